@@ -1,0 +1,184 @@
+"""What arrives: arrays checked at the door, and the words for what is wrong with them."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[Any]
+Reduction = Literal["mean", "sum", "none"]
+FLOATS = ("float16", "bfloat16", "float32", "float64")
+
+_CONVERSIONS = {
+    "torch": "{name}.detach().cpu().numpy()",
+    "jax": "numpy.asarray({name})",
+    "jaxlib": "numpy.asarray({name})",
+    "tensorflow": "{name}.numpy()",
+    "cupy": "{name}.get()",
+}
+
+
+def to_numpy(value: Any, name: str) -> Array:
+    """Return `value` as a NumPy array; refuse other frameworks' arrays and ragged lists."""
+    if isinstance(value, np.ndarray):
+        if isinstance(value, np.ma.MaskedArray):
+            msg = (
+                f"{name} is a numpy masked array, whose mask would be lost. Pass {name}.filled() "
+                "and mark the masked rows with ignore_index= or sample_weight=0."
+            )
+            raise TypeError(msg)
+        return value
+    framework = type(value).__module__.partition(".")[0]
+    if framework in _CONVERSIONS:
+        # Converting in silence would cut the caller's autograd graph.
+        how = _CONVERSIONS[framework].format(name=name)
+        msg = f"{name} is a {framework} array, and xent computes on NumPy arrays. Pass {how}."
+        raise TypeError(msg)
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        msg = f"{name} cannot be made an array: {error}"
+        raise ValueError(msg) from None
+
+
+def as_floats(value: Any, name: str) -> Array:
+    """Return `value` as a floating array. Python numbers may be integers, arrays may not."""
+    array = to_numpy(value, name)
+    if array.dtype.name in FLOATS:
+        return array
+    is_real = array.dtype.kind in "iub"
+    if is_real and isinstance(value, (int, float, list, tuple)) and not isinstance(value, bool):
+        return array.astype(np.float64)
+    if array.size == 0 and isinstance(value, (list, tuple)):
+        return array.astype(np.float64)
+    hint = (
+        f"Are {name} and targets swapped? If not, pass {name}.astype(numpy.float64)."
+        if is_real
+        else f"Pass {name}.astype(numpy.float64) if that is what you mean."
+    )
+    msg = f"{name} has dtype {array.dtype}; expected one of {', '.join(FLOATS)}. {hint}"
+    raise TypeError(msg)
+
+
+def class_axis(logits: Array, axis: int, name: str = "logits") -> int:
+    """Return `axis` counted from the front, or say why it is none."""
+    if logits.ndim == 0:
+        msg = f"{name} is a single number; expected an array with a class axis."
+        if name == "logits":
+            msg += " For one logit per row use binary_cross_entropy."
+        raise ValueError(msg)
+    if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
+        msg = f"axis is {axis!r}; expected an integer."
+        raise TypeError(msg)
+    if not -logits.ndim <= axis < logits.ndim:
+        msg = (
+            f"axis is {axis}, but {name} has shape {logits.shape}: "
+            f"expected {-logits.ndim} to {logits.ndim - 1}."
+        )
+        raise ValueError(msg)
+    return int(axis) % logits.ndim
+
+
+def check_shape(array: Array, expected: tuple[int, ...], name: str, why: str) -> None:
+    """Exact shapes only: broadcasting (3, 1) against (3,) is the classic silent mistake."""
+    if array.shape == expected:
+        return
+    msg = f"{name} has shape {array.shape}, expected {expected}: {why}. Nothing is broadcast."
+    if array.size == int(np.prod(expected)):
+        msg += f" If the order of the elements is right, pass {name}.reshape({expected})."
+    raise ValueError(msg)
+
+
+def check_weights(value: Any, expected: tuple[int, ...], name: str, why: str) -> Array:
+    """Return weights as float64: of the expected shape, finite and non-negative."""
+    array = to_numpy(value, name)
+    if array.dtype.kind not in "iubf" and array.dtype.name not in FLOATS:
+        msg = f"{name} has dtype {array.dtype}; expected numbers."
+        raise TypeError(msg)
+    check_shape(array, expected, name, why)
+    weights = array.astype(np.float64)
+    report_first(
+        ~(np.isfinite(weights) & (weights >= 0)),
+        weights,
+        name,
+        "weights must be finite and not negative",
+    )
+    return weights
+
+
+def report_first(bad: Array, values: Array, name: str, rule: str) -> None:
+    """Raise ValueError about the first bad entry, if there is one."""
+    if bad.any():
+        where = first(bad)
+        more = int(bad.sum()) - 1
+        also = f" ({more} more like it)" if more else ""
+        msg = f"{entry(name, where)} is {values[where]}{also}; {rule}."
+        raise ValueError(msg)
+
+
+def first(bad: Array) -> tuple[int, ...]:
+    """Index of the first true entry."""
+    return tuple(int(i) for i in np.unravel_index(int(bad.argmax()), bad.shape))
+
+
+def entry(name: str, index: tuple[int, ...]) -> str:
+    """`targets[2, 5]`, or just `targets` for a 0-d array."""
+    return f"{name}[{', '.join(map(str, index))}]" if index else name
+
+
+def check_number(value: Any, name: str, low: float, high: float, *, above: bool = False) -> float:
+    """Return an option as a float in [low, high], or (low, high] with `above`."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        msg = f"{name} is {value!r}; expected a number."
+        raise TypeError(msg) from None
+    if not low <= number <= high or (above and number == low) or np.isinf(number):
+        if high < np.inf:
+            expected = f"between {low:g} and {high:g}"
+        else:
+            expected = f"{'above' if above else 'at least'} {low:g} and finite"
+        msg = f"{name} is {value}; expected a number {expected}."
+        raise ValueError(msg)
+    return number
+
+
+def check_reduction(reduction: Any) -> None:
+    """Accept the three reductions by name."""
+    if reduction not in get_args(Reduction):
+        msg = f"reduction is {reduction!r}; expected 'mean', 'sum' or 'none'."
+        raise ValueError(msg)
+
+
+def check_out(
+    out: Any, logits: Array, others: list[Array | None], *, return_grad: bool
+) -> Array:
+    """Return where the gradient goes: `out` (which may be the logits themselves) or a new array."""
+    if out is None:
+        return np.empty(logits.shape, logits.dtype)
+    if not return_grad:
+        msg = "out= receives the gradient, but return_grad is False. Pass return_grad=True."
+        raise ValueError(msg)
+    if not isinstance(out, np.ndarray):
+        msg = f"out is {type(out).__name__}; expected a NumPy array for the gradient."
+        raise TypeError(msg)
+    if out.shape != logits.shape or out.dtype != logits.dtype:
+        msg = (
+            f"out has shape {out.shape} and dtype {out.dtype}; the gradient has the logits' "
+            f"shape {logits.shape} and dtype {logits.dtype}."
+        )
+        raise ValueError(msg)
+    if not out.flags.writeable:
+        msg = "out is read-only; pass a writable array for the gradient."
+        raise ValueError(msg)
+    # Rows are read before they are written, so the very same memory is safe; a shifted view is not.
+    same = out.ctypes.data == logits.ctypes.data and out.strides == logits.strides
+    if not same and np.shares_memory(out, logits):
+        msg = "out overlaps logits without being the same array. Pass out=logits or a fresh array."
+        raise ValueError(msg)
+    if any(other is not None and np.shares_memory(out, other) for other in others):
+        msg = "out shares memory with targets or weights, which would be overwritten while in use."
+        raise ValueError(msg)
+    return out

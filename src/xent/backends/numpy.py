@@ -1,0 +1,249 @@
+"""NumPy backend: walks the logits a block of rows at a time, in float64.
+
+Blocks keep the temporaries in cache, whatever the strides of the arrays; nothing of the size of
+the logits is allocated.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+
+from xent.arrays import Array
+from xent.backends import rows
+from xent.targets import BinaryTargets, ClassTargets
+
+BLOCK = 1 << 14
+"""Elements of a block: its float64 temporaries fit into a core's cache."""
+
+LINEAR_BLOCK = 1 << 25
+"""Logits of a block of `linear_pass`: 128 MiB in float32, about 1000 rows of 32,000 classes."""
+
+Index = tuple[int | slice, ...]
+
+
+class RowFunction(Protocol):
+    """A function of float64 rows; `exact` where these are the logits' own digits."""
+
+    def __call__(self, z: Array, *, exact: bool) -> Array: ...
+
+
+class ElementFunction(Protocol):
+    """A function of float64 elements."""
+
+    def __call__(self, z: Array) -> Array: ...
+
+
+def cross_entropy_pass(
+    logits: Array,
+    targets: ClassTargets,
+    *,
+    scale: float,
+    softcap: float | None = None,
+    z_loss: float = 0.0,
+    grad: Array | None = None,
+    losses: Array | None = None,
+) -> float:
+    """Sum of the row losses; `grad` (times `scale`) and `losses` are filled where given.
+
+    `logits` and `grad` have the class axis last.
+    """
+    sums = []
+    with np.errstate(all="ignore"):
+        for index in blocks(logits.shape[:-1], logits.shape[-1]):
+            loss, gradient = rows.class_losses(
+                float_rows(logits[index]),
+                take(targets, index),
+                scale,
+                softcap,
+                z_loss,
+                exact=logits.dtype == np.float64,
+                want_grad=grad is not None,
+            )
+            if grad is not None and gradient is not None:
+                put(grad, index, gradient)
+            if losses is not None:
+                put(losses, index, loss)
+            sums.append(float(loss.sum()))
+    return total(sums)
+
+
+def binary_pass(
+    logits: Array,
+    targets: BinaryTargets,
+    *,
+    scale: float,
+    softcap: float | None = None,
+    z_loss: float = 0.0,
+    grad: Array | None = None,
+    losses: Array | None = None,
+) -> float:
+    """Sum of the losses, one per logit; `grad` (times `scale`) and `losses` are filled."""
+    shape, width = logits.shape, 1
+    if np.ndim(targets.positive):  # one weight per entry of the last axis: keep that axis whole
+        shape, width = shape[:-1], shape[-1]
+    sums = []
+    with np.errstate(all="ignore"):
+        for index in blocks(shape, width):
+            loss, gradient = rows.binary_losses(
+                np.asarray(logits[index]).astype(np.float64),
+                take_binary(targets, index),
+                scale,
+                softcap,
+                z_loss,
+                want_grad=grad is not None,
+            )
+            if grad is not None and gradient is not None:
+                put(grad, index, gradient)
+            if losses is not None:
+                put(losses, index, loss)
+            sums.append(float(loss.sum()))
+    return total(sums)
+
+
+def linear_pass(
+    inputs: Array,
+    weight: Array,
+    bias: Array | None,
+    targets: ClassTargets,
+    *,
+    scale: float,
+    softcap: float | None,
+    z_loss: float,
+    grads: tuple[Array, Array, Array | None] | None = None,
+    losses: Array | None = None,
+) -> float:
+    """Sum of the row losses of logits ``inputs @ weight.T + bias``, which live a block at a time.
+
+    `grads` (inputs, weight, bias) are filled where given; those of weight and bias are summed in
+    the dtype of the product, at least float32.
+    """
+    wide = np.float64 if np.float64 in (inputs.dtype, weight.dtype) else np.float32
+    w = weight.astype(wide, copy=False)
+    d_weight = np.zeros(w.shape if grads else 0, wide)
+    d_bias = np.zeros(len(w))
+    sums = []
+    for index in blocks(inputs.shape[:-1], len(w), LINEAR_BLOCK):
+        x = inputs[index].reshape(-1, inputs.shape[-1]).astype(wide, copy=False)
+        with np.errstate(all="ignore"):
+            logits = x @ w.T
+            if bias is not None:
+                logits += bias.astype(wide, copy=False)
+        row_losses = np.empty(len(x))
+        part = cross_entropy_pass(
+            logits,
+            take(targets, index),
+            scale=scale,
+            softcap=softcap,
+            z_loss=z_loss,
+            grad=logits if grads else None,  # in place: the logits are not needed again
+            losses=row_losses,
+        )
+        sums.append(part)
+        if losses is not None:
+            put(losses, index, row_losses)
+        if grads:
+            with np.errstate(all="ignore"):
+                put(grads[0], index, logits @ w)
+                d_weight += logits.T @ x
+                d_bias += logits.sum(axis=0, dtype=np.float64)
+    if grads:
+        grads[1][...] = d_weight
+        if grads[2] is not None:
+            grads[2][...] = d_bias
+    return total(sums)
+
+
+def probability_losses(probabilities: Array, targets: ClassTargets, smallest: float) -> Array:
+    """Weighted row losses of probabilities given as such (class axis last)."""
+    losses = np.empty(probabilities.shape[:-1])
+    with np.errstate(all="ignore"):
+        for index in blocks(losses.shape, probabilities.shape[-1]):
+            p = float_rows(probabilities[index])
+            put(losses, index, rows.probability_losses(p, take(targets, index), smallest))
+    return losses
+
+
+def binary_probability_losses(p: Array, targets: BinaryTargets, smallest: float) -> Array:
+    """Weighted losses of probabilities of label 1, kept `smallest` away from 0 and 1."""
+    losses = np.empty(p.shape)
+    with np.errstate(all="ignore"):
+        for index in blocks(p.shape, 1):
+            block = p[index].astype(np.float64)
+            if smallest:
+                block = block.clip(smallest, 1 - smallest)
+            put(losses, index, rows.binary_probability_losses(block, take_binary(targets, index)))
+    return losses
+
+
+def map_rows(function: RowFunction, logits: Array, result: Array) -> None:
+    """Fill `result` with a function of rows (class axis last)."""
+    exact = logits.dtype == np.float64
+    with np.errstate(all="ignore"):
+        for index in blocks(logits.shape[:-1], logits.shape[-1]):
+            put(result, index, function(float_rows(logits[index]), exact=exact))
+
+
+def map_elements(function: ElementFunction, logits: Array, result: Array) -> None:
+    """Fill `result` with an elementwise function."""
+    with np.errstate(all="ignore"):
+        for index in blocks(logits.shape, 1):
+            put(result, index, function(np.asarray(logits[index]).astype(np.float64)))
+
+
+def blocks(shape: tuple[int, ...], width: int, size: int = BLOCK) -> Iterator[Index]:
+    """Indices that cut rows of `width` elements into blocks of about `size` elements.
+
+    They only slice, so that a strided array is never copied but by the block.
+    """
+    if not shape:
+        yield ()
+        return
+    inner = math.prod(shape[1:]) * width
+    if inner > size and len(shape) > 1:
+        for i in range(shape[0]):
+            for rest in blocks(shape[1:], width, size):
+                yield (i, *rest)
+        return
+    step = max(1, size // max(1, inner))
+    for i in range(0, shape[0], step):
+        yield (slice(i, min(i + step, shape[0])),)
+
+
+def float_rows(block: Array) -> Array:
+    """A block as float64 rows; never written to, since it may be the caller's memory."""
+    return block.reshape(-1, block.shape[-1]).astype(np.float64, copy=False)
+
+
+def put(result: Array, index: Index, values: Array) -> None:
+    """Write a block's values, given as flat rows or in the block's shape."""
+    result[index] = values.reshape(result[index].shape)
+
+
+def take(targets: ClassTargets, index: Index) -> ClassTargets:
+    """The targets of one block, as flat rows."""
+    labels, probabilities, weight = targets.labels, targets.probabilities, targets.weight
+    return replace(
+        targets,
+        labels=None if labels is None else labels[index].reshape(-1),
+        probabilities=None if probabilities is None else float_rows(probabilities[index]),
+        weight=None if weight is None else weight[index].reshape(-1),
+    )
+
+
+def take_binary(targets: BinaryTargets, index: Index) -> BinaryTargets:
+    """The binary targets of one block."""
+    weight = None if targets.weight is None else targets.weight[index]
+    return replace(targets, values=np.asarray(targets.values[index]), weight=weight)
+
+
+def total(sums: list[float]) -> float:
+    """Sum of the blocks' sums, rounded once."""
+    try:
+        return math.fsum(sums)
+    except OverflowError:
+        return math.inf

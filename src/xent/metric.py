@@ -1,0 +1,192 @@
+"""Log loss of predicted probabilities: cross-entropy as a metric, in scikit-learn's order."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import numpy as np
+
+from xent.arrays import (
+    Array,
+    Reduction,
+    as_floats,
+    check_number,
+    check_reduction,
+    class_axis,
+    entry,
+    first,
+    report_first,
+    to_numpy,
+)
+from xent.backends import numpy as backend
+from xent.targets import SUM_TOLERANCE, binary_targets, check_row_sums, class_targets
+
+
+def log_loss(
+    y_true: Any,
+    y_prob: Any,
+    *,
+    axis: int = -1,
+    labels: Any = None,
+    class_weight: Any = None,
+    sample_weight: Any = None,
+    ignore_index: int | None = None,
+    clip: float | None = None,
+    reduction: Reduction = "mean",
+) -> Any:
+    r"""Log loss of predicted probabilities, in nats.
+
+    .. math:: \ell = -\sum_j y_j \log p_j
+
+    Parameters
+    ----------
+    y_true : array_like
+        Labels. With `y_prob` of the same 1-d shape: 0, 1, booleans or probabilities of label 1.
+        Otherwise class indices of `y_prob`'s shape less the class axis, or rows of
+        probabilities of its shape. Other labels (strings, -1 and 1, ...) go with `labels`;
+        strings without it are taken in sorted order if their number is that of the classes.
+    y_prob : array_like, shape (N,) or (..., K)
+        Probabilities of label 1, or rows of class probabilities that sum to 1 within 0.001.
+        They are never renormalised.
+    axis : int, default -1
+        The class axis of `y_prob`.
+    labels : sequence, optional
+        The label of each column of `y_prob`, in the columns' own order; for a 1-d `y_prob` the
+        labels of the negative and the positive class. Labels need not all occur.
+    class_weight, sample_weight, ignore_index
+        As for `cross_entropy`. (The options that act on logits belong to the losses.)
+    clip : float in (0, 0.5), optional
+        Raise probabilities to at least `clip` (and lower a 1-d `y_prob` to at most 1 - `clip`).
+        Unasked, nothing is clipped: a probability of 0 for the true class costs +inf.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        The mean divides by the total weight.
+
+    Returns
+    -------
+    float64, or ndarray of float64 for reduction="none"
+        The log loss.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Saying what arrived, what was expected, and the likely fix; also for no rows, or rows
+        without weight: a metric of nothing is undefined.
+
+    Notes
+    -----
+    Computed and summed in float64 whatever the dtype of `y_prob`; log(1 - p) as log1p(-p).
+
+    Examples
+    --------
+    >>> import xent
+    >>> print(xent.log_loss([1, 0], [0.9, 0.2]).round(4))
+    0.1643
+    >>> print(xent.log_loss(["dog"], [[0.1, 0.9]], labels=["cat", "dog"]).round(4))
+    0.1054
+    >>> print(xent.log_loss([1, 0], [0.0, 0.2], reduction="none").round(4))
+    [   inf 0.2231]
+
+    References
+    ----------
+    Good (1952), Rational Decisions, doi:10.1111/j.2517-6161.1952.tb00104.x.
+    """
+    prob = as_floats(y_prob, "y_prob")
+    check_reduction(reduction)
+    if prob.ndim == 0:
+        prob = prob.reshape(1)
+    tolerance = SUM_TOLERANCE[prob.dtype.name]
+    rule = "a probability lies between 0 and 1"
+    if ((prob < 0) | (prob > 1 + tolerance)).any():
+        rule += "; for raw scores use cross_entropy or binary_cross_entropy"
+    report_first(~((prob >= 0) & (prob <= 1 + tolerance)), prob, "y_prob", rule)
+    smallest = 0.0 if clip is None else check_number(clip, "clip", 0, 0.5, above=True)
+
+    true = to_numpy(y_true, "y_true")
+    if true.ndim == 0:
+        true = true.reshape(1)
+    weights = {
+        "class_weight": class_weight,
+        "sample_weight": sample_weight,
+        "ignore_index": ignore_index,
+    }
+    binary = prob.ndim == 1 and true.ndim == 1
+    axis = 0 if binary else class_axis(prob, axis, "y_prob")
+    classes = 2 if binary else prob.shape[axis]
+    true = _encoded(true, labels, classes, ignore_index)
+    try:
+        if binary:
+            pair = binary_targets(true, prob.shape, **weights)
+            total = pair.total
+            losses = backend.binary_probability_losses(prob, pair, smallest)
+        else:
+            rows = class_targets(true, prob.shape, axis, **weights)
+            total = rows.total
+            fix = "Divide by the row's sum, or take softmax if these are raw scores."
+            check_row_sums(prob, axis, "y_prob", tolerance, fix)
+            moved = np.moveaxis(prob, axis, -1)
+            losses = backend.probability_losses(moved, rows, smallest)
+    except (TypeError, ValueError) as error:
+        raise type(error)(_in_metric_terms(str(error))) from None
+    if not total > 0:
+        what = "empty" if losses.size == 0 else "left without weight: every row is ignored"
+        msg = f"y_true is {what}; the log loss of no rows is undefined. Pass at least one row."
+        raise ValueError(msg)
+    if reduction == "none":
+        return losses
+    loss_sum = backend.total([float(losses.sum())])
+    return np.float64(loss_sum if reduction == "sum" else loss_sum / total)
+
+
+def _encoded(true: Array, labels: Any, classes: int, ignore_index: int | None) -> Array:
+    """Class indices of labels of any kind, in the order of `labels`."""
+    if labels is None:
+        if true.dtype.kind not in "USO" or not true.size:
+            return true
+        found = np.unique(true.astype(str))
+        if len(found) != classes:
+            shown = ", ".join(map(repr, found[:5].tolist()))
+            msg = (
+                f"y_true holds {len(found)} different labels ({shown}{', ...' * (len(found) > 5)}), "
+                f"but y_prob has {classes} classes. Name the classes in the columns' order: labels=[...]."
+            )
+            raise ValueError(msg)
+        order, true = found, true.astype(str)
+    else:
+        order = to_numpy(labels, "labels")
+        if order.dtype.kind == "O":
+            order, true = order.astype(str), true.astype(str)
+    if order.ndim != 1 or len(order) != classes:
+        msg = f"labels has shape {order.shape}, but y_prob has {classes} classes: expected one label each."
+        raise ValueError(msg)
+    if len(np.unique(order)) != classes:
+        msg = f"labels {order.tolist()} are not all different."
+        raise ValueError(msg)
+    if (order.dtype.kind in "US") != (true.dtype.kind in "US"):
+        msg = f"labels have dtype {order.dtype}, but y_true has {true.dtype}; expected the same kind."
+        raise TypeError(msg)
+    by_value = np.argsort(order)
+    place = np.searchsorted(order, true, sorter=by_value).clip(max=classes - 1)
+    codes = by_value[place]
+    unknown = order[codes] != true
+    if ignore_index is not None and true.dtype.kind in "iu":
+        ignored = true == ignore_index
+        codes = np.where(ignored, ignore_index, codes)
+        unknown &= ~ignored
+    if unknown.any():
+        where = first(unknown)
+        msg = (
+            f"{entry('y_true', where)} is {true[where].item()!r}, which is not among labels "
+            f"{order.tolist()}."
+        )
+        raise ValueError(msg)
+    return np.asarray(codes)
+
+
+def _in_metric_terms(message: str) -> str:
+    """The losses' messages in this function's argument names."""
+    message = re.sub(r"the logits have|logits have", "y_prob has", message)
+    message = re.sub(r"the logits'( own)?|logits'( own)?", "y_prob's", message)
+    message = re.sub(r"targets have", "y_true has", message)
+    message = re.sub(r"targets are", "y_true is", message)
+    return message.replace("targets", "y_true").replace("per logit", "per probability")

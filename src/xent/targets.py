@@ -1,0 +1,300 @@
+"""Labels, weights, smoothing and ignored rows -> the target rows and coefficients of the loss.
+
+Every option that changes *what is asked of* a row, rather than its logits, ends here: a backend
+sees a target row ``y = scale * t + shift`` and a coefficient per row, and needs to know no more.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from xent.arrays import (
+    FLOATS,
+    Array,
+    check_number,
+    check_shape,
+    check_weights,
+    entry,
+    first,
+    report_first,
+    to_numpy,
+)
+
+#: How far a row of probabilities may be from summing to 1 before it is called a mistake.
+SUM_TOLERANCE = {"float16": 3e-2, "bfloat16": 3e-2, "float32": 1e-3, "float64": 1e-3}
+
+
+@dataclass(frozen=True, slots=True)
+class ClassTargets:
+    """Target rows over K classes: ``y = scale * t + shift``, with t one-hot or probabilities.
+
+    Exactly one of `labels` (rows) and `probabilities` (rows, K; class axis last) is set.
+    `shift` is None where it would be zero, `weight` (rows) None where every row counts once.
+    `total` is the total weight, by which a mean divides.
+    """
+
+    labels: Array | None
+    probabilities: Array | None
+    scale: Array
+    shift: Array | None
+    weight: Array | None
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class BinaryTargets:
+    """Binary targets t in [0, 1]; loss ``a * softplus(-z) + b * softplus(z)``, where
+    ``a = positive * s(t)``, ``b = negative * s(1 - t)``, ``s(t) = (1 - smoothing) t + smoothing/2``.
+
+    `positive` may be an array over the last axis. `weight` and `total` as in ClassTargets.
+    """
+
+    values: Array
+    positive: Any
+    negative: float
+    smoothing: float
+    weight: Array | None
+    total: float
+
+
+def class_targets(
+    targets: Any,
+    shape: tuple[int, ...],
+    axis: int,
+    *,
+    class_weight: Any = None,
+    sample_weight: Any = None,
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+) -> ClassTargets:
+    """Check targets against logits of the given shape; say exactly what does not fit."""
+    rows = shape[:axis] + shape[axis + 1 :]
+    classes = shape[axis]
+    if classes == 0:
+        msg = f"logits have shape {shape}: no classes along axis {axis}."
+        raise ValueError(msg)
+    smoothing = check_number(label_smoothing, "label_smoothing", 0, 1)
+    weights = np.ones(classes)
+    if class_weight is not None:
+        why = "one weight per class"
+        weights = check_weights(class_weight, (classes,), "class_weight", why)
+    weight = None
+    if sample_weight is not None:
+        weight = check_weights(sample_weight, rows, "sample_weight", "one weight per row")
+
+    array = to_numpy(targets, "targets")
+    if array.size == 0 and isinstance(targets, (list, tuple)):
+        array = array.astype(np.int64)
+    labels = probabilities = None
+    if array.dtype.kind in "iu":
+        ignored = _ignored(array, ignore_index)
+        labels = _labels(array, ignored, shape, rows, classes)
+        if ignored is not None:
+            weight = np.where(ignored, 0.0, 1.0 if weight is None else weight)
+        row_weight = None if class_weight is None else weights[labels]
+    elif array.dtype.name in FLOATS:
+        if ignore_index is not None:
+            msg = (
+                "ignore_index marks class indices, but targets are probabilities. "
+                "Give the rows to ignore sample_weight 0."
+            )
+            raise ValueError(msg)
+        _check_probabilities(array, shape, rows, axis, integers_fit=_whole(array))
+        probabilities = np.moveaxis(array, axis, -1)
+        row_weight = None
+        if class_weight is not None:
+            row_weight = probabilities.astype(np.float64, copy=False) @ weights
+    else:
+        raise TypeError(_not_class_targets(array))
+    return ClassTargets(
+        labels=labels,
+        probabilities=probabilities,
+        scale=(1 - smoothing) * weights,
+        shift=(smoothing / classes) * weights if smoothing else None,
+        weight=weight,
+        total=_total(rows, weight, row_weight),
+    )
+
+
+def binary_targets(
+    targets: Any,
+    shape: tuple[int, ...],
+    *,
+    class_weight: Any = None,
+    sample_weight: Any = None,
+    pos_weight: Any = None,
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+) -> BinaryTargets:
+    """Check binary targets against logits of the given shape."""
+    smoothing = check_number(label_smoothing, "label_smoothing", 0, 1)
+    negative, positive = 1.0, 1.0
+    if class_weight is not None:
+        why = "the weights of label 0 and label 1"
+        negative, positive = check_weights(class_weight, (2,), "class_weight", why).tolist()
+    weight = None
+    if sample_weight is not None:
+        weight = check_weights(sample_weight, shape, "sample_weight", "one weight per logit")
+
+    array = to_numpy(targets, "targets")
+    if array.dtype.kind not in "biu" and array.dtype.name not in FLOATS:
+        msg = (
+            f"targets have dtype {array.dtype}; expected 0 and 1, booleans, or probabilities. "
+            "Encode labels first, for example targets == 'yes'."
+        )
+        raise TypeError(msg)
+    check_shape(array, shape, "targets", "one target per logit, the logits' own shape")
+    ignored = _ignored(array, ignore_index)
+    bad = ~((array >= 0) & (array <= 1))
+    if ignored is not None:
+        weight = np.where(ignored, 0.0, 1.0 if weight is None else weight)
+        bad &= ~ignored
+        array = np.where(ignored, array.dtype.type(0), array)
+    if bad.any():
+        raise ValueError(_not_binary(array, bad))
+    row_weight = None
+    if class_weight is not None:
+        row_weight = negative + (positive - negative) * array.astype(np.float64)
+    scale: Any = positive
+    if pos_weight is not None:
+        scale = positive * _pos_weight(pos_weight, shape)
+    total = _total(shape, weight, row_weight)
+    return BinaryTargets(array, scale, negative, smoothing, weight, total)
+
+
+def check_row_sums(
+    probabilities: Array, axis: int, name: str, tolerance: float, fix: str
+) -> None:
+    """Each row of probabilities sums to 1 within the tolerance, or the worst one is named."""
+    sums = probabilities.sum(axis=axis, dtype=np.float64)
+    off = np.abs(sums - 1)
+    if (off > tolerance).any():
+        row = tuple(int(i) for i in np.unravel_index(int(off.argmax()), off.shape))
+        where = list(row)
+        index = ", ".join([*map(str, where[:axis]), ":", *map(str, where[axis:])])
+        msg = (
+            f"{name}[{index}] sums to {sums[row]:.6g}; each row of probabilities must sum to 1 "
+            f"(within {tolerance:g}). {fix}"
+        )
+        raise ValueError(msg)
+
+
+def _ignored(array: Array, ignore_index: int | None) -> Array | None:
+    """Mask of the ignored rows, None where there are none."""
+    if ignore_index is None:
+        return None
+    if isinstance(ignore_index, bool) or not isinstance(ignore_index, (int, np.integer)):
+        msg = f"ignore_index is {ignore_index!r}; expected an integer."
+        raise TypeError(msg)
+    mask: Array = np.asarray(array == ignore_index)
+    return mask if mask.any() else None
+
+
+def _total(rows: tuple[int, ...], weight: Array | None, row_weight: Array | None) -> float:
+    """Total weight of the rows: sum of sample weight times class weight of the target."""
+    if weight is None and row_weight is None:
+        return float(np.prod(rows, dtype=np.int64))
+    weights = row_weight if weight is None else weight
+    if weight is not None and row_weight is not None:
+        weights = weight * row_weight
+    return float(np.sum(weights))
+
+
+def _labels(
+    array: Array,
+    ignored: Array | None,
+    shape: tuple[int, ...],
+    rows: tuple[int, ...],
+    classes: int,
+) -> Array:
+    """Class indices, checked; ignored rows get a harmless 0."""
+    if array.shape == shape and array.shape != rows:
+        msg = (
+            f"targets are integers of the logits' own shape {shape}; integer targets are class "
+            f"indices of shape {rows}. If they are one-hot rows, pass targets.astype(float)."
+        )
+        raise ValueError(msg)
+    check_shape(array, rows, "targets", "one class index per row, the logits' shape less the class axis")
+    if ignored is not None:
+        array = np.where(ignored, array.dtype.type(0), array)
+    if array.size and (int(array.min()) < 0 or int(array.max()) >= classes):
+        raise ValueError(_out_of_range(array, classes))
+    return array.astype(np.intp, copy=False)
+
+
+def _out_of_range(array: Array, classes: int) -> str:
+    bad = (array < 0) | (array >= classes)
+    where = first(bad)
+    msg = (
+        f"{entry('targets', where)} is {array[where]}, but the logits have {classes} "
+        f"{'class' if classes == 1 else 'classes'} (0 to {classes - 1})."
+    )
+    low, high = int(array.min()), int(array.max())
+    if low >= 1 and high == classes:
+        return msg + " If your labels start at 1, subtract 1."
+    if array[where] < 0:
+        return msg + f" If {array[where]} marks rows to ignore, pass ignore_index={array[where]}."
+    return msg + " Check the labels, and that the class axis is the one you mean (axis=)."
+
+
+def _whole(array: Array) -> bool:
+    """Do floats look like class labels: whole numbers, some of them above 1?"""
+    finite = array[np.isfinite(array)]
+    return bool(finite.size and (finite == np.floor(finite)).all() and (finite >= 0).all())
+
+
+def _check_probabilities(
+    array: Array, shape: tuple[int, ...], rows: tuple[int, ...], axis: int, *, integers_fit: bool
+) -> None:
+    """Float targets: the logits' shape, no entry negative, each row summing to 1."""
+    if array.shape != shape:
+        if array.shape == rows and integers_fit:
+            msg = (
+                f"targets are floats of shape {array.shape}, one per row. If they are class "
+                "labels, pass targets.astype(int); float targets are probabilities of the "
+                f"logits' shape {shape}."
+            )
+            raise ValueError(msg)
+        why = "float targets are probabilities of the logits' own shape; class labels are integers"
+        check_shape(array, shape, "targets", why)
+    if not array.size:
+        return
+    rule = "float targets are probabilities, from 0 to 1"
+    tolerance = SUM_TOLERANCE[array.dtype.name]
+    report_first(~((array >= 0) & (array <= 1 + tolerance)), array, "targets", rule)
+    fix = "Divide each row by its sum, or use sample_weight= for the weight of a row."
+    check_row_sums(array, axis, "targets", tolerance, fix)
+
+
+def _not_class_targets(array: Array) -> str:
+    msg = f"targets have dtype {array.dtype}; expected integers (class indices) or floats "
+    msg += "(probabilities). "
+    if array.dtype.kind == "b":
+        return msg + "Pass targets.astype(int) for labels 0 and 1, .astype(float) for one-hot rows."
+    if array.dtype.kind in "USO":
+        return msg + "Encode labels with numpy.unique(targets, return_inverse=True)[1]."
+    return msg + "Pass targets.astype(int)."
+
+
+def _not_binary(array: Array, bad: Array) -> str:
+    where = first(bad)
+    msg = f"{entry('targets', where)} is {array[where]}; binary targets lie between 0 and 1."
+    values = set(np.unique(array).tolist()) if array.size < 10_000_000 else set()
+    if values <= {-1, 1}:
+        return msg + " For labels -1 and +1 pass (targets + 1) / 2."
+    if values <= {1, 2}:
+        return msg + " If your labels start at 1, subtract 1."
+    if array[where] < 0 and array.dtype.kind == "i":
+        return msg + f" If {array[where]} marks rows to ignore, pass ignore_index={array[where]}."
+    return msg + " For more than two classes use cross_entropy."
+
+
+def _pos_weight(value: Any, shape: tuple[int, ...]) -> Any:
+    """A number, or one weight per label where the last axis runs over labels."""
+    if np.ndim(value) == 0:
+        return check_weights(value, (), "pos_weight", "a number").item()
+    last = shape[-1:]
+    return check_weights(value, last, "pos_weight", "a number, or one weight per entry of the last axis")
