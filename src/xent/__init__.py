@@ -1,19 +1,45 @@
 """Cross-entropy: computed exactly, checked, explained, scored."""
 
+from typing import TYPE_CHECKING, Any
+
 from xent.functions import log_sigmoid, log_softmax, logsumexp, sigmoid, softmax
 from xent.losses import binary_cross_entropy, cross_entropy, linear_cross_entropy
 from xent.metric import log_loss
+
+if TYPE_CHECKING:
+    from xent.explanation import explain
+    from xent.scoring import score
 
 __version__ = "0.1.0"
 
 __all__ = [
     "binary_cross_entropy",
     "cross_entropy",
+    "explain",
     "linear_cross_entropy",
     "log_loss",
     "log_sigmoid",
     "log_softmax",
     "logsumexp",
+    "score",
     "sigmoid",
     "softmax",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load `explain` and `score` when they are first asked for: `import xent` stays fast."""
+    if name == "explain":
+        from xent.explanation import explain
+
+        return explain
+    if name == "score":
+        from xent.scoring import score
+
+        return score
+    message = f"module 'xent' has no attribute {name!r}"
+    raise AttributeError(message)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), "explain", "score"])

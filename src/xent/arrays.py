@@ -11,10 +11,12 @@ Array = npt.NDArray[Any]
 Reduction = Literal["mean", "sum", "none"]
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 
+#: The argument that integers most likely belong to, where floats were expected.
+_PARTNERS = {"logits": "targets", "y_prob": "y_true"}
+
 _CONVERSIONS = {
     "torch": "{name}.detach().cpu().numpy()",
     "jax": "numpy.asarray({name})",
-    "jaxlib": "numpy.asarray({name})",
     "tensorflow": "{name}.numpy()",
     "cupy": "{name}.get()",
 }
@@ -30,7 +32,7 @@ def to_numpy(value: Any, name: str) -> Array:
             )
             raise TypeError(msg)
         return value
-    framework = type(value).__module__.partition(".")[0]
+    framework = type(value).__module__.partition(".")[0].replace("jaxlib", "jax")
     if framework in _CONVERSIONS:
         # Converting in silence would cut the caller's autograd graph.
         how = _CONVERSIONS[framework].format(name=name)
@@ -47,18 +49,18 @@ def as_floats(value: Any, name: str) -> Array:
     """Return `value` as a floating array. Python numbers may be integers, arrays may not."""
     array = to_numpy(value, name)
     if array.dtype.name in FLOATS:
-        return array
+        # Bytes in the other machine's order would not compare equal to float64.
+        return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
     is_real = array.dtype.kind in "iub"
     if is_real and isinstance(value, (int, float, list, tuple)) and not isinstance(value, bool):
         return array.astype(np.float64)
     if array.size == 0 and isinstance(value, (list, tuple)):
         return array.astype(np.float64)
-    hint = (
-        f"Are {name} and targets swapped? If not, pass {name}.astype(numpy.float64)."
-        if is_real
-        else f"Pass {name}.astype(numpy.float64) if that is what you mean."
-    )
-    msg = f"{name} has dtype {array.dtype}; expected one of {', '.join(FLOATS)}. {hint}"
+    msg = f"{name} has dtype {array.dtype}; expected one of {', '.join(FLOATS)}."
+    if is_real:
+        partner = _PARTNERS.get(name)
+        msg += f" Are {name} and {partner} swapped? If not, pass" if partner else " Pass"
+        msg += f" {name}.astype(numpy.float64)."
     raise TypeError(msg)
 
 
@@ -95,7 +97,7 @@ def check_weights(value: Any, expected: tuple[int, ...], name: str, why: str) ->
     """Return weights as float64: of the expected shape, finite and non-negative."""
     array = to_numpy(value, name)
     if array.dtype.kind not in "iubf" and array.dtype.name not in FLOATS:
-        msg = f"{name} has dtype {array.dtype}; expected numbers."
+        msg = f"{name} has dtype {array.dtype}; expected numbers: {why}."
         raise TypeError(msg)
     check_shape(array, expected, name, why)
     weights = array.astype(np.float64)
@@ -136,25 +138,26 @@ def check_number(value: Any, name: str, low: float, high: float, *, above: bool 
         msg = f"{name} is {value!r}; expected a number."
         raise TypeError(msg) from None
     if not low <= number <= high or (above and number == low) or np.isinf(number):
-        if high < np.inf:
-            expected = f"between {low:g} and {high:g}"
+        bound = f"{'above' if above else 'at least'} {low:g}"
+        if high == np.inf:
+            expected = f"a finite number {bound}"
+        elif above:
+            expected = f"a number {bound} and at most {high:g}"
         else:
-            expected = f"{'above' if above else 'at least'} {low:g} and finite"
-        msg = f"{name} is {value}; expected a number {expected}."
+            expected = f"a number between {low:g} and {high:g}"
+        msg = f"{name} is {value}; expected {expected}."
         raise ValueError(msg)
     return number
 
 
 def check_reduction(reduction: Any) -> None:
     """Accept the three reductions by name."""
-    if reduction not in get_args(Reduction):
+    if not isinstance(reduction, str) or reduction not in get_args(Reduction):
         msg = f"reduction is {reduction!r}; expected 'mean', 'sum' or 'none'."
         raise ValueError(msg)
 
 
-def check_out(
-    out: Any, logits: Array, others: list[Array | None], *, return_grad: bool
-) -> Array:
+def check_out(out: Any, logits: Array, others: list[Array | None], *, return_grad: bool) -> Array:
     """Return where the gradient goes: `out` (which may be the logits themselves) or a new array."""
     if out is None:
         return np.empty(logits.shape, logits.dtype)

@@ -304,7 +304,7 @@ def linear_cross_entropy(
     x, w = as_floats(inputs, "inputs"), as_floats(weight, "weight")
     if x.ndim == 0 or w.ndim != 2 or x.shape[-1] != w.shape[1]:
         msg = (
-            f"inputs have shape {x.shape} and weight {w.shape}; expected (..., D) and (K, D): "
+            f"inputs has shape {x.shape} and weight {w.shape}; expected (..., D) and (K, D): "
             "one row of weights per class."
         )
         if x.ndim and w.ndim == 2 and x.shape[-1] == w.shape[0]:
@@ -372,7 +372,7 @@ def _reduced(reduction: str, loss_sum: float, total: float, losses: Array | None
 
 
 def _emptied(reduction: str, total: float, grad: Array) -> Array:
-    """The gradient, 0 where a mean has no weight to divide by."""
+    """Return the gradient, 0 where a mean has no weight to divide by."""
     if reduction == "mean" and not total > 0:
         grad[...] = 0
     return grad

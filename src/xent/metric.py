@@ -20,7 +20,13 @@ from xent.arrays import (
     to_numpy,
 )
 from xent.backends import numpy as backend
-from xent.targets import SUM_TOLERANCE, binary_targets, check_row_sums, class_targets
+from xent.targets import (
+    SUM_TOLERANCE,
+    binary_targets,
+    check_row_sums,
+    class_targets,
+    ignored_rows,
+)
 
 
 def log_loss(
@@ -33,6 +39,7 @@ def log_loss(
     sample_weight: Any = None,
     ignore_index: int | None = None,
     clip: float | None = None,
+    tolerance: float | None = None,
     reduction: Reduction = "mean",
 ) -> Any:
     r"""Log loss of predicted probabilities, in nats.
@@ -56,9 +63,11 @@ def log_loss(
         labels of the negative and the positive class. Labels need not all occur.
     class_weight, sample_weight, ignore_index
         As for `cross_entropy`. (The options that act on logits belong to the losses.)
-    clip : float in (0, 0.5), optional
+    clip : float in (0, 0.5], optional
         Raise probabilities to at least `clip` (and lower a 1-d `y_prob` to at most 1 - `clip`).
         Unasked, nothing is clipped: a probability of 0 for the true class costs +inf.
+    tolerance : float, optional
+        How far a row may be from summing to 1; by default 0.001, or 0.03 in half precision.
     reduction : {"mean", "sum", "none"}, default "mean"
         The mean divides by the total weight.
 
@@ -93,9 +102,9 @@ def log_loss(
     """
     prob = as_floats(y_prob, "y_prob")
     check_reduction(reduction)
-    if prob.ndim == 0:
-        prob = prob.reshape(1)
-    tolerance = SUM_TOLERANCE[prob.dtype.name]
+    if tolerance is None:
+        tolerance = SUM_TOLERANCE[prob.dtype.name]
+    tolerance = check_number(tolerance, "tolerance", 0, 1)
     rule = "a probability lies between 0 and 1"
     if ((prob < 0) | (prob > 1 + tolerance)).any():
         rule += "; for raw scores use cross_entropy or binary_cross_entropy"
@@ -103,17 +112,18 @@ def log_loss(
     smallest = 0.0 if clip is None else check_number(clip, "clip", 0, 0.5, above=True)
 
     true = to_numpy(y_true, "y_true")
-    if true.ndim == 0:
-        true = true.reshape(1)
+    if not true.size:
+        msg = "y_true is empty; the log loss of no rows is undefined. Pass at least one row."
+        raise ValueError(msg)
     weights = {
         "class_weight": class_weight,
         "sample_weight": sample_weight,
-        "ignore_index": ignore_index,
     }
-    binary = prob.ndim == 1 and true.ndim == 1
-    axis = 0 if binary else class_axis(prob, axis, "y_prob")
+    binary = prob.ndim == true.ndim and prob.ndim < 2
+    if not binary or prob.ndim:
+        axis = class_axis(prob, axis, "y_prob")
     classes = 2 if binary else prob.shape[axis]
-    true = _encoded(true, labels, classes, ignore_index)
+    true, weights["ignore_index"] = _encoded(true, labels, classes, ignore_index)
     try:
         if binary:
             pair = binary_targets(true, prob.shape, **weights)
@@ -129,49 +139,61 @@ def log_loss(
     except (TypeError, ValueError) as error:
         raise type(error)(_in_metric_terms(str(error))) from None
     if not total > 0:
-        what = "empty" if losses.size == 0 else "left without weight: every row is ignored"
-        msg = f"y_true is {what}; the log loss of no rows is undefined. Pass at least one row."
+        msg = "Every row is ignored or has weight 0; the log loss of no rows is undefined."
         raise ValueError(msg)
     if reduction == "none":
-        return losses
+        return losses[()]
     loss_sum = backend.total([float(losses.sum())])
     return np.float64(loss_sum if reduction == "sum" else loss_sum / total)
 
 
-def _encoded(true: Array, labels: Any, classes: int, ignore_index: int | None) -> Array:
-    """Class indices of labels of any kind, in the order of `labels`."""
+def _encoded(
+    true: Array, labels: Any, classes: int, ignore_index: int | None
+) -> tuple[Array, int | None]:
+    """Class indices of labels of any kind, in the order of `labels`, and what marks ignored rows.
+
+    That mark is a label, which as an index might be a class: the indices have -1 instead.
+    """
     if labels is None:
-        if true.dtype.kind not in "USO" or not true.size:
-            return true
-        found = np.unique(true.astype(str))
+        if true.dtype.kind not in "USOT":
+            return true, ignore_index
+        true = _text(true)
+        found = np.unique(true)
         if len(found) != classes:
             shown = ", ".join(map(repr, found[:5].tolist()))
+            count = "1 label" if len(found) == 1 else f"{len(found)} different labels"
             msg = (
-                f"y_true holds {len(found)} different labels ({shown}{', ...' * (len(found) > 5)}), "
-                f"but y_prob has {classes} classes. Name the classes in the columns' order: labels=[...]."
+                f"y_true holds {count} ({shown}{', ...' * (len(found) > 5)}), "
+                f"but y_prob has {classes} classes. Name the classes in the columns' order: "
+                "labels=[...]."
             )
             raise ValueError(msg)
-        order, true = found, true.astype(str)
+        order = found
     else:
         order = to_numpy(labels, "labels")
-        if order.dtype.kind == "O":
-            order, true = order.astype(str), true.astype(str)
+        if order.dtype.kind in "SOT" or true.dtype.kind in "SOT":
+            order, true = _text(order), _text(true)
     if order.ndim != 1 or len(order) != classes:
-        msg = f"labels has shape {order.shape}, but y_prob has {classes} classes: expected one label each."
+        msg = (
+            f"labels has shape {order.shape}, but y_prob has {classes} classes: "
+            "expected one label each."
+        )
         raise ValueError(msg)
     if len(np.unique(order)) != classes:
         msg = f"labels {order.tolist()} are not all different."
         raise ValueError(msg)
-    if (order.dtype.kind in "US") != (true.dtype.kind in "US"):
-        msg = f"labels have dtype {order.dtype}, but y_true has {true.dtype}; expected the same kind."
+    if (order.dtype.kind == "U") != (true.dtype.kind == "U"):
+        msg = (
+            f"labels has dtype {order.dtype}, but y_true has {true.dtype}; expected the same kind."
+        )
         raise TypeError(msg)
     by_value = np.argsort(order)
     place = np.searchsorted(order, true, sorter=by_value).clip(max=classes - 1)
     codes = by_value[place]
     unknown = order[codes] != true
-    if ignore_index is not None and true.dtype.kind in "iu":
-        ignored = true == ignore_index
-        codes = np.where(ignored, ignore_index, codes)
+    ignored = ignored_rows(true, ignore_index)
+    if ignored is not None:
+        codes = np.where(ignored, -1, codes)
         unknown &= ~ignored
     if unknown.any():
         where = first(unknown)
@@ -180,13 +202,25 @@ def _encoded(true: Array, labels: Any, classes: int, ignore_index: int | None) -
             f"{order.tolist()}."
         )
         raise ValueError(msg)
-    return np.asarray(codes)
+    return np.asarray(codes), None if ignored is None else -1
+
+
+def _text(array: Array) -> Array:
+    """Return labels as strings of one dtype, whatever they were kept in (pandas: objects)."""
+    if array.dtype.kind == "T":
+        return np.array(array.tolist(), dtype=str)
+    return array.astype(str)
 
 
 def _in_metric_terms(message: str) -> str:
-    """The losses' messages in this function's argument names."""
-    message = re.sub(r"the logits have|logits have", "y_prob has", message)
-    message = re.sub(r"the logits'( own)?|logits'( own)?", "y_prob's", message)
-    message = re.sub(r"targets have", "y_true has", message)
-    message = re.sub(r"targets are", "y_true is", message)
-    return message.replace("targets", "y_true").replace("per logit", "per probability")
+    """Put the losses' messages in this function's argument names."""
+    message = re.sub(r"the logits'( own)?", "y_prob's", message)
+    for ours, theirs in (
+        ("the logits have", "y_prob has"),
+        ("targets", "y_true"),
+        ("target per logit", "label per probability"),
+        ("per logit", "per probability"),
+        ("use cross_entropy", "pass one column of y_prob per class"),
+    ):
+        message = message.replace(ours, theirs)
+    return message

@@ -46,8 +46,10 @@ class ClassTargets:
 
 @dataclass(frozen=True, slots=True)
 class BinaryTargets:
-    """Binary targets t in [0, 1]; loss ``a * softplus(-z) + b * softplus(z)``, where
-    ``a = positive * s(t)``, ``b = negative * s(1 - t)``, ``s(t) = (1 - smoothing) t + smoothing/2``.
+    """Binary targets t in [0, 1]; loss ``a * softplus(-z) + b * softplus(z)``.
+
+    There ``a = positive * s(t)``, ``b = negative * s(1 - t)`` and
+    ``s(t) = (1 - smoothing) t + smoothing / 2``.
 
     `positive` may be an array over the last axis. `weight` and `total` as in ClassTargets.
     """
@@ -74,7 +76,7 @@ def class_targets(
     rows = shape[:axis] + shape[axis + 1 :]
     classes = shape[axis]
     if classes == 0:
-        msg = f"logits have shape {shape}: no classes along axis {axis}."
+        msg = f"the logits have shape {shape}: no classes along axis {axis}."
         raise ValueError(msg)
     smoothing = check_number(label_smoothing, "label_smoothing", 0, 1)
     weights = np.ones(classes)
@@ -90,7 +92,7 @@ def class_targets(
         array = array.astype(np.int64)
     labels = probabilities = None
     if array.dtype.kind in "iu":
-        ignored = _ignored(array, ignore_index)
+        ignored = ignored_rows(array, ignore_index)
         labels = _labels(array, ignored, shape, rows, classes)
         if ignored is not None:
             weight = np.where(ignored, 0.0, 1.0 if weight is None else weight)
@@ -98,7 +100,7 @@ def class_targets(
     elif array.dtype.name in FLOATS:
         if ignore_index is not None:
             msg = (
-                "ignore_index marks class indices, but targets are probabilities. "
+                "ignore_index marks class indices, but targets holds probabilities. "
                 "Give the rows to ignore sample_weight 0."
             )
             raise ValueError(msg)
@@ -142,12 +144,12 @@ def binary_targets(
     array = to_numpy(targets, "targets")
     if array.dtype.kind not in "biu" and array.dtype.name not in FLOATS:
         msg = (
-            f"targets have dtype {array.dtype}; expected 0 and 1, booleans, or probabilities. "
+            f"targets has dtype {array.dtype}; expected 0 and 1, booleans, or probabilities. "
             "Encode labels first, for example targets == 'yes'."
         )
         raise TypeError(msg)
     check_shape(array, shape, "targets", "one target per logit, the logits' own shape")
-    ignored = _ignored(array, ignore_index)
+    ignored = ignored_rows(array, ignore_index)
     bad = ~((array >= 0) & (array <= 1))
     if ignored is not None:
         weight = np.where(ignored, 0.0, 1.0 if weight is None else weight)
@@ -165,9 +167,7 @@ def binary_targets(
     return BinaryTargets(array, scale, negative, smoothing, weight, total)
 
 
-def check_row_sums(
-    probabilities: Array, axis: int, name: str, tolerance: float, fix: str
-) -> None:
+def check_row_sums(probabilities: Array, axis: int, name: str, tolerance: float, fix: str) -> None:
     """Each row of probabilities sums to 1 within the tolerance, or the worst one is named."""
     sums = probabilities.sum(axis=axis, dtype=np.float64)
     off = np.abs(sums - 1)
@@ -182,7 +182,7 @@ def check_row_sums(
         raise ValueError(msg)
 
 
-def _ignored(array: Array, ignore_index: int | None) -> Array | None:
+def ignored_rows(array: Array, ignore_index: int | None) -> Array | None:
     """Mask of the ignored rows, None where there are none."""
     if ignore_index is None:
         return None
@@ -197,10 +197,9 @@ def _total(rows: tuple[int, ...], weight: Array | None, row_weight: Array | None
     """Total weight of the rows: sum of sample weight times class weight of the target."""
     if weight is None and row_weight is None:
         return float(np.prod(rows, dtype=np.int64))
-    weights = row_weight if weight is None else weight
-    if weight is not None and row_weight is not None:
-        weights = weight * row_weight
-    return float(np.sum(weights))
+    if row_weight is None:
+        return float(np.sum(np.asarray(weight)))
+    return float(np.sum(row_weight if weight is None else weight * row_weight))
 
 
 def _labels(
@@ -213,11 +212,12 @@ def _labels(
     """Class indices, checked; ignored rows get a harmless 0."""
     if array.shape == shape and array.shape != rows:
         msg = (
-            f"targets are integers of the logits' own shape {shape}; integer targets are class "
-            f"indices of shape {rows}. If they are one-hot rows, pass targets.astype(float)."
+            f"targets holds integers in the logits' own shape {shape}, but class indices have "
+            f"shape {rows}. If they are one-hot rows, pass targets.astype(float)."
         )
         raise ValueError(msg)
-    check_shape(array, rows, "targets", "one class index per row, the logits' shape less the class axis")
+    why = "one class index per row, the logits' shape less the class axis"
+    check_shape(array, rows, "targets", why)
     if ignored is not None:
         array = np.where(ignored, array.dtype.type(0), array)
     if array.size and (int(array.min()) < 0 or int(array.max()) >= classes):
@@ -237,7 +237,7 @@ def _out_of_range(array: Array, classes: int) -> str:
         return msg + " If your labels start at 1, subtract 1."
     if array[where] < 0:
         return msg + f" If {array[where]} marks rows to ignore, pass ignore_index={array[where]}."
-    return msg + " Check the labels, and that the class axis is the one you mean (axis=)."
+    return msg + " Check the labels, and that the logits' class axis is the one you mean."
 
 
 def _whole(array: Array) -> bool:
@@ -253,16 +253,16 @@ def _check_probabilities(
     if array.shape != shape:
         if array.shape == rows and integers_fit:
             msg = (
-                f"targets are floats of shape {array.shape}, one per row. If they are class "
-                "labels, pass targets.astype(int); float targets are probabilities of the "
-                f"logits' shape {shape}."
+                f"targets holds floats of shape {array.shape}, one per row. If they are class "
+                "labels, pass targets.astype(int); probabilities have the logits' own shape "
+                f"{shape}."
             )
             raise ValueError(msg)
-        why = "float targets are probabilities of the logits' own shape; class labels are integers"
+        why = "floats are probabilities and have the logits' own shape; class labels are integers"
         check_shape(array, shape, "targets", why)
     if not array.size:
         return
-    rule = "float targets are probabilities, from 0 to 1"
+    rule = "floats are probabilities, from 0 to 1"
     tolerance = SUM_TOLERANCE[array.dtype.name]
     report_first(~((array >= 0) & (array <= 1 + tolerance)), array, "targets", rule)
     fix = "Divide each row by its sum, or use sample_weight= for the weight of a row."
@@ -270,7 +270,7 @@ def _check_probabilities(
 
 
 def _not_class_targets(array: Array) -> str:
-    msg = f"targets have dtype {array.dtype}; expected integers (class indices) or floats "
+    msg = f"targets has dtype {array.dtype}; expected integers (class indices) or floats "
     msg += "(probabilities). "
     if array.dtype.kind == "b":
         return msg + "Pass targets.astype(int) for labels 0 and 1, .astype(float) for one-hot rows."
@@ -281,7 +281,8 @@ def _not_class_targets(array: Array) -> str:
 
 def _not_binary(array: Array, bad: Array) -> str:
     where = first(bad)
-    msg = f"{entry('targets', where)} is {array[where]}; binary targets lie between 0 and 1."
+    msg = f"{entry('targets', where)} is {array[where]}; "
+    msg += "expected 0, 1, or a probability between them."
     values = set(np.unique(array).tolist()) if array.size < 10_000_000 else set()
     if values <= {-1, 1}:
         return msg + " For labels -1 and +1 pass (targets + 1) / 2."
@@ -289,12 +290,14 @@ def _not_binary(array: Array, bad: Array) -> str:
         return msg + " If your labels start at 1, subtract 1."
     if array[where] < 0 and array.dtype.kind == "i":
         return msg + f" If {array[where]} marks rows to ignore, pass ignore_index={array[where]}."
-    return msg + " For more than two classes use cross_entropy."
+    if array[where] > 1 and (array == np.floor(array)).all():
+        return msg + " For more than two classes use cross_entropy."
+    return msg
 
 
 def _pos_weight(value: Any, shape: tuple[int, ...]) -> Any:
-    """A number, or one weight per label where the last axis runs over labels."""
+    """Check a number, or one weight per label where the last axis runs over labels."""
     if np.ndim(value) == 0:
-        return check_weights(value, (), "pos_weight", "a number").item()
+        return check_weights(value, (), "pos_weight", "one weight for label 1").item()
     last = shape[-1:]
-    return check_weights(value, last, "pos_weight", "a number, or one weight per entry of the last axis")
+    return check_weights(value, last, "pos_weight", "one number, or one per entry of the last axis")

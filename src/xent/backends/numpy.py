@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -122,15 +122,17 @@ def linear_pass(
     `grads` (inputs, weight, bias) are filled where given; those of weight and bias are summed in
     the dtype of the product, at least float32.
     """
-    wide = np.float64 if np.float64 in (inputs.dtype, weight.dtype) else np.float32
-    w = weight.astype(wide, copy=False)
-    d_weight = np.zeros(w.shape if grads else 0, wide)
+    wide: type[np.floating[Any]] = np.float32
+    if np.float64 in (inputs.dtype, weight.dtype):
+        wide = np.float64
+    w: Array = weight.astype(wide, copy=False)
+    d_weight: Array = np.zeros(w.shape if grads else 0, wide)
     d_bias = np.zeros(len(w))
     sums = []
     for index in blocks(inputs.shape[:-1], len(w), LINEAR_BLOCK):
-        x = inputs[index].reshape(-1, inputs.shape[-1]).astype(wide, copy=False)
+        x: Array = inputs[index].reshape(-1, inputs.shape[-1]).astype(wide, copy=False)
         with np.errstate(all="ignore"):
-            logits = x @ w.T
+            logits: Array = x @ w.T
             if bias is not None:
                 logits += bias.astype(wide, copy=False)
         row_losses = np.empty(len(x))

@@ -219,7 +219,9 @@ def probability_losses(p: Array, targets: ClassTargets, smallest: float) -> Arra
     """Weighted losses of rows of probabilities, raised to at least `smallest`."""
     p = np.maximum(p, smallest)
     if targets.labels is not None:
-        loss = _times(targets.scale[targets.labels], _surprise(p[np.arange(len(p)), targets.labels]))
+        loss = _times(
+            targets.scale[targets.labels], _surprise(p[np.arange(len(p)), targets.labels])
+        )
     else:
         loss = _times(targets.scale * targets.probabilities, _surprise(p)).sum(axis=1)
     if targets.weight is not None:
@@ -256,13 +258,13 @@ def log_softmax(z: Array, *, exact: bool) -> Array:
 def logsumexp(z: Array, *, exact: bool) -> Array:
     """Log-sum-exp of rows."""
     p = partition(z, exact=exact)
-    return p.m + p.log1p_s()
+    return np.asarray(p.m + p.log1p_s())
 
 
 def sigmoid(z: Array) -> Array:
     """Sigmoid, without overflow on either side."""
     tail = np.exp(-np.abs(z))
-    return np.where(z >= 0, 1.0, tail) / (1 + tail)
+    return np.asarray(np.where(z >= 0, 1.0, tail) / (1 + tail))
 
 
 def log_sigmoid(z: Array) -> Array:

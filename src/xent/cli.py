@@ -1,0 +1,321 @@
+"""`xent explain` and `xent score`: the verbs on the command line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+from typer.core import TyperCommand
+
+import xent
+from xent.explanation import Explanation, explain
+from xent.explanation.expression import shown
+from xent.explanation.render.text import styled_lines
+from xent.scoring import Score, read_row, score
+
+app = typer.Typer(
+    help="Cross-entropy: explained step by step, and scored from files of predictions.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+
+STYLES = {"title": "bold", "section": "bold cyan", "name": "bold", "number": "green", "why": "dim"}
+
+
+class Format(StrEnum):
+    """Forms of an explanation."""
+
+    text = "text"
+    markdown = "markdown"
+    latex = "latex"
+    html = "html"
+    json = "json"
+
+
+class ScoreFormat(StrEnum):
+    """Forms of a score."""
+
+    text = "text"
+    json = "json"
+
+
+class NumberCommand(TyperCommand):
+    """A command whose arguments may be negative numbers."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Shield -2.0 and -inf from being read as options; float() ignores the space."""
+        return super().parse_args(ctx, [f" {a}" if _is_negative(a) else a for a in args])
+
+
+def _is_negative(argument: str) -> bool:
+    if not argument.startswith("-"):
+        return False
+    try:
+        float(argument)
+    except ValueError:
+        return False
+    return True
+
+
+LabelColumn = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Column of the labels, if not found by name.")
+]
+ScoreColumns = Annotated[
+    str | None,
+    typer.Option(metavar="A,B,...", help="Columns of the scores, in the order of the classes."),
+]
+Kind = Annotated[
+    str | None,
+    typer.Option(
+        metavar="KIND", help="What the scores are: logits, probabilities or log-probabilities."
+    ),
+]
+Classes = Annotated[
+    str | None,
+    typer.Option(metavar="A,B,...", help="Names of the classes, in the order of the scores."),
+]
+LabelsFile = Annotated[
+    Path | None,
+    typer.Option("--labels", metavar="FILE", help="NPY file of labels, for an NPY of scores."),
+]
+Tolerance = Annotated[
+    float, typer.Option(help="How far a row of probabilities may be from summing to 1.")
+]
+
+
+@app.callback(invoke_without_command=True)
+def common(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
+) -> None:
+    """Cross-entropy: explained step by step, and scored from files of predictions."""
+    if version:
+        print(f"xent {xent.__version__}")
+        raise typer.Exit
+
+
+@app.command("explain", cls=NumberCommand)
+def explain_command(
+    values: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="LOGIT... | FILE", help="One logit, K class logits, or a file with --row."
+        ),
+    ] = None,
+    label: Annotated[int | None, typer.Option(help="The true label.")] = None,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="The numbers are probabilities, not logits.")
+    ] = False,
+    features: Annotated[
+        str | None, typer.Option(metavar="X,X,...", help="Features x of f = w·x + b.")
+    ] = None,
+    weights: Annotated[
+        str | None, typer.Option(metavar="W,W,...", help="Weights w of f = w·x + b.")
+    ] = None,
+    bias: Annotated[float, typer.Option(help="Bias b of f = w·x + b.")] = 0.0,
+    row: Annotated[int | None, typer.Option(help="Row of the file, counted from 0.")] = None,
+    output: Annotated[Format, typer.Option("--format", help="Form of the output.")] = Format.text,
+    classes: Classes = None,
+    label_column: LabelColumn = None,
+    score_columns: ScoreColumns = None,
+    kind: Kind = None,
+    labels: LabelsFile = None,
+    tolerance: Tolerance = 1e-3,
+) -> None:
+    """Show the loss and its gradient step by step.
+
+    `xent explain 2.0 --label 1`
+
+    `xent explain 2.0 1.0 0.1 --label 0`
+
+    `xent explain --features 1.0,-2.5 --weights 0.4,0.3 --bias -0.2 --label 0`
+
+    `xent explain predictions.csv --row 17`
+    """
+    values = values or []
+    names = _names(classes)
+    if row is not None:
+        if len(values) != 1:
+            _usage("--row goes with one FILE.")
+        if label is not None or features or weights or probabilities:
+            _usage("--row takes label and scores from the file; leave the other inputs out.")
+        arguments = read_row(
+            values[0],
+            row,
+            labels=labels,
+            label_column=label_column,
+            score_columns=_names(score_columns),
+            kind=kind,
+            classes=names,
+            tolerance=tolerance,
+        )
+        _print(explain(**arguments), output)
+        return
+    if features is not None or weights is not None:
+        if values:
+            _usage("give either logits or --features with --weights, not both.")
+        if label is None:
+            _usage("--label is missing: the true label, 0 or 1.")
+        x, w = _numbers(features, "--features"), _numbers(weights, "--weights")
+        _print(explain(features=x, weights=w, bias=bias, label=label, names=names), output)
+        return
+    if not values:
+        _usage("nothing to explain: give logits, --features with --weights, or FILE --row N.")
+    numbers = [_number(value) for value in values]
+    if label is None:
+        _usage("--label is missing: the true label, as in xent explain 2.0 --label 1.")
+    given: Any = numbers[0] if len(numbers) == 1 else numbers
+    kwargs: dict[str, Any] = {"probabilities" if probabilities else "logits": given}
+    _print(explain(label=label, names=names, **kwargs), output)
+
+
+@app.command("score")
+def score_command(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="CSV, TSV, JSON Lines, Parquet, Arrow/Feather, NPY or NPZ."
+        ),
+    ],
+    label_column: LabelColumn = None,
+    score_columns: ScoreColumns = None,
+    weight_column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Column of row weights.")
+    ] = None,
+    kind: Kind = None,
+    classes: Classes = None,
+    labels: LabelsFile = None,
+    tolerance: Tolerance = 1e-3,
+    clip: Annotated[
+        float | None, typer.Option(metavar="P", help="Floor under the probabilities.")
+    ] = None,
+    worst: Annotated[int, typer.Option(metavar="N", help="How many worst rows to name.")] = 5,
+    output: Annotated[
+        ScoreFormat, typer.Option("--format", help="Form of the output.")
+    ] = ScoreFormat.text,
+) -> None:
+    """Score a file of predictions: log loss, skill, classes, worst rows.
+
+    Labels are in a column called `label`, `target`, `y_true`, `y` or `class`. Scores are in a
+    column `logit` or `prob` (binary, or a list per row), or in one column per class:
+    `logit_CLASS`, `prob_CLASS` or `logprob_CLASS`.
+    """
+    result = score(
+        file,
+        label_column=label_column,
+        score_columns=_names(score_columns),
+        weight_column=weight_column,
+        kind=kind,
+        classes=_names(classes),
+        labels=labels,
+        tolerance=tolerance,
+        clip=clip,
+        worst=worst,
+    )
+    if output is ScoreFormat.json:
+        print(json.dumps(result.to_dict(), indent=2, ensure_ascii=False))
+    else:
+        _print_score(result)
+
+
+def _print(explanation: Explanation, output: Format) -> None:
+    if output is Format.text:
+        console = Console(highlight=False, soft_wrap=True)
+        for role, text in styled_lines(explanation):
+            console.print(Text(text, style=STYLES.get(role, "")))
+    elif output is Format.json:
+        print(json.dumps(explanation.to_dict(), indent=2, ensure_ascii=False))
+    else:
+        render = getattr(explanation, f"to_{output.value}")
+        sys.stdout.write(render())
+
+
+def _print_score(result: Score) -> None:
+    console = Console(highlight=False)
+    rows = f"{result.rows} row{'s' * (result.rows != 1)}"
+    console.print(Text(f"{result.path}: {rows}, {result.kind}", style="bold"), soft_wrap=True)
+    console.print()
+    figures = Table(box=None, show_header=False, pad_edge=False)
+    figures.add_column(justify="left")
+    figures.add_column(justify="right")
+    figures.add_column(style="dim")
+    for name, value, about in (
+        ("log loss", result.loss, "nats per row"),
+        ("", result.bits, "bits per row"),
+        ("perplexity", result.perplexity, "classes as hard to guess"),
+        ("base rate", result.base_loss, "nats, always predicting the labels' shares"),
+        ("skill", result.skill, "1 - log loss / base rate"),
+        ("accuracy", result.accuracy, "likeliest class is the true one"),
+    ):
+        figures.add_row(name, _figure(value), about)
+    console.print(figures)
+    console.print()
+    by_class = _table("class", "rows", "share", "log loss", "accuracy")
+    for each in result.by_class:
+        by_class.add_row(
+            Text(each.name),
+            str(each.rows),
+            _figure(each.share),
+            _figure(each.loss),
+            _figure(each.accuracy),
+        )
+    console.print(by_class)
+    if result.worst:
+        console.print()
+        worst = _table("worst row", "label", "predicted", "p(label)", "log loss")
+        for row in result.worst:
+            label, predicted = result.classes[row.label], result.classes[row.predicted]
+            worst.add_row(
+                str(row.row),
+                Text(label),
+                Text(predicted),
+                _figure(row.probability),
+                _figure(row.loss),
+            )
+        console.print(worst)
+    for note in result.notes:
+        console.print()
+        console.print(Text(f"Note: {note}", style="yellow"))
+
+
+def _table(*heads: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for head in heads:
+        table.add_column(head, justify="right")
+    return table
+
+
+def _figure(value: float) -> str:
+    """Four places, so that columns line up."""
+    return shown(value, trim=False)
+
+
+def _names(text: str | None) -> list[str] | None:
+    return None if text is None else [name.strip() for name in text.split(",")]
+
+
+def _numbers(text: str | None, option: str) -> list[float]:
+    if text is None:
+        _usage(f"{option} is missing; --features and --weights go together.")
+    return [_number(part, option) for part in text.replace(",", " ").split()]
+
+
+def _number(text: str, option: str = "") -> float:
+    try:
+        return float(text)
+    except ValueError:
+        if not option and (Path(text).exists() or Path(text).suffix):
+            _usage(f"{text.strip()!r} is not a number. To explain a row of a file, add --row N.")
+        _usage(f"{text.strip()!r} is not a number{f' ({option})' if option else ''}.")
+
+
+def _usage(message: str) -> NoReturn:
+    raise ValueError(message)

@@ -1,0 +1,178 @@
+"""`explain`: the loss and its gradient, step by step, with the reader's own numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from xent.arrays import Array, as_floats
+from xent.explanation import binary, multiclass
+from xent.explanation.steps import Explanation, Line, Step
+
+__all__ = ["Explanation", "Line", "Step", "explain"]
+
+
+def explain(
+    logits: Any = None,
+    label: int | None = None,
+    *,
+    features: Any = None,
+    weights: Any = None,
+    bias: float = 0.0,
+    probabilities: Any = None,
+    names: Sequence[str] | None = None,
+) -> Explanation:
+    r"""Show the work: loss and gradient of one row, step by step.
+
+    .. math:: z \;\to\; p \;\to\; -\log p_y \;\to\; p - y
+
+    Parameters
+    ----------
+    logits : float, or array_like of shape (K,)
+        One binary logit, or K >= 2 class logits; finite, or -inf for a masked class.
+    label : int
+        The true label: 0 or 1 for one logit, 0 to K-1 for K.
+    features, weights : array_like, shape (D,), optional
+        Instead of `logits`: the binary logit is ``weights · features + bias``, and the
+        gradient is carried on to the weights and the bias.
+    bias : float, default 0
+        See `features`.
+    probabilities : float, or array_like of shape (K,), optional
+        Instead of `logits`: the probability of label 1, or of each class.
+    names : sequence of str, optional
+        Names of the classes (of labels 0 and 1 for a binary row).
+
+    Returns
+    -------
+    Explanation
+        Steps as data, with `to_text`, `to_markdown`, `to_latex`, `to_html`, `to_dict`; the
+        results at full precision in `loss` (nats), `gradient` and `probabilities`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If there is no label, more than one kind of input, or one that is no row.
+
+    Notes
+    -----
+    Every number comes from the library's own functions; shown operands carry just enough
+    digits that they reproduce the shown result.
+
+    Examples
+    --------
+    >>> import xent
+    >>> explanation = xent.explain([2.0, 1.0, 0.1], label=0)
+    >>> round(explanation.loss, 3), explanation.gradient.round(3).tolist()
+    (0.417, [-0.341, 0.242, 0.099])
+    >>> print(explanation.to_text().splitlines()[0])
+    Softmax cross-entropy of 3 logits, label class 0
+
+    References
+    ----------
+    Bridle (1990), Probabilistic interpretation of feedforward classification network outputs.
+    """
+    given = [
+        kind
+        for kind, value in (
+            ("logits", logits),
+            ("features", features),
+            ("probabilities", probabilities),
+        )
+        if value is not None
+    ]
+    if len(given) != 1:
+        what = f"{' and '.join(given)} together" if given else "nothing to explain"
+        msg = (
+            f"explain got {what}; expected one of logits, features with weights, or probabilities."
+        )
+        raise ValueError(msg)
+    if label is None:
+        msg = "label is missing; expected the true class, as in explain(2.0, label=1)."
+        raise ValueError(msg)
+    if isinstance(label, bool) or not isinstance(label, (int, np.integer)):
+        msg = f"label is {label!r}; expected the index of the true class, an integer."
+        raise TypeError(msg)
+    label = int(label)
+    if features is not None:
+        x, w = _vector(features, "features"), _vector(weights, "weights")
+        if x.shape != w.shape:
+            msg = f"features have {len(x)} entries and weights {len(w)}; expected one weight each."
+            raise ValueError(msg)
+        offset = float(_row(bias, "bias").reshape(()))
+        return binary.from_features(
+            x.tolist(), w.tolist(), offset, *_labelled(label, names, 2, binary=True)
+        )
+    name = given[0]
+    row = _row(logits if name == "logits" else probabilities, name)
+    if row.ndim == 0 or row.size == 1:
+        value = float(row.reshape(()))
+        checked = _labelled(label, names, 2, binary=True)
+        if name == "probabilities":
+            _check_probabilities(row)
+            return binary.from_probability(value, *checked)
+        if not np.isfinite(value):
+            msg = f"the logit is {value}; an explanation needs a finite one."
+            raise ValueError(msg)
+        return binary.from_logit(value, *checked)
+    checked = _labelled(label, names, len(row), binary=False)
+    if name == "probabilities":
+        _check_probabilities(row)
+        return multiclass.from_probabilities(row, *checked)
+    if np.isnan(row).any() or (row == np.inf).any() or not np.isfinite(row).any():
+        msg = f"logits are {row.tolist()}; an explanation needs finite ones, or -inf for a mask."
+        raise ValueError(msg)
+    return multiclass.from_logits(row, *checked)
+
+
+def _row(value: Any, name: str) -> Array:
+    array = as_floats(value, name).astype(np.float64)
+    if array.ndim > 1:
+        msg = f"{name} has shape {array.shape}; explain takes one row: pass {name}[i]."
+        raise ValueError(msg)
+    if array.size == 0:
+        msg = f"{name} is empty; expected at least one number."
+        raise ValueError(msg)
+    return array
+
+
+def _vector(value: Any, name: str) -> Array:
+    if value is None:
+        msg = f"{name} is missing; features and weights go together."
+        raise ValueError(msg)
+    array = np.atleast_1d(_row(value, name))
+    if not np.isfinite(array).all():
+        msg = f"{name} are {array.tolist()}; expected finite numbers."
+        raise ValueError(msg)
+    return array
+
+
+def _check_probabilities(row: Array) -> None:
+    if not ((row >= 0) & (row <= 1)).all():
+        msg = f"probabilities are {row.tolist()}; each must lie between 0 and 1."
+        raise ValueError(msg)
+    if row.size > 1 and abs(row.sum() - 1) > 1e-3:
+        msg = f"probabilities sum to {row.sum():.6g}; they must sum to 1."
+        raise ValueError(msg)
+
+
+def _labelled(
+    label: int, names: Sequence[str] | None, classes: int, *, binary: bool
+) -> tuple[int, list[str]]:
+    """The label, checked, and a name for each class."""
+    if not 0 <= label < classes:
+        if binary:
+            msg = f"label is {label}, but one logit has the labels 0 and 1."
+        else:
+            msg = f"label is {label}, but there are {classes} classes (0 to {classes - 1})."
+            if label == classes:
+                msg += " If your labels start at 1, subtract 1."
+        raise ValueError(msg)
+    if names is None:
+        kind = "label" if binary else "class"
+        return label, [f"{kind} {j}" for j in range(classes)]
+    if len(names) != classes:
+        msg = f"names has {len(names)} entries for {classes} classes; expected one each."
+        raise ValueError(msg)
+    return label, [str(name) for name in names]

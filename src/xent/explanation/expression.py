@@ -1,0 +1,266 @@
+"""Small formulas as trees: written once, then printed with symbols or numbers, and evaluated.
+
+One source for the formula, the substituted numbers and the value is what keeps an explanation
+from contradicting itself.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Union
+
+SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 4
+"""Binding strengths, for parentheses."""
+
+Operand = Union["Expression", float, int]
+
+
+class Expression:
+    """Base of the nodes; arithmetic operators build trees."""
+
+    strength = ATOM
+
+    def __add__(self, other: Operand) -> Expression:
+        return Binary("+", self, wrap(other))
+
+    def __radd__(self, other: Operand) -> Expression:
+        return Binary("+", wrap(other), self)
+
+    def __sub__(self, other: Operand) -> Expression:
+        return Binary("-", self, wrap(other))
+
+    def __rsub__(self, other: Operand) -> Expression:
+        return Binary("-", wrap(other), self)
+
+    def __mul__(self, other: Operand) -> Expression:
+        return Binary("*", self, wrap(other))
+
+    def __rmul__(self, other: Operand) -> Expression:
+        return Binary("*", wrap(other), self)
+
+    def __truediv__(self, other: Operand) -> Expression:
+        return Binary("/", self, wrap(other))
+
+    def __rtruediv__(self, other: Operand) -> Expression:
+        return Binary("/", wrap(other), self)
+
+    def __pow__(self, other: Operand) -> Expression:
+        return Power(self, wrap(other))
+
+    def __neg__(self) -> Expression:
+        return Negative(self)
+
+
+@dataclass(frozen=True)
+class Number(Expression):
+    """A number as it is shown; its value is that of the text."""
+
+    text: str
+
+    @property
+    def strength(self) -> int:  # type: ignore[override]
+        """A signed number needs parentheses wherever a sum would."""
+        return SUM if self.text.startswith("-") else ATOM
+
+
+@dataclass(frozen=True)
+class Symbol(Expression):
+    """A named quantity, perhaps with an index."""
+
+    name: str
+    index: str = ""
+
+
+@dataclass(frozen=True)
+class Binary(Expression):
+    """Sum, difference, product or quotient."""
+
+    operator: str
+    left: Expression
+    right: Expression
+
+    @property
+    def strength(self) -> int:  # type: ignore[override]
+        """Products bind tighter than sums."""
+        return SUM if self.operator in "+-" else PRODUCT
+
+
+@dataclass(frozen=True)
+class Negative(Expression):
+    """Change of sign."""
+
+    body: Expression
+    strength = SUM
+
+
+@dataclass(frozen=True)
+class Power(Expression):
+    """A power; the base e is Symbol("e")."""
+
+    base: Expression
+    exponent: Expression
+    strength = POWER
+
+
+@dataclass(frozen=True)
+class Call(Expression):
+    """A function of its arguments: log, log1p, max, abs, σ, L, or lim (h → 0)."""
+
+    function: str
+    arguments: tuple[Expression, ...]
+
+
+@dataclass(frozen=True)
+class Total(Expression):
+    """A sum over an index, for formulas."""
+
+    index: str
+    body: Expression
+    strength = PRODUCT
+
+
+@dataclass(frozen=True)
+class Derivative(Expression):
+    """d top / d bottom, or ∂ top / ∂ bottom."""
+
+    top: Expression
+    bottom: Expression
+    partial: bool = False
+
+
+E = Symbol("e")
+
+
+def wrap(value: Operand) -> Expression:
+    """A plain number as a node, shown as written."""
+    return value if isinstance(value, Expression) else Number(f"{value}")
+
+
+def exp(x: Operand) -> Expression:
+    """e to a power."""
+    return Power(E, wrap(x))
+
+
+def log(x: Operand) -> Expression:
+    """Natural logarithm."""
+    return Call("log", (wrap(x),))
+
+
+def log1p(x: Operand) -> Expression:
+    """log(1 + x), computed without forming 1 + x."""
+    return Call("log1p", (wrap(x),))
+
+
+def plus(*terms: Expression) -> Expression:
+    """Sum of any number of terms."""
+    result = terms[0]
+    for term in terms[1:]:
+        result = result + term
+    return result
+
+
+def substitute(node: Expression, values: Mapping[Symbol, Expression]) -> Expression:
+    """The tree with symbols replaced."""
+    match node:
+        case Symbol():
+            return values.get(node, node)
+        case Binary(operator, left, right):
+            return Binary(operator, substitute(left, values), substitute(right, values))
+        case Negative(body):
+            return Negative(substitute(body, values))
+        case Power(base, exponent):
+            return Power(substitute(base, values), substitute(exponent, values))
+        case Call(function, arguments):
+            return Call(function, tuple(substitute(a, values) for a in arguments))
+    return node
+
+
+def evaluate(node: Expression) -> float:
+    """The value of a tree of numbers, as a reader with a calculator would find it."""
+    match node:
+        case Number(text):
+            return float(text)
+        case Symbol("e"):
+            return math.e
+        case Negative(body):
+            return -evaluate(body)
+        case Power(Symbol("e"), exponent):
+            return _exp(evaluate(exponent))
+        case Power(base, exponent):
+            return float(evaluate(base) ** evaluate(exponent))
+        case Binary(operator, left, right):
+            a, b = evaluate(left), evaluate(right)
+            if operator == "/":
+                return a / b if b else math.nan
+            return a + b if operator == "+" else a - b if operator == "-" else a * b
+        case Call("log", (x,)):
+            value = evaluate(x)
+            return math.log(value) if value > 0 else -math.inf
+        case Call("log1p", (x,)):
+            return math.log1p(evaluate(x))
+        case Call("abs", (x,)):
+            return abs(evaluate(x))
+        case Call("max", arguments):
+            return max(evaluate(a) for a in arguments)
+    msg = f"no value: {node!r}"
+    raise ValueError(msg)
+
+
+def _exp(x: float) -> float:
+    try:
+        return math.exp(x)
+    except OverflowError:
+        return math.inf
+
+
+def shown(value: float, digits: int = 4, *, trim: bool = True) -> str:
+    """A number to `digits` places, tiny and huge ones as 1.2e-07.
+
+    With `trim`, a number that is shown in full by fewer places is: 0.5, not 0.5000.
+    """
+    if not math.isfinite(value):
+        return str(value)
+    full = repr(float(value)).removesuffix(".0")
+    size = abs(value)
+    if value == 0 or (1e-3 <= size < 1e6):
+        places = digits
+        if 1 - 10.0**-digits / 2 <= size < 1:  # 0.99999998 must not read 1.0000
+            places = digits - 2 - math.floor(math.log10(1 - size))
+        text = f"{value:.{places}f}"
+    else:
+        text = f"{value:.{digits}e}"
+    if trim and float(text) == value and len(full) <= len(text):
+        return full
+    return text
+
+
+def is_arithmetic(node: Expression) -> bool:
+    """Is the tree only sums, differences and products of numbers?"""
+    match node:
+        case Number():
+            return True
+        case Negative(body):
+            return is_arithmetic(body)
+        case Binary(operator, left, right):
+            return operator != "/" and is_arithmetic(left) and is_arithmetic(right)
+    return False
+
+
+def with_numbers(
+    formula: Expression, values: Mapping[Symbol, float], result: float, digits: int = 4
+) -> Expression:
+    """Substitute rounded numbers, with just enough digits that they reproduce the shown result."""
+    node = formula
+    for places in range(digits, 18):
+        numbers: dict[Symbol, Expression] = {s: Number(shown(v, places)) for s, v in values.items()}
+        node = substitute(formula, numbers)
+        if shown(evaluate(node), digits) == shown(result, digits):
+            break
+    return node
+
+
+def reproduces(node: Expression, result: float, digits: int = 4) -> bool:
+    """Do the shown operands give the shown result?"""
+    return shown(evaluate(node), digits) == shown(result, digits)

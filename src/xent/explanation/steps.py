@@ -1,0 +1,126 @@
+"""An explanation as data: steps with formulas, numbers and reasons; printers are elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from xent.arrays import Array
+from xent.explanation.expression import Expression, Symbol, is_arithmetic, shown, with_numbers
+
+
+@dataclass(frozen=True)
+class Line:
+    """One computed number: ``symbol = substituted ≈ value``."""
+
+    symbol: Expression
+    substituted: Expression | None
+    value: float
+    digits: int = 4
+
+    @property
+    def text(self) -> str:
+        """The value as shown."""
+        return shown(self.value, self.digits)
+
+    @property
+    def relation(self) -> str:
+        """`=` where nothing was rounded, neither in showing the value nor in computing it."""
+        computed = self.substituted is None or is_arithmetic(self.substituted)
+        return "=" if computed and float(self.text) == self.value else "≈"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step: its formula as a chain of equal expressions, its numbers, and why it is so."""
+
+    section: str
+    name: str
+    formula: tuple[Expression, ...] = ()
+    lines: tuple[Line, ...] = ()
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The steps from the scores to the loss and its gradient, with the results at full precision.
+
+    Print it (plain text), or let Jupyter show it. `to_text`, `to_markdown`, `to_latex`,
+    `to_html` and `to_dict` give it in other forms.
+    """
+
+    title: str
+    steps: tuple[Step, ...]
+    loss: float
+    gradient: Array
+    probabilities: Array
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+
+    def step(self, name: str) -> Step:
+        """Return the step of this name."""
+        for step in self.steps:
+            if step.name == name:
+                return step
+        names = ", ".join(repr(step.name) for step in self.steps)
+        msg = f"no step is named {name!r}; there are {names}."
+        raise KeyError(msg)
+
+    def to_text(self) -> str:
+        """Plain text for a terminal."""
+        from xent.explanation.render import text
+
+        return text.render(self)
+
+    def to_markdown(self) -> str:
+        """Markdown with formulas between dollar signs."""
+        from xent.explanation.render import markdown
+
+        return markdown.render(self)
+
+    def to_latex(self) -> str:
+        """LaTeX: a document fragment that needs amsmath."""
+        from xent.explanation.render import latex
+
+        return latex.render(self)
+
+    def to_html(self) -> str:
+        """HTML: a fragment that needs no script and no style sheet."""
+        from xent.explanation.render import html
+
+        return html.render(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        from xent.explanation.render import data
+
+        return data.render(self)
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def _repr_markdown_(self) -> str:
+        return self.to_markdown()
+
+    def _repr_latex_(self) -> str:
+        return self.to_latex()
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+
+def computed(
+    section: str,
+    name: str,
+    chain: tuple[Expression, ...],
+    numbers: Expression,
+    values: Mapping[Symbol, float],
+    result: float,
+    why: str = "",
+) -> Step:
+    """A step of one number: `chain` is its formula, `numbers` the form the values are put into.
+
+    The first of the chain is what the number is called.
+    """
+    line = Line(chain[0], with_numbers(numbers, values, result), result)
+    return Step(section, name, chain, (line,), why)

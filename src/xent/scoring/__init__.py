@@ -1,0 +1,202 @@
+"""`score`: how good are the predictions in a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from xent.arrays import Array, check_number
+from xent.functions import sigmoid, softmax
+from xent.losses import binary_cross_entropy, cross_entropy
+from xent.metric import log_loss
+from xent.scoring.errors import FileError
+from xent.scoring.report import Score
+from xent.scoring.state import State
+
+if TYPE_CHECKING:  # PyArrow is needed only once a file is read
+    from xent.scoring.columns import Layout, Rows
+
+__all__ = ["FileError", "Score", "read_row", "score"]
+
+
+def score(
+    path: str | Path,
+    *,
+    label_column: str | None = None,
+    score_columns: Sequence[str] | None = None,
+    weight_column: str | None = None,
+    kind: str | None = None,
+    classes: Sequence[str] | None = None,
+    labels: str | Path | None = None,
+    tolerance: float = 1e-3,
+    clip: float | None = None,
+    worst: int = 5,
+) -> Score:
+    r"""Log loss of the predictions in a file, and what is behind it.
+
+    .. math:: \text{log loss} = -\frac{1}{n} \sum_i \log p_i(y_i)
+
+    Parameters
+    ----------
+    path : path
+        CSV or TSV (also compressed), JSON Lines, Parquet, Arrow/Feather, NPY or NPZ; read in
+        batches, so the file may be larger than memory.
+    label_column, score_columns, weight_column : optional
+        Columns, where their names do not tell. Labels are found under label, target, y_true,
+        y or class; scores under logit or prob (one number: binary; a list: classes), or
+        logit_CLASS, prob_CLASS, logprob_CLASS for one column per class.
+    kind : {"logits", "probabilities", "log-probabilities"}, optional
+        What the scores are, where the columns' names do not tell.
+    classes : sequence of str, optional
+        Names of the classes in the order of the scores.
+    labels : path, optional
+        An NPY file of labels, where `path` is an NPY file of scores alone.
+    tolerance : float, default 0.001
+        How far a row of probabilities may be from summing to 1.
+    clip : float, optional
+        Raise probabilities to at least this; unasked, a probability of 0 for the true class
+        costs +inf, and such rows are counted.
+    worst : int, default 5
+        How many rows of highest loss to name.
+
+    Returns
+    -------
+    Score
+        Log loss in nats and bits, perplexity, base rate, skill, per-class losses, worst rows.
+
+    Raises
+    ------
+    FileError
+        Naming file, row (from 0), line and column. It is a ValueError.
+    ModuleNotFoundError
+        If PyArrow is not installed (``pip install 'xent[score]'``).
+
+    Notes
+    -----
+    Losses are those of `cross_entropy`, `binary_cross_entropy` and `log_loss`. Sums are exact,
+    so the result does not depend on how the file is cut into batches.
+
+    Examples
+    --------
+    >>> import tempfile, pathlib, xent
+    >>> file = pathlib.Path(tempfile.mkdtemp()) / "predictions.csv"
+    >>> _ = file.write_text("prob,label\n0.9,1\n0.2,0\n0.4,1\n")
+    >>> result = xent.score(file)
+    >>> round(result.loss, 4), round(result.bits, 4), result.worst[0].row
+    (0.4149, 0.5986, 2)
+
+    References
+    ----------
+    Gneiting & Raftery (2007), Strictly proper scoring rules, prediction, and estimation.
+    """
+    if isinstance(worst, bool) or not isinstance(worst, int) or worst < 0:
+        msg = f"worst is {worst!r}; expected how many rows to name, 0 or more."
+        raise ValueError(msg)
+    if clip is not None:
+        clip = check_number(clip, "clip", 0, 0.5, above=True)
+    layout, batches = _open(
+        path,
+        labels,
+        label_column=label_column,
+        score_columns=score_columns,
+        weight_column=weight_column,
+        kind=kind,
+        classes=classes,
+        tolerance=tolerance,
+    )
+    state: State | None = None
+    like_probabilities = layout.kind == "logits"
+    for rows in batches:
+        if state is None:
+            state = State(len(layout.classes or ()), worst)
+        losses, p = _losses(rows, layout.kind, clip)
+        predicted = p.argmax(axis=1)
+        of_label = p[np.arange(len(p)), rows.labels]
+        state.add(losses, rows.labels, predicted, of_label, rows.weight, rows.first)
+        like_probabilities = like_probabilities and _sum_to_one(rows.scores)
+    if state is None or not sum(state.counts):
+        what = "holds no rows." if state is None else "holds no row of weight above 0."
+        raise FileError(path, what)
+    return Score(str(path), layout.kind, tuple(layout.classes or ()), state, like_probabilities)
+
+
+def read_row(
+    path: str | Path, row: int, *, labels: str | Path | None = None, **layout_options: Any
+) -> dict[str, Any]:
+    """One row of a file of predictions, as arguments for `explain`."""
+    layout, batches = _open(path, labels, **layout_options)
+    seen = 0
+    for rows in batches:
+        seen = rows.first + len(rows.labels)
+        if rows.first <= row < seen:
+            i = row - rows.first
+            name = "probabilities" if layout.kind == "probabilities" else "logits"
+            return {
+                name: rows.scores[i].tolist(),
+                "label": int(rows.labels[i]),
+                "names": _names(layout),
+            }
+    what = (
+        f"there is no row {row}; the file has rows 0 to {seen - 1}." if seen else "holds no rows."
+    )
+    raise FileError(path, what)
+
+
+def _names(layout: Layout) -> list[str] | None:
+    """Names worth showing: those that say more than the index."""
+    classes = layout.classes or []
+    return None if classes == [str(j) for j in range(len(classes))] else classes
+
+
+def _open(
+    path: str | Path, labels: str | Path | None, *, tolerance: float = 1e-3, **columns: Any
+) -> tuple[Layout, Iterator[Rows]]:
+    from xent.scoring.columns import Layout
+    from xent.scoring.readers import open_file
+
+    reader = open_file(Path(path), None if labels is None else Path(labels))
+    layout = Layout(reader, tolerance=check_number(tolerance, "tolerance", 0, 1), **columns)
+
+    def rows() -> Iterator[Rows]:
+        first = 0
+        for batch in reader.batches(layout.columns, layout.numbers):
+            if len(batch[layout.label]):
+                part = layout.rows(batch, first)
+                yield part
+                first += len(part.labels)
+
+    return layout, rows()
+
+
+def _losses(rows: Rows, kind: str, clip: float | None) -> tuple[Array, Array]:
+    """Losses of the rows in float64, and the probabilities of all classes."""
+    scores = rows.scores.astype(np.float64, copy=False)
+    binary = scores.ndim == 1
+    if kind == "probabilities":
+        p = np.stack([1 - scores, scores], axis=1) if binary else scores
+        losses = log_loss(rows.labels, scores, clip=clip, tolerance=1.0, reduction="none")
+        return losses, p
+    if binary and kind == "logits":
+        losses = binary_cross_entropy(scores, rows.labels, reduction="none")
+        p = np.stack([sigmoid(-scores), sigmoid(scores)], axis=1)
+    elif binary:
+        p = np.exp(scores)
+        losses = log_loss(rows.labels, p, reduction="none")
+        p = np.stack([1 - p, p], axis=1)
+    else:
+        losses = cross_entropy(scores, rows.labels, reduction="none")
+        p = softmax(scores)
+    if clip is not None:
+        losses = np.minimum(losses, -np.log(clip))
+    return losses, p
+
+
+def _sum_to_one(scores: Array) -> bool:
+    """Do scores called logits look like rows of probabilities?"""
+    if scores.ndim == 1:
+        return bool(((scores >= 0) & (scores <= 1)).all())
+    near = np.abs(scores.sum(axis=1, dtype=np.float64) - 1) < 1e-3
+    return bool((scores >= 0).all() and near.all())

@@ -1,0 +1,319 @@
+"""Which columns hold what, and their values as arrays: labels, scores, weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from xent.arrays import Array
+from xent.scoring.errors import FileError
+from xent.scoring.reader import Batch, Reader
+
+Kind = Literal["logits", "probabilities", "log-probabilities"]
+
+LABEL_NAMES = ("label", "labels", "target", "targets", "y_true", "y", "class")
+SCORE_NAMES: dict[str, Kind] = {
+    "logit": "logits",
+    "logits": "logits",
+    "score": "logits",
+    "scores": "logits",
+    "logprob": "log-probabilities",
+    "logprobs": "log-probabilities",
+    "log_prob": "log-probabilities",
+    "log_probs": "log-probabilities",
+    "prob": "probabilities",
+    "probs": "probabilities",
+    "probability": "probabilities",
+    "probabilities": "probabilities",
+    "proba": "probabilities",
+    "y_prob": "probabilities",
+    "p": "probabilities",
+}
+HOW = (
+    "Scores are found by name: one column logit or prob (or a list per row under logits or "
+    "probs), or one column per class, logit_CLASS or prob_CLASS. Name others with "
+    "--score-columns A,B,C and --kind."
+)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """A batch as arrays; `scores` has shape (n,) for a binary column, else (n, K)."""
+
+    first: int
+    labels: Array
+    scores: Array
+    weight: Array | None
+
+
+class Layout:
+    """The columns of one file that are read, and how their values become arrays."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        *,
+        label_column: str | None = None,
+        score_columns: Sequence[str] | None = None,
+        weight_column: str | None = None,
+        kind: str | None = None,
+        classes: Sequence[str] | None = None,
+        tolerance: float = 1e-3,
+    ) -> None:
+        self.path: Path = reader.path
+        self.tolerance = tolerance
+        if kind is not None and kind not in get_args(Kind):
+            msg = f"kind is {kind!r}; expected {', '.join(get_args(Kind))}."
+            raise ValueError(msg)
+        self.weight = weight_column
+        if weight_column is not None:
+            self._must_exist(reader, weight_column)
+        self.scores, found_kind, suffixes = self._find_scores(reader, score_columns)
+        self.kind: str = kind or found_kind
+        self.label = self._find_label(reader, label_column)
+        self.listed = len(self.scores) == 1 and reader.is_list(self.scores[0])
+        self.binary = len(self.scores) == 1 and not self.listed
+        self.classes: list[str] | None = None
+        if classes is not None:
+            self.classes = list(classes)
+        elif self.binary:
+            self.classes = ["0", "1"]
+        elif suffixes is not None:
+            self.classes = suffixes
+        if self.classes is not None:
+            self._check_classes()
+
+    @property
+    def columns(self) -> list[str]:
+        """All columns to be read."""
+        return [self.label, *self.scores, *([self.weight] if self.weight else [])]
+
+    @property
+    def numbers(self) -> list[str]:
+        """Those of them that hold numbers."""
+        return [*self.scores, *([self.weight] if self.weight else [])]
+
+    def rows(self, batch: Batch, first: int) -> Rows:
+        """The batch as arrays; whatever is no label, score or weight is reported by row."""
+        if self.listed:
+            scores = self._lists(batch[self.scores[0]], first)
+        else:
+            columns = [self._numbers(batch[name], name, first) for name in self.scores]
+            scores = columns[0] if self.binary else np.stack(columns, axis=1)
+        if self.classes is None:
+            self.classes = [str(j) for j in range(scores.shape[1])]
+        if not self.binary and scores.shape[1] != len(self.classes):
+            what = f"{scores.shape[1]} scores, but there are {len(self.classes)} classes."
+            raise FileError(self.path, what, row=first, column=self.scores[0])
+        self._check_scores(scores, first)
+        weight = None
+        if self.weight is not None:
+            weight = self._numbers(batch[self.weight], self.weight, first)
+            bad = ~(np.isfinite(weight) & (weight >= 0))
+            self._report(bad, weight, first, self.weight, "a weight is finite and not negative")
+        return Rows(first, self._labels(batch[self.label], first), scores, weight)
+
+    def _find_scores(
+        self, reader: Reader, asked: Sequence[str] | None
+    ) -> tuple[list[str], Kind, list[str] | None]:
+        """Score columns in class order, what they hold, and the classes' names if known."""
+        if asked:
+            for name in asked:
+                self._must_exist(reader, name)
+            stem, _, suffix = asked[0].partition("_")
+            kind = SCORE_NAMES.get(asked[0].lower(), SCORE_NAMES.get(stem.lower(), "logits"))
+            if len(asked) == 1:
+                return list(asked), kind, None
+            suffixes = [name.partition("_")[2] for name in asked]
+            return list(asked), kind, suffixes if all(suffixes) and suffix else list(asked)
+        single = [name for name in reader.names if name.lower() in SCORE_NAMES]
+        groups: dict[str, list[str]] = {}
+        for name in reader.names:
+            for stem in SCORE_NAMES:
+                if name.lower().startswith(f"{stem}_") and name.lower() not in SCORE_NAMES:
+                    groups.setdefault(stem, []).append(name)
+        # "log_prob_cat" begins with no other stem; "p_1" and "prob_1" are two groups.
+        found: list[tuple[Kind, list[str], list[str] | None]] = [
+            (SCORE_NAMES[name.lower()], [name], None) for name in single
+        ]
+        found += [
+            (SCORE_NAMES[stem], names, [name[len(stem) + 1 :] for name in names])
+            for stem, names in groups.items()
+            if len(names) > 1
+        ]
+        if len(found) != 1:
+            shown = "none" if not found else " and ".join(names[0] for _, names, _ in found)
+            what = (
+                f"no one set of score columns among {', '.join(reader.names)}: found {shown}. {HOW}"
+            )
+            raise FileError(self.path, what)
+        kind, names, named = found[0]
+        return names, kind, named
+
+    def _find_label(self, reader: Reader, asked: str | None) -> str:
+        if asked is not None:
+            self._must_exist(reader, asked)
+            return asked
+        taken = {*self.scores, self.weight}
+        for name in LABEL_NAMES:
+            for column in reader.names:
+                if column.lower() == name and column not in taken:
+                    return column
+        what = (
+            f"no column of labels among {', '.join(reader.names)}. It is called one of "
+            f"{', '.join(LABEL_NAMES)}, or named with --label-column."
+        )
+        raise FileError(self.path, what)
+
+    def _must_exist(self, reader: Reader, name: str) -> None:
+        if name not in reader.names:
+            what = f"no column '{name}'; the columns are {', '.join(reader.names)}."
+            raise FileError(self.path, what)
+
+    def _check_classes(self) -> None:
+        assert self.classes is not None
+        if len(set(self.classes)) != len(self.classes):
+            msg = f"classes {', '.join(self.classes)} are not all different."
+            raise ValueError(msg)
+        expected = 2 if self.binary else len(self.scores)
+        if not self.listed and len(self.classes) != expected:
+            msg = f"{len(self.classes)} classes are named, but the scores are for {expected}."
+            raise ValueError(msg)
+
+    def _numbers(self, column: Any, name: str, first: int) -> Array:
+        """A column of numbers as float64 or float32."""
+        if isinstance(column, np.ndarray):
+            values = column
+        else:
+            if column.null_count:
+                row = first + pc.index(pc.is_null(column), True).as_py()
+                raise FileError(self.path, "the value is missing.", row=row, column=name)
+            if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
+                what = f"holds {column.type}; expected numbers."
+                raise FileError(self.path, what, column=name)
+            values = column.to_numpy(zero_copy_only=False)
+        if values.dtype.kind not in "fiu" or values.ndim != 1:
+            what = f"holds {values.dtype} of shape {values.shape}; expected one number per row."
+            raise FileError(self.path, what, column=name)
+        return values.astype(np.float32 if values.dtype == np.float16 else _wide(values.dtype))
+
+    def _lists(self, column: Any, first: int) -> Array:
+        """A column of equally long lists as a matrix."""
+        name = self.scores[0]
+        if isinstance(column, np.ndarray):
+            width = column.shape[1]
+            flat = self._numbers(column.reshape(-1), name, first)
+            return flat.reshape(len(column), width)
+        if column.null_count:
+            row = first + pc.index(pc.is_null(column), True).as_py()
+            raise FileError(self.path, "the value is missing.", row=row, column=name)
+        lengths = pc.list_value_length(column).to_numpy(zero_copy_only=False)
+        width = len(self.classes) if self.classes is not None else int(lengths[0])
+        odd = lengths != width
+        if odd.any():
+            row = int(odd.argmax())
+            what = f"{lengths[row]} scores; expected {width}, one per class."
+            raise FileError(self.path, what, row=first + row, column=name)
+        values = column.flatten()
+        if values.null_count:
+            place = pc.index(pc.is_null(values), True).as_py()
+            raise FileError(
+                self.path, "a score is missing.", row=first + place // width, column=name
+            )
+        return self._numbers(values, name, first).reshape(-1, width)
+
+    def _check_scores(self, scores: Array, first: int) -> None:
+        """No NaN; probabilities between 0 and 1, in rows that sum to 1."""
+        if self.kind == "probabilities":
+            slack = 0.0 if self.binary else self.tolerance
+            bad = ~((scores >= 0) & (scores <= 1 + slack))
+            rule = "a probability lies between 0 and 1; for raw scores pass --kind logits"
+        elif self.kind == "log-probabilities":
+            bad = ~(scores <= self.tolerance)
+            rule = "a log-probability is not above 0; for raw scores pass --kind logits"
+        else:
+            bad = np.isnan(scores)
+            rule = "a score must be a number"
+        self._report(bad, scores, first, None, rule)
+        if self.kind != "logits" and not self.binary:
+            p = scores if self.kind == "probabilities" else np.exp(scores)
+            sums = p.sum(axis=1, dtype=np.float64)
+            off = np.abs(sums - 1) > self.tolerance
+            if off.any():
+                row = int(off.argmax())
+                what = (
+                    f"the probabilities sum to {sums[row]:.6g}, not 1 (within {self.tolerance:g}). "
+                    "If they were rounded when written, pass a larger --tolerance."
+                )
+                raise FileError(self.path, what, row=first + row)
+
+    def _report(self, bad: Array, values: Array, first: int, name: str | None, rule: str) -> None:
+        if not bad.any():
+            return
+        where = np.unravel_index(int(bad.argmax()), bad.shape)
+        if name is None:
+            name = self.scores[0] if self.binary or self.listed else self.scores[where[1]]
+        raise FileError(
+            self.path, f"{values[where]:g}: {rule}.", row=first + int(where[0]), column=name
+        )
+
+    def _labels(self, column: Any, first: int) -> Array:
+        """Class indices of a column of names or numbers."""
+        if isinstance(column, np.ndarray):
+            if column.ndim != 1:
+                what = f"has shape {column.shape} per batch; expected one label per row."
+                raise FileError(self.path, what, column=self.label)
+            column = pa.array(column.astype(str) if column.dtype.kind in "US" else column)
+        if column.null_count:
+            row = first + pc.index(pc.is_null(column), True).as_py()
+            raise FileError(self.path, "the label is missing.", row=row, column=self.label)
+        encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+        codes = np.array([self._code(v) for v in encoded.dictionary.to_pylist()], dtype=np.intp)
+        labels: Array = codes[encoded.indices.to_numpy(zero_copy_only=False)]
+        if (labels < 0).any():
+            row = int((labels < 0).argmax())
+            value = column[row].as_py()
+            raise FileError(self.path, self._unknown(value), row=first + row, column=self.label)
+        return labels
+
+    def _code(self, value: Any) -> int:
+        """Class index of one distinct label, -1 if it is none."""
+        assert self.classes is not None
+        text = str(value).strip()
+        if text in self.classes:
+            return self.classes.index(text)
+        if self.classes == ["0", "1"] and text.lower() in ("false", "true"):
+            return int(text.lower() == "true")
+        try:
+            number = float(text)
+        except ValueError:
+            return -1
+        if not number.is_integer():
+            return -1
+        if str(int(number)) in self.classes:  # 1.0 for 1
+            return self.classes.index(str(int(number)))
+        if any(name.lstrip("-").isdigit() for name in self.classes):
+            return -1  # classes are named by numbers, and this is none of them
+        return int(number) if 0 <= number < len(self.classes) else -1
+
+    def _unknown(self, value: Any) -> str:
+        assert self.classes is not None
+        k = len(self.classes)
+        shown = ", ".join(self.classes[:8]) + (f", ... ({k} in all)" if k > 8 else "")
+        what = f"{value!r} is not a class; the classes are {shown}."
+        if str(value) == str(k) and self.classes == [str(j) for j in range(k)]:
+            return what + " If your labels start at 1, name them: --classes 1,2,..."
+        if isinstance(value, str) and not value.lstrip("-").isdigit():
+            return what + " Name the classes in the order of the scores: --classes A,B,..."
+        return what
+
+
+def _wide(dtype: Any) -> Any:
+    """Floats keep their precision; whole numbers become float64."""
+    return dtype if dtype.kind == "f" else np.float64

@@ -1,0 +1,26 @@
+"""A problem with a file, said so that its owner can find the place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+class FileError(ValueError):
+    """Names the file and, where there is one, the row (from 0), the line (from 1), the column."""
+
+    def __init__(
+        self,
+        path: Path | str,
+        what: str,
+        *,
+        row: int | None = None,
+        line: int | None = None,
+        column: str | None = None,
+    ) -> None:
+        place = []
+        if row is not None:
+            place.append(f"row {row}" if line is None else f"row {row} (line {line})")
+        if column is not None:
+            place.append(f"column '{column}'")
+        where = f"{path}: {', '.join(place)}: " if place else f"{path}: "
+        super().__init__(where + what)

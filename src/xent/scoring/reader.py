@@ -1,0 +1,30 @@
+"""What every reader of a file of predictions offers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+BATCH = 1 << 16
+"""Rows of a batch; text files are cut by bytes instead."""
+
+Batch = dict[str, Any]
+"""Columns by name: Arrow arrays, or NumPy arrays from NPY and NPZ."""
+
+
+class Reader:
+    """One open file: the names of its columns, and its rows in batches."""
+
+    names: list[str]
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def batches(self, columns: Sequence[str], numbers: Sequence[str]) -> Iterator[Batch]:
+        """The rows, with the given columns; those in `numbers` hold numbers, or lists of them."""
+        raise NotImplementedError
+
+    def is_list(self, name: str) -> bool:  # noqa: ARG002
+        """Does the column hold a list of numbers per row?"""
+        return False

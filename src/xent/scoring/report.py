@@ -1,0 +1,174 @@
+"""A score read off a state: the figures, as properties and as plain data."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from xent.metric import log_loss
+from xent.scoring.state import State, WorstRow, ratio
+
+
+@dataclass(frozen=True)
+class ClassScore:
+    """The rows of one true class."""
+
+    name: str
+    rows: int
+    share: float
+    loss: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Score:
+    """How good the predictions of a file are."""
+
+    path: str
+    kind: str
+    classes: tuple[str, ...]
+    state: State
+    looks_like_probabilities: bool = False
+
+    @property
+    def rows(self) -> int:
+        """Number of rows of weight above 0."""
+        return sum(self.state.counts)
+
+    @property
+    def infinite(self) -> int:
+        """Number of rows whose true class was given a probability of 0."""
+        return sum(self.state.infinite)
+
+    @property
+    def loss(self) -> float:
+        """Log loss in nats: the weighted mean over the rows."""
+        return math.inf if self.infinite else self.finite_loss
+
+    @property
+    def finite_loss(self) -> float:
+        """The losses of the rows of finite loss, over the weight of all rows."""
+        return ratio(sum(self.state.losses), sum(self.state.weights))
+
+    @property
+    def bits(self) -> float:
+        """Log loss in bits."""
+        return self.loss / math.log(2)
+
+    @property
+    def perplexity(self) -> float:
+        """Number of equally likely classes that would be as hard to guess."""
+        return math.exp(self.loss) if self.loss < 709 else math.inf
+
+    @property
+    def shares(self) -> list[float]:
+        """Share of each class among the labels, by weight: the base rates."""
+        whole = sum(self.state.weights)
+        return [ratio(weight, whole) for weight in self.state.weights]
+
+    @property
+    def base_loss(self) -> float:
+        """Log loss of always predicting the base rates."""
+        row = np.array([self.shares])
+        return float(log_loss(row, row))
+
+    @property
+    def skill(self) -> float:
+        """1 - loss / base loss: 1 is perfect, 0 as good as the base rates; NaN for one class."""
+        return 1 - self.loss / self.base_loss if self.base_loss > 0 else math.nan
+
+    @property
+    def accuracy(self) -> float:
+        """Share of rows whose likeliest class is the true one, each row counted once."""
+        return sum(self.state.right) / self.rows
+
+    @property
+    def worst(self) -> list[WorstRow]:
+        """The rows of highest loss, worst first."""
+        return self.state.worst
+
+    @property
+    def by_class(self) -> list[ClassScore]:
+        """The classes that occur among the labels."""
+        s = self.state
+        return [
+            ClassScore(
+                name,
+                s.counts[j],
+                self.shares[j],
+                math.inf if s.infinite[j] else ratio(s.losses[j], s.weights[j]),
+                s.right[j] / s.counts[j],
+            )
+            for j, name in enumerate(self.classes)
+            if s.counts[j]
+        ]
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the figures should know."""
+        notes = []
+        if self.infinite:
+            rows = "1 row gives" if self.infinite == 1 else f"{self.infinite} rows give"
+            notes.append(
+                f"{rows} the true class a probability of 0, so the log loss is infinite. Without "
+                "their loss it would be at least "
+                f"{self.finite_loss:.4f}; --clip sets a floor under the probabilities."
+            )
+        if self.looks_like_probabilities:
+            notes.append(
+                "The logits look like probabilities: none is negative and every row "
+                f"{'lies between 0 and 1' if len(self.classes) == 2 else 'sums to 1'}. "
+                "If they are, pass --kind probabilities."
+            )
+        missing = [name for name, n in zip(self.classes, self.state.counts, strict=True) if not n]
+        if missing:
+            shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+            notes.append(f"No row has the label {shown}.")
+        if len(self.by_class) == 1:
+            notes.append("Only one class occurs, so the base rate is certain and skill undefined.")
+        elif self.loss > self.base_loss:
+            notes.append("The predictions are worse than always predicting the base rates.")
+        return notes
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON; infinities and NaN as text."""
+        return {
+            "file": self.path,
+            "scores": self.kind,
+            "rows": self.rows,
+            "log_loss_nats": _plain(self.loss),
+            "log_loss_bits": _plain(self.bits),
+            "perplexity": _plain(self.perplexity),
+            "base_rate_loss": _plain(self.base_loss),
+            "skill": _plain(self.skill),
+            "accuracy": self.accuracy,
+            "infinite_rows": self.infinite,
+            "classes": [
+                {
+                    "class": each.name,
+                    "rows": each.rows,
+                    "share": each.share,
+                    "log_loss_nats": _plain(each.loss),
+                    "accuracy": each.accuracy,
+                }
+                for each in self.by_class
+            ],
+            "worst_rows": [
+                {
+                    "row": row.row,
+                    "label": self.classes[row.label],
+                    "predicted": self.classes[row.predicted],
+                    "probability_of_label": row.probability,
+                    "log_loss_nats": _plain(row.loss),
+                }
+                for row in self.worst
+            ],
+            "notes": self.notes,
+        }
+
+
+def _plain(value: float) -> float | str:
+    return value if math.isfinite(value) else str(value)

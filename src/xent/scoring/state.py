@@ -1,0 +1,154 @@
+"""What is remembered of the rows seen so far: small, and mergeable in any order.
+
+Sums are exact, so that the same rows give the same bits however they were cut into batches.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from xent.arrays import Array
+
+SCALE = 1126
+"""Every float64 is an integer times 2**-1126, also when its 53 digits are written out."""
+
+
+@dataclass(frozen=True, order=True)
+class WorstRow:
+    """One of the rows of highest loss; ordered worst first, then by row."""
+
+    negative_loss: float
+    row: int
+    label: int
+    predicted: int
+    probability: float
+
+    @property
+    def loss(self) -> float:
+        """Loss in nats."""
+        return -self.negative_loss
+
+
+@dataclass
+class State:
+    """Counts and exact sums per true class, and the worst rows.
+
+    `weights` and `losses` are integers in units of 2**-1126; `losses` sums weight times loss
+    over the rows of finite loss.
+    """
+
+    classes: int
+    keep: int = 5
+    counts: list[int] = field(default_factory=list)
+    right: list[int] = field(default_factory=list)
+    infinite: list[int] = field(default_factory=list)
+    weights: list[int] = field(default_factory=list)
+    losses: list[int] = field(default_factory=list)
+    worst: list[WorstRow] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for name in ("counts", "right", "infinite", "weights", "losses"):
+            setattr(self, name, getattr(self, name) or [0] * self.classes)
+
+    def add(
+        self,
+        losses: Array,
+        labels: Array,
+        predicted: Array,
+        probability: Array,
+        weight: Array | None,
+        first_row: int,
+    ) -> None:
+        """Take in a batch of rows: float64 losses, class indices, probability of the label."""
+        if not len(losses):
+            return
+        counted = np.ones(len(losses)) if weight is None else weight
+        present = counted > 0
+        infinite = np.isinf(losses) & present
+        finite = np.where(infinite | ~present, 0.0, losses)
+        for name, mask in (("counts", present), ("right", present & (labels == predicted))):
+            self._count(name, labels[mask])
+        self._count("infinite", labels[infinite])
+        for name, values in (("weights", counted), ("losses", counted * finite)):
+            sums = getattr(self, name)
+            for label, amount in exact_sums(values, labels, self.classes).items():
+                sums[label] += amount
+        rows = np.flatnonzero(present)
+        if len(rows) > self.keep:
+            top = np.argpartition(-losses[rows], self.keep)[: self.keep]
+            # Rows as bad as the last kept one: of equals the earliest stay, in any batching.
+            rows = rows[losses[rows] >= losses[rows[top]].min()]
+        found = [
+            WorstRow(
+                -float(losses[i]),
+                first_row + int(i),
+                int(labels[i]),
+                int(predicted[i]),
+                float(probability[i]),
+            )
+            for i in rows[np.argsort(-losses[rows], kind="stable")[: self.keep]]
+        ]
+        self.worst = sorted([*self.worst, *found])[: self.keep]
+
+    def merge(self, other: State) -> State:
+        """The state of both sets of rows; the order of merging does not matter."""
+
+        def both(name: str) -> list[int]:
+            return [a + b for a, b in zip(getattr(self, name), getattr(other, name), strict=True)]
+
+        return State(
+            self.classes,
+            self.keep,
+            counts=both("counts"),
+            right=both("right"),
+            infinite=both("infinite"),
+            weights=both("weights"),
+            losses=both("losses"),
+            worst=sorted([*self.worst, *other.worst])[: self.keep],
+        )
+
+    def _count(self, name: str, labels: Array) -> None:
+        counts = getattr(self, name)
+        for label, n in enumerate(np.bincount(labels, minlength=self.classes).tolist()):
+            counts[label] += n
+
+
+def exact_sums(values: Array, groups: Array, n_groups: int) -> dict[int, int]:
+    """Sums of finite float64 values by group, without rounding, in units of 2**-1126.
+
+    Each value is an integer of 53 bits times a power of two; integers of equal power add in
+    float64 without rounding, in two halves, for up to 2**27 values.
+    """
+    fractions, powers = np.frexp(values)
+    whole = np.ldexp(fractions, 53).astype(np.int64)
+    low_power = int(powers.min())
+    span = int(powers.max()) - low_power + 1
+    keys = groups * span + (powers - low_power)
+    high = np.bincount(keys, weights=whole >> 27, minlength=n_groups * span)
+    low = np.bincount(keys, weights=whole & ((1 << 27) - 1), minlength=n_groups * span)
+    sums: dict[int, int] = {}
+    for key in np.flatnonzero((high != 0) | (low != 0)).tolist():
+        amount = (int(high[key]) << 27) + int(low[key])
+        group, power = divmod(key, span)
+        sums[group] = sums.get(group, 0) + (amount << (power + low_power - 53 + SCALE))
+    return sums
+
+
+def to_float(amount: int) -> float:
+    """An exact sum, rounded once."""
+    try:
+        return amount / (1 << SCALE)
+    except OverflowError:
+        return float("inf")
+
+
+def ratio(amount: int, by: int) -> float:
+    """Quotient of two exact sums, rounded once; NaN for 0 / 0."""
+    if by == 0:
+        return float("nan")
+    try:
+        return amount / by
+    except OverflowError:
+        return float("inf")
