@@ -11,9 +11,6 @@ Array = npt.NDArray[Any]
 Reduction = Literal["mean", "sum", "none"]
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 
-#: The argument that integers most likely belong to, where floats were expected.
-_PARTNERS = {"logits": "targets", "y_prob": "y_true"}
-
 _CONVERSIONS = {
     "torch": "{name}.detach().cpu().numpy()",
     "jax": "numpy.asarray({name})",
@@ -45,8 +42,11 @@ def to_numpy(value: Any, name: str) -> Array:
         raise ValueError(msg) from None
 
 
-def as_floats(value: Any, name: str) -> Array:
-    """Return `value` as a floating array. Python numbers may be integers, arrays may not."""
+def as_floats(value: Any, name: str, partner: str = "") -> Array:
+    """Return `value` as a floating array. Python numbers may be integers, arrays may not.
+
+    `partner` names the argument that integers are more likely meant for.
+    """
     array = to_numpy(value, name)
     if array.dtype.name in FLOATS:
         # Bytes in the other machine's order would not compare equal to float64.
@@ -58,7 +58,6 @@ def as_floats(value: Any, name: str) -> Array:
         return array.astype(np.float64)
     msg = f"{name} has dtype {array.dtype}; expected one of {', '.join(FLOATS)}."
     if is_real:
-        partner = _PARTNERS.get(name)
         msg += f" Are {name} and {partner} swapped? If not, pass" if partner else " Pass"
         msg += f" {name}.astype(numpy.float64)."
     raise TypeError(msg)

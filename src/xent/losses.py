@@ -106,7 +106,7 @@ def cross_entropy(
     Blanchard, Higham & Higham (2021), Accurately computing the log-sum-exp and softmax
     functions, doi:10.1093/imanum/draa038.
     """
-    z = as_floats(logits, "logits")
+    z = as_floats(logits, "logits", "targets")
     axis = class_axis(z, axis)
     check_reduction(reduction)
     rows = class_targets(
@@ -207,7 +207,7 @@ def binary_cross_entropy(
     ----------
     Mächler (2012), Accurately computing log(1 - exp(-\|a\|)).
     """
-    z = as_floats(logits, "logits")
+    z = as_floats(logits, "logits", "targets")
     check_reduction(reduction)
     rows = binary_targets(
         targets,

@@ -100,7 +100,7 @@ def log_loss(
     ----------
     Good (1952), Rational Decisions, doi:10.1111/j.2517-6161.1952.tb00104.x.
     """
-    prob = as_floats(y_prob, "y_prob")
+    prob = as_floats(y_prob, "y_prob", "y_true")
     check_reduction(reduction)
     if tolerance is None:
         tolerance = SUM_TOLERANCE[prob.dtype.name]

@@ -17,7 +17,7 @@ from xent.arrays import Array
 from xent.backends import rows
 from xent.targets import BinaryTargets, ClassTargets
 
-BLOCK = 1 << 14
+BLOCK = 1 << 15
 """Elements of a block: its float64 temporaries fit into a core's cache."""
 
 LINEAR_BLOCK = 1 << 25
@@ -129,34 +129,33 @@ def linear_pass(
     d_weight: Array = np.zeros(w.shape if grads else 0, wide)
     d_bias = np.zeros(len(w))
     sums = []
-    for index in blocks(inputs.shape[:-1], len(w), LINEAR_BLOCK):
-        x: Array = inputs[index].reshape(-1, inputs.shape[-1]).astype(wide, copy=False)
-        with np.errstate(all="ignore"):
+    with np.errstate(all="ignore"):
+        for index in blocks(inputs.shape[:-1], len(w), LINEAR_BLOCK):
+            x: Array = flat(inputs[index]).astype(wide, copy=False)
             logits: Array = x @ w.T
             if bias is not None:
                 logits += bias.astype(wide, copy=False)
-        row_losses = np.empty(len(x))
-        part = cross_entropy_pass(
-            logits,
-            take(targets, index),
-            scale=scale,
-            softcap=softcap,
-            z_loss=z_loss,
-            grad=logits if grads else None,  # in place: the logits are not needed again
-            losses=row_losses,
-        )
-        sums.append(part)
-        if losses is not None:
-            put(losses, index, row_losses)
-        if grads:
-            with np.errstate(all="ignore"):
+            row_losses = np.empty(len(x))
+            part = cross_entropy_pass(
+                logits,
+                take(targets, index),
+                scale=scale,
+                softcap=softcap,
+                z_loss=z_loss,
+                grad=logits if grads else None,  # in place: the logits are not needed again
+                losses=row_losses,
+            )
+            sums.append(part)
+            if losses is not None:
+                put(losses, index, row_losses)
+            if grads:
                 put(grads[0], index, logits @ w)
                 d_weight += logits.T @ x
                 d_bias += logits.sum(axis=0, dtype=np.float64)
-    if grads:
-        grads[1][...] = d_weight
-        if grads[2] is not None:
-            grads[2][...] = d_bias
+        if grads:
+            grads[1][...] = d_weight
+            if grads[2] is not None:
+                grads[2][...] = d_bias
     return total(sums)
 
 
@@ -218,7 +217,12 @@ def blocks(shape: tuple[int, ...], width: int, size: int = BLOCK) -> Iterator[In
 
 def float_rows(block: Array) -> Array:
     """A block as float64 rows; never written to, since it may be the caller's memory."""
-    return block.reshape(-1, block.shape[-1]).astype(np.float64, copy=False)
+    return flat(block).astype(np.float64, copy=False)
+
+
+def flat(block: Array) -> Array:
+    """A block as rows, of which there may be none, or of no width."""
+    return block.reshape(math.prod(block.shape[:-1]), block.shape[-1])
 
 
 def put(result: Array, index: Index, values: Array) -> None:

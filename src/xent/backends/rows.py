@@ -100,6 +100,43 @@ def partition(z: Array, *, exact: bool) -> Partition:
     return Partition(k, m, d, e, e_low, s, s_low, special)
 
 
+class Asked(NamedTuple):
+    """The target rows y of a block: dense, or one-hot `on` at the labels plus a common shift."""
+
+    y: Array | None
+    on: Array | None
+    total: Array  # sum of y
+    at_k: Array  # y at the largest logit
+    off_k: Array  # sum of y elsewhere, not as a difference
+    cost: Array  # sum of y_j (m - z_j)
+
+
+def asked(targets: ClassTargets, p: Partition) -> Asked:
+    """Target rows of a block, seen from the largest logit."""
+    times = _times if p.special else np.multiply
+    rows = np.arange(len(p.k))
+    shift = targets.shift
+    if targets.labels is not None:
+        on = targets.scale[targets.labels]
+        at_k = np.where(targets.labels == p.k, on, 0.0)
+        row = Asked(None, on, on, at_k, on - at_k, times(on, -p.d[rows, targets.labels]))
+        if shift is None:
+            return row
+        return row._replace(
+            total=on + shift.sum(),
+            at_k=row.at_k + shift[p.k],
+            off_k=row.off_k + (shift.sum() - shift[p.k]),
+            cost=row.cost + times(shift, -p.d).sum(axis=1),
+        )
+    y = targets.scale * targets.probabilities
+    if shift is not None:
+        y += shift
+    others = y.copy()
+    others[rows, p.k] = 0.0
+    cost = times(y, -p.d).sum(axis=1)
+    return Asked(y, None, y.sum(axis=1), y[rows, p.k], others.sum(axis=1), cost)
+
+
 def class_losses(
     z: Array,
     targets: ClassTargets,
@@ -113,35 +150,11 @@ def class_losses(
     """Weighted losses of a block of rows and, if wanted, the gradient times `scale`."""
     raw, z = z, _capped(z, softcap)
     p = partition(z, exact=exact)
-    rows = np.arange(len(z))
-    shift, weight = targets.shift, targets.weight
-
-    # The target row: its sum, its mass at and off k, and its share of the distances m - z_j.
-    if targets.labels is not None:
-        y = None
-        on = targets.scale[targets.labels]
-        y_sum, cost = on, _times(on, -p.d[rows, targets.labels])
-        at_k = np.where(targets.labels == p.k, on, 0.0)
-        off_k = on - at_k
-        if shift is not None:
-            y_sum = y_sum + shift.sum()
-            cost = cost + _times(shift, -p.d).sum(axis=1)
-            at_k = at_k + shift[p.k]
-            off_k = off_k + (shift.sum() - shift[p.k])
-    else:
-        assert targets.probabilities is not None
-        y = targets.scale * targets.probabilities
-        if shift is not None:
-            y += shift
-        y_sum, cost = y.sum(axis=1), _times(y, -p.d).sum(axis=1)
-        at_k = y[rows, p.k]
-        others = y.copy()
-        others[rows, p.k] = 0.0
-        off_k = others.sum(axis=1)
-
+    row = asked(targets, p)
+    weight = targets.weight
     log_s = p.log1p_s()
-    loss = _times(y_sum, log_s) + cost
-    extra = np.zeros(len(z))
+    loss = _times(row.total, log_s) + row.cost
+    extra: Array | None = None
     if z_loss:
         log_z = p.m + log_s
         loss += z_loss * log_z * log_z
@@ -152,18 +165,23 @@ def class_losses(
         return loss, None
 
     factor = np.full(len(z), scale) if weight is None else weight * scale
-    grad, others_sum = p.times((y_sum + extra) * factor)
-    if y is not None:
-        grad -= y * factor[:, None]
-    else:
-        grad[rows, targets.labels] -= on * factor
-        if shift is not None:
-            grad -= shift * factor[:, None]
-    # (off + extra - at S) / (1 + S) = (off + extra) - S (sum y + extra) / (1 + S)
-    plain = (off_k == 0) & (extra == 0)
-    inverse = 1 / (1 + p.s)
-    mixed = (off_k + extra - at_k * p.s) * factor * inverse
-    grad[rows, p.k] = np.where(plain, 0.0 - others_sum, mixed)
+    of_p = row.total if extra is None else row.total + extra
+    grad, others = p.times(of_p * factor)
+    rows = np.arange(len(z))
+    if row.y is not None:
+        grad -= row.y * factor[:, None]
+    elif row.on is not None:
+        grad[rows, targets.labels] -= row.on * factor
+        if targets.shift is not None:
+            grad -= targets.shift * factor[:, None]
+    # p y_sum - y at k: where all target mass is at k, that is less the share of the others.
+    at_k = 0.0 - others
+    mixed = row.off_k != 0
+    if extra is not None or mixed.any():
+        off_k = row.off_k if extra is None else row.off_k + extra
+        other = (off_k - row.at_k * p.s) * factor / (1 + p.s)
+        at_k = other if extra is not None else np.where(mixed, other, at_k)
+    grad[rows, p.k] = at_k
     if p.special:
         grad[np.isnan(p.s)] = np.nan
     if softcap is not None:

@@ -1,0 +1,58 @@
+# Everything runs in .venv, which is made and kept up to date here.
+PYTHON ?= python3
+BIN := .venv/bin
+OUT := examples/output
+
+.PHONY: run test lint types format bench docs readme clean
+
+## Train the examples, score their held-out predictions, explain the worst row.
+run: .venv/.run
+	$(BIN)/python examples/breast_cancer.py
+	$(BIN)/python examples/digits.py
+	$(BIN)/xent score $(OUT)/breast_cancer.csv
+	$(BIN)/xent score $(OUT)/digits.parquet
+	$(BIN)/xent explain $(OUT)/digits.parquet --row $$($(BIN)/xent score $(OUT)/digits.parquet \
+		--worst 1 --format json | $(BIN)/python -c \
+		"import json, sys; print(json.load(sys.stdin)['worst_rows'][0]['row'])")
+
+## Lint, types, tests, doctests, and the README's commands.
+test: .venv/.test lint types
+	$(BIN)/python benchmarks/accuracy.py --check
+	$(BIN)/python -m pytest
+
+lint: .venv/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: .venv/.test
+	$(BIN)/mypy
+
+format: .venv/.test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+## Measure accuracy and speed beside other libraries; rewrites docs/accuracy.md, docs/performance.md.
+bench: .venv/.test
+	$(BIN)/python benchmarks/accuracy.py
+	$(BIN)/python benchmarks/speed.py
+
+## Run the README's commands anew and write their outputs into it.
+readme: .venv/.test
+	$(BIN)/python tests/console.py README.md
+
+clean:
+	rm -rf .venv build dist $(OUT) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv/bin/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "xent needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/.run: pyproject.toml | .venv/bin/pip
+	$(BIN)/pip install --quiet --editable '.[examples]'
+	touch $@
+
+.venv/.test: pyproject.toml | .venv/bin/pip
+	$(BIN)/pip install --quiet --editable '.[test]'
+	touch $@ .venv/.run

@@ -1,0 +1,37 @@
+"""What a measurement ran on: versions, and the processor, but no names or paths."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+
+def today() -> str:
+    """The date, in UTC."""
+    return dt.datetime.now(dt.UTC).date().isoformat()
+
+
+def versions(*distributions: str) -> dict[str, str]:
+    """Python's version and those of the distributions."""
+    return {"Python": platform.python_version(), **{name: version(name) for name in distributions}}
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def processor() -> str:
+    """The processor's model name, as far as the system tells."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    return platform.processor() or platform.machine()
