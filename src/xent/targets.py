@@ -6,6 +6,7 @@ sees a target row ``y = scale * t + shift`` and a coefficient per row, and needs
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -196,10 +197,17 @@ def ignored_rows(array: Array, ignore_index: int | None) -> Array | None:
 def _total(rows: tuple[int, ...], weight: Array | None, row_weight: Array | None) -> float:
     """Total weight of the rows: sum of sample weight times class weight of the target."""
     if weight is None and row_weight is None:
-        return float(np.prod(rows, dtype=np.int64))
-    if row_weight is None:
-        return float(np.sum(np.asarray(weight)))
-    return float(np.sum(row_weight if weight is None else weight * row_weight))
+        return float(math.prod(rows))
+    weights = row_weight if weight is None else weight
+    if weight is not None and row_weight is not None:
+        weights = weight * row_weight
+    with np.errstate(over="ignore"):
+        total = float(np.sum(np.asarray(weights)))
+    if total and not 1e-300 <= total <= 1e300:  # the mean divides by it
+        msg = f"the weights sum to {total:g}; expected 0, or 1e-300 to 1e300. "
+        msg += "Divide them by their mean."
+        raise ValueError(msg)
+    return total
 
 
 def _labels(

@@ -182,8 +182,6 @@ def class_losses(
         other = (off_k - row.at_k * p.s) * factor / (1 + p.s)
         at_k = other if extra is not None else np.where(mixed, other, at_k)
     grad[rows, p.k] = at_k
-    if p.special:
-        grad[np.isnan(p.s)] = np.nan
     if softcap is not None:
         grad /= np.cosh(raw / softcap) ** 2
     if p.special:
@@ -262,8 +260,6 @@ def softmax(z: Array, *, exact: bool) -> Array:
     p = partition(z, exact=exact)
     shares, _ = p.times(np.ones(len(z)))
     shares[np.arange(len(z)), p.k] = np.where(p.m == -np.inf, 0.0, 1 / (1 + p.s))
-    if p.special:
-        shares[np.isnan(p.s)] = np.nan
     return shares
 
 

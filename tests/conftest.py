@@ -1,0 +1,30 @@
+"""Settings and fixtures of the whole suite."""
+
+from __future__ import annotations
+
+import os
+
+import hypothesis
+import pytest
+from helpers import LIBRARIES, Library
+
+hypothesis.settings.register_profile("local", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
+
+
+@pytest.fixture(scope="session", params=LIBRARIES)
+def library(request: pytest.FixtureRequest) -> Library:
+    """Each array library in turn. One that is not installed is an error, never a skip."""
+    return LIBRARIES[request.param]()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail CI on a skip, unless it is for want of a GPU."""
+    reporter = session.config.pluginmanager.getplugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    others = [report for report in skipped if "GPU" not in str(report.longrepr)]
+    if os.environ.get("CI") and others:
+        names = "\n".join(report.nodeid for report in others)
+        print(f"\nskipped, though not for want of a GPU:\n{names}")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

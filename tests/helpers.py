@@ -1,0 +1,171 @@
+"""What several test files need: array libraries, strategies, exact values, small blocks."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import hypothesis.extra.numpy as hnp
+import hypothesis.strategies as st
+import mpmath
+import numpy as np
+import pytest
+
+from xent import oracle
+from xent.backends import numpy as backend
+
+Array = np.ndarray[Any, Any]
+
+
+class Library(NamedTuple):
+    """How arrays go into a library and come back."""
+
+    put: Callable[[Array], Any]
+    get: Callable[[Any], Array]
+
+
+def _numpy() -> Library:
+    return Library(np.array, np.asarray)
+
+
+def _numpy_read_only() -> Library:
+    return Library(read_only, np.asarray)
+
+
+def _torch() -> Library:
+    import torch
+
+    return Library(torch.tensor, lambda a: a.numpy())
+
+
+def _jax() -> Library:
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    return Library(jax.numpy.asarray, np.asarray)
+
+
+LIBRARIES: dict[str, Callable[[], Library]] = {
+    "numpy": _numpy,
+    "numpy read-only": _numpy_read_only,
+    "torch": _torch,
+    "jax": _jax,
+}
+
+
+def read_only(array: Any) -> Array:
+    copy = np.array(array)
+    copy.flags.writeable = False
+    return copy
+
+
+# Strategies. Numbers are multiples of 1/1024, so that sums of a few of them are exact.
+
+
+def numbers(low: float, high: float) -> st.SearchStrategy[float]:
+    return st.integers(round(low * 1024), round(high * 1024)).map(lambda n: n / 1024)
+
+
+def arrays(shape: Any, low: float, high: float) -> st.SearchStrategy[Array]:
+    return hnp.arrays(np.float64, shape, elements=numbers(low, high))
+
+
+def rows_of_probabilities(rows: int, classes: int) -> st.SearchStrategy[Array]:
+    return arrays((rows, classes), 1 / 64, 1).map(lambda a: a / a.sum(axis=1, keepdims=True))
+
+
+class Batch(NamedTuple):
+    logits: Array
+    labels: Array
+
+
+@st.composite
+def batches(draw: Any, rows: Any = None, classes: Any = None, high: float = 30) -> Batch:
+    n = draw(st.integers(1, 5)) if rows is None else rows
+    k = draw(st.integers(1, 6)) if classes is None else classes
+    return Batch(
+        draw(arrays((n, k), -high, high)), draw(hnp.arrays(int, n, elements=st.integers(0, k - 1)))
+    )
+
+
+@st.composite
+def options(draw: Any, rows: Any, classes: int, *, leave: tuple[str, ...] = ()) -> dict[str, Any]:
+    """A random mix of the options of both losses; `classes` is 2 for a binary loss."""
+    pool = {
+        "class_weight": arrays(classes, 0, 4),
+        "sample_weight": arrays(rows, 0, 4),
+        "label_smoothing": numbers(0, 1),
+        "softcap": numbers(4, 50),
+        "z_loss": numbers(0, 1),
+    }
+    pool = {name: values for name, values in pool.items() if name not in leave}
+    chosen = draw(st.lists(st.sampled_from(sorted(pool)), unique=True)) if pool else []
+    return {name: draw(pool[name]) for name in chosen}
+
+
+def central_differences(f: Callable[[Array], float], x: Array, h: float = 2.0**-17) -> Array:
+    slopes = np.empty_like(x)
+    for i in np.ndindex(x.shape):
+        up, down = x.copy(), x.copy()
+        up[i] += h
+        down[i] -= h
+        slopes[i] = (f(up) - f(down)) / (2 * h)
+    return slopes
+
+
+def close(got: Any, expected: Any, rtol: float = 1e-13, atol: float = 1e-14) -> None:
+    np.testing.assert_allclose(got, expected, rtol=rtol, atol=atol)
+
+
+@contextlib.contextmanager
+def block_size(size: int) -> Iterator[None]:
+    """The backend with blocks of `size` elements, for the losses and for linear layers."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backend.blocks, "__defaults__", (size,))
+        patch.setattr(backend, "LINEAR_BLOCK", size)
+        yield
+
+
+# Exact values, from the oracle's losses.
+
+
+def worst_ulps(got: Any, exact: list[Any], dtype: Any) -> float:
+    """Largest error in ULP."""
+    return max(oracle.ulps(g, e, dtype) for g, e in zip(np.ravel(got), exact, strict=True))
+
+
+def worst_normal_ulps(got: Any, exact: list[Any], dtype: Any) -> float:
+    """Largest error in ULP of the entries that are not subnormal."""
+    pairs = zip(np.ravel(got), exact, strict=True)
+    return max(
+        (oracle.ulps(g, e, dtype) for g, e in pairs if not oracle.is_subnormal(e, dtype)),
+        default=0.0,
+    )
+
+
+def exact_log_softmax(row: Array) -> list[Any]:
+    return [-oracle.label_row(row, j).loss for j in range(len(row))]
+
+
+def exact_softmax(row: Array) -> list[Any]:
+    with mpmath.workprec(oracle.BITS):
+        return [mpmath.exp(v) for v in exact_log_softmax(row)]
+
+
+def exact_logsumexp(row: Array) -> Any:
+    with mpmath.workprec(oracle.BITS):
+        return oracle.label_row(row, 0).loss + mpmath.mpf(float(row[0]))
+
+
+def exact_log_sigmoid(z: float) -> Any:
+    return -oracle.binary(z, 1.0).loss
+
+
+def exact_sigmoid(z: float) -> Any:
+    with mpmath.workprec(oracle.BITS):
+        return mpmath.exp(exact_log_sigmoid(z))
+
+
+def rounds_to_zero(exact: Any, dtype: Any) -> bool:
+    return bool(2 * exact <= mpmath.mpf(float(np.finfo(dtype).smallest_subnormal)))

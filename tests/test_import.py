@@ -1,0 +1,70 @@
+"""What `import xent` costs, and what it offers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from numpydoc.validate import validate
+
+import xent
+
+HEAVY = ["array_api_compat", "jax", "matplotlib", "mpmath", "numba", "pandas", "pyarrow"]
+HEAVY += ["rich", "scipy", "sklearn", "torch", "typer"]
+SECTIONS = ("Parameters", "Returns", "Examples")
+# Codes of numpydoc: sections missing or empty, parameters that are not the signature's.
+CODES = {"GL06", "GL08", "PR01", "PR02", "PR03", "RT01", "RT03", "SS01", "YD01"}
+REPORT = f"import sys; print([m for m in {HEAVY} if m in sys.modules], 'numpy' in sys.modules)"
+
+
+def loaded_after(code: str) -> str:
+    """Which heavy modules a fresh interpreter holds after the code, and whether NumPy."""
+    command = [sys.executable, "-c", f"{code}; {REPORT}"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_import_loads_numpy_and_nothing_heavier():
+    assert loaded_after("import xent") == "[] True"
+
+
+def test_a_loss_loads_nothing_either():
+    code = "import xent; xent.cross_entropy([[1.0, 2.0]], [0]); xent.log_loss([1], [0.5])"
+    assert loaded_after(code) == "[] True"
+
+
+def test_this_check_sees_a_heavy_module():
+    assert loaded_after("import xent, xent.oracle") == "['mpmath'] True"
+    assert loaded_after("pass") == "[] False"
+
+
+def test_all_is_sorted():
+    assert xent.__all__ == sorted(xent.__all__)
+
+
+def test_no_public_function_is_left_out():
+    offered = {name for name, value in vars(xent).items() if callable(value) and name[0] != "_"}
+    assert offered - {"Any"} <= set(xent.__all__)
+    assert set(xent.__all__) <= set(dir(xent))
+
+
+def test_an_unknown_name_is_an_error():
+    with pytest.raises(AttributeError, match="'xent' has no attribute 'cross_entrpy'"):
+        _ = xent.cross_entrpy
+
+
+@pytest.mark.parametrize("name", xent.__all__)
+def test_public_functions_are_documented(name):
+    function = getattr(xent, name)
+    assert callable(function)
+    doc = function.__doc__
+    places = [doc.index(f"    {s}\n    {'-' * len(s)}\n") for s in SECTIONS]
+    assert places == sorted(places)
+    assert doc.index(">>> ", places[-1]) > places[-1]
+
+
+@pytest.mark.parametrize("name", xent.__all__)
+def test_docstrings_match_the_signatures(name):
+    function = getattr(xent, name)
+    found = validate(f"{function.__module__}.{function.__qualname__}")["errors"]
+    assert [error for error in found if error[0] in CODES] == []
