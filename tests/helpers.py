@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import hypothesis.extra.numpy as hnp
@@ -14,6 +15,7 @@ import pytest
 
 from xent import oracle
 from xent.backends import numpy as backend
+from xent.scoring import FileError, score
 
 Array = np.ndarray[Any, Any]
 
@@ -169,3 +171,13 @@ def exact_sigmoid(z: float) -> Any:
 
 def rounds_to_zero(exact: Any, dtype: Any) -> bool:
     return bool(2 * exact <= mpmath.mpf(float(np.finfo(dtype).smallest_subnormal)))
+
+
+# Files of predictions.
+
+
+def problem_with(path: Path, **options: Any) -> str:
+    """What `score` says is wrong with a file, less the folder's name."""
+    with pytest.raises(FileError) as caught:
+        score(path, **options)
+    return str(caught.value).replace(f"{path.parent}/", "")

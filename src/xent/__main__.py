@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from typing import NoReturn
 
@@ -12,19 +13,28 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # σ and ≈ must not end in a UnicodeEncodeError
             stream.reconfigure(errors="replace")
+    if hasattr(signal, "SIGPIPE"):  # end like other commands when `head` has seen enough
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        _run()
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _run() -> None:
     try:
         from xent.cli import app
     except ModuleNotFoundError as error:
-        _fail(f"the command line needs {error.name}: pip install 'xent[cli]'", 1)
+        package = str(error.name).partition(".")[0]
+        _fail(f"the command line needs {package}: pip install 'xent[cli]'", 1)
     from xent.scoring.errors import FileError
 
     try:
         app()
     except (FileError, ModuleNotFoundError, OSError) as error:
-        if isinstance(error, BrokenPipeError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            sys.exit(0)  # the reader of our output, `head` say, has seen enough
         _fail(str(error), 1)
+    except MemoryError:
+        _fail("out of memory.", 1)
     except (TypeError, ValueError) as error:
         if "XENT_DEBUG" in os.environ:
             raise

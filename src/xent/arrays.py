@@ -82,6 +82,11 @@ def class_axis(logits: Array, axis: int, name: str = "logits") -> int:
     return int(axis) % logits.ndim
 
 
+def class_last(array: Array, axis: int) -> Array:
+    """View with the class axis last; np.moveaxis is slow beside a small loss."""
+    return array if axis == array.ndim - 1 else np.moveaxis(array, axis, -1)
+
+
 def check_shape(array: Array, expected: tuple[int, ...], name: str, why: str) -> None:
     """Exact shapes only: broadcasting (3, 1) against (3,) is the classic silent mistake."""
     if array.shape == expected:

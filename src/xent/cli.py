@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -110,7 +111,10 @@ def explain_command(
             metavar="LOGIT... | FILE", help="One logit, K class logits, or a file with --row."
         ),
     ] = None,
-    label: Annotated[int | None, typer.Option(help="The true label.")] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(metavar="LABEL", help="The true label: its index, or its name in --classes."),
+    ] = None,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="The numbers are probabilities, not logits.")
     ] = False,
@@ -120,7 +124,9 @@ def explain_command(
     weights: Annotated[
         str | None, typer.Option(metavar="W,W,...", help="Weights w of f = w·x + b.")
     ] = None,
-    bias: Annotated[float, typer.Option(help="Bias b of f = w·x + b.")] = 0.0,
+    bias: Annotated[
+        float | None, typer.Option(help="Bias b of f = w·x + b, 0 unless given.")
+    ] = None,
     row: Annotated[int | None, typer.Option(help="Row of the file, counted from 0.")] = None,
     output: Annotated[Format, typer.Option("--format", help="Form of the output.")] = Format.text,
     classes: Classes = None,
@@ -142,10 +148,11 @@ def explain_command(
     """
     values = values or []
     names = _names(classes)
+    linear = (features, weights, bias) != (None, None, None)
     if row is not None:
         if len(values) != 1:
             _usage("--row goes with one FILE.")
-        if label is not None or features or weights or probabilities:
+        if label is not None or linear or probabilities:
             _usage("--row takes label and scores from the file; leave the other inputs out.")
         arguments = read_row(
             values[0],
@@ -159,22 +166,21 @@ def explain_command(
         )
         _print(explain(**arguments), output)
         return
-    if features is not None or weights is not None:
-        if values:
-            _usage("give either logits or --features with --weights, not both.")
-        if label is None:
-            _usage("--label is missing: the true label, 0 or 1.")
+    if any(option is not None for option in (labels, label_column, score_columns, kind)):
+        _usage("--labels, --label-column, --score-columns and --kind go with FILE --row N.")
+    kwargs: dict[str, Any]
+    if linear:
+        if values or probabilities:
+            _usage("give either --features with --weights, or logits or probabilities, not both.")
         x, w = _numbers(features, "--features"), _numbers(weights, "--weights")
-        _print(explain(features=x, weights=w, bias=bias, label=label, names=names), output)
-        return
-    if not values:
+        kwargs = {"features": x, "weights": w, "bias": bias or 0.0}
+    elif values:
+        numbers = [_number(value) for value in values]
+        given: Any = numbers[0] if len(numbers) == 1 else numbers
+        kwargs = {"probabilities" if probabilities else "logits": given}
+    else:
         _usage("nothing to explain: give logits, --features with --weights, or FILE --row N.")
-    numbers = [_number(value) for value in values]
-    if label is None:
-        _usage("--label is missing: the true label, as in xent explain 2.0 --label 1.")
-    given: Any = numbers[0] if len(numbers) == 1 else numbers
-    kwargs: dict[str, Any] = {"probabilities" if probabilities else "logits": given}
-    _print(explain(label=label, names=names, **kwargs), output)
+    _print(explain(label=_label(label, names), names=names, **kwargs), output)
 
 
 @app.command("score")
@@ -302,6 +308,22 @@ def _names(text: str | None) -> list[str] | None:
     return None if text is None else [name.strip() for name in text.split(",")]
 
 
+def _label(text: str | None, names: list[str] | None) -> int:
+    if text is None:
+        _usage("--label is missing: the true label, as in xent explain 2.0 --label 1.")
+    text = text.strip()
+    if names is not None and text in names:
+        return names.index(text)
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not number.is_integer():
+        known = "" if names is None else f" or one of {', '.join(names)}"
+        _usage(f"--label is {text!r}; expected the index of a class, from 0{known}.")
+    return int(number)
+
+
 def _numbers(text: str | None, option: str) -> list[float]:
     if text is None:
         _usage(f"{option} is missing; --features and --weights go together.")
@@ -314,6 +336,8 @@ def _number(text: str, option: str = "") -> float:
     except ValueError:
         if not option and (Path(text).exists() or Path(text).suffix):
             _usage(f"{text.strip()!r} is not a number. To explain a row of a file, add --row N.")
+        if not option and "," in text:
+            _usage(f"{text.strip()!r} is not a number. Separate logits by spaces.")
         _usage(f"{text.strip()!r} is not a number{f' ({option})' if option else ''}.")
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from xent.arrays import Array, as_floats, class_axis
+from xent.arrays import Array, as_floats, class_axis, class_last
 from xent.backends import numpy as backend
 from xent.backends import rows
 
@@ -207,7 +207,7 @@ def logsumexp(logits: Any, *, axis: int = -1) -> Any:
     Blanchard, Higham & Higham (2021), doi:10.1093/imanum/draa038.
     """
     array = as_floats(logits, "logits")
-    moved = np.moveaxis(array, class_axis(array, axis), -1)
+    moved = class_last(array, class_axis(array, axis))
     result = np.empty(moved.shape[:-1], array.dtype)
     if moved.shape[-1] == 0:
         result.fill(-np.inf)
@@ -228,6 +228,6 @@ def _classwise(function: Any, logits: Any, axis: int) -> Array:
     result = np.empty(array.shape, array.dtype)
     axis = class_axis(array, axis)
     if array.shape[axis]:
-        moved = np.moveaxis(result, axis, -1)
-        backend.map_rows(function, np.moveaxis(array, axis, -1), moved)
+        moved = class_last(result, axis)
+        backend.map_rows(function, class_last(array, axis), moved)
     return result

@@ -15,6 +15,7 @@ from xent.arrays import (
     check_reduction,
     check_shape,
     class_axis,
+    class_last,
 )
 from xent.backends import numpy as backend
 from xent.targets import binary_targets, class_targets
@@ -125,12 +126,12 @@ def cross_entropy(
         )
     losses = _row_losses(z, z.shape[:axis] + z.shape[axis + 1 :], reduction)
     loss_sum = backend.cross_entropy_pass(
-        np.moveaxis(z, axis, -1),
+        class_last(z, axis),
         rows,
         scale=_scale(reduction, rows.total),
         softcap=_softcap(softcap),
         z_loss=check_number(z_loss, "z_loss", 0, np.inf),
-        grad=None if grad is None else np.moveaxis(grad, axis, -1),
+        grad=None if grad is None else class_last(grad, axis),
         losses=losses,
     )
     loss = _reduced(reduction, loss_sum, rows.total, losses)

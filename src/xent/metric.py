@@ -14,6 +14,7 @@ from xent.arrays import (
     check_number,
     check_reduction,
     class_axis,
+    class_last,
     entry,
     first,
     report_first,
@@ -134,7 +135,7 @@ def log_loss(
             total = rows.total
             fix = "Divide by the row's sum, or take softmax if these are raw scores."
             check_row_sums(prob, axis, "y_prob", tolerance, fix)
-            moved = np.moveaxis(prob, axis, -1)
+            moved = class_last(prob, axis)
             losses = backend.probability_losses(moved, rows, smallest)
     except (TypeError, ValueError) as error:
         raise type(error)(_in_metric_terms(str(error))) from None

@@ -18,6 +18,7 @@ from xent.arrays import (
     check_number,
     check_shape,
     check_weights,
+    class_last,
     entry,
     first,
     report_first,
@@ -106,7 +107,7 @@ def class_targets(
             )
             raise ValueError(msg)
         _check_probabilities(array, shape, rows, axis, integers_fit=_whole(array))
-        probabilities = np.moveaxis(array, axis, -1)
+        probabilities = class_last(array, axis)
         row_weight = None
         if class_weight is not None:
             row_weight = probabilities.astype(np.float64, copy=False) @ weights

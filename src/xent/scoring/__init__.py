@@ -133,9 +133,13 @@ def read_row(
         seen = rows.first + len(rows.labels)
         if rows.first <= row < seen:
             i = row - rows.first
-            name = "probabilities" if layout.kind == "probabilities" else "logits"
+            scores, name = rows.scores[i], "logits"
+            if layout.kind == "probabilities":
+                name = "probabilities"
+            elif layout.kind == "log-probabilities" and scores.ndim == 0:
+                scores, name = np.exp(scores), "probabilities"
             return {
-                name: rows.scores[i].tolist(),
+                name: scores.tolist(),
                 "label": int(rows.labels[i]),
                 "names": _names(layout),
             }
@@ -154,9 +158,13 @@ def _names(layout: Layout) -> list[str] | None:
 def _open(
     path: str | Path, labels: str | Path | None, *, tolerance: float = 1e-3, **columns: Any
 ) -> tuple[Layout, Iterator[Rows]]:
-    from xent.scoring.columns import Layout
-    from xent.scoring.readers import open_file
-
+    try:
+        from xent.scoring.columns import Layout
+        from xent.scoring.readers import open_file
+    except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
+        msg = f"reading files of predictions needs {package}: pip install 'xent[score]'"
+        raise ModuleNotFoundError(msg, name=error.name) from None
     reader = open_file(Path(path), None if labels is None else Path(labels))
     layout = Layout(reader, tolerance=check_number(tolerance, "tolerance", 0, 1), **columns)
 
@@ -164,7 +172,12 @@ def _open(
         first = 0
         for batch in reader.batches(layout.columns, layout.numbers):
             if len(batch[layout.label]):
-                part = layout.rows(batch, first)
+                try:
+                    part = layout.rows(batch, first)
+                except FileError as error:
+                    if error.row is None:
+                        raise
+                    raise error.on_line(reader.line(error.row)) from None
                 yield part
                 first += len(part.labels)
 
@@ -183,14 +196,14 @@ def _losses(rows: Rows, kind: str, clip: float | None) -> tuple[Array, Array]:
         losses = binary_cross_entropy(scores, rows.labels, reduction="none")
         p = np.stack([sigmoid(-scores), sigmoid(scores)], axis=1)
     elif binary:
-        p = np.exp(scores)
+        p = np.minimum(np.exp(scores), 1)
         losses = log_loss(rows.labels, p, reduction="none")
         p = np.stack([1 - p, p], axis=1)
     else:
         losses = cross_entropy(scores, rows.labels, reduction="none")
         p = softmax(scores)
-    if clip is not None:
-        losses = np.minimum(losses, -np.log(clip))
+    if clip is not None:  # of one probability both ends are clipped, as `log_loss` does
+        losses = losses.clip(-np.log1p(-clip) if binary else 0, -np.log(clip))
     return losses, p
 
 
@@ -198,5 +211,6 @@ def _sum_to_one(scores: Array) -> bool:
     """Do scores called logits look like rows of probabilities?"""
     if scores.ndim == 1:
         return bool(((scores >= 0) & (scores <= 1)).all())
-    near = np.abs(scores.sum(axis=1, dtype=np.float64) - 1) < 1e-3
+    with np.errstate(invalid="ignore"):  # inf - inf
+        near = np.abs(scores.sum(axis=1, dtype=np.float64) - 1) < 1e-3
     return bool((scores >= 0).all() and near.all())

@@ -35,11 +35,23 @@ SCORE_NAMES: dict[str, Kind] = {
     "y_prob": "probabilities",
     "p": "probabilities",
 }
+LABEL_TYPES = (
+    pa.types.is_string,
+    pa.types.is_large_string,
+    pa.types.is_string_view,
+    pa.types.is_integer,
+    pa.types.is_floating,
+    pa.types.is_boolean,
+    pa.types.is_decimal,
+)
 HOW = (
     "Scores are found by name: one column logit or prob (or a list per row under logits or "
     "probs), or one column per class, logit_CLASS or prob_CLASS. Name others with "
     "--score-columns A,B,C and --kind."
 )
+
+MAX_WEIGHT = 1e100
+"""Keeps products with any plausible loss finite."""
 
 
 @dataclass(frozen=True)
@@ -74,9 +86,15 @@ class Layout:
         self.weight = weight_column
         if weight_column is not None:
             self._must_exist(reader, weight_column)
-        self.scores, found_kind, suffixes = self._find_scores(reader, score_columns)
+        taken = (label_column, weight_column)
+        self.scores, found_kind, suffixes = self._find_scores(reader, score_columns, taken)
         self.kind: str = kind or found_kind
         self.label = self._find_label(reader, label_column)
+        for name in self.columns:
+            if reader.names.count(name) > 1:
+                raise FileError(
+                    self.path, f"{reader.names.count(name)} columns are called '{name}'."
+                )
         self.listed = len(self.scores) == 1 and reader.is_list(self.scores[0])
         self.binary = len(self.scores) == 1 and not self.listed
         self.classes: list[str] | None = None
@@ -111,41 +129,49 @@ class Layout:
         if not self.binary and scores.shape[1] != len(self.classes):
             what = f"{scores.shape[1]} scores, but there are {len(self.classes)} classes."
             raise FileError(self.path, what, row=first, column=self.scores[0])
+        if not self.binary and len(self.classes) < 2:
+            what = (
+                f"{len(self.classes)} scores per row; expected one per class, of 2 or more. "
+                "A binary score is a plain number: save scores[:, 0]."
+            )
+            raise FileError(self.path, what, column=self.scores[0])
         self._check_scores(scores, first)
         weight = None
         if self.weight is not None:
             weight = self._numbers(batch[self.weight], self.weight, first)
-            bad = ~(np.isfinite(weight) & (weight >= 0))
-            self._report(bad, weight, first, self.weight, "a weight is finite and not negative")
+            bad = ~((weight >= 0) & (weight <= MAX_WEIGHT))
+            rule = f"a weight lies between 0 and {MAX_WEIGHT:g}"
+            self._report(bad, weight, first, self.weight, rule)
         return Rows(first, self._labels(batch[self.label], first), scores, weight)
 
     def _find_scores(
-        self, reader: Reader, asked: Sequence[str] | None
+        self, reader: Reader, asked: Sequence[str] | None, taken: Sequence[str | None]
     ) -> tuple[list[str], Kind, list[str] | None]:
         """Score columns in class order, what they hold, and the classes' names if known."""
         if asked:
             for name in asked:
                 self._must_exist(reader, name)
-            stem, _, suffix = asked[0].partition("_")
-            kind = SCORE_NAMES.get(asked[0].lower(), SCORE_NAMES.get(stem.lower(), "logits"))
+            stem, suffix = _split(asked[0])
+            kind = SCORE_NAMES.get(stem, "logits")
             if len(asked) == 1:
                 return list(asked), kind, None
-            suffixes = [name.partition("_")[2] for name in asked]
-            return list(asked), kind, suffixes if all(suffixes) and suffix else list(asked)
-        single = [name for name in reader.names if name.lower() in SCORE_NAMES]
+            parts = [_split(name) for name in asked]
+            alike = suffix and all(part[0] == stem and part[1] for part in parts)
+            return list(asked), kind, [part[1] for part in parts] if alike else list(asked)
         groups: dict[str, list[str]] = {}
         for name in reader.names:
-            for stem in SCORE_NAMES:
-                if name.lower().startswith(f"{stem}_") and name.lower() not in SCORE_NAMES:
-                    groups.setdefault(stem, []).append(name)
-        # "log_prob_cat" begins with no other stem; "p_1" and "prob_1" are two groups.
+            stem, _ = _split(name)
+            if stem in SCORE_NAMES and name not in taken:
+                groups.setdefault(name if stem == name.lower() else f"{stem}_", []).append(name)
+        # "logit" is a column by itself; "logit_1" is one of several.
         found: list[tuple[Kind, list[str], list[str] | None]] = [
-            (SCORE_NAMES[name.lower()], [name], None) for name in single
-        ]
-        found += [
-            (SCORE_NAMES[stem], names, [name[len(stem) + 1 :] for name in names])
-            for stem, names in groups.items()
-            if len(names) > 1
+            (
+                SCORE_NAMES[_split(names[0])[0]],
+                names,
+                [_split(name)[1] for name in names] if key.endswith("_") else None,
+            )
+            for key, names in groups.items()
+            if len(names) > 1 or not key.endswith("_")
         ]
         if len(found) != 1:
             shown = "none" if not found else " and ".join(names[0] for _, names, _ in found)
@@ -191,9 +217,11 @@ class Layout:
         if isinstance(column, np.ndarray):
             values = column
         else:
-            if column.null_count:
-                row = first + pc.index(pc.is_null(column), True).as_py()
-                raise FileError(self.path, "the value is missing.", row=row, column=name)
+            self._present(column, name, first)
+            if pa.types.is_dictionary(column.type):
+                column = column.dictionary_decode()
+            if pa.types.is_decimal(column.type):
+                column = column.cast(pa.float64())
             if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
                 what = f"holds {column.type}; expected numbers."
                 raise FileError(self.path, what, column=name)
@@ -207,12 +235,11 @@ class Layout:
         """A column of equally long lists as a matrix."""
         name = self.scores[0]
         if isinstance(column, np.ndarray):
-            width = column.shape[1]
-            flat = self._numbers(column.reshape(-1), name, first)
-            return flat.reshape(len(column), width)
-        if column.null_count:
-            row = first + pc.index(pc.is_null(column), True).as_py()
-            raise FileError(self.path, "the value is missing.", row=row, column=name)
+            if column.ndim != 2:
+                what = f"has {column.ndim} axes; expected two, rows and classes."
+                raise FileError(self.path, what, column=name)
+            return self._numbers(column.reshape(-1), name, first).reshape(column.shape)
+        self._present(column, name, first)
         lengths = pc.list_value_length(column).to_numpy(zero_copy_only=False)
         width = len(self.classes) if self.classes is not None else int(lengths[0])
         odd = lengths != width
@@ -222,11 +249,14 @@ class Layout:
             raise FileError(self.path, what, row=first + row, column=name)
         values = column.flatten()
         if values.null_count:
-            place = pc.index(pc.is_null(values), True).as_py()
-            raise FileError(
-                self.path, "a score is missing.", row=first + place // width, column=name
-            )
-        return self._numbers(values, name, first).reshape(-1, width)
+            row = first + pc.index(pc.is_null(values), True).as_py() // width
+            raise FileError(self.path, "a score is missing.", row=row, column=name)
+        return self._numbers(values, name, first).reshape(len(column), width)
+
+    def _present(self, column: Any, name: str, first: int) -> None:
+        if column.null_count:
+            row = first + pc.index(pc.is_null(column), True).as_py()
+            raise FileError(self.path, "the value is missing.", row=row, column=name)
 
     def _check_scores(self, scores: Array, first: int) -> None:
         """No NaN; probabilities between 0 and 1, in rows that sum to 1."""
@@ -240,6 +270,10 @@ class Layout:
         else:
             bad = np.isnan(scores)
             rule = "a score must be a number"
+            if not self.binary:
+                certain = scores == np.inf
+                bad |= certain & (certain.sum(axis=1, keepdims=True) > 1)
+                rule += ", and only one of a row may be inf"
         self._report(bad, scores, first, None, rule)
         if self.kind != "logits" and not self.binary:
             p = scores if self.kind == "probabilities" else np.exp(scores)
@@ -260,19 +294,18 @@ class Layout:
         if name is None:
             name = self.scores[0] if self.binary or self.listed else self.scores[where[1]]
         raise FileError(
-            self.path, f"{values[where]:g}: {rule}.", row=first + int(where[0]), column=name
+            self.path, f"{values[where]}: {rule}.", row=first + int(where[0]), column=name
         )
 
     def _labels(self, column: Any, first: int) -> Array:
         """Class indices of a column of names or numbers."""
         if isinstance(column, np.ndarray):
-            if column.ndim != 1:
-                what = f"has shape {column.shape} per batch; expected one label per row."
-                raise FileError(self.path, what, column=self.label)
-            column = pa.array(column.astype(str) if column.dtype.kind in "US" else column)
-        if column.null_count:
-            row = first + pc.index(pc.is_null(column), True).as_py()
-            raise FileError(self.path, "the label is missing.", row=row, column=self.label)
+            column = self._arrow(column)
+        self._present(column, self.label, first)
+        kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+        if not any(test(kind) for test in LABEL_TYPES):
+            what = f"holds {kind}; expected one label per row, a number or a name."
+            raise FileError(self.path, what, column=self.label)
         encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
         codes = np.array([self._code(v) for v in encoded.dictionary.to_pylist()], dtype=np.intp)
         labels: Array = codes[encoded.indices.to_numpy(zero_copy_only=False)]
@@ -282,13 +315,24 @@ class Layout:
             raise FileError(self.path, self._unknown(value), row=first + row, column=self.label)
         return labels
 
+    def _arrow(self, column: Array) -> Any:
+        """Labels from a NumPy file, in the types of the others."""
+        if column.ndim != 1 or column.dtype.kind not in "biufUS":
+            what = f"holds {column.dtype} of shape {column.shape[1:]} per row; expected one label."
+            raise FileError(self.path, what, column=self.label)
+        if column.dtype.kind == "S":
+            column = np.char.decode(column, "utf-8", "replace")
+        if column.dtype.kind == "f":
+            column = column.astype(np.float64)
+        return pa.array(column.astype(column.dtype.newbyteorder("=")))
+
     def _code(self, value: Any) -> int:
         """Class index of one distinct label, -1 if it is none."""
         assert self.classes is not None
         text = str(value).strip()
         if text in self.classes:
             return self.classes.index(text)
-        if self.classes == ["0", "1"] and text.lower() in ("false", "true"):
+        if len(self.classes) == 2 and text.lower() in ("false", "true"):
             return int(text.lower() == "true")
         try:
             number = float(text)
@@ -304,14 +348,32 @@ class Layout:
 
     def _unknown(self, value: Any) -> str:
         assert self.classes is not None
+        if value is None or not str(value).strip():
+            return "the label is missing."
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
         k = len(self.classes)
         shown = ", ".join(self.classes[:8]) + (f", ... ({k} in all)" if k > 8 else "")
         what = f"{value!r} is not a class; the classes are {shown}."
-        if str(value) == str(k) and self.classes == [str(j) for j in range(k)]:
-            return what + " If your labels start at 1, name them: --classes 1,2,..."
-        if isinstance(value, str) and not value.lstrip("-").isdigit():
+        text = str(value).strip()
+        if self.classes == [str(j) for j in range(k)]:
+            if text == str(k):
+                return what + " If your labels start at 1, name them: --classes 1,2,..."
+            if text == "-1" and k == 2:
+                return what + " If your labels are -1 and 1, name them: --classes=-1,1"
+        if isinstance(value, str) and not text.lstrip("-").isdigit():
             return what + " Name the classes in the order of the scores: --classes A,B,..."
         return what
+
+
+def _split(name: str) -> tuple[str, str]:
+    """Stem in lower case and class of a score column: "Log_Prob_cat" is log_prob and cat."""
+    lower = name.lower()
+    if lower in SCORE_NAMES:
+        return lower, ""
+    stems = [stem for stem in SCORE_NAMES if lower.startswith(f"{stem}_")]
+    stem = stems[0] if stems else lower.partition("_")[0]
+    return stem, name[len(stem) + 1 :]
 
 
 def _wide(dtype: Any) -> Any:

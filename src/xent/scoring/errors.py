@@ -17,10 +17,17 @@ class FileError(ValueError):
         line: int | None = None,
         column: str | None = None,
     ) -> None:
+        self.path, self.what, self.row, self.line, self.column = path, what, row, line, column
         place = []
         if row is not None:
             place.append(f"row {row}" if line is None else f"row {row} (line {line})")
+        elif line is not None:
+            place.append(f"line {line}")
         if column is not None:
             place.append(f"column '{column}'")
         where = f"{path}: {', '.join(place)}: " if place else f"{path}: "
         super().__init__(where + what)
+
+    def on_line(self, line: int | None) -> FileError:
+        """Return the same problem with its line, where that is known."""
+        return FileError(self.path, self.what, row=self.row, line=line, column=self.column)

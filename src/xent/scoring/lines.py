@@ -1,16 +1,26 @@
-"""Which line of a text file is at fault, and why: looked for only once reading has failed."""
+"""Text files line by line, as Python reads them: which line is at fault, and why.
+
+Slow, and so used only for the first record and once reading has failed.
+"""
 
 from __future__ import annotations
 
-import bz2
 import csv
-import gzip
+import io
 import json
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any, TypedDict
+from typing import IO, Any, NamedTuple, TypedDict
+
+import pyarrow as pa
 
 from xent.scoring.errors import FileError
+
+LONGEST = 1 << 23
+"""Characters of the longest field; one beyond is taken for a quote that is not closed."""
+
+EXAMPLE = '{"label": 1, "prob": 0.9}'
 
 
 class Place(TypedDict):
@@ -20,77 +30,200 @@ class Place(TypedDict):
     line: int
 
 
-_OPENERS: dict[str, Callable[..., IO[str]]] = {".gz": gzip.open, ".bz2": bz2.open}
+class Wanted(NamedTuple):
+    """The columns that are read, and those of them that hold numbers."""
+
+    columns: Sequence[str] = ()
+    numbers: Sequence[str] = ()
 
 
-def find_bad_line(
-    path: Path, delimiter: str | None, numbers: Sequence[str], reason: str
-) -> FileError:
-    """The problem with its line; the parser's own words where no line can be blamed."""
-    opener = _OPENERS.get(path.suffix.lower(), open)
+def check_text(path: Path) -> None:
+    """The file can be decompressed and is not binary."""
     try:
-        with opener(path, "rt", encoding="utf-8", newline="") as file:
-            found = (
-                _csv(path, file, delimiter, numbers) if delimiter else _json(path, file, numbers)
-            )
-    except UnicodeDecodeError as error:
-        return FileError(path, f"is not UTF-8 text: {error.reason} at byte {error.start}.")
-    return found or FileError(path, f"cannot be read: {reason}")
+        with pa.input_stream(str(path), compression="detect") as stream:
+            start = stream.read(1 << 16)
+    except OSError as error:
+        raise FileError(path, f"cannot be read: {error}") from None
+    if b"\0" in start:
+        what = (
+            "is not text in UTF-8: it holds zero bytes. Is the name's ending right? A table "
+            "saved by a spreadsheet as Unicode text must be saved as CSV in UTF-8."
+        )
+        raise FileError(path, what)
 
 
-def _csv(path: Path, file: IO[str], delimiter: str, numbers: Sequence[str]) -> FileError | None:
+def find_bad_line(path: Path, delimiter: str | None, wanted: Wanted, reason: str) -> FileError:
+    """The problem with its line; the parser's own words where no line can be blamed."""
+    try:
+        with _open(path) as file:
+            found = _csv(path, file, delimiter, wanted) if delimiter else _json(path, file, wanted)
+    except OSError as error:  # compressed data that is cut off or damaged
+        reason, found = str(error), None
+    # The parser counts rows from the start of its block.
+    return found or FileError(path, f"cannot be read: {re.sub(r' in row [0-9]+$', '', reason)}")
+
+
+def first_record(path: Path) -> dict[str, Any]:
+    """The first JSON object of a file."""
+    with _open(path) as file:
+        for place, text in _json_lines(file):
+            record = _parsed(path, text, place)
+            if isinstance(record, FileError):
+                raise record
+            return record
+    raise FileError(path, "holds no rows.")
+
+
+def line_of(path: Path, delimiter: str | None, row: int) -> int | None:
+    """Line on which a row begins."""
+    with _open(path) as file:
+        lines: Iterator[tuple[Place, Any]] = _json_lines(file)
+        if delimiter:
+            lines = _csv_rows(file, delimiter)
+            next(lines)
+        return next((place["line"] for place, _ in lines if place["row"] == row), None)
+
+
+def _open(path: Path) -> IO[str]:
+    stream = pa.input_stream(str(path), compression="detect")
+    return io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
+
+
+def _csv_rows(file: IO[str], delimiter: str) -> Iterator[tuple[Place, list[str]]]:
+    """Records that are not blank, each with its first line; the header is row -1."""
     lines = csv.reader(file, delimiter=delimiter)
-    header = next(lines, None)
-    if header is None:
-        return FileError(path, "has no header line.")
-    places = {header.index(name): name for name in numbers if name in header}
-    row = 0
-    for fields in lines:
-        if not fields:  # a blank line is no row
-            continue
-        at: Place = {"row": row, "line": lines.line_num}
-        if len(fields) != len(header):
-            what = f"{len(fields)} fields, but the header names {len(header)} columns."
-            return FileError(path, what, **at)
-        for place, name in places.items():
-            if not _is_number(fields[place]):
-                what = f"{fields[place]!r} is not a number."
-                return FileError(path, what, column=name, **at)
-        row += 1
+    row, line = -1, 1
+    limit = csv.field_size_limit(LONGEST)
+    try:
+        for fields in lines:
+            if fields:
+                yield {"row": row, "line": line}, fields
+                row += 1
+            line = lines.line_num + 1
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _csv(path: Path, file: IO[str], delimiter: str, wanted: Wanted) -> FileError | None:
+    records = _csv_rows(file, delimiter)
+    at: Place = {"row": -1, "line": 0}
+    header: list[str] = []
+    try:
+        for at, fields in records:
+            if at["row"] < 0:
+                header = [name.strip() for name in fields]
+                if any(byte := _foreign(name) for name in header):
+                    return FileError(path, f"the header is {byte}", line=at["line"])
+                continue
+            problem = _csv_problem(fields, header, wanted)
+            if problem:
+                what, column = problem
+                return FileError(path, what, column=column, **at)
+    except csv.Error as error:
+        what = f"{error}. Is a quote opened after row {at['row']} and not closed?"
+        return FileError(path, what)
+    if at["row"] < 0:
+        return FileError(path, "holds no rows." if header else "has no header line.")
     return None
+
+
+def _csv_problem(
+    fields: list[str], header: list[str], wanted: Wanted
+) -> tuple[str, str | None] | None:
+    if len(fields) != len(header):
+        count = f"{len(fields)} field{'s' * (len(fields) != 1)}"
+        what = f"{count}, but the header names {len(header)} columns."
+        return what + (" Is a quote not closed?" if "\n" in fields[-1] else ""), None
+    for name in wanted.columns:
+        text = fields[header.index(name)]
+        if byte := _foreign(text):
+            return f"the text is {byte}", name
+        if name in wanted.numbers and not _is_number(text):
+            return f"{text!r} is not a number.", name
+    return None
+
+
+def _foreign(text: str) -> str:
+    """The first byte that is not UTF-8, in words."""
+    for character in text:
+        if "\udc80" <= character <= "\udcff":
+            return f"not UTF-8: byte {ord(character) - 0xDC00:#04x}. Save the file as UTF-8."
+    return ""
 
 
 def _is_number(text: str) -> bool:
+    if text in ("", "NA", "null", "None"):  # reported as missing, once it has been read
+        return True
     try:
-        float(text or "nan")
+        float(text)
     except ValueError:
-        return text in ("NA", "null", "None")
-    return True
+        return False
+    return "_" not in text  # PyArrow does not read 1_000
 
 
-def _json(path: Path, file: IO[str], numbers: Sequence[str]) -> FileError | None:
+def _json_lines(file: IO[str]) -> Iterator[tuple[Place, str]]:
     row = 0
-    kinds: dict[str, type] = {}
     for line, text in enumerate(file, start=1):
-        if not text.strip():
-            continue
-        at: Place = {"row": row, "line": line}
-        try:
-            record = json.loads(text)
-        except json.JSONDecodeError as error:
-            return FileError(path, f"not JSON: {error.msg} at character {error.pos}.", **at)
-        if not isinstance(record, dict):
-            what = f'expected an object, as in {{"label": 1}}, but found {text.strip()[:40]}.'
-            return FileError(path, what, **at)
-        for name in numbers:
-            values = record.get(name)
-            for value in values if isinstance(values, list) else [values]:
-                if isinstance(value, bool) or not isinstance(value, (int, float, type(None))):
-                    return FileError(path, f"{value!r} is not a number.", column=name, **at)
-        for name, value in record.items():
-            kind: Any = float if isinstance(value, (int, float)) else type(value)
-            if value is not None and kinds.setdefault(name, kind) is not kind:
-                what = f"{value!r} is of another type than the values before it."
+        if text.strip():
+            yield {"row": row, "line": line}, text.strip()
+            row += 1
+
+
+def _parsed(path: Path, text: str, at: Place) -> dict[str, Any] | FileError:
+    if not text.startswith("{"):
+        what = f"expected one object per line, as in {EXAMPLE}, but found {text[:40]}"
+        return FileError(path, what, **at)
+    if byte := _foreign(text):
+        return FileError(path, f"the text is {byte}", **at)
+    try:
+        pairs = json.loads(text, object_pairs_hook=list)
+    except json.JSONDecodeError as error:
+        what = f"not JSON: {error.msg} at character {error.colno}. Each line is one object."
+        return FileError(path, what, **at)
+    except RecursionError:
+        return FileError(path, "not JSON that can be read: it is nested too deeply.", **at)
+    names = [name for name, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            return FileError(path, "occurs more than once in the object.", column=name, **at)
+    return dict(pairs)
+
+
+def _json(path: Path, file: IO[str], wanted: Wanted) -> FileError | None:
+    kinds: dict[str, str] = {}
+    for at, text in _json_lines(file):
+        record = _parsed(path, text, at)
+        if isinstance(record, FileError):
+            return record
+        for name in wanted.columns:
+            value = record.get(name)
+            if what := _json_problem(value, name, wanted, kinds):
                 return FileError(path, what, column=name, **at)
-        row += 1
     return None
+
+
+def _json_problem(value: Any, name: str, wanted: Wanted, kinds: dict[str, str]) -> str:
+    if value is None:
+        return "the value is missing."
+    numeric = name in wanted.numbers
+    if numeric:
+        for each in value if isinstance(value, list) else [value]:
+            if each is not None and _json_kind(each) != "a number":
+                return f"{each!r} is not a number."
+    elif isinstance(value, list):
+        return f"{value!r:.40} is not a label; expected a number or a name."
+    kind = _json_kind(value)
+    before = kinds.setdefault(name, kind)
+    return "" if kind == before else f"{value!r:.40} is {kind}, but the rows before have {before}."
+
+
+def _json_kind(value: Any) -> str:
+    for types, kind in (
+        (bool, "true or false"),
+        ((int, float), "a number"),
+        (str, "text"),
+        (list, "a list"),
+    ):
+        if isinstance(value, types):
+            return kind
+    return "missing"

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
@@ -12,6 +16,9 @@ import numpy as np
 from xent.arrays import Array
 from xent.scoring.errors import FileError
 from xent.scoring.reader import BATCH, Batch, Reader
+
+# What reading a damaged, encrypted or exotic archive raises.
+DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
 
 
 class NpyReader(Reader):
@@ -27,7 +34,7 @@ class NpyReader(Reader):
             try:
                 with zipfile.ZipFile(path) as archive:
                     inside = [n for n in archive.namelist() if n.endswith(".npy")]
-            except (zipfile.BadZipFile, OSError) as error:
+            except DAMAGE as error:
                 what = f"is not a whole NPZ file (truncated, or of another kind): {error}"
                 raise FileError(path, what) from None
             self.members = {n.removesuffix(".npy"): NpyMember(path, n) for n in inside}
@@ -43,91 +50,124 @@ class NpyReader(Reader):
 
     def is_list(self, name: str) -> bool:
         member = self.members[name]
-        field = member.dtype[name].shape if member.dtype.names else ()
+        field = member.dtype[name].shape if name in (member.dtype.names or ()) else ()
         return len(member.shape) + len(field) > 1
 
     def batches(self, columns: Sequence[str], numbers: Sequence[str]) -> Iterator[Batch]:  # noqa: ARG002
         used = {name: self.members[name] for name in columns}
+        for name, member in used.items():
+            member.check(name)
         lengths = {name: member.shape[0] for name, member in used.items()}
         if len(set(lengths.values())) > 1:
             shown = ", ".join(f"'{name}' has {n}" for name, n in lengths.items())
             raise FileError(self.path, f"the arrays differ in their number of rows: {shown}.")
         distinct = {id(member): member for member in used.values()}
-        streams = {key: member.batches() for key, member in distinct.items()}
-        for start in range(0, next(iter(lengths.values())), BATCH):
-            parts = {key: stream.read(start) for key, stream in streams.items()}
-            yield {
-                name: parts[id(member)][name] if member.dtype.names else parts[id(member)]
-                for name, member in used.items()
-            }
+        with ExitStack() as stack:
+            streams = {key: stack.enter_context(NpyStream(m)) for key, m in distinct.items()}
+            for start in range(0, next(iter(lengths.values())), BATCH):
+                parts = {key: stream.read(start) for key, stream in streams.items()}
+                yield {
+                    name: parts[id(member)][name] if member.dtype.names else parts[id(member)]
+                    for name, member in used.items()
+                }
 
 
 class NpyMember:
-    """One array in an NPY file, or inside an NPZ; read front to back, never unpickled."""
+    """One array in an NPY file, or inside an NPZ: its shape and dtype."""
 
     def __init__(self, path: Path, member: str | None) -> None:
         self.path, self.member = path, member
-        with self._open() as file:
-            self._header(file)
+        with self.open():
+            pass
 
-    def _open(self) -> IO[bytes]:
-        if self.member is None:
-            return self.path.open("rb")
-        return zipfile.ZipFile(self.path).open(self.member)
+    def open(self) -> IO[bytes]:
+        """The file, read up to where the array begins."""
+        try:
+            if self.member is None:
+                file: IO[bytes] = self.path.open("rb")
+                self.size = self.path.stat().st_size
+            else:
+                with zipfile.ZipFile(self.path) as archive:
+                    file = archive.open(self.member)
+                    self.size = archive.getinfo(self.member).file_size
+            try:
+                self._header(file)
+            except BaseException:
+                file.close()
+                raise
+        except (*DAMAGE, SyntaxError, TypeError, tokenize.TokenError) as error:
+            where = "" if self.member is None else f", member {self.member}"
+            what = f"is not a whole NPY file{where} (truncated, or of another kind): {error}"
+            raise FileError(self.path, what) from None
+        return file
 
     def _header(self, file: IO[bytes]) -> None:
-        try:
-            version = np.lib.format.read_magic(file)
-            reads = {(1, 0): np.lib.format.read_array_header_1_0}
-            read = reads.get(version, np.lib.format.read_array_header_2_0)
-            self.shape, self.fortran, self.dtype = read(file)
-        except (ValueError, zipfile.BadZipFile, EOFError) as error:
-            what = f"is not a whole NPY file (truncated, or of another kind): {error}"
-            raise FileError(self.path, what) from None
+        version = np.lib.format.read_magic(file)
+        first = version == (1, 0)
+        read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
+        self.shape, self.fortran, self.dtype = read(file)
+        if version == (3, 0) and self.dtype.names:  # names in UTF-8, which NumPy keeps private
+            self.dtype.names = tuple(n.encode("latin1").decode() for n in self.dtype.names)
+        self.start = file.tell()
+
+    def check(self, name: str) -> None:
+        """The array may be used as a column: plain data, whole, with a row per example."""
         if self.dtype.hasobject:
             what = (
                 "holds Python objects (a pickle), which are never loaded: that could run code. "
-                "Save plain numbers: np.save(path, array.astype(float))."
+                "Save numbers with array.astype(float), or names with array.astype(str)."
             )
-            raise FileError(self.path, what, column=self.member)
+            raise FileError(self.path, what, column=name)
         if not self.shape:
-            raise FileError(self.path, "holds a single number; expected one row per example.")
-
-    def batches(self) -> NpyStream:
-        """A stream of the array's rows, from the first."""
-        file = self._open()
-        self._header(file)
-        if not self.fortran or len(self.shape) == 1:
-            return NpyStream(self, file, None)
-        # Columns lie one after the other, so a row is spread over the whole array.
-        columns = NpyStream(self, file, None).rows(int(np.prod(self.shape)))
-        return NpyStream(self, file, columns.reshape(self.shape[::-1]).T)
+            what = "holds a single number; expected one row per example."
+            raise FileError(self.path, what, column=name)
+        if self.dtype.names and name not in self.dtype.names:
+            what = f"has fields ({', '.join(self.dtype.names)}); expected an array without."
+            raise FileError(self.path, what, column=name)
+        width = math.prod(self.shape[1:]) * self.dtype.itemsize
+        if self.size - self.start < self.shape[0] * width:
+            there = (self.size - self.start) // width
+            what = f"is truncated: {self.shape[0]} rows were announced, and it holds {there}."
+            raise FileError(self.path, what, column=name)
 
 
 class NpyStream:
     """Rows of an array, read as they are asked for."""
 
-    def __init__(self, member: NpyMember, file: IO[bytes], loaded: Array | None) -> None:
-        self.member, self.file, self.loaded = member, file, loaded
+    def __init__(self, member: NpyMember) -> None:
+        self.member = member
+        self.columns: Array | None = None
+
+    def __enter__(self) -> NpyStream:
+        self.file = self.member.open()
+        if self.member.fortran and len(self.member.shape) > 1:
+            self.columns = self._transposed()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.file.close()
+
+    def _transposed(self) -> Array:
+        """Columns lie one after the other, so a row is spread over the whole array."""
+        shape = self.member.shape
+        if self.member.member is None:  # mapped, not loaded
+            return np.memmap(
+                self.member.path, self.member.dtype, "r", self.member.start, shape, order="F"
+            )
+        return self._items(math.prod(shape), 0).reshape(shape[::-1]).T
 
     def read(self, start: int) -> Array:
         """The next batch of rows, which begins at `start`."""
-        if self.loaded is not None:
-            return self.loaded[start : start + BATCH]
+        if self.columns is not None:
+            return self.columns[start : start + BATCH]
         shape = self.member.shape
         count = min(BATCH, shape[0] - start)
-        width = int(np.prod(shape[1:], dtype=np.int64))
-        return self.rows(count * width, start).reshape(count, *shape[1:])
+        return self._items(count * math.prod(shape[1:]), start).reshape(count, *shape[1:])
 
-    def rows(self, items: int, start: int = 0) -> Array:
-        """The next items, or word of where the file ends before them."""
+    def _items(self, items: int, start: int) -> Array:
         size = items * self.member.dtype.itemsize
         try:
             data = self.file.read(size)
-        except (zipfile.BadZipFile, EOFError, OSError) as error:
+            return np.frombuffer(data, self.member.dtype, count=items)
+        except DAMAGE as error:
             raise FileError(self.member.path, f"is damaged: {error}", row=start) from None
-        if len(data) < size:
-            what = f"is truncated: {self.member.shape[0]} rows were announced, and it ends here."
-            width = size // max(1, min(BATCH, self.member.shape[0] - start))
-            raise FileError(self.member.path, what, row=start + len(data) // max(1, width))
-        return np.frombuffer(data, self.member.dtype)

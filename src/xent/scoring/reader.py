@@ -28,3 +28,13 @@ class Reader:
     def is_list(self, name: str) -> bool:  # noqa: ARG002
         """Does the column hold a list of numbers per row?"""
         return False
+
+    def line(self, row: int) -> int | None:  # noqa: ARG002
+        """Line of the row (from 1), in a text file."""
+        return None
+
+
+def endings(path: Path) -> tuple[str, str]:
+    """Ending of the name in lower case, less that of a compression, and the latter."""
+    found = ["", "", *(ending.lower() for ending in path.suffixes)]
+    return (found[-2], found[-1]) if found[-1] in (".gz", ".bz2", ".zst") else (found[-1], "")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from xent.scoring.errors import FileError
 from xent.scoring.npy import NpyReader
-from xent.scoring.reader import Reader
+from xent.scoring.reader import Reader, endings
 from xent.scoring.tables import CsvReader, FeatherReader, JsonReader, ParquetReader
 
 READERS: dict[str, type[Reader]] = {
@@ -25,21 +25,31 @@ READERS: dict[str, type[Reader]] = {
 def open_file(path: Path, labels: Path | None = None) -> Reader:
     """Choose the reader by the name's ending; say what is wrong if there is no such file."""
     for each in [path, *([] if labels is None else [labels])]:
-        if not each.exists():
-            raise FileError(each, "no such file.")
-        if each.is_dir():
-            raise FileError(each, "is a folder; expected a file of predictions.")
-        if each.stat().st_size == 0:
-            raise FileError(each, "is empty (0 bytes).")
-    endings = [ending.lower() for ending in path.suffixes]
-    if endings and endings[-1] in (".gz", ".bz2", ".zst"):
-        endings.pop()
-    kind = READERS.get(endings[-1] if endings else "")
+        _check_exists(each)
+    ending, compression = endings(path)
+    kind = READERS.get(ending)
     if kind is None:
         known = ", ".join(READERS)
         raise FileError(path, f"unknown kind of file; expected a name ending in {known}.")
+    if compression and kind not in (CsvReader, JsonReader):
+        what = f"a {ending} file is read as it is, not inside {compression}; decompress it first."
+        raise FileError(path, what)
     if labels is not None:
         if kind is not NpyReader:
             raise FileError(path, "labels come from a column of this file, not from --labels.")
         return NpyReader(path, labels)
     return kind(path)
+
+
+def _check_exists(path: Path) -> None:
+    try:
+        if path.is_dir():
+            raise FileError(path, "is a folder; expected a file of predictions.")
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except FileNotFoundError:
+        raise FileError(path, "no such file.") from None
+    except OSError as error:
+        raise FileError(path, f"cannot be opened: {error.strerror}.") from None
+    if empty:
+        raise FileError(path, "is empty (0 bytes).")

@@ -114,7 +114,7 @@ class Score:
             rows = "1 row gives" if self.infinite == 1 else f"{self.infinite} rows give"
             notes.append(
                 f"{rows} the true class a probability of 0, so the log loss is infinite. Without "
-                "their loss it would be at least "
+                f"{'its' if self.infinite == 1 else 'their'} loss it would be at least "
                 f"{self.finite_loss:.4f}; --clip sets a floor under the probabilities."
             )
         if self.looks_like_probabilities:
@@ -125,8 +125,8 @@ class Score:
             )
         missing = [name for name, n in zip(self.classes, self.state.counts, strict=True) if not n]
         if missing:
-            shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-            notes.append(f"No row has the label {shown}.")
+            more = f" or {len(missing) - 5} more" if len(missing) > 5 else ""
+            notes.append(f"No row has the label {', '.join(missing[:5])}{more}.")
         if len(self.by_class) == 1:
             notes.append("Only one class occurs, so the base rate is certain and skill undefined.")
         elif self.loss > self.base_loss:

@@ -15,6 +15,9 @@ SCALE = 1126
 """Every float64 is an integer times 2**-1126, also when its 53 digits are written out."""
 
 
+MAX_BINS = 1 << 16
+
+
 @dataclass(frozen=True, order=True)
 class WorstRow:
     """One of the rows of highest loss; ordered worst first, then by row."""
@@ -66,17 +69,30 @@ class State:
             return
         counted = np.ones(len(losses)) if weight is None else weight
         present = counted > 0
-        infinite = np.isinf(losses) & present
-        finite = np.where(infinite | ~present, 0.0, losses)
+        with np.errstate(over="ignore"):  # a product past all floats counts as infinite
+            weighted = counted.astype(np.float64) * np.where(present, losses, 0.0)
+        infinite = np.isinf(weighted)
+        finite = np.where(infinite, 0.0, weighted)
         for name, mask in (("counts", present), ("right", present & (labels == predicted))):
             self._count(name, labels[mask])
         self._count("infinite", labels[infinite])
-        for name, values in (("weights", counted), ("losses", counted * finite)):
+        for name, values in (("weights", counted), ("losses", finite)):
             sums = getattr(self, name)
             for label, amount in exact_sums(values, labels, self.classes).items():
                 sums[label] += amount
-        rows = np.flatnonzero(present)
-        if len(rows) > self.keep:
+        self._remember(np.flatnonzero(present), losses, labels, predicted, probability, first_row)
+
+    def _remember(
+        self,
+        rows: Array,
+        losses: Array,
+        labels: Array,
+        predicted: Array,
+        probability: Array,
+        first_row: int,
+    ) -> None:
+        """Put the worst of the rows among the worst so far."""
+        if 0 < self.keep < len(rows):
             top = np.argpartition(-losses[rows], self.keep)[: self.keep]
             # Rows as bad as the last kept one: of equals the earliest stay, in any batching.
             rows = rows[losses[rows] >= losses[rows[top]].min()]
@@ -119,29 +135,25 @@ def exact_sums(values: Array, groups: Array, n_groups: int) -> dict[int, int]:
     """Sums of finite float64 values by group, without rounding, in units of 2**-1126.
 
     Each value is an integer of 53 bits times a power of two; integers of equal power add in
-    float64 without rounding, in two halves, for up to 2**27 values.
+    float64 without rounding, in two halves, for up to 2**26 values.
     """
     fractions, powers = np.frexp(values)
     whole = np.ldexp(fractions, 53).astype(np.int64)
     low_power = int(powers.min())
     span = int(powers.max()) - low_power + 1
     keys = groups * span + (powers - low_power)
-    high = np.bincount(keys, weights=whole >> 27, minlength=n_groups * span)
-    low = np.bincount(keys, weights=whole & ((1 << 27) - 1), minlength=n_groups * span)
+    if n_groups * span > MAX_BINS:  # many classes, of which few rows have the same
+        distinct, keys = np.unique(keys, return_inverse=True)
+    else:
+        distinct = np.arange(n_groups * span)
+    high = np.bincount(keys, weights=whole >> 27, minlength=len(distinct))
+    low = np.bincount(keys, weights=whole & ((1 << 27) - 1), minlength=len(distinct))
     sums: dict[int, int] = {}
-    for key in np.flatnonzero((high != 0) | (low != 0)).tolist():
-        amount = (int(high[key]) << 27) + int(low[key])
-        group, power = divmod(key, span)
+    for place in np.flatnonzero((high != 0) | (low != 0)).tolist():
+        amount = (int(high[place]) << 27) + int(low[place])
+        group, power = divmod(int(distinct[place]), span)
         sums[group] = sums.get(group, 0) + (amount << (power + low_power - 53 + SCALE))
     return sums
-
-
-def to_float(amount: int) -> float:
-    """An exact sum, rounded once."""
-    try:
-        return amount / (1 << SCALE)
-    except OverflowError:
-        return float("inf")
 
 
 def ratio(amount: int, by: int) -> float:
