@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,7 @@ def explain(
     >>> round(explanation.loss, 3), explanation.gradient.round(3).tolist()
     (0.417, [-0.341, 0.242, 0.099])
     >>> print(explanation.to_text().splitlines()[0])
-    Softmax cross-entropy of 3 logits, label class 0
+    Softmax cross-entropy of 3 logits, label 0
 
     References
     ----------
@@ -94,32 +95,49 @@ def explain(
     if isinstance(label, bool) or not isinstance(label, (int, np.integer)):
         msg = f"label is {label!r}; expected the index of the true class, an integer."
         raise TypeError(msg)
-    label = int(label)
+    if features is None and weights is not None:
+        msg = "features is missing; features and weights go together."
+        raise ValueError(msg)
     if features is not None:
-        x, w = _vector(features, "features"), _vector(weights, "weights")
-        if x.shape != w.shape:
-            msg = f"features have {len(x)} entries and weights {len(w)}; expected one weight each."
-            raise ValueError(msg)
-        offset = float(_row(bias, "bias").reshape(()))
-        return binary.from_features(
-            x.tolist(), w.tolist(), offset, *_labelled(label, names, 2, binary=True)
-        )
-    name = given[0]
-    row = _row(logits if name == "logits" else probabilities, name)
-    if row.ndim == 0 or row.size == 1:
-        value = float(row.reshape(()))
+        explanation = _of_features(features, weights, bias, int(label), names)
+    elif probabilities is not None:
+        explanation = _of_probabilities(_row(probabilities, "probabilities"), int(label), names)
+    else:
+        explanation = _of_logits(_row(logits, "logits"), int(label), names)
+    if names is None:
+        return explanation
+    return replace(explanation, inputs={**explanation.inputs, "names": [str(n) for n in names]})
+
+
+def _of_features(
+    features: Any, weights: Any, bias: Any, label: int, names: Sequence[str] | None
+) -> Explanation:
+    x, w = _vector(features, "features"), _vector(weights, "weights")
+    if x.shape != w.shape:
+        msg = f"features have {len(x)} entries and weights {len(w)}; expected one weight each."
+        raise ValueError(msg)
+    b = _vector(bias, "bias")
+    if b.size != 1:
+        msg = f"bias has {b.size} entries; expected one number."
+        raise ValueError(msg)
+    checked = _labelled(label, names, 2, binary=True)
+    return binary.from_features(x.tolist(), w.tolist(), float(b[0]), *checked)
+
+
+def _of_probabilities(row: Array, label: int, names: Sequence[str] | None) -> Explanation:
+    if row.size == 1:
         checked = _labelled(label, names, 2, binary=True)
-        if name == "probabilities":
-            _check_probabilities(row)
-            return binary.from_probability(value, *checked)
-        if not np.isfinite(value):
-            msg = f"the logit is {value}; an explanation needs a finite one."
-            raise ValueError(msg)
-        return binary.from_logit(value, *checked)
-    checked = _labelled(label, names, len(row), binary=False)
-    if name == "probabilities":
         _check_probabilities(row)
-        return multiclass.from_probabilities(row, *checked)
+        return binary.from_probability(float(row.reshape(())), *checked)
+    checked = _labelled(label, names, len(row), binary=False)
+    _check_probabilities(row)
+    return multiclass.from_probabilities(row, *checked)
+
+
+def _of_logits(row: Array, label: int, names: Sequence[str] | None) -> Explanation:
+    if row.size == 1:
+        return binary.from_logit(float(row.reshape(())), *_labelled(label, names, 2, binary=True))
+    checked = _labelled(label, names, len(row), binary=False)
     if np.isnan(row).any() or (row == np.inf).any() or not np.isfinite(row).any():
         msg = f"logits are {row.tolist()}; an explanation needs finite ones, or -inf for a mask."
         raise ValueError(msg)
@@ -127,6 +145,8 @@ def explain(
 
 
 def _row(value: Any, name: str) -> Array:
+    if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "iu":
+        value = value.astype(np.float64)
     array = as_floats(value, name).astype(np.float64)
     if array.ndim > 1:
         msg = f"{name} has shape {array.shape}; explain takes one row: pass {name}[i]."

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from xent.explanation import derivation
 from xent.explanation.expression import (
-    Binary,
     Call,
     Derivative,
     Expression,
     Number,
     Symbol,
+    Total,
     exp,
     log,
     log1p,
@@ -27,6 +28,7 @@ from xent.explanation.meaning import interpretation, rounding_remark
 from xent.explanation.steps import Explanation, Line, Step, computed
 from xent.functions import sigmoid
 from xent.losses import binary_cross_entropy
+from xent.metric import log_loss
 
 F, P, Q, Y, L = Symbol("f"), Symbol("p"), Symbol("q"), Symbol("y"), Symbol("L")
 STEP = 1e-5
@@ -37,10 +39,20 @@ def from_logit(
     logit: float, label: int, names: Sequence[str], before: Sequence[Step] = ()
 ) -> Explanation:
     """Logit -> probability -> loss -> gradient, checked and derived."""
+    if not math.isfinite(logit):
+        msg = f"the logit is {logit}; an explanation needs a finite one."
+        raise ValueError(msg)
     p, other = float(sigmoid(logit)), float(sigmoid(-logit))
     loss, gradient = _loss_and_gradient(logit, label)
-    decay = math.inf if logit < -709 else float(np.exp(-logit))
-    odds = Symbol("e^-f")
+    with np.errstate(over="ignore", under="ignore"):
+        decay = float(np.exp(-logit))
+    power = Symbol("e^-f")
+    why = "The logit f is the raw score: the log of the odds p / (1 - p)."
+    if math.isinf(decay):
+        why += (
+            " Here e^-f is beyond the largest double; the safe form of the loss below does "
+            "without it."
+        )
     steps = [
         *before,
         computed(
@@ -50,14 +62,14 @@ def from_logit(
             exp(-F),
             {F: logit},
             decay,
-            "The logit f is the raw score: the log of the odds p / (1 - p).",
+            why,
         ),
         computed(
             "Prediction",
             f"Probability of {names[1]}",
             (P, Call("σ", (F,)), 1 / (1 + exp(-F))),
-            1 / (1 + odds),
-            {odds: decay},
+            1 / (1 + power),
+            {power: decay},
             p,
             "The sigmoid σ squeezes any score into the range from 0 to 1; f = 0 gives 1/2.",
         ),
@@ -65,7 +77,7 @@ def from_logit(
     steps += _loss_steps(p, other, label, loss, names, logit)
     steps.append(_gradient_step(p, label, gradient))
     return _explanation(
-        f"Binary cross-entropy of logit {shown(logit)}, {names[label]}",
+        f"Binary cross-entropy of logit {shown(logit)}, {_called(label, names)}",
         steps,
         logit,
         label,
@@ -83,76 +95,92 @@ def from_features(
     names: Sequence[str],
 ) -> Explanation:
     """f = w·x + b first, and the gradient carried on to the weights and the bias."""
-    logit = float(np.dot(weights, features) + bias)
-    x = [Symbol("x", str(i)) for i in range(len(features))]
-    w = [Symbol("w", str(i)) for i in range(len(weights))]
-    b = Symbol("b")
-    values = dict(
-        zip([*w, *x, b], [*map(float, weights), *map(float, features), bias], strict=True)
-    )
-    formula = plus(*(a * c for a, c in zip(w, x, strict=True)), b)
-    first = computed(
-        "Prediction",
-        "Logit",
-        (F, formula),
-        formula,
-        values,
-        logit,
-        "Each feature x_i moves the score by its weight w_i; b is the score of no features.",
-    )
-    base = from_logit(logit, label, names, [first])
-    gradient = float(base.gradient)
-    g = Symbol("g")
-    lines = []
-    for i, value in enumerate(features):
-        product = gradient * float(value)
-        substituted = with_numbers(g * x[i], {g: gradient, x[i]: float(value)}, product)
-        lines.append(Line(Derivative(L, w[i], partial=True), substituted, product))
-    lines.append(Line(Derivative(L, b, partial=True), None, gradient))
-    x_i = Symbol("x", "i")
-    on_weights = Step(
-        "Gradient",
-        "Gradient for the weights and the bias",
-        (Derivative(L, Symbol("w", "i"), partial=True), Derivative(L, F) * x_i, (P - Y) * x_i),
-        tuple(lines),
-        "The chain rule: f grows by x_i for each unit of w_i, and by 1 for each unit of b.",
-    )
-    after = next(n for n, s in enumerate(base.steps) if s.name == "Gradient for the logit") + 1
-    return Explanation(
-        title=f"Binary cross-entropy of {len(features)} features, {names[label]}",
+    with np.errstate(over="ignore"):
+        logit = float(np.dot(weights, features) + bias)
+    base = from_logit(logit, label, names, [_dot_step(features, weights, bias, logit)])
+    on_weights = _weights_step(features, float(base.gradient), float(base.probabilities))
+    after = base.steps.index(base.step("Gradient for the logit")) + 1
+    count = "1 feature" if len(features) == 1 else f"{len(features)} features"
+    return replace(
+        base,
+        title=f"Binary cross-entropy of {count}, {_called(label, names)}",
         steps=(*base.steps[:after], on_weights, *base.steps[after:]),
-        loss=base.loss,
-        gradient=base.gradient,
-        probabilities=base.probabilities,
         inputs={
-            "features": [*map(float, features)],
-            "weights": [*map(float, weights)],
-            "bias": float(bias),
+            "features": list(features),
+            "weights": list(weights),
+            "bias": bias,
             "label": label,
         },
     )
 
 
+def _dot_step(
+    features: Sequence[float], weights: Sequence[float], bias: float, logit: float
+) -> Step:
+    """f = w·x + b, with every product shown; a long formula is written as a sum."""
+    x = [Symbol("x", str(i)) for i in range(len(features))]
+    w = [Symbol("w", str(i)) for i in range(len(weights))]
+    b = Symbol("b")
+    products = plus(*(a * c for a, c in zip(w, x, strict=True)), b)
+    short = Total("i", Symbol("w", "i") * Symbol("x", "i")) + b
+    return computed(
+        "Prediction",
+        "Logit",
+        (F, products if len(features) <= 4 else short),
+        products,
+        dict(zip([*w, *x, b], [*weights, *features, bias], strict=True)),
+        logit,
+        "Each feature x_i moves the score by its weight w_i; b is the score of no features.",
+    )
+
+
+def _weights_step(features: Sequence[float], gradient: float, p: float) -> Step:
+    """The gradient for the logit, carried on to the weights and the bias."""
+    g, x, b = Symbol("g"), Symbol("x", "i"), Symbol("b")
+    lines = []
+    for i, value in enumerate(features):
+        product = gradient * value
+        node = with_numbers(g * x, {g: gradient, x: value}, product)
+        w = Derivative(L, Symbol("w", str(i)), partial=True)
+        lines.append(Line(w, node, product, rounded=p in (0, 1)))
+    lines.append(Line(Derivative(L, b, partial=True), None, gradient, rounded=p in (0, 1)))
+    return Step(
+        "Gradient",
+        "Gradient for the weights and the bias",
+        (Derivative(L, Symbol("w", "i"), partial=True), Derivative(L, F) * x, (P - Y) * x),
+        tuple(lines),
+        "The chain rule: f grows by x_i for each unit of w_i, and by 1 for each unit of b.",
+    )
+
+
 def from_probability(p: float, label: int, names: Sequence[str]) -> Explanation:
     """A probability given as such: the loss, and the gradient for the logit behind it."""
-    other = 1 - p
-    q = p if label else other
-    loss = 0.0 if q == 1 else float(-np.log(q)) if q > 0 else math.inf
-    steps = _loss_steps(p, other, label, loss, names, None)
-    gradient = p - label
-    steps.append(_gradient_step(p, label, gradient))
-    inside = 0 < p < 1
-    logit = math.log(p) - math.log1p(-p) if inside else math.inf if p else -math.inf
-    title = f"Binary cross-entropy of probability {shown(p)}, {names[label]}"
+    loss, gradient = float(log_loss([label], [p])), p - label
+    steps, logit = [], math.inf if p else -math.inf
+    if 0 < p < 1:
+        logit = math.log(p) - math.log1p(-p)
+        steps.append(
+            computed(
+                "Prediction",
+                "Logit behind the probability",
+                (F, log(P / (1 - P))),
+                log(P / (1 - P)),
+                {P: p},
+                logit,
+                "The log of the odds: the raw score whose sigmoid is p.",
+            )
+        )
+    steps += _loss_steps(p, 1 - p, label, loss, names, None)
+    steps.append(_gradient_step(p, label, gradient, given=True))
+    title = f"Binary cross-entropy of probability {shown(p)}, {_called(label, names)}"
     result = _explanation(title, steps, logit, label, loss, gradient, p)
-    return Explanation(
-        result.title,
-        result.steps,
-        loss,
-        result.gradient,
-        result.probabilities,
-        {"probability": p, "label": label},
-    )
+    return replace(result, inputs={"probability": p, "label": label})
+
+
+def _called(label: int, names: Sequence[str]) -> str:
+    """`label 1`, or `label 1 (spam)` where the labels have names of their own."""
+    plain = f"label {label}"
+    return plain if names[label] == plain else f"{plain} ({names[label]})"
 
 
 def _loss_and_gradient(logit: float, label: int) -> tuple[float, float]:
@@ -169,117 +197,100 @@ def _loss_steps(
     logit: float | None,
 ) -> list[Step]:
     """The loss from the probability and, for a logit, in the form that loses no digits."""
-    q = p if label else other
-    steps = []
-    if not label:
-        steps.append(
-            computed(
-                "Loss",
-                f"Probability of {names[0]}",
-                (Q, 1 - P),
-                1 - P,
-                {P: p},
-                other,
-                "What the model left for the true label.",
-            )
-        )
-        if not reproduces(steps[-1].lines[0].substituted or Number("nan"), other):
-            steps[-1] = Step(
-                "Loss",
-                f"Probability of {names[0]}",
-                (Q, 1 - P, Call("σ", (-F,))),
-                (Line(Q, None, other),),
-                "What the model left for the true label: so little that 1 - p would lose it.",
-            )
-    true = P if label else Q
-    general = (-(Y * log(P))) - (1 - Y) * log(1 - P)
+    q, true = (p, P) if label else (other, Q)
     node = with_numbers(-log(true), {true: q}, loss)
-    enough = reproduces(node, loss)
-    why = (
-        f"For y = {label} the other term vanishes: the loss is the surprise at {names[label]}."
-        if enough
-        else f"For y = {label} the other term vanishes. But p is rounded so near its limit that "
-        "the logarithm can no longer tell; the next step keeps the digits."
-    )
-    lines = (Line(L, node, loss),) if enough else ()
-    steps.append(Step("Loss", "Loss", (L, general, -log(true)), lines, why))
+    general = (-(Y * log(P))) - (1 - Y) * log(1 - P)
+    chain = (L, general, -log(true))
+    steps = [] if label else [_other_step(p, other, names[0], given=logit is None)]
+    if reproduces(node, loss):
+        why = (
+            f"For y = {label} the other term vanishes: the loss is the surprise at {names[label]}."
+        )
+        steps.append(Step("Loss", "Loss", chain, (Line(L, node, loss),), why))
+        safe = [_safe_step(logit, label, loss)] if logit is not None else []
+        return [*steps, *safe, *rounding_remark(q, loss, "p" if label else "q")]
+    why = f"For y = {label} the other term vanishes. But {'p' if label else 'q'} is rounded so "
     if logit is not None:
-        steps.append(_safe_step(logit, label, loss))
-    if enough:
-        steps += rounding_remark(q, loss, "p" if label else "q")
-    return steps
+        why += "near its limit that the logarithm cannot tell any more; the next step can."
+        return [*steps, Step("Loss", "Loss", chain, (), why), _safe_step(logit, label, loss)]
+    why += "near 1 that only log1p(x) = log(1 + x) keeps the digits."
+    kept = -log1p(-P)
+    line = Line(L, with_numbers(kept, {P: p}, loss), loss)
+    return [*steps, Step("Loss", "Loss", (*chain, kept), (line,), why)]
+
+
+def _other_step(p: float, other: float, name: str, *, given: bool) -> Step:
+    """q = 1 - p, unless 1 - p of the rounded p is not q any more."""
+    name = f"Probability of {name}"
+    why = "What the model left for the true label."
+    node = with_numbers(1 - P, {P: p}, other)
+    if given or (reproduces(node, other) and 0 < p < 1):
+        return Step("Loss", name, (Q, 1 - P), (Line(Q, node, other),), why)
+    line = Line(Q, None, other, rounded=True)
+    if other > 0.5:
+        why += " All but nothing of it is missing."
+    else:
+        why = why.replace(".", ": so little that 1 - p would lose it.")
+    return Step("Loss", name, (Q, 1 - P, Call("σ", (-F,))), (line,), why)
 
 
 def _safe_step(logit: float, label: int, loss: float) -> Step:
     """max(±f, 0) + log1p(e^-|f|), which neither overflows nor cancels."""
-    size = Symbol("a")
-    away = max(-logit if label else logit, 0.0)
     margin: Expression = Call("max", (-F if label else F, Number("0")))
     formula = margin + log1p(exp(-Call("abs", (F,))))
-    top = Symbol("m")
-    node = with_numbers(top + log1p(exp(-size)), {top: away, size: abs(logit)}, loss)
     return Step(
         "Loss",
         "The same loss without overflow or cancellation",
         (L, formula),
-        (Line(L, node, loss),),
+        (Line(L, with_numbers(formula, {F: logit}, loss), loss),),
         "This is how xent computes it: both terms are at least 0, e^-|f| cannot overflow, and "
         "log1p(x) = log(1 + x) keeps a small x.",
     )
 
 
-def _gradient_step(p: float, label: int, gradient: float) -> Step:
+def _gradient_step(p: float, label: int, gradient: float, *, given: bool = False) -> Step:
     node: Expression | None = with_numbers(P - Y, {P: p, Y: float(label)}, gradient)
     formula: tuple[Expression, ...] = (Derivative(L, F), P - Y)
     if node is not None and not reproduces(node, gradient):  # p rounds to 1: p - 1 would show 0
         node, formula = None, (*formula, -Call("σ", (-F,)))
-    direction = "raise" if label else "lower"
-    return Step(
-        "Gradient",
-        "Gradient for the logit",
-        formula,
-        (Line(Derivative(L, F), node, gradient),),
-        f"{'Negative' if label else 'Positive'}: to lower the loss, {direction} the logit. "
-        f"It fades as p approaches {label}: a right and certain row teaches little.",
-    )
+    way, direction = ("Negative", "raise") if label else ("Positive", "lower")
+    why = f"{way}: to lower the loss, {direction} the logit. "
+    if gradient == 0:
+        why = "Zero, as far as numbers can tell: there is nothing left to learn here. "
+    why += f"It fades as p approaches {label}: a right and certain row teaches little."
+    line = Line(Derivative(L, F), node, gradient, rounded=not given and p in (0, 1))
+    return Step("Gradient", "Gradient for the logit", formula, (line,), why)
 
 
 def _check_step(logit: float, label: int, gradient: float, p: float, other: float) -> Step:
     """Numerical derivatives beside the analytic one, and why they differ."""
     around = np.array([logit - STEP, logit, logit + STEP])
     below, here, above = binary_cross_entropy(around, [label] * 3, reduction="none").tolist()
-    h = Symbol("h")
-    up, at, down = Symbol("L", "+"), Symbol("L", "0"), Symbol("L", "-")
+    h, up, at, down = Symbol("h"), Symbol("L", "+"), Symbol("L", "0"), Symbol("L", "-")
+    values = {up: above, at: here, down: below, h: STEP}
     forward, central = (above - here) / STEP, (above - below) / (2 * STEP)
+    theory = h / 2 * P * (1 - P)
+    expected = STEP / 2 * p * other
+    put_in = with_numbers(theory, {h: STEP, P: p}, expected, 2)
+    numerical, two_sided, analytic = Symbol("forward"), Symbol("central"), Symbol("analytic")
     lines = (
-        Line(
-            Symbol("forward"),
-            with_numbers((up - at) / h, {up: above, at: here, h: STEP}, forward, 9),
-            forward,
-            9,
-        ),
-        Line(
-            Symbol("central"),
-            with_numbers(
-                Binary("/", up - down, 2 * h), {up: above, down: below, h: STEP}, central, 9
-            ),
-            central,
-            9,
-        ),
-        Line(Symbol("analytic"), None, gradient, 9),
-        Line(Symbol("forward - analytic"), None, forward - gradient, 2),
-        Line(Symbol("central - analytic"), None, central - gradient, 2),
-        Line(Symbol("h/2 · p (1 - p)"), None, STEP / 2 * p * other, 2),
+        Line(numerical, with_numbers((up - at) / h, values, forward, 9), forward, 9),
+        Line(two_sided, with_numbers((up - down) / (2 * h), values, central, 9), central, 9),
+        Line(analytic, None, gradient, 9, rounded=True),
+        Line(numerical - analytic, None, forward - gradient, 2, rounded=True),
+        Line(two_sided - analytic, None, central - gradient, 2, rounded=True),
+        Line(theory, put_in if reproduces(put_in, expected, 2) else None, expected, 2, True),
     )
     shifted = Call("L", (F + h,))
+    noise = np.finfo(float).eps * (here + abs(logit * gradient)) / STEP
     return Step(
         "Numerical check",
         "Numerical derivative beside the analytic one",
         (Derivative(L, F), Call("lim", ((shifted - Call("L", (F,))) / h,))),
         lines,
         f"With h = {STEP:g}. The one-sided difference is off by about h/2 times the second "
-        "derivative, p (1 - p); the two-sided one cancels that and is left with rounding, about "
-        f"{np.finfo(float).eps:.1g} · L / h.",
+        "derivative, p (1 - p); the two-sided one cancels that. Rounding adds about "
+        f"{noise:.1g} to both.",
     )
 
 

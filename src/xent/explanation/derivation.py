@@ -31,7 +31,7 @@ def binary(label: int) -> list[Step]:
         "Derivative of the sigmoid",
         (
             Derivative(p, x),
-            -(grow**-2) * -exp(-x),
+            -(grow**-2 * -exp(-x)),
             exp(-x) / grow**2,
             (1 / grow) * (exp(-x) / grow),
             p * (1 - p),
@@ -41,8 +41,8 @@ def binary(label: int) -> list[Step]:
     if label == 1:
         steps: tuple[Expression, ...] = (
             Derivative(loss, x),
-            -(1 / p) * Derivative(p, x),
-            -(p * (1 - p)) / p,
+            -(1 / p * Derivative(p, x)),
+            -(p * (1 - p) / p),
             p - 1,
         )
         why = (
@@ -52,7 +52,7 @@ def binary(label: int) -> list[Step]:
     else:
         steps = (
             Derivative(loss, x),
-            (1 / (1 - p)) * Derivative(p, x),
+            1 / (1 - p) * Derivative(p, x),
             p * (1 - p) / (1 - p),
             p,
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Union
 
 SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 4
@@ -131,6 +132,8 @@ class Derivative(Expression):
 
 
 E = Symbol("e")
+FULL = 20
+"""So many places behind the point show any double from 0.001 on in full."""
 
 
 def wrap(value: Operand) -> Expression:
@@ -169,12 +172,19 @@ def substitute(node: Expression, values: Mapping[Symbol, Expression]) -> Express
         case Binary(operator, left, right):
             return Binary(operator, substitute(left, values), substitute(right, values))
         case Negative(body):
-            return Negative(substitute(body, values))
+            return _negated(substitute(body, values))
         case Power(base, exponent):
             return Power(substitute(base, values), substitute(exponent, values))
         case Call(function, arguments):
             return Call(function, tuple(substitute(a, values) for a in arguments))
     return node
+
+
+def _negated(node: Expression) -> Expression:
+    """The opposite of a node; of -2 it is 2, so that e^-f at f = -2 reads e^2."""
+    if isinstance(node, Number) and node.text.startswith("-"):
+        return Number(node.text.removeprefix("-"))
+    return Negative(node)
 
 
 def evaluate(node: Expression) -> float:
@@ -222,7 +232,8 @@ def shown(value: float, digits: int = 4, *, trim: bool = True) -> str:
     """
     if not math.isfinite(value):
         return str(value)
-    full = repr(float(value)).removesuffix(".0")
+    value = float(value) + 0.0  # -0.0 reads 0
+    full = repr(value).removesuffix(".0")
     size = abs(value)
     if value == 0 or (1e-3 <= size < 1e6):
         places = digits
@@ -236,16 +247,20 @@ def shown(value: float, digits: int = 4, *, trim: bool = True) -> str:
     return text
 
 
-def is_arithmetic(node: Expression) -> bool:
-    """Is the tree only sums, differences and products of numbers?"""
+def exactly(node: Expression) -> Fraction | None:
+    """The exact value of sums, differences and products of numbers; of all else, None."""
     match node:
-        case Number():
-            return True
+        case Number(text):
+            return None if "inf" in text else Fraction(text)
         case Negative(body):
-            return is_arithmetic(body)
-        case Binary(operator, left, right):
-            return operator != "/" and is_arithmetic(left) and is_arithmetic(right)
-    return False
+            value = exactly(body)
+            return None if value is None else -value
+        case Binary(operator, left, right) if operator != "/":
+            a, b = exactly(left), exactly(right)
+            if a is None or b is None:
+                return None
+            return a + b if operator == "+" else a - b if operator == "-" else a * b
+    return None
 
 
 def with_numbers(
@@ -253,14 +268,14 @@ def with_numbers(
 ) -> Expression:
     """Substitute rounded numbers, with just enough digits that they reproduce the shown result."""
     node = formula
-    for places in range(digits, 18):
+    for places in range(max(digits, 4), FULL + 1):
         numbers: dict[Symbol, Expression] = {s: Number(shown(v, places)) for s, v in values.items()}
         node = substitute(formula, numbers)
-        if shown(evaluate(node), digits) == shown(result, digits):
+        if reproduces(node, result, digits):
             break
     return node
 
 
 def reproduces(node: Expression, result: float, digits: int = 4) -> bool:
     """Do the shown operands give the shown result?"""
-    return shown(evaluate(node), digits) == shown(result, digits)
+    return shown(evaluate(node), digits, trim=False) == shown(result, digits, trim=False)

@@ -31,30 +31,37 @@ def interpretation(loss: float, classes: int) -> list[Step]:
     if loss < 700:
         odds = with_numbers(exp(L), {L: loss}, math.exp(loss))
         lines.insert(1, Line(Symbol("perplexity"), odds, math.exp(loss)))
-    if math.isinf(loss):
-        verdict = "The true label was called impossible: no finite loss says how wrong that is."
-    elif loss < chance * 0.5:
-        verdict = f"Well below {guess}: the model was right to lean this way."
-    elif loss <= chance * 1.000001:
-        verdict = f"No worse than {guess}, but not much was known."
+        verdict = _verdict(loss, chance, guess) + (
+            " Perplexity is the number of equally likely labels that would surprise as much."
+        )
     else:
-        verdict = f"Worse than {guess}: the model leaned the wrong way."
+        verdict = _verdict(loss, chance, guess)
     return [
         Step(
             "What it means",
             "The loss in other units, and beside others",
             (),
             tuple(lines),
-            f"{verdict} 0 would be certainty of the true label. The logarithm makes a confident "
-            "mistake cost without limit.",
+            f"{verdict} A loss of 0 would be certainty of the true label. The logarithm makes a "
+            "confident mistake cost without limit.",
         )
     ]
+
+
+def _verdict(loss: float, chance: float, guess: str) -> str:
+    if math.isinf(loss):
+        return "The true label was called impossible: no finite loss says how wrong that is."
+    if abs(loss - chance) < 1e-6 * chance:
+        return f"Just what {guess} would cost: the model knew nothing about this row."
+    if loss < chance:
+        return f"{'Far' if loss < chance / 2 else 'A little'} better than {guess}."
+    return f"Worse than {guess}: the model leaned the wrong way."
 
 
 def rounding_remark(p: float, loss: float, symbol: str) -> list[Step]:
     """Where a probability cut to three digits gives another loss, say so."""
     cut = math.floor(p * 1000) / 1000
-    if cut <= 0 or f"{-math.log(cut):.3f}" == f"{loss:.3f}":
+    if cut in (0, p) or f"{-math.log(cut):.3f}" == f"{loss:.3f}":
         return []
     true = Symbol(symbol)
     line = Line(

@@ -10,7 +10,6 @@ import numpy as np
 from xent.arrays import Array
 from xent.explanation import derivation
 from xent.explanation.expression import (
-    Binary,
     Derivative,
     Expression,
     Number,
@@ -25,9 +24,10 @@ from xent.explanation.expression import (
     with_numbers,
 )
 from xent.explanation.meaning import interpretation, rounding_remark
-from xent.explanation.steps import Explanation, Line, Step, computed
+from xent.explanation.steps import Explanation, Line, Step, computed, computed_line
 from xent.functions import softmax
 from xent.losses import cross_entropy
+from xent.metric import log_loss
 
 L, M, Y = Symbol("L"), Symbol("m"), Symbol("y")
 STEP = 1e-5
@@ -45,7 +45,8 @@ def from_logits(logits: Array, label: int, names: Sequence[str]) -> Explanation:
     steps += _softmax_steps(logits, p, classes)
     steps += _loss_steps(logits, p, label, loss)
     steps += _gradient_steps(p, gradient, label, classes, loss)
-    steps.append(_check_step(logits, label, gradient, classes))
+    if math.isfinite(loss):
+        steps.append(_check_step(logits, label, gradient, classes, loss))
     steps += derivation.multiclass()
     steps += interpretation(loss, len(logits))
     return Explanation(
@@ -60,18 +61,21 @@ def from_logits(logits: Array, label: int, names: Sequence[str]) -> Explanation:
 
 def from_probabilities(p: Array, label: int, names: Sequence[str]) -> Explanation:
     """Probabilities given as such: the loss, and the gradient for the logits behind them."""
-    q = float(p[label])
-    loss = abs(float(-np.log(q))) if q > 0 else math.inf
+    q, loss = float(p[label]), float(log_loss([label], [p]))
     gradient = p.copy()
     gradient[label] -= 1
     classes = _chosen(p, label)
     lines = tuple(Line(Symbol("p", str(j)), None, float(p[j])) for j in classes)
     steps = [
         Step(
-            "Prediction", "Probabilities", (), lines, f"As given; {_legend(label, names, classes)}"
+            "Prediction",
+            "Probabilities",
+            (),
+            lines,
+            f"As given; {_legend(label, names, classes)}{_chosen_remark(len(p), classes)}",
         ),
         *_log_step(q, label, loss),
-        *_gradient_steps(p, gradient, label, classes, loss),
+        *_gradient_steps(p, gradient, label, classes, loss, given=True),
         *derivation.multiclass(),
         *interpretation(loss, len(p)),
     ]
@@ -96,9 +100,16 @@ def _chosen(p: Array, label: int) -> list[int]:
 def _scores_step(logits: Array, label: int, names: Sequence[str], classes: list[int]) -> Step:
     lines = tuple(Line(Symbol("z", str(j)), None, float(logits[j])) for j in classes)
     why = f"One raw score per class; {_legend(label, names, classes)}"
-    if len(classes) < len(logits):
-        why += f" Of {len(logits)} classes the label and the likeliest are shown."
+    if np.isneginf(logits).any():
+        why += " A score of -inf masks its class: it can never be the answer."
+    why += _chosen_remark(len(logits), classes)
     return Step("Prediction", "Logits", (), lines, why)
+
+
+def _chosen_remark(count: int, classes: list[int]) -> str:
+    if len(classes) == count:
+        return ""
+    return f" Of {count} classes the label and the likeliest are shown."
 
 
 def _called(label: int, names: Sequence[str]) -> str:
@@ -137,6 +148,8 @@ def _softmax_steps(logits: Array, p: Array, classes: list[int]) -> list[Step]:
         lines.append(Line(Symbol(f"the other {rest}"), None, others))
         terms[Symbol("rest")] = others
     why = "Larger scores count exponentially more; every term is positive."
+    if np.isneginf(logits).any():
+        why = why.replace(".", ", but for 0 where a class is masked.")
     if shift:
         why += (
             f" The largest score, m = {shown(shift)}, is taken off first: it cancels in the "
@@ -148,7 +161,8 @@ def _softmax_steps(logits: Array, p: Array, classes: list[int]) -> list[Step]:
     for j in classes:
         node = with_numbers(Symbol("a") / s, {Symbol("a"): float(e[j]), s: total}, float(p[j]))
         quotients.append(Line(Symbol("p", str(j)), node, float(p[j])))
-    uneven = [v for v in p[classes].tolist() if v >= 1e-3 and f"{v:.3f}" != f"{_cut(v):.3f}"]
+    shares = [v for v in p[classes].tolist() if 1e-3 <= v < 0.9995]
+    uneven = [v for v in shares if f"{v:.3f}" != f"{_cut(v):.3f}"]
     remark = "Each exponential over their sum: the softmax. They add up to 1."
     if uneven:
         remark += (
@@ -181,37 +195,44 @@ def _log_step(q: float, label: int, loss: float) -> list[Step]:
         ]
     why = (
         "Only the true class has y_j = 1. But p_y is rounded so near its limit that the "
-        "logarithm can no longer tell; the next step keeps the digits."
+        "logarithm cannot tell any more; the next step can."
     )
     return [Step("Loss", "Loss", chain, (), why)]
 
 
 def _loss_steps(logits: Array, p: Array, label: int, loss: float) -> list[Step]:
+    """The loss from the probability, and from the logits in the form that loses no digits."""
     k = int(logits.argmax())
-    m = float(logits[k])
+    m, z = float(logits[k]), float(logits[label])
+    others = np.delete(logits, k)
     with np.errstate(under="ignore"):
-        e = np.exp(logits - m)
-    e[k] = 0.0
-    gap, rest = m - float(logits[label]), float(e.sum())
-    a, s = Symbol("a"), Symbol("S")
-    node = with_numbers(a + log1p(s), {a: gap, s: rest}, loss)
-    z_y, z_j = Symbol("z", "y"), Symbol("z", "j")
+        e = np.exp(others - m)
+    z_y, z_j, r = Symbol("z", "y"), Symbol("z", "j"), Symbol("R")
+    rest = Total("j≠k", exp(z_j - M))
+    lines = [Line(r, None, float(e.sum()))]
+    if len(others) <= 4:
+        terms = {Symbol("z", str(j)): float(v) for j, v in enumerate(others)}
+        sums = plus(*(exp(t - M) for t in terms))
+        lines = [computed_line(r, sums, {**terms, M: m}, float(e.sum()))]
+    lines.append(computed_line(L, (M - z_y) + log1p(r), {M: m, z_y: z, r: float(e.sum())}, loss))
     return [
         *_log_step(float(p[label]), label, loss),
         Step(
             "Loss",
             "The same loss without overflow or cancellation",
-            (L, (M - z_y) + log1p(Total("j≠k", exp(z_j - M)))),
-            (Line(L, node, loss),),
-            f"This is how xent computes it: m = z_k is the largest logit (k = {k}), both terms are "
-            "at least 0, and log1p(x) = log(1 + x) keeps a small x.",
+            (L, (M - z_y) + log1p(rest)),
+            tuple(lines),
+            f"This is how xent computes it: m = z_k is the largest logit (k = {k}) and R the sum "
+            "over the others. Both terms are at least 0, and log1p(x) = log(1 + x) keeps a small "
+            "x.",
         ),
     ]
 
 
 def _gradient_steps(
-    p: Array, gradient: Array, label: int, classes: list[int], loss: float
+    p: Array, gradient: Array, label: int, classes: list[int], loss: float, *, given: bool = False
 ) -> list[Step]:
+    """p_j - y_j for each class, and their sum."""
     z_j, p_j, y_j = Symbol("z", "j"), Symbol("p", "j"), Symbol("y", "j")
     lines = []
     for j in classes:
@@ -220,52 +241,56 @@ def _gradient_steps(
         node: Expression | None = with_numbers(pj - y, {pj: float(p[j])}, value)
         if node is not None and not reproduces(node, value):
             node = None
-        lines.append(Line(Derivative(L, Symbol("z", str(j)), partial=True), node, value))
+        saturated = not given and float(p[j]) in (0, 1)
+        symbol = Derivative(L, Symbol("z", str(j)), partial=True)
+        lines.append(Line(symbol, node, value, rounded=saturated))
     total = math.fsum(gradient.tolist())
-    sums = Line(Symbol("sum of all"), None, 0.0 if abs(total) < 1e-15 else total)
+    total = 0.0 if abs(total) < 1e-15 else total
     why = (
         "The true class is pulled up by what its probability lacks to 1, each other is pushed "
         "down by its probability; the pulls and pushes sum to 0."
     )
-    if math.isinf(loss):
-        why = "The true class is masked or impossible: only the others can be pushed down."
+    if total:
+        why = why.replace("sum to 0", "sum to 0 but for the rounding of the probabilities given")
+    if math.isinf(loss) and given:
+        why = "The true class was called impossible: no finite change of its logit mends that."
+    elif math.isinf(loss):
+        why = "The true class is masked: it cannot be pulled up, and the others are pushed down."
     return [
         Step(
             "Gradient",
             "Gradient for the logits",
-            (Derivative(L, z_j, partial=True), Binary("-", p_j, y_j)),
-            (*lines, sums),
+            (Derivative(L, z_j, partial=True), p_j - y_j),
+            (*lines, Line(Symbol("sum of all"), None, total)),
             why,
         )
     ]
 
 
-def _check_step(logits: Array, label: int, gradient: Array, classes: list[int]) -> Step:
+def _check_step(
+    logits: Array, label: int, gradient: Array, classes: list[int], loss: float
+) -> Step:
     """Central differences, one logit at a time, beside the analytic gradient."""
     lines, worst = [], 0.0
-    h = Symbol("h")
-    up, down = Symbol("L", "+"), Symbol("L", "-")
-    for j in classes:
-        if not np.isfinite(logits[j]):
-            continue
+    h, up, down = Symbol("h"), Symbol("L", "+"), Symbol("L", "-")
+    for j in (j for j in classes if np.isfinite(logits[j])):
         pair = np.stack([logits, logits])
         pair[0, j] += STEP
         pair[1, j] -= STEP
         above, below = cross_entropy(pair, [label, label], reduction="none").tolist()
         slope = (above - below) / (2 * STEP)
-        if not math.isfinite(slope):
-            continue
-        node = with_numbers(
-            Binary("/", up - down, 2 * h), {up: above, down: below, h: STEP}, slope, 9
-        )
+        node = with_numbers((up - down) / (2 * h), {up: above, down: below, h: STEP}, slope, 9)
         lines.append(Line(Derivative(L, Symbol("z", str(j)), partial=True), node, slope, 9))
         worst = max(worst, abs(slope - float(gradient[j])))
-    lines.append(Line(Symbol("largest difference"), None, worst, 2))
+    lines.append(Line(Symbol("largest difference"), None, worst, 2, rounded=True))
+    finite = np.isfinite(logits)
+    moved = np.abs(logits[finite] * gradient[finite]).max()
+    noise = np.finfo(float).eps * (loss + moved) / STEP
     return Step(
         "Numerical check",
         "Numerical gradient beside the analytic one",
         (Derivative(L, Symbol("z", "j"), partial=True), (up - down) / (2 * h)),
         tuple(lines),
-        f"Each logit moved by ±h, h = {STEP:g}: L+ and L- are the losses there. What is left is "
-        f"rounding, about {np.finfo(float).eps:.1g} · L / h.",
+        f"Each logit moved by ±h, h = {STEP:g}: L_+ and L_- are the losses there. Rounding alone "
+        f"adds about {noise:.1g}.",
     )

@@ -7,7 +7,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from xent.arrays import Array
-from xent.explanation.expression import Expression, Symbol, is_arithmetic, shown, with_numbers
+from xent.explanation.expression import (
+    FULL,
+    Expression,
+    Number,
+    Symbol,
+    exactly,
+    reproduces,
+    shown,
+    substitute,
+    with_numbers,
+)
 
 
 @dataclass(frozen=True)
@@ -18,6 +28,8 @@ class Line:
     substituted: Expression | None
     value: float
     digits: int = 4
+    rounded: bool = False
+    """Were the operands rounded, as shown or already when computed (a probability of 1)?"""
 
     @property
     def text(self) -> str:
@@ -27,8 +39,12 @@ class Line:
     @property
     def relation(self) -> str:
         """`=` where nothing was rounded, neither in showing the value nor in computing it."""
-        computed = self.substituted is None or is_arithmetic(self.substituted)
-        return "=" if computed and float(self.text) == self.value else "≈"
+        if self.rounded or float(self.text) != self.value:
+            return "≈"
+        if self.substituted is None:
+            return "="
+        exact = exactly(self.substituted)
+        return "=" if exact is not None and exact == exactly(Number(self.text)) else "≈"
 
 
 @dataclass(frozen=True)
@@ -122,5 +138,15 @@ def computed(
 
     The first of the chain is what the number is called.
     """
-    line = Line(chain[0], with_numbers(numbers, values, result), result)
-    return Step(section, name, chain, (line,), why)
+    return Step(section, name, chain, (computed_line(chain[0], numbers, values, result),), why)
+
+
+def computed_line(
+    symbol: Expression, numbers: Expression, values: Mapping[Symbol, float], result: float
+) -> Line:
+    """One number beside the operands that give it, or alone where they overflow."""
+    node = with_numbers(numbers, values, result)
+    if not reproduces(node, result):
+        return Line(symbol, None, result, rounded=True)
+    full = substitute(numbers, {s: Number(shown(v, FULL)) for s, v in values.items()})
+    return Line(symbol, node, result, rounded=node != full)

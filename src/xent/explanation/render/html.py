@@ -6,9 +6,10 @@ Notebooks that are not trusted drop SVG, MathML and style sheets, so none is use
 from __future__ import annotations
 
 import html
+import math
+from collections.abc import Iterable
 
-import numpy as np
-
+from xent.explanation.expression import shown
 from xent.explanation.render.notation import HTML
 from xent.explanation.steps import Explanation, Line, Step
 
@@ -50,33 +51,43 @@ def _line(line: Line) -> str:
 
 
 def _row(left: str, relation: str, right: str) -> str:
-    return f"<tr><td {CELL}>{left}</td><td {CELL}>{relation}</td><td {CELL}>{right}</td></tr>"
+    return _cells("td", [left, relation, right])
+
+
+def _cells(tag: str, contents: Iterable[str]) -> str:
+    """One row of a table; the blanks keep cells apart where tags are stripped."""
+    return f"<tr>{' '.join(f'<{tag} {CELL}>{content}</{tag}>' for content in contents)}</tr>"
 
 
 def _bars(explanation: Explanation) -> str:
     """Probability and gradient of each class as bars of the right length."""
-    p = np.atleast_1d(explanation.probabilities)
-    gradient = np.atleast_1d(explanation.gradient)
-    label = explanation.inputs["label"]
-    if len(p) == 1:
-        shares = [("1 - p", float(1 - p[0]), label == 0), ("p", float(p[0]), label == 1)]
-        pushes = [None, float(gradient[0])]
-    elif len(p) <= 12:
-        shares = [(f"p{j}", float(v), j == label) for j, v in enumerate(p)]
-        pushes = [float(g) for g in gradient]
-    else:
+    rows = _shares(explanation)
+    if len(rows) > 12:
         return ""
-    heads = ["class", "probability", "gradient of the logit"]
-    rows = ["<tr>" + "".join(f"<th {CELL}>{head}</th>" for head in heads) + "</tr>"]
-    for (name, share, is_label), push in zip(shares, pushes, strict=True):
-        mark = " (true)" if is_label else ""
-        cells = [f"{name}{mark}", f"{_bar(share, BLUE)} {share:.4f}"]
-        if push is None:
-            cells.append("")
-        else:
-            cells.append(f"{_bar(abs(push), ORANGE)} {push:+.4f}")
-        rows.append("<tr>" + "".join(f"<td {CELL}>{cell}</td>" for cell in cells) + "</tr>")
-    return f"<table>\n{chr(10).join(rows)}\n</table>"
+    heads = ["class", "probability", "gradient for the logit"]
+    lines = [_cells("th", heads)]
+    for name, share, push in rows:
+        force = "" if push is None else f"{_bar(abs(push), ORANGE)} {'+' * (push > 0)}{shown(push)}"
+        lines.append(
+            _cells("td", [html.escape(name), f"{_bar(share, BLUE)} {shown(share)}", force])
+        )
+    return f"<table>\n{chr(10).join(lines)}\n</table>"
+
+
+def _shares(explanation: Explanation) -> list[tuple[str, float, float | None]]:
+    """Name, probability and gradient of each class; a binary row has the gradient of one logit."""
+    p, gradient = explanation.probabilities, explanation.gradient
+    label, names = explanation.inputs["label"], explanation.inputs.get("names")
+    if p.ndim == 0:
+        # 1 - p, in the form that keeps its digits: -dL/df for label 1, e^-L for label 0.
+        other = abs(float(gradient)) if label else math.exp(-explanation.loss)
+        rows = [("1 - p", other, None), ("p", float(p), float(gradient))]
+    else:
+        pairs = zip(p.tolist(), gradient.tolist(), strict=True)
+        rows = [(f"p{j}", share, push) for j, (share, push) in enumerate(pairs)]
+    called = [f" {name}" for name in names] if names else [""] * len(rows)
+    called[label] += " (true)"
+    return [(row[0] + call, *row[1:]) for row, call in zip(rows, called, strict=True)]
 
 
 def _bar(size: float, colour: str) -> str:

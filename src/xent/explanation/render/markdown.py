@@ -26,4 +26,4 @@ def render(explanation: Explanation) -> str:
 
 
 def _escape(text: str) -> str:
-    return re.sub(r"([\\`*_{}\[\]<>#|$~])", r"\\\1", text)
+    return re.sub(r"([\\`*_{}\[\]<>#|$~&])", r"\\\1", text)

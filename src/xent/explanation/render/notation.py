@@ -44,7 +44,7 @@ class Notation:
             case Binary("/", left, right):
                 return self.quotient(left, right)
             case Binary("*", left, right):
-                return self.write(left, PRODUCT) + self.times + self.write(right, PRODUCT)
+                return self.write(left, PRODUCT) + self.times + self.factor(right)
             case Binary(operator, left, right):
                 return f"{self.write(left, 0)} {operator} {self.write(right, PRODUCT)}"
             case Call(function, arguments):
@@ -55,6 +55,11 @@ class Notation:
                 return self.derivative("∂" if partial else "d", self.write(top), self.write(bottom))
         msg = f"no notation for {node!r}"
         raise TypeError(msg)
+
+    def factor(self, node: Expression) -> str:
+        """What stands right of a product sign; a quotient there gets parentheses."""
+        quotient = isinstance(node, Binary) and node.operator == "/"
+        return self.write(node, POWER if quotient else PRODUCT)
 
     def group(self, text: str) -> str:
         """Parentheses."""
@@ -69,9 +74,11 @@ class Notation:
         return f"{node.name}_{node.index}" if node.index else node.name
 
     def power(self, base: str, exponent: Expression) -> str:
-        """Exponents behind a caret, in parentheses unless a number or symbol, signed or not."""
+        """Exponents behind a caret; in parentheses unless a number, symbol or |x|, or minus it."""
         inner = exponent.body if isinstance(exponent, Negative) else exponent
-        simple = isinstance(inner, (Number, Symbol))
+        simple = isinstance(inner, (Number, Symbol)) or (
+            isinstance(inner, Call) and inner.function == "abs"
+        )
         return f"{base}^{self.write(exponent) if simple else self.group(self.write(exponent))}"
 
     def quotient(self, left: Expression, right: Expression) -> str:
@@ -100,6 +107,10 @@ class Latex(Notation):
 
     times = r" \cdot "
 
+    def factor(self, node: Expression) -> str:
+        """What stands right of a product sign; built-up fractions need no parentheses."""
+        return self.write(node, PRODUCT)
+
     def group(self, text: str) -> str:
         r"""Parentheses that grow."""
         return rf"\left({text}\right)"
@@ -111,12 +122,17 @@ class Latex(Notation):
         if "e" not in text:
             return text
         digits, exponent = text.split("e")
-        return rf"{digits} \times 10^{{{int(exponent)}}}"
+        power = f"10^{{{int(exponent)}}}"
+        if digits in ("1", "-1"):
+            return digits.removesuffix("1") + power
+        return rf"{digits} \times {power}"
 
     def symbol(self, node: Symbol) -> str:
         """Single letters as variables, words upright."""
         name = node.name if len(node.name) == 1 else rf"\text{{{escape_latex(node.name)}}}"
-        return f"{name}_{{{node.index}}}" if node.index else name
+        word = len(node.index) > 1 and node.index.isalpha()
+        index = rf"\text{{{node.index}}}" if word else node.index
+        return f"{name}_{{{index}}}" if index else name
 
     def power(self, base: str, exponent: Expression) -> str:
         """A raised exponent."""
@@ -161,17 +177,26 @@ class Html(Notation):
         return f"{name}<sub>{html.escape(node.index)}</sub>" if node.index else name
 
     def power(self, base: str, exponent: Expression) -> str:
-        """A raised exponent."""
-        return f"{base}<sup>{self.write(exponent)}</sup>"
+        """A raised exponent, behind a caret that shows only where tags are stripped."""
+        left, right = ("(", ")") if isinstance(exponent, Binary) else ("", "")
+        raised = f"<sup>{self.write(exponent)}</sup>"
+        return f"{base}{_hidden('^' + left)}{raised}{_hidden(right)}"
 
     def total(self, index: str, body: str) -> str:
         """A sum over an index."""
         return f"Σ<sub>{html.escape(index)}</sub> {body}"
 
 
+def _hidden(text: str) -> str:
+    return f'<span style="display:none">{text}</span>' if text else ""
+
+
 _LATEX = {
     "\\": r"\textbackslash{}",
     **{c: f"\\{c}" for c in "&%$#_{}"},
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
     "~": r"\textasciitilde{}",
     "^": r"\^{}",
     "·": r"\(\cdot\)",

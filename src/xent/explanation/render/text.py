@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from xent.explanation.render.notation import TEXT
 from xent.explanation.steps import Explanation, Step
 
-WIDTH = 88
+WIDTH, INDENT = 88, "   "
+NUMBERS = 100  # a number and its operands rather stay on one line
 
 
 def render(explanation: Explanation) -> str:
@@ -35,18 +36,23 @@ def styled_lines(explanation: Explanation) -> Iterator[tuple[str, str]]:
 
 
 def _body(step: Step) -> Iterator[tuple[str, str]]:
+    lefts = [TEXT.write(line.symbol) for line in step.lines]
     if len(step.formula) > 1:
         left, *chain = [TEXT.write(node) for node in step.formula]
-        one_line = f"   {left} = {' = '.join(chain)}"
+        left = left.ljust(max(map(len, lefts), default=0))
+        one_line = f"{INDENT}{left} = {' = '.join(chain)}"
         if len(one_line) <= WIDTH:
             yield "formula", one_line
         else:
             for i, right in enumerate(chain):
-                yield "formula", f"   {left if i == 0 else ' ' * len(left)} = {right}"
-    lefts = [TEXT.write(line.symbol) for line in step.lines]
+                yield "formula", f"{INDENT}{left if i == 0 else ' ' * len(left)} = {right}"
+        lefts = [text.ljust(len(left)) for text in lefts]
     width = max(map(len, lefts), default=0)
     for left, line in zip(lefts, step.lines, strict=True):
         middle = "" if line.substituted is None else f" = {TEXT.write(line.substituted)}"
-        yield "number", f"   {left:<{width}}{middle} {line.relation} {line.text}"
-    for text in textwrap.wrap(step.why, WIDTH - 3):
-        yield "why", f"   {text}"
+        text = f"{INDENT}{left:<{width}}{middle} {line.relation} {line.text}"
+        hang = " " * (len(INDENT) + width + len(" = "))
+        for part in textwrap.wrap(text, NUMBERS, subsequent_indent=hang, break_on_hyphens=False):
+            yield "number", part
+    for text in textwrap.wrap(step.why, WIDTH - len(INDENT)):
+        yield "why", f"{INDENT}{text}"
