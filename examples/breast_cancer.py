@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.csv
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
-from training import OUTPUT, Array, compare, fit, split
+from training import OUTPUT, Array, compare, fit, split, written
 
 import xent
 
@@ -36,7 +36,7 @@ def main() -> None:
     compare(xent.sigmoid(logits), peer.predict_proba(data.x_test)[:, 1])
 
     OUTPUT.mkdir(exist_ok=True)
-    table = pa.table({"logit": logits, "label": data.y_test})
+    table = pa.table({"logit": written(logits), "label": data.y_test})
     pyarrow.csv.write_csv(table, OUTPUT / "breast_cancer.csv")
     print(f"  written             {len(logits)} held-out rows to breast_cancer.csv")
 

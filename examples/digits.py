@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
-from training import OUTPUT, Array, compare, fit, split
+from training import OUTPUT, Array, compare, fit, split, written
 
 import xent
 
@@ -40,7 +40,7 @@ def main() -> None:
     compare(xent.softmax(logits), peer.predict_proba(data.x_test))
 
     OUTPUT.mkdir(exist_ok=True)
-    columns = {f"logit_{digit}": logits[:, digit] for digit in range(CLASSES)}
+    columns = {f"logit_{digit}": written(logits[:, digit]) for digit in range(CLASSES)}
     pyarrow.parquet.write_table(
         pa.table({**columns, "label": data.y_test}), OUTPUT / "digits.parquet"
     )
