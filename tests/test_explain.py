@@ -306,3 +306,14 @@ def test_every_argument_is_documented() -> None:
     documented = xent.explain.__doc__ or ""
     for name in inspect.signature(xent.explain).parameters:
         assert name in documented.split("Returns")[0]
+
+
+def test_probabilities_rounded_when_written_pass_with_a_larger_tolerance():
+    explanation = xent.explain(probabilities=[0.33, 0.33, 0.33], label=1, tolerance=0.02)
+    assert explanation.loss == xent.log_loss([1], [[0.33, 0.33, 0.33]], tolerance=0.02)
+
+
+def test_logits_near_the_largest_double_overflow_in_silence():
+    explanation = xent.explain([1e308, -1e308], label=1)
+    assert explanation.loss == np.inf
+    assert explanation.gradient.tolist() == [1.0, -1.0]

@@ -84,7 +84,7 @@ SUBTRACT = "If your labels start at 1, subtract 1."
         ),
         (
             {"probabilities": [0.5, 0.6], "label": 0},
-            "probabilities sum to 1.1; they must sum to 1.",
+            "probabilities sum to 1.1; they must sum to 1 (within 0.001).",
         ),
         (
             {"logits": [1, 2], "label": 0, "names": ["a"]},

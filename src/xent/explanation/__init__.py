@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from xent.arrays import Array, as_floats
+from xent.arrays import Array, as_floats, check_number
 from xent.explanation import binary, multiclass
 from xent.explanation.steps import Explanation, Line, Step
 
@@ -24,6 +24,7 @@ def explain(
     bias: float = 0.0,
     probabilities: Any = None,
     names: Sequence[str] | None = None,
+    tolerance: float = 1e-3,
 ) -> Explanation:
     r"""Show the work: loss and gradient of one row, step by step.
 
@@ -44,6 +45,8 @@ def explain(
         Instead of `logits`: the probability of label 1, or of each class.
     names : sequence of str, optional
         Names of the classes (of labels 0 and 1 for a binary row).
+    tolerance : float, default 0.001
+        How far `probabilities` may be from summing to 1.
 
     Returns
     -------
@@ -98,12 +101,15 @@ def explain(
     if features is None and weights is not None:
         msg = "features is missing; features and weights go together."
         raise ValueError(msg)
-    if features is not None:
-        explanation = _of_features(features, weights, bias, int(label), names)
-    elif probabilities is not None:
-        explanation = _of_probabilities(_row(probabilities, "probabilities"), int(label), names)
-    else:
-        explanation = _of_logits(_row(logits, "logits"), int(label), names)
+    with np.errstate(all="ignore"):  # overflow and underflow are explained, not warned of
+        if features is not None:
+            explanation = _of_features(features, weights, bias, int(label), names)
+        elif probabilities is not None:
+            row = _row(probabilities, "probabilities")
+            _check_probabilities(row, check_number(tolerance, "tolerance", 0, 1))
+            explanation = _of_probabilities(row, int(label), names)
+        else:
+            explanation = _of_logits(_row(logits, "logits"), int(label), names)
     if names is None:
         return explanation
     return replace(explanation, inputs={**explanation.inputs, "names": [str(n) for n in names]})
@@ -127,11 +133,8 @@ def _of_features(
 def _of_probabilities(row: Array, label: int, names: Sequence[str] | None) -> Explanation:
     if row.size == 1:
         checked = _labelled(label, names, 2, binary=True)
-        _check_probabilities(row)
         return binary.from_probability(float(row.reshape(())), *checked)
-    checked = _labelled(label, names, len(row), binary=False)
-    _check_probabilities(row)
-    return multiclass.from_probabilities(row, *checked)
+    return multiclass.from_probabilities(row, *_labelled(label, names, len(row), binary=False))
 
 
 def _of_logits(row: Array, label: int, names: Sequence[str] | None) -> Explanation:
@@ -168,12 +171,12 @@ def _vector(value: Any, name: str) -> Array:
     return array
 
 
-def _check_probabilities(row: Array) -> None:
+def _check_probabilities(row: Array, tolerance: float) -> None:
     if not ((row >= 0) & (row <= 1)).all():
         msg = f"probabilities are {row.tolist()}; each must lie between 0 and 1."
         raise ValueError(msg)
-    if row.size > 1 and abs(row.sum() - 1) > 1e-3:
-        msg = f"probabilities sum to {row.sum():.6g}; they must sum to 1."
+    if row.size > 1 and abs(row.sum() - 1) > tolerance:
+        msg = f"probabilities sum to {row.sum():.6g}; they must sum to 1 (within {tolerance:g})."
         raise ValueError(msg)
 
 

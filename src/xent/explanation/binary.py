@@ -44,8 +44,7 @@ def from_logit(
         raise ValueError(msg)
     p, other = float(sigmoid(logit)), float(sigmoid(-logit))
     loss, gradient = _loss_and_gradient(logit, label)
-    with np.errstate(over="ignore", under="ignore"):
-        decay = float(np.exp(-logit))
+    decay = float(np.exp(-logit))
     power = Symbol("e^-f")
     why = "The logit f is the raw score: the log of the odds p / (1 - p)."
     if math.isinf(decay):
@@ -95,8 +94,7 @@ def from_features(
     names: Sequence[str],
 ) -> Explanation:
     """f = w·x + b first, and the gradient carried on to the weights and the bias."""
-    with np.errstate(over="ignore"):
-        logit = float(np.dot(weights, features) + bias)
+    logit = float(np.dot(weights, features) + bias)
     base = from_logit(logit, label, names, [_dot_step(features, weights, bias, logit)])
     on_weights = _weights_step(features, float(base.gradient), float(base.probabilities))
     after = base.steps.index(base.step("Gradient for the logit")) + 1

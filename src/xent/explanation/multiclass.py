@@ -61,7 +61,7 @@ def from_logits(logits: Array, label: int, names: Sequence[str]) -> Explanation:
 
 def from_probabilities(p: Array, label: int, names: Sequence[str]) -> Explanation:
     """Probabilities given as such: the loss, and the gradient for the logits behind them."""
-    q, loss = float(p[label]), float(log_loss([label], [p]))
+    q, loss = float(p[label]), float(log_loss([label], [p], tolerance=1.0))
     gradient = p.copy()
     gradient[label] -= 1
     classes = _chosen(p, label)
@@ -128,8 +128,7 @@ def _softmax_steps(logits: Array, p: Array, classes: list[int]) -> list[Step]:
     largest = float(logits.max())
     finite = logits[np.isfinite(logits)]
     shift = largest if len(finite) and np.abs(finite).max() > 20 else 0.0
-    with np.errstate(under="ignore"):
-        e = np.exp(logits - shift)
+    e = np.exp(logits - shift)
     z_j, z_k, p_j = Symbol("z", "j"), Symbol("z", "k"), Symbol("p", "j")
     of: Expression = z_j - M if shift else z_j
     lines, terms = [], {}
@@ -205,8 +204,7 @@ def _loss_steps(logits: Array, p: Array, label: int, loss: float) -> list[Step]:
     k = int(logits.argmax())
     m, z = float(logits[k]), float(logits[label])
     others = np.delete(logits, k)
-    with np.errstate(under="ignore"):
-        e = np.exp(others - m)
+    e = np.exp(others - m)
     z_y, z_j, r = Symbol("z", "y"), Symbol("z", "j"), Symbol("R")
     rest = Total("j≠k", exp(z_j - M))
     lines = [Line(r, None, float(e.sum()))]

@@ -124,10 +124,15 @@ def score(
 
 
 def read_row(
-    path: str | Path, row: int, *, labels: str | Path | None = None, **layout_options: Any
+    path: str | Path,
+    row: int,
+    *,
+    labels: str | Path | None = None,
+    tolerance: float = 1e-3,
+    **columns: Any,
 ) -> dict[str, Any]:
     """One row of a file of predictions, as arguments for `explain`."""
-    layout, batches = _open(path, labels, **layout_options)
+    layout, batches = _open(path, labels, tolerance=tolerance, **columns)
     seen = 0
     for rows in batches:
         seen = rows.first + len(rows.labels)
@@ -142,6 +147,7 @@ def read_row(
                 name: scores.tolist(),
                 "label": int(rows.labels[i]),
                 "names": _names(layout),
+                "tolerance": tolerance,
             }
     what = (
         f"there is no row {row}; the file has rows 0 to {seen - 1}." if seen else "holds no rows."
