@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 
@@ -57,8 +58,8 @@ def test_an_unknown_name_is_an_error():
 def test_public_functions_are_documented(name):
     function = getattr(xent, name)
     assert callable(function)
-    doc = function.__doc__
-    places = [doc.index(f"    {s}\n    {'-' * len(s)}\n") for s in SECTIONS]
+    doc = inspect.getdoc(function)
+    places = [doc.index(f"\n{s}\n{'-' * len(s)}\n") for s in SECTIONS]
     assert places == sorted(places)
     assert doc.index(">>> ", places[-1]) > places[-1]
 

@@ -143,12 +143,8 @@ def read_row(
                 name = "probabilities"
             elif layout.kind == "log-probabilities" and scores.ndim == 0:
                 scores, name = np.exp(scores), "probabilities"
-            return {
-                name: scores.tolist(),
-                "label": int(rows.labels[i]),
-                "names": _names(layout),
-                "tolerance": tolerance,
-            }
+            found = {name: scores.tolist(), "label": int(rows.labels[i]), "names": _names(layout)}
+            return found if name == "logits" else {**found, "tolerance": tolerance}
     what = (
         f"there is no row {row}; the file has rows 0 to {seen - 1}." if seen else "holds no rows."
     )
