@@ -220,15 +220,15 @@ def _loss_steps(
 def _other_step(p: float, other: float, name: str, *, given: bool) -> Step:
     """q = 1 - p, unless 1 - p of the rounded p is not q any more."""
     name = f"Probability of {name}"
-    why = "What the model left for the true label."
+    left = "What the model left for the true label"
     node = with_numbers(1 - P, {P: p}, other)
     if given or (reproduces(node, other) and 0 < p < 1):
-        return Step("Loss", name, (Q, 1 - P), (Line(Q, node, other),), why)
+        return Step("Loss", name, (Q, 1 - P), (Line(Q, node, other),), f"{left}.")
     line = Line(Q, None, other, rounded=True)
     if other > 0.5:
-        why += " All but nothing of it is missing."
+        why = f"{left}: next to nothing is missing from 1."
     else:
-        why = why.replace(".", ": so little that 1 - p would lose it.")
+        why = f"{left}: so little that 1 - p would lose it."
     return Step("Loss", name, (Q, 1 - P, Call("σ", (-F,))), (line,), why)
 
 

@@ -14,8 +14,8 @@ from xent.arrays import Array
 SCALE = 1126
 """Every float64 is an integer times 2**-1126, also when its 53 digits are written out."""
 
-
 MAX_BINS = 1 << 16
+"""So many sums are kept by place; of more, only those that occur."""
 
 
 @dataclass(frozen=True, order=True)
