@@ -3,9 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 OUT := examples/output
 
-.PHONY: run test lint types format bench docs readme clean
+.PHONY: help run test lint types format bench readme clean
 
-## Train the examples, score their held-out predictions, explain the worst row.
+## List the targets.
+help:
+	@awk '/^## /{about=substr($$0, 4)} /^[a-z]+:/ && about {sub(":.*", ""); printf "%-8s %s\n", $$0, about; about=""}' Makefile
+
+## Set up .venv, train the examples, score their held-out predictions, explain the worst row.
 run: .venv/.run
 	$(BIN)/python examples/breast_cancer.py
 	$(BIN)/python examples/digits.py
@@ -20,13 +24,16 @@ test: .venv/.test lint types
 	$(BIN)/python benchmarks/accuracy.py --check
 	$(BIN)/python -m pytest
 
+## Only the linter, and the format.
 lint: .venv/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+## Only the types.
 types: .venv/.test
 	$(BIN)/mypy
 
+## Mend what the linter can mend, and format.
 format: .venv/.test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -40,6 +47,7 @@ bench: .venv/.test
 readme: .venv/.test
 	$(BIN)/python tests/console.py README.md
 
+## Remove what was made.
 clean:
 	rm -rf .venv build dist $(OUT) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -20,6 +20,7 @@ from helpers import close
 
 import xent
 import xent.__main__
+from xent.explanation.render.html import page
 from xent.scoring import score
 
 CSV = "prob_cat,prob_dog,label\n0.9,0.1,cat\n0.2,0.8,cat\n0.5,0.5,dog\n"
@@ -91,9 +92,12 @@ def test_explain_is_that_of_the_library(
     output = run("explain", *arguments, "--format", "json")
     assert (output.code, output.err) == (0, "")
     assert json.loads(output.out) == json.loads(json.dumps(expected.to_dict()))
-    for form in ("markdown", "latex", "html"):
-        rendered = run("explain", *arguments, "--format", form).out
-        assert rendered.rstrip() == getattr(expected, f"to_{form}")().rstrip()
+    for form, wanted in (
+        ("markdown", expected.to_markdown()),
+        ("latex", expected.to_latex()),
+        ("html", page(expected)),
+    ):
+        assert run("explain", *arguments, "--format", form).out.rstrip() == wanted.rstrip()
     text = run("explain", *arguments).out
     assert [line.rstrip() for line in text.splitlines()] == [
         line.rstrip() for line in expected.to_text().splitlines()
@@ -139,6 +143,9 @@ def test_score_as_text_has_the_figures(file: Path) -> None:
     for figure in (result.loss, result.bits, result.perplexity, result.base_loss, result.skill):
         assert f"{figure:.4f}" in output.out
     assert "\x1b" not in output.out, "no colours where no terminal is"
+    assert output.out == str(result).replace(result.path, str(file))
+    assert not any(line.endswith(" ") for line in output.out.splitlines())
+    assert repr(result) == f"Score({str(file)!r}, rows=3, loss={result.loss:.6g})"
 
 
 def test_options_reach_the_library(tmp_path: Path, run: Callable[..., Output]) -> None:

@@ -195,6 +195,8 @@ FILES: list[tuple[str, Callable[[Path], Any], dict[str, Any], str]] = [
     ("a.npz", truncated(arrays(label=ones, prob=ones)), {},
      "is not a whole NPZ file (truncated, or of another kind): File is not a zip file"),
     ("a.npz", damaged, {}, "row 0: is damaged: ..."),
+    ("a.npy", array(np.ones((3, 2))), {},
+     "scores alone, without labels. Name their file with --labels FILE.npy."),
     ("a.npy", truncated(array(fields)), {},
      "column 'label': is truncated: 50 rows were announced, and it holds 21."),
     ("a.npy", truncated(array(fields), 0.05), {},

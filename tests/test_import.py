@@ -69,3 +69,10 @@ def test_docstrings_match_the_signatures(name):
     function = getattr(xent, name)
     found = validate(f"{function.__module__}.{function.__qualname__}")["errors"]
     assert [error for error in found if error[0] in CODES] == []
+
+
+def test_the_oracle_says_what_it_needs():
+    code = "import sys; sys.modules['mpmath'] = None; import xent.oracle"
+    command = [sys.executable, "-c", code]
+    errors = subprocess.run(command, check=False, capture_output=True, text=True).stderr
+    assert "the oracle needs mpmath: pip install 'xent[oracle]'" in errors

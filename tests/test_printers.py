@@ -12,6 +12,7 @@ from make_golden import CASES, FOLDER, FORMS, printed
 
 import xent
 from xent.explanation import Explanation
+from xent.explanation.render.html import page
 
 NAMES = ["a_b", "<b>", "50%", "[red]", "$x$", "né", "a&b", "{c}~^#", "`d`*|\\"]
 EVERY = [
@@ -109,11 +110,15 @@ def test_latex_escapes() -> None:
 
 
 @every_explanation
-def test_markdown_dollars_are_balanced(explanation: Explanation) -> None:
+def test_markdown_formulas_are_fenced(explanation: Explanation) -> None:
+    fenced = r"(?m)^```math\n\\begin\{aligned\}\n[^$`]*?\n\\end\{aligned\}\n```$"
     text = explanation.to_markdown()
-    outside = re.sub(r"(?m)^\$\$\n\\begin\{aligned\}\n[^$]*?\n\\end\{aligned\}\n\$\$$", "", text)
+    formulas = re.findall(fenced, text)
+    assert len(formulas) == sum(bool(mathematics(s)) for s in explanation.steps)
+    outside = re.sub(fenced, "", text)
     assert "$" not in outside.replace("\\$", "")
-    assert text.count("\n$$\n") == 2 * sum(bool(mathematics(s)) for s in explanation.steps)
+    assert "`" not in outside.replace("\\`", "")
+    assert "operatorname" not in text, "GitHub does not allow it"
 
 
 def mathematics(step: Any) -> bool:
@@ -223,6 +228,16 @@ def test_text_keeps_names() -> None:
 def test_notebooks_show_the_printers() -> None:
     explanation: Any = xent.explain(1.5, label=1)
     assert explanation._repr_html_() == explanation.to_html()
-    assert explanation._repr_markdown_() == explanation.to_markdown()
+    dollars = explanation.to_markdown().replace("```math", "$$").replace("```", "$$")
+    assert explanation._repr_markdown_() == dollars
     assert explanation._repr_latex_() == explanation.to_latex()
     assert str(explanation) == explanation.to_text()
+    assert repr(explanation) == (
+        "<Explanation: Binary cross-entropy of logit 1.5, label 1; loss 0.2014>"
+    )
+
+
+def test_a_page_of_its_own_says_its_encoding() -> None:
+    text = page(NAMED)
+    assert text.startswith('<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>')
+    assert NAMED.to_html() in text

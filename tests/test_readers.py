@@ -310,3 +310,24 @@ def test_memory_stays_far_below_the_size_of_the_file(name: str, tmp_path: Path) 
     scored_rows, growth = map(int, output.split())
     assert scored_rows == rows
     assert growth < large.stat().st_size / 3
+
+
+def test_log_probabilities_are_not_renormalised(tmp_path: Path) -> None:
+    p = np.array([[0.45, 0.5491], [0.2, 0.8]])
+    results = []
+    for stem, values in (("prob", p), ("logprob", np.log(p))):
+        path = tmp_path / f"{stem}.csv"
+        lines = [f"{a!r},{b!r},{y}" for (a, b), y in zip(values.tolist(), "ab", strict=True)]
+        path.write_text("\n".join([f"{stem}_a,{stem}_b,label", *lines]))
+        results.append((score(path).loss, xent.explain(**read_row(path, 0)).loss))
+    close(results[0], [np.mean([-np.log(0.45), -np.log(0.8)]), -np.log(0.45)], rtol=1e-15)
+    close(results[1], results[0], rtol=1e-15)
+
+
+def test_log_probabilities_far_below_any_probability_keep_their_digits(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("logprob_a,logprob_b,label\n-800,0,a\n")
+    assert score(path).loss == 800
+    assert xent.explain(**read_row(path, 0)).loss == 800
+    path.write_text("logprob,label\n-800,1\n-800,0\n")
+    assert score(path).loss == 400

@@ -173,6 +173,14 @@ JSON: dict[str, tuple[str, str]] = {
         '{"label": 1, "prob": "0.5"}',
         "column 'prob': '0.5' is not a number.",
     ),
+    "an object for a number": (
+        '{"label": 1, "prob": {"yes": 0.5}}',
+        "column 'prob': an object is not a number.",
+    ),
+    "too large a number": (
+        '{"label": 1, "prob": 1e999}',
+        "column 'prob': the number is larger than any float64.",
+    ),
     "a list for a number": (
         '{"label": 1, "prob": [0.5]}',
         "column 'prob': [0.5] is a list, but the rows before have a number.",

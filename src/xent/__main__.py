@@ -31,8 +31,10 @@ def _run() -> None:
 
     try:
         app()
-    except (FileError, ModuleNotFoundError, OSError) as error:
+    except (FileError, ModuleNotFoundError) as error:
         _fail(str(error), 1)
+    except OSError as error:
+        _fail(": ".join(str(part) for part in (error.filename, error.strerror) if part), 1)
     except MemoryError:
         _fail("out of memory.", 1)
     except (TypeError, ValueError) as error:

@@ -5,21 +5,22 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
-from rich.table import Table
 from rich.text import Text
 from typer.core import TyperCommand
 
 import xent
 from xent.explanation import Explanation, explain
-from xent.explanation.expression import shown
+from xent.explanation.render.html import page
 from xent.explanation.render.text import styled_lines
-from xent.scoring import Score, read_row, score
+from xent.scoring import read_row, score
+from xent.scoring.text import styled_lines as score_lines
 
 app = typer.Typer(
     help="Cross-entropy: explained step by step, and scored from files of predictions.",
@@ -27,9 +28,18 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-STYLES = {"title": "bold", "section": "bold cyan", "name": "bold", "number": "green", "why": "dim"}
+STYLES = {
+    "title": "bold",
+    "section": "bold cyan",
+    "name": "bold",
+    "number": "green",
+    "why": "dim",
+    "head": "bold",
+    "note": "yellow",
+}
 
 
 class Format(StrEnum):
@@ -229,79 +239,26 @@ def score_command(
     if output is ScoreFormat.json:
         print(json.dumps(result.to_dict(), indent=2, ensure_ascii=False))
     else:
-        _print_score(result)
+        _print_lines(score_lines(result))
 
 
 def _print(explanation: Explanation, output: Format) -> None:
     if output is Format.text:
-        console = Console(highlight=False, soft_wrap=True)
-        for role, text in styled_lines(explanation):
-            console.print(Text(text, style=STYLES.get(role, "")))
+        _print_lines(styled_lines(explanation))
     elif output is Format.json:
         print(json.dumps(explanation.to_dict(), indent=2, ensure_ascii=False))
+    elif output is Format.html:
+        sys.stdout.write(page(explanation))
     else:
         render = getattr(explanation, f"to_{output.value}")
         sys.stdout.write(render())
 
 
-def _print_score(result: Score) -> None:
-    console = Console(highlight=False)
-    rows = f"{result.rows} row{'s' * (result.rows != 1)}"
-    console.print(Text(f"{result.path}: {rows}, {result.kind}", style="bold"), soft_wrap=True)
-    console.print()
-    figures = Table(box=None, show_header=False, pad_edge=False)
-    figures.add_column(justify="left")
-    figures.add_column(justify="right")
-    figures.add_column(style="dim")
-    for name, value, about in (
-        ("log loss", result.loss, "nats per row"),
-        ("", result.bits, "bits per row"),
-        ("perplexity", result.perplexity, "classes as hard to guess"),
-        ("base rate", result.base_loss, "nats, always predicting the labels' shares"),
-        ("skill", result.skill, "1 - log loss / base rate"),
-        ("accuracy", result.accuracy, "likeliest class is the true one"),
-    ):
-        figures.add_row(name, _figure(value), about)
-    console.print(figures)
-    console.print()
-    by_class = _table("class", "rows", "share", "log loss", "accuracy")
-    for each in result.by_class:
-        by_class.add_row(
-            Text(each.name),
-            str(each.rows),
-            _figure(each.share),
-            _figure(each.loss),
-            _figure(each.accuracy),
-        )
-    console.print(by_class)
-    if result.worst:
-        console.print()
-        worst = _table("worst row", "label", "predicted", "p(label)", "log loss")
-        for row in result.worst:
-            label, predicted = result.classes[row.label], result.classes[row.predicted]
-            worst.add_row(
-                str(row.row),
-                Text(label),
-                Text(predicted),
-                _figure(row.probability),
-                _figure(row.loss),
-            )
-        console.print(worst)
-    for note in result.notes:
-        console.print()
-        console.print(Text(f"Note: {note}", style="yellow"))
-
-
-def _table(*heads: str) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for head in heads:
-        table.add_column(head, justify="right")
-    return table
-
-
-def _figure(value: float) -> str:
-    """Four places, so that columns line up."""
-    return shown(value, trim=False)
+def _print_lines(lines: Iterable[tuple[str, str]]) -> None:
+    """Print lines in the colours of their roles, if the terminal has colours."""
+    console = Console(highlight=False, soft_wrap=True)
+    for role, text in lines:
+        console.print(Text(text, style=STYLES.get(role, "")))
 
 
 def _names(text: str | None) -> list[str] | None:

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import mpmath
 import numpy as np
+
+try:
+    import mpmath
+except ModuleNotFoundError:
+    message = "the oracle needs mpmath: pip install 'xent[oracle]'"
+    raise ModuleNotFoundError(message, name="mpmath") from None
 
 BITS = 256
 """Working precision; the formulas below do not cancel, so all of it is good."""

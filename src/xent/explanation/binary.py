@@ -32,7 +32,7 @@ from xent.metric import log_loss
 
 F, P, Q, Y, L = Symbol("f"), Symbol("p"), Symbol("q"), Symbol("y"), Symbol("L")
 STEP = 1e-5
-"""Step of the numerical derivative, as in the study of it: small, yet far above rounding."""
+"""Step of the numerical derivative: small, yet far above rounding."""
 
 
 def from_logit(

@@ -50,7 +50,7 @@ def interpretation(loss: float, classes: int) -> list[Step]:
 
 def _verdict(loss: float, chance: float, guess: str) -> str:
     if math.isinf(loss):
-        return "The true label was called impossible: no finite loss says how wrong that is."
+        return "The loss is beyond all numbers: the true label was called impossible, or as good."
     if abs(loss - chance) < 1e-6 * chance:
         return f"Just what {guess} would cost: the model knew nothing about this row."
     if loss < chance:

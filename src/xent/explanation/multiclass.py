@@ -9,6 +9,7 @@ import numpy as np
 
 from xent.arrays import Array
 from xent.explanation import derivation
+from xent.explanation.binary import STEP
 from xent.explanation.expression import (
     Derivative,
     Expression,
@@ -30,7 +31,6 @@ from xent.losses import cross_entropy
 from xent.metric import log_loss
 
 L, M, Y = Symbol("L"), Symbol("m"), Symbol("y")
-STEP = 1e-5
 SHOWN = 10
 """Up to so many classes are all shown; of more, the label and the likeliest."""
 
@@ -252,7 +252,7 @@ def _gradient_steps(
         why = why.replace("sum to 0", "sum to 0 but for the rounding of the probabilities given")
     if math.isinf(loss) and given:
         why = "The true class was called impossible: no finite change of its logit mends that."
-    elif math.isinf(loss):
+    elif gradient[label] == 0 and math.isinf(loss):
         why = "The true class is masked: it cannot be pulled up, and the others are pushed down."
     return [
         Step(

@@ -58,7 +58,7 @@ class Step:
     why: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Explanation:
     """The steps from the scores to the loss and its gradient, with the results at full precision.
 
@@ -89,7 +89,7 @@ class Explanation:
         return text.render(self)
 
     def to_markdown(self) -> str:
-        """Markdown with formulas between dollar signs."""
+        """Markdown with formulas as GitHub typesets them."""
         from xent.explanation.render import markdown
 
         return markdown.render(self)
@@ -115,8 +115,13 @@ class Explanation:
     def __str__(self) -> str:
         return self.to_text()
 
+    def __repr__(self) -> str:
+        return f"<Explanation: {self.title}; loss {shown(self.loss)}>"
+
     def _repr_markdown_(self) -> str:
-        return self.to_markdown()
+        from xent.explanation.render import markdown
+
+        return markdown.render(self, markdown.JUPYTER)
 
     def _repr_latex_(self) -> str:
         return self.to_latex()

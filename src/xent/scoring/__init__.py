@@ -42,8 +42,9 @@ def score(
     Parameters
     ----------
     path : path
-        CSV or TSV (also compressed), JSON Lines, Parquet, Arrow/Feather, NPY or NPZ; read in
-        batches, so the file may be larger than memory.
+        CSV, TSV or JSON Lines (also as .gz, .bz2 or .zst), Parquet, Arrow/Feather, NPY or NPZ.
+        Read in batches, so the file may be larger than memory; but an Arrow file written as one
+        batch and a column-major array in an NPZ are held whole.
     label_column, score_columns, weight_column : optional
         Columns, where their names do not tell. Labels are found under label, target, y_true,
         y or class; scores under logit or prob (one number: binary; a list: classes), or
@@ -141,14 +142,20 @@ def read_row(
             scores, name = rows.scores[i], "logits"
             if layout.kind == "probabilities":
                 name = "probabilities"
-            elif layout.kind == "log-probabilities" and scores.ndim == 0:
-                scores, name = np.exp(scores), "probabilities"
+            elif layout.kind == "log-probabilities" and not _vanishing(scores):
+                scores, name = np.minimum(np.exp(scores), 1), "probabilities"
             found = {name: scores.tolist(), "label": int(rows.labels[i]), "names": _names(layout)}
             return found if name == "logits" else {**found, "tolerance": tolerance}
     what = (
         f"there is no row {row}; the file has rows 0 to {seen - 1}." if seen else "holds no rows."
     )
     raise FileError(path, what)
+
+
+def _vanishing(log_probabilities: Array) -> bool:
+    """Would a probability underflow, so that its logarithm is better kept as a logit?"""
+    finite = np.isfinite(log_probabilities)
+    return log_probabilities.ndim > 0 and bool((log_probabilities[finite] < -700).any())
 
 
 def _names(layout: Layout) -> list[str] | None:
@@ -194,13 +201,18 @@ def _losses(rows: Rows, kind: str, clip: float | None) -> tuple[Array, Array]:
         p = np.stack([1 - scores, scores], axis=1) if binary else scores
         losses = log_loss(rows.labels, scores, clip=clip, tolerance=1.0, reduction="none")
         return losses, p
-    if binary and kind == "logits":
+    if kind == "log-probabilities":
+        p = np.minimum(np.exp(scores), 1)
+        if binary:
+            p = np.stack([1 - p, p], axis=1)
+            of_zero = log_loss(np.zeros_like(rows.labels), p[:, 1], reduction="none")
+            losses = np.where(rows.labels == 1, -scores, of_zero)
+        else:
+            losses = -scores[np.arange(len(scores)), rows.labels]
+        losses = np.maximum(losses, 0)  # a log-probability may be above 0 by its rounding
+    elif binary:
         losses = binary_cross_entropy(scores, rows.labels, reduction="none")
         p = np.stack([sigmoid(-scores), sigmoid(scores)], axis=1)
-    elif binary:
-        p = np.minimum(np.exp(scores), 1)
-        losses = log_loss(rows.labels, p, reduction="none")
-        p = np.stack([1 - p, p], axis=1)
     else:
         losses = cross_entropy(scores, rows.labels, reduction="none")
         p = softmax(scores)

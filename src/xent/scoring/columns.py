@@ -195,6 +195,8 @@ class Layout:
             f"no column of labels among {', '.join(reader.names)}. It is called one of "
             f"{', '.join(LABEL_NAMES)}, or named with --label-column."
         )
+        if reader.path.suffix.lower() == ".npy":
+            what = "scores alone, without labels. Name their file with --labels FILE.npy."
         raise FileError(self.path, what)
 
     def _must_exist(self, reader: Reader, name: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -207,14 +208,23 @@ def _json_problem(value: Any, name: str, wanted: Wanted, kinds: dict[str, str]) 
         return "the value is missing."
     numeric = name in wanted.numbers
     if numeric:
+        if _is_object(value):
+            return "an object is not a number."
         for each in value if isinstance(value, list) else [value]:
             if each is not None and _json_kind(each) != "a number":
                 return f"{each!r} is not a number."
+            if isinstance(each, float) and math.isinf(each):
+                return "the number is larger than any float64."
     elif isinstance(value, list):
         return f"{value!r:.40} is not a label; expected a number or a name."
     kind = _json_kind(value)
     before = kinds.setdefault(name, kind)
     return "" if kind == before else f"{value!r:.40} is {kind}, but the rows before have {before}."
+
+
+def _is_object(value: Any) -> bool:
+    """Objects are read as lists of pairs, to find doubled names."""
+    return isinstance(value, list) and bool(value) and isinstance(value[0], tuple)
 
 
 def _json_kind(value: Any) -> str:

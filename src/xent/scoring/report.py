@@ -23,7 +23,7 @@ class ClassScore:
     accuracy: float
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Score:
     """How good the predictions of a file are."""
 
@@ -32,6 +32,14 @@ class Score:
     classes: tuple[str, ...]
     state: State
     looks_like_probabilities: bool = False
+
+    def __str__(self) -> str:
+        from xent.scoring import text
+
+        return text.render(self)
+
+    def __repr__(self) -> str:
+        return f"Score({self.path!r}, rows={self.rows}, loss={self.loss:.6g})"
 
     @property
     def rows(self) -> int:
@@ -134,7 +142,7 @@ class Score:
         return notes
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, for JSON; infinities and NaN as text."""
+        """Plain data, for JSON: infinities as "inf", undefined skill as null."""
         return {
             "file": self.path,
             "scores": self.kind,
@@ -170,5 +178,7 @@ class Score:
         }
 
 
-def _plain(value: float) -> float | str:
+def _plain(value: float) -> float | str | None:
+    if math.isnan(value):
+        return None
     return value if math.isfinite(value) else str(value)

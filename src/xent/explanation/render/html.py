@@ -13,13 +13,13 @@ from xent.explanation.expression import shown
 from xent.explanation.render.notation import HTML
 from xent.explanation.steps import Explanation, Line, Step
 
-CELL = 'style="text-align:left;padding:0 0.4em;white-space:nowrap"'
+CELL = 'style="text-align:left;padding:0 0.4em"'
 BAR = "display:inline-block;height:0.8em;vertical-align:middle;background:"
-BLUE, ORANGE = "#0072b2", "#d55e00"  # told apart by colour-blind readers too
+BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"  # told apart by colour-blind readers too
 
 
 def render(explanation: Explanation) -> str:
-    """The whole explanation, as one element."""
+    """The whole explanation, as one element to be put into a page."""
     parts = [f"<h3>{html.escape(explanation.title)}</h3>", _bars(explanation)]
     section = ""
     for number, step in enumerate(explanation.steps, start=1):
@@ -32,6 +32,13 @@ def render(explanation: Explanation) -> str:
             parts.append(f"<p>{html.escape(step.why)}</p>")
     body = "\n".join(part for part in parts if part)
     return f'<div class="xent-explanation">\n{body}\n</div>\n'
+
+
+def page(explanation: Explanation) -> str:
+    """The explanation as a page of its own, which says that it is UTF-8."""
+    title = html.escape(explanation.title)
+    head = f'<meta charset="utf-8">\n<title>{title}</title>'
+    return f'<!doctype html>\n<html lang="en">\n{head}\n{render(explanation)}</html>\n'
 
 
 def _table(step: Step) -> str:
@@ -67,7 +74,10 @@ def _bars(explanation: Explanation) -> str:
     heads = ["class", "probability", "gradient for the logit"]
     lines = [_cells("th", heads)]
     for name, share, push in rows:
-        force = "" if push is None else f"{_bar(abs(push), ORANGE)} {'+' * (push > 0)}{shown(push)}"
+        force = ""
+        if push is not None:  # a negative gradient pulls the logit up
+            bar = _bar(abs(push), ORANGE if push > 0 else GREEN)
+            force = f"{bar} {'+' * (push > 0)}{shown(push)}"
         lines.append(
             _cells("td", [html.escape(name), f"{_bar(share, BLUE)} {shown(share)}", force])
         )

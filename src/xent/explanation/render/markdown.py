@@ -1,4 +1,4 @@
-"""Markdown, with formulas between dollar signs as GitHub and Jupyter typeset them."""
+"""Markdown, with formulas fenced as GitHub typesets them, or as Jupyter does."""
 
 from __future__ import annotations
 
@@ -7,9 +7,15 @@ import re
 from xent.explanation.render.latex import equations
 from xent.explanation.steps import Explanation
 
+GITHUB = ("```math", "```")
+"""Between dollar signs GitHub reads backslashes as Markdown first, and loses the rows."""
 
-def render(explanation: Explanation) -> str:
+JUPYTER = ("$$", "$$")
+
+
+def render(explanation: Explanation, fence: tuple[str, str] = GITHUB) -> str:
     """The whole explanation."""
+    opening, closing = fence
     parts = [f"## {_escape(explanation.title)}"]
     section = ""
     for number, step in enumerate(explanation.steps, start=1):
@@ -19,7 +25,7 @@ def render(explanation: Explanation) -> str:
         parts.append(f"**{number}. {_escape(step.name)}**")
         mathematics = equations(step)
         if mathematics:
-            parts.append(f"$$\n{mathematics}\n$$")
+            parts.append(f"{opening}\n{mathematics}\n{closing}")
         if step.why:
             parts.append(_escape(step.why))
     return "\n\n".join(parts) + "\n"

@@ -148,7 +148,7 @@ class Latex(Notation):
             return rf"\left|{arguments[0]}\right|"
         if function == "lim":
             return rf"\lim_{{h \to 0}} {arguments[0]}"
-        names = {"log": r"\log", "log1p": r"\operatorname{log1p}", "max": r"\max", "σ": r"\sigma"}
+        names = {"log": r"\log", "log1p": r"\mathrm{log1p}", "max": r"\max", "σ": r"\sigma"}
         return rf"{names.get(function, function)}{self.group(', '.join(arguments))}"
 
     def total(self, index: str, body: str) -> str:
