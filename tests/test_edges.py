@@ -7,6 +7,7 @@ import pytest
 from helpers import close
 
 import xent
+from xent import oracle
 
 INF, NAN = np.inf, np.nan
 
@@ -247,3 +248,64 @@ def test_binary_cross_entropy_means_what_torch_means(reduction, pos_weight):
     )
     close(loss, expected)
     close(grad, expected_grad)
+
+
+# A linear layer.
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_an_absent_row_leaves_the_weight_gradient_alone(bad):
+    x = np.array([[1.0, 2.0], [bad, 3.0]])
+    w = np.array([[2.0, 0.0], [1.0, 0.0]])
+    loss, grads = xent.linear_cross_entropy(
+        x, w, [0, -100], [0.0, 0.0], ignore_index=-100, return_grad=True
+    )
+    alone, expected = xent.linear_cross_entropy(x[:1], w, [0], [0.0, 0.0], return_grad=True)
+    assert loss == alone
+    assert np.array_equal(grads[1], expected[1])
+    assert np.array_equal(grads[2], expected[2])
+    assert not grads[0][1].any()
+
+
+def test_subnormal_gradient_entries_do_not_reach_the_products():
+    """They would slow them tenfold, and are far below what a product of float32 rounds."""
+    x = np.ones((1, 1), np.float32)
+    w = np.array([[0.0], [-95.0]], np.float32)
+    _, grads = xent.linear_cross_entropy(x, w, [0], reduction="sum", return_grad=True)
+    assert grads[1].tolist() == [[0.0], [0.0]]
+
+
+# Weights.
+
+
+def test_smoothing_beside_a_huge_class_weight():
+    """Row sums of the gradient and mpmath agree: no sum of the others as a difference."""
+    weights, z = [1e17, 1.0, 1.0], [60.0, 0.0, 1.0]
+    _, grad = xent.cross_entropy(
+        z, 0, class_weight=weights, label_smoothing=0.1, reduction="sum", return_grad=True
+    )
+    y = [w * (0.9 * (j == 0) + 0.1 / 3) for j, w in enumerate(weights)]
+    exact = oracle.class_row(z, y).grad
+    assert float(grad[0]) == pytest.approx(float(exact[0]), rel=1e-12)
+
+
+def test_absent_rows_are_not_checked():
+    z = np.zeros((3, 3))
+    weight = [1, 0, 1]
+    close(xent.cross_entropy(z, [0, 7, 2], sample_weight=weight), np.log(3))
+    soft = np.array([[1, 0, 0], [np.nan, 5, 0], [0, 0, 1]])
+    close(xent.cross_entropy(z, soft, sample_weight=weight), np.log(3))
+    close(xent.binary_cross_entropy([0.0, 0.0], [1, 9], sample_weight=[1, 0]), np.log(2))
+    p = [[np.nan, 0, 1], [0, 1, 0], [0, 0, 1]]
+    assert xent.log_loss([-1, 1, 2], p, ignore_index=-1) == 0
+
+
+def test_weights_whose_product_underflows_are_not_lost_in_silence():
+    with pytest.raises(ValueError, match=r"the weights sum to 4\.94066e-324"):
+        xent.cross_entropy([[1.0, 2.0]], [0], sample_weight=[1e-200], class_weight=[1e-200, 1.0])
+
+
+def test_a_clip_below_the_spacing_at_one_still_holds():
+    close(xent.log_loss([0], [1.0], clip=1e-20), -np.log(1e-20))
+    close(xent.log_loss([1, 0], [0.0, 1.0], clip=1e-3, reduction="none"), -np.log([1e-3] * 2))
+    close(xent.log_loss([1], [1.0], clip=1e-3), -np.log1p(-1e-3))

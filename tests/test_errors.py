@@ -155,7 +155,7 @@ ce(Z, Y, sample_weight=2.0)
     broadcast.
 ce(Z, Y, sample_weight=[[1], [2], [3]])
     ValueError: sample_weight has shape (3, 1), expected (3,): one weight per row. Nothing is
-    broadcast. If the order of the elements is right, pass sample_weight.reshape((3,)).
+    broadcast. Pass sample_weight.reshape((3,)).
 ce(Z, Y, sample_weight=[1e-310, 0, 0])
     ValueError: the weights sum to 1e-310; expected 0, or 1e-300 to 1e300. Divide them by their
     mean.
@@ -201,18 +201,44 @@ ce(Z, [0, -100, 1])
     ValueError: targets[1] is -100, but the logits have 4 classes (0 to 3). If -100 marks rows
     to ignore, pass ignore_index=-100.
 ce(Z[:, :1], [0, 0, 3])
-    ValueError: targets[2] is 3, but the logits have 1 class (0 to 0). Check the labels, and
-    that the logits' class axis is the one you mean.
+    ValueError: targets[2] is 3, but the logits have 1 class (0 to 0). One logit per row goes to
+    binary_cross_entropy, without the class axis.
 lce(Z, Z, [[0, 3]])
     ValueError: targets has shape (1, 2), expected (3,): one class index per row, the logits'
     shape less the class axis. Nothing is broadcast.
 ce(Z, [[0], [1], [2]])
     ValueError: targets has shape (3, 1), expected (3,): one class index per row, the logits'
-    shape less the class axis. Nothing is broadcast. If the order of the elements is right, pass
-    targets.reshape((3,)).
+    shape less the class axis. Nothing is broadcast. Pass targets.reshape((3,)).
 ce(Z, Y, axis=0)
     ValueError: targets has shape (3,), expected (4,): one class index per row, the logits'
-    shape less the class axis. Nothing is broadcast.
+    shape less the class axis. Their shape fits if the classes run along axis 1: pass axis=1.
+    Nothing is broadcast.
+ce(np.zeros((2, 3, 4, 3)), np.zeros((2, 4, 3), int))
+    ValueError: targets has shape (2, 4, 3), expected (2, 3, 4): one class index per row, the
+    logits' shape less the class axis. Their shape fits if the classes run along axis 1: pass
+    axis=1. Nothing is broadcast.
+ce(np.zeros(6), [0, 1, 0, 1, 1, 0])
+    ValueError: targets holds integers in the logits' own shape (6,), but class indices have
+    shape (). If each logit is a row of its own, use binary_cross_entropy. If they are one-hot
+    rows, pass targets.astype(float).
+ce(np.zeros(6), [0.0, 1, 0, 1, 1, 0])
+    ValueError: targets[:] sums to 3; each row of probabilities must sum to 1 (within 0.001). If
+    each logit is a row of its own, use binary_cross_entropy.
+ce(Z, None)
+    TypeError: targets is None; expected an array or a list of class indices.
+ll([0, 0], [[0.3], [0.4]])
+    ValueError: y_prob[0, :] sums to 0.3; each row of probabilities must sum to 1 (within
+    0.001). If these are probabilities of label 1, pass y_prob[:, 0].
+ll(None, [0.3])
+    TypeError: y_true is None; expected the labels.
+ce(Z, Y, softcap="30")
+    TypeError: softcap is '30'; expected a number.
+ce(Z, Y, label_smoothing=True)
+    TypeError: label_smoothing is True; expected a number.
+ce(Z, Y, return_grad=True, out=np.broadcast_to(np.zeros(4), (3, 4)))
+    ValueError: out is read-only; pass a writable array for the gradient.
+ce(Z, Y, return_grad=True, out=np.lib.stride_tricks.as_strided(np.zeros(4), (3, 4), (0, 8)))
+    ValueError: out has entries that share memory, as a broadcast view has. Pass a fresh array.
 ce(Z, np.eye(3, 4, dtype=int))
     ValueError: targets holds integers in the logits' own shape (3, 4), but class indices have
     shape (3,). If they are one-hot rows, pass targets.astype(float).
@@ -253,8 +279,7 @@ bce(0.0, np.nan)
     ValueError: targets is nan; expected 0, 1, or a probability between them.
 bce([[0.0], [1.0]], [0, 1])
     ValueError: targets has shape (2,), expected (2, 1): one target per logit, the logits' own
-    shape. Nothing is broadcast. If the order of the elements is right, pass targets.reshape((2,
-    1)).
+    shape. Nothing is broadcast. Pass targets.reshape((2, 1)).
 """
 
 OUT = """
@@ -410,7 +435,7 @@ def test_words(call, words):
 
 
 def test_the_tables_are_read_whole():
-    assert len(ALL) == sum(": " in words[:12] for _, words in ALL) == 118
+    assert len(ALL) == sum(": " in words[:12] for _, words in ALL) == 128
     assert list(cases("f(1)\n    a\n    b\ng()\n    c\n")) == [("f(1)", "a b"), ("g()", "c")]
 
 

@@ -60,15 +60,15 @@ SUBTRACT = "If your labels start at 1, subtract 1."
         ),
         (
             {"features": [INF], "weights": [1], "label": 0},
-            "features are [inf]; expected finite numbers.",
+            "features holds [inf]; expected finite numbers.",
         ),
         (
             {"features": [1], "weights": [1], "bias": [1, 2], "label": 0},
-            "bias has 2 entries; expected one number.",
+            "bias holds 2 numbers; expected one.",
         ),
         (
             {"features": [1], "weights": [1], "bias": math.nan, "label": 0},
-            "bias are [nan]; expected finite numbers.",
+            "bias holds [nan]; expected finite numbers.",
         ),
         (
             {"features": [1e300], "weights": [1e300], "label": 0},
@@ -88,7 +88,7 @@ SUBTRACT = "If your labels start at 1, subtract 1."
         ),
         (
             {"logits": [1, 2], "label": 0, "names": ["a"]},
-            "names has 1 entries for 2 classes; expected one each.",
+            "names is 1 long, for 2 classes; expected a list of one name each.",
         ),
     ],
 )

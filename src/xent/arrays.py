@@ -28,7 +28,7 @@ def to_numpy(value: Any, name: str) -> Array:
                 "and mark the masked rows with ignore_index= or sample_weight=0."
             )
             raise TypeError(msg)
-        return value
+        return np.asarray(value)  # np.matrix would stay two-dimensional for ever
     framework = type(value).__module__.partition(".")[0].replace("jaxlib", "jax")
     if framework in _CONVERSIONS:
         # Converting in silence would cut the caller's autograd graph.
@@ -92,8 +92,8 @@ def check_shape(array: Array, expected: tuple[int, ...], name: str, why: str) ->
     if array.shape == expected:
         return
     msg = f"{name} has shape {array.shape}, expected {expected}: {why}. Nothing is broadcast."
-    if array.size == int(np.prod(expected)):
-        msg += f" If the order of the elements is right, pass {name}.reshape({expected})."
+    if [n for n in array.shape if n != 1] == [n for n in expected if n != 1]:
+        msg += f" Pass {name}.reshape({expected})."
     raise ValueError(msg)
 
 
@@ -137,8 +137,10 @@ def entry(name: str, index: tuple[int, ...]) -> str:
 def check_number(value: Any, name: str, low: float, high: float, *, above: bool = False) -> float:
     """Return an option as a float in [low, high], or (low, high] with `above`."""
     try:
+        if isinstance(value, (str, bytes, bool, np.bool_)):
+            raise TypeError  # "0.1" and True would pass for numbers
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         msg = f"{name} is {value!r}; expected a number."
         raise TypeError(msg) from None
     if not low <= number <= high or (above and number == low) or np.isinf(number):
@@ -180,6 +182,9 @@ def check_out(out: Any, logits: Array, others: list[Array | None], *, return_gra
     if not out.flags.writeable:
         msg = "out is read-only; pass a writable array for the gradient."
         raise ValueError(msg)
+    if _overlaps_itself(out):
+        msg = "out has entries that share memory, as a broadcast view has. Pass a fresh array."
+        raise ValueError(msg)
     # Rows are read before they are written, so the very same memory is safe; a shifted view is not.
     same = out.ctypes.data == logits.ctypes.data and out.strides == logits.strides
     if not same and np.shares_memory(out, logits):
@@ -189,3 +194,16 @@ def check_out(out: Any, logits: Array, others: list[Array | None], *, return_gra
         msg = "out shares memory with targets or weights, which would be overwritten while in use."
         raise ValueError(msg)
     return out
+
+
+def _overlaps_itself(array: Array) -> bool:
+    """Could two entries share memory? (Some odd layouts that do not are refused with the rest.)"""
+    if not array.size:
+        return False
+    steps = sorted((abs(s), n) for s, n in zip(array.strides, array.shape, strict=True) if n > 1)
+    reach = array.itemsize
+    for stride, n in steps:
+        if stride < reach:
+            return True
+        reach = stride * (n - 1) + reach
+    return False

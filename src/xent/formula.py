@@ -5,8 +5,9 @@ target rows, the arrays' own dtype, no checks. With A the log-partition function
 
     loss      (sum y) A(z) - <y, z>         gradient      (sum y) p - y,   p = softmax z
 
-and every option changes the target row y, the logits z, or the coefficient of the row. Terms are
-arranged so that none cancels; see `partition`.
+and every option changes the target row y, the logits z, or the coefficient of the row. The terms of
+a loss are arranged so that none cancels; see `partition`. Use the gradient that is returned:
+automatic differentiation splits it where two logits tie for the largest.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ def softmax(logits: Any, *, axis: int = -1) -> Any:
     Returns
     -------
     ndarray
-        Probabilities of the logits' shape and dtype; each row sums to 1.
+        Probabilities of the logits' shape and dtype; a row sums to 1 but for rounding.
 
     Raises
     ------

@@ -18,7 +18,7 @@ from xent.arrays import (
     class_last,
 )
 from xent.backends import numpy as backend
-from xent.targets import binary_targets, class_targets
+from xent.targets import binary_targets, check_total, class_targets
 
 
 def cross_entropy(
@@ -68,7 +68,7 @@ def cross_entropy(
         Adds ``z_loss * A(z)**2`` to each row.
     reduction : {"mean", "sum", "none"}, default "mean"
         The mean divides by the total weight, the sum over rows of sample weight times class
-        weight of the target. Where no weight is left, loss and gradient are 0.
+        weight of the target (0, or 1e-300 to 1e300). Where it is 0, loss and gradient are 0.
     return_grad : bool, default False
         Also return the gradient of the reduced loss with respect to the logits, from the same
         pass (for "none", of the sum).
@@ -89,9 +89,11 @@ def cross_entropy(
 
     Notes
     -----
-    No step subtracts near-equal numbers, so a confident right row keeps its digits: the loss
-    of a row is within 2 ULP and a gradient entry (label targets) within 3 ULP of the exact
-    value. Sums over rows are taken in float64. Costs one pass over the logits, in blocks.
+    No step subtracts near-equal numbers, so a confident right row keeps its digits: for class
+    labels the loss of a row is within 2 ULP and a gradient entry within 3 ULP of the exact
+    value. In float64 the options round in their turn: weights cost the gradient some ULP,
+    softcap and label smoothing up to hundreds. Sums over rows are taken in float64. Costs one
+    pass over the logits, in blocks.
 
     Examples
     --------
@@ -193,7 +195,8 @@ def binary_cross_entropy(
     Notes
     -----
     Both terms are non-negative and each is computed as max(z, 0) + log1p(exp(-\|z\|)): the loss
-    is within 2 ULP, the gradient (labels 0 and 1) within 3 ULP, from one tail to the other.
+    is within 2 ULP, the gradient (labels 0 and 1) within 3 ULP, from one tail to the other;
+    options round in their turn, as in `cross_entropy`.
 
     Examples
     --------
@@ -284,10 +287,11 @@ def linear_cross_entropy(
 
     Notes
     -----
-    Blocks of rows pass through the product, the loss and both gradient products, so the extra
-    memory is one block of logits (at most 128 MiB in float32, or one row), whatever the number
-    of rows. Products run in float32, or in float64 where either factor is float64; the weight
-    gradient is summed in that precision, also for half-precision weights.
+    Blocks of rows pass through the product, the loss and both gradient products. Beside the
+    results, memory is needed for one block of logits (at most 128 MiB in float32, or one row)
+    and a slice of the weight gradient as large at most, whatever the number of rows. Products
+    run in float32, or in float64 where either factor is float64; narrower weights, and their
+    gradient's sum, are held in that precision too.
 
     Examples
     --------
@@ -353,6 +357,8 @@ def _softcap(value: float | None) -> float | None:
 
 def _scale(reduction: str, total: float) -> float:
     """Factor of the gradient of the reduced loss."""
+    if reduction == "mean":
+        check_total(total)
     return 1 / total if reduction == "mean" and total > 0 else 1.0
 
 

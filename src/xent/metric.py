@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -25,9 +26,12 @@ from xent.targets import (
     SUM_TOLERANCE,
     binary_targets,
     check_row_sums,
+    check_total,
     class_targets,
     ignored_rows,
 )
+
+Targets = TypeVar("Targets")
 
 
 def log_loss(
@@ -106,13 +110,12 @@ def log_loss(
     if tolerance is None:
         tolerance = SUM_TOLERANCE[prob.dtype.name]
     tolerance = check_number(tolerance, "tolerance", 0, 1)
-    rule = "a probability lies between 0 and 1"
-    if ((prob < 0) | (prob > 1 + tolerance)).any():
-        rule += "; for raw scores use cross_entropy or binary_cross_entropy"
-    report_first(~((prob >= 0) & (prob <= 1 + tolerance)), prob, "y_prob", rule)
     smallest = 0.0 if clip is None else check_number(clip, "clip", 0, 0.5, above=True)
 
     true = to_numpy(y_true, "y_true")
+    if y_true is None:
+        msg = "y_true is None; expected the labels."
+        raise TypeError(msg)
     if not true.size:
         msg = "y_true is empty; the log loss of no rows is undefined. Pass at least one row."
         raise ValueError(msg)
@@ -125,20 +128,24 @@ def log_loss(
         axis = class_axis(prob, axis, "y_prob")
     classes = 2 if binary else prob.shape[axis]
     true, weights["ignore_index"] = _encoded(true, labels, classes, ignore_index)
-    try:
-        if binary:
-            pair = binary_targets(true, prob.shape, **weights)
-            total = pair.total
-            losses = backend.binary_probability_losses(prob, pair, smallest)
-        else:
-            rows = class_targets(true, prob.shape, axis, **weights)
-            total = rows.total
-            fix = "Divide by the row's sum, or take softmax if these are raw scores."
-            check_row_sums(prob, axis, "y_prob", tolerance, fix)
-            moved = class_last(prob, axis)
-            losses = backend.probability_losses(moved, rows, smallest)
-    except (TypeError, ValueError) as error:
-        raise type(error)(_in_metric_terms(str(error))) from None
+    if binary:
+        pair = _named(binary_targets, true, prob.shape, **weights)
+        total, prob = pair.total, _present(prob, pair.weight, 0)
+        _check_range(prob, tolerance)
+        losses = backend.binary_probability_losses(prob, pair, smallest)
+    else:
+        rows = _named(class_targets, true, prob.shape, axis, **weights)
+        total, weight = rows.total, rows.weight
+        weight = None if weight is None else np.expand_dims(weight, axis)
+        prob = _present(prob, weight, 1 / classes)
+        _check_range(prob, tolerance)
+        fix = "Divide by the row's sum, or take softmax if these are raw scores."
+        if classes == 1:
+            fix = "If these are probabilities of label 1, pass y_prob[:, 0]."
+        check_row_sums(prob, axis, "y_prob", tolerance, fix)
+        losses = backend.probability_losses(class_last(prob, axis), rows, smallest)
+    if reduction == "mean":
+        check_total(total)
     if not total > 0:
         msg = "Every row is ignored or has weight 0; the log loss of no rows is undefined."
         raise ValueError(msg)
@@ -146,6 +153,20 @@ def log_loss(
         return losses[()]
     loss_sum = backend.total([float(losses.sum())])
     return np.float64(loss_sum if reduction == "sum" else loss_sum / total)
+
+
+def _present(prob: Array, weight: Array | None, harmless: float) -> Array:
+    """Probabilities with a harmless one in rows of weight 0, which may hold anything."""
+    if weight is None or not (weight == 0).any():
+        return prob
+    return np.where(weight == 0, prob.dtype.type(harmless), prob)
+
+
+def _check_range(prob: Array, tolerance: float) -> None:
+    rule = "a probability lies between 0 and 1"
+    if ((prob < 0) | (prob > 1 + tolerance)).any():
+        rule += "; for raw scores use cross_entropy or binary_cross_entropy"
+    report_first(~((prob >= 0) & (prob <= 1 + tolerance)), prob, "y_prob", rule)
 
 
 def _encoded(
@@ -211,6 +232,14 @@ def _text(array: Array) -> Array:
     if array.dtype.kind == "T":
         return np.array(array.tolist(), dtype=str)
     return array.astype(str)
+
+
+def _named(check: Callable[..., Targets], *arguments: Any, **options: Any) -> Targets:
+    """The losses' check of targets, its messages in this function's argument names."""
+    try:
+        return check(*arguments, **options)
+    except (TypeError, ValueError) as error:
+        raise type(error)(_in_metric_terms(str(error))) from None
 
 
 def _in_metric_terms(message: str) -> str:

@@ -94,10 +94,9 @@ def class_targets(
         array = array.astype(np.int64)
     labels = probabilities = None
     if array.dtype.kind in "iu":
-        ignored = ignored_rows(array, ignore_index)
-        labels = _labels(array, ignored, shape, rows, classes)
-        if ignored is not None:
-            weight = np.where(ignored, 0.0, 1.0 if weight is None else weight)
+        _check_label_shape(array, shape, rows)
+        weight, absent = _absent(weight, ignored_rows(array, ignore_index))
+        labels = _labels(array, absent, classes)
         row_weight = None if class_weight is None else weights[labels]
     elif array.dtype.name in FLOATS:
         if ignore_index is not None:
@@ -106,7 +105,11 @@ def class_targets(
                 "Give the rows to ignore sample_weight 0."
             )
             raise ValueError(msg)
-        _check_probabilities(array, shape, rows, axis, integers_fit=_whole(array))
+        _check_probability_shape(array, shape, rows)
+        _, absent = _absent(weight, None)
+        if absent is not None:  # whatever an absent row holds
+            array = np.where(np.expand_dims(absent, axis), array.dtype.type(1 / classes), array)
+        _check_probabilities(array, axis)
         probabilities = class_last(array, axis)
         row_weight = None
         if class_weight is not None:
@@ -151,12 +154,10 @@ def binary_targets(
         )
         raise TypeError(msg)
     check_shape(array, shape, "targets", "one target per logit, the logits' own shape")
-    ignored = ignored_rows(array, ignore_index)
+    weight, absent = _absent(weight, ignored_rows(array, ignore_index))
+    if absent is not None:
+        array = np.where(absent, array.dtype.type(0), array)
     bad = ~((array >= 0) & (array <= 1))
-    if ignored is not None:
-        weight = np.where(ignored, 0.0, 1.0 if weight is None else weight)
-        bad &= ~ignored
-        array = np.where(ignored, array.dtype.type(0), array)
     if bad.any():
         raise ValueError(_not_binary(array, bad))
     row_weight = None
@@ -195,40 +196,63 @@ def ignored_rows(array: Array, ignore_index: int | None) -> Array | None:
     return mask if mask.any() else None
 
 
+def check_total(total: float) -> None:
+    """The mean divides by the total weight: 0 (no row counts), or a number to divide by."""
+    if total and not 1e-300 <= total <= 1e300:
+        msg = f"the weights sum to {total:g}; expected 0, or 1e-300 to 1e300. "
+        msg += "Divide them by their mean."
+        raise ValueError(msg)
+
+
+def _absent(weight: Array | None, ignored: Array | None) -> tuple[Array | None, Array | None]:
+    """Row weights with 0 for ignored rows, and the mask of the rows that are as if absent."""
+    if ignored is not None:
+        weight = np.where(ignored, 0.0, 1.0 if weight is None else weight)
+    if weight is None:
+        return None, None
+    absent = np.asarray(weight == 0)
+    return weight, absent if absent.any() else None
+
+
 def _total(rows: tuple[int, ...], weight: Array | None, row_weight: Array | None) -> float:
     """Total weight of the rows: sum of sample weight times class weight of the target."""
     if weight is None and row_weight is None:
         return float(math.prod(rows))
-    weights = row_weight if weight is None else weight
-    if weight is not None and row_weight is not None:
-        weights = weight * row_weight
-    with np.errstate(over="ignore"):
-        total = float(np.sum(np.asarray(weights)))
-    if total and not 1e-300 <= total <= 1e300:  # the mean divides by it
-        msg = f"the weights sum to {total:g}; expected 0, or 1e-300 to 1e300. "
-        msg += "Divide them by their mean."
-        raise ValueError(msg)
-    return total
+    with np.errstate(over="ignore", under="ignore"):
+        if weight is None or row_weight is None:
+            return float(np.sum(np.asarray(row_weight if weight is None else weight)))
+        product = weight * row_weight
+        total = float(np.sum(product))
+        if not total and ((weight > 0) & (row_weight > 0)).any():
+            return 5e-324  # not nothing, though the product underflows
+        return total
 
 
-def _labels(
-    array: Array,
-    ignored: Array | None,
-    shape: tuple[int, ...],
-    rows: tuple[int, ...],
-    classes: int,
-) -> Array:
-    """Class indices, checked; ignored rows get a harmless 0."""
-    if array.shape == shape and array.shape != rows:
+def _check_label_shape(array: Array, shape: tuple[int, ...], rows: tuple[int, ...]) -> None:
+    """Class indices have the logits' shape less the class axis."""
+    if array.shape == rows:
+        return
+    if array.shape == shape:
         msg = (
             f"targets holds integers in the logits' own shape {shape}, but class indices have "
-            f"shape {rows}. If they are one-hot rows, pass targets.astype(float)."
+            f"shape {rows}. "
         )
-        raise ValueError(msg)
+        if array.ndim == 1 and np.isin(array, (0, 1)).all():
+            msg += "If each logit is a row of its own, use binary_cross_entropy. "
+        raise ValueError(msg + "If they are one-hot rows, pass targets.astype(float).")
     why = "one class index per row, the logits' shape less the class axis"
+    others = [a for a in range(len(shape)) if array.shape == shape[:a] + shape[a + 1 :]]
+    if others:
+        why += (
+            f". Their shape fits if the classes run along axis {others[0]}: pass axis={others[0]}"
+        )
     check_shape(array, rows, "targets", why)
-    if ignored is not None:
-        array = np.where(ignored, array.dtype.type(0), array)
+
+
+def _labels(array: Array, absent: Array | None, classes: int) -> Array:
+    """Class indices, checked; absent rows get a harmless 0."""
+    if absent is not None:
+        array = np.where(absent, array.dtype.type(0), array)
     if array.size and (int(array.min()) < 0 or int(array.max()) >= classes):
         raise ValueError(_out_of_range(array, classes))
     return array.astype(np.intp, copy=False)
@@ -242,6 +266,8 @@ def _out_of_range(array: Array, classes: int) -> str:
         f"{'class' if classes == 1 else 'classes'} (0 to {classes - 1})."
     )
     low, high = int(array.min()), int(array.max())
+    if classes == 1:
+        return msg + " One logit per row goes to binary_cross_entropy, without the class axis."
     if low >= 1 and high == classes:
         return msg + " If your labels start at 1, subtract 1."
     if array[where] < 0:
@@ -250,37 +276,44 @@ def _out_of_range(array: Array, classes: int) -> str:
 
 
 def _whole(array: Array) -> bool:
-    """Do floats look like class labels: whole numbers, some of them above 1?"""
+    """Do floats look like class labels: whole numbers, none negative?"""
     finite = array[np.isfinite(array)]
     return bool(finite.size and (finite == np.floor(finite)).all() and (finite >= 0).all())
 
 
-def _check_probabilities(
-    array: Array, shape: tuple[int, ...], rows: tuple[int, ...], axis: int, *, integers_fit: bool
-) -> None:
-    """Float targets: the logits' shape, no entry negative, each row summing to 1."""
-    if array.shape != shape:
-        if array.shape == rows and integers_fit:
-            msg = (
-                f"targets holds floats of shape {array.shape}, one per row. If they are class "
-                "labels, pass targets.astype(int); probabilities have the logits' own shape "
-                f"{shape}."
-            )
-            raise ValueError(msg)
-        why = "floats are probabilities and have the logits' own shape; class labels are integers"
-        check_shape(array, shape, "targets", why)
+def _check_probability_shape(array: Array, shape: tuple[int, ...], rows: tuple[int, ...]) -> None:
+    """Probabilities have the logits' shape."""
+    if array.shape == shape:
+        return
+    if array.shape == rows and _whole(array):
+        msg = (
+            f"targets holds floats of shape {array.shape}, one per row. If they are class "
+            "labels, pass targets.astype(int); probabilities have the logits' own shape "
+            f"{shape}."
+        )
+        raise ValueError(msg)
+    why = "floats are probabilities and have the logits' own shape; class labels are integers"
+    check_shape(array, shape, "targets", why)
+
+
+def _check_probabilities(array: Array, axis: int) -> None:
+    """Float targets: no entry negative, each row summing to 1."""
     if not array.size:
         return
     rule = "floats are probabilities, from 0 to 1"
     tolerance = SUM_TOLERANCE[array.dtype.name]
     report_first(~((array >= 0) & (array <= 1 + tolerance)), array, "targets", rule)
     fix = "Divide each row by its sum, or use sample_weight= for the weight of a row."
+    if array.ndim == 1 and np.isin(array, (0, 1)).all():
+        fix = "If each logit is a row of its own, use binary_cross_entropy."
     check_row_sums(array, axis, "targets", tolerance, fix)
 
 
 def _not_class_targets(array: Array) -> str:
     msg = f"targets has dtype {array.dtype}; expected integers (class indices) or floats "
     msg += "(probabilities). "
+    if array.dtype.kind == "O" and array.ndim == 0:
+        return f"targets is {array.item()!r:.60}; expected an array or a list of class indices."
     if array.dtype.kind == "b":
         return msg + "Pass targets.astype(int) for labels 0 and 1, .astype(float) for one-hot rows."
     if array.dtype.kind in "USO":

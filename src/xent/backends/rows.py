@@ -122,10 +122,13 @@ def asked(targets: ClassTargets, p: Partition) -> Asked:
         row = Asked(None, on, on, at_k, on - at_k, times(on, -p.d[rows, targets.labels]))
         if shift is None:
             return row
+        others = np.zeros(len(shift))  # sums of the shift but for one class, not as differences
+        others[1:] += np.cumsum(shift[:-1])
+        others[:-1] += np.cumsum(shift[:0:-1])[::-1]
         return row._replace(
             total=on + shift.sum(),
             at_k=row.at_k + shift[p.k],
-            off_k=row.off_k + (shift.sum() - shift[p.k]),
+            off_k=row.off_k + others[p.k],
             cost=row.cost + times(shift, -p.d).sum(axis=1),
         )
     y = targets.scale * targets.probabilities
@@ -245,11 +248,14 @@ def probability_losses(p: Array, targets: ClassTargets, smallest: float) -> Arra
     return loss
 
 
-def binary_probability_losses(p: Array, targets: BinaryTargets) -> Array:
-    """Weighted losses of probabilities of label 1."""
+def binary_probability_losses(p: Array, targets: BinaryTargets, smallest: float) -> Array:
+    """Weighted losses of probabilities of label 1, kept at least `smallest` from 0 and from 1."""
     t = targets.values.astype(np.float64)
-    loss = _times(targets.positive * t, _surprise(p))
-    loss = loss + _times(targets.negative * (1 - t), np.abs(np.log1p(-np.minimum(p, 1.0))))
+    of_one, of_zero = _surprise(p), np.abs(np.log1p(-np.minimum(p, 1.0)))
+    if smallest:  # clipping p itself would lose a floor below the spacing at 1
+        least, most = -np.log1p(-smallest), -np.log(smallest)
+        of_one, of_zero = of_one.clip(least, most), of_zero.clip(least, most)
+    loss = _times(targets.positive * t, of_one) + _times(targets.negative * (1 - t), of_zero)
     if targets.weight is not None:
         loss = np.where(targets.weight == 0, 0.0, targets.weight * loss)
     return loss

@@ -42,7 +42,7 @@ def explain(
     bias : float, default 0
         See `features`.
     probabilities : float, or array_like of shape (K,), optional
-        Instead of `logits`: the probability of label 1, or of each class.
+        Instead of `logits`: the probability of label 1, or of each of K >= 2 classes.
     names : sequence of str, optional
         Names of the classes (of labels 0 and 1 for a binary row).
     tolerance : float, default 0.001
@@ -86,6 +86,12 @@ def explain(
         )
         if value is not None
     ]
+    if features is None and weights is not None:
+        msg = "features is missing; features and weights go together."
+        raise ValueError(msg)
+    if features is None and bias != 0.0:
+        msg = f"bias is {bias!r}, but it goes with features and weights; for logits add it to them."
+        raise ValueError(msg)
     if len(given) != 1:
         what = f"{' and '.join(given)} together" if given else "nothing to explain"
         msg = (
@@ -98,9 +104,6 @@ def explain(
     if isinstance(label, bool) or not isinstance(label, (int, np.integer)):
         msg = f"label is {label!r}; expected the index of the true class, an integer."
         raise TypeError(msg)
-    if features is None and weights is not None:
-        msg = "features is missing; features and weights go together."
-        raise ValueError(msg)
     with np.errstate(all="ignore"):  # overflow and underflow are explained, not warned of
         if features is not None:
             explanation = _of_features(features, weights, bias, int(label), names)
@@ -124,7 +127,7 @@ def _of_features(
         raise ValueError(msg)
     b = _vector(bias, "bias")
     if b.size != 1:
-        msg = f"bias has {b.size} entries; expected one number."
+        msg = f"bias holds {b.size} numbers; expected one."
         raise ValueError(msg)
     checked = _labelled(label, names, 2, binary=True)
     return binary.from_features(x.tolist(), w.tolist(), float(b[0]), *checked)
@@ -166,7 +169,7 @@ def _vector(value: Any, name: str) -> Array:
         raise ValueError(msg)
     array = np.atleast_1d(_row(value, name))
     if not np.isfinite(array).all():
-        msg = f"{name} are {array.tolist()}; expected finite numbers."
+        msg = f"{name} holds {array.tolist()}; expected finite numbers."
         raise ValueError(msg)
     return array
 
@@ -195,7 +198,8 @@ def _labelled(
     if names is None:
         kind = "label" if binary else "class"
         return label, [f"{kind} {j}" for j in range(classes)]
-    if len(names) != classes:
-        msg = f"names has {len(names)} entries for {classes} classes; expected one each."
+    if isinstance(names, str) or len(names) != classes:
+        count = repr(names) if isinstance(names, str) else f"{len(names)} long"
+        msg = f"names is {count}, for {classes} classes; expected a list of one name each."
         raise ValueError(msg)
     return label, [str(name) for name in names]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 
@@ -33,6 +34,9 @@ from xent.metric import log_loss
 F, P, Q, Y, L = Symbol("f"), Symbol("p"), Symbol("q"), Symbol("y"), Symbol("L")
 STEP = 1e-5
 """Step of the numerical derivative: small, yet far above rounding."""
+
+LARGEST_CHECKED = 1e5
+"""Beyond this a logit plus or minus the step is rounded too much to say anything."""
 
 
 def from_logit(
@@ -94,7 +98,7 @@ def from_features(
     names: Sequence[str],
 ) -> Explanation:
     """f = w·x + b first, and the gradient carried on to the weights and the bias."""
-    logit = float(np.dot(weights, features) + bias)
+    logit = _dot(weights, features, bias)
     base = from_logit(logit, label, names, [_dot_step(features, weights, bias, logit)])
     on_weights = _weights_step(features, float(base.gradient), float(base.probabilities))
     after = base.steps.index(base.step("Gradient for the logit")) + 1
@@ -110,6 +114,20 @@ def from_features(
             "label": label,
         },
     )
+
+
+def _dot(weights: Sequence[float], features: Sequence[float], bias: float) -> float:
+    """w·x + b of the numbers as they are written, rounded once: what is shown must add up."""
+    pairs = zip(map(_written, weights), map(_written, features), strict=True)
+    total = sum((w * x for w, x in pairs), _written(bias))
+    try:
+        return float(total)
+    except OverflowError:
+        return math.inf if total > 0 else -math.inf
+
+
+def _written(value: float) -> Fraction:
+    return Fraction(repr(float(value)))
 
 
 def _dot_step(
@@ -301,7 +319,7 @@ def _explanation(
     gradient: float,
     p: float,
 ) -> Explanation:
-    if math.isfinite(logit):
+    if abs(logit) <= LARGEST_CHECKED:
         steps.append(_check_step(logit, label, gradient, p, float(sigmoid(-logit))))
     steps += derivation.binary(label)
     steps += interpretation(loss, 2)

@@ -10,10 +10,17 @@ from xent.explanation.steps import Line, Step
 L = Symbol("L")
 
 
-def interpretation(loss: float, classes: int) -> list[Step]:
-    """The loss in bits, as a probability, and beside that of guessing and of a 10 % forecast."""
+def interpretation(loss: float, classes: int, masked: int = 0) -> list[Step]:
+    """The loss in bits, as a perplexity, and beside that of guessing and of a 10 % forecast.
+
+    Guessing is among the classes that are not masked, if there is more than one.
+    """
+    if classes - masked >= 2:
+        classes -= masked
     chance = math.log(classes)
     guess = "a coin flip" if classes == 2 else f"guessing among {classes} classes"
+    if masked and loss < math.inf:
+        guess = f"guessing among the {classes} classes not masked"
     k, ten = Symbol("K"), Symbol("p")
     lines = [
         Line(
@@ -52,7 +59,7 @@ def _verdict(loss: float, chance: float, guess: str) -> str:
     if math.isinf(loss):
         return "The loss is beyond all numbers: the true label was called impossible, or as good."
     if abs(loss - chance) < 1e-6 * chance:
-        return f"Just what {guess} would cost: the model knew nothing about this row."
+        return f"Just what {guess} would cost."
     if loss < chance:
         return f"{'Far' if loss < chance / 2 else 'A little'} better than {guess}."
     return f"Worse than {guess}: the model leaned the wrong way."
@@ -61,7 +68,8 @@ def _verdict(loss: float, chance: float, guess: str) -> str:
 def rounding_remark(p: float, loss: float, symbol: str) -> list[Step]:
     """Where a probability cut to three digits gives another loss, say so."""
     cut = math.floor(p * 1000) / 1000
-    if cut in (0, p) or f"{-math.log(cut):.3f}" == f"{loss:.3f}":
+    # Of a loss below 0.01 three places show next to nothing, whichever way it was computed.
+    if cut in (0, p) or loss < 0.01 or f"{-math.log(cut):.3f}" == f"{loss:.3f}":
         return []
     true = Symbol(symbol)
     line = Line(

@@ -9,7 +9,7 @@ import numpy as np
 
 from xent.arrays import Array
 from xent.explanation import derivation
-from xent.explanation.binary import STEP
+from xent.explanation.binary import LARGEST_CHECKED, STEP
 from xent.explanation.expression import (
     Derivative,
     Expression,
@@ -45,10 +45,10 @@ def from_logits(logits: Array, label: int, names: Sequence[str]) -> Explanation:
     steps += _softmax_steps(logits, p, classes)
     steps += _loss_steps(logits, p, label, loss)
     steps += _gradient_steps(p, gradient, label, classes, loss)
-    if math.isfinite(loss):
+    if math.isfinite(loss) and np.abs(logits[np.isfinite(logits)]).max() <= LARGEST_CHECKED:
         steps.append(_check_step(logits, label, gradient, classes, loss))
     steps += derivation.multiclass()
-    steps += interpretation(loss, len(logits))
+    steps += interpretation(loss, len(logits), int(np.isneginf(logits).sum()))
     return Explanation(
         title=f"Softmax cross-entropy of {len(logits)} logits, label {_called(label, names)}",
         steps=tuple(steps),

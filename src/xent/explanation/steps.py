@@ -58,7 +58,7 @@ class Step:
     why: str = ""
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)
 class Explanation:
     """The steps from the scores to the loss and its gradient, with the results at full precision.
 
