@@ -120,6 +120,7 @@ def cross_entropy(
         sample_weight=sample_weight,
         ignore_index=ignore_index,
         label_smoothing=label_smoothing,
+        labels_later=backend.checks_targets(z, out),
     )
     grad = None
     if return_grad or out is not None:
@@ -221,6 +222,7 @@ def binary_cross_entropy(
         pos_weight=pos_weight,
         ignore_index=ignore_index,
         label_smoothing=label_smoothing,
+        values_later=backend.checks_targets(z, out),
     )
     grad = None
     if return_grad or out is not None:

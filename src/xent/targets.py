@@ -73,8 +73,13 @@ def class_targets(
     sample_weight: Any = None,
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
+    labels_later: bool = False,
 ) -> ClassTargets:
-    """Check targets against logits of the given shape; say exactly what does not fit."""
+    """Check targets against logits of the given shape; say exactly what does not fit.
+
+    With `labels_later`, that labels are classes is left to whoever reads them, and to
+    `check_labels`.
+    """
     rows = shape[:axis] + shape[axis + 1 :]
     classes = shape[axis]
     if classes == 0:
@@ -96,7 +101,9 @@ def class_targets(
     if array.dtype.kind in "iu":
         _check_label_shape(array, shape, rows)
         weight, absent = _absent(weight, ignored_rows(array, ignore_index))
-        labels = _labels(array, absent, classes)
+        labels = array if absent is None else np.where(absent, array.dtype.type(0), array)
+        if not labels_later or class_weight is not None:
+            check_labels(labels, classes)
         row_weight = None if class_weight is None else weights[labels]
     elif array.dtype.name in FLOATS:
         if ignore_index is not None:
@@ -135,8 +142,13 @@ def binary_targets(
     pos_weight: Any = None,
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
+    values_later: bool = False,
 ) -> BinaryTargets:
-    """Check binary targets against logits of the given shape."""
+    """Check binary targets against logits of the given shape.
+
+    With `values_later`, that targets are from 0 to 1 is left to whoever reads them, and to
+    `check_values`.
+    """
     smoothing = check_number(label_smoothing, "label_smoothing", 0, 1)
     negative, positive = 1.0, 1.0
     if class_weight is not None:
@@ -157,9 +169,8 @@ def binary_targets(
     weight, absent = _absent(weight, ignored_rows(array, ignore_index))
     if absent is not None:
         array = np.where(absent, array.dtype.type(0), array)
-    bad = ~((array >= 0) & (array <= 1))
-    if bad.any():
-        raise ValueError(_not_binary(array, bad))
+    if not values_later or class_weight is not None:
+        check_values(array)
     row_weight = None
     if class_weight is not None:
         row_weight = negative + (positive - negative) * array.astype(np.float64)
@@ -168,6 +179,13 @@ def binary_targets(
         scale = positive * _pos_weight(pos_weight, shape)
     total = _total(shape, weight, row_weight)
     return BinaryTargets(array, scale, negative, smoothing, weight, total)
+
+
+def check_values(targets: Array) -> None:
+    """Every binary target is from 0 to 1, or the first that is not is named."""
+    bad = ~((targets >= 0) & (targets <= 1))
+    if bad.any():
+        raise ValueError(_not_binary(targets, bad))
 
 
 def check_row_sums(probabilities: Array, axis: int, name: str, tolerance: float, fix: str) -> None:
@@ -249,13 +267,10 @@ def _check_label_shape(array: Array, shape: tuple[int, ...], rows: tuple[int, ..
     check_shape(array, rows, "targets", why)
 
 
-def _labels(array: Array, absent: Array | None, classes: int) -> Array:
-    """Class indices, checked; absent rows get a harmless 0."""
-    if absent is not None:
-        array = np.where(absent, array.dtype.type(0), array)
-    if array.size and (int(array.min()) < 0 or int(array.max()) >= classes):
-        raise ValueError(_out_of_range(array, classes))
-    return array.astype(np.intp, copy=False)
+def check_labels(labels: Array, classes: int) -> None:
+    """Every label is a class, or the first that is none is named."""
+    if labels.size and (int(labels.min()) < 0 or int(labels.max()) >= classes):
+        raise ValueError(_out_of_range(labels, classes))
 
 
 def _out_of_range(array: Array, classes: int) -> str:

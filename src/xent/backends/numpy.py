@@ -1,5 +1,6 @@
-"""NumPy backend: walks the logits a block of rows at a time, in float64.
+"""NumPy backend: walks the logits a block of rows at a time.
 
+Large arrays are computed by compiled kernels where there are any, small ones in NumPy, in float64.
 Blocks keep the temporaries in cache, whatever the strides of the arrays; nothing of the size of
 the logits is allocated.
 """
@@ -14,8 +15,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from xent.arrays import Array
-from xent.backends import rows
-from xent.targets import BinaryTargets, ClassTargets
+from xent.backends import kernels, rows
+from xent.targets import BinaryTargets, ClassTargets, check_labels, check_values
 
 BLOCK = 1 << 15
 """Elements of a block: its float64 temporaries fit into a core's cache."""
@@ -23,17 +24,31 @@ BLOCK = 1 << 15
 LINEAR_BLOCK = 1 << 25
 """Logits of a block of `linear_pass`: 128 MiB in float32, about 1000 rows of 32,000 classes."""
 
+PIECE = 1 << 20
+"""Elements of a strided array that are made contiguous at a time, for a kernel."""
+
 Index = tuple[int | slice, ...]
+
+
+def checks_targets(logits: Array, out: Any) -> bool:
+    """Will the pass over these logits find a wrong target before anything of use is lost?"""
+    if isinstance(out, np.ndarray) and np.may_share_memory(out, logits):
+        return False
+    return kernels.for_size(logits.size) is not None
 
 
 class RowFunction(Protocol):
     """A function of float64 rows; `exact` where these are the logits' own digits."""
+
+    __name__: str
 
     def __call__(self, z: Array, *, exact: bool) -> Array: ...
 
 
 class ElementFunction(Protocol):
     """A function of float64 elements."""
+
+    __name__: str
 
     def __call__(self, z: Array) -> Array: ...
 
@@ -52,6 +67,13 @@ def cross_entropy_pass(
 
     `logits` and `grad` have the class axis last.
     """
+    cpu = kernels.for_size(logits.size)
+    if cpu is not None:
+        options = {"scale": scale, "softcap": softcap, "z_loss": z_loss}
+        sums, wrong = compiled(cpu.cross_entropy, logits, targets, 1, options, grad, losses)
+        if wrong and targets.labels is not None:
+            check_labels(targets.labels, logits.shape[-1])
+        return total(sums)
     sums = []
     with np.errstate(all="ignore"):
         for index in blocks(logits.shape[:-1], logits.shape[-1]):
@@ -83,6 +105,16 @@ def binary_pass(
     losses: Array | None = None,
 ) -> float:
     """Sum of the losses, one per logit; `grad` (times `scale`) and `losses` are filled."""
+    cpu = kernels.for_size(logits.size)
+    if cpu is not None:
+        options = {"scale": scale, "softcap": softcap, "z_loss": z_loss}
+        width = 1 if np.ndim(targets.positive) else 0
+        sums, wrong = compiled(
+            cpu.binary_cross_entropy, logits, targets, width, options, grad, losses
+        )
+        if wrong:
+            check_values(targets.values)
+        return total(sums)
     shape, width = logits.shape, 1
     if np.ndim(targets.positive):  # one weight per entry of the last axis: keep that axis whole
         shape, width = shape[:-1], shape[-1]
@@ -103,6 +135,55 @@ def binary_pass(
                 put(losses, index, loss)
             sums.append(float(loss.sum()))
     return total(sums)
+
+
+def compiled(
+    kernel: Any,
+    logits: Array,
+    targets: Any,
+    width: int,
+    options: dict[str, Any],
+    grad: Array | None,
+    losses: Array | None,
+) -> tuple[list[float], bool]:
+    """Sums of the parts from a kernel, which takes contiguous arrays; was a target wrong?
+
+    The last `width` axes (0 or 1) stay whole.
+    """
+    if all(a is None or plain(a) for a in (logits, grad, losses)):
+        sums, wrong = kernel(logits, targets, grad=grad, losses=losses, **options)
+        return sums, wrong >= 0
+    sums = []
+    rows_shape = logits.shape[: logits.ndim - width]
+    for index in blocks(rows_shape, math.prod(logits.shape[logits.ndim - width :]), PIECE):
+        z = np.ascontiguousarray(logits[index])
+        part_grad = None if grad is None else np.empty(z.shape, z.dtype)
+        part_losses = None
+        if losses is not None:
+            part_losses = np.empty(losses[index].shape, losses.dtype)
+        part, wrong = kernel(
+            z, part_of(targets, index), grad=part_grad, losses=part_losses, **options
+        )
+        if wrong >= 0:
+            return sums, True
+        sums += part
+        if grad is not None:
+            grad[index] = part_grad
+        if losses is not None:
+            losses[index] = part_losses
+    return sums, False
+
+
+def plain(array: Array) -> bool:
+    """Can a kernel walk the array as it is?"""
+    return bool(array.flags.c_contiguous and array.flags.aligned)
+
+
+def part_of(targets: Any, index: Index) -> Any:
+    """The targets of one block, in the block's shape."""
+    names = ("labels", "probabilities", "values", "weight")
+    held = {name: getattr(targets, name, None) for name in names}
+    return replace(targets, **{n: a[index] for n, a in held.items() if a is not None})
 
 
 def linear_pass(
@@ -213,6 +294,10 @@ def binary_probability_losses(p: Array, targets: BinaryTargets, smallest: float)
 
 def map_rows(function: RowFunction, logits: Array, result: Array) -> None:
     """Fill `result` with a function of rows (class axis last)."""
+    cpu = kernels.for_size(logits.size)
+    if cpu is not None:
+        map_compiled(getattr(cpu, function.__name__), logits, result, 1)
+        return
     exact = logits.dtype == np.float64
     with np.errstate(all="ignore"):
         for index in blocks(logits.shape[:-1], logits.shape[-1]):
@@ -221,9 +306,25 @@ def map_rows(function: RowFunction, logits: Array, result: Array) -> None:
 
 def map_elements(function: ElementFunction, logits: Array, result: Array) -> None:
     """Fill `result` with an elementwise function."""
+    cpu = kernels.for_size(logits.size)
+    if cpu is not None:
+        map_compiled(getattr(cpu, function.__name__), logits, result, 0)
+        return
     with np.errstate(all="ignore"):
         for index in blocks(logits.shape, 1):
             put(result, index, function(np.asarray(logits[index]).astype(np.float64)))
+
+
+def map_compiled(kernel: Any, logits: Array, result: Array, width: int) -> None:
+    """Fill `result` by a kernel; the last `width` axes of the logits stay whole."""
+    if plain(logits) and plain(result):
+        kernel(logits, result)
+        return
+    rows_shape = logits.shape[: logits.ndim - width]
+    for index in blocks(rows_shape, math.prod(logits.shape[logits.ndim - width :]), PIECE):
+        part = np.empty(result[index].shape, result.dtype)
+        kernel(np.ascontiguousarray(logits[index]), part)
+        result[index] = part
 
 
 def blocks(shape: tuple[int, ...], width: int, size: int = BLOCK) -> Iterator[Index]:

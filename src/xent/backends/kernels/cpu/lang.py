@@ -1,0 +1,281 @@
+"""The few things Numba's Python lacks: exact multiply-add, bits of floats, half precision, caching.
+
+A kernel is compiled without fast-math, so that what is written is what is computed, in every
+build: the products of `fma` are not rounded, and the only sums that LLVM may reorder are those
+written with `any_order`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+from llvmlite import ir
+from numba import types
+from numba.core.caching import FunctionCache
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.extending import intrinsic, overload
+
+WORD = {types.float32: (32, 23), types.float64: (64, 52)}
+"""Bits of a float, and of its mantissa."""
+
+
+OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False}
+"""Without a check for zero before each division, and without counting references to arrays:
+kernels allocate nothing."""
+
+
+class _Restrict(CompilerBase):  # type: ignore[misc]
+    """Arrays that are arguments never overlap; without this LLVM tests for it, or gives up."""
+
+    def define_pipelines(self) -> list[Any]:
+        self.state.flags.noalias = True
+        return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
+
+
+class _Cache(FunctionCache):  # type: ignore[misc]
+    """Compiled code on disk, void when any kernel's source changes: they are inlined."""
+
+    def __init__(self, function) -> None:
+        super().__init__(function)
+        self._cache_file._source_stamp = _sources()
+
+
+def _sources() -> str:
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
+
+
+def inner(function: Callable[..., Any]):
+    """Compile a function to be inlined into loops."""
+    return numba.njit(forceinline=True, **OPTIONS)(function)
+
+
+def loop(function: Callable[..., Any]):
+    """Compile a loop over arrays that do not overlap."""
+    return numba.njit(pipeline_class=_Restrict, **OPTIONS)(function)
+
+
+def kernel(function: Callable[..., Any]):
+    """Compile what Python calls: without the GIL, kept on disk."""
+    compiled = numba.njit(nogil=True, error_model="numpy")(function)
+    compiled._cache = _Cache(function)
+    return compiled
+
+
+any_order = numba.njit(fastmath={"reassoc"}, forceinline=True, **OPTIONS)(lambda a, b: a + b)
+"""A sum that LLVM may take in any order, and so in vectors."""
+
+
+@intrinsic
+def fma(typing, a, b, c):  # noqa: ARG001 - Numba's signature
+    """Return a * b + c, rounded once."""
+
+    def build(_, builder, signature, args):  # noqa: ARG001
+        kind = args[0].type
+        name = builder.module.declare_intrinsic(
+            "llvm.fma", [kind], ir.FunctionType(kind, [kind] * 3)
+        )
+        return builder.call(name, args)
+
+    return a(a, a, a), build
+
+
+@intrinsic
+def bits(typing, x):  # noqa: ARG001
+    """Return a float's bits as an unsigned integer."""
+    word = types.uint32 if x == types.float32 else types.uint64
+
+    def build(_, builder, signature, args):  # noqa: ARG001
+        return builder.bitcast(args[0], ir.IntType(WORD[x][0]))
+
+    return word(x), build
+
+
+@intrinsic
+def larger(typing, a, b):  # noqa: ARG001
+    """Larger of two unsigned integers, which stay as wide as they are."""
+
+    def build(_, builder, signature, args):  # noqa: ARG001
+        return builder.select(builder.icmp_unsigned(">", *args), *args)
+
+    return a(a, a), build
+
+
+@intrinsic
+def add_exponent(typing, x, t):  # noqa: ARG001
+    """Return x * 2**n, n being the lowest bits of t's mantissa; x must not leave the range."""
+    width, mantissa = WORD[x]
+
+    def build(_, builder, signature, args):  # noqa: ARG001
+        word = ir.IntType(width)
+        exponent = builder.shl(builder.bitcast(args[1], word), ir.Constant(word, mantissa))
+        return builder.bitcast(builder.add(builder.bitcast(args[0], word), exponent), args[0].type)
+
+    return x(x, t), build
+
+
+@intrinsic
+def split(typing, u):  # noqa: ARG001
+    """Return the float64 u > 0 as (k, m): u = 2**k * m with m near 1, in [0.707, 1.414)."""
+    pair = types.UniTuple(types.float64, 2)
+
+    def build(context, builder, signature, args):  # noqa: ARG001
+        word = ir.IntType(64)
+        raw = builder.bitcast(args[0], word)
+        root_half = ir.Constant(word, 0x3FE6A09E667F3BCD)
+        k = builder.ashr(builder.sub(raw, root_half), ir.Constant(word, 52))
+        m = builder.bitcast(builder.sub(raw, builder.shl(k, ir.Constant(word, 52))), ir.DoubleType())
+        # k is small: narrowed first, since processors before AVX-512 cannot convert 64 bits.
+        k = builder.sitofp(builder.trunc(k, ir.IntType(32)), ir.DoubleType())
+        return context.make_tuple(builder, pair, (k, m))
+
+    return pair(u), build
+
+
+@intrinsic
+def unpaired(typing, word):  # noqa: ARG001
+    """Return the two float32 of a 64-bit word, the first in memory first."""
+    pair = types.UniTuple(types.float32, 2)
+
+    def build(context, builder, signature, args):  # noqa: ARG001
+        half = ir.IntType(32)
+        first = builder.trunc(args[0], half)
+        second = builder.trunc(builder.lshr(args[0], ir.IntType(64)(32)), half)
+        both = [builder.bitcast(part, ir.FloatType()) for part in (first, second)]
+        return context.make_tuple(builder, pair, both)
+
+    return pair(word), build
+
+
+@intrinsic
+def paired(typing, a, b):  # noqa: ARG001
+    """Return the 64-bit word that holds two float32."""
+
+    def build(_, builder, signature, args):  # noqa: ARG001
+        first, second = [
+            builder.zext(builder.bitcast(part, ir.IntType(32)), ir.IntType(64)) for part in args
+        ]
+        return builder.or_(first, builder.shl(second, ir.IntType(64)(32)))
+
+    return types.uint64(a, b), build
+
+
+# Half precision has no type in Numba: bfloat16 travels as uint16, float16 as int16.
+
+
+@intrinsic
+def _from_bfloat16(typing, x):  # noqa: ARG001
+    def build(_, builder, signature, args):  # noqa: ARG001
+        word = ir.IntType(32)
+        upper = builder.shl(builder.zext(args[0], word), ir.Constant(word, 16))
+        return builder.bitcast(upper, ir.FloatType())
+
+    return types.float32(x), build
+
+
+@intrinsic
+def _from_float16(typing, x):  # noqa: ARG001
+    def build(_, builder, signature, args):  # noqa: ARG001
+        return builder.fpext(builder.bitcast(args[0], ir.HalfType()), ir.FloatType())
+
+    return types.float32(x), build
+
+
+@intrinsic
+def _to_bfloat16(typing, x):  # noqa: ARG001
+    """Round to nearest, ties to even; NaN stays NaN."""
+
+    def build(_, builder, signature, args):  # noqa: ARG001
+        word = ir.IntType(32)
+        raw = builder.bitcast(args[0], word)
+        upper = builder.lshr(raw, ir.Constant(word, 16))
+        odd = builder.and_(upper, ir.Constant(word, 1))
+        rounded = builder.add(builder.add(raw, ir.Constant(word, 0x7FFF)), odd)
+        rounded = builder.lshr(rounded, ir.Constant(word, 16))
+        nan = builder.fcmp_unordered("uno", args[0], args[0])
+        quiet = builder.or_(upper, ir.Constant(word, 0x40))
+        return builder.trunc(builder.select(nan, quiet, rounded), ir.IntType(16))
+
+    return types.uint16(x), build
+
+
+@intrinsic
+def _to_float16(typing, x):  # noqa: ARG001
+    def build(_, builder, signature, args):  # noqa: ARG001
+        return builder.bitcast(builder.fptrunc(args[0], ir.HalfType()), ir.IntType(16))
+
+    return types.int16(x), build
+
+
+def loaded(x):
+    """Return a stored element as the float that kernels compute with."""
+    raise NotImplementedError
+
+
+def rounded(x, like):
+    """Return a computed float as an element is stored beside `like`."""
+    raise NotImplementedError
+
+
+@overload(loaded, inline="always")
+def _loaded(x):
+    if x == types.uint16:
+        return lambda x: _from_bfloat16(x)
+    if x == types.int16:
+        return lambda x: _from_float16(x)
+    return lambda x: x
+
+
+@overload(rounded, inline="always")
+def _rounded(x, like):
+    if like == types.uint16:
+        return lambda x, like: _to_bfloat16(numba.float32(x))  # noqa: ARG005
+    if like == types.int16:
+        return lambda x, like: _to_float16(numba.float32(x))  # noqa: ARG005
+    if like == types.float32:
+        return lambda x, like: numba.float32(x)  # noqa: ARG005
+    return lambda x, like: numba.float64(x)  # noqa: ARG005
+
+
+@intrinsic
+def prefetch(typing, array, i):  # noqa: ARG001
+    """Ask for the array's element i to be brought near; a hint, never a fault."""
+    signature = types.void(array, i)
+
+    def build(context, builder, signature, args):
+        data = context.make_array(signature.args[0])(context, builder, args[0]).data
+        place = builder.bitcast(builder.gep(data, [args[1]]), ir.IntType(8).as_pointer())
+        word = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [place.type, word, word, word])
+        name = builder.module.declare_intrinsic("llvm.prefetch", [place.type], kind)
+        builder.call(name, [place, word(0), word(2), word(1)])  # to read, into L2, data
+        return context.get_dummy_value()
+
+    return signature, build
+
+
+@intrinsic
+def stream(typing, target, start, source):  # noqa: ARG001
+    """Copy 64 bytes of the source to target[start:], past the caches; aligned there to 64 bytes."""
+    signature = types.void(target, start, source)
+
+    def build(context, builder, signature, args):
+        to, _, of = signature.args
+        kind = context.get_data_type(to.dtype)
+        vector = ir.VectorType(kind, 64 * 8 // to.dtype.bitwidth).as_pointer()
+        data = context.make_array(to)(context, builder, args[0]).data
+        place = builder.bitcast(builder.gep(data, [args[1]]), vector)
+        value = builder.load(
+            builder.bitcast(context.make_array(of)(context, builder, args[2]).data, vector)
+        )
+        value.align = to.dtype.bitwidth // 8
+        store = builder.store(value, place)
+        store.align = 64
+        store.set_metadata("nontemporal", builder.module.add_metadata([ir.IntType(32)(1)]))
+        return context.get_dummy_value()
+
+    return signature, build

@@ -1,0 +1,394 @@
+"""Class labels, few classes: many rows at once, in vectors across rows.
+
+A block of rows is turned over, so that each class is a column in cache, one row to a lane. What a
+wide row does then happens to a whole block, column by column.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba import types
+from numba.extending import overload
+
+from xent.backends.kernels.cpu.elementary import scaled_exp
+from xent.backends.kernels.cpu.full import any_row
+from xent.backends.kernels.cpu.lang import (
+    fma,
+    inner,
+    kernel,
+    larger,
+    loaded,
+    loop,
+    paired,
+    rounded,
+    unpaired,
+)
+from xent.backends.kernels.cpu.rows import (
+    ABSENT,
+    LANES,
+    LIMIT,
+    add_losses,
+    clear_total,
+    first_wrong,
+    result,
+    slope_factors,
+    two_sum,
+    unshift,
+    usable,
+    weighted,
+    window,
+)
+
+MOST = 32
+"""Classes up to which a block is turned over."""
+
+BLOCK = 128
+STRIDE = BLOCK + 16  # columns a power of two apart would share their place in the cache
+UNROLLED = 8
+"""Words of a row up to which LLVM turns rows over in registers, their number being known."""
+
+
+class Work(NamedTuple):
+    """Memory of one thread: columns of BLOCK rows, of the dtype to compute in or of float64."""
+
+    logits: Any  # a column for each class
+    terms: Any
+    labels: Any
+    z: Any  # the label's logit
+    n: Any  # its power of two
+    magic: Any
+    low: Any
+    top: Any
+    own: Any  # the label's own term
+    t: Any
+    t_low: Any  # None in float32
+    factor: Any
+    factor_low: Any
+    at_label: Any
+    row: Any  # of the gradient, for `any_row`
+    rows: Any
+    one: Any
+    loss: Any
+
+
+def work(classes, dtype):
+    """Memory for rows of `classes` logits computed in `dtype`."""
+    single = dtype == np.float32
+    even = classes + classes % 2  # the one too many is masked
+    return Work(
+        logits=np.full((even, STRIDE), -np.inf, dtype),
+        terms=np.empty((even, STRIDE), dtype),
+        labels=np.empty(BLOCK, np.int32 if single else np.int64),
+        z=np.empty(BLOCK, dtype),
+        n=np.empty(BLOCK, dtype),
+        magic=np.empty(BLOCK, dtype),
+        low=np.empty(BLOCK, dtype),
+        top=np.empty(BLOCK, np.uint32 if single else np.uint64),
+        own=np.empty(BLOCK, dtype),
+        t=np.empty(BLOCK),
+        t_low=None if single else np.empty(BLOCK),
+        factor=np.empty(BLOCK, dtype),
+        factor_low=np.empty(BLOCK, dtype),
+        at_label=np.empty(BLOCK, dtype),
+        row=np.empty((1, classes), dtype),
+        rows=np.empty(3 * classes + 2 * LANES),
+        one=np.ones(classes),
+        loss=np.empty(BLOCK),
+    )
+
+
+def words(array):
+    """See an array of rows as words that turn over fast: the words, and a 0 for each of a row."""
+    classes = array.shape[1]
+    if classes <= UNROLLED:
+        return array.reshape(-1), (0,) * classes
+    if array.dtype == np.float32 and classes % 2 == 0 and classes <= 2 * UNROLLED:
+        return array.reshape(-1).view(np.uint64), (0,) * (classes // 2)
+    return array.reshape(-1), ()
+
+
+# Turning over: by the words of a row, where their number is known; else column by column.
+
+
+def turn(source, start, n, classes, shape, columns):
+    """Fill the columns from the rows from `start`."""
+    raise NotImplementedError
+
+
+def turn_back(columns, n, classes, shape, target, start):
+    """Fill rows from the columns."""
+    raise NotImplementedError
+
+
+@loop
+def turn_rows(source, n, shape, columns):
+    for i in range(n):
+        for j in range(len(shape)):
+            columns[j, i] = loaded(source[i * len(shape) + j])
+
+
+@loop
+def turn_pairs(source, n, shape, columns):
+    for i in range(n):
+        for j in range(len(shape)):
+            a, b = unpaired(source[i * len(shape) + j])
+            columns[2 * j, i] = a
+            columns[2 * j + 1, i] = b
+
+
+@loop
+def turn_columns(source, n, classes, columns):
+    for j in range(classes):
+        column, rest = columns[j], source[j:]
+        for i in range(n):
+            column[i] = loaded(rest[i * classes])
+
+
+@loop
+def back_rows(columns, n, shape, target):
+    for i in range(n):
+        for j in range(len(shape)):
+            place = i * len(shape) + j
+            target[place] = rounded(columns[j, i], target[place])
+
+
+@loop
+def back_pairs(columns, n, shape, target):
+    for i in range(n):
+        for j in range(len(shape)):
+            target[i * len(shape) + j] = paired(columns[2 * j, i], columns[2 * j + 1, i])
+
+
+@loop
+def back_columns(columns, n, classes, target):
+    for j in range(classes):
+        column, rest = columns[j], target[j:]
+        for i in range(n):
+            rest[i * classes] = rounded(column[i], rest[i * classes])
+
+
+@overload(turn, inline="always")
+def _turn(source, start, n, classes, shape, columns):
+    if len(shape) == 0:
+        return lambda source, start, n, classes, shape, columns: turn_columns(
+            source[start * classes :], n, classes, columns
+        )
+    if source.dtype == types.uint64:
+        return lambda source, start, n, classes, shape, columns: turn_pairs(
+            source[start * len(shape) :], n, shape, columns
+        )
+    return lambda source, start, n, classes, shape, columns: turn_rows(
+        source[start * len(shape) :], n, shape, columns
+    )
+
+
+@overload(turn_back, inline="always")
+def _turn_back(columns, n, classes, shape, target, start):
+    if len(shape) == 0:
+        return lambda columns, n, classes, shape, target, start: back_columns(
+            columns, n, classes, target[start * classes :]
+        )
+    if target.dtype == types.uint64:
+        return lambda columns, n, classes, shape, target, start: back_pairs(
+            columns, n, shape, target[start * len(shape) :]
+        )
+    return lambda columns, n, classes, shape, target, start: back_rows(
+        columns, n, shape, target[start * len(shape) :]
+    )
+
+
+# One block.
+
+
+@loop
+def take_labels(labels, classes, taken):
+    """Fill `taken` with the labels; is each of them a class?"""
+    wrong = 0
+    for i in range(labels.size):
+        label = labels[i]
+        wrong |= (label < 0) | (label >= classes)
+        taken[i] = label
+    return wrong == 0
+
+
+@loop
+def find_logits(column, j, labels, n, z):
+    """Take the label's logit of the rows whose label is j."""
+    for i in range(n):
+        here, before = column[i], z[i]  # both loaded, so that LLVM need not branch
+        z[i] = here if labels[i] == j else before
+
+
+@loop
+def open_windows(n, z, power, magic, low, top):
+    """Prepare the rows: the window that the label's logit gives."""
+    for i in range(n):
+        power[i], magic[i], low[i] = window(z[i], z[i])
+        top[i] = 0
+
+
+@loop
+def clear_sums(n, t, t_low):
+    """Start the rows' sums."""
+    for i in range(n):
+        t[i] = 0.0
+        if t_low is not None:
+            t_low[i] = 0.0
+
+
+@loop
+def add_columns(
+    first, second, j, labels, n, magic, low, top, own, t, t_low, terms, more_terms
+):
+    """Add the terms of the classes j and j + 1 to the rows' sums; the label's is kept as their own."""
+    none = first.dtype.type(0)
+    for i in range(n):
+        label, shift, least = labels[i], magic[i], low[i]
+        a, seen = scaled_exp(first[i], shift, least)
+        b, seen_b = scaled_exp(second[i], shift, least)
+        top[i] = larger(larger(seen, seen_b), top[i])
+        mine = own[i]
+        mine = a if label == j else mine
+        own[i] = b if label == j + 1 else mine
+        a = none if label == j else a
+        b = none if label == j + 1 else b
+        if terms is not None:
+            terms[i] = a
+            more_terms[i] = b
+        if t_low is None:
+            t[i] = (t[i] + np.float64(a)) + np.float64(b)
+        else:
+            s, lost = two_sum(t[i], a)
+            t[i], lost_too = two_sum(s, b)
+            t_low[i] += lost + lost_too
+
+
+@loop
+def finish(n, z, power, top, own, t, t_low, loss):
+    """Fill the rows' unweighted losses; could all be done this way?"""
+    wrong = 0
+    for i in range(n):
+        wrong |= not (abs(z[i]) <= LIMIT) & usable(top[i], t[i], z[i])
+        loss[i] = result(z[i], power[i], t[i], 0.0 if t_low is None else t_low[i], own[i])[0]
+    return wrong == 0
+
+
+@loop
+def finish_slopes(
+    n, z, power, top, own, t, t_low, coefficients, c, loss, factor, factor_low, at_label
+):
+    """The same, and what makes the gradient of the rows' terms."""
+    wrong = 0
+    for i in range(n):
+        wrong |= not (abs(z[i]) <= LIMIT) & usable(top[i], t[i], z[i])
+        lower = 0.0 if t_low is None else t_low[i]
+        row_loss, q, q_low, inverse, low = result(z[i], power[i], t[i], lower, own[i])
+        loss[i] = row_loss
+        w = c if coefficients is None else c * coefficients[i]
+        f, f_low, g = slope_factors(q, q_low, inverse, low, w, z[i])
+        factor[i] = f
+        factor_low[i] = f_low
+        at_label[i] = g
+    return wrong == 0
+
+
+@loop
+def scale_column(terms, j, labels, n, factor, factor_low, at_label):
+    """Turn the terms of class j into its gradient."""
+    scale = unshift(terms[0])
+    for i in range(n):
+        term = terms[i] * scale
+        g, special = fma(term, factor[i], term * factor_low[i]), at_label[i]
+        terms[i] = special if labels[i] == j else g
+
+
+@loop
+def weigh(loss, coefficients):
+    """Multiply the losses with their coefficients."""
+    for i in range(loss.size):
+        loss[i] = 0.0 if coefficients[i] == ABSENT else weighted(coefficients[i], loss[i])
+
+
+@inner
+def correct(x, start, n, labels, coefficients, c, loss, work, grad):
+    """Do the rows anew that the fast way cannot do, and empty those that are absent."""
+    for i in range(n):
+        w = 1.0 if coefficients is None else coefficients[start + i]
+        if w == ABSENT:
+            if grad is not None:
+                for j in range(x.shape[1]):
+                    work.terms[j, i] = 0
+        elif not (abs(work.z[i]) <= LIMIT and usable(work.top[i], work.t[i], work.z[i])):
+            row = x[start + i]
+            target = None if grad is None else work.row
+            loss[i] = any_row(
+                row, labels[i], None, work.one, None, w * c, 0.0, 0.0, work.rows, target, 0
+            )
+            if grad is not None:
+                for j in range(x.shape[1]):
+                    work.terms[j, i] = work.row[0, j]
+
+
+@kernel
+def label_losses(
+    x, source, shape, labels, coefficients, c, grad, losses, sums, chunk, first, last, work
+):
+    """Losses of rows with class labels, in chunks of rows from `first` to `last`.
+
+    `source` and `shape` are the words of x; `grad` is None, or the words of the gradient. The rest
+    is as in `wide.label_losses`.
+    """
+    rows, classes = x.shape
+    loss = work.loss
+    for number in range(first, last):
+        clear_total(sums, number)
+        stop = min(number * chunk + chunk, rows)
+        for start in range(number * chunk, stop, BLOCK):
+            n = min(BLOCK, stop - start)
+            if not take_labels(labels[start : start + n], classes, work.labels):
+                return first_wrong(labels, classes, start)
+            turn(source, start, n, classes, shape, work.logits)
+            for j in range(classes):
+                find_logits(work.logits[j], j, work.labels, n, work.z)
+            open_windows(n, work.z, work.n, work.magic, work.low, work.top)
+            clear_sums(n, work.t, work.t_low)
+            for j in range(0, classes, 2):
+                if grad is None:
+                    add_columns(
+                        work.logits[j], work.logits[j + 1], j, work.labels, n, work.magic, work.low,
+                        work.top, work.own, work.t, work.t_low, None, None,
+                    )  # fmt: skip
+                else:
+                    add_columns(
+                        work.logits[j], work.logits[j + 1], j, work.labels, n, work.magic, work.low,
+                        work.top, work.own, work.t, work.t_low, work.terms[j],
+                        work.terms[j + 1],
+                    )  # fmt: skip
+            if grad is None:
+                fine = finish(n, work.z, work.n, work.top, work.own, work.t, work.t_low, loss)
+            elif coefficients is None:
+                fine = finish_slopes(
+                    n, work.z, work.n, work.top, work.own, work.t, work.t_low, None, c, loss,
+                    work.factor, work.factor_low, work.at_label,
+                )  # fmt: skip
+            else:
+                fine = finish_slopes(
+                    n, work.z, work.n, work.top, work.own, work.t, work.t_low, coefficients[start:], c,
+                    loss, work.factor, work.factor_low, work.at_label,
+                )  # fmt: skip
+            if grad is not None:
+                for j in range(classes):
+                    scale_column(
+                        work.terms[j], j, work.labels, n, work.factor, work.factor_low,
+                        work.at_label,
+                    )  # fmt: skip
+            if coefficients is not None or not fine:
+                correct(x, start, n, work.labels, coefficients, c, loss, work, grad)
+            if grad is not None:
+                turn_back(work.terms, n, classes, shape, grad, start)
+            if coefficients is not None:
+                weigh(loss[:n], coefficients[start : start + n])
+            add_losses(loss[:n], losses, start, sums, number)
+    return -1
