@@ -2,9 +2,11 @@
 
 from typing import TYPE_CHECKING, Any
 
+from xent.backends.kernels import warmup
 from xent.functions import log_sigmoid, log_softmax, logsumexp, sigmoid, softmax
 from xent.losses import binary_cross_entropy, cross_entropy, linear_cross_entropy
 from xent.metric import log_loss
+from xent.threads import get_num_threads, set_num_threads
 
 if TYPE_CHECKING:
     from xent.explanation import explain
@@ -16,14 +18,17 @@ __all__ = [
     "binary_cross_entropy",
     "cross_entropy",
     "explain",
+    "get_num_threads",
     "linear_cross_entropy",
     "log_loss",
     "log_sigmoid",
     "log_softmax",
     "logsumexp",
     "score",
+    "set_num_threads",
     "sigmoid",
     "softmax",
+    "warmup",
 ]
 
 

@@ -48,7 +48,8 @@ def as_floats(value: Any, name: str, partner: str = "") -> Array:
     `partner` names the argument that integers are more likely meant for.
     """
     array = to_numpy(value, name)
-    if array.dtype.name in FLOATS:
+    # By its letter first: `name` is made anew on each call.
+    if array.dtype.char in "efd" or array.dtype.name in FLOATS:
         # Bytes in the other machine's order would not compare equal to float64.
         return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
     is_real = array.dtype.kind in "iub"

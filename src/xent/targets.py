@@ -44,6 +44,8 @@ class ClassTargets:
     shift: Array | None
     weight: Array | None
     total: float
+    plain: bool = False
+    """Are there only labels, each row counting once?"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,7 @@ def class_targets(
         shift=(smoothing / classes) * weights if smoothing else None,
         weight=weight,
         total=_total(rows, weight, row_weight),
+        plain=labels is not None and weight is None and class_weight is None and not smoothing,
     )
 
 

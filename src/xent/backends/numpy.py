@@ -75,11 +75,13 @@ def cross_entropy_pass(
             check_labels(targets.labels, logits.shape[-1])
         return total(sums)
     sums = []
+    # One block, of rows, needs no cutting.
+    small = logits.ndim == 2 and logits.size <= BLOCK
     with np.errstate(all="ignore"):
-        for index in blocks(logits.shape[:-1], logits.shape[-1]):
+        for index in [()] if small else blocks(logits.shape[:-1], logits.shape[-1]):
             loss, gradient = rows.class_losses(
                 float_rows(logits[index]),
-                take(targets, index),
+                targets if small and targets.plain else take(targets, index),
                 scale,
                 softcap,
                 z_loss,
@@ -90,7 +92,7 @@ def cross_entropy_pass(
                 put(grad, index, gradient)
             if losses is not None:
                 put(losses, index, loss)
-            sums.append(float(loss.sum()))
+            sums.append(float(np.add.reduce(loss)))
     return total(sums)
 
 
@@ -266,8 +268,11 @@ def present(x: Array, weight: Array | None) -> Array:
 
 
 def add_products(result: Array, gradient: Array, x: Array) -> None:
-    """Add gradient.T @ x to the result, some rows of it at a time."""
-    step = max(1, LINEAR_BLOCK // max(1, x.shape[1]))
+    """Add gradient.T @ x to the result, some rows of it at a time.
+
+    The products are small enough to stay in cache until they are added.
+    """
+    step = max(1, PIECE // max(1, x.shape[1]))
     for i in range(0, len(result), step):
         result[i : i + step] += gradient[:, i : i + step].T @ x
 

@@ -14,7 +14,7 @@ relative error, that of the sum S, and that of 1 / (1 + S). Narrower logits do n
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -41,13 +41,7 @@ class Partition(NamedTuple):
 
     def inverse(self) -> tuple[Array, Array | None]:
         """1 / (1 + S), and its rounding error."""
-        t = 1 + self.s
-        inverse = 1 / t
-        if self.s_low is None:
-            return inverse, None
-        t_low = np.where(self.s <= 1, (1 - t) + self.s, (self.s - t) + 1) + self.s_low
-        product, product_low = two_product(inverse, t)
-        return inverse, ((1 - product) - product_low - inverse * t_low) * inverse
+        return over_one_more(self.s, self.s_low)
 
     def times(self, coefficient: Array) -> tuple[Array, Array]:
         """coefficient * softmax: all entries (0 at k), and their sum."""
@@ -140,6 +134,60 @@ def asked(targets: ClassTargets, p: Partition) -> Asked:
     return Asked(y, None, y.sum(axis=1), y[rows, p.k], others.sum(axis=1), cost)
 
 
+def label_losses(
+    z: Array, labels: Array, scale: float, *, exact: bool, want_grad: bool
+) -> tuple[Array, Array | None] | None:
+    """Losses of rows with labels and no option, seen from the label's logit; in few steps.
+
+    With q the sum over j != y of exp(z_j - z_y), the loss is log1p(q). Gives None where that
+    overflows, or a logit is not finite.
+    """
+    rows = np.arange(len(z))
+    own = z[rows, labels][:, None]
+    d = z - own
+    e = np.exp(d)
+    e[rows, labels] = (own - own)[:, 0]  # 0, but for NaN and infinities
+    q_low: Any = 0.0
+    if exact:
+        back = z - d
+        e_low = ((z - (d + back)) + (back - own)) * e
+        e_low[rows, labels] = 0.0
+        if not abs(float(np.add.reduce(e_low, axis=None))) < np.inf:
+            return None
+        q, q_low = _exact_sum(e, e_low)
+    else:
+        q = np.add.reduce(e, axis=1)  # as e.sum(axis=1), in half the time of a small sum
+    if not np.add.reduce(q) < 1e300:
+        return None
+    loss = np.log1p(q)
+    if exact:
+        loss += q_low / (1 + q)
+    if not want_grad:
+        return loss, None
+    factor, low = over_one_more(q, q_low if exact else None)
+    if low is None:
+        grad = e * (scale * factor)[:, None]
+        grad[rows, labels] = -(scale * factor) * q
+        return loss, grad
+    factor, product_low = two_product(factor, scale)
+    low = low * scale + product_low
+    grad = e * factor[:, None]
+    grad += e_low * factor[:, None] + e * low[:, None]
+    grad[rows, labels] = -(q * factor + (q_low * factor + q * low))
+    return loss, grad
+
+
+def over_one_more(s: Array, s_low: Array | None) -> tuple[Array, Array | None]:
+    """1 / (1 + s), and its rounding error where the low part of s is given."""
+    t = 1 + s
+    inverse = 1 / t
+    if s_low is None:
+        return inverse, None
+    t_low = np.where(s <= 1, (1 - t) + s, (s - t) + 1) + s_low
+    product, product_low = two_product(inverse, t)
+    return inverse, ((1 - product) - product_low - inverse * t_low) * inverse
+
+
 def class_losses(
     z: Array,
     targets: ClassTargets,
@@ -151,6 +199,10 @@ def class_losses(
     want_grad: bool,
 ) -> tuple[Array, Array | None]:
     """Weighted losses of a block of rows and, if wanted, the gradient times `scale`."""
+    if targets.plain and softcap is None and not z_loss:
+        done = label_losses(z, targets.labels, scale, exact=exact, want_grad=want_grad)
+        if done:
+            return done
     raw, z = z, _capped(z, softcap)
     p = partition(z, exact=exact)
     row = asked(targets, p)

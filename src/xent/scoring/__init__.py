@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xent.arrays import Array, check_number
+from xent.backends.kernels import numpy_only
 from xent.functions import sigmoid, softmax
 from xent.losses import binary_cross_entropy, cross_entropy
 from xent.metric import log_loss
@@ -193,6 +194,7 @@ def _open(
     return layout, rows()
 
 
+@numpy_only()
 def _losses(rows: Rows, kind: str, clip: float | None) -> tuple[Array, Array]:
     """Losses of the rows in float64, and the probabilities of all classes."""
     scores = rows.scores.astype(np.float64, copy=False)

@@ -12,6 +12,7 @@ LONG = 1.0
 """Seconds after which a compilation is announced."""
 
 _ready: set[Any] = set()
+_announced = False
 _log = logging.getLogger("xent")
 
 
@@ -46,7 +47,11 @@ def _kinds(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _announce() -> None:
+    global _announced  # noqa: PLW0603 - once for the process
+    if _announced:
+        return
+    _announced = True
     _log.warning(
-        "xent is compiling a kernel for this machine and this kind of array. That takes some "
-        "seconds, once: it is kept on disk. To compile ahead, call xent.warmup()."
+        "xent is compiling kernels for this machine and this kind of array. That takes some "
+        "seconds, once: they are kept on disk. To compile ahead, call xent.warmup()."
     )

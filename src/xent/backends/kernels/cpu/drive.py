@@ -91,9 +91,11 @@ def cross_entropy(
     arguments = (labels, coefficients(targets), scale)
     kind = arithmetic(logits)
     if classes <= narrow.MOST:
-        source, shape = narrow.words(x)
-        target = None if out is None else narrow.words(out)[0]
-        arguments = (x, source, shape, *arguments, target, rows)
+        target = None if out is None else out.reshape(-1)
+        arguments = (
+            x, x.reshape(-1), narrow.pairs(x), *arguments, target,
+            narrow.pairs(x if out is None else out), rows,
+        )  # fmt: skip
         return spread(
             narrow.label_losses, arguments, len(x), chunk, partial(narrow.work, classes, kind)
         )
@@ -217,3 +219,20 @@ def spread(
     threads.run([partial(task, number) for number in range(pieces)])
     return sums.reshape(-1).tolist(), min(wrong, default=-1)
 
+
+
+def warm(dtype: str) -> None:
+    """Compile the kernels of class labels and of binary targets for logits of a dtype."""
+    options: Any = {"scale": 1.0, "softcap": None, "z_loss": 0.0, "losses": None}
+    kind = STORED.get(dtype, dtype)  # kernels see only the bits of half precision
+
+    def logits(*shape: int) -> Array:
+        return np.zeros(shape, kind)
+
+    for classes in (2, narrow.MOST + 1):
+        labels = ClassTargets(np.zeros(1, np.int64), None, np.ones(classes), None, None, 1.0)
+        for grad in (None, logits(1, classes)):
+            cross_entropy(logits(1, classes), labels, grad=grad, **options)
+    targets = BinaryTargets(np.zeros(1, "f4" if dtype != "float64" else "f8"), 1.0, 1.0, 0.0, None, 1.0)
+    for grad in (None, logits(1)):
+        binary_cross_entropy(logits(1), targets, grad=grad, **options)

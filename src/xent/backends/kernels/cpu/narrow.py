@@ -99,41 +99,30 @@ def work(classes, dtype):
     )
 
 
-def words(array):
-    """See an array of rows as words that turn over fast: the words, and a 0 for each of a row."""
+def pairs(array):
+    """See rows of float32 as words of two logits, where they turn over faster so; or nothing."""
     classes = array.shape[1]
-    if classes <= UNROLLED:
-        return array.reshape(-1), (0,) * classes
-    if array.dtype == np.float32 and classes % 2 == 0 and classes <= 2 * UNROLLED:
-        return array.reshape(-1).view(np.uint64), (0,) * (classes // 2)
-    return array.reshape(-1), ()
+    if array.dtype == np.float32 and classes % 2 == 0 and UNROLLED < classes <= 2 * UNROLLED:
+        return array.reshape(-1).view(np.uint64)
+    return np.empty(0, np.uint64)
 
 
-# Turning over: by the words of a row, where their number is known; else column by column.
-
-
-def turn(source, start, n, classes, shape, columns):
-    """Fill the columns from the rows from `start`."""
-    raise NotImplementedError
-
-
-def turn_back(columns, n, classes, shape, target, start):
-    """Fill rows from the columns."""
-    raise NotImplementedError
+# Turning over. LLVM does it in registers where it knows the words of a row, so there is one loop
+# for each number of them; `words` is a tuple of that length. Else it goes column by column.
 
 
 @loop
-def turn_rows(source, n, shape, columns):
+def turn_rows(source, n, words, columns):
     for i in range(n):
-        for j in range(len(shape)):
-            columns[j, i] = loaded(source[i * len(shape) + j])
+        for j in range(len(words)):
+            columns[j, i] = loaded(source[i * len(words) + j])
 
 
 @loop
-def turn_pairs(source, n, shape, columns):
+def turn_pairs(source, n, words, columns):
     for i in range(n):
-        for j in range(len(shape)):
-            a, b = unpaired(source[i * len(shape) + j])
+        for j in range(len(words)):
+            a, b = unpaired(source[i * len(words) + j])
             columns[2 * j, i] = a
             columns[2 * j + 1, i] = b
 
@@ -147,18 +136,18 @@ def turn_columns(source, n, classes, columns):
 
 
 @loop
-def back_rows(columns, n, shape, target):
+def back_rows(columns, n, words, target):
     for i in range(n):
-        for j in range(len(shape)):
-            place = i * len(shape) + j
+        for j in range(len(words)):
+            place = i * len(words) + j
             target[place] = rounded(columns[j, i], target[place])
 
 
 @loop
-def back_pairs(columns, n, shape, target):
+def back_pairs(columns, n, words, target):
     for i in range(n):
-        for j in range(len(shape)):
-            target[i * len(shape) + j] = paired(columns[2 * j, i], columns[2 * j + 1, i])
+        for j in range(len(words)):
+            target[i * len(words) + j] = paired(columns[2 * j, i], columns[2 * j + 1, i])
 
 
 @loop
@@ -169,34 +158,98 @@ def back_columns(columns, n, classes, target):
             rest[i * classes] = rounded(column[i], rest[i * classes])
 
 
-@overload(turn, inline="always")
-def _turn(source, start, n, classes, shape, columns):
-    if len(shape) == 0:
-        return lambda source, start, n, classes, shape, columns: turn_columns(
-            source[start * classes :], n, classes, columns
-        )
-    if source.dtype == types.uint64:
-        return lambda source, start, n, classes, shape, columns: turn_pairs(
-            source[start * len(shape) :], n, shape, columns
-        )
-    return lambda source, start, n, classes, shape, columns: turn_rows(
-        source[start * len(shape) :], n, shape, columns
-    )
+@inner
+def turn(x, words, start, n, classes, columns):
+    """Fill the columns from the rows from `start`; `words` as from `pairs`."""
+    if words.size:
+        turn_words(words[start * classes // 2 :], n, classes, columns)
+        return
+    rows = x[start * classes :]
+    if classes == 2:
+        turn_rows(rows, n, (0, 0), columns)
+    elif classes == 3:
+        turn_rows(rows, n, (0, 0, 0), columns)
+    elif classes == 4:
+        turn_rows(rows, n, (0, 0, 0, 0), columns)
+    elif classes == 5:
+        turn_rows(rows, n, (0, 0, 0, 0, 0), columns)
+    elif classes == 6:
+        turn_rows(rows, n, (0, 0, 0, 0, 0, 0), columns)
+    elif classes == 7:
+        turn_rows(rows, n, (0, 0, 0, 0, 0, 0, 0), columns)
+    elif classes == 8:
+        turn_rows(rows, n, (0, 0, 0, 0, 0, 0, 0, 0), columns)
+    else:
+        turn_columns(rows, n, classes, columns)
 
 
-@overload(turn_back, inline="always")
-def _turn_back(columns, n, classes, shape, target, start):
-    if len(shape) == 0:
-        return lambda columns, n, classes, shape, target, start: back_columns(
-            columns, n, classes, target[start * classes :]
-        )
-    if target.dtype == types.uint64:
-        return lambda columns, n, classes, shape, target, start: back_pairs(
-            columns, n, shape, target[start * len(shape) :]
-        )
-    return lambda columns, n, classes, shape, target, start: back_rows(
-        columns, n, shape, target[start * len(shape) :]
-    )
+@inner
+def turn_back(columns, n, classes, target, words, start):
+    """Fill the rows from `start` from the columns."""
+    if words.size:
+        back_words(columns, n, classes, words[start * classes // 2 :])
+        return
+    rows = target[start * classes :]
+    if classes == 2:
+        back_rows(columns, n, (0, 0), rows)
+    elif classes == 3:
+        back_rows(columns, n, (0, 0, 0), rows)
+    elif classes == 4:
+        back_rows(columns, n, (0, 0, 0, 0), rows)
+    elif classes == 5:
+        back_rows(columns, n, (0, 0, 0, 0, 0), rows)
+    elif classes == 6:
+        back_rows(columns, n, (0, 0, 0, 0, 0, 0), rows)
+    elif classes == 7:
+        back_rows(columns, n, (0, 0, 0, 0, 0, 0, 0), rows)
+    elif classes == 8:
+        back_rows(columns, n, (0, 0, 0, 0, 0, 0, 0, 0), rows)
+    else:
+        back_columns(columns, n, classes, rows)
+
+
+def turn_words(words, n, classes, columns):
+    """Fill the columns from rows of 5 to 8 pairs of float32."""
+    raise NotImplementedError
+
+
+def back_words(columns, n, classes, words):
+    """Fill rows of 5 to 8 pairs of float32 from the columns."""
+    raise NotImplementedError
+
+
+@overload(turn_words)
+def _turn_words(words, n, classes, columns):
+    def turn_them(words, n, classes, columns):
+        if classes == 10:
+            turn_pairs(words, n, (0, 0, 0, 0, 0), columns)
+        elif classes == 12:
+            turn_pairs(words, n, (0, 0, 0, 0, 0, 0), columns)
+        elif classes == 14:
+            turn_pairs(words, n, (0, 0, 0, 0, 0, 0, 0), columns)
+        else:
+            turn_pairs(words, n, (0, 0, 0, 0, 0, 0, 0, 0), columns)
+
+    if columns.dtype == types.float32:
+        return turn_them
+    return lambda words, n, classes, columns: None  # in float64 there are no pairs
+
+
+@overload(back_words)
+def _back_words(columns, n, classes, words):
+    def back_them(columns, n, classes, words):
+        if classes == 10:
+            back_pairs(columns, n, (0, 0, 0, 0, 0), words)
+        elif classes == 12:
+            back_pairs(columns, n, (0, 0, 0, 0, 0, 0), words)
+        elif classes == 14:
+            back_pairs(columns, n, (0, 0, 0, 0, 0, 0, 0), words)
+        else:
+            back_pairs(columns, n, (0, 0, 0, 0, 0, 0, 0, 0), words)
+
+    if columns.dtype == types.float32:
+        return back_them
+    return lambda columns, n, classes, words: None
 
 
 # One block.
@@ -333,12 +386,13 @@ def correct(x, start, n, labels, coefficients, c, loss, work, grad):
 
 @kernel
 def label_losses(
-    x, source, shape, labels, coefficients, c, grad, losses, sums, chunk, first, last, work
-):
+    x, flat, words, labels, coefficients, c, grad, grad_words, losses, sums, chunk, first, last,
+    work,
+):  # fmt: skip
     """Losses of rows with class labels, in chunks of rows from `first` to `last`.
 
-    `source` and `shape` are the words of x; `grad` is None, or the words of the gradient. The rest
-    is as in `wide.label_losses`.
+    `flat` and `words` are x seen flat and in `pairs`, `grad` (or None) and `grad_words` the gradient.
+    The rest is as in `wide.label_losses`.
     """
     rows, classes = x.shape
     loss = work.loss
@@ -349,7 +403,7 @@ def label_losses(
             n = min(BLOCK, stop - start)
             if not take_labels(labels[start : start + n], classes, work.labels):
                 return first_wrong(labels, classes, start)
-            turn(source, start, n, classes, shape, work.logits)
+            turn(flat, words, start, n, classes, work.logits)
             for j in range(classes):
                 find_logits(work.logits[j], j, work.labels, n, work.z)
             open_windows(n, work.z, work.n, work.magic, work.low, work.top)
@@ -387,7 +441,7 @@ def label_losses(
             if coefficients is not None or not fine:
                 correct(x, start, n, work.labels, coefficients, c, loss, work, grad)
             if grad is not None:
-                turn_back(work.terms, n, classes, shape, grad, start)
+                turn_back(work.terms, n, classes, grad, grad_words, start)
             if coefficients is not None:
                 weigh(loss[:n], coefficients[start : start + n])
             add_losses(loss[:n], losses, start, sums, number)
