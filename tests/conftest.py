@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import hypothesis
 import pytest
 from helpers import LIBRARIES, Library
+
+from xent.backends import kernels
 
 hypothesis.settings.register_profile("local", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
@@ -17,6 +20,14 @@ hypothesis.settings.load_profile("ci" if os.environ.get("CI") else "local")
 def library(request: pytest.FixtureRequest) -> Library:
     """Each array library in turn. One that is not installed is an error, never a skip."""
     return LIBRARIES[request.param]()
+
+
+@pytest.fixture(scope="module", params=["numpy", "kernels"])
+def engine(request: pytest.FixtureRequest) -> Iterator[str]:
+    """What computes: NumPy alone, or the compiled kernels whatever the size."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernels, "SMALLEST", 1 if request.param == "kernels" else 1 << 62)
+        yield request.param
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

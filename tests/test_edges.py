@@ -9,6 +9,8 @@ from helpers import close
 import xent
 from xent import oracle
 
+pytestmark = pytest.mark.usefixtures("engine")
+
 INF, NAN = np.inf, np.nan
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hypothesis.strategies as st
 import numpy as np
+import pytest
 from helpers import (
     arrays,
     batches,
@@ -18,6 +19,8 @@ from hypothesis import assume, given
 
 import xent
 from xent.backends import numpy as backend
+
+pytestmark = pytest.mark.usefixtures("engine")
 
 REDUCTIONS = st.sampled_from(["mean", "sum", "none"])
 

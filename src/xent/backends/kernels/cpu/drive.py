@@ -22,7 +22,8 @@ STORED = {"float16": np.int16, "bfloat16": np.uint16}
 
 
 def stored(array: Array) -> Array:
-    """View an array as the kernels take it."""
+    """View an array as the kernels take it; copy it only if it is not contiguous."""
+    array = np.ascontiguousarray(array)
     kind = STORED.get(array.dtype.name)
     array = array if kind is None else array.view(kind)
     return array if array.flags.writeable else np.asarray(_Unlocked(array))
@@ -50,9 +51,9 @@ def coefficients(targets: ClassTargets) -> Array | None:
     weight, labels = targets.weight, targets.labels
     by_class = None if (targets.scale == 1).all() or labels is None else targets.scale[labels]
     if weight is None:
-        return None if by_class is None else by_class.reshape(-1)
+        return None if by_class is None else stored(by_class).reshape(-1)
     whole = weight if by_class is None else weight * by_class
-    return np.where(weight == 0, -1.0, whole).reshape(-1)
+    return stored(np.where(weight == 0, -1.0, whole)).reshape(-1)
 
 
 def cross_entropy(
@@ -75,14 +76,14 @@ def cross_entropy(
     rows = None if losses is None else losses.reshape(-1)
     labels = targets.labels
     if labels is not None:
-        labels = labels.reshape(-1).astype(np.int64, copy=False)
+        labels = stored(labels.astype(np.int64, copy=False)).reshape(-1)
     ordinary = labels is not None and targets.shift is None and softcap is None and not z_loss
     chunk = chunk_of(len(x), classes)
     if not ordinary:
         soft = targets.probabilities
         if soft is not None:
-            soft = stored(np.ascontiguousarray(soft)).reshape(-1, classes)
-        weight = None if targets.weight is None else targets.weight.reshape(-1)
+            soft = stored(soft).reshape(-1, classes)
+        weight = None if targets.weight is None else stored(targets.weight).reshape(-1)
         arguments = (
             x, labels, soft, targets.scale, targets.shift, weight, scale, float(z_loss),
             float(softcap or 0), out, rows,
@@ -120,7 +121,7 @@ def binary_cross_entropy(
     z = stored(logits).reshape(-1)
     out = None if grad is None else stored(grad).reshape(-1)
     kind = arithmetic(logits)
-    values = targets.values.reshape(-1)
+    values = np.ascontiguousarray(targets.values).reshape(-1)
     if values.dtype.kind == "b":
         values = values.view(np.uint8)
     elif values.dtype.kind in "iu":
@@ -130,10 +131,10 @@ def binary_cross_entropy(
     options = (positive, targets.negative, targets.smoothing, scale)
     everywhere = bool(softcap or z_loss or np.ndim(targets.positive))
     rest = binary.Rest(
-        binary.options(*options, np.float64), pos_weight, float(softcap or 0), float(z_loss),
+        binary.options(*options, np.float64), stored(np.asarray(pos_weight)), float(softcap or 0), float(z_loss),
         everywhere,
     )  # fmt: skip
-    weight = None if targets.weight is None else targets.weight.reshape(-1)
+    weight = None if targets.weight is None else stored(targets.weight).reshape(-1)
     arguments = (
         z, stored(values), weight, binary.options(*options, kind), rest, out,
         None if losses is None else losses.reshape(-1),

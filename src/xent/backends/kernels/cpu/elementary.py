@@ -140,6 +140,19 @@ def log1p(q, low):
     # What rounding 1 + q lost, over 1 + q; a rough 1/m will do, since it is that small.
     inverse = add_exponent(1.457 - 0.5 * m, ROUNDER - k)
     rest = low * inverse if k == 0.0 else (lost + low) * inverse
+    return log1p_part(f, k, rest)
+
+
+@inner
+def log1p_once(q):
+    """Return log(1 + q) for q >= 0, with the rounding of 1 + q left as it is: good to 2**-51."""
+    k, m = split(1.0 + q)
+    return log1p_part(q if k == 0.0 else m - 1.0, k, 0.0)
+
+
+@inner
+def log1p_part(f, k, rest):
+    """Return k log 2 + log(1 + f) + rest for f from -0.3 to 0.42."""
     s = f / (2.0 + f)
     z = s * s
     p = fma(L6, z, L5)
@@ -149,7 +162,7 @@ def log1p(q, low):
     p = fma(p, z, L1)
     p = fma(p, z, L0)
     h = 0.5 * f * f
-    tail = s * (h + z * p)
+    tail = s * fma(z, p, h)
     return k * LN2 - ((h - (tail + (k * LN2_LOW + rest))) - f)
 
 
@@ -202,15 +215,4 @@ def log1p_of_decay_f(q):
 @inner
 def log1p_of_decay_d(q):
     big = q > ROOT2_LESS_1
-    f = 0.5 * (q - 1.0) if big else q
-    s = f / (2.0 + f)
-    z = s * s
-    p = fma(L6, z, L5)
-    p = fma(p, z, L4)
-    p = fma(p, z, L3)
-    p = fma(p, z, L2)
-    p = fma(p, z, L1)
-    p = fma(p, z, L0)
-    h = 0.5 * f * f
-    tail = s * (h + z * p)
-    return (LN2 if big else 0.0) - ((h - (tail + (LN2_LOW if big else 0.0))) - f)
+    return log1p_part(0.5 * (q - 1.0) if big else q, 1.0 if big else 0.0, 0.0)

@@ -22,6 +22,7 @@ from xent.backends.kernels.cpu.lang import (
     loaded,
     loop,
     paired,
+    prefetch,
     rounded,
     unpaired,
 )
@@ -384,6 +385,76 @@ def correct(x, start, n, labels, coefficients, c, loss, work, grad):
                     work.terms[j, i] = work.row[0, j]
 
 
+@inner
+def add_all(n, classes, grad, work):
+    """Add the terms of all classes, two at a time."""
+    for j in range(0, classes, 2):
+        first, second = work.logits[j], work.logits[j + 1]
+        if grad is None:
+            add_columns(
+                first, second, j, work.labels, n, work.magic, work.low, work.top, work.own, work.t,
+                work.t_low, None, None,
+            )  # fmt: skip
+        else:
+            add_columns(
+                first, second, j, work.labels, n, work.magic, work.low, work.top, work.own, work.t,
+                work.t_low, work.terms[j], work.terms[j + 1],
+            )  # fmt: skip
+
+
+@inner
+def finish_all(start, n, classes, coefficients, c, grad, work):
+    """Fill the block's losses, and turn its terms into the gradient; was all of it usable?"""
+    if grad is None:
+        return finish(n, work.z, work.n, work.top, work.own, work.t, work.t_low, work.loss)
+    if coefficients is None:
+        fine = finish_slopes(
+            n, work.z, work.n, work.top, work.own, work.t, work.t_low, None, c, work.loss,
+            work.factor, work.factor_low, work.at_label,
+        )  # fmt: skip
+    else:
+        fine = finish_slopes(
+            n, work.z, work.n, work.top, work.own, work.t, work.t_low, coefficients[start:], c,
+            work.loss, work.factor, work.factor_low, work.at_label,
+        )  # fmt: skip
+    for j in range(classes):
+        scale_column(
+            work.terms[j], j, work.labels, n, work.factor, work.factor_low, work.at_label
+        )
+    return fine
+
+
+@inner
+def fetch(array, start, stop):
+    """Ask for a part of the array, to be there when the next block wants it."""
+    for i in range(start, min(stop, array.size), 64 // array.itemsize):
+        prefetch(array, i)
+
+
+@inner
+def block_losses(x, flat, words, start, n, labels, coefficients, c, grad, grad_words, work):
+    """Fill the losses of n rows; return the first whose label is not a class, or -1."""
+    classes = x.shape[1]
+    fetch(flat, (start + n) * classes, (start + 2 * n) * classes)
+    fetch(labels, start + n, start + 2 * n)
+    if not take_labels(labels[start : start + n], classes, work.labels):
+        return first_wrong(labels, classes, start)
+    turn(flat, words, start, n, classes, work.logits)
+    for j in range(classes):
+        find_logits(work.logits[j], j, work.labels, n, work.z)
+    open_windows(n, work.z, work.n, work.magic, work.low, work.top)
+    clear_sums(n, work.t, work.t_low)
+    add_all(n, classes, grad, work)
+    fine = finish_all(start, n, classes, coefficients, c, grad, work)
+    if coefficients is not None or not fine:
+        correct(x, start, n, work.labels, coefficients, c, work.loss, work, grad)
+    if grad is not None:
+        turn_back(work.terms, n, classes, grad, grad_words, start)
+    if coefficients is not None:
+        weigh(work.loss[:n], coefficients[start : start + n])
+    return -1
+
+
 @kernel
 def label_losses(
     x, flat, words, labels, coefficients, c, grad, grad_words, losses, sums, chunk, first, last,
@@ -394,55 +465,15 @@ def label_losses(
     `flat` and `words` are x seen flat and in `pairs`, `grad` (or None) and `grad_words` the gradient.
     The rest is as in `wide.label_losses`.
     """
-    rows, classes = x.shape
-    loss = work.loss
     for number in range(first, last):
         clear_total(sums, number)
-        stop = min(number * chunk + chunk, rows)
+        stop = min(number * chunk + chunk, x.shape[0])
         for start in range(number * chunk, stop, BLOCK):
             n = min(BLOCK, stop - start)
-            if not take_labels(labels[start : start + n], classes, work.labels):
-                return first_wrong(labels, classes, start)
-            turn(flat, words, start, n, classes, work.logits)
-            for j in range(classes):
-                find_logits(work.logits[j], j, work.labels, n, work.z)
-            open_windows(n, work.z, work.n, work.magic, work.low, work.top)
-            clear_sums(n, work.t, work.t_low)
-            for j in range(0, classes, 2):
-                if grad is None:
-                    add_columns(
-                        work.logits[j], work.logits[j + 1], j, work.labels, n, work.magic, work.low,
-                        work.top, work.own, work.t, work.t_low, None, None,
-                    )  # fmt: skip
-                else:
-                    add_columns(
-                        work.logits[j], work.logits[j + 1], j, work.labels, n, work.magic, work.low,
-                        work.top, work.own, work.t, work.t_low, work.terms[j],
-                        work.terms[j + 1],
-                    )  # fmt: skip
-            if grad is None:
-                fine = finish(n, work.z, work.n, work.top, work.own, work.t, work.t_low, loss)
-            elif coefficients is None:
-                fine = finish_slopes(
-                    n, work.z, work.n, work.top, work.own, work.t, work.t_low, None, c, loss,
-                    work.factor, work.factor_low, work.at_label,
-                )  # fmt: skip
-            else:
-                fine = finish_slopes(
-                    n, work.z, work.n, work.top, work.own, work.t, work.t_low, coefficients[start:], c,
-                    loss, work.factor, work.factor_low, work.at_label,
-                )  # fmt: skip
-            if grad is not None:
-                for j in range(classes):
-                    scale_column(
-                        work.terms[j], j, work.labels, n, work.factor, work.factor_low,
-                        work.at_label,
-                    )  # fmt: skip
-            if coefficients is not None or not fine:
-                correct(x, start, n, work.labels, coefficients, c, loss, work, grad)
-            if grad is not None:
-                turn_back(work.terms, n, classes, grad, grad_words, start)
-            if coefficients is not None:
-                weigh(loss[:n], coefficients[start : start + n])
-            add_losses(loss[:n], losses, start, sums, number)
+            wrong = block_losses(
+                x, flat, words, start, n, labels, coefficients, c, grad, grad_words, work
+            )
+            if wrong >= 0:
+                return wrong
+            add_losses(work.loss[:n], losses, start, sums, number)
     return -1

@@ -70,6 +70,22 @@ def add_groups(x, magic, low, total, total_low, top, terms, offset):
 
 
 @loop
+def add_group(group, magic, low, total, total_low, top, terms, offset):
+    """Add the terms of one group that is partly masked, one by one: 3 terms do not add exactly."""
+    for i in range(GROUP):
+        term, seen = scaled_exp(group[i], magic, low)
+        lane = i % LANES
+        top[lane] = larger(seen, top[lane])
+        if terms is not None:
+            terms[offset + i] = term
+        if total_low is None:
+            total[lane] += np.float64(term)
+        else:
+            total[lane], lost = two_sum(total[lane], term)
+            total_low[lane] += lost
+
+
+@loop
 def scale_part(terms, scale, factor, factor_low, grad):
     """Fill a part of the gradient with the terms, times a power of two and a factor."""
     for j in range(grad.size):
@@ -164,13 +180,13 @@ def add_row(x, label, magic, low, work):
     whole = x.size // GROUP * GROUP
     add_groups(x[:here], magic, low, total, total_low, top, terms, 0)
     copy_group(x, here, label, work.group)
-    add_groups(work.group, magic, low, total, total_low, top, terms, here)
+    add_group(work.group, magic, low, total, total_low, top, terms, here)
     if here < whole:
         rest = here + GROUP
         add_groups(x[rest:], magic, low, total, total_low, top, terms, rest)
         if whole < x.size:
             copy_group(x, whole, label, work.group)
-            add_groups(work.group, magic, low, total, total_low, top, terms, whole)
+            add_group(work.group, magic, low, total, total_low, top, terms, whole)
     most = top[0]
     for lane in range(LANES):
         most = larger(most, top[lane])
