@@ -37,7 +37,9 @@ def guarded(array, *, at_end):
 def one(rng, number):
     at_end = bool(number % 2)
     dtype = [np.float32, np.float64][number // 2 % 2]
-    classes = int(rng.choice([1, 2, 3, 5, 8, 9, 10, 13, 16, 31, 32, 33, 63, 64, 65, 127, 200, 1025]))
+    classes = int(
+        rng.choice([1, 2, 3, 5, 8, 9, 10, 13, 16, 31, 32, 33, 63, 64, 65, 127, 200, 1025])
+    )
     rows = int(rng.integers(1, 300))
     logits = guarded((rng.normal(size=(rows, classes)) * 5).astype(dtype), at_end=at_end)
     labels = guarded(rng.integers(0, classes, rows), at_end=at_end)

@@ -87,7 +87,9 @@ def test_exp():
     got = np.empty_like(x)
     exps(x, low, got)
     with mpmath.workprec(200):
-        exact = [mpmath.exp(float(v)) * (1 + mpmath.mpf(float(e))) for v, e in zip(x, low, strict=True)]
+        exact = [
+            mpmath.exp(float(v)) * (1 + mpmath.mpf(float(e))) for v, e in zip(x, low, strict=True)
+        ]
     assert worst_ulps(got, exact, np.float64) <= 1.3
     ends = np.array([-INF, -1e308, -746.0, -745.0, -0.0])
     got = np.empty_like(ends)
@@ -119,7 +121,8 @@ def test_log1p():
     logs(q, low, got)
     with mpmath.workprec(300):
         exact = [
-            mpmath.log1p(mpmath.mpf(float(a)) + mpmath.mpf(float(b))) for a, b in zip(q, low, strict=True)
+            mpmath.log1p(mpmath.mpf(float(a)) + mpmath.mpf(float(b)))
+            for a, b in zip(q, low, strict=True)
         ]
     assert worst_ulps(got, exact, np.float64) <= 1.0
     logs_once(q, got)
@@ -134,6 +137,26 @@ def test_log1p_of_a_decay(dtype):
     logs_of_decay(q, got)
     with mpmath.workprec(200):
         assert worst_ulps(got, [mpmath.log1p(float(v)) for v in q], dtype) <= 1.3
+
+
+@loop
+def caps(z, out, slope):
+    for i in range(z.size):
+        out[i], slope[i] = elementary.capped(z[i], 30.0)
+
+
+def test_softcap_and_its_derivative():
+    z = np.concatenate([RNG.normal(size=2000) * 60, 10.0 ** RNG.uniform(-12, 0, 1000)])
+    got, slope = np.empty_like(z), np.empty_like(z)
+    caps(z, got, slope)
+    with mpmath.workprec(200):
+        exact = [30 * mpmath.tanh(mpmath.mpf(float(v)) / 30) for v in z]
+        slopes = [mpmath.sech(mpmath.mpf(float(v)) / 30) ** 2 for v in z]
+    assert worst_ulps(got, exact, np.float64) <= 4
+    assert max(abs(g / s - 1) for g, s in zip(slope.tolist(), slopes, strict=True)) <= 1e-14
+    ends = np.array([-INF, INF, 0.0, NAN, -1e300])
+    caps(ends, got, slope)
+    np.testing.assert_array_equal(got[:5], [-INF, 30, 0, NAN, -30])
 
 
 def test_short_exp_is_good_to_float32():

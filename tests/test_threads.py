@@ -54,7 +54,8 @@ def test_bits_do_not_depend_on_the_number_of_threads(shape, dtype):
 def test_four_threads_call_a_thousand_times_each():
     cases = [case((600, 40), np.float32), case((2_000, 10), np.float64)]
     expected = [
-        xent.cross_entropy(logits, labels, return_grad=True)[1].tobytes() for logits, labels in cases
+        xent.cross_entropy(logits, labels, return_grad=True)[1].tobytes()
+        for logits, labels in cases
     ]
     wrong = []
 

@@ -45,7 +45,7 @@ def set_num_threads(count: int | None) -> None:
     1
     >>> xent.set_num_threads(None)
     """
-    global _chosen  # noqa: PLW0603 - a setting of the process
+    global _chosen
     if count is not None:
         if isinstance(count, bool) or not hasattr(count, "__index__"):
             msg = f"count is {count!r}; expected an integer of at least 1, or None."
@@ -108,7 +108,7 @@ class _Job:
                 if self._error is not None:
                     return
                 task()
-        except BaseException as error:  # noqa: BLE001 - raised again by `run`
+        except BaseException as error:
             self._error = error
 
     def help(self) -> None:
@@ -118,6 +118,9 @@ class _Job:
                 return
             self._working += 1
         self.work()
+        self._leave()
+
+    def _leave(self) -> None:
         with self._lock:
             self._working -= 1
             if self._closed and not self._working:
@@ -151,7 +154,7 @@ def run(tasks: list[Callable[[], None]]) -> None:
 
 def _ready(helpers: int) -> SimpleQueue[_Job]:
     """Return the helpers' queue, with at least so many of them."""
-    global _queue, _helpers  # noqa: PLW0603
+    global _queue, _helpers
     with _lock:
         if _queue is None:
             _queue = SimpleQueue()
@@ -168,7 +171,7 @@ def _help(queue: SimpleQueue[_Job]) -> None:
 
 def _forget() -> None:
     """Start anew in a forked child: the parent's helpers are not there, its locks may be held."""
-    global _queue, _helpers, _lock  # noqa: PLW0603
+    global _queue, _helpers, _lock
     _queue, _helpers, _lock = None, 0, threading.Lock()
 
 

@@ -199,7 +199,7 @@ def class_losses(
     want_grad: bool,
 ) -> tuple[Array, Array | None]:
     """Weighted losses of a block of rows and, if wanted, the gradient times `scale`."""
-    if targets.plain and softcap is None and not z_loss:
+    if targets.plain and targets.labels is not None and softcap is None and not z_loss:
         done = label_losses(z, targets.labels, scale, exact=exact, want_grad=want_grad)
         if done:
             return done
@@ -344,7 +344,7 @@ def log_sigmoid(z: Array) -> Array:
     return np.asarray(np.minimum(z, 0) - np.log1p(np.exp(-np.abs(z))))
 
 
-def two_product(a: Array, b: Array) -> tuple[Array, Array]:
+def two_product(a: Array, b: Any) -> tuple[Array, Array]:
     """a * b, and its rounding error (Dekker)."""
     a_high, b_high = _high(a), _high(b)
     a_low, b_low = a - a_high, b - b_high
@@ -353,7 +353,7 @@ def two_product(a: Array, b: Array) -> tuple[Array, Array]:
     return product, error
 
 
-def _high(a: Array) -> Array:
+def _high(a: Any) -> Array:
     """The upper 26 bits (Veltkamp)."""
     scaled = 134217729.0 * a  # 2**27 + 1
     return np.asarray(scaled - (scaled - a))

@@ -39,7 +39,7 @@ def numpy_only() -> Iterator[None]:
 
 def load() -> ModuleType | None:
     """Return the CPU kernels, or None, after one warning, where they cannot run."""
-    global _tried, _cpu  # noqa: PLW0603 - loaded once for the process
+    global _tried, _cpu
     if not _tried:
         missing = _missing()
         if missing:

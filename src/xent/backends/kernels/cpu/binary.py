@@ -2,20 +2,20 @@
 
     loss = a softplus(-z) + b softplus(z),   softplus(z) = max(z, 0) + log1p(exp(-|z|))
 
-where a and b are made of the target, of its smoothing and of the weights of the two labels. Blocks
-whose sum is not finite are done anew by `careful`, which knows infinities and NaN, and every option.
+where a and b are made of the target, of its smoothing and of the weights of the two labels. A
+block whose sum is not finite is done anew by `careful`, which knows infinities, NaN and every
+option.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
 from numba import types
 from numba.extending import overload
 
-from xent.backends.kernels.cpu.elementary import decay, exp, log1p_of_decay
+from xent.backends.kernels.cpu.elementary import capped, decay, exp, log1p_of_decay
 from xent.backends.kernels.cpu.full import times
 from xent.backends.kernels.cpu.lang import (
     any_order,
@@ -35,7 +35,7 @@ BLOCK = 1024
 
 
 class Options(NamedTuple):
-    """What makes a and b of a target: a = of_one * t + more_one, b = of_zero * (1 - t) + more_zero."""
+    """What makes a and b of a target t: a = of_one * t + more_one, b the same of 1 - t."""
 
     of_one: Any
     more_one: Any  # more than 0 with smoothing
@@ -138,10 +138,9 @@ def careful(z, targets, weight, rest, start, loss, slope):
         w = 1.0 if weight is None else weight[i]
         value, d = 0.0, 0.0
         if w != 0.0:
-            raw = np.float64(loaded(z[i]))
-            x = raw
-            if rest.softcap != 0.0 and raw != -np.inf:
-                x = rest.softcap * math.tanh(raw / rest.softcap)
+            x, bend = np.float64(loaded(z[i])), 1.0
+            if rest.softcap != 0.0:
+                x, bend = capped(x, rest.softcap)
             a, b = masses(np.float64(loaded(targets[i])), rest.options)
             a *= rest.pos_weight[(start + i) % rest.pos_weight.size]
             tail = exp(-abs(x), 0.0) if x == x else np.nan
@@ -157,10 +156,8 @@ def careful(z, targets, weight, rest, start, loss, slope):
             if rest.z_loss != 0.0:
                 value += rest.z_loss * log_z * log_z
                 d += times(p, 2.0 * rest.z_loss * log_z)
-            if rest.softcap != 0.0:
-                d /= math.cosh(raw / rest.softcap) ** 2
             value *= w
-            d *= w * rest.options.c
+            d *= bend * w * rest.options.c
         loss[i] = value
         if slope is not None:
             slope[i] = d
@@ -210,6 +207,7 @@ def _fits(targets, like):
 
 @loop
 def all_single(targets):
+    """Is each target a float32 number?"""
     wrong = 0
     for i in range(targets.size):
         wrong |= np.float64(np.float32(targets[i])) != targets[i]
@@ -218,7 +216,7 @@ def all_single(targets):
 
 @inner
 def block_losses(z, targets, weight, options, rest, start, grad, work):
-    """Fill `work.loss` and the gradient of a block; return the sum, and if the targets are from 0 to 1."""
+    """Fill a block's losses and gradient. Return their sum, and: are the targets from 0 to 1?"""
     n = z.size
     loss, slope = work.loss[:n], work.slope[:n]
     s, most = np.nan, bits(options.c - options.c)

@@ -47,7 +47,7 @@ def _kinds(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _announce() -> None:
-    global _announced  # noqa: PLW0603 - once for the process
+    global _announced
     if _announced:
         return
     _announced = True

@@ -47,7 +47,7 @@ def arithmetic(array: Array) -> type[np.floating[Any]]:
 
 
 def coefficients(targets: ClassTargets) -> Array | None:
-    """Return what a row's loss is multiplied with, -1 where it is absent; None where all count 1."""
+    """Return what a row's loss is multiplied with, -1 where it is absent; None for 1 in all."""
     weight, labels = targets.weight, targets.labels
     by_class = None if (targets.scale == 1).all() or labels is None else targets.scale[labels]
     if weight is None:
@@ -74,37 +74,52 @@ def cross_entropy(
     x = stored(logits).reshape(-1, classes)
     out = None if grad is None else stored(grad).reshape(-1, classes)
     rows = None if losses is None else losses.reshape(-1)
-    labels = targets.labels
-    if labels is not None:
-        labels = stored(labels.astype(np.int64, copy=False)).reshape(-1)
-    ordinary = labels is not None and targets.shift is None and softcap is None and not z_loss
-    chunk = chunk_of(len(x), classes)
-    if not ordinary:
-        soft = targets.probabilities
-        if soft is not None:
-            soft = stored(soft).reshape(-1, classes)
-        weight = None if targets.weight is None else stored(targets.weight).reshape(-1)
-        arguments = (
-            x, labels, soft, targets.scale, targets.shift, weight, scale, float(z_loss),
-            float(softcap or 0), out, rows,
-        )  # fmt: skip
-        return spread(full.soft, arguments, len(x), chunk, partial(full.work, classes))
-    arguments = (labels, coefficients(targets), scale)
-    kind = arithmetic(logits)
-    if classes <= narrow.MOST:
-        target = None if out is None else out.reshape(-1)
-        arguments = (
-            x, x.reshape(-1), narrow.pairs(x), *arguments, target,
-            narrow.pairs(x if out is None else out), rows,
-        )  # fmt: skip
-        return spread(
-            narrow.label_losses, arguments, len(x), chunk, partial(narrow.work, classes, kind)
-        )
-    streamed = out is not None and not np.may_share_memory(x, out)
-    memory = partial(
-        wide.work, classes, kind, x.dtype, gradient=out is not None, stream=streamed
+    if targets.labels is not None and targets.shift is None and softcap is None and not z_loss:
+        return _labels(x, targets, targets.labels, scale, arithmetic(logits), out, rows)
+    options = (scale, float(z_loss), float(softcap or 0))
+    arguments = (x, *_soft_targets(targets, classes), *options, out, rows)
+    return spread(
+        full.soft, arguments, len(x), chunk_of(len(x), classes), partial(full.work, classes)
     )
-    return spread(wide.label_losses, (x, *arguments, out, rows), len(x), chunk, memory)
+
+
+def _labels(
+    x: Array,
+    targets: ClassTargets,
+    labels: Array,
+    scale: float,
+    kind: type[np.floating[Any]],
+    out: Array | None,
+    rows: Array | None,
+) -> tuple[list[float], int]:
+    """Rows with class labels and weights at the most: narrow or wide."""
+    size, classes = x.shape
+    chunk = chunk_of(size, classes)
+    labels = stored(labels.astype(np.int64, copy=False)).reshape(-1)
+    common = (labels, coefficients(targets), scale)
+    if classes > narrow.MOST:
+        streamed = out is not None and not np.may_share_memory(x, out)
+        memory = partial(
+            wide.work, classes, kind, x.dtype, gradient=out is not None, stream=streamed
+        )
+        return spread(wide.label_losses, (x, *common, out, rows), size, chunk, memory)
+    arguments = (
+        x, x.reshape(-1), narrow.pairs(x), *common, None if out is None else out.reshape(-1),
+        narrow.pairs(x if out is None else out), rows,
+    )  # fmt: skip
+    return spread(narrow.label_losses, arguments, size, chunk, partial(narrow.work, classes, kind))
+
+
+def _soft_targets(targets: ClassTargets, classes: int) -> tuple[Any, ...]:
+    """Labels or probabilities, what makes a target row of them, and the rows' weights."""
+    labels, soft, weight = targets.labels, targets.probabilities, targets.weight
+    return (
+        None if labels is None else stored(labels.astype(np.int64, copy=False)).reshape(-1),
+        None if soft is None else stored(soft).reshape(-1, classes),
+        targets.scale,
+        targets.shift,
+        None if weight is None else stored(weight).reshape(-1),
+    )
 
 
 def binary_cross_entropy(
@@ -131,8 +146,8 @@ def binary_cross_entropy(
     options = (positive, targets.negative, targets.smoothing, scale)
     everywhere = bool(softcap or z_loss or np.ndim(targets.positive))
     rest = binary.Rest(
-        binary.options(*options, np.float64), stored(np.asarray(pos_weight)), float(softcap or 0), float(z_loss),
-        everywhere,
+        binary.options(*options, np.float64), stored(np.asarray(pos_weight)),
+        float(softcap or 0), float(z_loss), everywhere,
     )  # fmt: skip
     weight = None if targets.weight is None else stored(targets.weight).reshape(-1)
     arguments = (
@@ -221,7 +236,6 @@ def spread(
     return sums.reshape(-1).tolist(), min(wrong, default=-1)
 
 
-
 def warm(dtype: str) -> None:
     """Compile the kernels of class labels and of binary targets for logits of a dtype."""
     options: Any = {"scale": 1.0, "softcap": None, "z_loss": 0.0, "losses": None}
@@ -234,6 +248,8 @@ def warm(dtype: str) -> None:
         labels = ClassTargets(np.zeros(1, np.int64), None, np.ones(classes), None, None, 1.0)
         for grad in (None, logits(1, classes)):
             cross_entropy(logits(1, classes), labels, grad=grad, **options)
-    targets = BinaryTargets(np.zeros(1, "f4" if dtype != "float64" else "f8"), 1.0, 1.0, 0.0, None, 1.0)
+    targets = BinaryTargets(
+        np.zeros(1, "f4" if dtype != "float64" else "f8"), 1.0, 1.0, 0.0, None, 1.0
+    )
     for grad in (None, logits(1)):
         binary_cross_entropy(logits(1), targets, grad=grad, **options)

@@ -1,9 +1,9 @@
 """Exponential and logarithm, as straight lines of arithmetic that LLVM turns into vectors.
 
-exp: x = n ln 2 + r with |r| <= ln(2)/2, so exp(x) = 2**n exp(r). The reduction is exact: n times the
-upper part of ln 2, subtracted by one `fma`, leaves no rounding, whatever the size of x. So the terms
-of a row need no common subtrahend, whose rounding exp would turn into a relative error: a row is
-scaled by a power of two instead, which costs no digits.
+exp: x = n ln 2 + r with |r| <= ln(2)/2, so exp(x) = 2**n exp(r). The reduction is exact: n times
+the upper part of ln 2, subtracted by one `fma`, leaves no rounding, whatever the size of x. So the
+terms of a row need no common subtrahend, whose rounding exp would turn into a relative error: a row
+is scaled by a power of two instead, which costs no digits.
 
 log1p: 1 + q = 2**k m, and log m from s = (m - 1) / (m + 1).
 
@@ -89,7 +89,7 @@ def scaled_exp(x, magic, low):
 
 
 @overload(scaled_exp, inline="always")
-def _scaled_exp(x, magic, low):  # noqa: ARG001
+def _scaled_exp(x, magic, low):
     if x == types.float32:
         return lambda x, magic, low: scaled_exp_f(x, magic, low)
     return lambda x, magic, low: scaled_exp_d(x, magic, low)
@@ -127,6 +127,31 @@ def exp(x, low):
     r = fma(n, -LN2, x)
     r = fma(n, -LN2_LOW, r) + low
     return add_exponent(1.0 + exp_rest(r), t) * DOWN
+
+
+@inner
+def expm1(x):
+    """Return exp(x) - 1 for x <= 0."""
+    x = -45.0 if x < -45.0 else x
+    t = fma(x, LOG2_E, ROUNDER)
+    n = t - ROUNDER
+    r = fma(n, -LN2, x)
+    r = fma(n, -LN2_LOW, r)
+    power = add_exponent(1.0, t)
+    return fma(power, exp_rest(r), power - 1.0)
+
+
+@inner
+def capped(z, cap):
+    """Return cap * tanh(z / cap) and its derivative; -inf stays a mask, and NaN what it is."""
+    size = 2.0 * abs(z / cap)
+    m = expm1(-size)
+    value = -cap * m / (2.0 + m)
+    value = value if z > 0.0 else -value
+    t = exp(-size, 0.0)
+    slope = 4.0 * t / ((1.0 + t) * (1.0 + t))
+    kept = z == -np.inf or z != z
+    return z if kept else value, slope
 
 
 @inner

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xent.backends.kernels.cpu.elementary import exp, log1p
+from xent.backends.kernels.cpu.elementary import capped, exp, log1p
 from xent.backends.kernels.cpu.lang import any_order, fma, inner, kernel, loaded, loop, rounded
 from xent.backends.kernels.cpu.rows import (
     BLOCK,
@@ -30,6 +30,7 @@ from xent.backends.kernels.cpu.rows import (
     two_sum,
 )
 
+
 @loop
 def load(x, softcap, z, slope):
     """Fill z with the logits in float64; capped, and their slope, where `softcap` is not 0."""
@@ -38,9 +39,7 @@ def load(x, softcap, z, slope):
             z[j] = loaded(x[j])
     else:
         for j in range(x.size):
-            raw = np.float64(loaded(x[j]))
-            z[j] = raw if raw == -np.inf else softcap * math.tanh(raw / softcap)
-            slope[j] = 1.0 / math.cosh(raw / softcap) ** 2
+            z[j], slope[j] = capped(np.float64(loaded(x[j])), softcap)
 
 
 @loop
@@ -126,7 +125,21 @@ def distance(z, m, same):
 
 @loop
 def slopes(
-    z, e, slope, s, s_low, k, label, probabilities, scale, shift, of_p, at_k, c, softcap, grad,
+    z,
+    e,
+    slope,
+    s,
+    s_low,
+    k,
+    label,
+    probabilities,
+    scale,
+    shift,
+    of_p,
+    at_k,
+    c,
+    softcap,
+    grad,
     i,
 ):
     """Fill the gradient: of_p * e / (1 + S) - y, `at_k` at k, times the coefficient c."""
@@ -153,7 +166,8 @@ def slopes(
 def any_row(x, label, probabilities, scale, shift, c, z_loss, softcap, scratch, grad, i):
     """Loss of a row of logits, unweighted; its gradient times c in grad[i], where `grad` is given.
 
-    `probabilities`, where given, holds its target row at i. `scratch` holds three rows, and two of LANES more. The gradient may overwrite x.
+    `probabilities`, where given, holds its target row at i. `scratch` holds three rows, and two of
+    LANES more. The gradient may overwrite x.
     """
     width = x.size
     z, e, slope = scratch[:width], scratch[width : 2 * width], scratch[2 * width : 3 * width]
@@ -177,8 +191,22 @@ def any_row(x, label, probabilities, scale, shift, c, z_loss, softcap, scratch, 
         of_p = off + y_k + extra
         at_k = (off + extra - y_k * s) / (1.0 + s)
         slopes(
-            z, e, slope, s, s_low, k, label, probabilities, scale, shift, of_p, at_k, c, softcap,
-            grad, i,
+            z,
+            e,
+            slope,
+            s,
+            s_low,
+            k,
+            label,
+            probabilities,
+            scale,
+            shift,
+            of_p,
+            at_k,
+            c,
+            softcap,
+            grad,
+            i,
         )
     return loss
 

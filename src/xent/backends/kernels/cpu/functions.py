@@ -21,7 +21,7 @@ def work(classes):
 
 @inner
 def parts(x, scratch):
-    """Largest logit m, its place, S and its low part; leaves z and exp(z - m), 0 at k, in scratch."""
+    """Return m = z_k, k, S and its low part; leave z and exp(z - m), 0 at k, in scratch."""
     width = x.size
     z, e = scratch[:width], scratch[width : 2 * width]
     high, low = scratch[3 * width : 3 * width + LANES], scratch[3 * width + LANES :]

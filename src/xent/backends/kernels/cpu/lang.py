@@ -71,10 +71,10 @@ any_order = numba.njit(fastmath={"reassoc"}, forceinline=True, **OPTIONS)(lambda
 
 
 @intrinsic
-def fma(typing, a, b, c):  # noqa: ARG001 - Numba's signature
+def fma(typing, a, b, c):
     """Return a * b + c, rounded once."""
 
-    def build(_, builder, signature, args):  # noqa: ARG001
+    def build(_, builder, signature, args):
         kind = args[0].type
         name = builder.module.declare_intrinsic(
             "llvm.fma", [kind], ir.FunctionType(kind, [kind] * 3)
@@ -85,32 +85,32 @@ def fma(typing, a, b, c):  # noqa: ARG001 - Numba's signature
 
 
 @intrinsic
-def bits(typing, x):  # noqa: ARG001
+def bits(typing, x):
     """Return a float's bits as an unsigned integer."""
     word = types.uint32 if x == types.float32 else types.uint64
 
-    def build(_, builder, signature, args):  # noqa: ARG001
+    def build(_, builder, signature, args):
         return builder.bitcast(args[0], ir.IntType(WORD[x][0]))
 
     return word(x), build
 
 
 @intrinsic
-def larger(typing, a, b):  # noqa: ARG001
+def larger(typing, a, b):
     """Larger of two unsigned integers, which stay as wide as they are."""
 
-    def build(_, builder, signature, args):  # noqa: ARG001
+    def build(_, builder, signature, args):
         return builder.select(builder.icmp_unsigned(">", *args), *args)
 
     return a(a, a), build
 
 
 @intrinsic
-def add_exponent(typing, x, t):  # noqa: ARG001
+def add_exponent(typing, x, t):
     """Return x * 2**n, n being the lowest bits of t's mantissa; x must not leave the range."""
     width, mantissa = WORD[x]
 
-    def build(_, builder, signature, args):  # noqa: ARG001
+    def build(_, builder, signature, args):
         word = ir.IntType(width)
         exponent = builder.shl(builder.bitcast(args[1], word), ir.Constant(word, mantissa))
         return builder.bitcast(builder.add(builder.bitcast(args[0], word), exponent), args[0].type)
@@ -119,16 +119,18 @@ def add_exponent(typing, x, t):  # noqa: ARG001
 
 
 @intrinsic
-def split(typing, u):  # noqa: ARG001
+def split(typing, u):
     """Return the float64 u > 0 as (k, m): u = 2**k * m with m near 1, in [0.707, 1.414)."""
     pair = types.UniTuple(types.float64, 2)
 
-    def build(context, builder, signature, args):  # noqa: ARG001
+    def build(context, builder, signature, args):
         word = ir.IntType(64)
         raw = builder.bitcast(args[0], word)
         root_half = ir.Constant(word, 0x3FE6A09E667F3BCD)
         k = builder.ashr(builder.sub(raw, root_half), ir.Constant(word, 52))
-        m = builder.bitcast(builder.sub(raw, builder.shl(k, ir.Constant(word, 52))), ir.DoubleType())
+        m = builder.bitcast(
+            builder.sub(raw, builder.shl(k, ir.Constant(word, 52))), ir.DoubleType()
+        )
         # k is small: narrowed first, since processors before AVX-512 cannot convert 64 bits.
         k = builder.sitofp(builder.trunc(k, ir.IntType(32)), ir.DoubleType())
         return context.make_tuple(builder, pair, (k, m))
@@ -137,11 +139,11 @@ def split(typing, u):  # noqa: ARG001
 
 
 @intrinsic
-def unpaired(typing, word):  # noqa: ARG001
+def unpaired(typing, word):
     """Return the two float32 of a 64-bit word, the first in memory first."""
     pair = types.UniTuple(types.float32, 2)
 
-    def build(context, builder, signature, args):  # noqa: ARG001
+    def build(context, builder, signature, args):
         half = ir.IntType(32)
         first = builder.trunc(args[0], half)
         second = builder.trunc(builder.lshr(args[0], ir.IntType(64)(32)), half)
@@ -152,10 +154,10 @@ def unpaired(typing, word):  # noqa: ARG001
 
 
 @intrinsic
-def paired(typing, a, b):  # noqa: ARG001
+def paired(typing, a, b):
     """Return the 64-bit word that holds two float32."""
 
-    def build(_, builder, signature, args):  # noqa: ARG001
+    def build(_, builder, signature, args):
         first, second = [
             builder.zext(builder.bitcast(part, ir.IntType(32)), ir.IntType(64)) for part in args
         ]
@@ -168,8 +170,8 @@ def paired(typing, a, b):  # noqa: ARG001
 
 
 @intrinsic
-def _from_bfloat16(typing, x):  # noqa: ARG001
-    def build(_, builder, signature, args):  # noqa: ARG001
+def _from_bfloat16(typing, x):
+    def build(_, builder, signature, args):
         word = ir.IntType(32)
         upper = builder.shl(builder.zext(args[0], word), ir.Constant(word, 16))
         return builder.bitcast(upper, ir.FloatType())
@@ -178,18 +180,18 @@ def _from_bfloat16(typing, x):  # noqa: ARG001
 
 
 @intrinsic
-def _from_float16(typing, x):  # noqa: ARG001
-    def build(_, builder, signature, args):  # noqa: ARG001
+def _from_float16(typing, x):
+    def build(_, builder, signature, args):
         return builder.fpext(builder.bitcast(args[0], ir.HalfType()), ir.FloatType())
 
     return types.float32(x), build
 
 
 @intrinsic
-def _to_bfloat16(typing, x):  # noqa: ARG001
+def _to_bfloat16(typing, x):
     """Round to nearest, ties to even; NaN stays NaN."""
 
-    def build(_, builder, signature, args):  # noqa: ARG001
+    def build(_, builder, signature, args):
         word = ir.IntType(32)
         raw = builder.bitcast(args[0], word)
         upper = builder.lshr(raw, ir.Constant(word, 16))
@@ -204,8 +206,8 @@ def _to_bfloat16(typing, x):  # noqa: ARG001
 
 
 @intrinsic
-def _to_float16(typing, x):  # noqa: ARG001
-    def build(_, builder, signature, args):  # noqa: ARG001
+def _to_float16(typing, x):
+    def build(_, builder, signature, args):
         return builder.bitcast(builder.fptrunc(args[0], ir.HalfType()), ir.IntType(16))
 
     return types.int16(x), build
@@ -233,16 +235,16 @@ def _loaded(x):
 @overload(rounded, inline="always")
 def _rounded(x, like):
     if like == types.uint16:
-        return lambda x, like: _to_bfloat16(numba.float32(x))  # noqa: ARG005
+        return lambda x, like: _to_bfloat16(numba.float32(x))
     if like == types.int16:
-        return lambda x, like: _to_float16(numba.float32(x))  # noqa: ARG005
+        return lambda x, like: _to_float16(numba.float32(x))
     if like == types.float32:
-        return lambda x, like: numba.float32(x)  # noqa: ARG005
-    return lambda x, like: numba.float64(x)  # noqa: ARG005
+        return lambda x, like: numba.float32(x)
+    return lambda x, like: numba.float64(x)
 
 
 @intrinsic
-def prefetch(typing, array, i):  # noqa: ARG001
+def prefetch(typing, array, i):
     """Ask for the array's element i to be brought near; a hint, never a fault."""
     signature = types.void(array, i)
 
@@ -259,7 +261,7 @@ def prefetch(typing, array, i):  # noqa: ARG001
 
 
 @intrinsic
-def stream(typing, target, start, source):  # noqa: ARG001
+def stream(typing, target, start, source):
     """Copy 64 bytes of the source to target[start:], past the caches; aligned there to 64 bytes."""
     signature = types.void(target, start, source)
 

@@ -293,10 +293,8 @@ def clear_sums(n, t, t_low):
 
 
 @loop
-def add_columns(
-    first, second, j, labels, n, magic, low, top, own, t, t_low, terms, more_terms
-):
-    """Add the terms of the classes j and j + 1 to the rows' sums; the label's is kept as their own."""
+def add_columns(first, second, j, labels, n, magic, low, top, own, t, t_low, terms, more_terms):
+    """Add the terms of classes j and j + 1 to the rows' sums; the label's is kept as their own."""
     none = first.dtype.type(0)
     for i in range(n):
         label, shift, least = labels[i], magic[i], low[i]
@@ -418,9 +416,7 @@ def finish_all(start, n, classes, coefficients, c, grad, work):
             work.loss, work.factor, work.factor_low, work.at_label,
         )  # fmt: skip
     for j in range(classes):
-        scale_column(
-            work.terms[j], j, work.labels, n, work.factor, work.factor_low, work.at_label
-        )
+        scale_column(work.terms[j], j, work.labels, n, work.factor, work.factor_low, work.at_label)
     return fine
 
 
@@ -462,8 +458,8 @@ def label_losses(
 ):  # fmt: skip
     """Losses of rows with class labels, in chunks of rows from `first` to `last`.
 
-    `flat` and `words` are x seen flat and in `pairs`, `grad` (or None) and `grad_words` the gradient.
-    The rest is as in `wide.label_losses`.
+    `flat` and `words` are x seen flat and in `pairs`, `grad` (or None) and `grad_words` the
+    gradient. The rest is as in `wide.label_losses`.
     """
     for number in range(first, last):
         clear_total(sums, number)

@@ -51,10 +51,10 @@ def window(z, like):
 
 
 @overload(window, inline="always")
-def _window(z, like):  # noqa: ARG001
+def _window(z, like):
     if like == types.float32:
-        return lambda z, like: window_f(z)  # noqa: ARG005
-    return lambda z, like: window_d(z)  # noqa: ARG005
+        return lambda z, like: window_f(z)
+    return lambda z, like: window_d(z)
 
 
 @inner

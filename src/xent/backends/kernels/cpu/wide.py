@@ -7,23 +7,31 @@ that each exponential is taken once, and the gradient may overwrite the logits.
 
 from __future__ import annotations
 
-import numpy as np
-
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from xent.backends.kernels.cpu.elementary import scaled_exp
 from xent.backends.kernels.cpu.full import any_row
-from xent.backends.kernels.cpu.lang import fma, inner, kernel, larger, loaded, loop, prefetch, rounded, stream
+from xent.backends.kernels.cpu.lang import (
+    fma,
+    inner,
+    kernel,
+    larger,
+    loaded,
+    loop,
+    prefetch,
+    rounded,
+    stream,
+)
 from xent.backends.kernels.cpu.rows import (
     ABSENT,
     BLOCK,
     LANES,
     LIMIT,
     add_losses,
-    clear_total,
     clear_row,
+    clear_total,
     result,
     slope_factors,
     sum_lanes,
@@ -122,7 +130,7 @@ def write_row(work, scale, factor, factor_low, grad, ahead):
 
 @loop
 def copy_group(x, start, label, group):
-    """Fill the group with the columns from `start`, and with masks past the end and at the label."""
+    """Fill the group with columns from `start`; with masks past the end and at the label."""
     for i in range(GROUP):
         group[i] = -np.inf
     for i in range(min(GROUP, x.size - start)):
@@ -238,10 +246,9 @@ def label_losses(x, labels, coefficients, c, grad, losses, sums, chunk, first, l
     None) takes the row losses, `sums` the sum of each chunk. Returns the first row whose label is
     not a class, or -1.
     """
-    rows, classes = x.shape
     for number in range(first, last):
         clear_total(sums, number)
-        stop = min(number * chunk + chunk, rows)
+        stop = min(number * chunk + chunk, x.shape[0])
         for start in range(number * chunk, stop, BLOCK):
             n = min(BLOCK, stop - start)
             wrong = block_losses(x, start, n, labels, coefficients, c, grad, work)
