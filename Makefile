@@ -3,11 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 OUT := examples/output
 
-.PHONY: help run test lint types format bench readme clean
+.PHONY: help run test lint types format bench bench-check readme clean
 
 ## List the targets.
 help:
-	@awk '/^## /{about=substr($$0, 4)} /^[a-z]+:/ && about {sub(":.*", ""); printf "%-8s %s\n", $$0, about; about=""}' Makefile
+	@awk '/^## /{about=substr($$0, 4)} /^[a-z-]+:/ && about {sub(":.*", ""); printf "%-12s %s\n", $$0, about; about=""}' Makefile
 
 ## Set up .venv, train the examples, score their held-out predictions, explain the worst row.
 run: .venv/.run
@@ -42,6 +42,10 @@ format: .venv/.test
 bench: .venv/.test
 	$(BIN)/python benchmarks/accuracy.py
 	$(BIN)/python benchmarks/speed.py
+
+## Measure a few shapes and compare their ratios with the committed ones.
+bench-check: .venv/.test
+	$(BIN)/python benchmarks/speed.py --check
 
 ## Run the README's commands anew and write their outputs into it.
 readme: .venv/.test

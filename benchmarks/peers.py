@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import machine
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -65,18 +66,38 @@ def torch_classes(z: Array, labels: Array) -> Problem:
 
 
 def torch_binary(z: Array, labels: Array) -> Problem:
-    targets = torch.from_numpy(labels.astype(z.dtype))
-    return _torch(F.binary_cross_entropy_with_logits, z, targets)
+    return _torch(F.binary_cross_entropy_with_logits, z, tensor(labels.astype(z.dtype)))
+
+
+def compiled_classes(z: Array, labels: Array) -> Problem:
+    return _torch(_compiled(F.cross_entropy), z, torch.from_numpy(labels))
+
+
+def compiled_binary(z: Array, labels: Array) -> Problem:
+    loss = _compiled(F.binary_cross_entropy_with_logits)
+    return _torch(loss, z, tensor(labels.astype(z.dtype)))
+
+
+def _compiled(loss: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    torch.compiler.reset()  # each shape gets code of its own, not one for any shape
+    return torch.compile(loss, dynamic=False)
+
+
+def tensor(array: Array) -> torch.Tensor:
+    """The array's memory as a tensor, also for bfloat16."""
+    if array.dtype.name == "bfloat16":
+        return torch.from_numpy(array.view(np.uint16)).view(torch.bfloat16)
+    return torch.from_numpy(array)
 
 
 def _torch(loss: Callable[..., torch.Tensor], z: Array, targets: torch.Tensor) -> Problem:
-    logits = torch.from_numpy(z)
+    logits = tensor(z)
 
-    def value_and_gradient(reduction: str) -> tuple[float, Array]:
+    def value_and_gradient(reduction: str) -> tuple[float, Any]:
         leaf = logits.detach().requires_grad_()
         value = loss(leaf, targets, reduction=reduction)
         (gradient,) = torch.autograd.grad(value, leaf)
-        return float(value.detach()), gradient.numpy()
+        return float(value.detach()), gradient if z.dtype.name == "bfloat16" else gradient.numpy()
 
     return Problem(
         lambda: loss(logits, targets, reduction="none").numpy(),
@@ -120,17 +141,55 @@ def sklearn_binary(z: Array, labels: Array) -> Problem:
 
 def _sklearn(loss: Any, z: Array, labels: Array) -> Problem:
     targets = labels.astype(z.dtype)
+    cores = machine.cores()
 
     def mean_and_gradient() -> tuple[float, Array]:
         # Its own combined pass; the gradient is left undivided, as scikit-learn's solvers take it.
-        losses, gradient = loss.loss_gradient(targets, z)
+        losses, gradient = loss.loss_gradient(targets, z, n_threads=cores)
         return float(losses.mean()), gradient
 
     return Problem(
         lambda: np.asarray(loss.loss(targets, z)),
         lambda: np.asarray(loss.gradient(targets, z)),
-        lambda: float(loss.loss(targets, z).mean()),
+        lambda: float(loss.loss(targets, z, n_threads=cores).mean()),
         mean_and_gradient,
+    )
+
+
+def jax_classes(z: Array, labels: Array) -> Problem:
+    def loss(logits: Any, targets: Any) -> Any:
+        import jax
+
+        shares = jax.nn.log_softmax(logits, axis=1)
+        return -jax.numpy.take_along_axis(shares, targets[:, None], axis=1)[:, 0]
+
+    return _jax(loss, z, labels.astype(np.int32))
+
+
+def jax_binary(z: Array, labels: Array) -> Problem:
+    def loss(logits: Any, targets: Any) -> Any:
+        import jax
+
+        # As optax.sigmoid_binary_cross_entropy has it.
+        return -targets * jax.nn.log_sigmoid(logits) - (1 - targets) * jax.nn.log_sigmoid(-logits)
+
+    return _jax(loss, z, labels.astype(z.dtype))
+
+
+def _jax(loss: Callable[[Any, Any], Any], z: Array, targets: Array) -> Problem:
+    import jax
+
+    jax.config.update("jax_enable_x64", True)
+    logits, held = jax.numpy.asarray(z), jax.numpy.asarray(targets)
+    rows = jax.jit(loss)
+    mean = jax.jit(lambda a, b: loss(a, b).mean())
+    total = jax.jit(jax.grad(lambda a, b: loss(a, b).sum()))
+    both = jax.jit(jax.value_and_grad(lambda a, b: loss(a, b).mean()))
+    return Problem(
+        lambda: np.asarray(rows(logits, held)),
+        lambda: np.asarray(total(logits, held)),
+        lambda: float(mean(logits, held)),
+        lambda: jax.block_until_ready(both(logits, held)),
     )
 
 
@@ -189,6 +248,8 @@ def _from_rows(losses: Callable[[], Array], gradient: Callable[[], Array]) -> Pr
 
 XENT = Peer("xent", xent_classes, xent_binary)
 TORCH = Peer("torch", torch_classes, torch_binary)
+COMPILED = Peer("torch.compile", compiled_classes, compiled_binary)
+JAX = Peer("JAX", jax_classes, jax_binary)
 SCIPY = Peer("SciPy", scipy_classes, scipy_binary)
 SKLEARN = Peer("scikit-learn", sklearn_classes, sklearn_binary)
 NUMPY = Peer("NumPy", numpy_classes, numpy_binary)

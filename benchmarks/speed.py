@@ -1,10 +1,12 @@
-"""Times of cross-entropy beside its peers, in one process and in turns, as ratios.
+"""Times of cross-entropy beside its peers and beside the memory's own speed, as ratios.
 
-python benchmarks/speed.py     measure; write speed.json and docs/performance.md
+python benchmarks/speed.py            measure; write speed.json, docs/performance.md and its picture
+python benchmarks/speed.py --check    measure a few; fail where xent fell behind the committed ratios
 """
 
 from __future__ import annotations
 
+import argparse
 import gc
 import json
 import os
@@ -12,30 +14,33 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from statistics import median
+from typing import Any, NamedTuple
 
+import linear
 import machine
+import ml_dtypes
 import numpy as np
 import speed_page
 import torch
-from peers import NUMPY, SCIPY, SKLEARN, TORCH, XENT, Problem
+from memory import read, write
+from peers import COMPILED, JAX, NUMPY, SCIPY, SKLEARN, TORCH, Array, Peer
 from speed_page import Report, Timing
+
+import xent
+from xent.arrays import as_floats, check_reduction, class_axis
+from xent.targets import class_targets
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "speed.json"
-PAGE = HERE.parent / "docs" / "performance.md"
-REPETITIONS = 7
+DOCS = HERE.parent / "docs"
+REPETITIONS = 5
 SMALL_CALLS = 300
 """Calls timed together where one is too short for the clock."""
 
 Call = Callable[[], object]
-
-
-class Column(NamedTuple):
-    """What to call, and on how many of torch's threads."""
-
-    call: Call
-    threads: int
+FEW = [TORCH, COMPILED]
+ALL = [TORCH, COMPILED, SKLEARN, SCIPY, JAX, NUMPY]
 
 
 class Case(NamedTuple):
@@ -43,6 +48,7 @@ class Case(NamedTuple):
 
     shape: tuple[int, ...]
     dtype: str
+    peers: list[Peer]
     calls: int = 1
 
     @property
@@ -52,70 +58,97 @@ class Case(NamedTuple):
 
 
 CASES = [
-    Case((8, 10), "float32", SMALL_CALLS),
-    Case((8192, 1000), "float32"),
-    Case((8192, 1000), "float64"),
-    Case((65536, 100), "float32"),
-    Case((1_000_000, 10), "float32"),
-    Case((10_000_000,), "float32"),
+    Case((8192, 32000), "float32", ALL),
+    Case((65536, 1000), "float32", ALL),
+    Case((1_000_000, 10), "float32", ALL),
+    Case((10_000_000, 3), "float32", ALL),
+    Case((50_000_000,), "float32", ALL),
+    Case((4096, 32000), "float64", FEW),
+    Case((32768, 1000), "float64", FEW),
+    Case((1_000_000, 10), "float64", FEW),
+    Case((25_000_000,), "float64", FEW),
+    Case((8192, 32000), "bfloat16", FEW),
+    Case((65536, 1000), "bfloat16", FEW),
+    Case((8, 10), "float32", [TORCH, SCIPY, NUMPY], SMALL_CALLS),
 ]
+CHECKED = [CASES[1], CASES[2]]
+LASTING = 0.5
+"""A ratio to a peer may fall to this part of the committed one before the check fails."""
 
 
-def problems(case: Case) -> dict[str, Problem]:
-    """The same batch, for every library."""
+def batch(case: Case) -> tuple[Array, Array]:
+    """Logits and labels: random labels, so that few rows are confident."""
     rng = np.random.default_rng(3)
-    logits = rng.normal(0, 3, case.shape).astype(case.dtype)
-    labels = rng.integers(0, 2 if logits.ndim == 1 else case.shape[1], case.shape[0])
-    peers = [XENT, TORCH, SCIPY, SKLEARN, NUMPY]
-    if logits.ndim == 1:
-        return {peer.name: peer.binary(logits, labels) for peer in peers}
-    return {peer.name: peer.classes(logits, labels) for peer in peers}
+    some = rng.normal(0, 2, (min(case.shape[0], 1 << 18), *case.shape[1:]))
+    kind: Any = ml_dtypes.bfloat16 if case.dtype == "bfloat16" else case.dtype
+    logits = np.resize(some.astype(kind), case.shape)
+    high = 2 if logits.ndim == 1 else case.shape[1]
+    return logits, rng.integers(0, high, case.shape[0])
 
 
-def columns(case: Case, task: str) -> dict[str, Column]:
-    """What is timed, by column of the table."""
-    result = {}
-    for name, problem in problems(case).items():
-        call: Call = problem.mean if task == "loss" else problem.mean_and_gradient
-        if name == TORCH.name:
-            result["torch, 1 thread"] = Column(call, 1)
-            if case.calls == 1:  # torch splits no small batch
-                result["torch, all cores"] = Column(call, machine.cores())
+def columns(case: Case, task: str) -> dict[str, Call]:
+    """What is timed, by column."""
+    logits, labels = batch(case)
+    binary = logits.ndim == 1
+    if binary:  # targets as training has them, for all
+        labels = labels.astype(logits.dtype)
+    loss = xent.binary_cross_entropy if binary else xent.cross_entropy
+    result: dict[str, Call] = {}
+    if task == "loss":
+        result["xent"] = lambda: loss(logits, labels)
+        if case.calls == 1:
+            result["memory"] = lambda: read(logits, labels)
         else:
-            result[name] = Column(call, 1)
+            result["validation"] = lambda: validation(logits, labels)
+    else:
+        grad, own = np.zeros_like(logits), logits.copy()
+        if case.calls == 1:
+            result["xent, out="] = lambda: loss(logits, labels, return_grad=True, out=grad)
+            result["xent, in place"] = lambda: loss(own, labels, return_grad=True, out=own)
+            result["memory"] = lambda: write(logits, grad, labels)
+        result["xent"] = lambda: loss(logits, labels, return_grad=True)
+    for peer in case.peers:
+        problem = (peer.binary if binary else peer.classes)(logits, labels)
+        result[peer.name] = problem.mean if task == "loss" else problem.mean_and_gradient
     return result
 
 
-def seconds(column: Column, count: int) -> float:
+def validation(logits: Array, labels: Array) -> None:
+    """The checks that a call must make of its arguments."""
+    z = as_floats(logits, "logits", "targets")
+    check_reduction("mean")
+    class_targets(labels, z.shape, class_axis(z, -1))
+
+
+def seconds(call: Call, count: int) -> float:
     """Time of one call, over `count` of them."""
-    torch.set_num_threads(column.threads)
     gc.collect()
     start = time.perf_counter()
     for _ in range(count):
-        column.call()
+        call()
     return (time.perf_counter() - start) / count
 
 
-def time_case(case: Case, task: str) -> Timing:
-    """Times of all columns, taken in turns so that a slow moment of the machine hits them all."""
-    todo = columns(case, task)
-    for column in todo.values():
-        seconds(column, 1)  # first calls allocate, import and start threads
+def take_turns(todo: dict[str, Call], calls: int = 1) -> dict[str, list[float]]:
+    """Times of all columns, in turns, so that a slow moment of the machine hits them all."""
+    for call in todo.values():
+        call()  # first calls allocate, compile and start threads
+        call()
     times: dict[str, list[float]] = {name: [] for name in todo}
     for _ in range(REPETITIONS):
-        for name, column in todo.items():
-            times[name].append(seconds(column, case.calls))
-    return Timing(
-        case=case.name,
-        task=task,
-        seconds={name: [float(f"{t:.4g}") for t in values] for name, values in times.items()},
-    )
+        for name, call in todo.items():
+            times[name].append(float(f"{seconds(call, calls):.4g}"))
+    return times
 
 
-def timings() -> Iterator[Timing]:
-    for case in CASES:
+def timings(cases: list[Case]) -> Iterator[Timing]:
+    for case in cases:
         for task in ("loss", "loss and gradient"):
-            yield time_case(case, task)
+            print(f"{case.name}, {task}", file=sys.stderr)
+            todo = columns(case, task)
+            yield Timing(case=case.name, task=task, seconds=take_turns(todo, case.calls))
+            todo.clear()
+            gc.collect()
 
 
 def dump(report: Report) -> str:
@@ -129,22 +162,54 @@ def dump(report: Report) -> str:
     return f'{{\n{head} "timings": [\n{lines}\n ]\n}}\n'
 
 
-def main() -> None:
+def fallen(old: list[Timing], new: list[Timing]) -> Iterator[str]:
+    """Where a ratio to a peer is far below the committed one."""
+    known = {(t["case"], t["task"]): t for t in old}
+    for t in new:
+        before = known[t["case"], t["task"]]
+        for peer in FEW:
+            was, now = (ratio(x, peer.name) for x in (before, t))
+            line = (
+                f"{t['case']}, {t['task']}: {peer.name} took {was:.1f} times as long, now {now:.1f}"
+            )
+            print(line)
+            if now < LASTING * was:
+                yield line
+
+
+def ratio(timing: Timing, name: str) -> float:
+    """Median of a column's time over xent's."""
+    pairs = zip(timing["seconds"][name], timing["seconds"]["xent"], strict=True)
+    return median(a / b for a, b in pairs)
+
+
+def main() -> int:
     # A kernel forced on OpenBLAS would slow some libraries and not others; it is read at load.
     if os.environ.pop("OPENBLAS_CORETYPE", None) is not None:
         os.execv(sys.executable, sys.orig_argv)
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--check", action="store_true", help="compare with the committed ratios")
+    checking = parser.parse_args().check
+    torch.set_num_threads(machine.cores())
+    if checking:
+        committed: Report = json.loads(RESULTS.read_text(encoding="utf-8"))
+        return int(bool(list(fallen(committed["timings"], list(timings(CHECKED))))))
+    names = ("xent", "numpy", "numba", "torch", "scipy", "scikit-learn", "jax")
     report = Report(
         date=machine.today(),
         processor=machine.processor(),
         cores=machine.cores(),
-        versions=machine.versions("xent", "numpy", "torch", "scipy", "scikit-learn"),
+        versions=machine.versions(*names),
         repetitions=REPETITIONS,
-        timings=list(timings()),
+        linear=linear.measure(take_turns),
+        timings=list(timings(CASES)),
     )
     RESULTS.write_text(dump(report), encoding="utf-8")
-    PAGE.write_text(speed_page.page(report), encoding="utf-8")
-    print(f"wrote {RESULTS.name} and {PAGE.name}")
+    (DOCS / "performance.md").write_text(speed_page.page(report), encoding="utf-8")
+    speed_page.picture(report, DOCS / "performance.svg")
+    print(f"wrote {RESULTS.name}, performance.md and performance.svg")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

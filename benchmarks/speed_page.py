@@ -1,9 +1,12 @@
-"""docs/performance.md from the timings, and from nothing else."""
+"""docs/performance.md and its picture from the timings, and from nothing else."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from statistics import median
 from typing import TypedDict
+
+from linear import Linear
 
 
 class Timing(TypedDict):
@@ -22,42 +25,56 @@ class Report(TypedDict):
     cores: int
     versions: dict[str, str]
     repetitions: int
+    linear: Linear
     timings: list[Timing]
 
+
+LOSS, GRADIENT = "loss", "loss and gradient"
+SMALL = "validation"
+PEERS = ["torch", "torch.compile", "scikit-learn", "SciPy", "JAX", "NumPy"]
 
 HEAD = """\
 # Performance
 
-How long cross-entropy takes here, and how that compares with other libraries on the same machine,
-in the same process, on the same logits.
+How long cross-entropy takes here: beside what the machine's memory allows, and beside other
+libraries in the same process, on the same logits, in turns.
 
 Measured on {date} on one machine ({processor}, {cores} cores) with {versions}.
 
-This page and `benchmarks/speed.json` are written by `python benchmarks/speed.py`. No test asserts a
-time. Other machines, and other versions, give other ratios.
+This page, its picture and `benchmarks/speed.json` are written by `make bench`. No test asserts a
+time. Other machines, and other versions, give other ratios. `python benchmarks/speed.py --check`
+measures a few shapes anew and fails where xent's lead fell to half of what stands here.
+
+![Time of xent over the time that memory needs](performance.svg)
 
 ## How to read the tables
 
-The first column is `xent`'s own time for one call. Every other column is **that library's time
-divided by `xent`'s**: 2.0 means it takes twice as long as `xent`, 0.5 half as long. It is the
-median of {repetitions} ratios, with the smallest and the largest in parentheses. In each repetition
-all libraries run once, in turns. A wide spread means that the machine had other work, or that a
-library's large temporary arrays came fresh from the system in one call and reused in another.
+The first column is `xent`'s own time for one call. All others are ratios, the median of
+{repetitions} with the smallest and the largest in parentheses; in each repetition everything runs
+once, in turns. A wide spread means that the machine had other work, or that a library's large
+temporary arrays came fresh from the system in one call and reused in another.
 
-- `xent` is measured on its NumPy path: one thread, no compiled code of its own. It computes in
-  float64 whatever the dtype of the logits, and for float64 logits carries rounding errors along, so
-  that every row is good to 2 ULP ([accuracy](accuracy.md)). No peer here does that work.
-- torch runs eagerly: `F.cross_entropy` or `F.binary_cross_entropy_with_logits`, and
-  `torch.autograd.grad` for the gradient; on one thread, and on all cores (of which a
-  small batch uses one).
-- SciPy: `special.log_softmax`, and for the gradient `special.softmax` as well; binary
-  `special.log_expit` and `special.expit`.
-- scikit-learn: the losses of its private module `sklearn._loss`, `.loss` or `.loss_gradient`, on
-  one thread. Its gradient is that of the sum: it saves the division by the number of rows.
-- NumPy: the usual stable formula, log-sum-exp less the label's logit, in the dtype of the logits.
-- Loss means the mean over the rows; the gradient is that of the mean. Arrays and labels are
-  converted beforehand to what each library takes. Of the smallest shape many calls are timed
-  together.
+- **÷ memory** is `xent`'s time over the time that its threads take to do nothing but read the
+  arrays (for a loss), or to copy the logits to the gradient and read the targets (for a
+  gradient). 1.0 is the limit; no library can be faster from memory.
+- Every other column is **that library's time over `xent`'s**: 2.0 means it takes twice as long.
+
+What runs:
+
+- `xent` through its public functions, on {cores} threads, by its compiled kernels. Rows are good to
+  2 ULP ([accuracy](accuracy.md)); no peer here does that work.
+- torch runs eagerly, or compiled by `torch.compile(dynamic=False)`: `F.cross_entropy` or
+  `F.binary_cross_entropy_with_logits`, and `torch.autograd.grad`; on {cores} threads.
+- scikit-learn: its private `sklearn._loss`, `.loss` or `.loss_gradient`, on {cores} threads. Its
+  gradient is that of the sum: it saves the division by the number of rows.
+- SciPy: `special.log_softmax` and `softmax`; binary `log_expit` and `expit`. JAX: `jax.nn`, jitted.
+  NumPy: log-sum-exp less the label's logit. All in the dtype of the logits.
+- Logits are normal with standard deviation 2, labels random. Loss means the mean over the rows,
+  with its gradient. Labels are int64; binary targets have the logits' dtype. Arrays and labels are
+  converted beforehand to what each library takes.
+- A gradient goes to an array given (`out=`), over the logits (in place), or to a fresh array, as
+  that of every peer does. A fresh array of this size comes from the system page by page, which
+  takes longer than to fill it; peers are compared with all three.
 """
 
 
@@ -71,28 +88,78 @@ def page(report: Report) -> str:
         versions=versions,
         repetitions=report["repetitions"],
     )
-    parts = [head]
-    for task in dict.fromkeys(t["task"] for t in report["timings"]):
-        chosen = [t for t in report["timings"] if t["task"] == task]
-        parts.append(f"## {task.capitalize()}\n\n{table(chosen)}\n")
+    large = [t for t in report["timings"] if "memory" in t["seconds"]]
+    small = [t for t in report["timings"] if "memory" not in t["seconds"]]
+    losses = [t for t in large if t["task"] == LOSS]
+    gradients = [t for t in large if t["task"] == GRADIENT]
+    parts = [head, f"## Loss\n\n{table(losses, 'xent')}\n"]
+    for title, own in (
+        ("into an array given", "xent, out="),
+        ("in place", "xent, in place"),
+        ("into a fresh array", "xent"),
+    ):
+        parts.append(f"## Loss and gradient, {title}\n\n{table(gradients, own)}\n")
+    parts.append(linear_part(report["linear"]))
+    parts.append(small_part(small))
     return "\n".join(parts)
 
 
-def table(timings: list[Timing]) -> str:
+def table(timings: list[Timing], own: str) -> str:
     """One row per shape, one column per library."""
-    own, *others = max((t["seconds"] for t in timings), key=len)
-    lines = [f"| logits | {own} | {' | '.join(others)} |", "|---" * (len(others) + 2) + "|"]
+    peers = [p for p in PEERS if any(p in t["seconds"] for t in timings)]
+    lines = [f"| logits | xent | ÷ memory | {' | '.join(peers)} |"]
+    lines.append("|---" * (len(peers) + 3) + "|")
     for t in timings:
-        base = t["seconds"][own]
-        cells = [duration(median(base))]
-        for name in others:
-            if name not in t["seconds"]:
-                cells.append("–")
-                continue
-            ratios = [a / b for a, b in zip(t["seconds"][name], base, strict=True)]
-            cells.append(f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})")
+        times = t["seconds"]
+        cells = [duration(median(times[own])), spread(times[own], times["memory"])]
+        cells += [spread(times[p], times[own]) if p in times else "–" for p in peers]
         lines.append(f"| {t['case']} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def linear_part(measured: Linear) -> str:
+    """The fused linear layer."""
+    rows, features, classes = measured["shape"]
+    times = measured["seconds"]
+    return f"""\
+## Linear layer and loss
+
+Loss and gradients of inputs and weight: {rows:,} rows of {features:,} features, {classes:,}
+classes, float32. The products are the three that any such function must do, by NumPy alone.
+
+| xent | ÷ products | torch | torch.compile |
+|---|---|---|---|
+| {duration(median(times["xent"]))} | {spread(times["xent"], times["products"])} | \
+{spread(times["torch"], times["xent"])} | {spread(times["torch.compile"], times["xent"])} |
+
+Beside the gradients ({measured["gradient_bytes"] / 1e6:.0f} MB) xent holds \
+{measured["extra_bytes"] / 1e6:.0f} MB at the most; all logits would be \
+{4 * rows * classes / 1e6:.0f} MB.
+"""
+
+
+def small_part(timings: list[Timing]) -> str:
+    """Small calls, which run in NumPy."""
+    lines = [
+        "## A small call\n",
+        "8 rows of 10 classes, float32: arrays this small never wait for a",
+    ]
+    lines += ["kernel, but are computed in NumPy. Many calls are timed together.\n"]
+    lines += ["| task | xent | of which checks of the arguments | torch | SciPy | NumPy |"]
+    lines += ["|---|---|---|---|---|---|"]
+    checks = next(t["seconds"][SMALL] for t in timings if SMALL in t["seconds"])
+    for t in timings:
+        times = t["seconds"]
+        ratios = [spread(times[p], times["xent"]) for p in ("torch", "SciPy", "NumPy")]
+        cells = [duration(median(times["xent"])), duration(median(checks)), *ratios]
+        lines.append(f"| {t['task']} | {' | '.join(cells)} |")
+    return "\n".join(lines) + "\n"
+
+
+def spread(times: list[float], base: list[float]) -> str:
+    """Median of the ratios, and their range."""
+    ratios = [a / b for a, b in zip(times, base, strict=True)]
+    return f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
 
 
 def duration(seconds: float) -> str:
@@ -101,3 +168,41 @@ def duration(seconds: float) -> str:
         if seconds >= scale:
             return f"{seconds / scale:.3g} {unit}"
     return f"{seconds / 1e-6:.3g} µs"
+
+
+def picture(report: Report, path: Path) -> None:
+    """Bars of time over the time that memory needs, for xent and for torch."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    from matplotlib import pyplot as plt
+
+    plt.rcParams["svg.hashsalt"] = "xent"  # the same picture gives the same file
+    shown = [t for t in report["timings"] if "memory" in t["seconds"]]
+    shown = [t for t in shown if "float32" in t["case"]]
+    fig, axes = plt.subplots(1, 2, figsize=(10, 3.6), sharey=True, layout="constrained")
+    for ax, task in zip(axes, (LOSS, GRADIENT), strict=True):
+        chosen = [t for t in shown if t["task"] == task]
+        names = {"torch": "torch", "torch.compile": "torch.compile"}
+        names["xent" if task == LOSS else "xent, out="] = "xent"
+        for number, (column, name) in enumerate(names.items()):
+            values = [
+                median(
+                    a / b for a, b in zip(t["seconds"][column], t["seconds"]["memory"], strict=True)
+                )
+                for t in chosen
+            ]
+            places = [i + 0.27 * (1 - number) for i in range(len(chosen))]
+            color = ["#bbbbbb", "#88aacc", "#cc4400"][number]
+            bars = ax.barh(places, values, height=0.25, label=name, color=color)
+            ax.bar_label(bars, fmt="%.1f", padding=2, fontsize=7)
+        ax.axvline(1, color="black", lw=1)
+        ax.set_xscale("log")
+        ax.set_yticks(range(len(chosen)), [t["case"].replace(", float32", "") for t in chosen])
+        ax.set_title(f"{task}{'' if task == LOSS else ', float32, out= given'}", fontsize=10)
+        ax.set_xlabel("time ÷ time that memory needs (log scale)", fontsize=8)
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.margins(x=0.12)
+    axes[0].invert_yaxis()
+    axes[0].legend(fontsize=8, frameon=False, loc="lower right")
+    fig.savefig(path, metadata={"Date": None})

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from queue import SimpleQueue
 
 _chosen: int | None = None
@@ -93,8 +93,8 @@ def get_num_threads() -> int:
 class _Job:
     """Tasks that several threads take one by one, until none is left."""
 
-    def __init__(self, tasks: list[Callable[[], None]]) -> None:
-        self._tasks: Iterator[Callable[[], None]] = iter(tasks)
+    def __init__(self, tasks: Sequence[Callable[[], object]]) -> None:
+        self._tasks: Iterator[Callable[[], object]] = iter(tasks)
         self._lock = threading.Lock()
         self._working = 0
         self._closed = False
@@ -137,7 +137,7 @@ class _Job:
             raise self._error
 
 
-def run(tasks: list[Callable[[], None]]) -> None:
+def run(tasks: Sequence[Callable[[], object]]) -> None:
     """Do all tasks, on this thread and its helpers; raise the first error."""
     helpers = min(get_num_threads(), len(tasks)) - 1
     if helpers < 1:

@@ -184,6 +184,12 @@ def log_sigmoid(logits: Array, result: Array) -> None:
     _of_elements(functions.log_sigmoids, logits, result)
 
 
+def flush_subnormals(array: Array) -> None:
+    """Set entries below the smallest normal number to 0."""
+    arguments = (array.reshape(-1), np.finfo(array.dtype).tiny)
+    _each(functions.flush, arguments, array.size, CHUNK, lambda: None)
+
+
 def _of_rows(which: int, logits: Array, result: Array) -> None:
     classes = logits.shape[-1]
     x = stored(logits).reshape(-1, classes)

@@ -87,6 +87,19 @@ def log_sigmoids(x, result, first, last, work):
     fill_log_sigmoids(x[first:last], result[first:last])
 
 
+@kernel
+def flush(x, tiny, first, last, work):
+    """Set what is below the smallest normal number to 0."""
+    flush_part(x[first:last], tiny)
+
+
+@loop
+def flush_part(x, tiny):
+    for i in range(x.size):
+        value = x[i]
+        x[i] = value if not abs(value) < tiny else value - value
+
+
 @loop
 def fill_sigmoids(x, result):
     for i in range(x.size):
