@@ -1,7 +1,7 @@
 """Times of cross-entropy beside its peers and beside the memory's own speed, as ratios.
 
-python benchmarks/speed.py            measure; write speed.json, docs/performance.md and its picture
-python benchmarks/speed.py --check    measure a few; fail where xent fell behind the committed ratios
+python benchmarks/speed.py            measure; write speed.json, docs/performance.md, its picture
+python benchmarks/speed.py --check    measure a few; fail where xent's lead was lost since
 """
 
 from __future__ import annotations

@@ -59,7 +59,8 @@ def test_public_functions_are_documented(name):
     function = getattr(xent, name)
     assert callable(function)
     doc = inspect.getdoc(function)
-    places = [doc.index(f"\n{s}\n{'-' * len(s)}\n") for s in SECTIONS]
+    sections = SECTIONS if inspect.signature(function).parameters else SECTIONS[1:]
+    places = [doc.index(f"\n{s}\n{'-' * len(s)}\n") for s in sections]
     assert places == sorted(places)
     assert doc.index(">>> ", places[-1]) > places[-1]
 

@@ -20,6 +20,13 @@ SHAPES = [(40_000, 3), (20_000, 10), (9_000, 13), (700, 300), (40, 20_000)]
 DTYPES = [np.float32, np.float64]
 
 
+def forks(function):
+    """Mark a test that forks, which Python and JAX warn of."""
+    for warning in ("This process:DeprecationWarning", "os.fork:RuntimeWarning"):
+        function = pytest.mark.filterwarnings(f"ignore:.*{warning}")(function)
+    return function
+
+
 @pytest.fixture(autouse=True)
 def default_number():
     yield
@@ -79,7 +86,7 @@ def child(logits, labels, expected, answers):
     answers.put(all(same))
 
 
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning")
+@forks
 def test_a_fork_in_the_middle_of_calls():
     logits, labels = case((5_000, 50), np.float32)
     expected = xent.cross_entropy(logits, labels).tobytes()
@@ -110,7 +117,7 @@ def test_a_fork_in_the_middle_of_calls():
     assert not wrong
 
 
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning")
+@forks
 def test_in_the_workers_of_a_torch_data_loader():
     import torch
 

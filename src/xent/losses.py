@@ -93,7 +93,8 @@ def cross_entropy(
     labels the loss of a row is within 2 ULP and a gradient entry within 3 ULP of the exact
     value. In float64 the options round in their turn: weights cost the gradient some ULP,
     softcap and label smoothing up to hundreds. Sums over rows are taken in float64. Costs one
-    pass over the logits, in blocks.
+    pass over the logits, in blocks; large arrays are computed by compiled kernels on all
+    processors, the first of its kind after some seconds of compilation (see `warmup`).
 
     Examples
     --------

@@ -28,6 +28,11 @@ def set_num_threads(count: int | None) -> None:
         Threads of a call, the calling one included. None: the environment variable
         XENT_NUM_THREADS, or else the processors this process may run on.
 
+    Returns
+    -------
+    None
+        It holds for all later calls of this process, from any thread.
+
     Raises
     ------
     TypeError, ValueError

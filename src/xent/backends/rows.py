@@ -140,8 +140,10 @@ def label_losses(
     """Losses of rows with labels and no option, seen from the label's logit; in few steps.
 
     With q the sum over j != y of exp(z_j - z_y), the loss is log1p(q). Gives None where that
-    overflows, or a logit is not finite.
+    overflows, or a logit is not finite; and for an exact gradient, which wants terms of at most 1.
     """
+    if exact and want_grad:
+        return None
     rows = np.arange(len(z))
     own = z[rows, labels][:, None]
     d = z - own
@@ -164,16 +166,9 @@ def label_losses(
         loss += q_low / (1 + q)
     if not want_grad:
         return loss, None
-    factor, low = over_one_more(q, q_low if exact else None)
-    if low is None:
-        grad = e * (scale * factor)[:, None]
-        grad[rows, labels] = -(scale * factor) * q
-        return loss, grad
-    factor, product_low = two_product(factor, scale)
-    low = low * scale + product_low
+    factor = scale / (1 + q)
     grad = e * factor[:, None]
-    grad += e_low * factor[:, None] + e * low[:, None]
-    grad[rows, labels] = -(q * factor + (q_low * factor + q * low))
+    grad[rows, labels] = -factor * q
     return loss, grad
 
 
