@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 OUT := examples/output
 
-.PHONY: help run test lint types format bench bench-check readme clean
+.PHONY: help run test test-light lint types format bench bench-check readme clean
 
 ## List the targets.
 help:
@@ -23,6 +23,13 @@ run: .venv/.run
 test: .venv/.test lint types
 	$(BIN)/python benchmarks/accuracy.py --check
 	$(BIN)/python -m pytest
+
+## The tests of the library alone, in an environment of its own without torch, JAX and SciPy.
+test-light:
+	$(PYTHON) -m venv .venv-light
+	.venv-light/bin/pip install --quiet '.[light]'
+	.venv-light/bin/python -m pytest $(addprefix tests/test_,accuracy.py contract.py edges.py \
+		errors.py formula.py kernels.py log_loss.py properties.py row_errors.py state.py threads.py)
 
 ## Only the linter, and the format.
 lint: .venv/.test
@@ -53,7 +60,7 @@ readme: .venv/.test
 
 ## Remove what was made.
 clean:
-	rm -rf .venv build dist $(OUT) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-light build dist $(OUT) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/pip:

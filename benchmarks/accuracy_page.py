@@ -6,7 +6,7 @@ from typing import TypedDict
 
 from exact import Figure
 
-LIBRARIES = ["xent", "torch", "SciPy", "scikit-learn"]
+LIBRARIES = ["xent", "xent, small arrays", "torch", "SciPy", "scikit-learn"]
 
 
 class Record(TypedDict):
@@ -49,6 +49,9 @@ to the JSON file.
 The largest error over all tables below. Answers of exactly 0 where the exact value is not 0 are
 left out of it and counted in the last two columns. An error as large as the value itself is
 between 4e15 and 9e15 ULP in float64, and between 8e6 and 1.7e7 ULP in float32.
+
+`xent` stands twice: as its compiled kernels compute large arrays, and as NumPy computes small ones,
+float32 logits in float64. Here both compute the same batches.
 
 ## What this means, and what it does not
 

@@ -5,7 +5,8 @@ A peer turns logits and labels into a `Problem`; what is converted there is not 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, NamedTuple
 
 import machine
@@ -17,6 +18,7 @@ from scipy import special
 from sklearn._loss import HalfBinomialLoss, HalfMultinomialLoss
 
 import xent
+from xent.backends import kernels
 
 Array = npt.NDArray[Any]
 
@@ -43,22 +45,46 @@ class Peer(NamedTuple):
 
 
 def xent_classes(z: Array, labels: Array) -> Problem:
-    return Problem(
-        lambda: np.asarray(xent.cross_entropy(z, labels, reduction="none")),
-        lambda: np.asarray(xent.cross_entropy(z, labels, reduction="sum", return_grad=True)[1]),
-        lambda: float(xent.cross_entropy(z, labels)),
-        lambda: xent.cross_entropy(z, labels, return_grad=True),
-    )
+    return _xent(xent.cross_entropy, z, labels)
 
 
 def xent_binary(z: Array, labels: Array) -> Problem:
-    loss = xent.binary_cross_entropy
+    return _xent(xent.binary_cross_entropy, z, labels)
+
+
+def _xent(loss: Callable[..., Any], z: Array, labels: Array) -> Problem:
     return Problem(
         lambda: np.asarray(loss(z, labels, reduction="none")),
         lambda: np.asarray(loss(z, labels, reduction="sum", return_grad=True)[1]),
         lambda: float(loss(z, labels)),
         lambda: loss(z, labels, return_grad=True),
     )
+
+
+def by(engine: Callable[[], AbstractContextManager[None]], peer: Peer, name: str) -> Peer:
+    """The peer with all its calls made inside a context."""
+
+    def inside(call: Callable[[], Any]) -> Callable[[], Any]:
+        def made() -> Any:
+            with engine():
+                return call()
+
+        return made
+
+    def of(make: Callable[[Array, Array], Problem]) -> Callable[[Array, Array], Problem]:
+        return lambda z, labels: Problem(*map(inside, make(z, labels)))
+
+    return Peer(name, of(peer.classes), of(peer.binary))
+
+
+@contextmanager
+def kernels_always() -> Iterator[None]:
+    """Let xent's kernels compute arrays of any size."""
+    before, kernels.SMALLEST = kernels.SMALLEST, 1
+    try:
+        yield
+    finally:
+        kernels.SMALLEST = before
 
 
 def torch_classes(z: Array, labels: Array) -> Problem:
@@ -246,7 +272,9 @@ def _from_rows(losses: Callable[[], Array], gradient: Callable[[], Array]) -> Pr
     return Problem(losses, gradient, lambda: float(losses().mean()), mean_and_gradient)
 
 
-XENT = Peer("xent", xent_classes, xent_binary)
+_PLAIN = Peer("xent", xent_classes, xent_binary)
+XENT = by(kernels_always, _PLAIN, "xent")
+XENT_SMALL = by(kernels.numpy_only, _PLAIN, "xent, small arrays")
 TORCH = Peer("torch", torch_classes, torch_binary)
 COMPILED = Peer("torch.compile", compiled_classes, compiled_binary)
 JAX = Peer("JAX", jax_classes, jax_binary)

@@ -20,7 +20,16 @@ from helpers import close, worst_ulps
 import xent
 from xent import oracle
 from xent.backends import kernels
-from xent.backends.kernels.cpu import binary, compiling, drive, elementary, full, narrow, wide
+from xent.backends.kernels.cpu import (
+    binary,
+    compiling,
+    drive,
+    elementary,
+    full,
+    narrow,
+    turning,
+    wide,
+)
 from xent.backends.kernels.cpu.lang import loop
 
 RNG = np.random.default_rng(3)
@@ -185,9 +194,9 @@ HOT = {
         np.zeros(128, "f4"), np.zeros(128), None, np.zeros(128)]),
     "narrow, labels": (narrow.find_logits, [np.zeros(128, "f4"), 0, np.zeros(128, "i4"), 128,
         np.zeros(128, "f4")]),
-    "narrow, three classes": (narrow.turn_rows, [np.zeros(384, "f4"), 128, (0, 0, 0),
+    "narrow, three classes": (turning.turn_rows, [np.zeros(384, "f4"), 128, (0, 0, 0),
         np.zeros((4, 144), "f4")]),
-    "narrow, ten classes": (narrow.turn_pairs, [np.zeros(640, "u8"), 128, (0,) * 5,
+    "narrow, ten classes": (turning.turn_pairs, [np.zeros(640, "u8"), 128, (0,) * 5,
         np.zeros((10, 144), "f4")]),
     "binary, float32": (binary.plain_losses, [*[np.zeros(64, "f4")] * 2, None,
         binary.options(1.0, 1.0, 0.0, 1.0, np.float32), np.zeros(64, "f4")]),

@@ -49,7 +49,9 @@ def options(targets_positive, negative, smoothing, c, dtype):
     """Options in a dtype."""
     keep, half = 1 - smoothing, smoothing / 2
     values = (targets_positive * keep, targets_positive * half, negative * keep, negative * half)
-    return Options(*map(dtype, (*values, c, c - float(dtype(c)))))
+    with np.errstate(over="ignore"):
+        rest = c - float(dtype(c))
+        return Options(*map(dtype, (*values, c, rest if np.isfinite(rest) else 0.0)))
 
 
 class Rest(NamedTuple):

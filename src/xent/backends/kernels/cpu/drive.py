@@ -10,7 +10,7 @@ import numpy as np
 
 from xent import threads
 from xent.arrays import Array
-from xent.backends.kernels.cpu import binary, full, functions, narrow, wide
+from xent.backends.kernels.cpu import binary, full, functions, narrow, turning, wide
 from xent.backends.kernels.cpu.compiling import prepare
 from xent.targets import BinaryTargets, ClassTargets
 
@@ -104,8 +104,8 @@ def _labels(
         )
         return spread(wide.label_losses, (x, *common, out, rows), size, chunk, memory)
     arguments = (
-        x, x.reshape(-1), narrow.pairs(x), *common, None if out is None else out.reshape(-1),
-        narrow.pairs(x if out is None else out), rows,
+        x, x.reshape(-1), turning.pairs(x), *common, None if out is None else out.reshape(-1),
+        turning.pairs(x if out is None else out), rows,
     )  # fmt: skip
     return spread(narrow.label_losses, arguments, size, chunk, partial(narrow.work, classes, kind))
 
@@ -145,6 +145,7 @@ def binary_cross_entropy(
     positive = targets.positive if np.ndim(targets.positive) == 0 else 1.0
     options = (positive, targets.negative, targets.smoothing, scale)
     everywhere = bool(softcap or z_loss or np.ndim(targets.positive))
+    everywhere |= kind == np.float32 and not _single(targets.weight)
     rest = binary.Rest(
         binary.options(*options, np.float64), stored(np.asarray(pos_weight)),
         float(softcap or 0), float(z_loss), everywhere,
@@ -157,6 +158,13 @@ def binary_cross_entropy(
     streamed = out is not None and not np.may_share_memory(z, out)
     memory = partial(binary.work, kind, z.dtype, stream=streamed)
     return spread(binary.losses_of, arguments, z.size, CHUNK, memory)
+
+
+def _single(weight: Array | None) -> bool:
+    """Are weights well inside the range of float32?"""
+    if weight is None:
+        return True
+    return bool(((weight == 0) | (weight > 1e-30) & (weight < 1e30)).all())
 
 
 def softmax(logits: Array, result: Array) -> None:

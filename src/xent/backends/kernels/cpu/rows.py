@@ -160,7 +160,8 @@ def slope_factors_f(q, inverse, c):
     share = c / (1.0 + q)
     factor = share * inverse
     upper = F(factor)
-    return upper, F(factor - np.float64(upper)), F(-share * q)
+    lower = F(factor - np.float64(upper)) if abs(upper) < np.inf else F(0)
+    return upper, lower, F(-share * q)
 
 
 @inner

@@ -46,6 +46,9 @@ GROUP = 4 * LANES
 PART = 16 * GROUP
 """Columns of the gradient written at a time."""
 
+AHEAD = 4 * GROUP
+"""Columns of the next row that are asked for early; the processor then sees where it goes."""
+
 
 @loop
 def add_groups(x, magic, low, total, total_low, top, terms, offset):
@@ -80,17 +83,17 @@ def add_groups(x, magic, low, total, total_low, top, terms, offset):
 @loop
 def add_group(group, magic, low, total, total_low, top, terms, offset):
     """Add the terms of one group that is partly masked, one by one: 3 terms do not add exactly."""
-    for i in range(GROUP):
-        term, seen = scaled_exp(group[i], magic, low)
-        lane = i % LANES
-        top[lane] = larger(seen, top[lane])
-        if terms is not None:
-            terms[offset + i] = term
-        if total_low is None:
-            total[lane] += np.float64(term)
-        else:
-            total[lane], lost = two_sum(total[lane], term)
-            total_low[lane] += lost
+    for start in range(0, GROUP, LANES):
+        for lane in range(LANES):
+            term, seen = scaled_exp(group[start + lane], magic, low)
+            top[lane] = larger(seen, top[lane])
+            if terms is not None:
+                terms[offset + start + lane] = term
+            if total_low is None:
+                total[lane] += np.float64(term)
+            else:
+                total[lane], lost = two_sum(total[lane], term)
+                total_low[lane] += lost
 
 
 @loop
@@ -224,6 +227,15 @@ def row_loss(x, i, label, coefficient, c, grad, work):
 
 
 @inner
+def fetch(x, i, labels):
+    """Ask for what row i begins with: its label's logit, which all else waits for, and its start."""
+    row = x[i]
+    prefetch(row, min(max(labels[i], 0), row.size - 1))
+    for j in range(0, min(row.size, AHEAD), 64 // row.itemsize):
+        prefetch(row, j)
+
+
+@inner
 def block_losses(x, start, n, labels, coefficients, c, grad, work):
     """Fill the losses of n rows; return the first whose label is not a class, or -1."""
     for i in range(start, start + n):
@@ -234,6 +246,7 @@ def block_losses(x, start, n, labels, coefficients, c, grad, work):
         elif labels[i] < 0 or labels[i] >= x.shape[1]:
             return i
         else:
+            fetch(x, min(i + 1, x.shape[0] - 1), labels)
             work.loss[i - start] = row_loss(x, i, labels[i], w, c, grad, work)
     return -1
 
