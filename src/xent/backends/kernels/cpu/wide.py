@@ -228,7 +228,7 @@ def row_loss(x, i, label, coefficient, c, grad, work):
 
 @inner
 def fetch(x, i, labels):
-    """Ask for what row i begins with: its label's logit, which all else waits for, and its start."""
+    """Ask for the label's logit of row i, which all else waits for, and for the row's start."""
     row = x[i]
     prefetch(row, min(max(labels[i], 0), row.size - 1))
     for j in range(0, min(row.size, AHEAD), 64 // row.itemsize):
