@@ -110,9 +110,10 @@ def scaled_exp_d(x, magic, low):
     x = low if x < low else x
     t = fma(x, LOG2_E, magic)
     n = t - magic
-    r = fma(n, -LN2, x)
-    r = fma(n, -LN2_LOW, r)
-    return add_exponent(1.0 + exp_rest(r), t), bits(t)
+    upper = fma(n, -LN2, x)
+    r = fma(n, -LN2_LOW, upper)
+    lost = fma(n, -LN2_LOW, upper - r)  # a quarter of an ULP, where a loss has two to spend
+    return add_exponent(1.0 + (exp_rest(r) + lost), t), bits(t)
 
 
 UP, DOWN, LEAST = ROUNDER + 64.0, 2.0**-64, -752.0
