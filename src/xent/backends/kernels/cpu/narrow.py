@@ -18,7 +18,6 @@ from xent.backends.kernels.cpu.lang import (
     kernel,
     larger,
     loop,
-    prefetch,
 )
 from xent.backends.kernels.cpu.rows import (
     ABSENT,
@@ -258,18 +257,9 @@ def finish_all(start, n, classes, coefficients, c, grad, work):
 
 
 @inner
-def fetch(array, start, stop):
-    """Ask for a part of the array, to be there when the next block wants it."""
-    for i in range(start, min(stop, array.size), 64 // array.itemsize):
-        prefetch(array, i)
-
-
-@inner
 def block_losses(x, flat, words, start, n, labels, coefficients, c, grad, grad_words, work):
     """Fill the losses of n rows; return the first whose label is not a class, or -1."""
     classes = x.shape[1]
-    fetch(flat, (start + n) * classes, (start + 2 * n) * classes)
-    fetch(labels, start + n, start + 2 * n)
     if not take_labels(labels[start : start + n], classes, work.labels):
         return first_wrong(labels, classes, start)
     turn(flat, words, start, n, classes, work.logits)
