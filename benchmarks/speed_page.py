@@ -41,8 +41,8 @@ this processor works off a vector of 512 bits in two halves, and was made to pay
   rows was off by 5e-9); fetching the next block early (no gain). Rows turned over in registers
   cost 0.13 ns an element instead of 0.29.
 - **Binary logits**: an exponential, a logarithm and its division, 0.6 ns an element on one core
-  beside about 0.45 ns of memory. Counting wrong targets by comparing floats cost half as much again;
-  their bits are free.
+  beside about 0.45 ns of memory. Looking for wrong targets by comparing floats cost half as much
+  again; their bits are free.
 - **float64** needs polynomials of twice the degree, and sums kept in twice the precision.
 - **bfloat16** has half the bytes and the same arithmetic.
 - **Gradients**: logits are read and gradients written in turns, row by row. Tried and left: writing
