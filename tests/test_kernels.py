@@ -15,7 +15,7 @@ import mpmath
 import numba
 import numpy as np
 import pytest
-from helpers import close, worst_ulps
+from helpers import close, worst_normal_ulps, worst_ulps
 
 import xent
 from xent import oracle
@@ -248,6 +248,16 @@ def test_a_second_process_loads_from_disk():
     assert run(code).stdout.strip() == "[0, 0, 0]"
 
 
+def test_where_nothing_can_be_written_kernels_are_compiled_all_the_same():
+    code = (
+        "from numba.core import caching; caching.CacheImpl._locator_classes = [];"
+        f"{LOSS.format(rows=9000)}; from xent.backends.kernels.cpu import full;"
+        "print(type(full.soft._cache).__name__)"
+    )
+    done = run(code)
+    assert done.stdout.strip() == "NullCache", done.stderr
+
+
 def test_a_change_of_any_source_voids_what_is_on_disk():
     stamp = wide.label_losses._cache._cache_file._source_stamp
     assert stamp == narrow.label_losses._cache._cache_file._source_stamp
@@ -269,7 +279,7 @@ def test_a_long_compilation_is_announced_once(monkeypatch, caplog):
             compiling.prepare(slow, (kind,))
     assert caplog.messages == [
         "xent is compiling kernels for this machine and this kind of array. That takes some "
-        "seconds, once: they are kept on disk. To compile ahead, call xent.warmup()."
+        "seconds, once if they can be kept on disk. To compile ahead, call xent.warmup()."
     ]
 
 
@@ -366,6 +376,14 @@ def test_a_wrong_binary_target_is_named(bad, dtype):
     np.testing.assert_array_equal(z, logits)
 
 
+@pytest.mark.parametrize("bad", [1 + 1e-12, -1e-300])
+def test_a_target_is_looked_at_in_its_own_digits(bad):
+    targets = np.zeros(20_000)
+    targets[5] = bad
+    with pytest.raises(ValueError, match=r"^targets\[5\] is"):
+        xent.binary_cross_entropy(np.ones(20_000, np.float32), targets)
+
+
 def test_a_wrong_integer_target_is_named():
     with pytest.raises(ValueError, match=r"targets\[0\] is 2.* subtract 1"):
         xent.binary_cross_entropy(np.zeros(20_000), np.full(20_000, 2))
@@ -423,6 +441,17 @@ def test_confident_rows_far_from_zero_keep_their_digits(classes, dtype, offset):
     losses = drive_anyway(xent.cross_entropy, logits, labels, reduction="none")
     exact = [oracle.label_row(z, y).loss for z, y in zip(logits, labels, strict=True)]
     assert worst_ulps(losses, exact, dtype) <= 2
+
+
+@pytest.mark.parametrize("seed", [3, 18, 190])
+def test_the_gradient_of_a_label_far_below_the_largest_logit(seed):
+    rng = np.random.default_rng(seed)
+    logits, labels = (rng.normal(size=(2000, 100)) * 10).astype("f4"), rng.integers(0, 100, 2000)
+    _, grad = xent.cross_entropy(logits, labels, reduction="none", return_grad=True)
+    far = np.argsort(logits[np.arange(2000), labels] - logits.max(axis=1))[:60]
+    for i in far:
+        exact = oracle.label_row(logits[i], labels[i]).grad
+        assert worst_normal_ulps(grad[i], exact, np.float32) <= 3
 
 
 # Sums.

@@ -194,6 +194,11 @@ def logsumexp(logits: Any, *, axis: int = -1) -> Any:
     TypeError, ValueError
         If `logits` is not a floating array, or has no such axis.
 
+    Notes
+    -----
+    Never overflows, and loses no small term beside the largest. Near 0, where m and the logarithm
+    cancel, it is good to 2 ULP of the larger of the two, not of their sum.
+
     Examples
     --------
     >>> import xent

@@ -73,7 +73,8 @@ def cross_entropy(
         Also return the gradient of the reduced loss with respect to the logits, from the same
         pass (for "none", of the sum).
     out : ndarray, optional
-        Receives the gradient; of the logits' shape and dtype, or the logits array itself.
+        Receives the gradient; of the logits' shape and dtype, or the logits array itself. After
+        an error about targets it may be written in part; the logits never are.
 
     Returns
     -------
@@ -91,8 +92,8 @@ def cross_entropy(
     -----
     No step subtracts near-equal numbers, so a confident right row keeps its digits: for class
     labels the loss of a row is within 2 ULP and a gradient entry within 3 ULP of the exact
-    value. In float64 the options round in their turn: weights cost the gradient some ULP,
-    softcap and label smoothing up to hundreds. Sums over rows are taken in float64. Costs one
+    value. The options round in their turn: weights cost the gradient some ULP, softcap and label
+    smoothing up to hundreds, where terms cancel. Sums over rows are taken in float64. Costs one
     pass over the logits, in blocks; large arrays are computed by compiled kernels on all
     processors, the first of its kind after some seconds of compilation (see `warmup`).
 

@@ -80,12 +80,13 @@ def work(dtype, stored, *, stream):
 
 
 @loop
-def most_of(targets, like):
-    """Return the largest bits of the targets, which tell if each is from 0 to 1."""
-    most = bits(like - like)
+def in_range(targets):
+    """Is each target from 0 to 1, in its own digits?"""
+    wrong = 0
     for i in range(targets.size):
-        most = larger(bits(rounded(loaded(targets[i]), like) + (like - like)), most)
-    return most
+        t = np.float64(loaded(targets[i]))
+        wrong |= not (t >= 0.0) & (t <= 1.0)
+    return wrong == 0
 
 
 @inner
@@ -135,7 +136,7 @@ def plain_slopes(z, targets, weight, options, loss, slope):
 
 @loop
 def careful(z, targets, weight, rest, start, loss, slope):
-    """The same in float64, with any logit and every option; no slopes where they are None."""
+    """The same in float64, with any logit and every option. Is each target from 0 to 1?"""
     for i in range(z.size):
         w = 1.0 if weight is None else weight[i]
         value, d = 0.0, 0.0
@@ -163,7 +164,7 @@ def careful(z, targets, weight, rest, start, loss, slope):
         loss[i] = value
         if slope is not None:
             slope[i] = d
-    return most_of(targets, type_one(loss[0]))
+    return in_range(targets)
 
 
 @loop
@@ -221,20 +222,19 @@ def block_losses(z, targets, weight, options, rest, start, grad, work):
     """Fill a block's losses and gradient. Return their sum, and: are the targets from 0 to 1?"""
     n = z.size
     loss, slope = work.loss[:n], work.slope[:n]
-    s, most = np.nan, bits(options.c - options.c)
+    s, fine = np.nan, True
     if not rest.all and fits(targets, options.c):
         if grad is None:
             most = plain_losses(z, targets, weight, options, loss)
         else:
             most = plain_slopes(z, targets, weight, options, loss, slope)
-        s = total(loss)
+        s, fine = total(loss), most <= bits(type_one(options.c))
     if not np.isfinite(s):
         if grad is None:
-            most = careful(z, targets, weight, rest, start, loss, None)
+            fine = careful(z, targets, weight, rest, start, loss, None)
         else:
-            most = careful(z, targets, weight, rest, start, loss, slope)
+            fine = careful(z, targets, weight, rest, start, loss, slope)
         s = total(loss)
-    fine = most <= bits(type_one(options.c))
     if grad is not None and fine:
         if work.stream.size:
             put_past(slope, grad, work.stream)

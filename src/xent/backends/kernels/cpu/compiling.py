@@ -53,5 +53,5 @@ def _announce() -> None:
     _announced = True
     _log.warning(
         "xent is compiling kernels for this machine and this kind of array. That takes some "
-        "seconds, once: they are kept on disk. To compile ahead, call xent.warmup()."
+        "seconds, once if they can be kept on disk. To compile ahead, call xent.warmup()."
     )

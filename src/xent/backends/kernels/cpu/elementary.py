@@ -125,9 +125,11 @@ def exp(x, low):
     x = LEAST if x < LEAST else x
     t = fma(x, LOG2_E, UP)
     n = t - UP
-    r = fma(n, -LN2, x)
-    r = fma(n, -LN2_LOW, r) + low
-    return add_exponent(1.0 + exp_rest(r), t) * DOWN
+    upper = fma(n, -LN2, x)
+    r = fma(n, -LN2_LOW, upper)
+    lost = fma(n, -LN2_LOW, upper - r) + low
+    s = exp_rest(r)
+    return add_exponent(1.0 + (s + fma(lost, s, lost)), t) * DOWN
 
 
 @inner

@@ -7,6 +7,7 @@ written with `any_order`.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -60,9 +61,10 @@ def loop(function: Callable[..., Any]):
 
 
 def kernel(function: Callable[..., Any]):
-    """Compile what Python calls: without the GIL, kept on disk."""
+    """Compile what Python calls: without the GIL, kept on disk if any folder can be written."""
     compiled = numba.njit(nogil=True, error_model="numpy")(function)
-    compiled._cache = _Cache(function)
+    with contextlib.suppress(RuntimeError):  # Numba's word for there being none
+        compiled._cache = _Cache(function)
     return compiled
 
 

@@ -120,12 +120,12 @@ def _result(z, n, t, t_low, own):
 @inner
 def result_f(z, n, t, own):
     inverse = exp_short(fma(n, LN2, -z))
-    q = t * inverse * 2.0**-60
     # By its own float32 term where that is not the largest part: what all terms have in common of
     # their rounding then cancels, and a row of equal logits costs log K to the last digit.
     off = fma(own * 2.0**-60, inverse, -1.0)
     shared = fma(-off, 1.0 - off, 1.0)
-    q *= shared if t >= own else 1.0
+    inverse *= shared if t >= own else 1.0
+    q = t * inverse * 2.0**-60
     return log1p_once(q), q, 0.0, inverse, 0.0
 
 

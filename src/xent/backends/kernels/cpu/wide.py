@@ -1,8 +1,8 @@
 """Class labels, many classes: one row after the other, its classes in vectors.
 
-A row is read once, in groups of four times LANES columns: the four are added as they are, and then
-to a running sum of twice the precision. For the gradient the terms are kept in a row of scratch, so
-that each exponential is taken once, and the gradient may overwrite the logits.
+A row is read once, in groups of four times LANES columns, and added in twice the precision, but for
+float64, where four are added as they are first. For the gradient the terms are kept in a row of
+scratch, so that each exponential is taken once, and the gradient may overwrite the logits.
 """
 
 from __future__ import annotations
@@ -72,11 +72,10 @@ def add_groups(x, magic, low, total, total_low, top, terms, offset):
                 kept[lane + LANES] = b
                 kept[lane + 2 * LANES] = c
                 kept[lane + 3 * LANES] = d
-            four = (a + b) + (c + d)
             if total_low is None:
-                total[lane] += np.float64(four)
+                total[lane] += (np.float64(a) + np.float64(b)) + (np.float64(c) + np.float64(d))
             else:
-                total[lane], lost = two_sum(total[lane], four)
+                total[lane], lost = two_sum(total[lane], (a + b) + (c + d))
                 total_low[lane] += lost
 
 
