@@ -32,8 +32,9 @@ class Report(TypedDict):
 SHORT = """\
 ## Where the limit is not reached
 
-Wide rows of float32 come nearest to the limit of memory. What is further away is held by arithmetic,
-since this processor works off a vector of 512 bits in two halves, and was made to pay for exactness:
+Wide rows of float32 come nearest to the limit of memory. What is further away is held by
+arithmetic, since this processor works off a vector of 512 bits in two halves, and was made to pay
+for exactness:
 
 - **Wide rows of float32** are summed wholly in float64, for the sake of their gradient (3.8 ULP at
   the worst without, where a label is far below the largest logit). With sums of four terms in
