@@ -9,6 +9,7 @@ from xent.metric import log_loss
 from xent.threads import get_num_threads, set_num_threads
 
 if TYPE_CHECKING:
+    from xent import check
     from xent.explanation import explain
     from xent.scoring import score
 
@@ -16,6 +17,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "binary_cross_entropy",
+    "check",
     "cross_entropy",
     "explain",
     "get_num_threads",
@@ -33,7 +35,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Load `explain` and `score` when they are first asked for: `import xent` stays fast."""
+    """Load the verbs when they are first asked for: `import xent` stays fast."""
+    if name == "check":
+        import xent.check
+
+        return xent.check
     if name == "explain":
         from xent.explanation import explain
 
@@ -47,4 +53,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), "explain", "score"])
+    return sorted({*globals(), "check", "explain", "score"})

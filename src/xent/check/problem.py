@@ -1,0 +1,171 @@
+"""A loss and its gradient under test, as functions of logits of shape (rows, classes)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from xent.arrays import Array, class_axis
+from xent.check.frameworks import PRECISION, framework_of, rounded
+
+Kind = Literal["classes", "binary"]
+
+
+class Problem:
+    """The functions under test at given logits and targets, called through NumPy.
+
+    Logits are float64 arrays of shape (rows, classes) that hold numbers of `dtype`; a binary
+    logit is a row of one class. The functions get arrays of their own library, dtype and shape.
+    """
+
+    def __init__(
+        self,
+        loss: Callable[..., Any],
+        grad: Callable[..., Any] | None,
+        logits: Any,
+        targets: Any,
+        *,
+        axis: int = -1,
+        kind: Kind | None = None,
+        dtype: str = "float64",
+        on_call: Callable[[], None] = lambda: None,
+    ) -> None:
+        if dtype not in PRECISION:
+            msg = f"dtype is {dtype!r}; expected one of {', '.join(PRECISION)}."
+            raise ValueError(msg)
+        if kind is not None and kind not in get_args(Kind):
+            msg = f"kind is {kind!r}; expected 'classes' or 'binary'."
+            raise ValueError(msg)
+        for function, name in ((loss, "loss"), (grad, "grad")):
+            if not callable(function) and not (function is None and name == "grad"):
+                msg = f"{name} is {function!r:.60}; expected a function of (logits, targets)."
+                raise TypeError(msg)
+        self.framework = framework_of(logits)
+        self.loss, self.dtype, self.on_call = loss, dtype, on_call
+        array = self.framework.get(logits)
+        if array.dtype.kind in "iub" and not isinstance(logits, (int, float, list, tuple)):
+            msg = (
+                f"logits has dtype {array.dtype}; expected floats. Are logits and targets swapped?"
+            )
+            raise TypeError(msg)
+        try:
+            array = array.astype(np.float64)
+        except (TypeError, ValueError):
+            msg = f"logits is {logits!r:.60}; expected an array of numbers."
+            raise TypeError(msg) from None
+        if not array.size:
+            msg = f"logits has shape {array.shape}: there is nothing to check."
+            raise ValueError(msg)
+        self.shape = array.shape
+        self.targets = None if targets is None else self.framework.get(targets)
+        self._arguments = () if targets is None else (self._ready(targets),)
+        self.kind = kind or _kind(array, self.targets)
+        self.axis = -1
+        if self.kind == "classes":
+            self.axis = class_axis(array, axis)
+            array = np.moveaxis(array, self.axis, -1)
+        self.rows: tuple[int, ...] = array.shape if self.kind == "binary" else array.shape[:-1]
+        self._inner = array.shape
+        self.classes = 1 if self.kind == "binary" else array.shape[-1]
+        self.logits = rounded(np.ascontiguousarray(array.reshape(-1, self.classes)), dtype)
+        self.grad = grad
+        if grad is None:
+            if self.framework.autograd is None:
+                msg = "grad is None, and NumPy has no autograd. Pass the gradient's function."
+                raise TypeError(msg)
+            self.grad = self.framework.autograd(loss)
+        self.per_row = np.ndim(self.losses(self.logits)) == 1
+
+    def losses(self, logits: Array) -> Any:
+        """Losses of the rows, as float64 of shape (rows,); or one float, if that is what it gives.
+
+        Complex logits are passed on as they are, and a complex result is returned.
+        """
+        self.on_call()
+        with self.framework.wide(), np.errstate(all="ignore"):
+            value = self.framework.get(self.loss(self._given(logits), *self._arguments))
+        if value.dtype.kind not in "fc" and value.dtype.name != "bfloat16":
+            msg = f"loss returned {value.dtype} of shape {value.shape}; expected floats."
+            raise TypeError(msg)
+        value = value.astype(np.complex128 if value.dtype.kind == "c" else np.float64)
+        if value.shape == self.rows:
+            return value.reshape(-1)
+        if value.size == 1:
+            return value.reshape(())[()]
+        msg = (
+            f"loss returned shape {value.shape}; expected one loss per row, {self.rows}, or a "
+            "single number."
+        )
+        if value.shape == self.shape:
+            msg += " Sum over the classes, or pass kind='binary' if each logit is a row of its own."
+        raise ValueError(msg)
+
+    def gradient(self) -> Array:
+        """What `grad` returns, as float64 of shape (rows, classes)."""
+        assert self.grad is not None
+        with self.framework.wide(), np.errstate(all="ignore"):
+            value = self.framework.get(self.grad(self._given(self.logits), *self._arguments))
+        if value.shape != self.shape:
+            msg = f"grad returned shape {value.shape}; expected that of the logits, {self.shape}."
+            if value.shape == self.shape[::-1]:
+                msg += " It is transposed."
+            elif value.dtype.kind == "O" or value.shape[:1] == (2,):
+                msg += " Return the gradient alone, without the loss."
+            raise ValueError(msg)
+        return self.by_row(value.astype(np.float64))
+
+    def by_row(self, array: Array) -> Array:
+        """An array of the logits' own shape, as (rows, classes)."""
+        if self.kind == "classes":
+            array = np.moveaxis(array, self.axis, -1)
+        return array.reshape(-1, self.classes)
+
+    def index(self, row: int) -> tuple[int, ...]:
+        """Where in the caller's own arrays the row is."""
+        return tuple(int(i) for i in np.unravel_index(row, self.rows)) if self.rows else ()
+
+    def precision(self) -> str:
+        """In which dtype the loss computes, whatever it returns: the widest that feels a step.
+
+        A function that casts to float32 gives the very same loss for a step of 2**-30.
+        """
+        usual = self.losses(self.logits)
+        steps = dict(zip(PRECISION, (30, 14, 9.5, 4), strict=True))
+        narrower = list(PRECISION)[list(PRECISION).index(self.dtype) :]
+        for name in narrower:
+            size = 2.0 ** -steps[name] * np.maximum(1, np.abs(self.logits))
+            moved = self.logits + np.where(np.arange(self.classes) % 2, size, -size)
+            moved = rounded(moved, self.dtype)
+            if np.any(self.losses(moved) != usual):
+                return name
+        return self.dtype
+
+    def _given(self, logits: Array) -> Any:
+        array = logits.reshape(self._inner)
+        if self.kind == "classes":
+            array = np.moveaxis(array, -1, self.axis)
+        array = np.array(array, order="C")  # the caller's own, to do with as it likes
+        if array.dtype.kind == "c":
+            return self.framework.put(array, "complex128")
+        return self.framework.put(array, self.dtype)
+
+    def _ready(self, targets: Any) -> Any:
+        """Targets as the functions want them: floats in the dtype of the logits."""
+        if self.targets is not None and self.targets.dtype.kind == "f":
+            return self.framework.put(self.targets, self.dtype)
+        if framework_of(targets).name == self.framework.name != "numpy":
+            return targets
+        return self.framework.labels(np.asarray(self.targets))
+
+
+def _kind(logits: Array, targets: Array | None) -> Kind:
+    """Binary where targets are of the logits' shape and are not rows of probabilities."""
+    if targets is None:
+        return "binary" if logits.ndim == 0 else "classes"
+    if targets.shape != logits.shape:
+        return "classes"
+    soft = targets.dtype.kind == "f" and logits.ndim > 0 and logits.shape[-1] > 1
+    sums = targets.sum(axis=-1, dtype=np.float64) if soft else np.zeros(1)
+    return "classes" if bool((np.abs(sums - 1) < 1e-3).all()) else "binary"

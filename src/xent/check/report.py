@@ -1,0 +1,256 @@
+"""What a gradient check found, and how it is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from xent.arrays import Array
+from xent.check import document
+from xent.check.differences import Derivatives
+from xent.check.document import Block, Table, Text
+from xent.check.finding import Finding
+from xent.check.problem import Problem
+
+PASS, INCONCLUSIVE, FAIL = 1, 0, -1
+WORDS = {PASS: "pass", INCONCLUSIVE: "inconclusive", FAIL: "FAIL"}
+
+
+@dataclass(frozen=True)
+class Directions:
+    """Derivatives along random directions through all entries."""
+
+    analytic: Array
+    numeric: Array
+    allowed: Array
+    verdict: Array
+
+
+class GradientError(AssertionError):
+    """A gradient check failed; the text is the report."""
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class GradientReport:
+    """The outcome of `check.gradient`. It is true if the gradient is right.
+
+    `numeric` holds the derivatives and their estimated errors, `analytic` the given gradient at the
+    same entries, `allowed` how far they may differ, `verdicts` 1 (pass), 0 (inconclusive) or -1
+    (fail), and `findings` the mistakes by name.
+    """
+
+    problem: Problem
+    numeric: Derivatives
+    analytic: Array
+    allowed: Array
+    verdicts: Array
+    directions: Directions | None
+    findings: tuple[Finding, ...]
+    method: str
+    h: float
+    precision: str
+    independent: bool
+    definition: str | None
+    remark: str = ""
+
+    @property
+    def passed(self) -> int:
+        """How many entries passed."""
+        return int((self.verdicts == PASS).sum())
+
+    @property
+    def failed(self) -> int:
+        """How many entries failed."""
+        return int((self.verdicts == FAIL).sum())
+
+    @property
+    def inconclusive(self) -> int:
+        """How many entries could not be told."""
+        return int((self.verdicts == INCONCLUSIVE).sum())
+
+    @property
+    def mistakes(self) -> list[str]:
+        """Names of the mistakes found."""
+        return [finding.name for finding in self.findings if finding.level == "mistake"]
+
+    @property
+    def verdict(self) -> str:
+        """`pass`, `fail` or `inconclusive`."""
+        astray = self.directions is not None and bool((self.directions.verdict == FAIL).any())
+        if self.failed or astray or self.mistakes:
+            return "fail"
+        return "pass" if self.passed else "inconclusive"
+
+    @property
+    def relative_error(self) -> Array:
+        """Difference of each entry over the larger of its two values; 0 where both are 0."""
+        with np.errstate(invalid="ignore"):
+            size = np.maximum(np.abs(self.analytic), np.abs(self.numeric.value))
+            return np.asarray(np.abs(self.analytic - self.numeric.value) / np.where(size, size, 1))
+
+    def __bool__(self) -> bool:
+        return self.verdict == "pass"
+
+    def raise_if_failed(self) -> None:
+        """Raise GradientError (an AssertionError) with the report, if the verdict is `fail`."""
+        if self.verdict == "fail":
+            raise GradientError("\n" + self.to_text())
+
+    def worst(self, number: int = 5) -> list[dict[str, Any]]:
+        """The entries furthest beyond what is allowed, as plain data."""
+        with np.errstate(invalid="ignore", divide="ignore"):
+            excess = np.abs(self.analytic - self.numeric.value) / self.allowed
+        excess = np.where(np.isnan(excess), np.where(self.verdicts == FAIL, np.inf, 0), excess)
+        # Failed entries first, however large the excess of one that cannot be told.
+        order = np.lexsort((-np.nan_to_num(excess, posinf=1e300), self.verdicts))
+        return [self._entry(int(i)) for i in order[:number]]
+
+    def _entry(self, i: int) -> dict[str, Any]:
+        row, column = int(self.numeric.row[i]), int(self.numeric.column[i])
+        entry: dict[str, Any] = {"row": list(self.problem.index(row))}
+        if self.problem.kind == "classes":
+            entry["class"] = column
+        entry["logit"] = float(self.problem.logits[row, column])
+        label = self._label(row)
+        if label is not None:
+            entry["label"] = label
+        difference = abs(float(self.analytic[i]) - float(self.numeric.value[i]))
+        return entry | {
+            "analytic": float(self.analytic[i]),
+            "numeric": float(self.numeric.value[i]),
+            "difference": difference,
+            "relative": float(self.relative_error[i]),
+            "allowed": float(self.allowed[i]),
+            "verdict": WORDS[int(self.verdicts[i])].lower(),
+        }
+
+    def _label(self, row: int) -> float | int | None:
+        targets = self.problem.targets
+        if targets is None or targets.size != len(self.problem.logits):
+            return None
+        return targets.reshape(-1)[row].item()  # type: ignore[no-any-return]
+
+    def blocks(self) -> Iterator[Block]:
+        """The report as text and tables."""
+        yield Text(f"Gradient check: {self.verdict}", "title")
+        total = len(self.verdicts)
+        counts = f"{self.passed} of {total} entries pass, {self.failed} fail"
+        role = {"pass": "good", "fail": "bad"}.get(self.verdict, "unsure")
+        yield Text(f"{counts}, {self.inconclusive} are inconclusive.", role)
+        yield from self.findings
+        rows = self.worst(total if total <= 6 else 5)
+        yield Text("The entries" if total <= 6 else "The worst entries", "section")
+        yield _entries(rows)
+        if self.directions is not None:
+            d = self.directions
+            bad = int((d.verdict == FAIL).sum())
+            yield Text(
+                f"{total} of {self.problem.logits.size} entries were looked at, and "
+                f"{len(d.verdict)} random directions through all of them, of which {bad} fail. "
+                f"One that {'fails' if bad else 'passes'}: "
+                f"{d.analytic[np.argmin(d.verdict)]:.9g} analytic, "
+                f"{d.numeric[np.argmin(d.verdict)]:.9g} numeric."
+            )
+        elif total < self.problem.logits.size:
+            yield Text(f"{total} of {self.problem.logits.size} entries were looked at.")
+        yield Text("How it was checked", "section")
+        yield Text(self._how())
+        if self.remark:
+            yield Text(self.remark)
+
+    def _how(self) -> str:
+        rows = len(self.problem.logits)
+        what = (
+            "logits" if self.problem.kind == "binary" else f"rows of {self.problem.classes} classes"
+        )
+        method = {
+            "central": "Central differences",
+            "forward": "Forward differences",
+            "richardson": "Richardson extrapolation of central differences",
+            "complex": "A complex step, confirmed by central differences,",
+        }[self.method]
+        each = "one loss per row" if self.problem.per_row else "one loss for all"
+        parts = [
+            f"{method} with h = {self.h:.3g}: {rows} {what}, {each}, given in "
+            f"{self.problem.dtype} and computed in {self.precision}."
+        ]
+        truncation, rounding = self.numeric.truncation, self.numeric.rounding
+        if np.isfinite(truncation).any():
+            parts.append(
+                f"Estimated error of the numerical derivative: up to {np.nanmax(truncation):.3g} "
+                f"by the size of the step, {np.nanmax(rounding):.3g} by rounding."
+            )
+        if self.problem.per_row and not self.independent:
+            parts.append("Rows are not independent, so entries were moved one at a time.")
+        if self.numeric.kinked.any():
+            parts.append(f"The loss has a corner at {self.numeric.kinked.sum()} entries.")
+        if self.inconclusive:
+            parts.append(
+                "Inconclusive are entries too small, or too near a corner, to be told from an "
+                "error."
+            )
+        if self.definition:
+            parts.append(f"The loss was compared with {self.definition} too.")
+        return " ".join(parts)
+
+    def to_text(self) -> str:
+        """Plain text for a terminal."""
+        return document.text(self.blocks())
+
+    def to_markdown(self) -> str:
+        """Markdown, with tables as GitHub reads them."""
+        return document.markdown(self.blocks())
+
+    def to_html(self) -> str:
+        """HTML: a fragment that needs no script and no style sheet."""
+        return document.fragment(self.blocks())
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON: the counts, the findings and the worst entries."""
+        return {
+            "verdict": self.verdict,
+            "passed": self.passed,
+            "failed": self.failed,
+            "inconclusive": self.inconclusive,
+            "findings": [finding.to_dict() for finding in self.findings],
+            "worst": self.worst(),
+            "method": self.method,
+            "h": self.h,
+            "dtype": self.problem.dtype,
+            "precision": self.precision,
+            "rows_are_independent": self.independent,
+        }
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def __repr__(self) -> str:
+        named = f"; {', '.join(self.mistakes)}" if self.mistakes else ""
+        return f"<GradientReport: {self.verdict}{named}>"
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+    def _repr_markdown_(self) -> str:
+        return self.to_markdown()
+
+
+def _entries(entries: list[dict[str, Any]]) -> Table:
+    heads = [name for name in entries[0] if any(name in entry for entry in entries)]
+    digits = {"logit": 6, "analytic": 9, "numeric": 9, "difference": 3, "relative": 2, "allowed": 2}
+    rows = []
+    for entry in entries:
+        cells = []
+        for head in heads:
+            value = entry.get(head)
+            if head in digits and value is not None:
+                cells.append(f"{value:.{digits[head]}g}")
+            elif head == "row":
+                cells.append(", ".join(map(str, value)) if value else "-")
+            else:
+                cells.append("FAIL" if value == "fail" else str(value))
+        rows.append(tuple(cells))
+    return Table(tuple(heads), tuple(rows), left=(len(heads) - 1,))
