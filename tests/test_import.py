@@ -10,6 +10,7 @@ import pytest
 from numpydoc.validate import validate
 
 import xent
+import xent.check
 
 HEAVY = ["array_api_compat", "jax", "matplotlib", "mpmath", "numba", "pandas", "pyarrow"]
 HEAVY += ["rich", "scipy", "sklearn", "torch", "typer"]
@@ -34,6 +35,15 @@ def test_a_loss_loads_nothing_either():
     assert loaded_after(code) == "[] True"
 
 
+def test_a_gradient_check_loads_nothing_either():
+    code = (
+        "import xent; f = xent.binary_cross_entropy; "
+        "g = lambda z, y: f(z, y, return_grad=True)[1]; "
+        "assert xent.check.gradient(f, g, [1.0, 2.0], [0, 1])"
+    )
+    assert loaded_after(code) == "[] True"
+
+
 def test_this_check_sees_a_heavy_module():
     assert loaded_after("import xent, xent.oracle") == "['mpmath'] True"
     assert loaded_after("pass") == "[] False"
@@ -41,6 +51,7 @@ def test_this_check_sees_a_heavy_module():
 
 def test_all_is_sorted():
     assert xent.__all__ == sorted(xent.__all__)
+    assert xent.check.__all__ == sorted(xent.check.__all__)
 
 
 def test_no_public_function_is_left_out():
@@ -54,9 +65,12 @@ def test_an_unknown_name_is_an_error():
         _ = xent.cross_entrpy
 
 
-@pytest.mark.parametrize("name", xent.__all__)
-def test_public_functions_are_documented(name):
-    function = getattr(xent, name)
+FUNCTIONS = [getattr(xent, name) for name in xent.__all__ if name != "check"]
+FUNCTIONS += [getattr(xent.check, name) for name in xent.check.__all__ if name.islower()]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_public_functions_are_documented(function):
     assert callable(function)
     doc = inspect.getdoc(function)
     sections = SECTIONS if inspect.signature(function).parameters else SECTIONS[1:]
@@ -65,9 +79,8 @@ def test_public_functions_are_documented(name):
     assert doc.index(">>> ", places[-1]) > places[-1]
 
 
-@pytest.mark.parametrize("name", xent.__all__)
-def test_docstrings_match_the_signatures(name):
-    function = getattr(xent, name)
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_docstrings_match_the_signatures(function):
     found = validate(f"{function.__module__}.{function.__qualname__}")["errors"]
     assert [error for error in found if error[0] in CODES] == []
 

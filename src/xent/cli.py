@@ -1,14 +1,16 @@
-"""`xent explain` and `xent score`: the verbs on the command line."""
+"""`xent explain`, `xent score` and `xent diagnose`: the verbs on the command line."""
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NoReturn, cast
 
 import typer
 from rich.console import Console
@@ -16,10 +18,13 @@ from rich.text import Text
 from typer.core import TyperCommand
 
 import xent
+from xent.check.batch import Kind as ScoreKind
+from xent.check.batch import diagnose
+from xent.check.document import styled_lines as report_lines
 from xent.explanation import Explanation, explain
 from xent.explanation.render.html import page
 from xent.explanation.render.text import styled_lines
-from xent.scoring import read_row, score
+from xent.scoring import read_predictions, read_row, score
 from xent.scoring.text import styled_lines as score_lines
 
 app = typer.Typer(
@@ -39,7 +44,12 @@ STYLES = {
     "why": "dim",
     "head": "bold",
     "note": "yellow",
+    "good": "green",
+    "bad": "bold red",
 }
+
+MOST_ROWS = 1_000_000
+"""Rows of a file that are diagnosed."""
 
 
 class Format(StrEnum):
@@ -56,6 +66,15 @@ class ScoreFormat(StrEnum):
     """Forms of a score."""
 
     text = "text"
+    json = "json"
+
+
+class ReportFormat(StrEnum):
+    """Forms of a report on a batch."""
+
+    text = "text"
+    markdown = "markdown"
+    html = "html"
     json = "json"
 
 
@@ -240,6 +259,74 @@ def score_command(
         print(json.dumps(result.to_dict(), indent=2, ensure_ascii=False))
     else:
         _print_lines(score_lines(result))
+
+
+@app.command("diagnose")
+def diagnose_command(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="FILE", help="CSV, TSV, JSON Lines, Parquet, Arrow/Feather, NPY or NPZ."
+        ),
+    ],
+    label_column: LabelColumn = None,
+    score_columns: ScoreColumns = None,
+    kind: Kind = None,
+    classes: Classes = None,
+    labels: LabelsFile = None,
+    tolerance: Tolerance = 1e-3,
+    ignore_index: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Label of the rows that are left out; -100 unless given."),
+    ] = None,
+    output: Annotated[
+        ReportFormat, typer.Option("--format", help="Form of the output.")
+    ] = ReportFormat.text,
+) -> None:
+    """Say what is odd about a file of predictions, why it matters and what to change.
+
+    Probabilities given as logits, softmax done twice, labels that are flipped, shifted or no
+    classes, columns in another order, NaN, masked labels, a loss worse than chance, and more.
+    Columns are found as by `xent score`. Of a longer file the first 1,000,000 rows are read.
+
+    The exit code is 0 if no mistake is found, and 1 if one is.
+    """
+    found = read_predictions(
+        file,
+        most_rows=MOST_ROWS,
+        labels=labels,
+        label_column=label_column,
+        score_columns=_names(score_columns),
+        kind=kind,
+        classes=_names(classes),
+        tolerance=tolerance,
+    )
+    report = diagnose(
+        found.scores,
+        found.labels,
+        kind=cast(ScoreKind, found.kind),
+        ignore_index=ignore_index,
+        names=found.names,
+        tolerance=tolerance,
+    )
+    part = "" if found.whole else f"Read were the first {len(found.labels)} rows of the file."
+    report = replace(report, source=str(file), remark=part)
+    if output is ReportFormat.text:
+        _print_lines(report_lines(report.blocks()))
+    elif output is ReportFormat.markdown:
+        sys.stdout.write(report.to_markdown())
+    elif output is ReportFormat.html:
+        sys.stdout.write(_page(f"{file}: {report.verdict}", report.to_html()))
+    else:
+        print(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))
+    if not report:
+        raise typer.Exit(1)
+
+
+def _page(title: str, fragment: str) -> str:
+    """A fragment of HTML as a page of its own, which says that it is UTF-8."""
+    head = f'<meta charset="utf-8">\n<title>{html.escape(title)}</title>'
+    return f'<!doctype html>\n<html lang="en">\n{head}\n{fragment}</html>\n'
 
 
 def _print(explanation: Explanation, output: Format) -> None:

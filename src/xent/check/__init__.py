@@ -1,7 +1,22 @@
 """`check`: is this gradient right, is this loss right, is this batch right; and if not, why."""
 
+from typing import TYPE_CHECKING, Any
+
 from xent.check.finding import Finding
 from xent.check.gradients import gradient
 from xent.check.report import GradientError, GradientReport
 
-__all__ = ["Finding", "GradientError", "GradientReport", "gradient"]
+if TYPE_CHECKING:
+    from xent.check.auditing import ScoreCard, audit
+
+__all__ = ["Finding", "GradientError", "GradientReport", "ScoreCard", "audit", "gradient"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the audit when it is asked for: it needs mpmath, the gradient check does not."""
+    if name in ("ScoreCard", "audit"):
+        from xent.check import auditing
+
+        return getattr(auditing, name)
+    message = f"module 'xent.check' has no attribute {name!r}"
+    raise AttributeError(message)

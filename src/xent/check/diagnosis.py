@@ -15,12 +15,12 @@ import numpy as np
 from xent.arrays import Array
 from xent.check import fitting
 from xent.check.differences import Derivatives
-from xent.check.factors import Counts, names_of
+from xent.check.factors import Counts, names_of, near
 from xent.check.finding import Finding
 from xent.check.fitting import Match, Measured
 from xent.check.formulas import LEFT_OUT, Formula, Meant, wrong_gradients, wrong_losses
 from xent.check.frameworks import PRECISION
-from xent.check.mistakes import found
+from xent.check.mistakes import FOLLOWS, found
 from xent.check.problem import Problem
 
 
@@ -35,15 +35,18 @@ class Case:
     """The given gradient, (rows, classes)."""
     failed: Array
     """Which of the numerical derivatives it disagrees with."""
+    elsewhere: bool
+    """Does it disagree with none of them, but along directions through all entries?"""
     reduction: str | None
     tied: bool
     """Does a row's loss change with another row's logits?"""
     precision: str
+    grad_precision: str
 
     @property
     def relative(self) -> float:
         """How far measured numbers may be from the formula that they follow."""
-        return min(max(1e-5, 2.0 ** (15 - PRECISION[self.precision])), 0.05)
+        return _relative(self.precision)
 
 
 def findings(case: Case) -> list[Finding]:
@@ -54,14 +57,16 @@ def findings(case: Case) -> list[Finding]:
         numeric,
         value=case.analytic[numeric.row, numeric.column],
         error=np.full(len(numeric.row), _grain(case)),
+        relative=max(case.relative, _relative(case.grad_precision)),
     )
-    if case.meant is None:
-        if case.failed.any() and not told:
+    # A mean over no weight at all may be what one likes.
+    if case.meant is None or not (case.meant.total or case.problem.per_row):
+        if (case.failed.any() or case.elsewhere) and not told:
             told += _against_the_loss(case, numeric, given)
         return told
     loss, match, meant = _loss(case, numeric)
     told += loss
-    if _failed(case).any():
+    if _failed(case).any() or case.elsewhere:
         told += _gradient(replace(case, meant=meant), numeric, given, match, bool(loss))
     return told
 
@@ -79,9 +84,13 @@ def _edge(case: Case) -> Array:
     return np.asarray(edge)
 
 
+def _relative(precision: str) -> float:
+    return min(max(1e-5, 2.0 ** (15 - PRECISION[precision])), 0.05)
+
+
 def _grain(case: Case) -> float:
     finite = np.abs(case.analytic[np.isfinite(case.analytic)])
-    return float(64 * 2.0 ** -PRECISION[case.precision] * finite.max(initial=0.0))
+    return float(64 * 2.0 ** -PRECISION[case.grad_precision] * finite.max(initial=0.0))
 
 
 def _measured(case: Case) -> Measured:
@@ -159,10 +168,10 @@ def _loss(case: Case, numeric: Measured) -> tuple[list[Finding], Match | None, M
         clip = fitting.clipping(numeric, meant, wanted)
         if clip is not None:
             return [found("clipping", _clipped(clip, "loss"))], None, meant
-        match = fitting.first_match(numeric, wrong_losses(meant))
+        match = fitting.first_match(numeric, wrong_losses(meant), wanted)
         match = match or fitting.permutation(numeric, meant, wanted)
     if match is None:
-        return [_unknown(case, meant, wanted)], None, meant
+        return [_unknown(case, numeric, meant, wanted)], None, meant
     told = [] if not match.formula.mistake else [_named(match, "loss", meant)]
     names = _scale_names(match, meant, case)
     told += [_factor(name, match.scale, "loss", wanted[0]) for name in names]
@@ -215,17 +224,17 @@ def _gradient(
     counts = Counts.of(meant)
     wanted = counts.wanted(case.reduction, case.problem.per_row)
     scale = loss.scale if loss is not None else wanted[0]
-    if not np.nan_to_num(given.value).any():
+    if not np.nan_to_num(case.analytic).any():
         return [found("gradient is zero", "Every entry is 0.")]
     own = [] if loss is None else [Formula("", loss.formula.gradient)]
     match = fitting.first_match(given, [*own, Formula("", meant.gradient())])
-    if match is not None and accused and any(_near(match.scale, w) for w in wanted):
+    if match is not None and accused and any(near(match.scale, w) for w in wanted):
         return []  # the gradient is as it should be, and the loss is told to be wrong
     if match is None:
         clip = fitting.clipping(given, meant, [scale])
         if clip is not None:
             return [found("clipping", _clipped(clip, "gradient"))]
-        match = fitting.first_match(given, wrong_gradients(meant))
+        match = fitting.first_match(given, wrong_gradients(meant), [scale])
         match = match or fitting.permutation(given, meant, [scale])
     if match is None:
         smooth = fitting.smoothing(given, meant)
@@ -243,7 +252,7 @@ def _gradient(
 
 def _against_the_loss(case: Case, numeric: Measured, given: Measured) -> list[Finding]:
     """Without a formula to go by: is the gradient a multiple of the loss's own derivative?"""
-    if not np.nan_to_num(given.value).any():
+    if not np.nan_to_num(case.analytic).any():
         return [found("gradient is zero", "Every entry is 0.")]
     both = replace(given, error=given.error + np.abs(numeric.error))
     ratio = both.factor_of(numeric.value)
@@ -253,7 +262,7 @@ def _against_the_loss(case: Case, numeric: Measured, given: Measured) -> list[Fi
     counts = Counts(rows, float(rows), rows, classes)
     base = 1.0 if case.problem.per_row else 1 / rows
     names = names_of(ratio * base, counts, [base])
-    return [_factor(name, ratio, "gradient", 1.0) for name in names]
+    return [_factor(name, ratio, "gradient", 1.0) for name in names] or [_nothing_known(case)]
 
 
 def _chance(case: Case, meant: Meant, scales: list[float]) -> list[Finding]:
@@ -275,21 +284,38 @@ def _chance(case: Case, meant: Meant, scales: list[float]) -> list[Finding]:
     return [found("not at chance", f"With all logits 0 the loss is {got:.6g}; {due:.6g} is due.")]
 
 
-def _unknown(case: Case, meant: Meant, wanted: list[float]) -> Finding:
+def _unknown(case: Case, numeric: Measured, meant: Meant, wanted: list[float]) -> Finding:
     chance = _chance(case, meant, wanted)
     if chance:
         return chance[0]
     got, due = case.problem.losses(case.problem.logits), meant.losses()
+    lost = _digits_lost(case, numeric, meant, wanted)
     if case.problem.per_row:
-        row = int(np.nan_to_num(np.abs(got - due)).argmax())
+        told = np.isin(np.arange(len(due)), numeric.row[lost]) if lost.any() else np.isfinite(got)
+        row = int(np.where(told, np.nan_to_num(np.abs(got - due)), -1).argmax())
         seen = (
             f"The loss of row {_row(case.problem, row)} is {got[row]:.6g}; {due[row]:.6g} is due."
         )
     else:
         sums = [float(np.sum(due)) * w for w in wanted]
-        near = min(sums, key=lambda value: abs(value - float(got)))
-        seen = f"The loss is {got:.6g}; {near:.6g} is due."
-    return found("not cross-entropy", seen)
+        nearest = min(sums, key=lambda value: abs(value - float(got)))
+        seen = f"The loss is {got:.6g}; {nearest:.6g} is due."
+    if not lost.any():
+        return found("not cross-entropy", seen)
+    i = int(lost.argmax())
+    where = f"In row {_row(case.problem, int(numeric.row[i]))} the probability is nearly 1."
+    return found("digits lost", f"{where} {seen}")
+
+
+def _digits_lost(case: Case, numeric: Measured, meant: Meant, wanted: list[float]) -> Array:
+    """Entries that disagree, if all of them do so where 1 - p has lost its digits."""
+    right, p = numeric.at(meant.gradient()), meant.probabilities
+    certain = np.maximum(p, 1 - p).max(axis=1) > 1 - 2 ** (-PRECISION[case.precision] / 2)
+    for scale in wanted:
+        off = np.abs(numeric.value - scale * right) > numeric.error + case.relative * scale
+        if certain[numeric.row[off]].all():
+            return off
+    return np.zeros(len(right), dtype=bool)
 
 
 def _wrong_axis(case: Case, numeric: Measured) -> bool:
@@ -300,8 +326,8 @@ def _wrong_axis(case: Case, numeric: Measured) -> bool:
 
 
 def _named(match: Match, what: str, meant: Meant) -> Finding:
-    detail = f" ({match.formula.detail})" if match.formula.detail else ""
-    seen = f"The {what} follows this formula in every entry that was looked at{detail}."
+    is_what = FOLLOWS[match.formula.mistake].format(match.formula.detail)
+    seen = f"In every entry that was looked at the {what} is {is_what}."
     if match.formula.mistake == "softmax applied twice" and what == "loss":
         classes = meant.logits.shape[1]
         floor = np.log1p((classes - 1) / np.e)
@@ -330,6 +356,12 @@ def _clipped(clip: fitting.Clip, what: str) -> str:
 
 def _nothing_known(case: Case) -> Finding:
     """Where the disagreement is, if it is not everywhere."""
+    if case.elsewhere:
+        seen = (
+            "The entries that were looked at do not disagree, but random directions through all "
+            "entries do: others are wrong."
+        )
+        return found("no known mistake", seen)
     bad = _failed(case) if case.meant is not None else case.failed
     row, column = case.numeric.row[bad], case.numeric.column[bad]
     total = len(case.numeric.row)
@@ -350,10 +382,6 @@ def _nothing_known(case: Case) -> Finding:
         elif (column != case.meant.labels[row]).all() and case.problem.classes > 1:
             seen += ", none of them at the label"
     return found("no known mistake", seen + ".")
-
-
-def _near(a: float, b: float) -> bool:
-    return abs(a / b - 1) < 1e-3
 
 
 def _row(problem: Problem, row: int) -> str:

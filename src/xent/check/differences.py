@@ -96,9 +96,9 @@ def derivatives(
             return _complex(problem, entries, real, independent)
         samples = _sampled(problem, entries, OFFSETS[method], h, independent)
         row, column = _joined(entries)
-        noise = _noise(problem, row, samples, 2.0 ** -PRECISION[precision], independent)
+        unit = 2.0 ** -PRECISION[precision]
+        noise, kinked = _noise(problem, row, samples, unit, independent)
         truncation: Array
-        kinked = np.zeros(len(row), dtype=bool)
         if method == "forward":
             # Divided by h itself, as one writes it by hand; the step's rounding counts as error.
             value = (samples.loss[1] - samples.middle) / samples.step
@@ -109,13 +109,11 @@ def derivatives(
             value = samples.slope(1)
             truncation = np.abs(samples.slope(2) - value) / 3
             rounding = noise / samples.step
-            kinked = _kinks(samples, noise)
         else:
             one, two, four = (samples.slope(k) for k in (1, 2, 4))
             value = (4 * one - two) / 3
             truncation = np.abs((4 * two - four) / 3 - value) / 15
             rounding = 1.5 * noise / samples.step
-            kinked = _kinks(samples, noise)
     found = Derivatives(row, column, value, truncation, rounding, kinked)
     return _without_masked(problem, found, samples.middle)
 
@@ -152,25 +150,38 @@ def _joined(entries: Entries) -> tuple[Array, Array]:
     return np.concatenate([r for r, _ in entries]), np.concatenate([c for _, c in entries])
 
 
-def _noise(problem: Problem, row: Array, samples: Samples, unit: float, independent: bool) -> Array:
-    """Bound on the rounding error of a loss.
+def _noise(
+    problem: Problem, row: Array, samples: Samples, unit: float, independent: bool
+) -> tuple[Array, Array]:
+    """Bound on the rounding error of a loss; and where the loss has a corner.
 
     An ordinary loss rounds its logits and their log-sum-exp: its error is some units of the
     largest of them. A loss that keeps its digits where it is small shows it: the fourth
     difference of five neighbours, which is nothing but rounding, is then as small as the loss.
+    So does a loss that rounds more, as log(1 - p) does: there that difference is larger.
     """
     middle = np.abs(samples.middle)
     largest = np.abs(np.where(np.isfinite(problem.logits), problem.logits, 0)).max(axis=1)
     weight = 1.0 if independent else row_weight(problem)
     bound = 2 * unit * (2 * middle + weight * (largest[row] + 1))
     if not {-2, -1, 1, 2} <= set(samples.loss):
-        return np.asarray(bound)
+        return np.asarray(bound), np.zeros(len(row), dtype=bool)
+    kinked = _kinks(samples, bound)
+    fourth = np.abs(np.nan_to_num(_fourth(samples), posinf=0, neginf=0))
+    fourth[kinked] = 0
     if independent:
-        return np.where(_exact(samples, unit), 8 * unit * middle, bound)
-    fourth = _fourth(samples)
-    fourth = fourth[np.isfinite(fourth)]
-    measured = np.sqrt(np.mean(fourth**2) / 70) if fourth.size else 0.0
-    return np.asarray(bound + 4 * measured)
+        bound = np.where(_exact(samples, unit), 8 * unit * middle, bound)
+        return np.maximum(bound, _largest_nearby(fourth, middle) / 2), kinked
+    return np.asarray(bound + 4 * np.sqrt(np.mean(fourth**2) / 70)), kinked
+
+
+def _largest_nearby(values: Array, order: Array) -> Array:
+    """The largest of each value and the eight on either side of it, in the order of others."""
+    place = np.argsort(order, kind="stable")
+    padded = np.pad(values[place], 8)
+    largest = np.empty_like(values)
+    largest[place] = np.lib.stride_tricks.sliding_window_view(padded, 17).max(axis=1)
+    return largest
 
 
 def row_weight(problem: Problem) -> float:
@@ -207,7 +218,10 @@ def _kinks(samples: Samples, noise: Array) -> Array:
     two = np.abs(loss[2] - 2 * middle + loss[-2]) / (2 * samples.step)
     steepest = np.abs(np.stack([loss[1] - middle, middle - loss[-1]])).max(axis=0) / samples.step
     return np.asarray(
-        (one > 0.8 * two) & (one > 20 * noise / samples.step) & (one > 1e-3 * steepest)
+        (one > 0.8 * two)
+        & (one < 1.1 * two)
+        & (one > 20 * noise / samples.step)
+        & (one > 1e-3 * steepest)
     )
 
 

@@ -40,13 +40,13 @@ class Counts:
 
 def names_of(scale: float, counts: Counts, wanted: list[float]) -> list[str]:
     """What is wrong with a factor, simplest answer first; nothing if it is one of those wanted."""
-    if any(_near(scale, w) for w in wanted):
+    if any(near(scale, w) for w in wanted):
         return []
     for sign in (1, -1):
         for unit in UNITS:
             plain = scale / (sign * unit)
             for value, name in _divisors(counts, wanted[0]):
-                if _near(plain, value):
+                if near(plain, value):
                     told = ["wrong sign"] * (sign < 0) + ["bits for nats"] * (unit != 1)
                     return told + [name] * bool(name)
     return ["wrong sign", "scaled"] if scale < 0 < wanted[0] else ["scaled"]
@@ -56,7 +56,7 @@ def _divisors(counts: Counts, wanted: float) -> Iterator[tuple[float, str]]:
     """Factors of a gradient and their names, where `wanted` is right."""
     yield wanted, ""
     rows, total, valid, classes = counts.rows, counts.total, counts.valid, counts.classes
-    if _near(wanted, 1) and not _near(total, 1):
+    if near(wanted, 1) and not near(total, 1):
         # Of a sum.
         for divisor in (total, rows, valid):
             yield 1 / divisor, "mean for sum"
@@ -64,9 +64,9 @@ def _divisors(counts: Counts, wanted: float) -> Iterator[tuple[float, str]]:
     if valid < rows:
         yield wanted * total / rows, "ignored rows counted in the mean"
         yield 1 / rows, "ignored rows counted in the mean"
-    if not _near(total, valid):
+    if not near(total, valid):
         yield 1 / valid, "class weight missing from the mean"
-    if not _near(wanted, 1 / total):
+    if not near(wanted, 1 / total):
         yield 1 / total, "class weight missing from the mean" if valid == rows else \
             "ignored rows counted in the mean"  # fmt: skip
     yield 1.0, "mean missing"
@@ -77,5 +77,6 @@ def _divisors(counts: Counts, wanted: float) -> Iterator[tuple[float, str]]:
         yield wanted / classes, "mean over classes as well"
 
 
-def _near(a: float, b: float) -> bool:
+def near(a: float, b: float) -> bool:
+    """Is it the same factor, for all that measured numbers tell?"""
     return abs(a - b) <= NEAR * abs(b)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xent.arrays import Array
+from xent.check.factors import near
 from xent.check.formulas import Formula, Meant
 
 
@@ -83,13 +84,19 @@ class Measured:
         return rows, factor
 
 
-def first_match(measured: Measured, formulas: Iterable[Formula]) -> Match | None:
-    """The first formula that the numbers follow."""
+def first_match(
+    measured: Measured, formulas: Iterable[Formula], scales: Iterable[float] = ()
+) -> Match | None:
+    """The first formula that the numbers follow, at one of the scales if any does."""
+    first = None
     for formula in formulas:
         scale = measured.follows(formula.gradient)
         if scale is not None:
-            return Match(formula, scale)
-    return None
+            match = Match(formula, scale)
+            if not scales or any(near(scale, s) for s in scales):
+                return match
+            first = first or match
+    return first
 
 
 def smoothing(measured: Measured, meant: Meant) -> tuple[float, Match] | None:
@@ -153,29 +160,37 @@ def clipping(measured: Measured, meant: Meant, scales: Iterable[float]) -> Clip 
     rows = rows[told]
     plain = meant.changed(class_weight=None, sample_weight=None, pos_weight=None,
                           label_smoothing=None, z_loss=None)  # fmt: skip
-    p = np.exp(-plain.losses())[rows]
+    p = np.exp(-plain.losses())
     for scale in scales:
         share = factor[told] / scale
-        gone, kept = np.abs(share) < 1e-3, np.abs(share - 1) < 0.01
-        if gone.any() and kept.any() and (gone | kept).all():
-            low, high = p[kept].min(), p[kept].max()
-            below = gone & (p < low)
-            if below.any() and (below | (p > high))[gone].all():
-                clip = Clip(rows[below], float(low), hard=True)
-                if _explained(measured, gradient, scale, rows[gone]):
-                    return clip
-        part = (share > 0.01) & (share < 0.99)
-        if part.sum() >= 2:
-            floor = float(np.median(p[part] * (1 / share[part] - 1)))
-            if floor > 0 and np.allclose(share, p / (p + floor), rtol=0.02, atol=1e-3):
-                return Clip(rows[share < 0.5], floor, hard=False)
+        for hard in (True, False):
+            clip = _clip(rows, p[rows], share, hard)
+            if clip is None:
+                continue
+            kept = np.where(p >= clip.floor, 1.0, 0.0) if hard else p / (p + clip.floor)
+            if hard:
+                kept[rows] = np.abs(share) >= 1e-3
+            if measured.agrees(measured.at(gradient * kept[:, None]), scale):
+                return clip
     return None
 
 
-def _explained(measured: Measured, gradient: Array, scale: float, gone: Array) -> bool:
-    """Do all rows but those follow the formula?"""
-    found = measured.only(~np.isin(measured.row, gone)).follows(gradient)
-    return found is not None and abs(found / scale - 1) < 0.01
+def _clip(rows: Array, p: Array, share: Array, hard: bool) -> Clip | None:
+    """What is clipped, going by how much of each row's gradient is left."""
+    if not hard:
+        part = (share > 1e-3) & (share < 0.999)
+        if not part.any() or (share < 0.999).sum() < 2:
+            return None
+        clearest = np.abs(np.log(share[part]) - np.log1p(-share[part])).argmin()
+        floor = float((p[part] * (1 / share[part] - 1))[clearest])
+        return Clip(rows[share < 0.5], floor, hard=False)
+    gone, kept = np.abs(share) < 1e-3, np.abs(share - 1) < 0.01
+    if not gone.any() or not kept.any() or not (gone | kept).all():
+        return None
+    low, high = p[kept].min(), p[kept].max()
+    below = gone & (p < low)
+    told = below.any() and (below | (p > high))[gone].all()
+    return Clip(rows[below], float(low), hard=True) if told else None
 
 
 def permutation(measured: Measured, meant: Meant, scales: Iterable[float]) -> Match | None:

@@ -142,14 +142,14 @@ def _moved_labels(meant: Meant) -> Iterator[Formula]:
         for step in (1, -1):
             y = values + step  # the loss is linear in the target, also beyond 0 and 1
             moved = (1 - y) * down + y * up
-            detail = f"{'+' if step > 0 else '-'}1"
+            detail = f"y {'+' if step > 0 else '-'} 1"
             yield Formula("label off by one", moved[:, None], detail)
     elif meant.labels is not None:
         classes = meant.logits.shape[1]
         for step in (1, -1) if classes > 2 else (1,):
             labels = np.where(meant.ignored, meant.labels, (meant.labels + step) % classes)
             name = "label off by one" if classes > 2 else "labels flipped"
-            detail = f"{'+' if step > 0 else '-'}1"
+            detail = f"y {'+' if step > 0 else '-'} 1"
             yield Formula(name, meant.changed(targets=labels).gradient(), detail)
 
 
@@ -186,7 +186,11 @@ def wrong_gradients(meant: Meant) -> Iterator[Formula]:
         yield Formula("softmax applied twice", twice)
         yield Formula("softmax applied twice", _through_softmax(p, twice))
         yield Formula("derivative multiplied in again", right * p * (1 - p), "p(1 - p)")
-        yield Formula("derivative multiplied in again", _through_softmax(p, right), "diag(p) - pp'")
+        yield Formula(
+            "derivative multiplied in again",
+            _through_softmax(p, right),
+            "the softmax's derivative, diag(p) - pp'",
+        )
         yield Formula("other classes forgotten", np.where(right < 0, right, 0))
         if len(p) > 1:
             targets = _where_counted(meant, p, right) - right

@@ -20,6 +20,7 @@ from xent.check.differences import (
 )
 from xent.check.formulas import Meant, meant_of
 from xent.check.frameworks import PRECISION, rounded
+from xent.check.precision import precisions
 from xent.check.problem import Kind, Problem
 from xent.check.progress import Progress
 from xent.check.report import FAIL, INCONCLUSIVE, PASS, Directions, GradientReport
@@ -143,7 +144,8 @@ def gradient(
     if reduction is not None:
         check_reduction(reduction)
     bar = Progress("checking", shown=progress)
-    with bar:
+    # Infinities and NaN are reckoned with, and told of in the report.
+    with bar, np.errstate(all="ignore"):
         problem = Problem(
             loss, grad, logits, targets, axis=axis, kind=kind, dtype=dtype, on_call=bar.step
         )
@@ -157,12 +159,12 @@ def gradient(
             "z_loss": z_loss or None,
         }
         meant, why_not = _meant(problem, definition, options)
-        precision = problem.precision()
+        precision, grad_precision = precisions(problem)
         if h is None:
             h = default_step("central" if method == "complex" else method, precision)
         else:
             h = check_number(h, "h", 0, 1, above=True)
-        tied = problem.per_row and _leaks(problem, precision)
+        tied = problem.per_row and _leaks(problem, precision, np.random.default_rng(seed))
         independent = problem.per_row and not tied
         entries = _entries(problem, independent, np.random.default_rng(seed))
         bar.expect(
@@ -171,22 +173,28 @@ def gradient(
         numeric = derivatives(
             problem, entries, method=method, h=h, precision=precision, independent=independent
         )
-        analytic = problem.gradient()
+        analytic = problem.gradient(problem.logits)
         factor = 1.0
         if problem.per_row and reduction == "mean":
             total = meant.total if meant is not None else float(len(problem.logits))
             factor = total or 1.0
         given = analytic * factor
-        allowed, verdict = _verdicts(numeric, given[numeric.row, numeric.column], precision)
+        allowed, verdict = _verdicts(
+            numeric,
+            given[numeric.row, numeric.column],
+            np.abs(problem.logits[np.isfinite(problem.logits)]).max(initial=0.0),
+            precision,
+            grad_precision,
+        )
         directions = None
         if not independent and len(numeric.row) < problem.logits.size:
-            directions = _directions(problem, given, h, precision, np.random.default_rng(seed + 1))
+            rng = np.random.default_rng(seed + 1)
+            directions = _directions(problem, given, h, precision, grad_precision, rng)
         failed = verdict == FAIL
-        if directions is not None and (directions.verdict == FAIL).any() and not failed.any():
-            failed = np.ones_like(failed)
+        astray = directions is not None and bool((directions.verdict == FAIL).any())
         case = Case(
-            problem, meant, numeric, given, failed,
-            reduction=reduction, tied=tied, precision=precision,
+            problem, meant, numeric, given, failed, elsewhere=astray and not failed.any(),
+            reduction=reduction, tied=tied, precision=precision, grad_precision=grad_precision,
         )  # fmt: skip
         told = findings(case)
     return GradientReport(
@@ -200,6 +208,7 @@ def gradient(
         method=method,
         h=TINY_STEP if method == "complex" else h,
         precision=precision,
+        grad_precision=grad_precision,
         independent=independent,
         definition=definition if meant is not None else None,
         remark=why_not,
@@ -222,18 +231,18 @@ def _meant(
     return meant, ""
 
 
-def _leaks(problem: Problem, precision: str) -> bool:
+def _leaks(problem: Problem, precision: str, rng: np.random.Generator) -> bool:
     """Does a row's loss change with another row's logits?"""
     rows = len(problem.logits)
     if rows == 1:
         return False
     base = problem.losses(problem.logits)
+    # Each class otherwise, and by much, so that it shows in whatever ties rows together.
+    moves = (0.5 + np.abs(problem.logits)) * rng.uniform(-1, 1, problem.logits.shape)
+    moves[~np.isfinite(moves)] = 0
     for row in np.unique([0, rows // 2, rows - 1]):
-        columns = np.flatnonzero(np.isfinite(problem.logits[row]))
-        if not len(columns):
-            continue
         moved = problem.logits.copy()
-        moved[row, columns[:1]] += 0.5
+        moved[row] = rounded(moved[row] + moves[row], problem.dtype)
         change = np.abs(problem.losses(moved) - base)
         change[row] = 0
         noise = 64 * 2.0 ** -PRECISION[precision]
@@ -268,13 +277,16 @@ def _entries(problem: Problem, independent: bool, rng: np.random.Generator) -> E
     return [(np.array([i // classes]), np.array([i % classes])) for i in chosen]
 
 
-def _verdicts(numeric: Derivatives, analytic: Array, precision: str) -> tuple[Array, Array]:
-    """Allowed difference of each entry, and whether it is kept."""
-    unit = 2.0 ** -PRECISION[precision]
+def _verdicts(
+    numeric: Derivatives, analytic: Array, largest: float, precision: str, grad_precision: str
+) -> tuple[Array, Array]:
+    """Allowed difference of each entry, and whether it is kept; `largest` is the largest logit."""
+    unit = 2.0 ** -PRECISION[grad_precision]
+    relative = max(STRICT * np.sqrt(2.0 ** -PRECISION[precision]), (64 + 4 * largest) * unit)
     with np.errstate(invalid="ignore"):
         size = np.maximum(np.abs(numeric.value), np.abs(analytic))
-        largest = np.abs(numeric.value[np.isfinite(numeric.value)]).max(initial=0.0)
-        allowed = 2 * numeric.error + STRICT * np.sqrt(unit) * size + 16 * unit * largest
+        steepest = np.abs(numeric.value[np.isfinite(numeric.value)]).max(initial=0.0)
+        allowed = 2 * numeric.error + relative * size + 16 * unit * steepest
         near = np.abs(numeric.value - analytic) <= allowed
         tells = (allowed <= 0.1 * size) | ((numeric.value == 0) & (analytic == 0))
         verdict = np.where(near, np.where(tells, PASS, INCONCLUSIVE), FAIL)
@@ -286,13 +298,18 @@ def _verdicts(numeric: Derivatives, analytic: Array, precision: str) -> tuple[Ar
 
 
 def _directions(
-    problem: Problem, given: Array, h: float, precision: str, rng: np.random.Generator
+    problem: Problem,
+    given: Array,
+    h: float,
+    precision: str,
+    grad_precision: str,
+    rng: np.random.Generator,
 ) -> Directions:
     """Derivatives along random signs of all entries: no entry escapes altogether."""
     usual = np.isfinite(problem.logits)
     analytic, numeric, error = [], [], []
     middle = np.sum(problem.losses(problem.logits))
-    unit = 2.0 ** -PRECISION[precision]
+    unit, fine = (2.0 ** -PRECISION[p] for p in (precision, grad_precision))
     weight, largest = row_weight(problem), np.abs(problem.logits[usual]).max(initial=0.0)
     for _ in range(8):
         signs = np.where(usual, rng.choice([-1.0, 1.0], size=problem.logits.shape), 0.0)
@@ -308,6 +325,7 @@ def _directions(
                 analytic.append(float(np.sum(np.nan_to_num(given) * step) / (2 * h)))
         numeric.append(value[1])
         rounding = 8 * unit * (abs(middle) + weight * np.sqrt(len(given)) * (1 + largest)) / h
+        rounding += 64 * fine * np.linalg.norm(np.nan_to_num(given))
         error.append(abs(value[2] - value[1]) + rounding)
     a, n, e = map(np.array, (analytic, numeric, error))
     allowed = e + STRICT * np.sqrt(unit) * np.maximum(np.abs(a), np.abs(n))

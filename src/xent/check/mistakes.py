@@ -152,6 +152,10 @@ KNOWN: dict[str, tuple[str, str]] = {
         "One such row makes the mean useless.",
         "Compute from the logits, by log-sum-exp with the maximum taken out.",
     ),
+    "digits lost": (
+        "Its formula is right, but 1 - p is rounded where p is nearly 1, and its logarithm with it.",
+        "Compute from the logits, not from p: by logaddexp(0, z), log1p(exp(-|z|)) or log_softmax.",
+    ),
     "not at chance": (
         "With all logits 0 every class has probability 1/K, and cross-entropy is log K.",
         "Look for a constant added, a factor, a wrong K, or a loss that is not cross-entropy. If "
@@ -175,6 +179,28 @@ KNOWN: dict[str, tuple[str, str]] = {
         "If it is meant, say so: class_weight=.",
     ),
 }
+
+FOLLOWS = {
+    "label not subtracted": "p, where p - y is due",
+    "label off by one": "that of label {}",
+    "labels flipped": "that of the other label",
+    "softmax applied twice": "that of probabilities passed on as logits",
+    "sigmoid applied twice": "that of probabilities passed on as logits",
+    "derivative multiplied in again": "p - y times {}",
+    "log forgotten": "that of -p, where -log(p) is due",
+    "other classes forgotten": "0, but at the label",
+    "softmax over the wrong axis": "that of a softmax over the rows",
+    "classes permuted": "right for another order of the classes: {}",
+    "transposed": "right, but in the place of another",
+    "label smoothing missing": "that without label smoothing",
+    "class weight missing": "that without class weights",
+    "pos_weight missing": "that without pos_weight",
+    "sample weight missing": "that without sample weights",
+    "softcap missing": "that without the softcap",
+    "z-loss missing": "that without the z-loss",
+    "label smoothing in the gradient only": "that of smoothed labels ({})",
+}
+"""What measured numbers are, where they follow the formula of a mistake."""
 
 NOTES = {"smoothed labels", "weighted classes"}
 

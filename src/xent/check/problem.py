@@ -90,7 +90,7 @@ class Problem:
             msg = f"loss returned {value.dtype} of shape {value.shape}; expected floats."
             raise TypeError(msg)
         value = value.astype(np.complex128 if value.dtype.kind == "c" else np.float64)
-        if value.shape == self.rows:
+        if value.shape == self.rows and self.rows:  # of a single row it is one as well as all
             return value.reshape(-1)
         if value.size == 1:
             return value.reshape(())[()]
@@ -102,11 +102,11 @@ class Problem:
             msg += " Sum over the classes, or pass kind='binary' if each logit is a row of its own."
         raise ValueError(msg)
 
-    def gradient(self) -> Array:
+    def gradient(self, logits: Array) -> Array:
         """What `grad` returns, as float64 of shape (rows, classes)."""
         assert self.grad is not None
         with self.framework.wide(), np.errstate(all="ignore"):
-            value = self.framework.get(self.grad(self._given(self.logits), *self._arguments))
+            value = self.framework.get(self.grad(self._given(logits), *self._arguments))
         if value.shape != self.shape:
             msg = f"grad returned shape {value.shape}; expected that of the logits, {self.shape}."
             if value.shape == self.shape[::-1]:
@@ -114,6 +114,7 @@ class Problem:
             elif value.dtype.kind == "O" or value.shape[:1] == (2,):
                 msg += " Return the gradient alone, without the loss."
             raise ValueError(msg)
+        self.returned = value.dtype.name
         return self.by_row(value.astype(np.float64))
 
     def by_row(self, array: Array) -> Array:
@@ -126,22 +127,6 @@ class Problem:
         """Where in the caller's own arrays the row is."""
         return tuple(int(i) for i in np.unravel_index(row, self.rows)) if self.rows else ()
 
-    def precision(self) -> str:
-        """In which dtype the loss computes, whatever it returns: the widest that feels a step.
-
-        A function that casts to float32 gives the very same loss for a step of 2**-30.
-        """
-        usual = self.losses(self.logits)
-        steps = dict(zip(PRECISION, (30, 14, 9.5, 4), strict=True))
-        narrower = list(PRECISION)[list(PRECISION).index(self.dtype) :]
-        for name in narrower:
-            size = 2.0 ** -steps[name] * np.maximum(1, np.abs(self.logits))
-            moved = self.logits + np.where(np.arange(self.classes) % 2, size, -size)
-            moved = rounded(moved, self.dtype)
-            if np.any(self.losses(moved) != usual):
-                return name
-        return self.dtype
-
     def _given(self, logits: Array) -> Any:
         array = logits.reshape(self._inner)
         if self.kind == "classes":
@@ -153,11 +138,12 @@ class Problem:
 
     def _ready(self, targets: Any) -> Any:
         """Targets as the functions want them: floats in the dtype of the logits."""
-        if self.targets is not None and self.targets.dtype.kind == "f":
-            return self.framework.put(self.targets, self.dtype)
-        if framework_of(targets).name == self.framework.name != "numpy":
-            return targets
-        return self.framework.labels(np.asarray(self.targets))
+        with self.framework.wide():
+            if self.targets is not None and self.targets.dtype.kind == "f":
+                return self.framework.put(self.targets, self.dtype)
+            if framework_of(targets).name == self.framework.name != "numpy":
+                return targets
+            return self.framework.labels(np.asarray(self.targets))
 
 
 def _kind(logits: Array, targets: Array | None) -> Kind:

@@ -52,6 +52,7 @@ class GradientReport:
     method: str
     h: float
     precision: str
+    grad_precision: str
     independent: bool
     definition: str | None
     remark: str = ""
@@ -177,6 +178,8 @@ class GradientReport:
             f"{method} with h = {self.h:.3g}: {rows} {what}, {each}, given in "
             f"{self.problem.dtype} and computed in {self.precision}."
         ]
+        if self.grad_precision != self.precision:
+            parts.append(f"The gradient is computed in {self.grad_precision}.")
         truncation, rounding = self.numeric.truncation, self.numeric.rounding
         if np.isfinite(truncation).any():
             parts.append(
@@ -221,6 +224,7 @@ class GradientReport:
             "h": self.h,
             "dtype": self.problem.dtype,
             "precision": self.precision,
+            "grad_precision": self.grad_precision,
             "rows_are_independent": self.independent,
         }
 

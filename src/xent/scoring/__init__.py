@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,25 @@ from xent.scoring.state import State
 if TYPE_CHECKING:  # PyArrow is needed only once a file is read
     from xent.scoring.columns import Layout, Rows
 
-__all__ = ["FileError", "Score", "read_row", "score"]
+__all__ = ["FileError", "Predictions", "Score", "read_predictions", "read_row", "score"]
+
+MOST_NUMBERS = 1 << 27
+"""Scores that are held at once: 1 GiB in float64."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Scores and labels of a file as arrays, odd ones too: they are not checked."""
+
+    scores: Array
+    """Of shape (rows, K), or (rows,) where they are binary."""
+    labels: Array
+    """Class indices, or whatever number stood there."""
+    kind: str
+    names: list[str] | None
+    """Names of the classes, where they say more than the index."""
+    whole: bool
+    """Are these all rows of the file?"""
 
 
 def score(
@@ -151,6 +170,36 @@ def read_row(
         f"there is no row {row}; the file has rows 0 to {seen - 1}." if seen else "holds no rows."
     )
     raise FileError(path, what)
+
+
+def read_predictions(
+    path: str | Path,
+    *,
+    most_rows: int,
+    labels: str | Path | None = None,
+    tolerance: float = 1e-3,
+    **columns: Any,
+) -> Predictions:
+    """The first rows of a file as arrays, to be diagnosed: also what `score` would refuse."""
+    layout, batches = _open(path, labels, tolerance=tolerance, lenient=True, **columns)
+    parts: list[tuple[Array, Array]] = []
+    held = most = 0
+    for rows in batches:
+        most = min(most_rows, max(1, MOST_NUMBERS // max(1, rows.scores[:1].size)))
+        room = most - held
+        parts.append((rows.scores[:room], rows.labels[:room]))
+        held += len(rows.labels)
+        if held > most:
+            break
+    if not parts:
+        raise FileError(path, "holds no rows.")
+    return Predictions(
+        np.concatenate([scores for scores, _ in parts]),
+        np.concatenate([labels for _, labels in parts]),
+        layout.kind,
+        _names(layout),
+        whole=held <= most,
+    )
 
 
 def _vanishing(log_probabilities: Array) -> bool:

@@ -50,6 +50,9 @@ HOW = (
     "--score-columns A,B,C and --kind."
 )
 
+NO_CLASS = int(np.iinfo(np.intp).min)
+"""Stands for the index of a label that is no class."""
+
 MAX_WEIGHT = 1e100
 """Keeps products with any plausible loss finite."""
 
@@ -77,9 +80,12 @@ class Layout:
         kind: str | None = None,
         classes: Sequence[str] | None = None,
         tolerance: float = 1e-3,
+        lenient: bool = False,
     ) -> None:
         self.path: Path = reader.path
         self.tolerance = tolerance
+        self.lenient = lenient
+        """Let odd scores and class indices out of range pass: they are to be explained."""
         if kind is not None and kind not in get_args(Kind):
             msg = f"kind is {kind!r}; expected {', '.join(get_args(Kind))}."
             raise ValueError(msg)
@@ -135,7 +141,8 @@ class Layout:
                 "A binary score is a plain number: save scores[:, 0]."
             )
             raise FileError(self.path, what, column=self.scores[0])
-        self._check_scores(scores, first)
+        if not self.lenient:
+            self._check_scores(scores, first)
         weight = None
         if self.weight is not None:
             weight = self._numbers(batch[self.weight], self.weight, first)
@@ -311,8 +318,9 @@ class Layout:
         encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
         codes = np.array([self._code(v) for v in encoded.dictionary.to_pylist()], dtype=np.intp)
         labels: Array = codes[encoded.indices.to_numpy(zero_copy_only=False)]
-        if (labels < 0).any():
-            row = int((labels < 0).argmax())
+        unknown = labels == NO_CLASS
+        if unknown.any():
+            row = int(unknown.argmax())
             value = column[row].as_py()
             raise FileError(self.path, self._unknown(value), row=first + row, column=self.label)
         return labels
@@ -329,7 +337,7 @@ class Layout:
         return pa.array(column.astype(column.dtype.newbyteorder("=")))
 
     def _code(self, value: Any) -> int:
-        """Class index of one distinct label, -1 if it is none."""
+        """Class index of one distinct label, NO_CLASS if it is none."""
         assert self.classes is not None
         text = str(value).strip()
         if text in self.classes:
@@ -339,14 +347,22 @@ class Layout:
         try:
             number = float(text)
         except ValueError:
-            return -1
+            return NO_CLASS
         if not number.is_integer():
-            return -1
+            return NO_CLASS
         if str(int(number)) in self.classes:  # 1.0 for 1
             return self.classes.index(str(int(number)))
-        if any(name.lstrip("-").isdigit() for name in self.classes):
-            return -1  # classes are named by numbers, and this is none of them
-        return int(number) if 0 <= number < len(self.classes) else -1
+        numbered = any(name.lstrip("-").isdigit() for name in self.classes)
+        if self.lenient and abs(number) < 2**31 and (self._by_index() or not numbered):
+            return int(number)
+        if numbered:
+            return NO_CLASS  # classes are named by numbers, and this is none of them
+        return int(number) if 0 <= number < len(self.classes) else NO_CLASS
+
+    def _by_index(self) -> bool:
+        """Are the classes called 0, 1, 2, ... in this order?"""
+        assert self.classes is not None
+        return self.classes == [str(j) for j in range(len(self.classes))]
 
     def _unknown(self, value: Any) -> str:
         assert self.classes is not None
@@ -358,7 +374,7 @@ class Layout:
         shown = ", ".join(self.classes[:8]) + (f", ... ({k} in all)" if k > 8 else "")
         what = f"{value!r} is not a class; the classes are {shown}."
         text = str(value).strip()
-        if self.classes == [str(j) for j in range(k)]:
+        if self._by_index():
             if text == str(k):
                 return what + " If your labels start at 1, name them: --classes 1,2,..."
             if text == "-1" and k == 2:

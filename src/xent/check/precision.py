@@ -1,0 +1,79 @@
+"""In which dtype does a function compute, whatever it is given and whatever it returns?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from xent.arrays import Array
+from xent.check.frameworks import PRECISION, rounded
+from xent.check.problem import Problem
+
+STEPS = {"float64": 2.0**-34, "float32": 2.0**-16, "float16": 2.0**-9.5, "bfloat16": 2.0**-4}
+"""Relative steps that a dtype tells apart, and the next narrower one does not."""
+
+NARROWNESS = {name: i for i, name in enumerate(PRECISION)}
+TRIALS = 16
+
+
+def precisions(problem: Problem) -> tuple[str, str]:
+    """In which dtypes loss and gradient compute."""
+    loss = precision_of(problem.losses, problem.logits, problem.dtype)
+    # A wrong gradient may jump, and so feel no small step either: that is none of the dtype.
+    hidden = min(
+        precision_of(problem.gradient, problem.logits, problem.dtype),
+        "float32",
+        key=NARROWNESS.__getitem__,
+    )
+    returned = problem.returned if problem.returned in PRECISION else problem.dtype
+    return loss, max(loss, hidden, returned, key=NARROWNESS.__getitem__)
+
+
+def precision_of(function: Callable[[Array], Any], logits: Array, dtype: str) -> str:
+    """The widest dtype, up to the given one, whose small steps the function feels.
+
+    A function that casts its logits to float32 does not tell apart what float32 does not; one that
+    casts its result returns numbers of float32.
+    """
+    base = _ordinary(logits)
+    size = np.where(np.isfinite(base), np.abs(base), 0)
+    usual = np.asarray(function(base))
+    rng = np.random.default_rng(0)
+    patterns = [
+        size * rng.choice([-1, 1], size.shape) * rng.uniform(0.5, 1, size.shape)
+        for _ in range(-(-TRIALS // usual.size))
+    ]
+
+    def after(step: float) -> Array:
+        return np.stack([function(rounded(base + step * p, dtype)) for p in patterns])
+
+    def change(step: float) -> Array:
+        return np.nan_to_num(np.abs(after(step) - usual), posinf=0)
+
+    with np.errstate(invalid="ignore"):
+        names = list(PRECISION)[NARROWNESS[dtype] :]
+        for name, narrower in pairwise(names):
+            large = change(STEPS[narrower])
+            telling = (large > 0) & (large >= 0.05 * large.max())
+            if telling.any():
+                small = after(STEPS[name])
+                feels = (small != usual) & (small != rounded(small, narrower))
+                if np.mean(feels[telling]) > 0.1:
+                    return name
+        # What feels no small step may as well be all jumps and plateaus, in any dtype.
+        values, felt = after(0.5), change(STEPS[names[-1]]) > 0
+        coarse = np.all(values == rounded(values, names[-1])) and len(np.unique(values)) >= 5
+        return names[-1] if coarse or felt.sum() > 0.35 * (values != usual).sum() else dtype
+
+
+def _ordinary(logits: Array) -> Array:
+    """The logits brought to a size where nothing is saturated or clipped, upon the coarsest grid.
+
+    None is very near to 0, so that no small step leads to another number of a narrow dtype.
+    """
+    largest = np.abs(logits[np.isfinite(logits)]).max(initial=2.0**-9)
+    base = rounded(logits * 2.0 ** np.floor(2 - np.log2(largest)), "bfloat16")
+    return np.where(np.abs(base) < 0.125, np.copysign(0.125, base), base)

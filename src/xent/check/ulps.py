@@ -1,0 +1,99 @@
+"""How far answers are from exact ones, in units of the last place of a dtype."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+try:
+    import mpmath
+except ModuleNotFoundError:
+    message = "an audit needs mpmath: pip install 'xent[check]'"
+    raise ModuleNotFoundError(message, name="mpmath") from None
+
+import numpy as np
+
+from xent.arrays import Array
+from xent.check.frameworks import PRECISION
+
+DIGITS = 60  # the exact answers have 50
+NOTHING = 2.0**-149
+"""The smallest float32: answers below it may as well be 0."""
+SMALLEST = {"float64": -1022, "float32": -126, "bfloat16": -126, "float16": -14}
+"""Exponent of the smallest normal number."""
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Errors of some answers: of those to normal numbers, but zeros and NaN are counted apart."""
+
+    compared: int
+    largest: float
+    median: float
+    zeros: int
+    not_finite: int
+
+    def __str__(self) -> str:
+        if not self.compared:
+            return "-"
+        wrong = ", ".join(
+            f"{number} {what}"
+            for number, what in ((self.zeros, "zero"), (self.not_finite, "inf or NaN"))
+            if number
+        )
+        if self.zeros + self.not_finite == self.compared:
+            return wrong
+        figures = f"{_figure(self.largest)} ({_figure(self.median)})"
+        return f"{figures}, {wrong}" if wrong else figures
+
+
+def _figure(ulps: float) -> str:
+    """Two digits; of an answer in a wider dtype, only that it is good."""
+    if ulps < 0.01:
+        return "< 0.01"
+    return f"{ulps:.2g}" if ulps < 1000 else f"{ulps:.0e}".replace("e+0", "e").replace("e+", "e")
+
+
+def errors(answers: Array, exact: Iterable[str], dtype: str) -> Errors:
+    """Compare answers with exact values, in units of the last place of the dtype."""
+    found, zeros, broken = [], 0, 0
+    with mpmath.workdps(DIGITS):
+        for answer, text in zip(np.ravel(answers).tolist(), exact, strict=True):
+            value = number(text)
+            if not mpmath.isfinite(value) or abs(value) < mpmath.mpf(2) ** SMALLEST[dtype]:
+                continue
+            if not np.isfinite(answer):
+                broken += 1
+            elif not answer:
+                zeros += 1
+            else:
+                found.append(float(abs(mpmath.mpf(answer) - value) / unit(value, dtype)))
+    return Errors(
+        len(found) + zeros + broken,
+        max(found, default=0.0),
+        float(np.median(found)) if found else 0.0,
+        zeros,
+        broken,
+    )
+
+
+def unit(value: mpmath.mpf, dtype: str) -> mpmath.mpf:
+    """Distance of the dtype's numbers at the value."""
+    exponent = mpmath.frexp(value)[1]
+    return mpmath.mpf(2) ** (exponent - PRECISION[dtype])
+
+
+def number(text: str) -> mpmath.mpf:
+    """An exact answer, from its decimal digits."""
+    return mpmath.inf if text == "Infinity" else mpmath.mpf(text)
+
+
+def matches(answer: float, text: str, relative: float) -> bool:
+    """Is the answer the exact value, within a relative error, also if that is infinite?"""
+    with mpmath.workdps(DIGITS):
+        value = number(text)
+        if mpmath.isinf(value) or not np.isfinite(answer):
+            return bool(float(value) == answer)
+        if abs(value) < NOTHING:
+            return bool(abs(answer) < NOTHING)
+        return bool(abs(mpmath.mpf(answer) - value) <= relative * abs(value))

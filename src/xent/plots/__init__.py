@@ -1,0 +1,22 @@
+"""Pictures of cross-entropy: each takes a matplotlib Axes, draws into it, and returns it.
+
+Curves and bars are computed by the library; nothing is drawn from a formula of its own. Texts and
+lines take matplotlib's current style, or xent's by ``with xent.plots.style(dark=True):``.
+"""
+
+from xent.plots.style import style  # isort: skip - first: it says what is not installed
+from xent.plots.bars import class_bars, dataset
+from xent.plots.curves import gradient_curves, gradient_error, loss_curves, sigmoid_curve
+from xent.plots.surface import descend, loss_surface
+
+__all__ = [
+    "class_bars",
+    "dataset",
+    "descend",
+    "gradient_curves",
+    "gradient_error",
+    "loss_curves",
+    "loss_surface",
+    "sigmoid_curve",
+    "style",
+]

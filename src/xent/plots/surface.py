@@ -1,0 +1,123 @@
+"""The loss over two weights, and a descent on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from xent.arrays import Array, as_floats, to_numpy
+from xent.losses import binary_cross_entropy
+from xent.plots.style import GREY, ORANGE, axes_or_new
+
+
+def descend(
+    features: Any,
+    labels: Any,
+    *,
+    start: Sequence[float] = (0.0, 0.0),
+    rate: float = 1.0,
+    steps: int = 50,
+) -> Array:
+    """Weights along gradient descent on a binary loss of two weights.
+
+    Parameters
+    ----------
+    features : array_like, shape (N, 2)
+        For a weight and a bias let the second column be 1.
+    labels : array_like, shape (N,)
+        0 or 1.
+    start : sequence of two floats, default (0, 0)
+        Where to begin.
+    rate : float, default 1.0
+        Size of a step.
+    steps : int, default 50
+        How many.
+
+    Returns
+    -------
+    ndarray, shape (steps + 1, 2)
+        The weights, the start included.
+
+    Examples
+    --------
+    >>> from xent import plots
+    >>> path = plots.descend([[1.0, 1.0], [-1.0, 1.0]], [1, 0], steps=2)
+    >>> print(path.round(4))
+    [[0.     0.    ]
+     [0.5    0.    ]
+     [0.8775 0.    ]]
+    """
+    x, y = _two_features(features), to_numpy(labels, "labels")
+    path = [np.asarray(start, dtype=np.float64)]
+    for _ in range(steps):
+        _, grad = binary_cross_entropy(x @ path[-1], y, return_grad=True)
+        path.append(path[-1] - rate * (np.asarray(grad) @ x))
+    return np.stack(path)
+
+
+def loss_surface(
+    features: Any,
+    labels: Any,
+    path: Any = None,
+    *,
+    names: tuple[str, str] = ("weight w", "bias b"),
+    ax: Axes | None = None,
+) -> Axes:
+    """Mean binary loss over two weights as a contour map, with the path of a descent.
+
+    Parameters
+    ----------
+    features : array_like, shape (N, 2)
+        For a weight and a bias let the second column be 1.
+    labels : array_like, shape (N,)
+        0 or 1.
+    path : array_like, shape (M, 2), optional
+        Weights to connect, as `descend` returns them.
+    names : tuple of two str, default ("weight w", "bias b")
+        Of the axes.
+    ax : Axes, optional
+        Where to draw; a new figure if not given.
+
+    Returns
+    -------
+    Axes
+        With contours of the loss in nats.
+
+    Examples
+    --------
+    >>> import matplotlib; matplotlib.use("agg")
+    >>> from xent import plots
+    >>> x, y = [[1.0, 1.0], [-1.0, 1.0], [0.5, 1.0]], [1, 0, 0]
+    >>> ax = plots.loss_surface(x, y, plots.descend(x, y))
+    >>> ax.get_xlabel(), ax.get_ylabel()
+    ('weight w', 'bias b')
+    """
+    x, y = _two_features(features), to_numpy(labels, "labels")
+    ax = axes_or_new(ax)
+    trail = np.zeros((1, 2)) if path is None else np.asarray(path, dtype=np.float64)
+    low, high = trail.min(axis=0), trail.max(axis=0)
+    margin = max(2.0, 0.4 * float((high - low).max()))
+    sides = [np.linspace(low[i] - margin, high[i] + margin, 81) for i in (0, 1)]
+    grid = np.stack(np.meshgrid(*sides), axis=-1)
+    logits = grid @ x.T
+    targets = np.broadcast_to(y, logits.shape)
+    mean = np.asarray(binary_cross_entropy(logits, targets, reduction="none")).mean(axis=-1)
+    contours = ax.contour(*sides, mean, levels=14, colors=GREY, linewidths=0.9)
+    ax.clabel(contours, fmt="%.2g", fontsize="x-small")
+    if path is not None:
+        ax.plot(*trail.T, ".-", color=ORANGE, markersize=4, label="descent")
+        ax.plot(*trail[-1], "o", color=ORANGE)
+        ax.legend(loc="best")
+    ax.set(title="Mean loss (nats)", xlabel=names[0], ylabel=names[1])
+    return ax
+
+
+def _two_features(features: Any) -> Array:
+    x = as_floats(features, "features")
+    if x.ndim != 2 or x.shape[1] != 2:
+        msg = f"features has shape {x.shape}; expected (N, 2): a picture has room for two weights."
+        raise ValueError(msg)
+    return x.astype(np.float64)
