@@ -19,9 +19,10 @@ run: .venv/.run
 		--worst 1 --format json | $(BIN)/python -c \
 		"import json, sys; print(json.load(sys.stdin)['worst_rows'][0]['row'])")
 
-## Lint, types, tests, doctests, and the README's commands.
+## Lint, types, accuracy, the audit page, tests, doctests, and the README's commands.
 test: .venv/.test lint types
 	$(BIN)/python benchmarks/accuracy.py --check
+	$(BIN)/python benchmarks/audit.py --check
 	$(BIN)/python -m pytest
 
 ## The tests of the library alone, in an environment of its own without torch, JAX and SciPy.
@@ -45,9 +46,10 @@ format: .venv/.test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-## Measure accuracy and speed beside other libraries; rewrites docs/accuracy.md, docs/performance.md.
+## Measure accuracy and speed beside other libraries; rewrites docs/accuracy, audit, performance.
 bench: .venv/.test
 	$(BIN)/python benchmarks/accuracy.py
+	$(BIN)/python benchmarks/audit.py
 	$(BIN)/python benchmarks/speed.py
 
 ## Measure a few shapes and compare their ratios with the committed ones.

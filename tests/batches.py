@@ -160,9 +160,6 @@ PLANTED: dict[str, tuple[str, str, tuple[Any, Any], dict[str, Any], tuple[str, .
         "columns permuted", "mistake", (Z[:, np.argsort(THREE)], Y), {},
         ("3 of 10 classes are found in each other's columns: 2 in column 7, 5 in column 2, 7 in "
          "column 5.",)),
-    "permuted, named": (
-        "columns permuted", "mistake", (Z[:, :3][:, [2, 0, 1]], Y % 3),
-        {"names": ["cat", "dog", "eel"], "ignore_index": None}, ()),
     "worse than chance": (
         "worse than chance", "mistake", (Z, np.random.default_rng(1).permutation(Y)), {},
         ("chance log 10 = 2.3026", "do not belong together", "shuffled apart")),

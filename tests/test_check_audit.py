@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import make_vectors
@@ -14,6 +15,8 @@ import mpmath
 import numpy as np
 import planted
 import pytest
+import test_cli
+from test_cli import Output
 
 import xent
 from xent.check import exam
@@ -21,6 +24,8 @@ from xent.check.auditing import ScoreCard, UncallableError, audit
 from xent.check.implementation import implementation
 from xent.check.ulps import errors, matches, unit
 from xent.check.vectors import vectors
+
+run = test_cli.run
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -428,3 +433,51 @@ def test_without_mpmath_the_gradient_check_still_works() -> None:
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert done.stdout == "True\n"
     assert "an audit needs mpmath: pip install 'xent[check]'" in done.stderr
+
+
+# The command line.
+
+
+@pytest.mark.parametrize("form", ["text", "markdown", "html", "json"])
+def test_the_command_prints_the_card(form: str, run: Callable[..., Output]) -> None:
+    output = run("audit", "xent:binary_cross_entropy", "--format", form)
+    assert (output.code, output.err) == (0, "")
+    card = audit("xent:binary_cross_entropy")
+    if form == "json":
+        assert json.loads(output.out) == json.loads(json.dumps(card.to_dict()))
+    elif form == "html":
+        assert output.out.startswith('<!doctype html>\n<html lang="en">\n<meta charset="utf-8">')
+        assert card.to_html() in output.out
+    elif form == "markdown":
+        assert output.out == card.to_markdown()
+    else:
+        assert [line.rstrip() for line in output.out.splitlines()] == str(card).splitlines()
+
+
+def test_a_function_of_ones_own(
+    run: Callable[..., Output], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my_losses.py").write_text(
+        "import numpy as np\ndef mine(z, y):\n    return np.logaddexp(0, z) - (1 - y) * z\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    output = run("audit", "my_losses:mine", "--kind", "binary")
+    assert output.code == 0
+    assert "MISTAKE: labels flipped" in output.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (("nothing_here:loss",), 1, "No module named 'nothing_here'"),
+        (("xent:nothing",), 2, "xent has no 'nothing'."),
+        (("xent",), 2, "'xent' names no function; expected package.module:name."),
+        (("xent:cross_entropy", "--kind", "multi"), 2,
+         "--kind is 'multi'; expected classes or binary."),
+        (("xent:__version__",), 2, "xent:__version__ is str, which cannot be called."),
+    ],
+)  # fmt: skip
+def test_what_the_command_cannot_audit(
+    arguments: tuple[str, ...], code: int, message: str, run: Callable[..., Output]
+) -> None:
+    assert run("audit", *arguments) == (code, "", f"xent: {message}\n")

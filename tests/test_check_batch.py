@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 import test_cli
-from batches import INF, LOGARITHMS, PB, PLANTED, B, P, T, Y, Z, classes, good, put
+from batches import INF, PB, PLANTED, B, P, T, Y, Z, classes, good, put
 from helpers import close
 from test_cli import Output, command
 
 import xent
-from xent import cli
 from xent.check.batch import diagnose
 from xent.check.batch.report import BatchReport
+from xent.cli import check as cli
 
 run = test_cli.run
 Run = Callable[..., Output]
@@ -212,8 +212,8 @@ ERRORS: list[tuple[tuple[Any, Any], dict[str, Any], type[Exception], str]] = [
     ((B, T[:, None]), {}, ValueError,
      "targets has shape (400, 1), expected (400,): one target per logit, the logits' own shape. "
      "Nothing is broadcast. Pass targets.reshape((400,))."),
-    ((Z.reshape(20, 20, 10), Y.reshape(20, 20)[:, :10]), {}, ValueError,
-     "targets has shape (20, 10), expected (20, 20): one class index per row, the logits' shape "
+    ((np.moveaxis(Z.reshape(20, 20, 10), 2, 1), Y.reshape(20, 20)), {}, ValueError,
+     "targets has shape (20, 20), expected (20, 10): one class index per row, the logits' shape "
      "less the class axis. Their shape fits if the classes run along axis 1: pass axis=1. "
      "Nothing is broadcast."),
     ((Z, Y.astype(float)), {}, ValueError,

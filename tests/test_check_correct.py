@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import correct
-import numpy as np
 import pytest
 from correct import Correct
 

@@ -310,7 +310,8 @@ def test_a_closed_pipe_is_quiet(file: Path) -> None:
 
 
 SLOW = """
-import sys, time, xent.scoring
+import signal, sys, time, xent.scoring
+signal.signal(signal.SIGINT, signal.default_int_handler)
 def score(*_, **__):
     print("started", flush=True)
     time.sleep(60)
@@ -326,7 +327,6 @@ def test_an_interrupt_is_quiet_and_130() -> None:
         [sys.executable, "-c", SLOW],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     assert process.stdout is not None
     assert process.stdout.readline() == b"started\n"

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from xent.check.batch import BatchReport, diagnose
 from xent.check.finding import Finding
 from xent.check.gradients import gradient
 from xent.check.report import GradientError, GradientReport
@@ -9,7 +10,16 @@ from xent.check.report import GradientError, GradientReport
 if TYPE_CHECKING:
     from xent.check.auditing import ScoreCard, audit
 
-__all__ = ["Finding", "GradientError", "GradientReport", "ScoreCard", "audit", "gradient"]
+__all__ = [
+    "BatchReport",
+    "Finding",
+    "GradientError",
+    "GradientReport",
+    "ScoreCard",
+    "audit",
+    "diagnose",
+    "gradient",
+]
 
 
 def __getattr__(name: str) -> Any:

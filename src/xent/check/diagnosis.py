@@ -8,13 +8,13 @@ than what is meant, the loss is wrong; where the given one does not follow the n
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from xent.arrays import Array
 from xent.check import fitting
-from xent.check.differences import Derivatives
+from xent.check.case import Case
 from xent.check.factors import Counts, names_of, near
 from xent.check.finding import Finding
 from xent.check.fitting import Match, Measured
@@ -24,41 +24,10 @@ from xent.check.mistakes import FOLLOWS, found
 from xent.check.problem import Problem
 
 
-@dataclass(frozen=True)
-class Case:
-    """Everything that is known of a loss and its gradient."""
-
-    problem: Problem
-    meant: Meant | None
-    numeric: Derivatives
-    analytic: Array
-    """The given gradient, (rows, classes)."""
-    failed: Array
-    """Which of the numerical derivatives it disagrees with."""
-    elsewhere: bool
-    """Does it disagree with none of them, but along directions through all entries?"""
-    reduction: str | None
-    tied: bool
-    """Does a row's loss change with another row's logits?"""
-    precision: str
-    grad_precision: str
-
-    @property
-    def relative(self) -> float:
-        """How far measured numbers may be from the formula that they follow."""
-        return _relative(self.precision)
-
-
 def findings(case: Case) -> list[Finding]:
     """What is wrong, the likeliest cause first."""
     told = list(_at_the_edges(case))
-    numeric = _measured(case)
-    given = replace(
-        numeric,
-        value=case.analytic[numeric.row, numeric.column],
-        error=np.full(len(numeric.row), _grain(case)),
-        relative=max(case.relative, _relative(case.grad_precision)),
-    )
+    numeric, given = case.measured()
     # A mean over no weight at all may be what one likes.
     if case.meant is None or not (case.meant.total or case.problem.per_row):
         if (case.failed.any() or case.elsewhere) and not told:
@@ -66,39 +35,9 @@ def findings(case: Case) -> list[Finding]:
         return told
     loss, match, meant = _loss(case, numeric)
     told += loss
-    if _failed(case).any() or case.elsewhere:
+    if case.astray.any() or case.elsewhere:
         told += _gradient(replace(case, meant=meant), numeric, given, match, bool(loss))
     return told
-
-
-def _failed(case: Case) -> Array:
-    """Disagreements that are not told by name already."""
-    return np.asarray(case.failed & ~_edge(case)[case.numeric.row, case.numeric.column])
-
-
-def _edge(case: Case) -> Array:
-    """Entries of masked classes and ignored rows."""
-    edge = np.isneginf(case.problem.logits)
-    if case.meant is not None:
-        edge |= case.meant.ignored[:, None]
-    return np.asarray(edge)
-
-
-def _relative(precision: str) -> float:
-    return min(max(1e-5, 2.0 ** (15 - PRECISION[precision])), 0.05)
-
-
-def _grain(case: Case) -> float:
-    finite = np.abs(case.analytic[np.isfinite(case.analytic)])
-    return float(64 * 2.0 ** -PRECISION[case.grad_precision] * finite.max(initial=0.0))
-
-
-def _measured(case: Case) -> Measured:
-    """Numerical derivatives at ordinary entries."""
-    d = case.numeric
-    usual = ~_edge(case)[d.row, d.column] & ~d.kinked
-    value, error = np.where(usual, d.value, np.nan), 4 * np.nan_to_num(d.error)
-    return Measured(d.row, d.column, value, error, case.relative).only(usual)
 
 
 def _at_the_edges(case: Case) -> Iterator[Finding]:
@@ -145,7 +84,7 @@ def _counted(case: Case, marked: Array, losses: Array) -> Array:
     counted = np.zeros(len(marked), dtype=bool)
     d = case.numeric
     with np.errstate(invalid="ignore"):
-        counted[d.row[np.abs(d.value) > 4 * d.error + _grain(case)]] = True
+        counted[d.row[np.abs(d.value) > 4 * d.error + case.grain]] = True
     return counted & marked
 
 
@@ -165,13 +104,16 @@ def _loss(case: Case, numeric: Measured) -> tuple[list[Finding], Match | None, M
     if match is None:
         match, meant, notes = _options(numeric, meant, wanted)
     if match is None:
+        lost = _digits_lost(case, numeric, meant, wanted)
+        if lost is not None:
+            return [lost], None, meant
         clip = fitting.clipping(numeric, meant, wanted)
         if clip is not None:
             return [found("clipping", _clipped(clip, "loss"))], None, meant
         match = fitting.first_match(numeric, wrong_losses(meant), wanted)
         match = match or fitting.permutation(numeric, meant, wanted)
     if match is None:
-        return [_unknown(case, numeric, meant, wanted)], None, meant
+        return [_unknown(case, meant, wanted)], None, meant
     told = [] if not match.formula.mistake else [_named(match, "loss", meant)]
     names = _scale_names(match, meant, case)
     told += [_factor(name, match.scale, "loss", wanted[0]) for name in names]
@@ -284,38 +226,49 @@ def _chance(case: Case, meant: Meant, scales: list[float]) -> list[Finding]:
     return [found("not at chance", f"With all logits 0 the loss is {got:.6g}; {due:.6g} is due.")]
 
 
-def _unknown(case: Case, numeric: Measured, meant: Meant, wanted: list[float]) -> Finding:
+def _unknown(case: Case, meant: Meant, wanted: list[float]) -> Finding:
     chance = _chance(case, meant, wanted)
     if chance:
         return chance[0]
     got, due = case.problem.losses(case.problem.logits), meant.losses()
-    lost = _digits_lost(case, numeric, meant, wanted)
-    if case.problem.per_row:
-        told = np.isin(np.arange(len(due)), numeric.row[lost]) if lost.any() else np.isfinite(got)
-        row = int(np.where(told, np.nan_to_num(np.abs(got - due)), -1).argmax())
-        seen = (
-            f"The loss of row {_row(case.problem, row)} is {got[row]:.6g}; {due[row]:.6g} is due."
-        )
-    else:
-        sums = [float(np.sum(due)) * w for w in wanted]
-        nearest = min(sums, key=lambda value: abs(value - float(got)))
-        seen = f"The loss is {got:.6g}; {nearest:.6g} is due."
-    if not lost.any():
-        return found("not cross-entropy", seen)
-    i = int(lost.argmax())
-    where = f"In row {_row(case.problem, int(numeric.row[i]))} the probability is nearly 1."
-    return found("digits lost", f"{where} {seen}")
+    row = int(np.nan_to_num(np.abs(got - due), posinf=0).argmax()) if case.problem.per_row else None
+    return found("not cross-entropy", _beside(case, got, due, wanted, row))
 
 
-def _digits_lost(case: Case, numeric: Measured, meant: Meant, wanted: list[float]) -> Array:
-    """Entries that disagree, if all of them do so where 1 - p has lost its digits."""
+def _beside(case: Case, got: Array, due: Array, wanted: list[float], row: int | None) -> str:
+    """A row's loss, or the whole, beside what it should be."""
+    if row is not None:
+        where = _row(case.problem, row)
+        return f"The loss of row {where} is {got[row]:.6g}; {due[row]:.6g} is due."
+    sums = [float(np.sum(due)) * w for w in wanted]
+    nearest = min(sums, key=lambda value: abs(value - float(got)))
+    return f"The loss is {float(got):.6g}; {nearest:.6g} is due."
+
+
+def _digits_lost(
+    case: Case, numeric: Measured, meant: Meant, wanted: list[float]
+) -> Finding | None:
+    """Does it disagree only where 1 - p has few digits left, and by no more than they explain?"""
     right, p = numeric.at(meant.gradient()), meant.probabilities
-    certain = np.maximum(p, 1 - p).max(axis=1) > 1 - 2 ** (-PRECISION[case.precision] / 2)
+    certain = np.maximum(p, 1 - p).max(axis=1) > 1 - 64 * 2 ** (-PRECISION[case.precision] / 2)
+    got, due = case.problem.losses(case.problem.logits), meant.losses()
     for scale in wanted:
         off = np.abs(numeric.value - scale * right) > numeric.error + case.relative * scale
-        if certain[numeric.row[off]].all():
-            return off
-    return np.zeros(len(right), dtype=bool)
+        rows = np.unique(numeric.row[off])
+        if not len(rows) or not certain[rows].all():
+            continue
+        # The last digit makes a difference of log 2.
+        if case.problem.per_row:
+            row = int(rows[np.abs(got - due)[rows].argmax()])
+            alike, seen = np.abs(got - due)[row] <= 1, _beside(case, got, due, wanted, row)
+        else:
+            row = int(rows[0])
+            alike = np.abs(got - scale * np.sum(due)) <= scale * len(rows)
+            seen = _beside(case, got, due, [scale], None)
+        if alike or not np.isfinite(got).all():
+            where = f"In row {_row(case.problem, row)} the probability is nearly 1."
+            return found("digits lost", f"{where} {seen}")
+    return None
 
 
 def _wrong_axis(case: Case, numeric: Measured) -> bool:
@@ -362,7 +315,7 @@ def _nothing_known(case: Case) -> Finding:
             "entries do: others are wrong."
         )
         return found("no known mistake", seen)
-    bad = _failed(case) if case.meant is not None else case.failed
+    bad = case.astray if case.meant is not None else case.failed
     row, column = case.numeric.row[bad], case.numeric.column[bad]
     total = len(case.numeric.row)
     seen = f"{bad.sum()} of {total} entries disagree"

@@ -167,9 +167,12 @@ def clipping(measured: Measured, meant: Meant, scales: Iterable[float]) -> Clip 
             clip = _clip(rows, p[rows], share, hard)
             if clip is None:
                 continue
-            kept = np.where(p >= clip.floor, 1.0, 0.0) if hard else p / (p + clip.floor)
-            if hard:
+            if hard:  # of rows in between, that were not told, nothing is known
+                gone = p <= p[clip.rows].max()
+                kept = np.where(p >= clip.floor, 1.0, np.where(gone, 0.0, np.nan))
                 kept[rows] = np.abs(share) >= 1e-3
+            else:
+                kept = p / (p + clip.floor)
             if measured.agrees(measured.at(gradient * kept[:, None]), scale):
                 return clip
     return None

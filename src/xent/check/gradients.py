@@ -8,7 +8,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from xent.arrays import Array, check_number, check_reduction
-from xent.check.diagnosis import Case, findings
+from xent.check.case import Case
+from xent.check.diagnosis import findings
 from xent.check.differences import (
     TINY_STEP,
     Derivatives,
@@ -28,6 +29,8 @@ from xent.check.report import FAIL, INCONCLUSIVE, PASS, Directions, GradientRepo
 #: Relative error of a gradient that counts as right, in units of the precision's square root.
 STRICT = 2.0**2
 MANY_CLASSES = 256
+BESIDE = (0, 1, -1)
+"""Classes that are looked at in any case: the label, and its neighbours, for labels off by one."""
 BUDGET = 2e8
 """Logits that single-entry probes may evaluate; 32 entries are probed in any case."""
 
@@ -254,14 +257,17 @@ def _leaks(problem: Problem, precision: str, rng: np.random.Generator) -> bool:
 
 def _entries(problem: Problem, independent: bool, rng: np.random.Generator) -> Entries:
     rows, classes = problem.logits.shape
-    everyone = np.arange(rows)
+    everyone, labels = np.arange(rows), None
+    if problem.targets is not None and problem.targets.dtype.kind in "iu":
+        labels = np.clip(problem.targets.reshape(-1), 0, classes - 1)
     if independent:
         if classes <= MANY_CLASSES:
             columns = np.broadcast_to(np.arange(classes)[:, None], (classes, rows))
             return [(everyone, column) for column in columns]
         columns = rng.integers(classes, size=(MANY_CLASSES // 4, rows))
-        if problem.targets is not None and problem.targets.dtype.kind in "iu":
-            columns[0] = np.clip(problem.targets.reshape(-1), 0, classes - 1)
+        for place, step in enumerate(BESIDE):
+            if labels is not None:
+                columns[place] = (labels + step) % classes
         return [(everyone, column) for column in columns]
     size = rows * classes
     number = min(size, max(32, int(BUDGET / (4 * size))))
@@ -269,11 +275,10 @@ def _entries(problem: Problem, independent: bool, rng: np.random.Generator) -> E
         chosen = np.arange(size)
     else:
         chosen = rng.choice(size, size=number, replace=False)
-        if problem.targets is not None and problem.targets.dtype.kind in "iu" and classes > 1:
-            labels = np.clip(problem.targets.reshape(-1), 0, classes - 1)
-            at_label = rng.choice(rows, size=min(rows, number // 4), replace=False)
-            chosen[: len(at_label)] = at_label * classes + labels[at_label]
-            chosen = np.unique(chosen)
+        if labels is not None and classes > 1:
+            some = rng.choice(rows, size=min(rows, number // 8), replace=False)
+            near = [some * classes + (labels[some] + step) % classes for step in BESIDE]
+            chosen = np.unique([*np.concatenate(near), *chosen[len(near) * len(some) :]])
     return [(np.array([i // classes]), np.array([i % classes])) for i in chosen]
 
 

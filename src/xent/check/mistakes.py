@@ -153,7 +153,8 @@ KNOWN: dict[str, tuple[str, str]] = {
         "Compute from the logits, by log-sum-exp with the maximum taken out.",
     ),
     "digits lost": (
-        "Its formula is right, but 1 - p is rounded where p is nearly 1, and its logarithm with it.",
+        "The formula is right, but 1 - p keeps few digits where p is nearly 1, and so does its "
+        "logarithm.",
         "Compute from the logits, not from p: by logaddexp(0, z), log1p(exp(-|z|)) or log_softmax.",
     ),
     "not at chance": (

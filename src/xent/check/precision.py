@@ -48,7 +48,8 @@ def precision_of(function: Callable[[Array], Any], logits: Array, dtype: str) ->
     ]
 
     def after(step: float) -> Array:
-        return np.stack([function(rounded(base + step * p, dtype)) for p in patterns])
+        values: Array = np.stack([function(rounded(base + step * p, dtype)) for p in patterns])
+        return values
 
     def change(step: float) -> Array:
         return np.nan_to_num(np.abs(after(step) - usual), posinf=0)

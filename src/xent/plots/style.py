@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 try:
     import matplotlib.pyplot as plt
@@ -43,7 +43,7 @@ def style(*, dark: bool = False) -> Iterator[None]:
     settings |= dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), ground)
     settings |= {"axes.spines.top": False, "axes.spines.right": False, "font.size": 11}
     settings |= {"legend.frameon": False, "svg.hashsalt": "xent", "axes.titlesize": 12}
-    with plt.rc_context(settings):
+    with plt.rc_context(cast(Any, settings)):
         yield
 
 

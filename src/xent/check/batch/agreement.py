@@ -254,13 +254,13 @@ def _chance(facts: Facts) -> Iterator[Finding]:
     elif mean > 0.98 * chance and not skilled:
         yield Finding(
             "at chance",
-            f"The mean loss is {told}, and chance {_chance_of(facts)}.",
-            "So is a model that has learned nothing yet.",
+            f"The mean loss is {told}, no better than chance ({_chance_of(facts)}).",
+            "This is what a model looks like that has learned nothing yet.",
             "Nothing, before the first step. Later look whether rows and labels were shuffled "
             "together, at the learning rate, and whether gradients reach the weights.",
             "note",
         )
-    elif len(losses) >= 10 * facts.batch.classes and clearly(losses - facts.share_losses, 0.02):
+    elif facts.base_loss > 0 and _worse_than_shares(facts, losses):
         yield Finding(
             "worse than the labels' shares",
             f"The mean loss is {told}; always predicting the labels' shares costs "
@@ -270,6 +270,12 @@ def _chance(facts: Facts) -> Iterator[Finding]:
             "calibration of a model that is trained.",
             "note",
         )
+
+
+def _worse_than_shares(facts: Facts, losses: Array) -> bool:
+    """Does a constant do better? Of few rows the shares would be read off too well."""
+    enough = len(losses) >= 10 * facts.batch.classes
+    return enough and clearly(losses - facts.share_losses, 0.02)
 
 
 def _level(facts: Facts, mean: float) -> Level:
@@ -283,12 +289,14 @@ def _level(facts: Facts, mean: float) -> Level:
 
 
 def _worse(facts: Facts, told: str, level: Level) -> Finding:
+    why = "a bias towards classes that few labels have, or scores that are too large."
+    if level == "mistake":
+        why = "scores and labels do not belong together, or the scores are far too large."
     return Finding(
         "worse than chance",
         f"The mean loss is {told}, and chance {_chance_of(facts)}; accuracy "
         f"{facts.accuracy:.4f}, and the commonest label's share {facts.majority:.4f}.",
-        "Holding all classes equally likely would do better, so scores and labels do not belong "
-        "together, or the scores are far too large.",
+        f"Holding all classes equally likely would do better: {why}",
         "Before training: make the last layer's weights smaller. Later: look whether rows and "
         "labels were shuffled apart, and at the order of the classes.",
         level,

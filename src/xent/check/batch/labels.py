@@ -28,7 +28,7 @@ def findings(facts: Facts) -> Iterator[Finding]:
     elif len(missing) and rows >= 5 * facts.batch.classes:
         yield Finding(
             "class never in the labels",
-            f"No label of {rows} is {words.list(missing)}.",
+            f"None of {rows} labels is {words.list(missing)}.",
             f"{plural(len(missing), 'Its output is', 'Their outputs are')} only ever pushed down.",
             "Nothing, if the class is rare or unused. Else look at how the labels are made and "
             "the rows drawn.",
@@ -50,7 +50,7 @@ def _never_predicted(facts: Facts) -> Iterator[Finding]:
         seen += f"{labelled} of them have another label."
     else:
         such = plural(len(absent), "that label", "such a label")
-        seen = f"No row of {rows} is predicted {words.list(absent)}, though {labelled} "
+        seen = f"None of {rows} rows is predicted {words.list(absent)}, though {labelled} "
         seen += f"have {such}."
     yield Finding(
         "class never predicted",

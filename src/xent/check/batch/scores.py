@@ -69,7 +69,9 @@ def _no_probabilities(facts: Facts) -> Iterator[Finding]:
             f"not {kind}",
             f"The scores run from {facts.lowest:.6g} to {facts.highest:.6g}, and {kind} lie "
             f"{where}: not so in {words.some(facts.rows(bad), len(bad))}.",
-            "The logarithm of a negative number is NaN, and beyond 1 the loss is negative.",
+            "The loss is negative beyond 1, and NaN below 0."
+            if kind == "probabilities"
+            else "The exponential is a probability above 1, and the loss negative.",
             "If they are raw scores, pass kind='logits'.",
         )
         return
@@ -192,8 +194,12 @@ def _identical(facts: Facts) -> Finding:
         "identical rows",
         f"All {rows} rows have the same {'score' if batch.binary else 'scores'} ({values}{more}).",
         "Nothing of the input reaches the output.",
-        "Nothing, if the last layer starts at 0, before the first step. Else look for inputs that "
-        "are all alike, dead units, or one row repeated (broadcast).",
+        (
+            "Nothing, if the last layer starts at 0, before the first step. Else look"
+            if zero
+            else "Look"
+        )
+        + " for inputs that are all alike, dead units, or one row repeated (broadcast).",
         "note" if zero or rows < 8 else "mistake",
     )
 
