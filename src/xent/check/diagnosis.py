@@ -248,25 +248,28 @@ def _beside(case: Case, got: Array, due: Array, wanted: list[float], row: int | 
 def _digits_lost(
     case: Case, numeric: Measured, meant: Meant, wanted: list[float]
 ) -> Finding | None:
-    """Does it disagree only where 1 - p has few digits left, and by no more than they explain?"""
-    right, p = numeric.at(meant.gradient()), meant.probabilities
-    certain = np.maximum(p, 1 - p).max(axis=1) > 1 - 64 * 2 ** (-PRECISION[case.precision] / 2)
+    """Is it log(1 - p), right but for what is lost where p is nearly 1?"""
+    if meant.kind != "binary":
+        return None
+    right, p = numeric.at(meant.gradient()), meant.probabilities[:, 0]
+    unit = 2.0 ** -PRECISION[case.precision]
     got, due = case.problem.losses(case.problem.logits), meant.losses()
+    with np.errstate(divide="ignore"):
+        slack = np.minimum(4 * unit / np.minimum(p, 1 - p), 1)
     for scale in wanted:
         off = np.abs(numeric.value - scale * right) > numeric.error + case.relative * scale
         rows = np.unique(numeric.row[off])
-        if not len(rows) or not certain[rows].all():
+        if not len(rows) or (slack[rows] < np.sqrt(unit)).any():
             continue
-        # The last digit makes a difference of log 2.
+        row = int(rows[slack[rows].argmax()])
         if case.problem.per_row:
-            row = int(rows[np.abs(got - due)[rows].argmax()])
-            alike, seen = np.abs(got - due)[row] <= 1, _beside(case, got, due, wanted, row)
+            alike = bool((np.abs(got - due) <= slack + case.relative * due)[rows].all())
+            seen = _beside(case, got, due, wanted, row)
         else:
-            row = int(rows[0])
-            alike = np.abs(got - scale * np.sum(due)) <= scale * len(rows)
+            alike = bool(np.abs(got - scale * np.sum(due)) <= scale * slack.sum())
             seen = _beside(case, got, due, [scale], None)
         if alike or not np.isfinite(got).all():
-            where = f"In row {_row(case.problem, row)} the probability is nearly 1."
+            where = f"In row {_row(case.problem, row)} the probability is nearly 1 or 0."
             return found("digits lost", f"{where} {seen}")
     return None
 

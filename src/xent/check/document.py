@@ -134,4 +134,5 @@ def _wrapped(paragraph: str, role: str, indent: str = "") -> Iterator[tuple[str,
 
 
 def _escaped(cell: str) -> str:
-    return re.sub(r"([\\`*_\[\]<>#|$~&])", r"\\\1", cell)
+    # Underscores within a word emphasise nothing.
+    return re.sub(r"([\\`*\[\]<>#|$~&]|(?<!\w)_|_(?!\w))", r"\\\1", cell)

@@ -48,8 +48,7 @@ def precision_of(function: Callable[[Array], Any], logits: Array, dtype: str) ->
     ]
 
     def after(step: float) -> Array:
-        values: Array = np.stack([function(rounded(base + step * p, dtype)) for p in patterns])
-        return values
+        return np.asarray([function(rounded(base + step * p, dtype)) for p in patterns])
 
     def change(step: float) -> Array:
         return np.nan_to_num(np.abs(after(step) - usual), posinf=0)
