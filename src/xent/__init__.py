@@ -37,9 +37,9 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Load the verbs when they are first asked for: `import xent` stays fast."""
     if name == "check":
-        import xent.check
+        from importlib import import_module
 
-        return xent.check
+        return import_module("xent.check")
     if name == "explain":
         from xent.explanation import explain
 

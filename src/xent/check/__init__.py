@@ -2,7 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from xent.check.batch import BatchReport, diagnose
+from xent.check.batch import diagnose
+from xent.check.batch.report import BatchReport
 from xent.check.finding import Finding
 from xent.check.gradients import gradient
 from xent.check.report import GradientError, GradientReport

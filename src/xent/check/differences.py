@@ -29,6 +29,9 @@ OFFSETS: dict[str, tuple[int, ...]] = {
 BALANCE = {"central": 1 / 3, "forward": 1 / 2, "richardson": 1 / 5, "complex": 1 / 3}
 """Exponents of the unit roundoff at which truncation and rounding are about as large."""
 
+LEAST_STEP = 2.0**-30
+"""Of a logit: a step must span very many of the dtype's numbers."""
+
 TINY_STEP = 2.0**-100
 """Of the complex step, which takes no difference and so may be as small as one likes."""
 
@@ -81,8 +84,12 @@ def derivatives(
     h: float,
     precision: str,
     independent: bool,
+    least: float = LEAST_STEP,
 ) -> Derivatives:
-    """Derivative of each row's loss (or, of one number, of the loss) at the entries."""
+    """Derivative of each row's loss (or, of one number, of the loss) at the entries.
+
+    A step is at least `least` of its logit.
+    """
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         if method == "complex":
             real = derivatives(
@@ -92,9 +99,10 @@ def derivatives(
                 h=h,
                 precision=precision,
                 independent=independent,
+                least=least,
             )
             return _complex(problem, entries, real, independent)
-        samples = _sampled(problem, entries, OFFSETS[method], h, independent)
+        samples = _sampled(problem, entries, OFFSETS[method], h, independent, least)
         row, column = _joined(entries)
         unit = 2.0 ** -PRECISION[precision]
         noise, kinked = _noise(problem, row, samples, unit, independent)
@@ -119,7 +127,12 @@ def derivatives(
 
 
 def _sampled(
-    problem: Problem, entries: Entries, offsets: tuple[int, ...], h: float, independent: bool
+    problem: Problem,
+    entries: Entries,
+    offsets: tuple[int, ...],
+    h: float,
+    independent: bool,
+    least: float,
 ) -> Samples:
     losses: dict[int, list[Array]] = {k: [] for k in offsets}
     logits: dict[int, list[Array]] = {k: [] for k in offsets}
@@ -127,8 +140,7 @@ def _sampled(
     base = problem.losses(problem.logits)
     for row, column in entries:
         z = problem.logits[row, column]
-        # Far from 0 numbers are sparse: a step must still span very many of them.
-        step = np.maximum(h, np.exp2(np.ceil(np.log2(np.maximum(np.abs(z), 1)))) * 2.0**-30)
+        step = np.maximum(h, np.exp2(np.ceil(np.log2(np.maximum(np.abs(z), 1)))) * least)
         step = np.where(np.isfinite(step), step, h)
         steps.append(step)
         middles.append(base[row] if independent else np.full(len(row), np.sum(base)))

@@ -81,7 +81,7 @@ def _edges(one: Implementation) -> Iterator[Answer]:
             ]
             if bad:
                 return Answer(question, ", ".join(bad[:2]), WRONG)
-            return Answer(question, "right", RIGHT)
+            return Answer(question, "to 1e-5", RIGHT)
 
         yield _asked(question, loss)
         if not one.has_gradient or group.name == "label on a masked class":
@@ -97,7 +97,7 @@ def _edges(one: Implementation) -> Iterator[Answer]:
             ]
             if off:
                 return Answer(f"{question}: gradient", f"{', '.join(off[:2])}", WRONG)
-            return Answer(f"{question}: gradient", "right", RIGHT)
+            return Answer(f"{question}: gradient", "to 1e-4", RIGHT)
 
         yield _asked(f"{question}: gradient", gradient)
     inf = np.inf

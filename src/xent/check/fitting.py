@@ -127,14 +127,18 @@ def class_weights(measured: Measured, meant: Meant) -> Array | None:
     told = np.isfinite(factor) & ~meant.ignored[rows]
     rows, factor = rows[told], factor[told]
     classes = 2 if meant.kind == "binary" else meant.logits.shape[1]
-    weights = np.full(classes, np.nan)
+    weights, confirmed = np.full(classes, np.nan), []
     for label in np.unique(labels[rows]):
         of_label = factor[labels[rows] == label]
         weights[label] = np.median(of_label)
         if np.ptp(of_label) > 10 * measured.relative * abs(weights[label]):
             return None
-    seen = weights[np.isfinite(weights)]
-    if len(rows) <= len(seen) or (seen <= 0).any() or np.ptp(seen) <= 1e-3 * seen.max():
+        if len(of_label) > 1:
+            confirmed.append(weights[label])
+    # Two classes of two rows each, at least, or it may be the rows that differ.
+    if np.nanmin(weights, initial=1) <= 0 or len(confirmed) < 2:
+        return None
+    if np.ptp(confirmed) <= 1e-3 * max(confirmed):
         return None
     weights = np.where(np.isfinite(weights), weights, 1.0)
     weighted = meant.changed(class_weight=weights).gradient()
@@ -157,43 +161,44 @@ def clipping(measured: Measured, meant: Meant, scales: Iterable[float]) -> Clip 
     gradient = meant.gradient()
     rows, factor = measured.by_row(gradient)
     told = np.isfinite(factor) & ~meant.ignored[rows]
-    rows = rows[told]
     plain = meant.changed(class_weight=None, sample_weight=None, pos_weight=None,
                           label_smoothing=None, z_loss=None)  # fmt: skip
     p = np.exp(-plain.losses())
     for scale in scales:
-        share = factor[told] / scale
-        for hard in (True, False):
-            clip = _clip(rows, p[rows], share, hard)
-            if clip is None:
-                continue
-            if hard:  # of rows in between, that were not told, nothing is known
-                gone = p <= p[clip.rows].max()
-                kept = np.where(p >= clip.floor, 1.0, np.where(gone, 0.0, np.nan))
-                kept[rows] = np.abs(share) >= 1e-3
-            else:
-                kept = p / (p + clip.floor)
-            if measured.agrees(measured.at(gradient * kept[:, None]), scale):
+        share = np.full(len(p), np.nan)
+        share[rows[told]] = factor[told] / scale
+        for clip, kept in (_hard(p, share, measured.relative), _soft(p, share)):
+            if clip and measured.agrees(measured.at(gradient * kept[:, None]), scale):
                 return clip
     return None
 
 
-def _clip(rows: Array, p: Array, share: Array, hard: bool) -> Clip | None:
-    """What is clipped, going by how much of each row's gradient is left."""
-    if not hard:
-        part = (share > 1e-3) & (share < 0.999)
-        if not part.any() or (share < 0.999).sum() < 2:
-            return None
-        clearest = np.abs(np.log(share[part]) - np.log1p(-share[part])).argmin()
-        floor = float((p[part] * (1 / share[part] - 1))[clearest])
-        return Clip(rows[share < 0.5], floor, hard=False)
-    gone, kept = np.abs(share) < 1e-3, np.abs(share - 1) < 0.01
-    if not gone.any() or not kept.any() or not (gone | kept).all():
-        return None
-    low, high = p[kept].min(), p[kept].max()
-    below = gone & (p < low)
-    told = below.any() and (below | (p > high))[gone].all()
-    return Clip(rows[below], float(low), hard=True) if told else None
+def _hard(p: Array, share: Array, relative: float) -> tuple[Clip | None, Array]:
+    """Nothing is left of the rows below some probability (and perhaps above another), all else is.
+
+    The share that is left of a row is NaN where the row is too certain to tell.
+    """
+    gone = np.abs(share) < relative
+    below = gone & (p < 0.5)
+    if not below.any():
+        return None, share
+    top = p[below].max()
+    kept = ~gone & (p > top)
+    if not kept.any() or (~below & (p < top)).any():
+        return None, share
+    between = np.isnan(share) & (p < p[kept & ~np.isnan(share)].min(initial=1))
+    left = np.where(gone, 0.0, np.where(between, np.nan, 1.0))
+    return Clip(np.flatnonzero(below), float(p[kept].min()), hard=True), left
+
+
+def _soft(p: Array, share: Array) -> tuple[Clip | None, Array]:
+    """Of each row p / (p + floor) is left, as by log(p + floor)."""
+    part = (share > 1e-3) & (share < 0.999)
+    if not part.any() or (share < 0.999).sum() < 2:
+        return None, share
+    clearest = np.abs(np.log(share[part]) - np.log1p(-share[part])).argmin()
+    floor = float((p[part] * (1 / share[part] - 1))[clearest])
+    return Clip(np.flatnonzero(share < 0.5), floor, hard=False), p / (p + floor)
 
 
 def permutation(measured: Measured, meant: Meant, scales: Iterable[float]) -> Match | None:

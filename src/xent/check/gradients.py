@@ -11,6 +11,8 @@ from xent.arrays import Array, check_number, check_reduction
 from xent.check.case import Case
 from xent.check.diagnosis import findings
 from xent.check.differences import (
+    LEAST_STEP,
+    OFFSETS,
     TINY_STEP,
     Derivatives,
     Entries,
@@ -163,6 +165,7 @@ def gradient(
         }
         meant, why_not = _meant(problem, definition, options)
         precision, grad_precision = precisions(problem)
+        least = LEAST_STEP if h is None else 0.0  # a step that was asked for is made
         if h is None:
             h = default_step("central" if method == "complex" else method, precision)
         else:
@@ -170,11 +173,16 @@ def gradient(
         tied = problem.per_row and _leaks(problem, precision, np.random.default_rng(seed))
         independent = problem.per_row and not tied
         entries = _entries(problem, independent, np.random.default_rng(seed))
-        bar.expect(
-            len(entries) * {"forward": 2, "central": 4, "richardson": 6, "complex": 5}[method]
-        )
+        offsets = len(OFFSETS["central"]) + 1 if method == "complex" else len(OFFSETS[method])
+        bar.expect(len(entries) * offsets)
         numeric = derivatives(
-            problem, entries, method=method, h=h, precision=precision, independent=independent
+            problem,
+            entries,
+            method=method,
+            h=h,
+            precision=precision,
+            independent=independent,
+            least=least,
         )
         analytic = problem.gradient(problem.logits)
         factor = 1.0

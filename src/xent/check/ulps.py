@@ -51,7 +51,9 @@ def _figure(ulps: float) -> str:
     """Two digits; of an answer in a wider dtype, only that it is good."""
     if ulps < 0.01:
         return "< 0.01"
-    return f"{ulps:.2g}" if ulps < 1000 else f"{ulps:.0e}".replace("e+0", "e").replace("e+", "e")
+    if ulps < 100:
+        return f"{ulps:.2g}"
+    return f"{ulps:.0f}" if ulps < 1000 else f"{ulps:.0e}".replace("e+0", "e").replace("e+", "e")
 
 
 def errors(answers: Array, exact: Iterable[str], dtype: str) -> Errors:

@@ -56,4 +56,4 @@ def point(ax: Axes, x: float, y: float, colour: str, name: str) -> None:
     """The reader's own point, with its value."""
     ax.plot([x], [y], "o", color=colour, markersize=8, zorder=4)
     text = f"{name} = {y:.4f}" if name else f"{y:.4f}"
-    ax.annotate(text, (x, y), xytext=(8, 8), textcoords="offset points")
+    ax.annotate(text, (x, y), xytext=(8, 8 if y >= 0 else -16), textcoords="offset points")

@@ -1,0 +1,172 @@
+"""Plots show the numbers of the library, and say what they show."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from io import BytesIO
+from typing import Any
+
+import matplotlib as mpl
+
+mpl.use("agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+import xent
+from xent import plots
+
+X = np.array([[-2.0, 1.0], [-0.5, 1.0], [0.5, 1.0], [2.0, 1.0]])
+Y = np.array([0, 1, 0, 1])
+DRAWINGS: dict[str, Callable[..., Any]] = {
+    "loss": lambda ax: plots.loss_curves(2.0, 1, ax=ax),
+    "gradient": lambda ax: plots.gradient_curves(-1.0, 0, ax=ax),
+    "sigmoid": lambda ax: plots.sigmoid_curve(2.0, ax=ax),
+    "classes": lambda ax: plots.class_bars([2.0, 1.0, 0.1], 0, names=["a", "b", "c"], ax=ax),
+    "points": lambda ax: plots.dataset(X[:, 0], Y, 1, ax=ax),
+    "probabilities": lambda ax: plots.dataset(X[:, 0], Y, 2, ax=ax),
+    "losses": lambda ax: plots.dataset(X[:, 0], Y, 3, ax=ax),
+    "mean": lambda ax: plots.dataset(X[:, 0], Y, 4, ax=ax),
+    "error": lambda ax: plots.gradient_error(ax=ax),
+    "surface": lambda ax: plots.loss_surface(X, Y, plots.descend(X, Y), ax=ax),
+}
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    yield
+    plt.close("all")
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+@pytest.mark.parametrize("dark", [False, True])
+def test_each_draws_into_the_axes_and_names_them(name: str, dark: bool) -> None:
+    with plots.style(dark=dark):
+        _, ax = plt.subplots()
+        assert DRAWINGS[name](ax) is ax
+        assert ax.get_title()
+        assert ax.get_xlabel()
+        assert ax.get_ylabel()
+        for form in ("svg", "png", "pdf"):
+            file = BytesIO()
+            ax.figure.savefig(file, format=form)
+            assert file.tell() > 1000
+
+
+@pytest.mark.parametrize("name", DRAWINGS)
+def test_text_is_seen_on_its_ground(name: str) -> None:
+    """Contrast of labels against the ground, after WCAG: at least 4.5."""
+    for dark in (False, True):
+        with plots.style(dark=dark):
+            _, ax = plt.subplots()
+            DRAWINGS[name](ax)
+            ground = luminance(ax.get_facecolor())
+            for text in (ax.title, ax.xaxis.label, ax.yaxis.label):
+                ink = luminance(text.get_color())
+                assert (max(ink, ground) + 0.05) / (min(ink, ground) + 0.05) > 4.5
+
+
+def luminance(colour: Any) -> float:
+    c = np.array(mpl.colors.to_rgb(colour))
+    c = np.where(c <= 0.03928, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
+    return float(c @ [0.2126, 0.7152, 0.0722])
+
+
+def test_a_new_figure_is_made_where_no_axes_are_given() -> None:
+    assert plots.loss_curves().figure is not plots.loss_curves().figure
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_curves_are_the_librarys(label: int) -> None:
+    ax = plots.loss_curves(0.7, label)
+    z, loss = ax.lines[label].get_data()
+    due = xent.binary_cross_entropy(z, np.full(z.shape, label), reduction="none")
+    np.testing.assert_array_equal(loss, due)
+    point = ax.lines[2].get_data()
+    assert point[0][0] == 0.7
+    assert point[1][0] == xent.binary_cross_entropy(0.7, label)
+    ax = plots.gradient_curves(0.7, label)
+    z, slope = ax.lines[label].get_data()
+    np.testing.assert_allclose(slope, xent.sigmoid(z) - label, atol=1e-15)
+
+
+def test_sigmoid_and_its_slope() -> None:
+    ax = plots.sigmoid_curve(1.5)
+    (z, p), (_, slope) = (line.get_data() for line in ax.lines[:2])
+    np.testing.assert_array_equal(p, xent.sigmoid(z))
+    np.testing.assert_allclose(slope, p * (1 - p), atol=1e-12)
+    assert "p = 0.8176" in [text.get_text() for text in ax.texts]
+
+
+def test_arrows_are_the_gradient_and_sum_to_nothing() -> None:
+    logits, label = [2.0, 1.0, 0.1], 1
+    ax = plots.class_bars(logits, label)
+    loss, grad = xent.cross_entropy(logits, label, return_grad=True)
+    arrows = [t for t in ax.texts if getattr(t, "arrow_patch", None) is not None]
+    lengths = np.array([arrow.xy[1] - arrow.xyann[1] for arrow in arrows])
+    np.testing.assert_allclose(lengths, -grad)
+    assert abs(lengths.sum()) < 1e-15
+    assert f"{loss:.4f}" in ax.get_title()
+    np.testing.assert_array_equal([b.get_height() for b in ax.patches[:3]], xent.softmax(logits))
+
+
+def test_the_four_frames_lead_to_the_loss() -> None:
+    z = X[:, 0]
+    losses = xent.binary_cross_entropy(z, Y, reduction="none")
+    points = plots.dataset(z, Y, 1).collections[0].get_offsets()
+    np.testing.assert_allclose(points, np.stack([z, xent.sigmoid(z)], axis=1))
+    heights = [[b.get_height() for b in plots.dataset(z, Y, n).patches] for n in (2, 3, 4)]
+    np.testing.assert_allclose(heights[0], np.exp(-losses))
+    np.testing.assert_array_equal(heights[1], losses)
+    np.testing.assert_array_equal(heights[2], losses)
+    ax = plots.dataset(z, Y, 4)
+    assert ax.lines[0].get_ydata()[0] == xent.binary_cross_entropy(z, Y)
+    assert f"{losses.mean():.4f}" in ax.get_title()
+
+
+def test_the_error_is_a_v_under_its_estimates() -> None:
+    ax = plots.gradient_error(1.0, 1, method="forward")
+    h, error = ax.lines[0].get_data()
+    truncation, rounding = (line.get_ydata() for line in ax.lines[1:])
+    lowest = int(np.argmin(error))
+    assert 1e-10 < h[lowest] < 1e-6
+    assert error[0] > 1e3 * error[lowest]
+    assert error[-1] > 1e3 * error[lowest]
+    assert (error <= 2 * (np.array(truncation) + np.array(rounding)) + 1e-17).all()
+
+
+def test_a_descent_goes_down() -> None:
+    path = plots.descend(X, Y, steps=20)
+    losses = [xent.binary_cross_entropy(X @ w, Y) for w in path]
+    assert (np.diff(losses) < 0).all()
+    ax = plots.loss_surface(X, Y, path)
+    np.testing.assert_array_equal(ax.lines[0].get_xydata(), path)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: plots.loss_curves(2.0), "logit and label go together: a point has both."),
+        (lambda: plots.loss_curves(2.0, 2), "label is 2; expected 0 or 1."),
+        (lambda: plots.class_bars([[1.0, 2.0]], 0),
+         "logits has shape (1, 2); expected the (K,) scores of one row."),
+        (lambda: plots.dataset([1.0], [1], 5), "frame is 5; expected 1, 2, 3 or 4."),  # type: ignore[arg-type]
+        (lambda: plots.dataset([1.0], [1], x=[1.0, 2.0]),
+         "x has shape (2,), expected (1,): one place per logit. Nothing is broadcast."),
+        (lambda: plots.descend([[1.0]], [1]),
+         "features has shape (1, 1); expected (N, 2): a picture has room for two weights."),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_drawn(call: Callable[[], Any], message: str) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        call()
+    assert str(caught.value) == message
+
+
+def test_matplotlib_is_asked_for_by_name() -> None:
+    code = "import sys; sys.modules['matplotlib'] = None; import xent.plots"
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert "plots need matplotlib: pip install 'xent[plot]'" in done.stderr
