@@ -6,6 +6,7 @@ Where the notes rounded on the way, or cut digits off, the explanation says what
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -181,3 +182,50 @@ def test_softmax_example_by_functions() -> None:
     assert xent.softmax(logits).round(4).tolist() == [0.659, 0.2424, 0.0986]
     assert f"{xent.cross_entropy(logits, 0):.4f}" == "0.4170"
     assert f"{math.exp(xent.logsumexp(logits)):.4f}" == "11.2125"
+
+
+@pytest.mark.parametrize(
+    ("label", "numeric", "analytic", "difference"),
+    [
+        (1, 0.26894043831382497, 0.2689414213699951, 9.830561701340557e-07),
+        (0, -0.7310595617093795, -0.7310585786300049, 9.830793745724264e-07),
+    ],
+)
+def test_the_two_numerical_checks(
+    label: int, numeric: float, analytic: float, difference: float
+) -> None:
+    """The notes differentiate log p and log(1 - p), which they call losses."""
+
+    def loss(x: Any) -> Any:
+        p = 1 / (1 + np.exp(-x))
+        return np.log(p if label else 1 - p)
+
+    def derivative(x: Any) -> Any:
+        p = 1 / (1 + np.exp(-x))
+        return 1 - p if label else -p
+
+    report = xent.check.gradient(loss, derivative, 1.0, method="forward", h=1e-5)
+    assert report
+    found = float(report.numeric.value[0])
+    assert float(report.analytic[0]) == pytest.approx(analytic, rel=1e-15)
+    # Another machine's exp may differ in the last bit, which h magnifies.
+    assert found == pytest.approx(numeric, abs=1e-10)
+    assert abs(found - analytic) == pytest.approx(difference, rel=1e-4)
+    # It is the size of the step that makes the difference, and the check knows.
+    assert report.numeric.truncation[0] == pytest.approx(difference, rel=1e-3)
+    assert report.numeric.rounding[0] < 1e-3 * difference
+    assert "9.83e-07 by the size of the step" in " ".join(str(report).split())
+    assert f"{analytic:.9g}" in str(report)
+    assert f"{numeric:.9g}" in str(report)
+
+
+def test_a_loss_that_is_log_p_has_the_wrong_sign() -> None:
+    def log_p(x: Any, y: Any) -> Any:
+        return -xent.binary_cross_entropy(x, y, reduction="none")
+
+    def derivative(x: Any, y: Any) -> Any:
+        return y - xent.sigmoid(x)
+
+    report = xent.check.gradient(log_p, derivative, np.array([1.0, -1.0]), np.array([1, 0]))
+    assert report.mistakes == ["wrong sign"]
+    assert report.failed == 0

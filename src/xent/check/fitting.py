@@ -163,32 +163,33 @@ def clipping(measured: Measured, meant: Meant, scales: Iterable[float]) -> Clip 
     told = np.isfinite(factor) & ~meant.ignored[rows]
     plain = meant.changed(class_weight=None, sample_weight=None, pos_weight=None,
                           label_smoothing=None, z_loss=None)  # fmt: skip
-    p = np.exp(-plain.losses())
+    seen = np.isin(np.arange(len(gradient)), measured.row) & ~meant.ignored
+    p = np.where(seen, np.exp(-plain.losses()), np.nan)
     for scale in scales:
         share = np.full(len(p), np.nan)
         share[rows[told]] = factor[told] / scale
-        for clip, kept in (_hard(p, share, measured.relative), _soft(p, share)):
+        for clip, kept in (_hard(p, share), _soft(p, share)):
             if clip and measured.agrees(measured.at(gradient * kept[:, None]), scale):
                 return clip
     return None
 
 
-def _hard(p: Array, share: Array, relative: float) -> tuple[Clip | None, Array]:
+def _hard(p: Array, share: Array) -> tuple[Clip | None, Array]:
     """Nothing is left of the rows below some probability (and perhaps above another), all else is.
 
-    The share that is left of a row is NaN where the row is too certain to tell.
+    The share that is left of a row is NaN where too little of it was seen to tell.
     """
-    gone = np.abs(share) < relative
+    told, gone = ~np.isnan(share), np.abs(share) < 1e-3
     below = gone & (p < 0.5)
     if not below.any():
         return None, share
     top = p[below].max()
-    kept = ~gone & (p > top)
-    if not kept.any() or (~below & (p < top)).any():
+    above = ~gone & (p > top)
+    if not above.any() or (told & ~below & (p < top)).any():
         return None, share
-    between = np.isnan(share) & (p < p[kept & ~np.isnan(share)].min(initial=1))
-    left = np.where(gone, 0.0, np.where(between, np.nan, 1.0))
-    return Clip(np.flatnonzero(below), float(p[kept].min()), hard=True), left
+    unsure = ~told & (p > top) & (p < p[above & told].min(initial=1))
+    left = np.where(gone | (p <= top), 0.0, np.where(unsure, np.nan, 1.0))
+    return Clip(np.flatnonzero(below), float(p[above].min()), hard=True), left
 
 
 def _soft(p: Array, share: Array) -> tuple[Clip | None, Array]:

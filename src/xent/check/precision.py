@@ -48,10 +48,10 @@ def precision_of(function: Callable[[Array], Any], logits: Array, dtype: str) ->
     ]
 
     def after(step: float) -> Array:
-        return np.asarray([function(rounded(base + step * p, dtype)) for p in patterns])
+        return np.stack([function(rounded(base + step * p, dtype)) for p in patterns])
 
     def change(step: float) -> Array:
-        return np.nan_to_num(np.abs(after(step) - usual), posinf=0)
+        return np.asarray(np.nan_to_num(np.abs(after(step) - usual), posinf=0))
 
     with np.errstate(invalid="ignore"):
         names = list(PRECISION)[NARROWNESS[dtype] :]
