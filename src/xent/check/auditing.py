@@ -47,7 +47,7 @@ class Accuracy:
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class ScoreCard:
+class ScoreCard(document.Report):
     """What an audit found. It prints as text; `answers` and `accuracy` hold the details."""
 
     name: str
@@ -90,18 +90,6 @@ class ScoreCard:
         rows = tuple((a.question, SIGNS.get(a.verdict, ""), a.answer) for a in self.answers)
         yield Table(("question", "", "answer"), rows, left=(0, 1, 2))
 
-    def to_text(self) -> str:
-        """Plain text for a terminal."""
-        return document.text(self.blocks())
-
-    def to_markdown(self) -> str:
-        """Markdown, with tables as GitHub reads them."""
-        return document.markdown(self.blocks())
-
-    def to_html(self) -> str:
-        """HTML: a fragment that needs no script and no style sheet."""
-        return document.fragment(self.blocks())
-
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""
         return {
@@ -113,17 +101,8 @@ class ScoreCard:
             "answers": [answer.to_dict() for answer in self.answers],
         }
 
-    def __str__(self) -> str:
-        return self.to_text()
-
     def __repr__(self) -> str:
         return f"<ScoreCard: {self.name}; {len(self.right)} right, {len(self.wrong)} wrong>"
-
-    def _repr_html_(self) -> str:
-        return self.to_html()
-
-    def _repr_markdown_(self) -> str:
-        return self.to_markdown()
 
 
 def audit(

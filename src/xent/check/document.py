@@ -32,6 +32,36 @@ class Table:
 
 Block = Text | Table | Finding
 
+
+class Report:
+    """What tells itself in blocks, and so prints in every form."""
+
+    def blocks(self) -> Iterator[Block]:
+        """The report as text, tables and findings."""
+        raise NotImplementedError
+
+    def to_text(self) -> str:
+        """Plain text for a terminal."""
+        return text(self.blocks())
+
+    def to_markdown(self) -> str:
+        """Markdown, with tables as GitHub reads them."""
+        return markdown(self.blocks())
+
+    def to_html(self) -> str:
+        """HTML: a fragment that needs no script and no style sheet."""
+        return fragment(self.blocks())
+
+    def __str__(self) -> str:
+        return self.to_text()
+
+    def _repr_html_(self) -> str:
+        return self.to_html()
+
+    def _repr_markdown_(self) -> str:
+        return self.to_markdown()
+
+
 SIGNS = {"mistake": ("bad", "MISTAKE"), "note": ("note", "Note")}
 
 

@@ -34,7 +34,7 @@ class GradientError(AssertionError):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class GradientReport:
+class GradientReport(document.Report):
     """The outcome of `check.gradient`. It is true if the gradient is right.
 
     `numeric` holds the derivatives and their estimated errors, `analytic` the given gradient at the
@@ -199,18 +199,6 @@ class GradientReport:
             parts.append(f"The loss was compared with {self.definition} too.")
         return " ".join(parts)
 
-    def to_text(self) -> str:
-        """Plain text for a terminal."""
-        return document.text(self.blocks())
-
-    def to_markdown(self) -> str:
-        """Markdown, with tables as GitHub reads them."""
-        return document.markdown(self.blocks())
-
-    def to_html(self) -> str:
-        """HTML: a fragment that needs no script and no style sheet."""
-        return document.fragment(self.blocks())
-
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON: the counts, the findings and the worst entries."""
         return {
@@ -228,18 +216,9 @@ class GradientReport:
             "rows_are_independent": self.independent,
         }
 
-    def __str__(self) -> str:
-        return self.to_text()
-
     def __repr__(self) -> str:
         named = f"; {', '.join(self.mistakes)}" if self.mistakes else ""
         return f"<GradientReport: {self.verdict}{named}>"
-
-    def _repr_html_(self) -> str:
-        return self.to_html()
-
-    def _repr_markdown_(self) -> str:
-        return self.to_markdown()
 
 
 def _entries(entries: list[dict[str, Any]]) -> Table:

@@ -15,7 +15,7 @@ from xent.check.finding import Finding
 
 
 @dataclass(frozen=True, repr=False)
-class BatchReport:
+class BatchReport(document.Report):
     """What is odd about a batch. It is true if no mistake was found.
 
     `findings` holds mistakes first, then notes. Losses are means in nats over the `counted` rows:
@@ -102,18 +102,6 @@ class BatchReport:
         cells = tuple((name, figure(value), about) for name, value, about in rows)
         return Table(("figure", "value", "what it is"), cells, left=(0, 2))
 
-    def to_text(self) -> str:
-        """Plain text for a terminal."""
-        return document.text(self.blocks())
-
-    def to_markdown(self) -> str:
-        """Markdown, with tables as GitHub reads them."""
-        return document.markdown(self.blocks())
-
-    def to_html(self) -> str:
-        """HTML: a fragment that needs no script and no style sheet."""
-        return document.fragment(self.blocks())
-
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON: infinities as "inf", what is undefined as null."""
         return {
@@ -136,18 +124,9 @@ class BatchReport:
             "remark": self.remark or None,
         }
 
-    def __str__(self) -> str:
-        return self.to_text()
-
     def __repr__(self) -> str:
         named = f": {', '.join(self.mistakes)}" if self.mistakes else ""
         return f"<BatchReport: {self.verdict}{named}>"
-
-    def _repr_html_(self) -> str:
-        return self.to_html()
-
-    def _repr_markdown_(self) -> str:
-        return self.to_markdown()
 
 
 def _plain(value: float) -> float | str | None:
