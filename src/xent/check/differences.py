@@ -114,13 +114,14 @@ def derivatives(
             slip = np.spacing(np.abs(problem.logits[row, column])) / samples.step
             rounding = 2 * noise / samples.step + np.abs(value) * slip
         elif method == "central":
+            # Of a smooth loss a third of this is the error; all of it, where its curvature jumps.
             value = samples.slope(1)
-            truncation = np.abs(samples.slope(2) - value) / 3
+            truncation = np.abs(samples.slope(2) - value) + _bend(samples, noise)
             rounding = noise / samples.step
         else:
             one, two, four = (samples.slope(k) for k in (1, 2, 4))
             value = (4 * one - two) / 3
-            truncation = np.abs((4 * two - four) / 3 - value) / 15
+            truncation = np.abs((4 * two - four) / 3 - value) + _bend(samples, noise)
             rounding = 1.5 * noise / samples.step
     found = Derivatives(row, column, value, truncation, rounding, kinked)
     return _without_masked(problem, found, samples.middle)
@@ -223,11 +224,24 @@ def _fourth(samples: Samples) -> Array:
     return np.asarray(loss[-2] - 4 * loss[-1] + 6 * samples.middle - 4 * loss[1] + loss[2])
 
 
-def _kinks(samples: Samples, noise: Array) -> Array:
-    """Where the slopes to both sides differ by as much over one step as over two."""
+def _turns(samples: Samples) -> tuple[Array, Array]:
+    """How much the slopes to both sides differ, over one step and over two."""
     loss, middle = samples.loss, samples.middle
     one = np.abs(loss[1] - 2 * middle + loss[-1]) / samples.step
     two = np.abs(loss[2] - 2 * middle + loss[-2]) / (2 * samples.step)
+    return one, two
+
+
+def _bend(samples: Samples, noise: Array) -> Array:
+    """What a corner within the steps may do: over one step a smooth loss turns half as much."""
+    one, two = _turns(samples)
+    return np.maximum(np.abs(2 * one - two) - 4 * noise / samples.step, 0)
+
+
+def _kinks(samples: Samples, noise: Array) -> Array:
+    """Where the slopes to both sides differ by as much over one step as over two."""
+    loss, middle = samples.loss, samples.middle
+    one, two = _turns(samples)
     steepest = np.abs(np.stack([loss[1] - middle, middle - loss[-1]])).max(axis=0) / samples.step
     return np.asarray(
         (one > 0.8 * two)

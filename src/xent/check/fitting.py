@@ -107,7 +107,9 @@ def smoothing(measured: Measured, meant: Meant) -> tuple[float, Match] | None:
     slope = measured.at(meant.changed(label_smoothing=1.0).gradient()) - plain
     known = np.isfinite(measured.value) & np.isfinite(plain) & np.isfinite(slope)
     basis = np.stack([plain[known], slope[known]], axis=1)
-    if len(basis) < 3 or np.linalg.cond(basis) > 1e4:
+    # A row's entries sum to 0: one of them is known by the others.
+    bound = 0 if meant.kind == "binary" else len(np.unique(measured.row[known]))
+    if len(basis) - bound < 3 or np.linalg.cond(basis) > 1e4:
         return None
     (scale, product), *_ = np.linalg.lstsq(basis, measured.value[known], rcond=None)
     share = float(product / scale) if scale else 0.0

@@ -305,6 +305,9 @@ def _verdicts(
         verdict = np.where(near, np.where(tells, PASS, INCONCLUSIVE), FAIL)
         # At a corner of the loss any slope between those of its sides will do; none is right.
         verdict[numeric.kinked] = INCONCLUSIVE
+        # Nor where two steps give two slopes: it bends too sharply for them.
+        unsettled = numeric.truncation > np.maximum(0.1 * np.abs(numeric.value), numeric.rounding)
+        verdict[unsettled & (verdict == FAIL)] = INCONCLUSIVE
         verdict[~np.isfinite(numeric.value)] = INCONCLUSIVE
         verdict[np.isfinite(numeric.value) & ~np.isfinite(analytic)] = FAIL
     return allowed, verdict
@@ -320,18 +323,20 @@ def _directions(
 ) -> Directions:
     """Derivatives along random signs of all entries: no entry escapes altogether."""
     usual = np.isfinite(problem.logits)
-    analytic, numeric, error = [], [], []
+    analytic, numeric, error, truncation = [], [], [], []
+    h = min(h, default_step("central", precision))
     middle = np.sum(problem.losses(problem.logits))
     unit, fine = (2.0 ** -PRECISION[p] for p in (precision, grad_precision))
     weight, largest = row_weight(problem), np.abs(problem.logits[usual]).max(initial=0.0)
     for _ in range(8):
         signs = np.where(usual, rng.choice([-1.0, 1.0], size=problem.logits.shape), 0.0)
-        value = {}
+        value, turn = {}, {}
         for k in (1, 2):
             up, down = (
                 rounded(problem.logits + side * h * signs, problem.dtype) for side in (k, -k)
             )
-            rise = np.sum(problem.losses(up)) - np.sum(problem.losses(down))
+            above, below = np.sum(problem.losses(up)), np.sum(problem.losses(down))
+            rise, turn[k] = above - below, abs(above - 2 * middle + below) / (k * h)
             step = np.where(usual, up - down, 0.0)
             value[k] = float(rise / (2 * k * h))
             if k == 1:
@@ -339,9 +344,13 @@ def _directions(
         numeric.append(value[1])
         rounding = 8 * unit * (abs(middle) + weight * np.sqrt(len(given)) * (1 + largest)) / h
         rounding += 64 * fine * np.linalg.norm(np.nan_to_num(given))
-        error.append(abs(value[2] - value[1]) + rounding)
-    a, n, e = map(np.array, (analytic, numeric, error))
+        # Several corners may be stepped over, each with an effect of its own.
+        truncation.append(3 * (abs(value[2] - value[1]) + abs(2 * turn[1] - turn[2])))
+        error.append(truncation[-1] + rounding)
+    a, n, e, t = map(np.array, (analytic, numeric, error, truncation))
     allowed = e + STRICT * np.sqrt(unit) * np.maximum(np.abs(a), np.abs(n))
     near = np.abs(a - n) <= allowed
     tells = allowed <= 0.1 * np.maximum(np.abs(a), np.abs(n))
-    return Directions(a, n, allowed, np.where(near, np.where(tells, PASS, INCONCLUSIVE), FAIL))
+    unsettled = t > np.maximum(0.1 * np.abs(n), e - t)
+    verdict = np.where(near, np.where(tells, PASS, INCONCLUSIVE), FAIL)
+    return Directions(a, n, allowed, np.where(unsettled & ~near, INCONCLUSIVE, verdict))

@@ -22,14 +22,15 @@ TRIALS = 16
 def precisions(problem: Problem) -> tuple[str, str]:
     """In which dtypes loss and gradient compute."""
     loss = precision_of(problem.losses, problem.logits, problem.dtype)
+    grad = precision_of(problem.gradient, problem.logits, problem.dtype)
     # A wrong gradient may jump, and so feel no small step either: that is none of the dtype.
-    hidden = min(
-        precision_of(problem.gradient, problem.logits, problem.dtype),
-        "float32",
-        key=NARROWNESS.__getitem__,
-    )
-    returned = problem.returned if problem.returned in PRECISION else problem.dtype
-    return loss, max(loss, hidden, returned, key=NARROWNESS.__getitem__)
+    grad = min(grad, "float32", key=NARROWNESS.__getitem__)
+    loss = _narrowest(loss, problem.dtypes["loss"])
+    return loss, _narrowest(loss, grad, problem.dtypes["grad"])
+
+
+def _narrowest(*names: str) -> str:
+    return max((name for name in names if name in PRECISION), key=NARROWNESS.__getitem__)
 
 
 def precision_of(function: Callable[[Array], Any], logits: Array, dtype: str) -> str:

@@ -44,6 +44,7 @@ class Problem:
                 raise TypeError(msg)
         self.framework = framework_of(logits)
         self.loss, self.dtype, self.on_call = loss, dtype, on_call
+        self.dtypes: dict[str, str] = {}
         array = self.framework.get(logits)
         if array.dtype.kind in "iub" and not isinstance(logits, (int, float, list, tuple)):
             msg = (
@@ -84,11 +85,7 @@ class Problem:
         Complex logits are passed on as they are, and a complex result is returned.
         """
         self.on_call()
-        with self.framework.wide(), np.errstate(all="ignore"):
-            value = self.framework.get(self.loss(self._given(logits), *self._arguments))
-        if value.dtype.kind not in "fc" and value.dtype.name != "bfloat16":
-            msg = f"loss returned {value.dtype} of shape {value.shape}; expected floats."
-            raise TypeError(msg)
+        value = self._returned("loss", self.loss, logits)
         value = value.astype(np.complex128 if value.dtype.kind == "c" else np.float64)
         if value.shape == self.rows and self.rows:  # of a single row it is one as well as all
             return value.reshape(-1)
@@ -105,17 +102,30 @@ class Problem:
     def gradient(self, logits: Array) -> Array:
         """What `grad` returns, as float64 of shape (rows, classes)."""
         assert self.grad is not None
-        with self.framework.wide(), np.errstate(all="ignore"):
-            value = self.framework.get(self.grad(self._given(logits), *self._arguments))
+        value = self._returned("grad", self.grad, logits)
         if value.shape != self.shape:
             msg = f"grad returned shape {value.shape}; expected that of the logits, {self.shape}."
             if value.shape == self.shape[::-1]:
                 msg += " It is transposed."
-            elif value.dtype.kind == "O" or value.shape[:1] == (2,):
-                msg += " Return the gradient alone, without the loss."
             raise ValueError(msg)
-        self.returned = value.dtype.name
         return self.by_row(value.astype(np.float64))
+
+    def _returned(self, name: str, function: Callable[..., Any], logits: Array) -> Array:
+        """What a function under test returns, and a note of its dtype."""
+        with self.framework.wide(), np.errstate(all="ignore"):
+            value = function(self._given(logits), *self._arguments)
+            if value is None or isinstance(value, (tuple, dict, str)):
+                alone = "losses, or one loss" if name == "loss" else "the gradient alone"
+                what = "None" if value is None else f"a {type(value).__name__}"
+                msg = f"{name} returned {what}; expected {alone}."
+                raise TypeError(msg)
+            array = self.framework.get(value)
+        self.dtypes[name] = str(getattr(value, "dtype", array.dtype)).removeprefix("torch.")
+        kinds = "fc" if name == "loss" else "f"
+        if array.dtype.kind not in kinds and array.dtype.name != "bfloat16":
+            msg = f"{name} returned {array.dtype} of shape {array.shape}; expected floats."
+            raise TypeError(msg)
+        return array
 
     def by_row(self, array: Array) -> Array:
         """An array of the logits' own shape, as (rows, classes)."""

@@ -1,0 +1,248 @@
+"""`check.gradient`: what it takes, what it refuses, and in which words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import planted
+import pytest
+
+import xent
+from xent.check import GradientError
+from xent.check import progress as progress_module
+
+Z, Y = planted.Z, planted.Y
+check = xent.check.gradient
+
+
+def squared(z: Any, _: Any) -> Any:
+    return np.abs(z).sum(axis=1)
+
+
+CALLS: list[tuple[Callable[[], Any], type[Exception], str]] = [
+    (lambda: check(3, None, Z, Y), TypeError,  # type: ignore[arg-type]
+     "loss is 3; expected a function of (logits, targets)."),
+    (lambda: check(planted.rows, 3, Z, Y), TypeError,  # type: ignore[arg-type]
+     "grad is 3; expected a function of (logits, targets)."),
+    (lambda: check(planted.rows, None, Z, Y), TypeError,
+     "grad is None, and NumPy has no autograd. Pass the gradient's function."),
+    (lambda: check(planted.rows, planted.right, Y, Z), TypeError,
+     "logits has dtype int64; expected floats. Are logits and targets swapped?"),
+    (lambda: check(planted.rows, planted.right, "text", Y), TypeError,
+     "logits is 'text'; expected an array of numbers."),
+    (lambda: check(planted.rows, planted.right, Z[:0], Y[:0]), ValueError,
+     "logits has shape (0, 5): there is nothing to check."),
+    (lambda: check(planted.rows, planted.right, Z, Y, dtype="float8"), ValueError,
+     "dtype is 'float8'; expected one of float64, float32, float16, bfloat16."),
+    (lambda: check(planted.rows, planted.right, Z, Y, kind="multi"), ValueError,  # type: ignore[arg-type]
+     "kind is 'multi'; expected 'classes' or 'binary'."),
+    (lambda: check(planted.rows, planted.right, Z, Y, method="exact"), ValueError,  # type: ignore[arg-type]
+     "method is 'exact'; expected one of central, forward, richardson, complex."),
+    (lambda: check(planted.rows, planted.right, Z, Y, definition="hinge"), ValueError,  # type: ignore[arg-type]
+     "definition is 'hinge'; expected 'cross-entropy' or None."),
+    (lambda: check(planted.rows, planted.right, Z, Y, h=0), ValueError,
+     "h is 0; expected a number above 0 and at most 1."),
+    (lambda: check(planted.rows, planted.right, Z, Y, axis=2), ValueError,
+     "axis is 2, but logits has shape (12, 5): expected -2 to 1."),
+    (lambda: check(lambda z, y: Y, planted.right, Z, Y), TypeError,
+     "loss returned int64 of shape (12,); expected floats."),
+    (lambda: check(lambda z, y: z[:3, 0], planted.right, Z, Y), ValueError,
+     "loss returned shape (3,); expected one loss per row, (12,), or a single number."),
+    (lambda: check(lambda z, y: z * z, planted.right, Z, Y), ValueError,
+     "loss returned shape (12, 5); expected one loss per row, (12,), or a single number. Sum over "
+     "the classes, or pass kind='binary' if each logit is a row of its own."),
+    (lambda: check(planted.rows, lambda z, y: planted.right(z, y).T, Z, Y), ValueError,
+     "grad returned shape (5, 12); expected that of the logits, (12, 5). It is transposed."),
+    (lambda: check(planted.rows, lambda z, y: z[0], Z, Y), ValueError,
+     "grad returned shape (5,); expected that of the logits, (12, 5)."),
+    (lambda: check(planted.rows, planted.right, Z, Y, class_weight=[1.0, 2.0]), ValueError,
+     "class_weight has shape (2,), expected (5,): one weight per class. Nothing is broadcast."),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "error", "message"), CALLS, ids=lambda v: str(v)[-60:])
+def test_what_is_refused(call: Callable[[], Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error) as caught:
+        call()
+    assert str(caught.value) == message
+
+
+# Methods.
+
+
+@pytest.mark.parametrize("method", ["central", "forward", "richardson"])
+def test_methods_agree(method: Any) -> None:
+    report = check(planted.rows, planted.right, Z, Y, method=method)
+    assert report
+    off = np.abs(report.numeric.value - report.analytic)
+    assert (off <= 2 * report.numeric.error + 1e-15).all()
+    assert off.max() < {"central": 1e-9, "forward": 1e-6, "richardson": 1e-10}[method]
+
+
+def plain(z: Any, y: Any) -> Any:
+    """Analytic: no maximum is taken out."""
+    return np.log(np.exp(z).sum(axis=1)) - z[np.arange(len(z)), y]
+
+
+def test_a_complex_step_is_exact_where_the_loss_is_analytic() -> None:
+    report = check(plain, planted.right, Z, Y, method="complex")
+    assert report
+    assert np.abs(report.numeric.value - report.analytic).max() < 1e-15
+    assert "A complex step" in str(report)
+
+
+def test_a_complex_step_is_refused_where_it_is_not() -> None:
+    def stable(z: Any, t: Any) -> Any:
+        return np.maximum(z, 0) - t * z + np.log1p(np.exp(-np.abs(z)))
+
+    with pytest.raises(ValueError, match=r"^method='complex' is refused: the loss is not analytic"):
+        check(stable, planted.slope, planted.B, planted.T, method="complex")
+
+    def casting(z: Any, y: Any) -> Any:
+        return planted.rows(z.astype(float), y)
+
+    with pytest.raises(ValueError, match="needs a loss that computes with complex logits"):
+        check(casting, planted.right, Z, Y, method="complex")
+
+
+# Shapes.
+
+
+def test_the_class_axis_may_be_any() -> None:
+    import torch
+    import torch.nn.functional as F  # noqa: N812
+
+    rng = np.random.default_rng(0)
+    z, y = torch.tensor(rng.normal(size=(2, 4, 3))), torch.tensor(rng.integers(4, size=(2, 3)))
+    report = check(F.cross_entropy, None, z, y, axis=1)
+    assert report
+    assert len(report.verdicts) == 24
+    y[0, 1] = -100
+    assert check(F.cross_entropy, None, z, y, axis=1)
+    assert check(F.cross_entropy, None, z, y.clamp(min=0), axis=1, reduction="mean")
+
+
+def test_one_row_one_logit_and_many_labels() -> None:
+    assert check(lambda z, y: plain(z[None], np.array([y])).sum(),
+                 lambda z, y: planted.softmax(z) - np.eye(5)[y], Z[0], 2)  # fmt: skip
+    assert check(planted.binary, planted.slope, 1.5, 1)
+    labels = (Z > 0).astype(float)
+    report = check(planted.binary, planted.slope, Z, labels)
+    assert report
+    assert report.problem.kind == "binary"
+
+
+def test_soft_targets_are_rows_of_classes() -> None:
+    soft = planted.softmax(-Z)
+
+    def loss(z: Any, t: Any) -> Any:
+        return -(t * np.log(planted.softmax(z))).sum(axis=1)
+
+    report = check(loss, lambda z, t: planted.softmax(z) - t, Z, soft)
+    assert report
+    assert report.problem.kind == "classes"
+
+
+def test_of_many_classes_the_label_and_some_others_are_looked_at() -> None:
+    rng = np.random.default_rng(1)
+    z, y = rng.normal(size=(6, 1000)), rng.integers(1000, size=6)
+    report = check(planted.rows, lambda z, y: planted.softmax(z) - np.eye(1000)[y], z, y)
+    assert report
+    at_label = report.numeric.column == y[report.numeric.row]
+    assert set(report.numeric.row[at_label]) == set(range(6))
+    assert f"{len(report.verdicts)} of 6000 entries were looked at." in str(report)
+
+
+# What it costs.
+
+
+def test_every_entry_at_the_price_of_some_evaluations() -> None:
+    rng = np.random.default_rng(2)
+    z, y = rng.normal(size=(2000, 10)), rng.integers(10, size=2000)
+    calls = 0
+
+    def loss(z: Any, y: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        return planted.rows(z, y)
+
+    report = check(loss, lambda z, y: planted.softmax(z) - np.eye(10)[y], z, y)
+    assert report
+    assert len(report.verdicts) == 20_000
+    assert calls <= 60
+
+
+# What it tells.
+
+
+def test_a_loss_of_another_kind() -> None:
+    def focal(z: Any, y: Any) -> Any:
+        p = planted.softmax(z)[np.arange(len(y)), y]
+        return -((1 - p) ** 2) * np.log(p)
+
+    def grad(z: Any, y: Any) -> Any:
+        p = planted.softmax(z)[np.arange(len(y)), y][:, None]
+        return planted.right(z, y) * ((1 - p) ** 2 - 2 * (1 - p) * p * np.log(p))
+
+    assert check(focal, grad, Z, Y, definition=None)
+    assert check(focal, grad, Z, Y).mistakes == ["not at chance"]
+    assert not check(focal, planted.right, Z, Y, definition=None)
+
+
+def test_a_corner_is_inconclusive() -> None:
+    def hinge(z: Any) -> Any:
+        return np.maximum(0, 1 - z)
+
+    for slope in (0.0, -1.0, -0.5):
+        report = check(hinge, lambda z, slope=slope: np.full(z.shape, slope),
+                       np.array([1.0]), kind="binary")  # fmt: skip
+        assert report.verdict == "inconclusive"
+        assert not report
+        report.raise_if_failed()  # there is nothing to be sure of
+        assert "The loss has a corner at 1 entries." in " ".join(str(report).split())
+
+
+def test_a_failure_raises_its_report() -> None:
+    report = check(planted.rows, lambda z, y: -planted.right(z, y), Z, Y)
+    with pytest.raises(GradientError, match="MISTAKE: wrong sign") as caught:
+        report.raise_if_failed()
+    assert isinstance(caught.value, AssertionError)
+    assert str(report) in str(caught.value)
+    check(planted.rows, planted.right, Z, Y).raise_if_failed()
+
+
+def test_the_worst_come_first() -> None:
+    def grad(z: Any, y: Any) -> Any:
+        found = planted.right(z, y)
+        found[3, 2] += 1e-3
+        found[7, 4] += 1e-2
+        return found
+
+    report = check(planted.rows, grad, Z, Y)
+    assert report.failed == 2
+    assert report.passed == 58
+    first, second, third = report.worst(3)
+    assert (first["row"], first["class"], first["verdict"]) == ([7], 4, "fail")
+    assert (second["row"], second["class"]) == ([3], 2)
+    assert third["verdict"] == "pass"
+    assert first["difference"] == pytest.approx(1e-2, rel=1e-5)
+    assert json.loads(json.dumps(report.to_dict()))["worst"][0] == first
+    assert "2 of 60 entries disagree, all of them in rows 3, 7." in str(report)
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_bar_where_it_takes_long(
+    wanted: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(progress_module, "PATIENCE", 0.0)
+    check(planted.rows, planted.right, Z, Y, progress=wanted)
+    assert ("checking" in capsys.readouterr().err) == wanted
+
+
+def test_no_bar_without_rich(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress_module, "PATIENCE", 0.0)
+    monkeypatch.setitem(__import__("sys").modules, "rich.console", None)
+    assert check(planted.rows, planted.right, Z, Y, progress=True)
