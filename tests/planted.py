@@ -10,6 +10,7 @@ import numpy as np
 import xent
 
 ROWS, CLASSES = 12, 5
+NOISE = np.random.default_rng()
 RNG = np.random.default_rng(20)
 Z = RNG.normal(size=(ROWS, CLASSES)) * 2
 Y = np.concatenate([np.arange(CLASSES), RNG.integers(CLASSES, size=ROWS - CLASSES)])
@@ -327,6 +328,11 @@ BINARY_MISTAKES = [
     b("a constant added", "not at chance", lambda z, t: binary(z, t) + 0.25, slope),
     b("-p for -log p", "log forgotten", lambda z, t: -np.exp(-binary(z, t)),
       lambda z, t: np.exp(-binary(z, t)) * slope(z, t)),
+    b("a column of logits, a row of labels", "broadcast",
+      lambda z, t: (np.logaddexp(0, z) - t * z).mean(),
+      lambda z, t: (sigmoid(z) - t.mean()) / ROWS, logits=B[:, None]),
+    b("dropout", "not deterministic",
+      lambda z, t: binary(z * NOISE.integers(2, size=z.shape), t), slope),
     b("detached", "gradient is zero", binary, lambda z, t: np.zeros_like(z)),
     b("exp overflows", "not a number",
       lambda z, t: -t * np.log(sigmoid(z)) - (1 - t) * np.log(1 - sigmoid(z)), slope,

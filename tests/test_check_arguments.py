@@ -201,7 +201,8 @@ def test_a_corner_is_inconclusive() -> None:
                        np.array([1.0]), kind="binary")  # fmt: skip
         assert report.verdict == "inconclusive"
         assert not report
-        report.raise_if_failed()  # there is nothing to be sure of
+        with pytest.raises(GradientError):
+            report.raise_if_failed()  # it has not been shown to be right
         assert "The loss has a corner at 1 entries." in " ".join(str(report).split())
 
 
@@ -246,3 +247,84 @@ def test_no_bar_without_rich(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(progress_module, "PATIENCE", 0.0)
     monkeypatch.setitem(__import__("sys").modules, "rich.console", None)
     assert check(planted.rows, planted.right, Z, Y, progress=True)
+
+
+# What has not been shown does not pass.
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float32"])
+@pytest.mark.parametrize("factor", [-1.0, 0.0, 2.0])
+def test_zeros_and_a_few_small_entries_are_no_evidence(dtype: str, factor: float) -> None:
+    import torch
+    import torch.nn.functional as F  # noqa: N812
+
+    torch.manual_seed(0)
+    z, y = torch.randn(16, 5) * 30, torch.randint(5, (16,))
+
+    def wrong(z: Any, y: Any) -> Any:
+        return factor * torch.func.grad(F.cross_entropy)(z, y)
+
+    assert not check(F.cross_entropy, wrong, z, y, dtype=dtype)
+
+
+def test_where_only_zeros_can_be_told() -> None:
+    z, y = np.array([[0.0, -40.0, 40.0]]), np.array([2])
+    assert check(planted.rows, lambda z, y: -(planted.softmax(z) - np.eye(3)[y]), z, y).verdict == (
+        "inconclusive"
+    )
+
+
+def test_a_column_against_a_row_is_named() -> None:
+    import torch
+    import torch.nn.functional as F  # noqa: N812
+
+    rng = np.random.default_rng(0)
+    z, y = torch.tensor(rng.normal(size=32)), torch.tensor(rng.integers(2, size=32) * 1.0)
+
+    def loss(z: Any, y: Any) -> Any:
+        return (F.softplus(z) - z * y).mean()
+
+    assert check(loss, None, z, y)
+    assert check(loss, None, z[:, None], y).mistakes == ["broadcast"]
+    assert check(loss, None, z, y[:, None]).mistakes == ["broadcast"]
+
+
+def test_what_is_not_compared_is_said() -> None:
+    report = check(lambda z, _: np.log(np.exp(z).sum(axis=1)), lambda z, _: planted.softmax(z),
+                   Z, Y + 10)  # fmt: skip
+    assert report
+    [finding] = report.findings
+    assert (finding.name, finding.level) == ("not compared", "note")
+    assert "targets[0] is 10, but the logits have 5 classes (0 to 4)." in finding.seen
+
+
+def test_weights_of_labels_may_differ() -> None:
+    weights = np.array([1.0, 2.0, 0.5, 3.0, 1.5])
+    labels = (Z > 0.3).astype(float)
+
+    def loss(z: Any, t: Any) -> Any:
+        return xent.binary_cross_entropy(z, t, pos_weight=weights)
+
+    def grad(z: Any, t: Any) -> Any:
+        return xent.binary_cross_entropy(z, t, pos_weight=weights, return_grad=True)[1]
+
+    assert check(loss, grad, Z, labels, pos_weight=weights)
+
+
+def test_a_number_has_no_gradient() -> None:
+    import torch
+    import torch.nn.functional as F  # noqa: N812
+
+    with pytest.raises(TypeError) as caught:
+        check(lambda z, y: F.cross_entropy(z, y).item(), None, torch.tensor(Z), torch.tensor(Y))
+    assert str(caught.value) == (
+        "loss returned float, through which no gradient passes; return a tensor, without .item()."
+    )
+
+
+def test_a_slow_loss_is_probed_as_patience_allows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xent.check.gradients.PATIENCE", 0.0)
+    report = check(planted.mean, lambda z, y: planted.right(z, y) / planted.ROWS, Z, Y)
+    assert report
+    assert len(report.verdicts) <= 32
+    assert report.directions is not None

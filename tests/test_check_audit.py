@@ -481,3 +481,19 @@ def test_what_the_command_cannot_audit(
     arguments: tuple[str, ...], code: int, message: str, run: Callable[..., Output]
 ) -> None:
     assert run("audit", *arguments) == (code, "", f"xent: {message}\n")
+
+
+def test_a_sum_is_held_against_a_sum() -> None:
+    import torch
+
+    card = audit(torch.nn.CrossEntropyLoss(reduction="sum"))
+    assert not [a for a in card.wrong if a.question.startswith("mean of")]
+
+
+def test_what_gives_no_loss_of_a_row_is_said() -> None:
+    card = audit("torch.nn:MSELoss")
+    assert [finding.name for finding in card.findings] == ["not cross-entropy"]
+    assert "It gives no loss of a row" in str(card)
+    with pytest.raises(ValueError) as caught:  # noqa: PT011
+        audit("xent:cross_entropy", "multi")  # type: ignore[arg-type]
+    assert str(caught.value) == "kind is 'multi'; expected 'classes' or 'binary'."

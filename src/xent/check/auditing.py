@@ -15,6 +15,7 @@ from xent.check.exam import RIGHT, WRONG, Answer, answers, scores_of_rows
 from xent.check.finding import Finding
 from xent.check.gradients import gradient
 from xent.check.implementation import Implementation, UncallableError, implementation
+from xent.check.mistakes import found
 from xent.check.problem import Kind
 from xent.check.ulps import Errors, errors
 from xent.check.vectors import Group, vectors
@@ -227,8 +228,8 @@ def _mistakes(one: Implementation) -> list[Finding]:
 
     try:
         report = gradient(loss, none, logits, labels, kind=one.kind, progress=False)
-    except (TypeError, ValueError):
-        return []
+    except (TypeError, ValueError) as error:
+        return [found("not cross-entropy", f"It gives no loss of a row: {error}")]
     own = {"gradient is zero"}
     return [finding for finding in report.findings if finding.name not in own]
 

@@ -28,6 +28,8 @@ class Case:
     elsewhere: bool
     """Does it disagree with none of them, but along directions through all entries?"""
     reduction: str | None
+    steady: bool
+    """Does the loss give the same for the same logits?"""
     tied: bool
     """Does a row's loss change with another row's logits?"""
     precision: str
@@ -54,8 +56,9 @@ class Case:
 
     @property
     def astray(self) -> Array:
-        """Disagreements at ordinary entries; those at the edges are told of by themselves."""
-        return np.asarray(self.failed & ~self.edge[self.numeric.row, self.numeric.column])
+        """Disagreements that are not told of by themselves, as those at the edges, and NaN, are."""
+        told = self.edge | ~np.isfinite(self.analytic)
+        return np.asarray(self.failed & ~told[self.numeric.row, self.numeric.column])
 
     def measured(self) -> tuple[Measured, Measured]:
         """Numerical derivatives at ordinary entries, and the given gradient there."""

@@ -18,7 +18,14 @@ from xent.check.case import Case
 from xent.check.factors import Counts, names_of, near
 from xent.check.finding import Finding
 from xent.check.fitting import Match, Measured
-from xent.check.formulas import LEFT_OUT, Formula, Meant, wrong_gradients, wrong_losses
+from xent.check.formulas import (
+    LEFT_OUT,
+    Formula,
+    Meant,
+    wrong_gradients,
+    wrong_losses,
+    wrong_options,
+)
 from xent.check.frameworks import PRECISION
 from xent.check.mistakes import FOLLOWS, found
 from xent.check.problem import Problem
@@ -26,6 +33,8 @@ from xent.check.problem import Problem
 
 def findings(case: Case) -> list[Finding]:
     """What is wrong, the likeliest cause first."""
+    if not case.steady:
+        return [found("not deterministic", "The same logits gave another loss.")]
     told = list(_at_the_edges(case))
     numeric, given = case.measured()
     # A mean over no weight at all may be what one likes.
@@ -70,7 +79,8 @@ def _at_the_edges(case: Case) -> Iterator[Finding]:
             seen = f"The loss of row {_row(problem, row)} is {losses[row]:g}{value}{_more(broken)}."
             yield found("not a number", seen)
     elif not np.isfinite(losses) and np.isfinite(due).all():
-        yield found("not a number", f"The loss is {losses:g}.")
+        none = " where no row counts" if case.meant is not None and not case.meant.total else ""
+        yield found("not a number", f"The loss is {losses:g}{none}.")
     broken = ~np.isfinite(grad) & ~masked & ~marked[:, None] & np.isfinite(due)[:, None]
     if broken.any():
         seen = f"{_at(problem, broken)} is {grad[broken][0]:g}{_more(broken)}."
@@ -101,6 +111,10 @@ def _loss(case: Case, numeric: Measured) -> tuple[list[Finding], Match | None, M
     fitting_scale = (w for w in wanted if numeric.agrees(numeric.at(right.gradient), w))
     scale = next(fitting_scale, None)
     match = Match(right, scale) if scale else fitting.first_match(numeric, [right])
+    if match is None:
+        # An option that was asked for and left out comes before any that nobody spoke of.
+        asked = (f for f in wrong_options(meant) if f.mistake in LEFT_OUT)
+        match = fitting.first_match(numeric, asked, wanted)
     if match is None:
         match, meant, notes = _options(numeric, meant, wanted)
     if match is None:
@@ -219,7 +233,8 @@ def _chance(case: Case, meant: Meant, scales: list[float]) -> list[Finding]:
         due = np.array(min(sums, key=lambda value: abs(value - float(got))))
     with np.errstate(invalid="ignore"):
         off = np.abs(got - due) > 20 * case.relative * np.abs(due)
-    if not np.any(off & np.isfinite(due)):
+    off &= np.isfinite(due) & np.isfinite(got)
+    if not np.any(off):
         return []
     row = int(np.argmax(off))
     got, due = np.ravel(got)[row], np.ravel(due)[row]
@@ -347,10 +362,7 @@ def _row(problem: Problem, row: int) -> str:
 
 def _at(problem: Problem, mask: Array) -> str:
     row, column = (int(i[0]) for i in np.nonzero(mask))
-    index = list(problem.index(row))
-    if problem.kind == "classes":
-        index.insert(problem.axis if problem.axis >= 0 else len(index), column)
-    return f"grad[{', '.join(map(str, index))}]" if index else "grad"
+    return problem.place("grad", row, column)
 
 
 def _more(mask: Array) -> str:

@@ -235,7 +235,7 @@ def _turns(samples: Samples) -> tuple[Array, Array]:
 def _bend(samples: Samples, noise: Array) -> Array:
     """What a corner within the steps may do: over one step a smooth loss turns half as much."""
     one, two = _turns(samples)
-    return np.maximum(np.abs(2 * one - two) - 4 * noise / samples.step, 0)
+    return np.asarray(np.maximum(np.abs(2 * one - two) - 4 * noise / samples.step, 0))
 
 
 def _kinks(samples: Samples, noise: Array) -> Array:
@@ -279,19 +279,20 @@ def _complex(
                 loss = np.imag(problem.losses(moved)) / TINY_STEP
                 values.append(loss[row] if independent else np.full(len(row), np.sum(loss)))
     except Exception as error:
+        said = f"{type(error).__name__}: {error}".rstrip(".")
         msg = (
             "method='complex' needs a loss that computes with complex logits, and this one does "
-            f"not: {type(error).__name__}: {error}. Use method='central' or 'richardson'."
+            f"not: {said}. Use method='central' or 'richardson'."
         )
         raise ValueError(msg) from error
     value = np.where(np.isneginf(problem.logits[real.row, real.column]), 0, np.concatenate(values))
     off = np.abs(value - real.value) > 4 * real.error + 1e-6 * np.abs(real.value)
     if (off & ~real.kinked).any():
         i = int((off & ~real.kinked).argmax())
-        where = ", ".join(map(str, (*problem.index(int(real.row[i])), int(real.column[i]))))
+        where = problem.place("logits", int(real.row[i]), int(real.column[i]))
         msg = (
-            f"method='complex' is refused: the loss is not analytic. At logits[{where}] a complex "
-            f"step gives {value[i]:.6g}, real differences {real.value[i]:.6g}. abs, maximum, "
+            f"method='complex' is refused: the loss is not analytic. At {where} a complex step "
+            f"gives {value[i]:.6g}, real differences {real.value[i]:.6g}. abs, maximum, "
             "comparisons and casts do that. Use method='central' or 'richardson'."
         )
         raise ValueError(msg)

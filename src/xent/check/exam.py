@@ -68,6 +68,8 @@ def _said(error: Exception) -> str:
 def _edges(one: Implementation) -> Iterator[Answer]:
     """Test vectors beyond ordinary margins."""
     for group in vectors():
+        if group.name == "huge logits" and one.how.takes != "logits":
+            continue  # whose probabilities underflow before it sees them
         if group.kind != one.kind or group.has_margin or group.dtype not in ("float64", "float32"):
             continue
         question = f"{group.name}, {group.dtype}"
@@ -263,17 +265,24 @@ def _long_means(one: Implementation) -> Iterator[Answer]:
         question = f"mean of {LONG:,} rows, {dtype}"
         if one.kind == "binary":
             z, t = rounded(rng.normal(size=256) * 2, dtype), rng.integers(2, size=256)
-            exact = binary_cross_entropy(z, t)
         else:
             z, t = rounded(rng.normal(size=(256, 3)) * 2, dtype), rng.integers(3, size=256)
-            exact = cross_entropy(z, t)
         many = np.tile(z, (LONG // 256,) + (1,) * (z.ndim - 1))
 
-        def ask(many: Array = many, t: Array = t, exact: float = exact, q: str = question,
+        def ask(few: Array = z, many: Array = many, t: Array = t, q: str = question,
                 dtype: str = dtype) -> Answer:  # fmt: skip
+            short = one.value(few, t, "float64")
             got = one.value(many, np.tile(t, LONG // 256), dtype)
             if got.ndim:
                 return Answer(q, "left to the caller", NOTED)
+            twice = one.value(np.concatenate([few, few]), np.concatenate([t, t]), "float64")
+            growth = float(twice) / float(short)
+            if not np.isclose(growth, 1, rtol=0.01) and not np.isclose(growth, 2, rtol=0.01):
+                return Answer(q, "not told: it is neither a mean nor a sum", NOTED)
+            # Held against its own loss of a few rows, since only the sum is asked for here.
+            exact = float(short) * (LONG // 256 if growth > 1.5 else 1)
+            if dtype == "float16" and exact > np.finfo(np.float16).max:
+                return Answer(q, f"not told: the sum of {exact:.3g} is beyond the dtype", NOTED)
             if not np.isfinite(got):
                 return Answer(q, f"{float(got):g}, where {exact:.6g} is due", WRONG)
             error = abs(float(got) / exact - 1)

@@ -63,24 +63,30 @@ class Measured:
         sure = (np.abs(value[big]) > 4 * error[big]).any()
         return scale if sure and self.agrees(wanted, scale) else None
 
-    def agrees(self, wanted: Array, scale: float) -> bool:
-        """Can these be the wanted numbers times the factor, for all that their errors tell?"""
+    def agrees(self, wanted: Array, scale: float, largest: float = 0.0) -> bool:
+        """Can these be the wanted numbers times the factor, for all that their errors tell?
+
+        Small numbers may differ by more than their own share, going by the largest of all.
+        """
         with np.errstate(invalid="ignore"):
             size = np.abs(wanted)
-            size = np.maximum(size, 0.01 * size[np.isfinite(size)].max(initial=0.0))
+            largest = max(largest, size[np.isfinite(size)].max(initial=0.0))
+            size = np.maximum(size, 0.01 * largest)
             off = np.abs(self.value - scale * wanted) - self.error
             return not bool((off > self.relative * abs(scale) * size).any())
 
     def by_row(self, gradient: Array) -> tuple[Array, Array]:
-        """Rows, and the factor of each row; NaN where a row's formula is too small to tell."""
+        """Rows, and the factor of each; NaN where a row is too small, or too unsure, to tell."""
         v = self.at(gradient)
         known = np.isfinite(self.value) & np.isfinite(v)
-        row, x, v = self.row[known], self.value[known], v[known]
+        row, x, v, e = self.row[known], self.value[known], v[known], self.error[known]
         rows, place = np.unique(row, return_inverse=True)
         square = np.bincount(place, v * v)
         with np.errstate(all="ignore"):
             factor = np.bincount(place, x * v) / square
+            doubt = np.bincount(place, np.abs(e * v)) / square
         factor[square <= 1e-6 * square.max(initial=0.0)] = np.nan
+        factor[doubt > 0.05 * np.nan_to_num(np.abs(factor)).max(initial=0.0)] = np.nan
         return rows, factor
 
 
@@ -167,11 +173,13 @@ def clipping(measured: Measured, meant: Meant, scales: Iterable[float]) -> Clip 
                           label_smoothing=None, z_loss=None)  # fmt: skip
     seen = np.isin(np.arange(len(gradient)), measured.row) & ~meant.ignored
     p = np.where(seen, np.exp(-plain.losses()), np.nan)
+    largest = np.abs(gradient[np.isfinite(gradient)]).max(initial=0.0)
     for scale in scales:
         share = np.full(len(p), np.nan)
         share[rows[told]] = factor[told] / scale
         for clip, kept in (_hard(p, share), _soft(p, share)):
-            if clip and measured.agrees(measured.at(gradient * kept[:, None]), scale):
+            left = measured.at(gradient * kept[:, None])
+            if clip and measured.agrees(left, scale, largest=largest):
                 return clip
     return None
 

@@ -106,6 +106,10 @@ def meant_of(problem: Problem, options: dict[str, Any]) -> Meant:
     else:
         targets = targets.reshape(-1)
     options = {k: v for k, v in options.items() if v is not None}
+    if np.ndim(options.get("pos_weight", 0.0)) and problem.kind == "binary":
+        weights = np.asarray(options["pos_weight"], dtype=np.float64)
+        if weights.shape == problem.shape[-1:]:  # one for each label of the last axis
+            options["pos_weight"] = np.broadcast_to(weights, problem.shape).reshape(-1)
     if options.get("sample_weight") is not None:
         options["sample_weight"] = np.asarray(options["sample_weight"], float).reshape(-1)
     if targets.dtype.kind in "iu" and (targets == IGNORED_BY_DEFAULT).any():
@@ -160,6 +164,9 @@ def wrong_losses(meant: Meant) -> Iterator[Formula]:
     if meant.kind == "binary":
         outer = meant.changed(logits=p).gradient()
         yield Formula("sigmoid applied twice", outer * p * (1 - p))
+        if not meant.ignored.any():
+            average = np.full(len(p), meant.targets.mean(dtype=np.float64))
+            yield Formula("broadcast", meant.changed(targets=average).gradient())
     else:
         outer = meant.changed(logits=p).gradient()
         yield Formula("softmax applied twice", _through_softmax(p, outer))

@@ -34,7 +34,8 @@ class Framework:
 
 def framework_of(value: Any) -> Framework:
     """The library that an array is from; NumPy for anything that is no other's array."""
-    return framework(type(value).__module__.partition(".")[0].replace("jaxlib", "jax"))
+    name = type(value).__module__.partition(".")[0].replace("jaxlib", "jax")
+    return _torch(value.device) if name == "torch" else framework(name)
 
 
 def framework(name: str) -> Framework:
@@ -53,11 +54,11 @@ def _numpy() -> Framework:
     return Framework("numpy", put, lambda a: a[()], np.asarray, None)
 
 
-def _torch() -> Framework:
+def _torch(device: Any = None) -> Framework:
     import torch
 
     def put(array: Array, dtype: str) -> Any:
-        return torch.tensor(array).to(getattr(torch, dtype))
+        return torch.tensor(array).to(device, getattr(torch, dtype))
 
     def get(value: Any) -> Array:
         if not isinstance(value, torch.Tensor):
@@ -68,15 +69,21 @@ def _torch() -> Framework:
     def autograd(loss: Callable[..., Any]) -> Callable[..., Any]:
         def grad(logits: Any, *targets: Any) -> Any:
             leaf = logits.clone().requires_grad_()
-            total = loss(leaf, *targets).sum()
-            if not total.requires_grad:
+            value = loss(leaf, *targets)
+            if not isinstance(value, torch.Tensor):
+                msg = (
+                    f"loss returned {type(value).__name__}, through which no gradient passes; "
+                    "return a tensor, without .item()."
+                )
+                raise TypeError(msg)
+            if not getattr(value, "requires_grad", False):
                 return torch.zeros_like(leaf)
-            total.backward()
+            torch.autograd.backward(value.sum())
             return torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
 
         return grad
 
-    return Framework("torch", put, lambda a: torch.tensor(a), get, autograd)
+    return Framework("torch", put, lambda a: torch.tensor(a, device=device), get, autograd)
 
 
 def _jax() -> Framework:

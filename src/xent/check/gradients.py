@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, Literal, get_args
 
 import numpy as np
 
-from xent.arrays import Array, check_number, check_reduction
+from xent.arrays import Array, check_number
 from xent.check.case import Case
 from xent.check.diagnosis import findings
 from xent.check.differences import (
@@ -21,6 +22,7 @@ from xent.check.differences import (
     derivatives,
     row_weight,
 )
+from xent.check.finding import Finding
 from xent.check.formulas import Meant, meant_of
 from xent.check.frameworks import PRECISION, rounded
 from xent.check.precision import precisions
@@ -35,6 +37,8 @@ BESIDE = (0, 1, -1)
 """Classes that are looked at in any case: the label, and its neighbours, for labels off by one."""
 BUDGET = 2e8
 """Logits that single-entry probes may evaluate; 32 entries are probed in any case."""
+PATIENCE = 20.0
+"""Seconds that such probes may take."""
 
 
 def gradient(
@@ -146,8 +150,9 @@ def gradient(
     if definition not in ("cross-entropy", None):
         msg = f"definition is {definition!r}; expected 'cross-entropy' or None."
         raise ValueError(msg)
-    if reduction is not None:
-        check_reduction(reduction)
+    if reduction not in ("mean", "sum", None):
+        msg = f"reduction is {reduction!r}; expected 'mean' or 'sum'."
+        raise ValueError(msg)
     bar = Progress("checking", shown=progress)
     # Infinities and NaN are reckoned with, and told of in the report.
     with bar, np.errstate(all="ignore"):
@@ -165,6 +170,7 @@ def gradient(
         }
         meant, why_not = _meant(problem, definition, options)
         precision, grad_precision = precisions(problem)
+        steady, seconds = _steadiness(problem)
         least = LEAST_STEP if h is None else 0.0  # a step that was asked for is made
         if h is None:
             h = default_step("central" if method == "complex" else method, precision)
@@ -172,7 +178,7 @@ def gradient(
             h = check_number(h, "h", 0, 1, above=True)
         tied = problem.per_row and _leaks(problem, precision, np.random.default_rng(seed))
         independent = problem.per_row and not tied
-        entries = _entries(problem, independent, np.random.default_rng(seed))
+        entries = _entries(problem, independent, np.random.default_rng(seed), seconds)
         offsets = len(OFFSETS["central"]) + 1 if method == "complex" else len(OFFSETS[method])
         bar.expect(len(entries) * offsets)
         numeric = derivatives(
@@ -191,11 +197,7 @@ def gradient(
             factor = total or 1.0
         given = analytic * factor
         allowed, verdict = _verdicts(
-            numeric,
-            given[numeric.row, numeric.column],
-            np.abs(problem.logits[np.isfinite(problem.logits)]).max(initial=0.0),
-            precision,
-            grad_precision,
+            problem, numeric, given[numeric.row, numeric.column], precision, grad_precision
         )
         directions = None
         if not independent and len(numeric.row) < problem.logits.size:
@@ -205,9 +207,12 @@ def gradient(
         astray = directions is not None and bool((directions.verdict == FAIL).any())
         case = Case(
             problem, meant, numeric, given, failed, elsewhere=astray and not failed.any(),
-            reduction=reduction, tied=tied, precision=precision, grad_precision=grad_precision,
+            reduction=reduction, steady=steady, tied=tied, precision=precision,
+            grad_precision=grad_precision,
         )  # fmt: skip
         told = findings(case)
+        if why_not:
+            told.append(_not_compared(why_not))
     return GradientReport(
         problem=problem,
         numeric=numeric,
@@ -222,7 +227,6 @@ def gradient(
         grad_precision=grad_precision,
         independent=independent,
         definition=definition if meant is not None else None,
-        remark=why_not,
     )
 
 
@@ -231,6 +235,11 @@ def _meant(
 ) -> tuple[Meant | None, str]:
     """The loss that is meant; or None, and why there is none to compare with."""
     if definition is None or problem.targets is None:
+        for name, value in options.items():
+            if value is not None:
+                without = "definition=None" if definition is None else "no targets"
+                msg = f"{name} is given, but with {without} the loss is compared with nothing."
+                raise ValueError(msg)
         return None, ""
     meant = meant_of(problem, options)
     try:
@@ -238,8 +247,19 @@ def _meant(
     except (TypeError, ValueError) as error:
         if any(value is not None for value in options.values()):
             raise
-        return None, f"The loss is not compared with cross-entropy, which says: {error}"
+        return None, str(error)
     return meant, ""
+
+
+def _not_compared(why: str) -> Finding:
+    return Finding(
+        "not compared",
+        f"The loss was not compared with cross-entropy, which says: {why}",
+        "The gradient may be that of the loss, and the loss be another than is meant.",
+        "Bring logits and targets to the shapes that cross-entropy takes; if another loss is "
+        "meant, pass definition=None.",
+        "note",
+    )
 
 
 def _leaks(problem: Problem, precision: str, rng: np.random.Generator) -> bool:
@@ -263,7 +283,18 @@ def _leaks(problem: Problem, precision: str, rng: np.random.Generator) -> bool:
     return False
 
 
-def _entries(problem: Problem, independent: bool, rng: np.random.Generator) -> Entries:
+def _steadiness(problem: Problem) -> tuple[bool, float]:
+    """Is the loss the same when called again, and how long does a call take?"""
+    first = problem.losses(problem.logits)
+    began = time.perf_counter()
+    again = problem.losses(problem.logits)
+    seconds = time.perf_counter() - began
+    return bool(np.allclose(first, again, rtol=1e-3, atol=1e-6, equal_nan=True)), seconds
+
+
+def _entries(
+    problem: Problem, independent: bool, rng: np.random.Generator, seconds: float
+) -> Entries:
     rows, classes = problem.logits.shape
     everyone, labels = np.arange(rows), None
     if problem.targets is not None and problem.targets.dtype.kind in "iu":
@@ -278,7 +309,8 @@ def _entries(problem: Problem, independent: bool, rng: np.random.Generator) -> E
                 columns[place] = (labels + step) % classes
         return [(everyone, column) for column in columns]
     size = rows * classes
-    number = min(size, max(32, int(BUDGET / (4 * size))))
+    affordable = min(BUDGET / (4 * size), PATIENCE / (4 * max(seconds, 1e-9)))
+    number = min(size, max(32, int(affordable)))
     if number == size:
         chosen = np.arange(size)
     else:
@@ -291,17 +323,20 @@ def _entries(problem: Problem, independent: bool, rng: np.random.Generator) -> E
 
 
 def _verdicts(
-    numeric: Derivatives, analytic: Array, largest: float, precision: str, grad_precision: str
+    problem: Problem, numeric: Derivatives, analytic: Array, precision: str, grad_precision: str
 ) -> tuple[Array, Array]:
-    """Allowed difference of each entry, and whether it is kept; `largest` is the largest logit."""
+    """Allowed difference of each entry, and whether it is kept."""
     unit = 2.0 ** -PRECISION[grad_precision]
+    largest = np.abs(problem.logits[np.isfinite(problem.logits)]).max(initial=0.0)
     relative = max(STRICT * np.sqrt(2.0 ** -PRECISION[precision]), (64 + 4 * largest) * unit)
     with np.errstate(invalid="ignore"):
         size = np.maximum(np.abs(numeric.value), np.abs(analytic))
         steepest = np.abs(numeric.value[np.isfinite(numeric.value)]).max(initial=0.0)
+        usual = max(steepest, row_weight(problem))
         allowed = 2 * numeric.error + relative * size + 16 * unit * steepest
         near = np.abs(numeric.value - analytic) <= allowed
-        tells = (allowed <= 0.1 * size) | ((numeric.value == 0) & (analytic == 0))
+        zero = (numeric.value == 0) & (analytic == 0) & (allowed <= 0.1 * usual)
+        tells = (allowed <= 0.1 * size) | zero
         verdict = np.where(near, np.where(tells, PASS, INCONCLUSIVE), FAIL)
         # At a corner of the loss any slope between those of its sides will do; none is right.
         verdict[numeric.kinked] = INCONCLUSIVE

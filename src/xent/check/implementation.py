@@ -104,6 +104,9 @@ class Implementation:
         if value.shape == targets.shape[:1] and (rows > 1 or value.ndim):
             return value.astype(np.float64)
         if rows == 1:
+            if value.size != 1:
+                msg = f"it returned shape {value.shape} for one row."
+                raise ValueError(msg)
             return value.reshape(1).astype(np.float64)
         parts = [
             self.losses(logits[i : i + 1], targets[i : i + 1], dtype, **options)
@@ -198,6 +201,9 @@ def implementation(
     if not callable(function):
         msg = f"{name} is {type(function).__name__}, which cannot be called."
         raise UncallableError(msg)
+    if kind not in (None, "classes", "binary"):
+        msg = f"kind is {kind!r}; expected 'classes' or 'binary'."
+        raise ValueError(msg)
     kind = kind or ("binary" if _sounds_binary(name) else "classes")
     parameters = _parameters(function)
     options = {

@@ -99,6 +99,15 @@ KNOWN: dict[str, tuple[str, str]] = {
         "The numbers are right and stand in the wrong places.",
         "Check reshape and transpose: reshape does not exchange axes.",
     ),
+    "broadcast": (
+        "Logits as a column and labels as a row (or the other way about) make a table of all "
+        "pairs, and the mean over it says nothing of single rows.",
+        "Bring both to the same shape, for example by logits.squeeze(-1).",
+    ),
+    "not deterministic": (
+        "Nothing can be told of a loss that changes from call to call.",
+        "Fix the random seed inside the loss, and switch dropout off.",
+    ),
     # Options.
     "class weight missing": (
         "Classes count otherwise than was asked.",
@@ -159,8 +168,9 @@ KNOWN: dict[str, tuple[str, str]] = {
     ),
     "not at chance": (
         "With all logits 0 every class has probability 1/K, and cross-entropy is log K.",
-        "Look for a constant added, a factor, a wrong K, or a loss that is not cross-entropy. If "
-        "another loss is meant, pass definition=None.",
+        "Look for a constant added, a factor, a wrong K, a mask inside the loss (masked logits "
+        "are -inf), or a loss that is not cross-entropy. If another loss is meant, pass "
+        "definition=None; if each logit is a row of its own, kind='binary'.",
     ),
     "not cross-entropy": (
         "The gradient may be that of the loss, but the loss is another.",
@@ -199,6 +209,7 @@ FOLLOWS = {
     "sample weight missing": "that without sample weights",
     "softcap missing": "that without the softcap",
     "z-loss missing": "that without the z-loss",
+    "broadcast": "that of every logit with every label",
     "label smoothing in the gradient only": "that of smoothed labels ({})",
 }
 """What measured numbers are, where they follow the formula of a mistake."""

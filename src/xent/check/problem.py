@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from xent.arrays import Array, class_axis
+from xent.arrays import Array, class_axis, entry
 from xent.check.frameworks import PRECISION, framework_of, rounded
 
 Kind = Literal["classes", "binary"]
@@ -60,8 +60,9 @@ class Problem:
             msg = f"logits has shape {array.shape}: there is nothing to check."
             raise ValueError(msg)
         self.shape = array.shape
-        self.targets = None if targets is None else self.framework.get(targets)
-        self._arguments = () if targets is None else (self._ready(targets),)
+        self.targets = None if targets is None else framework_of(targets).get(targets)
+        if self.targets is not None and self.targets.dtype.name == "bfloat16":
+            self.targets = self.targets.astype(np.float32)
         self.kind = kind or _kind(array, self.targets)
         self.axis = -1
         if self.kind == "classes":
@@ -113,7 +114,7 @@ class Problem:
     def _returned(self, name: str, function: Callable[..., Any], logits: Array) -> Array:
         """What a function under test returns, and a note of its dtype."""
         with self.framework.wide(), np.errstate(all="ignore"):
-            value = function(self._given(logits), *self._arguments)
+            value = function(self._given(logits), *self._given_targets())
             if value is None or isinstance(value, (tuple, dict, str)):
                 alone = "losses, or one loss" if name == "loss" else "the gradient alone"
                 what = "None" if value is None else f"a {type(value).__name__}"
@@ -137,6 +138,13 @@ class Problem:
         """Where in the caller's own arrays the row is."""
         return tuple(int(i) for i in np.unravel_index(row, self.rows)) if self.rows else ()
 
+    def place(self, name: str, row: int, column: int) -> str:
+        """An entry of an array of the logits' own shape, as the caller would write it."""
+        index = list(self.index(row))
+        if self.kind == "classes":
+            index.insert(self.axis, column)
+        return entry(name, tuple(index))
+
     def _given(self, logits: Array) -> Any:
         array = logits.reshape(self._inner)
         if self.kind == "classes":
@@ -146,14 +154,13 @@ class Problem:
             return self.framework.put(array, "complex128")
         return self.framework.put(array, self.dtype)
 
-    def _ready(self, targets: Any) -> Any:
+    def _given_targets(self) -> tuple[Any, ...]:
         """Targets as the functions want them: floats in the dtype of the logits."""
-        with self.framework.wide():
-            if self.targets is not None and self.targets.dtype.kind == "f":
-                return self.framework.put(self.targets, self.dtype)
-            if framework_of(targets).name == self.framework.name != "numpy":
-                return targets
-            return self.framework.labels(np.asarray(self.targets))
+        if self.targets is None:
+            return ()
+        if self.targets.dtype.kind == "f":
+            return (self.framework.put(self.targets, self.dtype),)
+        return (self.framework.labels(self.targets.copy()),)
 
 
 def _kind(logits: Array, targets: Array | None) -> Kind:
@@ -161,7 +168,9 @@ def _kind(logits: Array, targets: Array | None) -> Kind:
     if targets is None:
         return "binary" if logits.ndim == 0 else "classes"
     if targets.shape != logits.shape:
-        return "classes"
+        # A column against a row of as many: binary, and the pair of shapes that broadcasts.
+        same = [n for n in targets.shape if n != 1] == [n for n in logits.shape if n != 1]
+        return "binary" if same and targets.size == logits.size > 1 else "classes"
     soft = targets.dtype.kind == "f" and logits.ndim > 0 and logits.shape[-1] > 1
     sums = targets.sum(axis=-1, dtype=np.float64) if soft else np.zeros(1)
     return "classes" if bool((np.abs(sums - 1) < 1e-3).all()) else "binary"
