@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import planted
+from helpers import import_torch
 
 import xent
 
@@ -65,7 +66,7 @@ def numpy_losses() -> list[Correct]:
 
 
 def torch_losses() -> list[Correct]:
-    import torch
+    torch = import_torch()
     import torch.nn.functional as F  # noqa: N812
 
     weight = torch.tensor(WEIGHTS)

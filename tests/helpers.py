@@ -35,6 +35,14 @@ def _numpy_read_only() -> Library:
     return Library(read_only, np.asarray)
 
 
+def import_torch() -> Any:
+    """PyTorch on one thread: on small arrays, threads wait for each other longer than they work."""
+    import torch
+
+    torch.set_num_threads(1)
+    return torch
+
+
 def _torch() -> Library:
     import torch
 

@@ -59,7 +59,7 @@ def one_hot(y: Any, classes: int = CLASSES) -> Any:
 
 def right(z: Any, y: Any) -> Any:
     """The right gradient of the sum of the rows."""
-    return softmax(z) - one_hot(y)
+    return softmax(z) - one_hot(y, z.shape[1])
 
 
 def mean(z: Any, y: Any) -> Any:

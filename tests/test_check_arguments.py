@@ -153,7 +153,7 @@ def test_of_many_classes_the_label_and_some_others_are_looked_at() -> None:
     assert report
     at_label = report.numeric.column == y[report.numeric.row]
     assert set(report.numeric.row[at_label]) == set(range(6))
-    assert f"{len(report.verdicts)} of 6000 entries were looked at." in str(report)
+    assert f"{len(report.verdicts)} of 6000 entries were looked at, and 8 random" in str(report)
 
 
 # What it costs.
@@ -203,7 +203,7 @@ def test_a_corner_is_inconclusive() -> None:
         assert not report
         with pytest.raises(GradientError):
             report.raise_if_failed()  # it has not been shown to be right
-        assert "The loss has a corner at 1 entries." in " ".join(str(report).split())
+        assert "The loss has a corner at 1 entry." in " ".join(str(report).split())
 
 
 def test_a_failure_raises_its_report() -> None:

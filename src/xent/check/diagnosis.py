@@ -310,7 +310,10 @@ def _factor(name: str, scale: float, what: str, wanted: float) -> Finding:
     if (name, what) == ("mean missing", "loss"):
         name = "sum for mean"
     times = scale / wanted
+    inverse = round(1 / times)
     size = f"{times:.6g}" if abs(times) >= 1e-3 else f"1/{1 / times:.6g}"
+    if abs(inverse) > 1 and abs(inverse * times - 1) < 1e-5:
+        size = f"{'-' * (times < 0)}1/{abs(inverse)}"
     of = "the loss's derivative" if what == "gradient" else "what is due"
     return found(name, f"The {what} is {size} times {of}.")
 

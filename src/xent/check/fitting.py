@@ -75,8 +75,8 @@ class Measured:
             off = np.abs(self.value - scale * wanted) - self.error
             return not bool((off > self.relative * abs(scale) * size).any())
 
-    def by_row(self, gradient: Array) -> tuple[Array, Array]:
-        """Rows, and the factor of each; NaN where a row is too small, or too unsure, to tell."""
+    def by_row(self, gradient: Array) -> tuple[Array, Array, Array]:
+        """Rows, the factor of each, NaN where its formula is too small, and the factor's error."""
         v = self.at(gradient)
         known = np.isfinite(self.value) & np.isfinite(v)
         row, x, v, e = self.row[known], self.value[known], v[known], self.error[known]
@@ -86,8 +86,7 @@ class Measured:
             factor = np.bincount(place, x * v) / square
             doubt = np.bincount(place, np.abs(e * v)) / square
         factor[square <= 1e-6 * square.max(initial=0.0)] = np.nan
-        factor[doubt > 0.05 * np.nan_to_num(np.abs(factor)).max(initial=0.0)] = np.nan
-        return rows, factor
+        return rows, factor, doubt
 
 
 def first_match(
@@ -131,8 +130,8 @@ def class_weights(measured: Measured, meant: Meant) -> Array | None:
     labels = meant.labels
     if labels is None or "class_weight" in meant.options:
         return None
-    rows, factor = measured.by_row(meant.gradient())
-    told = np.isfinite(factor) & ~meant.ignored[rows]
+    rows, factor, doubt = measured.by_row(meant.gradient())
+    told = np.isfinite(factor) & ~meant.ignored[rows] & (doubt <= 0.05 * np.abs(factor))
     rows, factor = rows[told], factor[told]
     classes = 2 if meant.kind == "binary" else meant.logits.shape[1]
     weights, confirmed = np.full(classes, np.nan), []
@@ -167,15 +166,15 @@ def clipping(measured: Measured, meant: Meant, scales: Iterable[float]) -> Clip 
     if meant.labels is None:
         return None
     gradient = meant.gradient()
-    rows, factor = measured.by_row(gradient)
-    told = np.isfinite(factor) & ~meant.ignored[rows]
+    rows, factor, doubt = measured.by_row(gradient)
+    usual = np.isfinite(factor) & ~meant.ignored[rows]
     plain = meant.changed(class_weight=None, sample_weight=None, pos_weight=None,
                           label_smoothing=None, z_loss=None)  # fmt: skip
     seen = np.isin(np.arange(len(gradient)), measured.row) & ~meant.ignored
     p = np.where(seen, np.exp(-plain.losses()), np.nan)
     largest = np.abs(gradient[np.isfinite(gradient)]).max(initial=0.0)
     for scale in scales:
-        share = np.full(len(p), np.nan)
+        share, told = np.full(len(p), np.nan), usual & (doubt <= 0.05 * scale)
         share[rows[told]] = factor[told] / scale
         for clip, kept in (_hard(p, share), _soft(p, share)):
             left = measured.at(gradient * kept[:, None])

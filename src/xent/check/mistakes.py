@@ -36,8 +36,8 @@ KNOWN: dict[str, tuple[str, str]] = {
         "Sum over the classes, and take the mean over the rows alone.",
     ),
     "bits for nats": (
-        "Loss and gradient are in different units; the optimum is the same, the steps are not.",
-        "Use the natural logarithm (or divide both by log 2).",
+        "A bit is log 2 nats: the optimum is the same, the steps are not.",
+        "Use the natural logarithm in both, loss and gradient (or divide both by log 2).",
     ),
     "scaled": (
         "The direction is right, the length of each step is not.",

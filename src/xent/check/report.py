@@ -155,13 +155,15 @@ class GradientReport(document.Report):
         yield _entries(rows)
         if self.directions is not None:
             d = self.directions
-            bad = int((d.verdict == FAIL).sum())
+            passed, unsure, failed = (int((d.verdict == verdict).sum()) for verdict in WORDS)
+            worst = int(np.argmin(d.verdict))
+            does = {PASS: "passes", INCONCLUSIVE: "is inconclusive", FAIL: "fails"}
             yield Text(
                 f"{total} of {self.problem.logits.size} entries were looked at, and "
-                f"{len(d.verdict)} random directions through all of them, of which {bad} fail. "
-                f"One that {'fails' if bad else 'passes'}: "
-                f"{d.analytic[np.argmin(d.verdict)]:.9g} analytic, "
-                f"{d.numeric[np.argmin(d.verdict)]:.9g} numeric."
+                f"{len(d.verdict)} random directions through all of them: {passed} pass, "
+                f"{failed} fail, {unsure} are inconclusive. "
+                f"One that {does[int(d.verdict[worst])]}: "
+                f"{d.analytic[worst]:.9g} analytic, {d.numeric[worst]:.9g} numeric."
             )
         elif total < self.problem.logits.size:
             yield Text(f"{total} of {self.problem.logits.size} entries were looked at.")
@@ -169,10 +171,11 @@ class GradientReport(document.Report):
         yield Text(self._how())
 
     def _how(self) -> str:
-        rows = len(self.problem.logits)
-        what = (
-            "logits" if self.problem.kind == "binary" else f"rows of {self.problem.classes} classes"
+        rows = _counted(
+            len(self.problem.logits), "logit" if self.problem.kind == "binary" else "row"
         )
+        if self.problem.kind == "classes":
+            rows += f" of {self.problem.classes} classes"
         method = {
             "central": "Central differences",
             "forward": "Forward differences",
@@ -181,7 +184,7 @@ class GradientReport(document.Report):
         }[self.method]
         each = "one loss per row" if self.problem.per_row else "one loss for all"
         parts = [
-            f"{method} with h = {self.h:.3g}: {rows} {what}, {each}, given in "
+            f"{method} with h = {self.h:.3g}: {rows}, {each}, given in "
             f"{self.problem.dtype} and computed in {self.precision}."
         ]
         if self.grad_precision != self.precision:
@@ -195,11 +198,12 @@ class GradientReport(document.Report):
         if self.problem.per_row and not self.independent:
             parts.append("Rows are not independent, so entries were moved one at a time.")
         if self.numeric.kinked.any():
-            parts.append(f"The loss has a corner at {self.numeric.kinked.sum()} entries.")
+            corners = _counted(int(self.numeric.kinked.sum()), "entry", "entries")
+            parts.append(f"The loss has a corner at {corners}.")
         if self.inconclusive:
             parts.append(
-                "Inconclusive are entries too small, or too near a corner, to be told from an "
-                "error."
+                "Inconclusive are entries whose derivative is too small, or changes too sharply, "
+                "to be told from an error."
             )
         if self.definition:
             parts.append(f"The loss was compared with {self.definition} too.")
@@ -225,6 +229,10 @@ class GradientReport(document.Report):
     def __repr__(self) -> str:
         named = f"; {', '.join(self.mistakes)}" if self.mistakes else ""
         return f"<GradientReport: {self.verdict}{named}>"
+
+
+def _counted(number: int, one: str, many: str = "") -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def _entries(entries: list[dict[str, Any]]) -> Table:

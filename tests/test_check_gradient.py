@@ -1,0 +1,515 @@
+"""`check.gradient` where it is hard to be right: what random losses and gradients showed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import planted
+import pytest
+from helpers import import_torch
+
+import xent
+from xent.check import gradients
+
+check = xent.check.gradient
+RNG = np.random.default_rng(7)
+
+
+def grad_of(z: Any, y: Any) -> Any:
+    """The right gradient of the sum of the rows, for any number of classes."""
+    return planted.softmax(z) - np.eye(z.shape[1], dtype=z.dtype)[y]
+
+
+def mean(z: Any, y: Any) -> Any:
+    return planted.rows(z, y).mean()
+
+
+def said(report: Any) -> str:
+    """The report without line breaks."""
+    return " ".join(str(report).split())
+
+
+def batch(rows: int, classes: int, scale: float = 1.0) -> tuple[Any, Any]:
+    rng = np.random.default_rng(rows * 1000 + classes)
+    return rng.normal(size=(rows, classes)) * scale, rng.integers(classes, size=rows)
+
+
+# The precision in which functions compute.
+
+
+@pytest.mark.parametrize("scale", [0.003, 0.1, 1.0, 30.0, 500.0])
+@pytest.mark.parametrize("rows", [1, 2, 40])
+def test_float32_within_float64_is_noticed(rows: int, scale: float) -> None:
+    z, y = batch(rows, 6, scale)
+
+    def single(function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda z, y: function(z.astype(np.float32), y)
+
+    def result(function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda z, y: np.float64(np.float32(function(z, y)))
+
+    for cast in (single, result):
+        for loss, grad in ((planted.rows, grad_of), (mean, lambda z, y: grad_of(z, y) / rows)):
+            report = check(cast(loss), cast(grad), z, y)
+            assert (report.precision, report.verdict) != ("float64", "fail"), report
+            assert report.precision == "float32", report
+            assert report.grad_precision == "float32", report
+            assert report.verdict in ("pass", "inconclusive"), report
+            assert not report.mistakes
+    report = check(planted.rows, grad_of, z, y)
+    assert report.precision == report.grad_precision == "float64"
+
+
+def test_a_gradient_in_float32_for_a_loss_in_float64() -> None:
+    for scale in (1.0, 600.0):
+        z, y = batch(30, 20, scale)
+
+        def grad(z: Any, y: Any) -> Any:
+            return grad_of(z.astype(np.float32), y)
+
+        report = check(planted.rows, grad, z, y)
+        assert report, report
+        assert (report.precision, report.grad_precision) == ("float64", "float32")
+        assert "The gradient is computed in float32." in said(report)
+        off = check(planted.rows, lambda z, y: 1.001 * grad_of(z.astype(np.float32), y), z, y)
+        assert off.mistakes == ["scaled"]
+
+
+def test_a_float32_gradient_passes_along_directions_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gradients, "BUDGET", 1e5)
+    z, y = batch(300, 20)
+    report = check(
+        lambda z, y: planted.rows(z, y).sum(), lambda z, y: np.float32(grad_of(z, y)), z, y
+    )
+    assert report
+    assert report.directions is not None
+    assert (report.directions.verdict == 1).all()
+
+
+def test_a_gradient_that_jumps_is_not_taken_for_a_narrow_dtype() -> None:
+    report = check(planted.rows, lambda z, y: np.round(grad_of(z, y), 1), planted.Z, planted.Y)
+    assert report.verdict == "fail"
+    assert report.failed > 40
+
+
+def test_a_clipped_loss_is_not_taken_for_a_narrow_dtype() -> None:
+    z, y = batch(41, 9, 30.0)
+    report = check(planted.clamped, planted.clamped_grad, z, y)
+    assert report.precision == "float64"
+    assert report.mistakes == ["clipping"]
+
+
+def test_a_loss_in_bfloat16_within_float64() -> None:
+    torch = import_torch()
+    import torch.nn.functional as F  # noqa: N812
+
+    z, y = (torch.tensor(a) for a in batch(50, 7))
+    report = check(lambda z, y: F.cross_entropy(z.bfloat16(), y), None, z, y)
+    assert report.precision == "bfloat16"
+    assert not report.mistakes
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_half_precision_passes_nothing_on_the_strength_of_zeros(dtype: str) -> None:
+    z, y = planted.Z, planted.Y
+    assert check(mean, lambda z, y: np.zeros_like(z), z, y, dtype=dtype).verdict != "pass"
+    assert check(
+        lambda z, y: planted.valid(z, y).mean(),
+        lambda z, y: planted.valid_grad(z, y) / planted.ROWS,
+        z, planted.IGNORED, dtype=dtype,
+    ).verdict != "pass"  # fmt: skip
+
+
+# What is looked at of a loss that is one number.
+
+
+def test_one_wrong_entry_in_a_hundred_thousand_is_caught_by_directions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gradients, "BUDGET", 1e7)
+    z, y = batch(10_000, 10)
+    assert y[4321] != 3
+
+    def grad(z: Any, y: Any) -> Any:
+        found = grad_of(z, y) / len(z)
+        found[4321, 3] = 0
+        return found
+
+    report = check(mean, grad, z, y)
+    looked_at = set(zip(report.numeric.row.tolist(), report.numeric.column.tolist(), strict=True))
+    assert (4321, 3) not in looked_at
+    assert report.failed == 0
+    assert report.verdict == "fail"
+    assert report.mistakes == ["no known mistake"]
+    assert (
+        "The entries that were looked at do not disagree, but random directions through all "
+        "entries do: others are wrong."
+    ) in said(report)
+    assert re.search(
+        rf"{len(looked_at)} of 100000 entries were looked at, and 8 random directions through all "
+        r"of them: 0 pass, 8 fail, 0 are inconclusive\. One that fails: \S+ analytic, ",
+        said(report),
+    )
+    assert check(mean, lambda z, y: grad_of(z, y) / len(z), z, y)
+
+
+def test_labels_and_their_neighbours_are_among_the_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else p and p - onehot(y + 1) look alike."""
+    monkeypatch.setattr(gradients, "BUDGET", 1e5)
+    z, y = batch(160, 47)
+    report = check(mean, lambda z, y: planted.softmax(z) / len(z), z, y)
+    assert len(report.verdicts) < z.size
+    assert report.mistakes == ["label not subtracted"]
+    for step in (1, -1):
+        off = check(mean, lambda z, y, s=step: grad_of(z, (y + s) % 47) / len(z), z, y)
+        assert off.mistakes == ["label off by one"]
+
+
+def test_clipping_is_seen_in_a_sample_of_entries(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gradients, "BUDGET", 2e6)
+    z, y = batch(176, 13, 2.0)
+    for loss in (planted.clamped, planted.padded):
+        report = check(lambda z, y, loss=loss: loss(z, y).mean(),
+                       lambda z, y: grad_of(z, y) / len(z), z, y)  # fmt: skip
+        assert len(report.verdicts) < z.size
+        assert report.mistakes == ["clipping"]
+
+
+# Kinds, edges, and rows that depend on each other.
+
+
+def test_the_kind_is_inferred_or_given() -> None:
+    soft = planted.softmax(planted.Z)
+    inferred = check(lambda z, t: -(t * np.log(planted.softmax(z))).sum(axis=1),
+                     lambda z, t: planted.softmax(z) - t, planted.Z, soft)  # fmt: skip
+    assert inferred.problem.kind == "classes"
+    # Rows of probabilities may as well be probabilities of many labels: then one has to say so.
+    given = check(planted.binary, planted.slope, planted.Z, soft, kind="binary")
+    assert given
+    assert given.problem.kind == "binary"
+    assert given.problem.classes == 1
+    assert len(given.verdicts) == planted.Z.size
+
+
+def test_rows_that_depend_on_each_other_by_a_class_without_label() -> None:
+    """Class 0 has no label: only moving all classes of a row shows what ties it to the others."""
+    z, y = batch(11, 46)
+    y = np.where(y == 0, 1, y)
+    report = check(
+        planted.across,
+        lambda z, y: planted.softmax(z, 0) * np.bincount(y, minlength=46) - np.eye(46)[y],
+        z, y,
+    )  # fmt: skip
+    assert report.mistakes == ["softmax over the wrong axis"]
+    assert not report.independent
+    assert "Rows are not independent, so entries were moved one at a time." in said(report)
+
+
+def test_a_single_row_may_be_a_mean_as_well() -> None:
+    torch = import_torch()
+    import torch.nn.functional as F  # noqa: N812
+
+    weight = np.array([0.5, 2.0, 3.0])
+    report = check(
+        lambda z, y: F.cross_entropy(z, y, weight=torch.tensor(weight)),
+        None, torch.tensor([0.3, -1.0, 2.0], dtype=torch.float64), torch.tensor(1),
+        class_weight=weight,
+    )  # fmt: skip
+    assert report.verdict == "pass"
+
+
+def test_rows_without_weight_are_judged_by_nothing() -> None:
+    options: dict[str, Any] = {"class_weight": np.array([2.0, 0.0]), "label_smoothing": 0.1}
+    report = check(
+        lambda z, t: xent.binary_cross_entropy(z, t, **options),
+        lambda z, t: xent.binary_cross_entropy(z, t, return_grad=True, **options)[1],
+        np.array([0.3, -0.4]), np.array([1, 1]), kind="binary", **options,
+    )  # fmt: skip
+    assert not report.mistakes
+
+
+def test_numbers_that_are_none_are_told_once() -> None:
+    z, y = planted.Z, planted.Y
+
+    def broken(z: Any, y: Any) -> Any:
+        return np.where(y == 0, np.inf, planted.rows(z, y))
+
+    report = check(broken, planted.right, z, y)
+    assert report.mistakes == ["not a number"]
+    assert report.failed == 0
+
+    def nan(z: Any, y: Any) -> Any:
+        return np.where((y == 0)[:, None], np.nan, planted.right(z, y))
+
+    report = check(planted.rows, nan, z, y)
+    assert report.mistakes == ["not a number"]
+    report = check(lambda z, y: planted.rows(z, y).mean() * np.nan, planted.right, z, y)
+    assert report.mistakes == ["not a number"]
+    assert "The loss is nan." in said(report)
+
+
+def test_a_mean_over_no_rows() -> None:
+    torch = import_torch()
+    import torch.nn.functional as F  # noqa: N812
+
+    z, y = torch.tensor(planted.Z), torch.full((planted.ROWS,), -100)
+    report = check(F.cross_entropy, None, z, y)
+    assert "The loss is nan where no row counts." in said(report)
+    assert not check(F.cross_entropy, None, z, y, definition=None)
+
+
+def test_functions_may_change_what_they_are_given() -> None:
+    z, y = planted.Z.copy(), planted.IGNORED.copy()
+
+    def loss(z: Any, y: Any) -> Any:
+        found = planted.valid(z, y)
+        z[:] = 0
+        y[:] = 0
+        return found
+
+    assert check(loss, planted.valid_grad, z, y)
+    assert (z == planted.Z).all()
+    assert (y == planted.IGNORED).all()
+
+
+def test_soft_targets_of_jax_keep_their_digits() -> None:
+    import jax
+    import optax
+
+    z = jax.numpy.asarray(planted.Z)
+    soft = jax.numpy.asarray(planted.softmax(-planted.Z))
+    assert check(optax.softmax_cross_entropy, None, z, soft)
+
+
+# Corners and bends.
+
+
+@pytest.mark.parametrize("method", ["central", "richardson"])
+@pytest.mark.parametrize("steps", [0, 0.2, 0.5, 0.67, 0.8, 0.95, 1.05, 1.5, 3])
+def test_a_corner_near_a_logit_is_no_failure(steps: float, method: Any) -> None:
+    h = 2.0**-10
+    z = np.concatenate([[steps * h, -steps * h], RNG.normal(size=20) + 3])
+    report = check(
+        lambda z: np.maximum(z, 0), lambda z: (z > 0) * 1.0, z, kind="binary", method=method, h=h
+    )
+    assert report.failed == 0, report
+    assert report.verdict == "pass"
+    wrong = check(
+        lambda z: np.maximum(z, 0), lambda z: (z > 0) * 1.1, z, kind="binary", method=method, h=h
+    )
+    assert wrong.failed >= 10  # what is nearest to a corner is not told
+
+
+@pytest.mark.parametrize("method", ["central", "richardson"])
+def test_a_jump_of_the_curvature_is_no_failure(method: Any) -> None:
+    def huber(z: Any) -> Any:
+        return np.where(np.abs(z) < 1, z * z / 2, np.abs(z) - 0.5)
+
+    z = np.array([-1.0, 0.0, 1.0, 2.5])
+    report = check(huber, lambda z: np.clip(z, -1, 1), z, kind="binary", method=method)
+    assert report.failed == 0, report
+    assert check(huber, lambda z: np.clip(z, -1, 1) + 1e-3, z, kind="binary").failed == 4
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_directions_may_step_over_corners(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gradients, "BUDGET", 1e4)
+    z = np.random.default_rng(3).normal(size=(60, 20)) * 0.1
+    report = check(
+        lambda z: np.maximum(z, 0).sum(), lambda z: (z > 0) * 1.0, z, dtype=dtype, kind="binary"
+    )
+    assert report.directions is not None
+    assert report.verdict == ("pass" if dtype == "float64" else "inconclusive"), report
+
+
+# Blame.
+
+
+def test_softmax_twice_is_not_called_clipping() -> None:
+    for rows, classes, scale in ((3, 3, 8.0), (12, 5, 30.0), (44, 9, 10.0), (5, 15, 20.0)):
+        z, y = batch(rows, classes, scale)
+        report = check(
+            lambda z, y: planted.twice(z, y).mean(), lambda z, y: grad_of(z, y) / len(z), z, y
+        )
+        assert report.mistakes == ["softmax applied twice"]
+
+
+def test_clipping_where_all_other_rows_are_certain() -> None:
+    z = np.array([[9.0, -9.0], [-9.5, 9.0], [30.0, -1.0], [0.0, 40.0]])
+    y = np.array([1, 0, 0, 1])
+    report = check(planted.clamped, planted.clamped_grad, z, y)
+    assert report.mistakes == ["clipping"]
+    assert "does not react in 2 rows whose true class has a probability below 1." in said(report)
+
+
+def test_two_rows_are_not_enough_for_smoothing_or_weights() -> None:
+    z, y = np.array([[0.4, -0.3], [-0.2, 0.9]]), np.array([0, 0])
+
+    def focal(z: Any, y: Any) -> Any:
+        return (1 - np.exp(-planted.rows(z, y))) ** 2 * planted.rows(z, y)
+
+    report = check(focal, grad_of, z, y)
+    assert report.mistakes[0] == "not at chance"
+    assert not [f for f in report.findings if f.level == "note"]
+    # One row of a class of its own tells nothing of the class.
+    z, y = batch(6, 9)
+    y[:] = [0, 1, 2, 3, 4, 4]
+    factor = np.array([1.0, 1, 1, 2, 1, 1])
+    report = check(lambda z, y: factor * planted.rows(z, y),
+                   lambda z, y: factor[:, None] * grad_of(z, y), z, y)  # fmt: skip
+    assert report.mistakes == ["not at chance"]
+
+
+def test_a_weight_that_was_asked_for_comes_before_one_that_nobody_spoke_of() -> None:
+    z, y = batch(9, 4)
+    y[:] = [0, 0, 0, 1, 1, 2, 2, 3, 3]
+    weight = np.array([1.0, 1, 1, 3, 3, 1, 1, 3, 3])  # by rows, and by classes too
+    report = check(planted.rows, grad_of, z, y, sample_weight=weight)
+    assert report.mistakes == ["sample weight missing"]
+
+
+def test_of_two_formulas_that_fit_the_one_that_needs_no_factor() -> None:
+    z, y = batch(8, 2)  # of two classes p(1 - p) and the Jacobian differ by a factor of 2
+    report = check(
+        mean, lambda z, y: planted.jacobian(planted.softmax(z), grad_of(z, y)) / len(z), z, y
+    )
+    assert report.mistakes == ["derivative multiplied in again"]
+    assert "diag(p) - pp'" in said(report)
+
+
+def naive(z: Any, t: Any) -> Any:
+    """As in many a notebook: 1 - p loses its digits where p is nearly 1."""
+    p = planted.sigmoid(z)
+    return -t * np.log(p) - (1 - t) * np.log(1 - p)
+
+
+@pytest.mark.parametrize("loss", [naive, lambda z, t: naive(z, t).mean()], ids=["rows", "mean"])
+def test_a_naive_binary_loss(loss: Any) -> None:
+    z, t = np.random.default_rng(0).normal(size=40) * 2, np.arange(40) % 2
+
+    def grad(z: Any, t: Any) -> Any:
+        return planted.slope(z, t) / (1 if np.ndim(loss(z, t)) else len(z))
+
+    assert check(loss, grad, z, t)
+    # At moderate logits its rounding is measured, and what it hides is inconclusive.
+    z[0] = 17.0
+    report = check(loss, grad, z, t)
+    assert not report.mistakes
+    assert report.failed == 0
+    # At large ones it stands still, and then jumps to infinity.
+    z[:10:2] = [33.0, 34.5, 35.0, 31.0, 30.0]
+    report = check(naive, planted.slope, z, t)
+    assert report.mistakes == ["digits lost"]
+    assert re.search(r"In row \d the probability is nearly 1 or 0\. The loss", said(report))
+
+
+# Arguments that are at odds.
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"reduction": "none"}, "reduction is 'none'; expected 'mean' or 'sum'."),
+        (
+            {"definition": None, "class_weight": planted.W},
+            "class_weight is given, but with definition=None the loss is compared with nothing.",
+        ),
+        (
+            {"definition": None, "label_smoothing": 0.1},
+            "label_smoothing is given, but with definition=None the loss is compared with nothing.",
+        ),
+    ],
+)
+def test_arguments_at_odds(more: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(words)}$"):
+        check(planted.rows, planted.right, planted.Z, planted.Y, **more)
+
+
+def test_options_without_targets() -> None:
+    words = "softcap is given, but with no targets the loss is compared with nothing."
+    with pytest.raises(ValueError, match=f"^{words}$"):
+        check(lambda z: z * z, lambda z: 2 * z, planted.B, kind="binary", softcap=3.0)
+
+
+@pytest.mark.parametrize(
+    ("loss", "grad", "words"),
+    [
+        (lambda z, y: None, planted.right, "loss returned None; expected losses, or one loss."),
+        (
+            lambda z, y: (planted.rows(z, y), planted.right(z, y)),
+            planted.right,
+            "loss returned a tuple; expected losses, or one loss.",
+        ),
+        (planted.rows, lambda z, y: None, "grad returned None; expected the gradient alone."),
+        (
+            planted.rows,
+            lambda z, y: (planted.rows(z, y), planted.right(z, y)),
+            "grad returned a tuple; expected the gradient alone.",
+        ),
+        (
+            planted.rows,
+            lambda z, y: planted.right(z, y) * 1j,
+            "grad returned complex128 of shape (12, 5); expected floats.",
+        ),
+    ],
+)
+def test_what_functions_may_not_return(loss: Any, grad: Any, words: str) -> None:
+    with pytest.raises(TypeError, match=f"^{re.escape(words)}$"):
+        check(loss, grad, planted.Z, planted.Y)
+
+
+def test_a_complex_step_says_where_it_is_refused() -> None:
+    words = (
+        "method='complex' is refused: the loss is not analytic. At logits[1] a complex step gives "
+        "1, real differences 0.5. abs, maximum, comparisons and casts do that. Use "
+        "method='central' or 'richardson'."
+    )
+
+    def half(z: Any) -> Any:
+        return np.where(np.arange(3) == 1, (z + np.abs(z)) / 2 + z / 2, z)
+
+    with pytest.raises(ValueError, match=f"^{re.escape(words)}$"):
+        check(half, lambda z: z, np.array([1.0, -2.0, 3.0]), kind="binary", method="complex")
+
+
+def test_a_complex_step_says_what_the_loss_said() -> None:
+    torch = import_torch()
+    import torch.nn.functional as F  # noqa: N812
+
+    z, y = (torch.tensor(a) for a in batch(4, 3))
+    words = (
+        r"^method='complex' needs a loss that computes with complex logits, and this one does "
+        r"not: \w+: .*[^.]\. Use method='central' or 'richardson'\.$"
+    )
+    with pytest.raises(ValueError, match=words):
+        check(F.cross_entropy, None, z, y, method="complex")
+
+
+def test_one_wrong_entry_of_many_classes_is_caught_by_directions() -> None:
+    z, y = batch(20, 2000)
+
+    def grad(z: Any, y: Any) -> Any:
+        found = grad_of(z, y)
+        found[7, 999] += 0.3
+        return found
+
+    report = check(planted.rows, grad, z, y)
+    assert not ((report.numeric.row == 7) & (report.numeric.column == 999)).any()
+    assert report.failed == 0
+    assert report.verdict == "fail"
+    assert check(planted.rows, grad_of, z, y)
+
+
+def test_directions_tell_nothing_of_an_infinite_loss() -> None:
+    z, y = batch(3, 400)
+    z[1, y[1]] = -np.inf  # a label of probability 0 costs infinity, as it should
+
+    def rows(z: Any, y: Any) -> Any:
+        return xent.cross_entropy(z, y, reduction="none")
+
+    report = check(rows, lambda z, y: np.nan_to_num(grad_of(z, y)), z, y)
+    assert report.directions is not None
+    assert not (report.directions.verdict == -1).any()
