@@ -49,9 +49,9 @@ function render({ model, el }) {
     return () => { node.setAttribute("aria-valuenow", read()); show(read()); };
   }
 
-  const line = add(svg, "line", { y1: 8, y2: 92, stroke: "#1f9e77", "stroke-width": 4 });
+  const line = add(svg, "rect", { y: 8, width: 6, height: 84, fill: "#1f9e77" });
   const shows = [movable(line, "boundary", () => model.get("boundary"), (x) => model.set("boundary", x),
-    (x) => { line.setAttribute("x1", across(x)); line.setAttribute("x2", across(x)); })];
+    (x) => line.setAttribute("x", across(x) - 3))];
   model.get("points").forEach((_, k) => {
     const label = model.get("labels")[k];
     const dot = add(svg, "circle", { r: 9, cy: label ? 32 : 66, fill: model.get("colours")[label],

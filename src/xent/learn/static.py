@@ -149,8 +149,8 @@ def _control(tag: str, attributes: dict[str, str | None]) -> str:
     if kind == "slider":
         span = f"from {read('start'):g} to {read('stop'):g}"
         said = f"{label}: <b>{value:g}</b> <small>(a slider {span})</small>"
-    elif kind in ("radio", "dropdown"):
-        chosen = value[0] if isinstance(value, list) else value
+    elif kind == "dropdown":
+        chosen = value[0]
         others = ", ".join(str(option) for option in read("options"))
         said = (
             f"{label}: <b>{html.escape(str(chosen))}</b> <small>(of {html.escape(others)})</small>"

@@ -38,10 +38,8 @@ def _(mo):
 @app.cell(hide_code=True)
 def _(mo):
     z = mo.ui.slider(0, 800, 1, value=40, label="logit z", include_input=True, full_width=True)
-    dtype = mo.ui.radio(
-        ["float64", "float32", "float16"], value="float64", inline=True, label="numbers"
-    )
-    truth = mo.ui.radio(
+    dtype = mo.ui.dropdown(["float64", "float32", "float16"], value="float64", label="numbers")
+    truth = mo.ui.dropdown(
         {"class 0, favoured: right and sure": 0, "class 1: wrong and sure": 1},
         value="class 0, favoured: right and sure",
         label="true class",

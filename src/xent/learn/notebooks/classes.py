@@ -41,41 +41,16 @@ def _(mo):
 
 @app.cell(hide_code=True)
 def _(mo):
-    START = [2.0, 1.0, 0.1]
-    get_logits, set_logits = mo.state(START, allow_self_loops=True)
-    return START, get_logits, set_logits
-
-
-@app.cell(hide_code=True)
-def _(get_logits, mo, set_logits):
-    def mover(place):
-        def move(value):
-            set_logits(lambda old: [*old[:place], value, *old[place + 1 :]])
-
-        return move
-
+    get_count, set_count = mo.state(0)
     sliders = [
         mo.ui.slider(
-            -6,
-            6,
-            0.1,
-            value=min(6.0, max(-6.0, round(get_logits()[k], 1))),
-            label=f"logit z{k}",
-            show_value=True,
-            full_width=True,
-            on_change=mover(k),
+            -6, 6, 0.1, value=start, label=f"start: logit z{k}", show_value=True, full_width=True
         )
-        for k in range(3)
+        for k, start in enumerate([2.0, 1.0, 0.1])
     ]
-    return (sliders,)
-
-
-@app.cell(hide_code=True)
-def _(mo):
-    truth = mo.ui.radio(
+    truth = mo.ui.dropdown(
         {"class 0": 0, "class 1": 1, "class 2": 2, "soft: 0.7, 0.2, 0.1": [0.7, 0.2, 0.1]},
         value="class 0",
-        inline=True,
         label="truth",
     )
     smoothing = mo.ui.slider(
@@ -84,36 +59,24 @@ def _(mo):
     rate = mo.ui.slider(
         0.1, 5, 0.1, value=1.0, label="learning rate", show_value=True, full_width=True
     )
-    return rate, smoothing, truth
+    step = mo.ui.button(label="Take a step", on_click=lambda _: set_count(lambda old: old + 1))
+    again = mo.ui.button(label="Start again", on_click=lambda _: set_count(0))
+    controls = mo.ui.array(sliders)
+    mo.vstack(
+        [*controls, truth, smoothing, rate, mo.hstack([step, again], justify="start", wrap=True)]
+    )
+    return controls, get_count, rate, smoothing, truth
 
 
 @app.cell(hide_code=True)
-def _(START, get_logits, mo, np, rate, set_logits, smoothing, truth, xent):
-    def learn(logits):
-        _, slope = xent.cross_entropy(
+def _(controls, get_count, np, rate, smoothing, truth, xent):
+    logits = [float(start) for start in controls.value]
+    for _ in range(get_count()):
+        _, push = xent.cross_entropy(
             logits, truth.value, label_smoothing=smoothing.value, return_grad=True
         )
-        return [float(number) for number in np.array(logits) - rate.value * np.asarray(slope)]
-
-    step = mo.ui.button(label="Take a step", on_click=lambda _: set_logits(learn))
-    again = mo.ui.button(label="Start again", on_click=lambda _: set_logits(START))
-    chance = mo.ui.button(label="All equal", on_click=lambda _: set_logits([0.0, 0.0, 0.0]))
-    logits = get_logits()
-    return again, chance, logits, step
-
-
-@app.cell(hide_code=True)
-def _(again, chance, mo, rate, sliders, smoothing, step, truth):
-    mo.vstack(
-        [
-            *sliders,
-            truth,
-            smoothing,
-            rate,
-            mo.hstack([step, again, chance], justify="start", wrap=True),
-        ]
-    )
-    return
+        logits = (np.array(logits) - rate.value * np.asarray(push)).tolist()
+    return (logits,)
 
 
 @app.cell(hide_code=True)
@@ -126,7 +89,7 @@ def _(logits, np, smoothing, truth, xent):
 
 
 @app.cell(hide_code=True)
-def _(grad, logits, loss, p, plots, show, smoothing, target, truth):
+def _(get_count, grad, logits, loss, p, plots, show, smoothing, target, truth):
     show.beside(
         show.picture(
             lambda ax: plots.class_bars(
@@ -144,6 +107,7 @@ def _(grad, logits, loss, p, plots, show, smoothing, target, truth):
                 *((f"class {k}", logits[k], p[k], target[k], grad[k]) for k in range(3)),
                 ("sum", "", p.sum(), target.sum(), abs(grad.sum().round(12))),
                 ("loss, in nats", loss, "", "", ""),
+                ("steps taken", str(get_count()), "", "", ""),
             ],
             heads=("", "logit z", "probability p", "target y", "gradient p - y"),
         ),

@@ -39,10 +39,9 @@ def _(drag, mo):
     steep = mo.ui.slider(
         0, 6, 0.1, value=1.6, label="steepness w", show_value=True, full_width=True
     )
-    frame = mo.ui.radio(
+    frame = mo.ui.dropdown(
         {"1 points": 1, "2 probabilities": 2, "3 losses": 3, "4 mean": 4, "all": 0},
         value="all",
-        inline=True,
         label="picture",
     )
     mo.vstack([line, steep, frame])

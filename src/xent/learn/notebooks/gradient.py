@@ -41,54 +41,31 @@ def _(mo):
 
 @app.cell(hide_code=True)
 def _(mo):
-    get_walk, set_walk = mo.state([-3.0], allow_self_loops=True)
-    return get_walk, set_walk
-
-
-@app.cell(hide_code=True)
-def _(get_walk, mo, set_walk):
+    get_count, set_count = mo.state(0)
     z = mo.ui.slider(
-        -10,
-        10,
-        0.1,
-        value=min(10.0, max(-10.0, round(get_walk()[-1], 1))),
-        label="logit z",
-        show_value=True,
-        full_width=True,
-        on_change=lambda value: set_walk([value]),
+        -10, 10, 0.1, value=-3.0, label="start: logit z", include_input=True, full_width=True
     )
-    return (z,)
-
-
-@app.cell(hide_code=True)
-def _(mo, z):
-    y = mo.ui.radio({"0": 0, "1": 1}, value="1", inline=True, label="true label")
+    y = mo.ui.dropdown({"0": 0, "1": 1}, value="1", label="true label")
     rate = mo.ui.slider(
         0.1, 10, 0.1, value=1.0, label="learning rate", show_value=True, full_width=True
     )
-    return rate, y
-
-
-@app.cell(hide_code=True)
-def _(get_walk, mo, rate, set_walk, xent, y):
-    def moved(walk):
-        _, slope = xent.binary_cross_entropy(walk[-1], y.value, return_grad=True)
-        return [*walk, walk[-1] - rate.value * float(slope)]
-
-    step = mo.ui.button(label="Take a step", on_click=lambda _: set_walk(moved))
-    again = mo.ui.button(label="Start again", on_click=lambda _: set_walk([-3.0]))
-    return again, step
-
-
-@app.cell(hide_code=True)
-def _(again, mo, rate, step, y, z):
+    step = mo.ui.button(label="Take a step", on_click=lambda _: set_count(lambda old: old + 1))
+    again = mo.ui.button(label="Start again", on_click=lambda _: set_count(0))
     mo.vstack([z, rate, y, mo.hstack([step, again], justify="start")])
-    return
+    return get_count, rate, y, z
 
 
 @app.cell(hide_code=True)
-def _(get_walk, mo, rate, show, xent, y):
-    walk = get_walk()
+def _(get_count, rate, xent, y, z):
+    walk = [float(z.value)]
+    for _ in range(get_count()):
+        _, push = xent.binary_cross_entropy(walk[-1], y.value, return_grad=True)
+        walk.append(walk[-1] - rate.value * float(push))
+    return (walk,)
+
+
+@app.cell(hide_code=True)
+def _(mo, rate, show, walk, xent, y):
     here = walk[-1]
     loss, slope = (
         float(number) for number in xent.binary_cross_entropy(here, y.value, return_grad=True)
@@ -118,7 +95,7 @@ def _(get_walk, mo, rate, show, xent, y):
             ),
         ]
     )
-    return here, loss, slope, walk
+    return here, loss, slope
 
 
 @app.cell(hide_code=True)
@@ -211,7 +188,7 @@ def _(mo):
     size = mo.ui.slider(
         -13, 0, 0.25, value=-5, label="log10 of the step h", show_value=True, full_width=True
     )
-    method = mo.ui.radio(["forward", "central"], value="forward", inline=True, label="difference")
+    method = mo.ui.dropdown(["forward", "central"], value="forward", label="difference")
     mo.vstack([size, method])
     return method, size
 

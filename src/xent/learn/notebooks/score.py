@@ -37,7 +37,7 @@ def _(mo):
 @app.cell(hide_code=True)
 def _(mo):
     z = mo.ui.slider(-10, 10, 0.1, value=2.0, label="logit z", include_input=True, full_width=True)
-    y = mo.ui.radio({"0": 0, "1": 1}, value="1", inline=True, label="true label")
+    y = mo.ui.dropdown({"0": 0, "1": 1}, value="1", label="true label")
     mo.vstack([z, y])
     return y, z
 
