@@ -97,7 +97,9 @@ def around(name: str) -> mo.Html:
     if place + 1 < len(COURSE):
         after = COURSE[place + 1]
         links.append(f'<a href="../{after.name}/">Next: {after.title}</a>')
-    return mo.Html(f'<nav aria-label="Lessons">{" · ".join(links)}</nav>')
+    return mo.Html(
+        f'<nav aria-label="Lessons" style="text-decoration:underline">{" · ".join(links)}</nav>'
+    )
 
 
 def _cell(value: Any) -> str:

@@ -75,7 +75,7 @@ def _(boundary, losses, mean, show, worst, x, xent, y):
 
 
 @app.cell(hide_code=True)
-def _(frame, logits, mean, np, plots, show, x, y):
+def _(frame, logits, mean, plots, show, x, y):
     def drawing(number):
         titles = {
             1: "The points on the sigmoid of the model.",
@@ -89,10 +89,8 @@ def _(frame, logits, mean, np, plots, show, x, y):
         )
 
     show.beside(
-        *[
-            drawing(number)
-            for number in ([frame.value] if frame.value else np.arange(1, 5).tolist())
-        ]
+        *[drawing(number) for number in ([frame.value] if frame.value else (1, 2, 3, 4))],
+        least="24rem",
     )
     return
 
@@ -131,7 +129,7 @@ def _(mo):
 
 @app.cell(hide_code=True)
 def _(mo):
-    get_count, set_count = mo.state(0)
+    get_count, set_count = mo.state(10)
     rate = mo.ui.slider(
         0.1, 4, 0.1, value=1.0, label="learning rate", show_value=True, full_width=True
     )
@@ -160,7 +158,7 @@ def _(features, np, path, plots, show, trained, y):
     def draw_losses(ax):
         ax.plot(np.arange(len(trained)), trained, ".-", color="#e8761c", markersize=4)
         ax.set(title="Mean loss in training", xlabel="step", ylabel="loss (nats)")
-        ax.set_ylim(bottom=0)
+        ax.set(xlim=(-0.5, max(10, len(trained))), ylim=(0, 1.1 * max(trained)))
 
     show.beside(
         show.picture(
@@ -204,7 +202,7 @@ def _(mo):
 
 @app.cell(hide_code=True)
 def _(mo):
-    get_learnt, set_learnt = mo.state(0)
+    get_learnt, set_learnt = mo.state(10)
     speed = mo.ui.slider(
         0.1,
         2,
@@ -268,7 +266,7 @@ def _(bias, cloud, curve, kinds, np, right, show, weight, xent):
     def draw_curve(ax):
         ax.plot(curve, ".-", color="#e8761c", markersize=4)
         ax.set(title="Mean loss in training", xlabel="step", ylabel="loss (nats)")
-        ax.set_ylim(bottom=0)
+        ax.set(xlim=(-0.5, max(10, len(curve))), ylim=(0, 1.1 * max(curve)))
 
     show.beside(
         show.picture(
