@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -17,6 +18,13 @@ _CONVERSIONS = {
     "tensorflow": "{name}.numpy()",
     "cupy": "{name}.get()",
 }
+
+
+def is_tensor(value: Any) -> bool:
+    """Is it PyTorch's? Told without importing PyTorch."""
+    if isinstance(value, (np.ndarray, list, tuple, float)):
+        return False
+    return any(kind.__module__.partition(".")[0] == "torch" for kind in type(value).__mro__)
 
 
 def to_numpy(value: Any, name: str) -> Array:
@@ -144,9 +152,9 @@ def check_number(value: Any, name: str, low: float, high: float, *, above: bool 
     except (TypeError, ValueError, OverflowError):
         msg = f"{name} is {value!r}; expected a number."
         raise TypeError(msg) from None
-    if not low <= number <= high or (above and number == low) or np.isinf(number):
+    if not low <= number <= high or (above and number == low) or math.isinf(number):
         bound = f"{'above' if above else 'at least'} {low:g}"
-        if high == np.inf:
+        if high == math.inf:
             expected = f"a finite number {bound}"
         elif above:
             expected = f"a number {bound} and at most {high:g}"

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from xent.arrays import (
-    Array,
     Reduction,
     as_floats,
     check_number,
@@ -15,10 +14,11 @@ from xent.arrays import (
     check_reduction,
     check_shape,
     class_axis,
-    class_last,
+    is_tensor,
 )
 from xent.backends import numpy as backend
-from xent.targets import binary_targets, check_total, class_targets
+from xent.backends.reduced import binary_loss, class_loss, reduced, row_losses, scale
+from xent.targets import binary_targets, class_targets
 
 
 def cross_entropy(
@@ -111,6 +111,23 @@ def cross_entropy(
     Blanchard, Higham & Higham (2021), Accurately computing the log-sum-exp and softmax
     functions, doi:10.1093/imanum/draa038.
     """
+    if is_tensor(logits):
+        from xent.backends import torch as tensors
+
+        return tensors.cross_entropy(
+            logits,
+            targets,
+            axis=axis,
+            class_weight=class_weight,
+            sample_weight=sample_weight,
+            ignore_index=ignore_index,
+            label_smoothing=label_smoothing,
+            softcap=softcap,
+            z_loss=z_loss,
+            reduction=reduction,
+            return_grad=return_grad,
+            out=out,
+        )
     z = as_floats(logits, "logits", "targets")
     axis = class_axis(z, axis)
     check_reduction(reduction)
@@ -129,18 +146,17 @@ def cross_entropy(
         grad = check_out(
             out, z, [rows.labels, rows.probabilities, rows.weight], return_grad=return_grad
         )
-    losses = _row_losses(z, z.shape[:axis] + z.shape[axis + 1 :], reduction)
-    loss_sum = backend.cross_entropy_pass(
-        class_last(z, axis),
+    loss = class_loss(
+        z,
+        axis,
         rows,
-        scale=_scale(reduction, rows.total),
+        total=rows.total,
         softcap=_softcap(softcap),
         z_loss=check_number(z_loss, "z_loss", 0, np.inf),
-        grad=None if grad is None else class_last(grad, axis),
-        losses=losses,
+        reduction=reduction,
+        grad=grad,
     )
-    loss = _reduced(reduction, loss_sum, rows.total, losses)
-    return loss if grad is None else (loss, _emptied(reduction, rows.total, grad))
+    return loss if grad is None else (loss, grad)
 
 
 def binary_cross_entropy(
@@ -214,6 +230,23 @@ def binary_cross_entropy(
     ----------
     Mächler (2012), Accurately computing log(1 - exp(-\|a\|)).
     """
+    if is_tensor(logits):
+        from xent.backends import torch as tensors
+
+        return tensors.binary_cross_entropy(
+            logits,
+            targets,
+            class_weight=class_weight,
+            sample_weight=sample_weight,
+            pos_weight=pos_weight,
+            ignore_index=ignore_index,
+            label_smoothing=label_smoothing,
+            softcap=softcap,
+            z_loss=z_loss,
+            reduction=reduction,
+            return_grad=return_grad,
+            out=out,
+        )
     z = as_floats(logits, "logits", "targets")
     check_reduction(reduction)
     rows = binary_targets(
@@ -229,18 +262,16 @@ def binary_cross_entropy(
     grad = None
     if return_grad or out is not None:
         grad = check_out(out, z, [rows.values, rows.weight], return_grad=return_grad)
-    losses = _row_losses(z, z.shape, reduction)
-    loss_sum = backend.binary_pass(
+    loss = binary_loss(
         z,
         rows,
-        scale=_scale(reduction, rows.total),
+        total=rows.total,
         softcap=_softcap(softcap),
         z_loss=check_number(z_loss, "z_loss", 0, np.inf),
+        reduction=reduction,
         grad=grad,
-        losses=losses,
     )
-    loss = _reduced(reduction, loss_sum, rows.total, losses)
-    return loss if grad is None else (loss, _emptied(reduction, rows.total, grad)[()])
+    return loss if grad is None else (loss, grad[()])
 
 
 def linear_cross_entropy(
@@ -337,53 +368,21 @@ def linear_cross_entropy(
     grads = None
     if return_grad:
         grads = (np.empty_like(x), np.empty_like(w), None if b is None else np.empty_like(b))
-    losses = _row_losses(x if x.dtype.itemsize > w.dtype.itemsize else w, shape[:-1], reduction)
+    losses = row_losses(x if x.dtype.itemsize > w.dtype.itemsize else w, shape[:-1], reduction)
     loss_sum = backend.linear_pass(
         x,
         w,
         b,
         rows,
-        scale=_scale(reduction, rows.total),
+        scale=scale(reduction, rows.total),
         softcap=_softcap(softcap),
         z_loss=check_number(z_loss, "z_loss", 0, np.inf),
         grads=grads,
         losses=losses,
     )
-    loss = _reduced(reduction, loss_sum, rows.total, losses)
-    if grads is None:
-        return loss
-    return loss, tuple(g if g is None else _emptied(reduction, rows.total, g) for g in grads)
+    loss = reduced(reduction, loss_sum, rows.total, losses, *(grads or ()))
+    return loss if grads is None else (loss, grads)
 
 
 def _softcap(value: float | None) -> float | None:
     return None if value is None else check_number(value, "softcap", 0, np.inf, above=True)
-
-
-def _scale(reduction: str, total: float) -> float:
-    """Factor of the gradient of the reduced loss."""
-    if reduction == "mean":
-        check_total(total)
-    return 1 / total if reduction == "mean" and total > 0 else 1.0
-
-
-def _row_losses(scores: Array, rows: tuple[int, ...], reduction: str) -> Array | None:
-    """Where the row losses go when they are the result: float32 for half precision."""
-    if reduction != "none":
-        return None
-    return np.empty(rows, np.float64 if scores.dtype == np.float64 else np.float32)
-
-
-def _reduced(reduction: str, loss_sum: float, total: float, losses: Array | None) -> Any:
-    if losses is not None:
-        return losses[()]
-    if reduction == "sum":
-        return np.float64(loss_sum)
-    # An empty batch must not poison a training run with 0/0.
-    return np.float64(loss_sum / total) if total > 0 else np.float64(0.0)
-
-
-def _emptied(reduction: str, total: float, grad: Array) -> Array:
-    """Return the gradient, 0 where a mean has no weight to divide by."""
-    if reduction == "mean" and not total > 0:
-        grad[...] = 0
-    return grad

@@ -76,11 +76,12 @@ def class_targets(
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
     labels_later: bool = False,
+    unchecked: bool = False,
 ) -> ClassTargets:
     """Check targets against logits of the given shape; say exactly what does not fit.
 
     With `labels_later`, that labels are classes is left to whoever reads them, and to
-    `check_labels`.
+    `check_labels`. With `unchecked`, probabilities may sum to anything.
     """
     rows = shape[:axis] + shape[axis + 1 :]
     classes = shape[axis]
@@ -118,7 +119,8 @@ def class_targets(
         _, absent = _absent(weight, None)
         if absent is not None:  # whatever an absent row holds
             array = np.where(np.expand_dims(absent, axis), array.dtype.type(1 / classes), array)
-        _check_probabilities(array, axis)
+        if not unchecked:
+            _check_probabilities(array, axis)
         probabilities = class_last(array, axis)
         row_weight = None
         if class_weight is not None:

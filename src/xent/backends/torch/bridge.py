@@ -1,0 +1,81 @@
+"""Tensors of the CPU as NumPy arrays over the same memory, and what a tensor argument may be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from xent.arrays import Array
+
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
+def array(tensor: torch.Tensor) -> Array:
+    """The tensor's memory as a NumPy array; bfloat16 by the dtype of ml_dtypes."""
+    plain = tensor.detach().resolve_conj().resolve_neg()
+    if plain.dtype == torch.bfloat16:
+        return np.asarray(plain.view(torch.int16).numpy().view(_bfloat16()))
+    return np.asarray(plain.numpy())
+
+
+def option(tensor: torch.Tensor | None) -> Array | None:
+    """An optional argument."""
+    return None if tensor is None else array(tensor)
+
+
+def loss_dtype(dtype: torch.dtype) -> torch.dtype:
+    """Of a loss: that of the logits, float32 for half precision."""
+    return dtype if dtype == torch.float64 else torch.float32
+
+
+def as_logits(value: Any, name: str = "logits") -> torch.Tensor:
+    """A floating tensor on a device that xent computes on, or an error that says what it is."""
+    if not isinstance(value, torch.Tensor):
+        msg = f"{name} is {type(value).__name__}; expected a torch tensor, as the others are."
+        raise TypeError(msg)
+    if value.dtype not in FLOATS:
+        names = ", ".join(str(dtype) for dtype in FLOATS)
+        msg = f"{name} has dtype {value.dtype}; expected one of {names}."
+        if not value.dtype.is_floating_point and not value.dtype.is_complex:
+            msg += f" Are {name} and targets swapped? If not, pass {name}.double()."
+        raise TypeError(msg)
+    if value.layout != torch.strided:
+        msg = f"{name} has layout {value.layout}; expected a dense tensor: pass {name}.to_dense()."
+        raise TypeError(msg)
+    if value.device.type not in ("cpu", "meta"):
+        msg = f"{name} is on {value.device}; xent computes on the CPU so far: pass {name}.cpu()."
+        raise ValueError(msg)
+    return value
+
+
+def as_partner(value: Any, like: torch.Tensor, name: str) -> torch.Tensor:
+    """Targets, weights and the like: tensors beside the logits; NumPy arrays and lists are taken."""
+    tensor = value if isinstance(value, torch.Tensor) else torch.as_tensor(value)
+    if tensor.device != like.device:
+        msg = f"{name} is on {tensor.device}, but the logits are on {like.device}. "
+        msg += f"Pass {name}.to(logits.device)."
+        raise ValueError(msg)
+    return tensor
+
+
+def as_constant(value: Any, like: torch.Tensor, name: str) -> torch.Tensor | None:
+    """Weights, through which no gradient goes."""
+    if value is None:
+        return None
+    tensor = as_partner(value, like, name)
+    if tensor.requires_grad and torch.is_grad_enabled():
+        msg = f"{name} requires a gradient, but gradients go to logits and targets only. "
+        msg += f"Pass {name}.detach()."
+        raise ValueError(msg)
+    return tensor
+
+
+def _bfloat16() -> Any:
+    try:
+        import ml_dtypes
+    except ModuleNotFoundError:
+        message = "bfloat16 tensors need ml_dtypes: pip install 'xent[torch]'"
+        raise ModuleNotFoundError(message, name="ml_dtypes") from None
+    return ml_dtypes.bfloat16

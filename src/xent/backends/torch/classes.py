@@ -1,0 +1,189 @@
+"""Softmax cross-entropy of tensors: one operation, its derivatives, and its batching rule."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+
+from xent.backends import numpy as backend
+from xent.backends.reduced import class_loss
+from xent.backends.torch import bridge
+from xent.backends.torch.derivatives import class_second, class_targets_gradient
+from xent.backends.torch.scaling import scaled
+from xent.targets import class_targets
+
+Tensor = torch.Tensor
+
+
+class Options(NamedTuple):
+    """What belongs to a loss beside logits and targets."""
+
+    class_weight: Tensor | None
+    sample_weight: Tensor | None
+    ignore_index: int | None
+    label_smoothing: float
+    softcap: float | None
+    z_loss: float
+    reduction: str
+    axis: int
+    divisor: float | None
+    """What a mean divides by, if not the total weight."""
+    unchecked: bool
+    """Whether probabilities may sum to anything."""
+    want_grad: bool
+
+
+def forward(logits: Tensor, targets: Tensor, *options: Any) -> tuple[Tensor, Tensor, Tensor]:
+    """Loss, its gradient (empty if not wanted) and the mean's divisor, on the CPU."""
+    o = Options(*options)
+    z = bridge.array(logits)
+    rows = class_targets(
+        bridge.array(targets),
+        z.shape,
+        o.axis,
+        class_weight=bridge.option(o.class_weight),
+        sample_weight=bridge.option(o.sample_weight),
+        ignore_index=o.ignore_index,
+        label_smoothing=o.label_smoothing,
+        labels_later=backend.checks_targets(z, None),
+        unchecked=o.unchecked,
+    )
+    total = rows.total if o.divisor is None else o.divisor
+    grad = _empty_gradient(logits, o)
+    loss = class_loss(
+        z,
+        o.axis,
+        rows,
+        total=total,
+        softcap=o.softcap,
+        z_loss=o.z_loss,
+        reduction=o.reduction,
+        grad=bridge.array(grad) if o.want_grad else None,
+    )
+    kind = bridge.loss_dtype(logits.dtype)
+    return torch.as_tensor(loss, dtype=kind), grad, torch.tensor(total, dtype=torch.float64)
+
+
+def _empty_gradient(logits: Tensor, o: Options) -> Tensor:
+    if not o.want_grad:
+        return logits.new_empty((0,))
+    return torch.empty(logits.shape, dtype=logits.dtype, device=logits.device)
+
+
+@torch.library.custom_op("xent::cross_entropy", mutates_args=())
+def operation(
+    logits: Tensor,
+    targets: Tensor,
+    class_weight: Tensor | None,
+    sample_weight: Tensor | None,
+    ignore_index: int | None,
+    label_smoothing: float,
+    softcap: float | None,
+    z_loss: float,
+    reduction: str,
+    axis: int,
+    divisor: float | None,
+    unchecked: bool,
+    want_grad: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """The same for compilers, which look no further."""
+    return forward(
+        logits, targets, class_weight, sample_weight, ignore_index, label_smoothing, softcap,
+        z_loss, reduction, axis, divisor, unchecked, want_grad,
+    )  # fmt: skip
+
+
+@operation.register_fake
+def _(logits: Tensor, targets: Tensor, *options: Any) -> tuple[Tensor, Tensor, Tensor]:
+    o = Options(*options)
+    rows = logits.shape[: o.axis] + logits.shape[o.axis + 1 :]
+    shape = rows if o.reduction == "none" else ()
+    loss = logits.new_empty(shape, dtype=bridge.loss_dtype(logits.dtype))
+    return loss, _empty_gradient(logits, o), logits.new_empty((), dtype=torch.float64)
+
+
+class CrossEntropy(torch.autograd.Function):
+    """The operation with its derivatives; the gradient is made where the loss is."""
+
+    @staticmethod
+    def forward(logits: Tensor, targets: Tensor, *options: Any) -> tuple[Tensor, Tensor, Tensor]:
+        """See `forward`; the dispatcher costs a small loss more than the loss itself."""
+        if torch.compiler.is_compiling() or logits.device.type != "cpu":
+            return operation(logits, targets, *options)  # type: ignore[no-any-return]
+        return forward(logits, targets, *options)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+        """Keep the gradient; the logits only where something needs them."""
+        logits, targets, *options = inputs
+        o = Options(*options)
+        ctx.set_materialize_grads(False)
+        ctx.options = o._replace(class_weight=None, sample_weight=None)
+        needs_logits = ctx.needs_input_grad[1] or o.softcap is not None
+        ctx.save_for_backward(
+            logits if needs_logits else None, targets, o.class_weight, o.sample_weight, *output
+        )
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        """From the gradients of loss and gradient to those of logits and targets."""
+        to_loss, to_gradient, _ = grads
+        logits, targets, class_weight, sample_weight, loss, gradient, total = ctx.saved_tensors
+        o = ctx.options._replace(class_weight=class_weight, sample_weight=sample_weight)
+        axis = o.axis
+        for_logits = for_targets = None
+        if to_loss is not None:
+            upstream = to_loss.unsqueeze(axis) if o.reduction == "none" else to_loss
+            if ctx.needs_input_grad[0]:
+                for_logits = scaled(gradient, upstream)
+            if ctx.needs_input_grad[1]:
+                change = class_targets_gradient(logits, targets, loss, axis, o, total)
+                for_targets = (change * upstream).to(targets.dtype)
+        if to_gradient is not None:
+            _second_is_there(ctx, o)
+            change, _ = class_second(gradient, to_gradient, targets, axis, o, total)
+            for_logits = change if for_logits is None else for_logits + change
+        return for_logits, for_targets, *[None] * len(Options._fields)
+
+    @staticmethod
+    def vmap(info: Any, dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
+        """A batch of losses: its rows are rows like others, reduced apart."""
+        logits, targets, *options = (
+            _front(value, dim, info.batch_size) for value, dim in zip(inputs, dims, strict=True)
+        )
+        o = Options(*options)
+        if o.class_weight is not None and dims[2] is not None:
+            msg = "vmap over class_weight is not supported; map over logits and targets."
+            raise NotImplementedError(msg)
+        o = o._replace(class_weight=inputs[2], axis=o.axis + 1)
+        if o.reduction == "none":
+            losses, grad, total = CrossEntropy.apply(logits, targets, *o)
+            return (losses, grad, total), (0, 0 if o.want_grad else None, None)
+        parts = [
+            CrossEntropy.apply(
+                logits[i], targets[i], o.class_weight,
+                None if o.sample_weight is None else o.sample_weight[i], *o[2:7], o.axis - 1, *o[8:],
+            )
+            for i in range(info.batch_size)
+        ]  # fmt: skip
+        return tuple(torch.stack(part) for part in zip(*parts, strict=True)), (0, 0, 0)
+
+
+def _front(value: Any, dim: int | None, size: int) -> Any:
+    """A tensor with the batch in front; what is not batched is the same for all of it."""
+    if not isinstance(value, Tensor):
+        return value
+    return value.expand(size, *value.shape) if dim is None else value.movedim(dim, 0)
+
+
+def _second_is_there(ctx: Any, o: Options) -> None:
+    """Say where a second derivative is not to be had."""
+    if o.softcap is not None:
+        msg = "no second derivative with softcap. Apply it before: cap * tanh(logits / cap)."
+        raise NotImplementedError(msg)
+    if ctx.needs_input_grad[1]:
+        msg = "no second derivative where targets require a gradient. Pass targets.detach()."
+        raise NotImplementedError(msg)
+
+

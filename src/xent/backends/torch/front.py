@@ -1,0 +1,109 @@
+"""The loss functions for tensors: arguments checked, and handed to the operations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from xent.arrays import check_number, check_reduction, class_axis
+from xent.backends.torch.binary import BinaryCrossEntropy
+from xent.backends.torch.bridge import as_constant, as_logits, as_partner
+from xent.backends.torch.classes import CrossEntropy
+
+Tensor = torch.Tensor
+
+
+def cross_entropy(
+    logits: Any,
+    targets: Any,
+    *,
+    axis: int = -1,
+    class_weight: Any = None,
+    sample_weight: Any = None,
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    softcap: float | None = None,
+    z_loss: float = 0.0,
+    reduction: str = "mean",
+    return_grad: bool = False,
+    out: Any = None,
+    divisor: float | None = None,
+    unchecked: bool = False,
+) -> Any:
+    """As `xent.cross_entropy`; and a `divisor` of the mean, and `unchecked` sums of targets."""
+    z = as_logits(logits)
+    no_out(out)
+    check_reduction(reduction)
+    loss, grad, _ = CrossEntropy.apply(
+        z.detach() if return_grad else z,
+        as_partner(targets, z, "targets"),
+        as_constant(class_weight, z, "class_weight"),
+        as_constant(sample_weight, z, "sample_weight"),
+        ignore_index,
+        *_numbers(label_smoothing, softcap, z_loss),
+        reduction,
+        class_axis(z, axis),
+        divisor,
+        unchecked,
+        return_grad or wants_gradient(z),
+    )
+    return (loss.detach(), grad) if return_grad else loss
+
+
+def binary_cross_entropy(
+    logits: Any,
+    targets: Any,
+    *,
+    class_weight: Any = None,
+    sample_weight: Any = None,
+    pos_weight: Any = None,
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    softcap: float | None = None,
+    z_loss: float = 0.0,
+    reduction: str = "mean",
+    return_grad: bool = False,
+    out: Any = None,
+    divisor: float | None = None,
+) -> Any:
+    """As `xent.binary_cross_entropy`; and a `divisor` of the mean."""
+    z = as_logits(logits)
+    no_out(out)
+    check_reduction(reduction)
+    loss, grad, _ = BinaryCrossEntropy.apply(
+        z.detach() if return_grad else z,
+        as_partner(targets, z, "targets"),
+        as_constant(class_weight, z, "class_weight"),
+        as_constant(sample_weight, z, "sample_weight"),
+        as_constant(pos_weight, z, "pos_weight"),
+        ignore_index,
+        *_numbers(label_smoothing, softcap, z_loss),
+        reduction,
+        divisor,
+        return_grad or wants_gradient(z),
+    )
+    return (loss.detach(), grad) if return_grad else loss
+
+
+def wants_gradient(tensor: Tensor) -> bool:
+    """Will a backward pass ask for the gradient?"""
+    return torch.is_grad_enabled() and tensor.requires_grad
+
+
+def no_out(out: Any) -> None:
+    """Refuse out=, which autograd has no use for."""
+    if out is not None:
+        msg = "out= receives the gradient of NumPy arrays. That of tensors comes by backward(), "
+        msg += "or with return_grad=True."
+        raise TypeError(msg)
+
+
+def _numbers(smoothing: Any, softcap: Any, z_loss: Any) -> tuple[float, float | None, float]:
+    cap = None if softcap is None else check_number(softcap, "softcap", 0, np.inf, above=True)
+    return (
+        check_number(smoothing, "label_smoothing", 0, 1),
+        cap,
+        check_number(z_loss, "z_loss", 0, np.inf),
+    )
