@@ -96,13 +96,26 @@ def class_last(array: Array, axis: int) -> Array:
     return array if axis == array.ndim - 1 else np.moveaxis(array, axis, -1)
 
 
-def check_shape(array: Array, expected: tuple[int, ...], name: str, why: str) -> None:
+def check_shape(array: Any, expected: tuple[int, ...], name: str, why: str) -> None:
     """Exact shapes only: broadcasting (3, 1) against (3,) is the classic silent mistake."""
     if array.shape == expected:
         return
     msg = f"{name} has shape {array.shape}, expected {expected}: {why}. Nothing is broadcast."
     if [n for n in array.shape if n != 1] == [n for n in expected if n != 1]:
         msg += f" Pass {name}.reshape({expected})."
+    raise ValueError(msg)
+
+
+def check_layer(inputs: tuple[int, ...], weight: tuple[int, ...]) -> None:
+    """Shapes of a linear layer: (..., D) and (K, D)."""
+    if inputs and len(weight) == 2 and inputs[-1] == weight[1]:
+        return
+    msg = (
+        f"inputs has shape {tuple(inputs)} and weight {tuple(weight)}; expected (..., D) and "
+        "(K, D): one row of weights per class."
+    )
+    if inputs and len(weight) == 2 and inputs[-1] == weight[0]:
+        msg += " Pass weight.T."
     raise ValueError(msg)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from xent.arrays import (
     Reduction,
     as_floats,
+    check_layer,
     check_number,
     check_out,
     check_reduction,
@@ -341,15 +342,25 @@ def linear_cross_entropy(
     Wijmans et al. (2025), Cut Your Losses in Large-Vocabulary Language Models,
     arXiv:2411.09009, for the idea of not holding the logits.
     """
-    x, w = as_floats(inputs, "inputs"), as_floats(weight, "weight")
-    if x.ndim == 0 or w.ndim != 2 or x.shape[-1] != w.shape[1]:
-        msg = (
-            f"inputs has shape {x.shape} and weight {w.shape}; expected (..., D) and (K, D): "
-            "one row of weights per class."
+    if is_tensor(inputs):
+        from xent.backends import torch as tensors
+
+        return tensors.linear_cross_entropy(
+            inputs,
+            weight,
+            targets,
+            bias,
+            class_weight=class_weight,
+            sample_weight=sample_weight,
+            ignore_index=ignore_index,
+            label_smoothing=label_smoothing,
+            softcap=softcap,
+            z_loss=z_loss,
+            reduction=reduction,
+            return_grad=return_grad,
         )
-        if x.ndim and w.ndim == 2 and x.shape[-1] == w.shape[0]:
-            msg += " Pass weight.T."
-        raise ValueError(msg)
+    x, w = as_floats(inputs, "inputs"), as_floats(weight, "weight")
+    check_layer(x.shape, w.shape)
     b = None
     if bias is not None:
         b = as_floats(bias, "bias")

@@ -1,11 +1,11 @@
 """PyTorch backend: tensors of the CPU share their memory with the NumPy backend and its kernels.
 
-    bridge.py       tensors as NumPy arrays
-    classes.py · binary.py · linear.py      an operation each, with its derivatives
-    derivatives.py  second derivatives, and those for soft targets
-    front.py        the loss functions for tensors
+bridge.py       tensors as NumPy arrays
+classes.py · binary.py · linear.py      an operation each, with its derivatives
+derivatives.py  second derivatives, and those for soft targets
+front.py        the loss functions for tensors
 """
 
-from xent.backends.torch.front import binary_cross_entropy, cross_entropy
+from xent.backends.torch.front import binary_cross_entropy, cross_entropy, linear_cross_entropy
 
-__all__ = ["binary_cross_entropy", "cross_entropy"]
+__all__ = ["binary_cross_entropy", "cross_entropy", "linear_cross_entropy"]

@@ -185,5 +185,3 @@ def _second_is_there(ctx: Any, o: Options) -> None:
     if ctx.needs_input_grad[1]:
         msg = "no second derivative where targets require a gradient. Pass targets.detach()."
         raise NotImplementedError(msg)
-
-

@@ -36,9 +36,7 @@ def along(vector: Tensor, like: Tensor, axis: int) -> Tensor:
     return vector.to(like.dtype).reshape(shape)
 
 
-def coefficients(
-    targets: Tensor, like: Tensor, axis: int, options: Any, total: Tensor
-) -> Tensor:
+def coefficients(targets: Tensor, like: Tensor, axis: int, options: Any, total: Tensor) -> Tensor:
     """What each row's loss is multiplied with in the reduced loss, class axis kept as 1."""
     rows = like.shape[:axis] + like.shape[axis + 1 :]
     weight = torch.ones(rows, dtype=like.dtype, device=like.device)
@@ -78,7 +76,9 @@ def class_targets_gradient(
     c = coefficients(targets, z, axis, options, total)
     surprise = torch.logsumexp(z, axis, keepdim=True) - z
     # 0 · ∞ = 0: what is absent costs nothing, also where a class is masked.
-    result = torch.where(c == 0, torch.zeros_like(surprise), (1 - options.label_smoothing) * c * surprise)
+    result = torch.where(
+        c == 0, torch.zeros_like(surprise), (1 - options.label_smoothing) * c * surprise
+    )
     if options.class_weight is not None:
         w = along(options.class_weight, z, axis)
         result = result * w
@@ -87,7 +87,9 @@ def class_targets_gradient(
     return result
 
 
-def binary_terms(logits: Tensor, targets: Tensor, options: Any, total: Tensor) -> tuple[Tensor, ...]:
+def binary_terms(
+    logits: Tensor, targets: Tensor, options: Any, total: Tensor
+) -> tuple[Tensor, ...]:
     """a, b and c of the loss c (a softplus(-z) + b softplus(z))."""
     kind = loss_kind(logits)
     t = (1 - options.label_smoothing) * targets.to(kind) + options.label_smoothing / 2
@@ -121,9 +123,7 @@ def binary_second(logits: Tensor, targets: Tensor, options: Any, total: Tensor) 
     return c * (bend * first * first + slope * second)
 
 
-def binary_targets_gradient(
-    logits: Tensor, targets: Tensor, options: Any, total: Tensor
-) -> Tensor:
+def binary_targets_gradient(logits: Tensor, targets: Tensor, options: Any, total: Tensor) -> Tensor:
     """Gradient of the reduced loss for the targets."""
     _, _, c, positive, negative = binary_terms(logits, targets, options, total)
     z = logits.to(c.dtype)

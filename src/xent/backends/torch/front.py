@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from xent.arrays import check_number, check_reduction, class_axis
+from xent.arrays import check_layer, check_number, check_reduction, check_shape, class_axis
 from xent.backends.torch.binary import BinaryCrossEntropy
 from xent.backends.torch.bridge import as_constant, as_logits, as_partner
 from xent.backends.torch.classes import CrossEntropy
+from xent.backends.torch.linear import LinearCrossEntropy
 
 Tensor = torch.Tensor
 
@@ -85,6 +86,61 @@ def binary_cross_entropy(
         return_grad or wants_gradient(z),
     )
     return (loss.detach(), grad) if return_grad else loss
+
+
+def linear_cross_entropy(
+    inputs: Any,
+    weight: Any,
+    targets: Any,
+    bias: Any = None,
+    *,
+    class_weight: Any = None,
+    sample_weight: Any = None,
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    softcap: float | None = None,
+    z_loss: float = 0.0,
+    reduction: str = "mean",
+    return_grad: bool = False,
+    divisor: float | None = None,
+    unchecked: bool = False,
+) -> Any:
+    """As `xent.linear_cross_entropy`; and a `divisor` of the mean, and `unchecked` sums."""
+    x, w = as_logits(inputs, "inputs"), as_logits(weight, "weight")
+    check_layer(x.shape, w.shape)
+    b = None if bias is None else as_logits(bias, "bias")
+    if b is not None:
+        check_shape(b, (len(w),), "bias", "one offset per class")
+    check_reduction(reduction)
+    if return_grad and reduction == "none":
+        msg = "return_grad=True of row losses is the gradient of their sum: pass reduction='sum'."
+        raise ValueError(msg)
+    y = as_partner(targets, x, "targets")
+    arguments = (x, w, b, y)
+    wanted = sum(
+        flag
+        for flag, argument in zip((1, 2, 4, 8), arguments, strict=True)
+        if argument is not None and (wants_gradient(argument) or (return_grad and flag < 8))
+    )
+    if return_grad:
+        x, w, b, y = (None if a is None else a.detach() for a in arguments)
+    loss, *grads = LinearCrossEntropy.apply(
+        x,
+        w,
+        y,
+        b,
+        as_constant(class_weight, x, "class_weight"),
+        as_constant(sample_weight, x, "sample_weight"),
+        ignore_index,
+        *_numbers(label_smoothing, softcap, z_loss),
+        reduction,
+        divisor,
+        unchecked,
+        wanted,
+    )
+    if not return_grad:
+        return loss
+    return loss.detach(), (grads[0], grads[1], None if b is None else grads[2])
 
 
 def wants_gradient(tensor: Tensor) -> bool:
