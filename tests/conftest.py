@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
+import browser
 import hypothesis
 import pytest
 from helpers import LIBRARIES, Library
@@ -28,6 +30,13 @@ def engine(request: pytest.FixtureRequest) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kernels, "SMALLEST", 1 if request.param == "kernels" else 1 << 62)
         yield request.param
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """One Chromium for a module's tests; closed after it, since its event loop blocks others."""
+    with browser.launched() as running:
+        yield running
 
 
 PEERS = {"torch", "jax", "sklearn", "scipy", "numpydoc", "typer"}
