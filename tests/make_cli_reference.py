@@ -19,9 +19,9 @@ PAGE = Path(__file__).parents[1] / "docs" / "reference" / "cli.md"
 HEAD = """\
 # Command line
 
-What each command says of itself. This page is written by `python tests/make_cli_reference.py`, and a
-test holds it to the help. Problems with a file end with exit code 1 and name file, row and column; a
-wrong use ends with 2. `XENT_DEBUG=1` shows the traceback behind a message.
+What each command says of itself. This page is written by `python tests/make_cli_reference.py`,
+and a test holds it to the help. Problems with a file end with exit code 1 and name file, row and
+column; a wrong use ends with 2. `XENT_DEBUG=1` shows the traceback behind a message.
 
 """
 
