@@ -27,6 +27,15 @@ NAMED = r"<m[io]>(?:log|exp|log1p|tanh|max|min|softplus)</m[io]>"
 BEFORE = re.compile(rf"(?<=</mi>|</mn>)(?={NAMED})|(?<=</msub>|</msup>|>\)</mo>)(?={NAMED})")
 AFTER = re.compile(rf"({NAMED})(?=<m(?!o))")
 THIN = '<mspace width="0.17em"/>'
+MENDED = (
+    (re.compile(r"<mo>(max|min|∞)</mo>"), r"<mi>\1</mi>"),
+    (re.compile(r"<mo>\|</mo>"), '<mo lspace="0" rspace="0">|</mo>'),
+    (re.compile(r"(<mo[^>]*>[(,=≈]</mo>)<mo>−</mo>"), r'\1<mo form="prefix">−</mo>'),
+    (re.compile(r"<mo>/</mo>"), '<mo lspace="0" rspace="0">/</mo>'),
+    (re.compile(r"<mi>&</mi>"), "<mi>&amp;</mi>"),
+    (re.compile(r"<mo><</mo>"), "<mo>&lt;</mo>"),
+)
+"""What the converter takes for operators with space around them, and what it leaves unescaped."""
 ITALICS = [
     character
     for character in map(chr, [0x210E, *range(0x1D434, 0x1D468), *range(0x1D6FC, 0x1D71C)])
@@ -41,7 +50,8 @@ def mathml(tex: str, *, display: bool = False) -> str:
     """A formula as MathML, with thin spaces around the names of functions."""
     made = str(convert(tex.strip(), display="block" if display else "inline"))
     made = re.sub(r"&#x([0-9A-F]+);", lambda match: chr(int(match[1], 16)), made)
-    made = made.replace("<mi>&</mi>", "<mi>&amp;</mi>").replace("<mo><</mo>", "<mo>&lt;</mo>")
+    for pattern, mended in MENDED:
+        made = pattern.sub(mended, made)
     _used.update(re.sub(r"<[^>]*>", "", made))
     return AFTER.sub(rf"\1{THIN}", BEFORE.sub(THIN, made))
 

@@ -90,5 +90,6 @@ def test_every_command_is_documented(name: str, command: Any) -> None:
 def test_every_public_name_has_its_place_in_the_reference(module: str) -> None:
     pages = [page.read_text("utf-8") for page in (DOCS / "reference").glob("*.md")]
     placed = {name for page in pages for name in re.findall(r"^::: (\S+)", page, re.MULTILINE)}
-    public = importlib.import_module(module).__all__
-    assert {f"{module}.{name}" for name in public} <= placed
+    for name in importlib.import_module(module).__all__:
+        # A function that shares its module's name is found only inside of it.
+        assert {f"{module}.{name}", f"{module}.{name}.{name}"} & placed, name
