@@ -48,7 +48,7 @@ format: .venv/.test
 
 ## Build the documentation site into site/; open site/index.html.
 docs: .venv/.docs
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 ## Measure accuracy and speed beside other libraries; rewrites docs/accuracy, audit, performance.
 bench: .venv/.test

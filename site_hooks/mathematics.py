@@ -6,6 +6,7 @@ systems have a font with mathematical metrics, so the site brings one, cut down 
 
 from __future__ import annotations
 
+import html
 import re
 import unicodedata
 from importlib.resources import as_file, files
@@ -53,12 +54,14 @@ def mathml(tex: str, *, display: bool = False) -> str:
     for pattern, mended in MENDED:
         made = pattern.sub(mended, made)
     _used.update(re.sub(r"<[^>]*>", "", made))
-    return AFTER.sub(rf"\1{THIN}", BEFORE.sub(THIN, made))
+    spaced = AFTER.sub(rf"\1{THIN}", BEFORE.sub(THIN, made))
+    # For programs that read aloud and know no MathML.
+    return spaced.replace("<math ", f'<math alttext="{html.escape(tex.strip())}" ', 1)
 
 
 def fenced(source: str, *_: Any, **__: Any) -> str:
     """A fenced block of mathematics, in a box that scrolls if it is too wide."""
-    return f'<div class="formula" tabindex="0">{mathml(source, display=True)}</div>'
+    return f'<div class="formula">{mathml(source, display=True)}</div>'
 
 
 class _Dollars(InlineProcessor):  # type: ignore[misc]
