@@ -36,6 +36,7 @@ test-light:
 lint: .venv/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/marimo check --strict src/xent/learn/notebooks
 
 ## Only the types.
 types: .venv/.test

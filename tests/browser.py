@@ -76,10 +76,12 @@ def page(
     height: int = 900,
     dark: bool = False,
     offline_allowed: bool = False,
+    workers_allowed: bool = False,
 ) -> Iterator[Any]:
     """A page of its own context (no cookies, no storage); complaints are raised at the end.
 
-    With `offline_allowed` a request to this machine may fail: for tests that stop a server.
+    With `offline_allowed` a request to this machine may fail: for tests that stop a server. With
+    `workers_allowed` a page may have a service worker, whose own requests pass the guard by.
     """
     with ExitStack() as stack:
         if chromium is None:
@@ -88,7 +90,7 @@ def page(
             viewport={"width": width, "height": height},
             color_scheme="dark" if dark else "light",
             reduced_motion="reduce",
-            service_workers="block",  # else their requests pass the guard by
+            service_workers="allow" if workers_allowed else "block",
         )
         stack.callback(context.close)
         complaints: list[str] = []
@@ -125,19 +127,16 @@ def _watch(context: Any, complaints: list[str], *, offline_allowed: bool) -> Non
         if message.type == "error" and not (offline_allowed and "net::ERR" in message.text):
             complaints.append(f"console: {message.text}")
 
-    def opened(new: Any) -> None:
-        new.on("websocket", socket)
-
     def socket(connection: Any) -> None:
-        if not LOCAL.match(connection.url):
-            complaints.append(f"asked another machine: {connection.url}")
+        complaints.append(f"asked another machine: {connection.url}")
+        connection.close()  # it was never connected
 
     context.route(ELSEWHERE, guard)
+    context.route_web_socket(ELSEWHERE, socket)
     context.on("requestfailed", failed)
     context.on("response", answered)
     context.on("console", said)
     context.on("weberror", lambda error: complaints.append(f"error: {error.error}"))
-    context.on("page", opened)
 
 
 class _Quiet(SimpleHTTPRequestHandler):

@@ -13,6 +13,7 @@ from helpers import import_torch
 
 import xent
 from xent.check import gradients
+from xent.check.frameworks import rounded
 
 check = xent.check.gradient
 RNG = np.random.default_rng(7)
@@ -40,21 +41,37 @@ def batch(rows: int, classes: int, scale: float = 1.0) -> tuple[Any, Any]:
 # The precision in which functions compute.
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16"])
+def test_the_dtype_of_a_result_is_noticed(dtype: str) -> None:
+    z, y = batch(60, 6)
+    loss, grad = planted.rows, grad_of
+    report = check(lambda z, y: rounded(loss(z, y), dtype), lambda z, y: rounded(grad(z, y), dtype),
+                   z, y)  # fmt: skip
+    assert report.precision == dtype
+    assert not report.mistakes
+    assert report.failed == 0
+
+
 @pytest.mark.parametrize("scale", [0.003, 0.1, 1.0, 30.0, 500.0])
-@pytest.mark.parametrize("rows", [1, 2, 40])
-def test_float32_within_float64_is_noticed(rows: int, scale: float) -> None:
+@pytest.mark.parametrize("rows", [1, 2, 40, 500])
+def test_float32_within_float64_is_noticed(
+    rows: int, scale: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gradients, "BUDGET", 2e5)
     z, y = batch(rows, 6, scale)
 
     def single(function: Callable[..., Any]) -> Callable[..., Any]:
         return lambda z, y: function(z.astype(np.float32), y)
 
+    def logits(function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda z, y: function(z.astype(np.float32).astype(np.float64), y)
+
     def result(function: Callable[..., Any]) -> Callable[..., Any]:
         return lambda z, y: np.float64(np.float32(function(z, y)))
 
-    for cast in (single, result):
+    for cast in (single, logits, result):
         for loss, grad in ((planted.rows, grad_of), (mean, lambda z, y: grad_of(z, y) / rows)):
             report = check(cast(loss), cast(grad), z, y)
-            assert (report.precision, report.verdict) != ("float64", "fail"), report
             assert report.precision == "float32", report
             assert report.grad_precision == "float32", report
             assert report.verdict in ("pass", "inconclusive"), report
@@ -63,9 +80,16 @@ def test_float32_within_float64_is_noticed(rows: int, scale: float) -> None:
     assert report.precision == report.grad_precision == "float64"
 
 
+def test_float32_is_noticed_at_logits_of_0() -> None:
+    z, y = np.zeros((4, 3)), np.array([0, 1, 2, 0])
+    report = check(lambda z, y: planted.rows(np.float32(z).astype(float), y), grad_of, z, y)
+    assert report.precision == "float32"
+
+
 def test_a_gradient_in_float32_for_a_loss_in_float64() -> None:
-    for scale in (1.0, 600.0):
-        z, y = batch(30, 20, scale)
+    for shift in (0.0, 600.0):
+        z, y = batch(30, 20)
+        z += shift  # far from 0 the numbers of float32 are further apart
 
         def grad(z: Any, y: Any) -> Any:
             return grad_of(z.astype(np.float32), y)
@@ -78,11 +102,14 @@ def test_a_gradient_in_float32_for_a_loss_in_float64() -> None:
         assert off.mistakes == ["scaled"]
 
 
-def test_a_float32_gradient_passes_along_directions_too(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("shift", [0.0, 900.0])
+def test_a_float32_gradient_passes_along_directions_too(
+    shift: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(gradients, "BUDGET", 1e5)
     z, y = batch(300, 20)
     report = check(
-        lambda z, y: planted.rows(z, y).sum(), lambda z, y: np.float32(grad_of(z, y)), z, y
+        lambda z, y: planted.rows(z, y).sum(), lambda z, y: grad_of(np.float32(z), y), z + shift, y
     )
     assert report
     assert report.directions is not None
@@ -90,7 +117,7 @@ def test_a_float32_gradient_passes_along_directions_too(monkeypatch: pytest.Monk
 
 
 def test_a_gradient_that_jumps_is_not_taken_for_a_narrow_dtype() -> None:
-    report = check(planted.rows, lambda z, y: np.round(grad_of(z, y), 1), planted.Z, planted.Y)
+    report = check(planted.rows, lambda z, y: np.round(grad_of(z, y), 2), planted.Z, planted.Y)
     assert report.verdict == "fail"
     assert report.failed > 40
 
@@ -102,25 +129,71 @@ def test_a_clipped_loss_is_not_taken_for_a_narrow_dtype() -> None:
     assert report.mistakes == ["clipping"]
 
 
-def test_a_loss_in_bfloat16_within_float64() -> None:
+def test_a_loss_that_is_cut_is_not_taken_for_a_narrow_dtype() -> None:
+    z, y = batch(1, 3, 0.03)
+    report = check(lambda z, y: planted.rows(np.clip(z, -0.2, 0.2), y), grad_of, z, y)
+    assert report.precision == "float64"
+    assert report.verdict == "pass"
+
+
+def test_a_loss_in_bfloat16_within_float64(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gradients, "BUDGET", 1e5)
     torch = import_torch()
     import torch.nn.functional as F  # noqa: N812
 
-    z, y = (torch.tensor(a) for a in batch(50, 7))
-    report = check(lambda z, y: F.cross_entropy(z.bfloat16(), y), None, z, y)
-    assert report.precision == "bfloat16"
-    assert not report.mistakes
+    def lse(z: Any, y: Any) -> Any:
+        z = z.bfloat16()
+        return (torch.logsumexp(z, 1) - z.gather(1, y[:, None])[:, 0]).mean()
+
+    def total(z: Any, y: Any) -> Any:
+        return F.cross_entropy(z.bfloat16(), y, reduction="sum")
+
+    # Their last digits are so coarse that hardly a step is felt: what they return tells.
+    for loss, rows, classes, scale in ((lse, 229, 21, 0.12), (total, 20_000, 3, 0.01)):
+        z, y = (torch.tensor(a) for a in batch(rows, classes, scale))
+        report = check(loss, None, z, y)
+        assert report.precision == "bfloat16"
+        assert not report.mistakes
 
 
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_half_precision_passes_nothing_on_the_strength_of_zeros(dtype: str) -> None:
     z, y = planted.Z, planted.Y
-    assert check(mean, lambda z, y: np.zeros_like(z), z, y, dtype=dtype).verdict != "pass"
+    detached = check(mean, lambda z, y: np.zeros_like(z), z, y, dtype=dtype)
+    assert detached.passed == 0
+    assert detached.verdict != "pass"
     assert check(
         lambda z, y: planted.valid(z, y).mean(),
         lambda z, y: planted.valid_grad(z, y) / planted.ROWS,
         z, planted.IGNORED, dtype=dtype,
     ).verdict != "pass"  # fmt: skip
+
+
+def test_of_few_digits_no_name_is_made_up() -> None:
+    report = check(
+        planted.twice,
+        lambda z, y: planted.jacobian(planted.softmax(z), planted.right(planted.softmax(z), y)),
+        planted.Z, planted.Y, dtype="float16",
+    )  # fmt: skip
+    assert report.verdict == "fail"
+    assert report.mistakes in (["not cross-entropy"], ["not at chance"])
+
+
+def test_a_detached_loss() -> None:
+    torch = import_torch()
+    import torch.nn.functional as F  # noqa: N812
+
+    z, y = torch.tensor(planted.Z), torch.tensor(planted.Y)
+    for loss in (
+        lambda z, y: F.cross_entropy(z, y).detach(),
+        lambda z, y: F.cross_entropy(z.detach(), y),
+    ):
+        assert check(loss, None, z, y).mistakes == ["gradient is zero"]
+    words = (
+        "loss returned float, through which no gradient passes; return a tensor, without .item()."
+    )
+    with pytest.raises(TypeError, match=f"^{re.escape(words)}$"):
+        check(lambda z, y: F.cross_entropy(z, y).item(), None, z, y)
 
 
 # What is looked at of a loss that is one number.
@@ -160,9 +233,10 @@ def test_labels_and_their_neighbours_are_among_the_entries(monkeypatch: pytest.M
     """Else p and p - onehot(y + 1) look alike."""
     monkeypatch.setattr(gradients, "BUDGET", 1e5)
     z, y = batch(160, 47)
-    report = check(mean, lambda z, y: planted.softmax(z) / len(z), z, y)
-    assert len(report.verdicts) < z.size
-    assert report.mistakes == ["label not subtracted"]
+    for seed in range(4):
+        report = check(mean, lambda z, y: planted.softmax(z) / len(z), z, y, seed=seed)
+        assert len(report.verdicts) < z.size
+        assert report.mistakes == ["label not subtracted"]
     for step in (1, -1):
         off = check(mean, lambda z, y, s=step: grad_of(z, (y + s) % 47) / len(z), z, y)
         assert off.mistakes == ["label off by one"]
@@ -206,6 +280,19 @@ def test_rows_that_depend_on_each_other_by_a_class_without_label() -> None:
     assert report.mistakes == ["softmax over the wrong axis"]
     assert not report.independent
     assert "Rows are not independent, so entries were moved one at a time." in said(report)
+
+
+def test_what_seems_to_tie_rows_may_be_chance() -> None:
+    calls = 0
+
+    def seldom(z: Any, y: Any) -> Any:
+        """Changes with every fifth call only."""
+        nonlocal calls
+        calls += 1
+        return planted.rows(z, y) + (calls // 5) * 0.01
+
+    report = check(seldom, grad_of, planted.Z, planted.Y)
+    assert report.mistakes == ["not deterministic"]
 
 
 def test_a_single_row_may_be_a_mean_as_well() -> None:
@@ -288,18 +375,20 @@ def test_soft_targets_of_jax_keep_their_digits() -> None:
 
 
 @pytest.mark.parametrize("method", ["central", "richardson"])
-@pytest.mark.parametrize("steps", [0, 0.2, 0.5, 0.67, 0.8, 0.95, 1.05, 1.5, 3])
+@pytest.mark.parametrize("steps", [0, 0.2, 0.4, 0.67, 0.8, 0.95, 1.05, 1.5, 3])
 def test_a_corner_near_a_logit_is_no_failure(steps: float, method: Any) -> None:
     h = 2.0**-10
     z = np.concatenate([[steps * h, -steps * h], RNG.normal(size=20) + 3])
     report = check(
-        lambda z: np.maximum(z, 0), lambda z: (z > 0) * 1.0, z, kind="binary", method=method, h=h
-    )
+        lambda z: np.maximum(z, 0) + 9 * z, lambda z: (z > 0) + 9.0, z, kind="binary",
+        method=method, h=h,
+    )  # fmt: skip
     assert report.failed == 0, report
     assert report.verdict == "pass"
     wrong = check(
-        lambda z: np.maximum(z, 0), lambda z: (z > 0) * 1.1, z, kind="binary", method=method, h=h
-    )
+        lambda z: np.maximum(z, 0) + 9 * z, lambda z: (z > 0) + 9.1, z, kind="binary",
+        method=method, h=h,
+    )  # fmt: skip
     assert wrong.failed >= 10  # what is nearest to a corner is not told
 
 
@@ -312,6 +401,13 @@ def test_a_jump_of_the_curvature_is_no_failure(method: Any) -> None:
     report = check(huber, lambda z: np.clip(z, -1, 1), z, kind="binary", method=method)
     assert report.failed == 0, report
     assert check(huber, lambda z: np.clip(z, -1, 1) + 1e-3, z, kind="binary").failed == 4
+
+
+def test_a_bend_sharper_than_the_step_is_no_failure() -> None:
+    z = np.array([0.0, 1.0, 2.0])
+    report = check(lambda z: np.tanh(1e6 * z) + z, lambda z: 1e6 / np.cosh(1e6 * z) ** 2 + 1, z,
+                   kind="binary")  # fmt: skip
+    assert report.verdicts.tolist() == [0, 1, 1]
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -337,12 +433,22 @@ def test_softmax_twice_is_not_called_clipping() -> None:
         assert report.mistakes == ["softmax applied twice"]
 
 
+def test_labels_flipped_in_certain_rows_are_not_called_clipping() -> None:
+    """What should be large is 0, and what should be 0 is large."""
+    z, y = np.array([[9.0, -9.0], [-12.0, 8.0], [3.0, 21.0]]), np.array([0, 0, 1])
+    report = check(planted.rows, lambda z, y: grad_of(z, 1 - y), z, y)
+    assert report.mistakes == ["labels flipped"]
+
+
 def test_clipping_where_all_other_rows_are_certain() -> None:
     z = np.array([[9.0, -9.0], [-9.5, 9.0], [30.0, -1.0], [0.0, 40.0]])
     y = np.array([1, 0, 0, 1])
     report = check(planted.clamped, planted.clamped_grad, z, y)
     assert report.mistakes == ["clipping"]
     assert "does not react in 2 rows whose true class has a probability below 1." in said(report)
+    z[2:] *= 2
+    report = check(planted.rows, planted.clamped_grad, z, y)
+    assert report.mistakes == ["clipping"]
 
 
 def test_two_rows_are_not_enough_for_smoothing_or_weights() -> None:
@@ -395,7 +501,7 @@ def test_a_naive_binary_loss(loss: Any) -> None:
 
     assert check(loss, grad, z, t)
     # At moderate logits its rounding is measured, and what it hides is inconclusive.
-    z[0] = 17.0
+    z[::4] = np.linspace(13, 19, 10)
     report = check(loss, grad, z, t)
     assert not report.mistakes
     assert report.failed == 0

@@ -116,12 +116,12 @@ def derivatives(
         elif method == "central":
             # Of a smooth loss a third of this is the error; all of it, where its curvature jumps.
             value = samples.slope(1)
-            truncation = np.abs(samples.slope(2) - value) + _bend(samples, noise)
+            truncation = np.abs(samples.slope(2) - value)
             rounding = noise / samples.step
         else:
             one, two, four = (samples.slope(k) for k in (1, 2, 4))
             value = (4 * one - two) / 3
-            truncation = np.abs((4 * two - four) / 3 - value) + _bend(samples, noise)
+            truncation = np.abs((4 * two - four) / 3 - value)
             rounding = 1.5 * noise / samples.step
     found = Derivatives(row, column, value, truncation, rounding, kinked)
     return _without_masked(problem, found, samples.middle)
@@ -171,7 +171,8 @@ def _noise(
     An ordinary loss rounds its logits and their log-sum-exp: its error is some units of the
     largest of them. A loss that keeps its digits where it is small shows it: the fourth
     difference of five neighbours, which is nothing but rounding, is then as small as the loss.
-    So does a loss that rounds more, as log(1 - p) does: there that difference is larger.
+    So does a loss that rounds more, as log(1 - p) does, or has a corner among its neighbours:
+    there that difference is larger.
     """
     middle = np.abs(samples.middle)
     largest = np.abs(np.where(np.isfinite(problem.logits), problem.logits, 0)).max(axis=1)
@@ -184,8 +185,11 @@ def _noise(
     fourth[kinked] = 0
     if independent:
         bound = np.where(_exact(samples, unit), 8 * unit * middle, bound)
-        return np.maximum(bound, _largest_nearby(fourth, middle) / 2), kinked
-    return np.asarray(bound + 4 * np.sqrt(np.mean(fourth**2) / 70)), kinked
+        if (fourth > 2 * bound).any():
+            bound = np.maximum(bound, _largest_nearby(fourth, middle) / 2)
+        return np.asarray(bound), kinked
+    bound = bound + 4 * np.sqrt(np.mean(fourth**2) / 70)
+    return np.maximum(bound, fourth / 2), kinked
 
 
 def _largest_nearby(values: Array, order: Array) -> Array:
@@ -224,24 +228,11 @@ def _fourth(samples: Samples) -> Array:
     return np.asarray(loss[-2] - 4 * loss[-1] + 6 * samples.middle - 4 * loss[1] + loss[2])
 
 
-def _turns(samples: Samples) -> tuple[Array, Array]:
-    """How much the slopes to both sides differ, over one step and over two."""
-    loss, middle = samples.loss, samples.middle
-    one = np.abs(loss[1] - 2 * middle + loss[-1]) / samples.step
-    two = np.abs(loss[2] - 2 * middle + loss[-2]) / (2 * samples.step)
-    return one, two
-
-
-def _bend(samples: Samples, noise: Array) -> Array:
-    """What a corner within the steps may do: over one step a smooth loss turns half as much."""
-    one, two = _turns(samples)
-    return np.asarray(np.maximum(np.abs(2 * one - two) - 4 * noise / samples.step, 0))
-
-
 def _kinks(samples: Samples, noise: Array) -> Array:
     """Where the slopes to both sides differ by as much over one step as over two."""
     loss, middle = samples.loss, samples.middle
-    one, two = _turns(samples)
+    one = np.abs(loss[1] - 2 * middle + loss[-1]) / samples.step
+    two = np.abs(loss[2] - 2 * middle + loss[-2]) / (2 * samples.step)
     steepest = np.abs(np.stack([loss[1] - middle, middle - loss[-1]])).max(axis=0) / samples.step
     return np.asarray(
         (one > 0.8 * two)

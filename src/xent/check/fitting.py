@@ -170,14 +170,17 @@ def clipping(measured: Measured, meant: Meant, scales: Iterable[float]) -> Clip 
     usual = np.isfinite(factor) & ~meant.ignored[rows]
     plain = meant.changed(class_weight=None, sample_weight=None, pos_weight=None,
                           label_smoothing=None, z_loss=None)  # fmt: skip
-    seen = np.isin(np.arange(len(gradient)), measured.row) & ~meant.ignored
-    p = np.where(seen, np.exp(-plain.losses()), np.nan)
+    p = np.where(meant.ignored, np.nan, np.exp(-plain.losses()))
     largest = np.abs(gradient[np.isfinite(gradient)]).max(initial=0.0)
     for scale in scales:
         share, told = np.full(len(p), np.nan), usual & (doubt <= 0.05 * scale)
         share[rows[told]] = factor[told] / scale
         for clip, kept in (_hard(p, share), _soft(p, share)):
+            full = measured.at(gradient)
             left = measured.at(gradient * kept[:, None])
+            # Where it is unsure whether a row is clipped, it is something in between.
+            between = np.clip(measured.value / scale, np.minimum(full, 0), np.maximum(full, 0))
+            left = np.where(np.isnan(left), between, left)
             if clip and measured.agrees(left, scale, largest=largest):
                 return clip
     return None
@@ -195,6 +198,8 @@ def _hard(p: Array, share: Array) -> tuple[Clip | None, Array]:
     top = p[below].max()
     above = ~gone & (p > top)
     if not above.any() or (told & ~below & (p < top)).any():
+        return None, share
+    if below.sum() + (above & told).sum() < 2:
         return None, share
     unsure = ~told & (p > top) & (p < p[above & told].min(initial=1))
     left = np.where(gone | (p <= top), 0.0, np.where(unsure, np.nan, 1.0))

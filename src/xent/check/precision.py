@@ -39,7 +39,24 @@ def precision_of(function: Callable[[Array], Any], logits: Array, dtype: str) ->
     A function that casts its logits to float32 does not tell apart what float32 does not; one that
     casts its result returns numbers of float32.
     """
-    base = _ordinary(logits)
+    largest = np.abs(logits[np.isfinite(logits)]).max(initial=2.0**-9)
+    found = []
+    # At a size where a cross-entropy is not saturated; and where it is, for losses that are cut.
+    for size in (2.0 ** np.floor(2 - np.log2(largest)), 1.0):
+        found.append(_felt(function, _on_coarse_grid(logits * size), dtype))
+        if found[-1] == dtype:
+            return dtype
+    return min(filter(None, found), key=NARROWNESS.__getitem__, default=dtype)
+
+
+def _on_coarse_grid(logits: Array) -> Array:
+    """The logits in bfloat16, and none near to 0: no small step leads to another narrow number."""
+    base = rounded(logits, "bfloat16")
+    return np.where(np.abs(base) < 0.125, np.copysign(0.125, base), base)
+
+
+def _felt(function: Callable[[Array], Any], base: Array, dtype: str) -> str | None:
+    """The widest dtype whose steps are felt there; None if that cannot be told."""
     size = np.where(np.isfinite(base), np.abs(base), 0)
     usual = np.asarray(function(base))
     rng = np.random.default_rng(0)
@@ -67,14 +84,4 @@ def precision_of(function: Callable[[Array], Any], logits: Array, dtype: str) ->
         # What feels no small step may as well be all jumps and plateaus, in any dtype.
         values, felt = after(0.5), change(STEPS[names[-1]]) > 0
         coarse = np.all(values == rounded(values, names[-1])) and len(np.unique(values)) >= 5
-        return names[-1] if coarse or felt.sum() > 0.35 * (values != usual).sum() else dtype
-
-
-def _ordinary(logits: Array) -> Array:
-    """The logits brought to a size where nothing is saturated or clipped, upon the coarsest grid.
-
-    None is very near to 0, so that no small step leads to another number of a narrow dtype.
-    """
-    largest = np.abs(logits[np.isfinite(logits)]).max(initial=2.0**-9)
-    base = rounded(logits * 2.0 ** np.floor(2 - np.log2(largest)), "bfloat16")
-    return np.where(np.abs(base) < 0.125, np.copysign(0.125, base), base)
+        return names[-1] if coarse or felt.sum() > 0.35 * (values != usual).sum() else None

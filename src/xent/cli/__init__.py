@@ -1,6 +1,6 @@
-"""The command line: `xent explain`, `score`, `audit` and `diagnose`."""
+"""The command line: `xent explain`, `score`, `audit`, `diagnose` and `learn`."""
 
-from xent.cli import explain, score, check  # isort: skip - the order in which help lists them
+from xent.cli import explain, score, check, learn  # isort: skip - the order in which help lists them
 from xent.cli.app import app
 
-__all__ = ["app", "check", "explain", "score"]
+__all__ = ["app", "check", "explain", "learn", "score"]

@@ -15,18 +15,26 @@ from xent.plots.style import BLUE, GREEN, GREY, LABEL_COLOURS, ORANGE, axes_or_n
 
 
 def class_bars(
-    logits: Any, label: int, *, names: Sequence[str] | None = None, ax: Axes | None = None
+    logits: Any,
+    target: Any,
+    *,
+    label_smoothing: float = 0.0,
+    names: Sequence[str] | None = None,
+    ax: Axes | None = None,
 ) -> Axes:
     """Probabilities of the classes as bars, and the gradient for each logit as an arrow.
 
-    A step down the gradient moves a logit as its arrow points; the arrows sum to 0.
+    A step down the gradient moves a logit as its arrow points. An arrow leads from the probability
+    to the target (1 for the true class, 0 for the others), and the arrows sum to 0.
 
     Parameters
     ----------
     logits : array_like, shape (K,)
         Raw scores of one row.
-    label : int
-        The true class.
+    target : int or array_like of shape (K,)
+        The true class, or a probability for each.
+    label_smoothing : float, default 0.0
+        Part of the target that is spread over all classes.
     names : sequence of str, optional
         Of the classes.
     ax : Axes, optional
@@ -49,8 +57,9 @@ def class_bars(
     if z.ndim != 1:
         msg = f"logits has shape {z.shape}; expected the (K,) scores of one row."
         raise ValueError(msg)
-    loss, grad = cross_entropy(z, label, return_grad=True)
+    loss, grad = cross_entropy(z, target, label_smoothing=label_smoothing, return_grad=True)
     p, place = np.asarray(softmax(z)), np.arange(len(z))
+    label = int(target) if np.ndim(target) == 0 else None
     ax = axes_or_new(ax)
     colours = [ORANGE if k == label else BLUE for k in place]
     ax.bar(place - 0.1, p, width=0.5, color=colours)
@@ -71,7 +80,8 @@ def class_bars(
         ax.text(k + 0.28, tip + beyond, f"{-push:+.3f}", ha="center", va=side, fontsize="small",
                 color=GREEN)  # fmt: skip
     shown = list(names) if names is not None else [str(k) for k in place]
-    shown[label] += " (true)"
+    if label is not None:
+        shown[label] += " (true)"
     ax.set_xticks(place, shown)
     ax.axhline(0, color=GREY, linewidth=0.8)
     ax.set(

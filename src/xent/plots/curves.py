@@ -172,7 +172,8 @@ def gradient_error(
     errors = [abs(float(r.numeric.value[0] - r.analytic[0])) for r in reports]
     ax = axes_or_new(ax)
     ax.loglog(steps, np.maximum(errors, 1e-17), ".", color=BLUE, label="error")
-    truncation = [max(float(r.numeric.truncation[0]), 1e-17) for r in reports]
+    # Where two differences agree to the last bit, their difference estimates nothing.
+    truncation = [float(r.numeric.truncation[0]) or np.nan for r in reports]
     rounding = [float(r.numeric.rounding[0]) for r in reports]
     ax.loglog(steps, truncation, color=ORANGE, linestyle="--", label="estimated truncation")
     ax.loglog(steps, rounding, color=GREEN, linestyle=":", label="estimated rounding, at most")

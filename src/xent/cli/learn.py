@@ -1,0 +1,52 @@
+"""`xent learn`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from xent.cli.app import app
+from xent.learn import COURSE, lesson
+
+
+@app.command("learn")
+def learn_command(
+    name: Annotated[
+        str | None,
+        typer.Argument(metavar="LESSON", help="Which one: " + ", ".join(e.name for e in COURSE)),
+    ] = None,
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; a free one if 0.")
+    ] = 0,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Only say where the course is.")
+    ] = False,
+    static: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", help="Write the lessons as HTML files that need no server."),
+    ] = None,
+) -> None:
+    """Open the course: six live notebooks on cross-entropy, in the browser.
+
+    `xent learn`
+
+    `xent learn gradient`
+
+    They are served by this machine to this machine, and need no network. Ctrl-C ends it.
+    """
+    if name is not None:
+        lesson(name)
+    if static is not None:
+        from xent.learn.static import write
+
+        for path in write(static, [lesson(name)] if name else COURSE):
+            print(path)
+        return
+    from xent.learn.server import serve
+
+    def said(address: str) -> None:
+        print(f"The course is at {address} (Ctrl-C ends it)", flush=True)
+
+    serve(name or "", port, browser=not no_browser, said=said)

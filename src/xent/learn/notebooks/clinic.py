@@ -1,0 +1,217 @@
+import marimo
+
+__generated_with = "0.25.2"
+
+app = marimo.App(app_title="Debugging clinic", width="medium")
+
+
+@app.cell(hide_code=True)
+def _():
+    import marimo as mo
+    import numpy as np
+
+    import xent
+    from xent.learn import patients, show
+
+    return mo, np, patients, show, xent
+
+
+@app.cell(hide_code=True)
+def _(mo):
+    mo.md(r"""
+    # Debugging clinic
+
+    A wrong gradient seldom crashes. Training just goes badly, and there are a hundred possible reasons.
+    Each patient here has one mistake in its loss or its gradient. Read the complaint and the code, make
+    a guess, then open the verdict of `xent.check.gradient`: it compares the gradient with numerical
+    derivatives of the loss, the loss with cross-entropy, and gives the mistake its name.
+    """)
+    return
+
+
+@app.cell(hide_code=True)
+def _(mo, patients):
+    who = mo.ui.dropdown(
+        {patient.complaint(): patient for patient in patients.PATIENTS},
+        value=patients.PATIENTS[0].complaint(),
+        label="patient",
+    )
+    rows = mo.ui.slider(
+        6, 48, 1, value=12, label="rows in the batch", show_value=True, full_width=True
+    )
+    scale = mo.ui.slider(
+        0.5, 8, 0.5, value=2, label="spread of the logits", show_value=True, full_width=True
+    )
+    mo.vstack([who, rows, scale])
+    return rows, scale, who
+
+
+@app.cell(hide_code=True)
+def _(np, rows, scale):
+    rng = np.random.default_rng(20)
+    z = scale.value * rng.normal(size=(48, 4))[: rows.value]
+    y = np.arange(48)[: rows.value] % 4
+    return y, z
+
+
+@app.cell(hide_code=True)
+def _(mo, patients, show, who):
+    shared = [patients.source(patients.softmax), patients.source(patients.one_hot)]
+    mo.vstack(
+        [
+            show.code(
+                "\n\n".join([patients.source(who.value.loss), patients.source(who.value.grad)])
+            ),
+            mo.Html(
+                "<details><summary>softmax and one_hot, which are right</summary>"
+                + show.code("\n\n".join(shared)).text
+                + "</details>"
+            ),
+        ]
+    )
+    return
+
+
+@app.cell(hide_code=True)
+def _(mo, who, xent, y, z):
+    report = xent.check.gradient(who.value.loss, who.value.grad, z, y, progress=False)
+    mo.Html(
+        "<details><summary>The verdict</summary>"
+        f'<div style="overflow-x:auto">{report.to_html()}</div></details>'
+    )
+    return (report,)
+
+
+@app.cell(hide_code=True)
+def _(np, report, rows, show, who, xent, y, z):
+    given = np.asarray(who.value.grad(z, y))
+    loss, due = xent.cross_entropy(z, y, return_grad=True)
+    show.numbers(
+        [
+            ("rows in the batch", str(rows.value)),
+            ("loss of the patient", float(who.value.loss(z, y))),
+            ("loss by xent", float(loss)),
+            ("length of the patient's gradient", float(np.linalg.norm(given))),
+            ("length of the gradient by xent", float(np.linalg.norm(due))),
+            ("entries that fail", f"{report.failed} of {given.size}"),
+        ]
+    )
+    return
+
+
+@app.cell(hide_code=True)
+def _(mo, patients, show, who, xent, y, z):
+    cured_loss, cured_grad = who.value.cure()
+    after = xent.check.gradient(cured_loss, cured_grad, z, y, progress=False)
+    changed = [
+        patients.source(new)
+        for new, old in ((cured_loss, who.value.loss), (cured_grad, who.value.grad))
+        if new is not old
+    ]
+    body = show.code("\n\n".join(changed)).text
+    mo.Html(
+        f"<details><summary>The cure, and the check after it</summary>{body}"
+        f'<div style="overflow-x:auto">{after.to_html()}</div></details>'
+    )
+    return cured_grad, cured_loss
+
+
+@app.cell(hide_code=True)
+def _(mo):
+    mo.md(r"""
+    ## What it does to training
+
+    Softmax regression on 60 points of three classes, by gradient descent with the patient's gradient and
+    with the cured one. Drawn is the true mean loss, by xent; it starts at chance, $\log 3 \approx 1.0986$.
+    """)
+    return
+
+
+@app.cell(hide_code=True)
+def _(mo):
+    rate = mo.ui.slider(
+        0.1, 3, 0.1, value=1.0, label="learning rate", show_value=True, full_width=True
+    )
+    rate
+    return (rate,)
+
+
+@app.cell(hide_code=True)
+def _(np):
+    cloud_rng = np.random.default_rng(3)
+    kinds = np.repeat(np.arange(3), 20)
+    middles = np.array([[-1.2, -0.6], [1.2, -0.6], [0.0, 1.2]])
+    cloud = middles[kinds] + cloud_rng.normal(scale=0.7, size=(60, 2))
+    return cloud, kinds
+
+
+@app.cell(hide_code=True)
+def _(cloud, cured_grad, kinds, np, rate, who, xent):
+    def train(gradient):
+        weight = np.zeros((3, 2))
+        losses = []
+        for _ in range(41):
+            scores = cloud @ weight.T
+            losses.append(float(xent.cross_entropy(scores, kinds)))
+            weight = weight - rate.value * np.asarray(gradient(scores, kinds)).T @ cloud
+        return losses
+
+    ill, well = train(who.value.grad), train(cured_grad)
+    return ill, well
+
+
+@app.cell(hide_code=True)
+def _(ill, show, well, who):
+    def draw_training(ax):
+        ax.plot(ill, "s-", color="#3b8bc4", markersize=3, label="patient")
+        ax.plot(well, ".-", color="#e8761c", markersize=5, label="cured")
+        ax.set(title="Mean loss in training", xlabel="step", ylabel="loss (nats)")
+        ax.set_ylim(0, min(1.1 * max(*ill, *well), 8))
+        ax.legend(loc="best")
+
+    show.beside(
+        show.picture(
+            draw_training,
+            f"The mean loss in training with the complaint: {who.value.complaint().lower()}. With the "
+            f"patient's gradient it goes from {ill[0]:.4f} to {ill[-1]:.4f}, with the cured one to "
+            f"{well[-1]:.4f}.",
+        ),
+        show.numbers(
+            [
+                ("loss at the start", ill[0], well[0]),
+                ("after 10 steps", ill[10], well[10]),
+                ("after 40 steps", ill[40], well[40]),
+            ],
+            heads=("mean loss", "patient", "cured"),
+        ),
+    )
+    return
+
+
+@app.cell(hide_code=True)
+def _(mo):
+    mo.md(r"""
+    ## At home
+
+    The same for a loss of your own, of NumPy, PyTorch or JAX:
+
+    ```python
+    report = xent.check.gradient(my_loss, my_grad, logits, labels)
+    print(report)            # the verdict, the mistake, the worst entries
+    assert report            # in a test
+    ```
+
+    `xent audit my_module:my_loss` holds a loss against exact answers, and `xent diagnose predictions.csv`
+    looks at a file of predictions.
+    """)
+    return
+
+
+@app.cell(hide_code=True)
+def _(show):
+    show.around("clinic")
+    return
+
+
+if __name__ == "__main__":
+    app.run()

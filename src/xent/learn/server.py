@@ -1,0 +1,109 @@
+"""The course as pages on this machine alone."""
+
+from __future__ import annotations
+
+import html
+import socket
+import threading
+import webbrowser
+from collections.abc import Callable
+from typing import Any
+
+try:
+    import marimo
+    import uvicorn
+    from starlette.applications import Starlette
+    from starlette.responses import HTMLResponse
+    from starlette.routing import Mount, Route
+except ModuleNotFoundError as error:
+    message = f"the course needs {error.name}: pip install 'xent[learn]'"
+    raise ModuleNotFoundError(message, name=error.name) from None
+
+from xent.learn import COURSE
+
+HOST = "127.0.0.1"
+STYLE = """
+body { font: 1.1rem/1.5 system-ui, sans-serif }
+main { max-width: 44rem; margin: 3rem auto; padding: 0 1rem }
+li { margin: 0.8rem 0 } a { font-weight: 600 }
+:root { color-scheme: light dark }
+"""
+
+
+def contents() -> str:
+    """The page that lists the lessons."""
+    items = "".join(
+        f'<li><a href="{each.name}/">{html.escape(each.title)}</a><br>'
+        f"{html.escape(each.about)}</li>"
+        for each in COURSE
+    )
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width">'
+        '<link rel="icon" href="data:,"><title>xent: the course</title>'
+        f"<style>{STYLE}</style></head><body><main><h1>Cross-entropy, live</h1>"
+        "<p>Six notebooks. Move a slider, and every number, curve and formula that hangs on it "
+        "moves too. Everything is computed on this machine.</p>"
+        f"<ol>{items}</ol></main></body></html>\n"
+    )
+
+
+def application() -> Any:
+    """Contents and lessons, to be served."""
+    live = marimo.create_asgi_app(quiet=True, session_ttl=30)
+    for each in COURSE:
+        live = live.with_app(path=f"/{each.name}", root=str(each.path))
+    page = HTMLResponse(contents())
+
+    async def first(_: Any) -> HTMLResponse:
+        return page
+
+    return Starlette(routes=[Route("/", first), Mount("/", live.build())])
+
+
+def serve(
+    name: str = "", port: int = 0, *, browser: bool = True, said: Callable[[str], Any]
+) -> None:
+    """Serve the course until interrupted, after saying where.
+
+    Parameters
+    ----------
+    name : str, default ""
+        The lesson to open; the contents if empty.
+    port : int, default 0
+        Of 127.0.0.1; any free one if 0.
+    browser : bool, default True
+        Whether to open it.
+    said : callable
+        Is given the address, once it answers.
+    """
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((HOST, port))
+    except OSError as error:
+        why = f"port {port} of {HOST} cannot be had ({error.strerror})"
+        msg = f"{why}; leave --port out for a free one."
+        raise ValueError(msg) from None
+    address = f"http://{HOST}:{listener.getsockname()[1]}/{name}{'/' * bool(name)}"
+    server = _Server(uvicorn.Config(application(), log_level="warning", access_log=False))
+    server.ready = lambda: _announce(address, said, browser=browser)
+    with listener:
+        server.run(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """Tells when it answers."""
+
+    ready: Callable[[], Any]
+
+    async def startup(self, sockets: Any = None) -> None:
+        """Start, and say so."""
+        await super().startup(sockets)
+        self.ready()
+
+
+def _announce(address: str, said: Callable[[str], Any], *, browser: bool) -> None:
+    said(address)
+    if browser:  # some browsers hold the caller until they are closed
+        threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()

@@ -1,0 +1,108 @@
+"""What the notebooks show things with: pictures with text, tables of numbers, steps, code."""
+
+from __future__ import annotations
+
+import base64
+import html
+from collections.abc import Callable, Iterable, Sequence
+from io import BytesIO
+from typing import Any
+
+import marimo as mo
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from xent import plots
+from xent.explanation.render.latex import equations
+from xent.explanation.steps import Explanation
+from xent.learn import COURSE
+
+ROW = "display:flex;flex-wrap:wrap;gap:0.5rem 1.5rem;align-items:flex-start"
+CELL = "padding:0.15rem 0.8rem 0.15rem 0;text-align:left;vertical-align:top;border:0"
+
+
+def picture(
+    draw: Callable[[Axes], Any], alt: str, *, size: tuple[float, float] = (5.6, 3.7)
+) -> mo.Html:
+    """Draw into an Axes, and show it with a text for those who do not see it."""
+    with plots.style(dark=mo.app_meta().theme == "dark"):
+        figure = Figure(figsize=size, layout="constrained")
+        draw(figure.subplots())
+        file = BytesIO()
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    data = base64.b64encode(file.getvalue()).decode()
+    source = f"data:image/svg+xml;base64,{data}"
+    style = f"width:100%;max-width:{size[0] * 100:.0f}px;height:auto;margin:0"
+    return mo.Html(f'<img src="{source}" alt="{html.escape(alt)}" style="{style}">')
+
+
+def beside(*items: Any, least: str = "18rem") -> mo.Html:
+    """Side by side where there is room, else below each other."""
+    boxes = "".join(
+        f'<div style="flex:1 1 {least};min-width:0;max-width:100%">{mo.as_html(item).text}</div>'
+        for item in items
+    )
+    return mo.Html(f'<div style="{ROW}">{boxes}</div>')
+
+
+def numbers(rows: Iterable[Sequence[Any]], heads: Sequence[str] = ()) -> mo.Html:
+    """A table whose first cells name the rows; floats are shown to 4 decimals or as 1.2e-07."""
+    lines = []
+    if heads:
+        lines.append("".join(f'<th scope="col" style="{CELL}">{head}</th>' for head in heads))
+    for name, *values in rows:
+        cells = "".join(f'<td style="{CELL}">{_cell(value)}</td>' for value in values)
+        lines.append(f'<th scope="row" style="{CELL};font-weight:normal">{name}</th>{cells}')
+    body = "".join(f"<tr>{line}</tr>" for line in lines)
+    return mo.Html(f'<div style="overflow-x:auto"><table>{body}</table></div>')
+
+
+def figure(value: float) -> str:
+    """A number for a table."""
+    number = float(value)
+    if number == 0 or 1e-3 <= abs(number) < 1e6:
+        return f"{number:.4f}"
+    return f"{number:.4g}"
+
+
+def steps(explanation: Explanation, *names: str, why: bool = True) -> mo.Html:
+    """Steps of an explanation, typeset, with the reader's numbers."""
+    parts = []
+    for name in names:
+        step = explanation.step(name)
+        parts.append(f"**{step.name}**\n\n$$\n{equations(step)}\n$$")
+        if why and step.why:
+            parts.append(step.why.replace("_", r"\_").replace("*", r"\*"))
+    return mo.md("\n\n".join(parts))
+
+
+def answer(question: str, reply: str) -> mo.Html:
+    """A question whose answer is one key away."""
+    box = mo.md(reply).text
+    return mo.Html(f"<details><summary>{html.escape(question)}</summary>{box}</details>")
+
+
+def code(source: str) -> mo.Html:
+    """Python to copy: it gives the numbers that are shown."""
+    return mo.md(f"```python\n{source.strip()}\n```")
+
+
+def around(name: str) -> mo.Html:
+    """Links to the lessons before and after, and to all."""
+    place = [lesson.name for lesson in COURSE].index(name)
+    links = ['<a href="../">The course</a>']
+    if place > 0:
+        before = COURSE[place - 1]
+        links.insert(0, f'<a href="../{before.name}/">Before: {before.title}</a>')
+    if place + 1 < len(COURSE):
+        after = COURSE[place + 1]
+        links.append(f'<a href="../{after.name}/">Next: {after.title}</a>')
+    return mo.Html(
+        f'<nav aria-label="Lessons" style="text-decoration:underline">{" · ".join(links)}</nav>'
+    )
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, mo.Html):
+        return str(value.text)
+    return html.escape(value) if isinstance(value, str) else figure(value)

@@ -1,0 +1,165 @@
+"""Lessons as static pages: what a notebook shows at first, without server, script or network."""
+
+from __future__ import annotations
+
+import html
+import importlib.util
+import json
+import re
+from collections.abc import Iterable, Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import marimo as mo
+
+from xent.learn import COURSE, Lesson
+from xent.learn.mathml import STYLE as MATH_STYLE
+from xent.learn.mathml import mathml
+
+STYLE = f"""
+body {{ font: 1rem/1.55 system-ui, sans-serif }}
+main {{ max-width: 56rem; margin: 2rem auto; padding: 0 0.5rem }}
+img {{ background: #fff }} pre {{ overflow-x: auto; padding: 0.8rem; background: #8881 }}
+.paragraph {{ display: block; margin: 0.7em 0 }}
+.control {{ border-left: 3px solid #3b8bc4; padding-left: 0.8rem }}
+:root {{ color-scheme: light dark }}
+{MATH_STYLE}"""
+TEX = re.compile(r"\|\|([(\[])(.*)\|\|[)\]]", re.DOTALL)
+HIDDEN = "marimo-ui-element"
+"""Around every control; says nothing itself."""
+
+
+def fragment(lesson: Lesson) -> str:
+    """The outputs of a lesson as HTML.
+
+    Parameters
+    ----------
+    lesson : Lesson
+        Which one; it is run.
+
+    Returns
+    -------
+    str
+        Headings, text, tables, pictures and formulas; a control is said in words.
+    """
+    parts = []
+    for output in _outputs(lesson):
+        writer = _Writer()
+        writer.feed(mo.as_html(output).text)
+        writer.close()
+        parts.append(writer.text())
+    return "\n".join(parts)
+
+
+def page(lesson: Lesson) -> str:
+    """A lesson as a page of its own; links lead to the other lessons' files."""
+    body = re.sub(r'href="\.\./(\w+)/"', r'href="\1.html"', fragment(lesson))
+    body = body.replace('href="../"', 'href="index.html"')
+    return _page(lesson.title, body)
+
+
+def write(folder: Path, lessons: Iterable[Lesson] = COURSE) -> Iterator[Path]:
+    """Write pages into a folder, with a table of contents, and give their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for each in lessons:
+        path = folder / f"{each.name}.html"
+        path.write_text(page(each), "utf-8")
+        yield path
+    items = "".join(
+        f'<li><a href="{each.name}.html">{html.escape(each.title)}</a>: '
+        f"{html.escape(each.about)}</li>"
+        for each in COURSE
+    )
+    path = folder / "index.html"
+    path.write_text(_page("Cross-entropy", f"<h1>Cross-entropy</h1><ol>{items}</ol>"), "utf-8")
+    yield path
+
+
+def _page(title: str, body: str) -> str:
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
+        f"<title>{html.escape(title)}</title><style>{STYLE}</style></head>"
+        f"<body><main>\n{body}\n</main></body></html>\n"
+    )
+
+
+def _outputs(lesson: Lesson) -> Iterator[Any]:
+    """What the cells of a notebook show, in their order."""
+    spec = importlib.util.spec_from_file_location(f"lesson_{lesson.name}", lesson.path)
+    if spec is None or spec.loader is None:
+        msg = f"{lesson.path} cannot be loaded."
+        raise FileNotFoundError(msg)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    outputs, _ = module.app.run()
+    yield from (output for output in outputs if output is not None)
+
+
+class _Writer(HTMLParser):
+    """Copies HTML, with marimo's own elements turned into what any browser shows."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=False)
+        self.parts: list[str] = []
+        self.formula: list[str] | None = None
+
+    def text(self) -> str:
+        return "".join(self.parts)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "marimo-tex":
+            self.formula = []
+        elif tag.startswith("marimo-"):
+            if tag != HIDDEN:
+                self.parts.append(_control(tag, dict(attrs)))
+        else:
+            self.parts.append(self.get_starttag_text() or "")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "marimo-tex":
+            found = TEX.match(html.unescape("".join(self.formula or [])).strip())
+            if found:
+                self.parts.append(mathml(found[2], block=found[1] == "["))
+            self.formula = None
+        elif not tag.startswith("marimo-"):
+            self.parts.append(f"</{tag}>")
+
+    def handle_data(self, data: str) -> None:
+        (self.parts if self.formula is None else self.formula).append(data)
+
+    def handle_entityref(self, name: str) -> None:
+        self.handle_data(f"&{name};")
+
+    def handle_charref(self, name: str) -> None:
+        self.handle_data(f"&#{name};")
+
+
+def _control(tag: str, attributes: dict[str, str | None]) -> str:
+    """A control in words: its name, and the value it has on this page."""
+
+    def read(name: str) -> Any:
+        text = attributes.get(f"data-{name}")
+        return None if text is None else json.loads(text)
+
+    label = re.sub(r"<[^>]+>", "", read("label") or "")
+    value = read("initial-value")
+    kind = tag.removeprefix("marimo-")
+    if kind == "slider":
+        span = f"from {read('start'):g} to {read('stop'):g}"
+        said = f"{label}: <b>{value:g}</b> <small>(a slider {span})</small>"
+    elif kind == "dropdown":
+        chosen = value[0]
+        others = ", ".join(str(option) for option in read("options"))
+        said = (
+            f"{label}: <b>{html.escape(str(chosen))}</b> <small>(of {html.escape(others)})</small>"
+        )
+    elif kind == "button":
+        said = f"<small>[a button: {label}]</small>"
+    elif kind == "anywidget":
+        said = "<small>(In the live lesson: points and a boundary to drag.)</small>"
+    else:
+        msg = f"no static form of <{tag}> is known."
+        raise ValueError(msg)
+    return f'<p class="control">{said}</p>'

@@ -1,0 +1,204 @@
+"""The course without a browser: it computes nothing itself, and reads well as static pages."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import html
+import re
+import socket
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import xent
+from xent import learn
+from xent.learn import COURSE, Lesson, naive, patients, server, show, static
+from xent.learn.mathml import mathml
+
+OWN_ARITHMETIC = {"exp", "log", "log2", "log10", "log1p", "expm1", "logaddexp", "tanh"}
+
+
+def named(lesson: Lesson) -> str:
+    return lesson.name
+
+
+each_lesson = pytest.mark.parametrize("lesson", COURSE, ids=named)
+
+
+@cache
+def fragment(lesson: Lesson) -> str:
+    return static.fragment(lesson)
+
+
+def cli(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "xent", "learn", *arguments]
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
+
+
+@each_lesson
+def test_no_formula_is_written_again(lesson: Lesson) -> None:
+    tree = ast.parse(lesson.path.read_text("utf-8"))
+    used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert used & OWN_ARITHMETIC <= {"log10"}  # of an error, for its digits
+    widget = Path(show.__file__).with_name("drag.js").read_text("utf-8")
+    assert not re.search(r"Math\.(exp|log|pow|tanh)", widget)
+
+
+@each_lesson
+def test_it_reads_as_a_static_page(lesson: Lesson) -> None:
+    page = static.page(lesson)
+    assert "<marimo" not in page
+    assert "<script" not in page
+    assert not re.search(r"(src|href)=[\"']?https?:", page)
+    assert "<h1 id=" in page
+    assert page.count("<math") >= 1
+    assert "<merror" not in page
+    text = html.unescape(re.sub(r"<[^>]+>", " ", page))
+    assert not re.search(r"\|\|[(\[]|\\(frac|begin|log|text)|\$", text)
+    images = re.findall(r"<img [^>]+>", page)
+    assert images
+    assert all(len(re.search(r'alt="([^"]*)"', image)[1]) > 20 for image in images)  # type: ignore[index]
+
+
+@each_lesson
+def test_its_python_gives_its_numbers(lesson: Lesson) -> None:
+    blocks = re.findall(r"<pre[^>]*>(.*?)</pre>", fragment(lesson), re.DOTALL)
+    sources = [html.unescape(re.sub(r"<[^>]+>", "", block)) for block in blocks]
+    examples = [source for source in sources if ">>>" in source]
+    assert len(examples) == (lesson.name != "clinic")
+    for source in examples:
+        test = doctest.DocTestParser().get_doctest(source + "\n", {}, lesson.name, None, 0)
+        assert doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test).failed == 0
+
+
+def test_pages_link_to_each_other(tmp_path: Path) -> None:
+    done = cli("--static", str(tmp_path / "course"))
+    assert done.returncode == 0, done.stderr
+    paths = [Path(line) for line in done.stdout.split()]
+    assert [path.name for path in paths] == [
+        *(f"{each.name}.html" for each in COURSE),
+        "index.html",
+    ]
+    for path in paths:
+        for link in re.findall(r'href="([^"#]+)"', path.read_text("utf-8")):
+            assert link == "data:," or (path.parent / link).is_file(), (path, link)
+
+
+def test_one_lesson_alone(tmp_path: Path) -> None:
+    done = cli("score", "--static", str(tmp_path))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["index.html", "score.html"]
+    assert done.stdout.splitlines() == [str(tmp_path / "score.html"), str(tmp_path / "index.html")]
+
+
+def test_an_unknown_lesson_is_named() -> None:
+    done = cli("calculus")
+    names = "score, gradient, classes, dataset, breaks, clinic"
+    assert done.stderr == f"xent: no lesson is named 'calculus'; there are {names}.\n"
+    assert done.returncode == 2
+
+
+def test_a_port_in_use_is_said() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = cli("--no-browser", "--port", str(port))
+    said = (
+        rf"xent: port {port} of 127.0.0.1 cannot be had \(.+\); leave --port out for a free one\."
+    )
+    assert re.fullmatch(said, done.stderr.strip())
+
+
+@pytest.mark.parametrize("package", ["marimo", "uvicorn"])
+def test_what_the_course_needs_is_said(package: str) -> None:
+    code = f"import sys; sys.modules['{package}'] = None; import xent.learn.server"
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert f"the course needs {package}: pip install 'xent[learn]'" in done.stderr
+
+
+def test_the_contents_name_every_lesson() -> None:
+    page = html.unescape(server.contents())
+    for each in COURSE:
+        assert f'<a href="{each.name}/">{each.title}</a>' in page
+        assert each.about in page
+
+
+def test_the_browser_is_opened_where_the_course_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(server.webbrowser, "open", opened.append)
+    monkeypatch.setattr(server.threading.Thread, "start", lambda thread: thread.run())
+    said: list[str] = []
+    server._announce("http://127.0.0.1:1/", said.append, browser=True)
+    server._announce("http://127.0.0.1:2/", said.append, browser=False)
+    assert said == ["http://127.0.0.1:1/", "http://127.0.0.1:2/"]
+    assert opened == said[:1]
+
+
+SEEN = {"GivesUp": 2.0}
+"""The spread of logits from which a mistake shows: where none is clipped, nothing is wrong."""
+
+
+@pytest.mark.parametrize("patient", patients.PATIENTS, ids=lambda patient: patient.__name__)
+@pytest.mark.parametrize("rows", [6, 48])
+@pytest.mark.parametrize("spread", [0.5, 2.0, 8.0])
+def test_the_clinic_names_and_cures(patient: Any, rows: int, spread: float) -> None:
+    z = spread * np.random.default_rng(20).normal(size=(48, 4))[:rows]
+    y = np.arange(rows) % 4
+    report = xent.check.gradient(patient.loss, patient.grad, z, y, progress=False)
+    shows = spread >= SEEN.get(patient.__name__, 0)
+    assert report.mistakes == [patient.mistake] * shows
+    assert xent.check.gradient(*patient.cure(), z, y, progress=False)
+
+
+def test_a_patients_source_is_what_runs() -> None:
+    for patient in patients.PATIENTS:
+        names: dict[str, Any] = {"np": np}
+        parts = [patients.softmax, patients.one_hot, patient.loss, patient.grad]
+        exec("\n".join(patients.source(part) for part in parts), names)
+        z, y = np.arange(12.0).reshape(4, 3) % 5, np.array([0, 1, 2, 0])
+        np.testing.assert_array_equal(names["loss"](z, y), patient.loss(z, y))
+        np.testing.assert_array_equal(names["grad"](z, y), patient.grad(z, y))
+
+
+def test_where_textbook_formulas_break() -> None:
+    def first(way: Any, label: int, dtype: str, broken: Any) -> int | None:
+        return naive.first_break(way, label, dtype, broken)
+
+    assert first(naive.textbook, 0, "float64", np.isnan) == 710  # exp(709.78) is the largest
+    assert first(naive.textbook, 0, "float32", np.isnan) == 89
+    assert first(naive.textbook, 0, "float16", np.isnan) == 12
+    assert first(naive.textbook, 0, "float64", lambda v: v == 0) == 37  # 1 + e^-37 is 1
+    assert first(naive.log_sum_exp, 0, "float64", np.isnan) is None
+
+    def library(row: Any, label: int) -> Any:
+        return xent.cross_entropy(row, label, reduction="none")
+
+    assert first(library, 0, "float64", lambda v: v == 0) == 746  # e^-746 is below the smallest
+    assert first(library, 1, "float64", lambda v: not np.isfinite(v)) is None
+
+
+def test_figures_in_tables() -> None:
+    assert [show.figure(v) for v in (0.0, 2.0, -0.12345, 1e-7, 1e7)] == [
+        "0.0000", "2.0000", "-0.1235", "1e-07", "1e+07",
+    ]  # fmt: skip
+
+
+def test_formulas_become_mathml() -> None:
+    two = mathml(
+        r"\begin{aligned} a &= b \\ &\approx \operatorname{log1p}(c) \end{aligned}", block=True
+    )
+    assert two.count("<mtr>") == 2
+    assert "<mtext>log1p</mtext>" in two
+    assert 'display="block"' in two
+    assert "&</mi>" not in two
+
+
+def test_an_unknown_control_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no static form of <marimo-piano> is known"):
+        static._control("marimo-piano", {})
+    with pytest.raises(ValueError, match="no lesson is named 'x'"):
+        learn.lesson("x")
