@@ -6,7 +6,6 @@ systems have a font with mathematical metrics, so the site brings one, cut down 
 
 from __future__ import annotations
 
-import html
 import re
 import unicodedata
 from importlib.resources import as_file, files
@@ -15,28 +14,16 @@ from typing import Any
 
 from fontTools import subset
 from fontTools.ttLib import TTFont
-from latex2mathml.converter import convert
 from markdown import Extension, Markdown
 from markdown.inlinepatterns import InlineProcessor
 from mkdocs.plugins import event_priority
+
+from xent.learn.mathml import mathml
 
 INLINE = r"(?<![\\$\w])\$(?![\s$])((?:[^$\\\n]|\\.|\n(?!\n))+?)(?<!\s)\$(?![\w$])"
 ABOVE_ESCAPES = 185
 """Priority: after code, whose dollars are none of ours, and before backslashes are eaten."""
 
-NAMED = r"<m[io]>(?:log|exp|log1p|tanh|max|min|softplus)</m[io]>"
-BEFORE = re.compile(rf"(?<=</mi>|</mn>)(?={NAMED})|(?<=</msub>|</msup>|>\)</mo>)(?={NAMED})")
-AFTER = re.compile(rf"({NAMED})(?=<m(?!o))")
-THIN = '<mspace width="0.17em"/>'
-MENDED = (
-    (re.compile(r"<mo>(max|min|∞)</mo>"), r"<mi>\1</mi>"),
-    (re.compile(r"<mo>\|</mo>"), '<mo lspace="0" rspace="0">|</mo>'),
-    (re.compile(r"(<mo[^>]*>[(,=≈]</mo>)<mo>−</mo>"), r'\1<mo form="prefix">−</mo>'),
-    (re.compile(r"<mo>/</mo>"), '<mo lspace="0" rspace="0">/</mo>'),
-    (re.compile(r"<mi>&</mi>"), "<mi>&amp;</mi>"),
-    (re.compile(r"<mo><</mo>"), "<mo>&lt;</mo>"),
-)
-"""What the converter takes for operators with space around them, and what it leaves unescaped."""
 ITALICS = [
     character
     for character in map(chr, [0x210E, *range(0x1D434, 0x1D468), *range(0x1D6FC, 0x1D71C)])
@@ -47,26 +34,21 @@ ITALICS = [
 _used: set[str] = set()
 
 
-def mathml(tex: str, *, display: bool = False) -> str:
-    """A formula as MathML, with thin spaces around the names of functions."""
-    made = str(convert(tex.strip(), display="block" if display else "inline"))
-    made = re.sub(r"&#x([0-9A-F]+);", lambda match: chr(int(match[1], 16)), made)
-    for pattern, mended in MENDED:
-        made = pattern.sub(mended, made)
+def typeset(tex: str, *, block: bool = False) -> str:
+    """A formula as MathML; its signs go into the font."""
+    made = mathml(tex, block=block)
     _used.update(re.sub(r"<[^>]*>", "", made))
-    spaced = AFTER.sub(rf"\1{THIN}", BEFORE.sub(THIN, made))
-    # For programs that read aloud and know no MathML.
-    return spaced.replace("<math ", f'<math alttext="{html.escape(tex.strip())}" ', 1)
+    return made
 
 
 def fenced(source: str, *_: Any, **__: Any) -> str:
     """A fenced block of mathematics, in a box that scrolls if it is too wide."""
-    return f'<div class="formula">{mathml(source, display=True)}</div>'
+    return f'<div class="formula">{typeset(source, block=True)}</div>'
 
 
 class _Dollars(InlineProcessor):  # type: ignore[misc]
     def handleMatch(self, m: re.Match[str], data: str) -> Any:  # noqa: ARG002, N802 - its name
-        return self.md.htmlStash.store(mathml(m[1])), m.start(0), m.end(0)
+        return self.md.htmlStash.store(typeset(m[1])), m.start(0), m.end(0)
 
 
 class Mathematics(Extension):  # type: ignore[misc]

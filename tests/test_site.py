@@ -18,6 +18,7 @@ from console import ROOT
 
 import xent
 from xent import plots
+from xent.learn import COURSE
 
 DOCS = ROOT / "docs"
 LOADED = {("script", "src"), ("img", "src"), ("link", "href"), ("iframe", "src"), ("source", "src")}
@@ -72,7 +73,8 @@ def pages(site: Path) -> dict[str, Page]:
 def test_every_page_of_the_sources_is_built(pages: dict[str, Page]) -> None:
     sources = [path for kind in ("*.md", "*.html") for path in DOCS.rglob(kind)]
     expected = {str(path.relative_to(DOCS).with_suffix(".html")) for path in sources}
-    assert set(pages) == expected | {"architecture.html", "changelog.html"}
+    lessons = {f"course/{lesson.name}.html" for lesson in COURSE}
+    assert set(pages) == expected | lessons | {"architecture.html", "changelog.html"}
 
 
 def test_every_internal_link_resolves(pages: dict[str, Page], site: Path) -> None:

@@ -215,10 +215,17 @@ def _(np, show, smoothing, xent):
 
 
 @app.cell(hide_code=True)
+def _(mo):
+    mo.md("""
+    ## Think, then open
+    """)
+    return
+
+
+@app.cell(hide_code=True)
 def _(mo, show, xent):
     mo.vstack(
         [
-            mo.md("## Think, then open"),
             show.answer(
                 "A new network with K classes is not yet trained. What should its first loss be?",
                 "About log K: all logits are nearly equal, and each class gets 1/K. For 10 classes "
