@@ -206,6 +206,7 @@ _LATEX = {
     "≈": r"\(\approx\)",
     "σ": r"\(\sigma\)",
     "≠": r"\(\ne\)",
+    "ε": r"\(\varepsilon\)",
 }
 
 
