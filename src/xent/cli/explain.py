@@ -29,7 +29,6 @@ from xent.explanation.render.html import page
 from xent.explanation.render.text import WIDTH, styled_lines
 from xent.scoring import read_row
 
-
 LINEAR = "--features and --weights"
 
 

@@ -1,4 +1,4 @@
-"""The words of the explanations, each defined once: every printer and the glossary page read here."""
+"""The words of the explanations, each defined once for every printer and the glossary page."""
 
 from __future__ import annotations
 
@@ -165,8 +165,8 @@ TERMS = (
     ),
     Term(
         "numerical gradient",
-        "The derivative from two losses a small step apart, without knowing its formula: a check of "
-        "the formula. Its error is truncation for a large step, rounding for a small one.",
+        "The derivative from two losses a small step apart, without knowing its formula: a check "
+        "of the formula. Its error is truncation for a large step, rounding for a small one.",
         (Derivative(L, F), (Symbol("L", "+") - Symbol("L", "-")) / (2 * H)),
         ("derivative", "truncation", "rounding"),
         ("numerical derivative", "one-sided difference", "two-sided", "central difference"),

@@ -68,7 +68,8 @@ def _chosen(step: Step, explanation: Explanation) -> list[Line]:
     if len(lines) <= MOST or not any(line.true for line in lines):
         return lines[:MOST]
     p, label = explanation.probabilities, explanation.inputs["label"]
-    rival = max((j for j in range(len(p)) if j != label), key=lambda j: float(p[j]))
+    shares = p.tolist()
+    rival = max((j for j in range(len(shares)) if j != label), key=shares.__getitem__)
     return [x for x in lines if x.true or _index(x.symbol) == str(rival)]
 
 
@@ -106,9 +107,9 @@ def read(text: str) -> Answer | None:
     sign, before, after, power = match.groups()
     scale = Fraction(10) ** (int(power or 0) - len(after) - 2 * percent)
     written = int(before + after)
-    value: Fraction | float = written * scale * (-1 if sign == "-" else 1)
-    if abs(value) > LARGEST:
-        value = math.copysign(math.inf, value > 0 or -1)
+    exact = written * scale * (-1 if sign == "-" else 1)
+    huge = abs(exact) > LARGEST
+    value = math.copysign(math.inf, exact) if huge else exact
     return Answer(value, scale / 2, len(str(written)) if written else 0)
 
 

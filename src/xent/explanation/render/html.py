@@ -18,12 +18,15 @@ from xent.explanation.steps import Explanation, Line, Step
 
 CELL = 'style="text-align:left;padding:0 0.3em"'
 SCROLL = 'style="overflow-x:auto"'  # a formula may be wider than a phone
+GALLERY = 'style="display:flex;flex-wrap:wrap;gap:1rem;margin:1rem 0"'
+FIGURE = 'style="flex:1 1 20rem;max-width:25rem;margin:0"'
 BAR = "display:inline-block;height:0.8em;vertical-align:middle;background:"
 
 STYLE = f"""\
 :root {{ color-scheme: light dark; {variables(dark=False)} }}
 @media (prefers-color-scheme: dark) {{ :root {{ {variables(dark=True)} }} }}
-body {{ max-width: 52rem; margin: 1rem auto; padding: 0 1rem; font: 1rem/1.5 system-ui, sans-serif; }}
+body {{ max-width: 52rem; margin: 1rem auto; padding: 0 1rem; }}
+body {{ font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }}
 h3 {{ font-size: 1.4rem; }}
 h4 {{ font-size: 1.15rem; margin-bottom: 0.3rem; border-bottom: 1px solid; }}
 td, th {{ white-space: nowrap; font-weight: normal; }}
@@ -77,8 +80,8 @@ def _pictures(explanation: Explanation, prefix: str) -> str:
         if error.name != "matplotlib":
             raise
         return ""
-    drawn = pictures(explanation, prefix)
-    return "\n".join(f'<figure style="margin:0">\n{svg}</figure>' for svg in drawn)
+    drawn = [f"<figure {FIGURE}>\n{svg}</figure>" for svg in pictures(explanation, prefix)]
+    return f"<div {GALLERY}>\n{chr(10).join(drawn)}\n</div>" if drawn else ""
 
 
 def _table(step: Step) -> str:
@@ -118,7 +121,7 @@ def _bars(explanation: Explanation) -> str:
     rows = _shares(explanation)
     if len(rows) > 12:
         return ""
-    heads = ["class", "probability", "gradient for the logit"]
+    heads = ["class", "probability", "gradient"]
     lines = [_row(_cell(head, "th") for head in heads)]
     for name, true, share, push in rows:
         force = ""
