@@ -34,7 +34,7 @@ p {{ margin: 0.5rem 0; }}
 a {{ color: inherit; text-decoration: underline dotted; }}
 a:focus-visible {{ outline: 2px solid; outline-offset: 2px; }}
 dt {{ font-weight: bold; margin-top: 0.6rem; }}
-dt:target, dt:target + dd {{ background: color-mix(in srgb, currentColor 12%, transparent); }}
+dt:target {{ background: color-mix(in srgb, currentColor 12%, transparent); }}
 dd {{ margin-left: 1.2rem; }}"""
 
 

@@ -35,14 +35,15 @@ class Linker:
         return "<dl>\n" + "\n".join(lines) + "\n</dl>"
 
     def _entry(self, term: Term) -> list[str]:
-        told = html.escape(term.definition)
+        told = [html.escape(term.definition)]
         if term.formula:
-            told += "<br>\n" + " = ".join(map(HTML.write, term.formula))
+            told.append(" = ".join(map(HTML.write, term.formula)))
         if term.see:
             here = {known.name: known for known in self._terms}
             see = [self._link(here[n], n) if n in here else html.escape(n) for n in term.see]
-            told += f"<br>\nSee {', '.join(see)}."
-        return [f'<dt id="{self._address(term)}">{html.escape(term.name)}</dt>', f"<dd>{told}</dd>"]
+            told.append(f"See {', '.join(see)}.")
+        name = f'<dt id="{self._address(term)}">{html.escape(term.name)}</dt>'
+        return [name, *(f"<dd>{part}</dd>" for part in told)]
 
     def _address(self, term: Term) -> str:
         return f"{self._prefix}-{re.sub(r'[^a-z0-9]+', '-', term.name.lower())}"
