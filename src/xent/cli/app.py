@@ -29,7 +29,7 @@ app = typer.Typer(
 STYLES = {
     **TERMINAL,
     "title": "bold",
-    "section": "bold underline",
+    "section": "bold",
     "name": "bold",
     "moral": "bold",
     "word": "bold",

@@ -26,7 +26,7 @@ from xent.cli.numbers import NumberCommand, label_of, number_of, numbers_of
 from xent.cli.quiz import ask
 from xent.explanation import Explanation, explain
 from xent.explanation.render.html import page
-from xent.explanation.render.text import WIDTH, styled_lines
+from xent.explanation.render.text import NUMBERS, styled_lines
 from xent.scoring import read_row
 
 LINEAR = "--features and --weights"
@@ -144,7 +144,7 @@ def explain_command(
 
 def _print(explanation: Explanation, output: Format, *, glossary: bool) -> None:
     if output is Format.text:
-        print_spans(styled_lines(explanation, glossary=glossary, width=width_of_terminal(WIDTH)))
+        print_spans(styled_lines(explanation, glossary=glossary, width=width_of_terminal(NUMBERS)))
     elif output is Format.json:
         data = explanation.to_dict()
         if glossary:

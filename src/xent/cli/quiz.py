@@ -10,7 +10,17 @@ from xent.cli.app import print_spans, width_of_terminal
 from xent.explanation import Explanation
 from xent.explanation.quiz import Question, agrees, enough, questions, read, slip
 from xent.explanation.render.notation import TEXT
-from xent.explanation.render.text import INDENT, WIDTH, Spans, formula, heading, numbers, prose
+from xent.explanation.render.text import (
+    INDENT,
+    NUMBERS,
+    WIDTH,
+    Spans,
+    formula,
+    heading,
+    left_width,
+    numbers,
+    prose,
+)
 from xent.explanation.steps import Step
 
 GREETING = (
@@ -47,7 +57,7 @@ def ask(explanation: Explanation) -> None:
 def _told(step: Step, asked: int) -> None:
     """What was not asked for, and why it is so: known now."""
     if len(step.lines) > asked:
-        _tell(numbers(step.lines, max(len(TEXT.write(x.symbol)) for x in step.lines)))
+        _tell(numbers(step.lines, left_width(step), width_of_terminal(NUMBERS)))
     _prose(step.why, "why")
 
 

@@ -108,8 +108,7 @@ def read(text: str) -> Answer | None:
     scale = Fraction(10) ** (int(power or 0) - len(after) - 2 * percent)
     written = int(before + after)
     exact = written * scale * (-1 if sign == "-" else 1)
-    huge = abs(exact) > LARGEST
-    value = math.copysign(math.inf, exact) if huge else exact
+    value = math.copysign(math.inf, 1 if exact > 0 else -1) if abs(exact) > LARGEST else exact
     return Answer(value, scale / 2, len(str(written)) if written else 0)
 
 

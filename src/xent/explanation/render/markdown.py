@@ -47,7 +47,17 @@ def fenced(mathematics: str, fence: tuple[str, str]) -> str:
 def entry(term: Term, fence: tuple[str, str] = GITHUB) -> str:
     """A term in bold, its definition, formula and relatives."""
     see = f" See {', '.join(term.see)}." if term.see else ""
-    told = f"**{escape(term.name)}**: {escape(term.definition + see)}"
+    return _formula(f"**{escape(term.name)}**: {escape(term.definition + see)}", term, fence)
+
+
+def chapter(term: Term) -> str:
+    """A term under a heading of its own, its relatives linked."""
+    links = ", ".join(f"[{name}](#{name.lower().replace(' ', '-')})" for name in term.see)
+    see = f" See {links}." if term.see else ""
+    return _formula(f"## {escape(term.name)}\n\n{escape(term.definition)}{see}", term, GITHUB)
+
+
+def _formula(told: str, term: Term, fence: tuple[str, str]) -> str:
     if not term.formula:
         return told
     return f"{told}\n\n{fenced(' = '.join(map(LATEX.write, term.formula)), fence)}"

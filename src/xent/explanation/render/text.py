@@ -11,6 +11,7 @@ from xent.explanation.steps import Explanation, Line, Step
 
 WIDTH, INDENT = 88, "   "
 NUMBERS = 100  # a number and its operands rather stay on one line
+NO_BREAK = "\N{NO-BREAK SPACE}"
 
 Spans = list[tuple[str, str]]
 """Pieces of a line, each with the name of its role.
@@ -27,9 +28,10 @@ def render(explanation: Explanation, *, glossary: bool = False) -> str:
 
 
 def styled_lines(
-    explanation: Explanation, *, glossary: bool = False, width: int = WIDTH
+    explanation: Explanation, *, glossary: bool = False, width: int = NUMBERS
 ) -> Iterator[Spans]:
-    """Lines in pieces with roles, for a printer that has colours."""
+    """Lines in pieces with roles, for a printer that has colours, no wider than a terminal."""
+    most, width = width, min(width, WIDTH)
     yield [("title", explanation.title)]
     yield [("title", "=" * len(explanation.title))]
     section = ""
@@ -40,7 +42,7 @@ def styled_lines(
             yield from heading(section)
         yield [("name", f"{number}. {step.name}")]
         yield from formula(step, width)
-        yield from numbers(step.lines, _left_width(step))
+        yield from numbers(step.lines, left_width(step), most)
         yield from prose(step.why, "why", width)
     yield []
     yield from prose(f"In short: {explanation.moral}", "moral", width, "")
@@ -65,7 +67,7 @@ def formula(step: Step, width: int = WIDTH) -> Iterator[Spans]:
     if len(step.formula) < 2:
         return
     left, *chain = [TEXT.write(node) for node in step.formula]
-    left = left.ljust(_left_width(step))
+    left = left.ljust(left_width(step))
     one_line = f"{INDENT}{left} = {' = '.join(chain)}"
     if len(one_line) <= width:
         yield [("formula", one_line)]
@@ -74,30 +76,30 @@ def formula(step: Step, width: int = WIDTH) -> Iterator[Spans]:
         yield [("formula", f"{INDENT}{left if i == 0 else ' ' * len(left)} = {right}")]
 
 
-def numbers(lines: tuple[Line, ...], left: int) -> Iterator[Spans]:
+def numbers(lines: tuple[Line, ...], left: int, most: int = NUMBERS) -> Iterator[Spans]:
     """Symbol, operands and value of each line in columns, the values at their decimal points."""
     middles = ["" if x.substituted is None else f" = {TEXT.write(x.substituted)}" for x in lines]
     middle = max(map(len, middles), default=0)
     point = max((_before_point(x.text) for x in lines), default=0)
     longest = max((len(x.text) - _before_point(x.text) for x in lines), default=0)
-    if len(INDENT) + left + middle + len(" = ") + point + longest > NUMBERS:
-        middle = point = 0
+    if len(INDENT) + left + middle + len(" = ") + point + longest > most:
+        middle = point = 0  # no columns: some line is too long for them
     for line, operands in zip(lines, middles, strict=True):
-        symbol = TEXT.write(line.symbol).ljust(left)
+        symbol = INDENT + TEXT.write(line.symbol).ljust(left)
         value = " " * (point - _before_point(line.text)) + line.text
-        spans = [
-            ("", INDENT),
-            ("true" if line.true else "symbol", symbol),
-            ("numbers", f"{operands.ljust(middle)} {line.relation} "),
-            (line.role or "result", value),
-        ]
-        whole = "".join(text for _, text in spans)
-        if len(whole) <= NUMBERS:
-            yield spans
-            continue
-        hang = " " * (len(INDENT) + left + len(" = "))
-        for part in textwrap.wrap(whole, NUMBERS, subsequent_indent=hang, break_on_hyphens=False):
-            yield [("numbers", part)]
+        before = f"{symbol}{operands.ljust(middle)} {line.relation}{NO_BREAK}"
+        parts = [before + value]
+        if len(parts[0]) > most:
+            hang = " " * (len(symbol) + len(" = "))
+            parts = textwrap.wrap(parts[0], most, subsequent_indent=hang, break_on_hyphens=False)
+        for i, part in enumerate(part.replace(NO_BREAK, " ") for part in parts):
+            start = len(symbol) if i == 0 else 0
+            end = len(part) - len(value) if i == len(parts) - 1 else len(part)
+            yield [
+                ("true" if line.true else "symbol", part[:start]),
+                ("numbers", part[start:end]),
+                (line.role or "result", part[end:]),
+            ]
 
 
 def prose(text: str, role: str, width: int = WIDTH, indent: str = INDENT) -> Iterator[Spans]:
@@ -116,7 +118,8 @@ def entry(term: Term, width: int = WIDTH) -> Iterator[Spans]:
         yield from prose(f"See {', '.join(term.see)}.", "why", width)
 
 
-def _left_width(step: Step) -> int:
+def left_width(step: Step) -> int:
+    """Columns of the left sides, the formula's included."""
     lefts = [line.symbol for line in step.lines]
     if len(step.formula) > 1:
         lefts.append(step.formula[0])
