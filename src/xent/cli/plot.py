@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
@@ -358,7 +358,7 @@ def _draw(
 
 
 def _inches(size: str) -> tuple[float, float]:
-    numbers: list[Any] = numbers_of(size.replace("x", ","), "--size", "")
+    numbers = numbers_of(size, "--size", "")
     if len(numbers) != 2 or not all(1 <= number <= 50 for number in numbers):
         usage(f"--size is {size!r}; expected width and height in inches, 1 to 50, as in 6.4,4.2.")
     return numbers[0], numbers[1]

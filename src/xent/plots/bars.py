@@ -22,6 +22,9 @@ ROOM, NAMED = 0.45, 0.2
 LONGEST = 16
 """Characters of a name."""
 
+SMALLEST = 1e-3
+"""Less than this is not to be seen: it is neither drawn as an arrow nor written."""
+
 MOST, LIKELIEST = 120, 12
 """Up to so many classes are all drawn; of more the true one and so many of the likeliest."""
 
@@ -84,7 +87,7 @@ def draw_classes(
     ax.bar(place - 0.1, p[chosen], width=0.5, color=colours)
     for i, k in enumerate(chosen):
         _arrow(ax, i + 0.28, float(p[k]), float(gradient[k]), thin=not roomy)
-        if roomy or k == label:
+        if k == label or (roomy and p[k] >= SMALLEST):
             _values(ax, i, float(p[k]), float(gradient[k]), roomy=roomy)
     _ticks(ax, chosen, called, label, inches)
     ax.axhline(0, color=GREY, linewidth=0.8)
@@ -124,7 +127,7 @@ def _chosen(p: Array, label: int) -> list[int]:
 
 def _arrow(ax: Axes, x: float, share: float, push: float, *, thin: bool) -> None:
     """From the probability to where it would be without the gradient; too short ones are left."""
-    if abs(push) <= 1e-3:
+    if abs(push) <= SMALLEST:
         return
     arrow = {
         "arrowstyle": "-|>" if not thin else "-",
@@ -139,8 +142,9 @@ def _arrow(ax: Axes, x: float, share: float, push: float, *, thin: bool) -> None
 def _values(ax: Axes, i: int, share: float, push: float, *, roomy: bool) -> None:
     """Probability above the bar, step down the gradient beyond the arrow's tip."""
     x, align = (i - 0.1, "center") if roomy else (i + 0.1, "right")
-    ax.text(x, share + 0.02, f"{share:.3f}", ha=align, va="bottom", fontsize="small")
-    if push:
+    text = f"{share:.3f}" if share >= SMALLEST or share == 0 else f"{share:.0e}"
+    ax.text(x, share + 0.02, text, ha=align, va="bottom", fontsize="small")
+    if abs(push) > SMALLEST:
         beyond, side = (0.02, "bottom") if push < 0 else (-0.02, "top")
         colour = PUSH if push > 0 else PULL
         tip = share - push + beyond
@@ -153,13 +157,12 @@ def _ticks(ax: Axes, chosen: list[int], called: list[str], label: int, inches: f
     """Names where there is room for them, turned if they are long; else a scale."""
     some = len(chosen) < len(called)
     ax.set_xlabel(f"class (the likeliest of {len(called)})" if some else "class")
-    if inches / len(chosen) < NAMED:
+    room = inches / len(chosen)
+    if room < NAMED:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         return
-    texts = [called[k] + (" (true)" if k == label else "") for k in chosen]
-    wide = max(map(len, texts)) * 0.1 > inches / len(chosen)
-    ax.set_xticks(
-        range(len(chosen)), texts, rotation=35 if wide else 0, ha="right" if wide else "center"
-    )
-    if wide:
-        ax.tick_params(axis="x", labelsize="small")
+    wide = max(len(called[k]) for k in chosen) * 0.1 > room
+    mark = " (true)" if wide else "\n(true)" if room >= ROOM else ""
+    texts = [called[k] + mark * (k == label) for k in chosen]
+    turned: dict[str, Any] = {"rotation": 35, "ha": "right", "fontsize": "small"} if wide else {}
+    ax.set_xticks(range(len(chosen)), texts, **turned)

@@ -176,15 +176,16 @@ def gradient_error(
     def grad(z: Any, y: Any) -> Any:
         return binary_cross_entropy(z, y, return_grad=True)[1]
 
+    _check_label(label)
+    at = finite(logit, "logit")
     steps = np.logspace(-13, 0, 79)
     reports = [
-        gradient(loss, grad, float(logit), label, method=method, h=float(h), progress=False)
-        for h in steps
+        gradient(loss, grad, at, label, method=method, h=float(h), progress=False) for h in steps
     ]
     errors = [abs(float(r.numeric.value[0] - r.analytic[0])) for r in reports]
     ax = axes_or_new(ax)
     ax.loglog(steps, np.maximum(errors, 1e-17), ".", color=BLUE, label="error")
-    truncation = [max(float(r.numeric.truncation[0]), 1e-17) for r in reports]
+    truncation = np.ma.masked_less([float(r.numeric.truncation[0]) for r in reports], 1e-17)
     rounding = [float(r.numeric.rounding[0]) for r in reports]
     ax.loglog(steps, truncation, color=ORANGE, linestyle="--", label="truncation, estimated")
     ax.loglog(steps, rounding, color=GREEN, linestyle=":", label="rounding, at most")
@@ -201,6 +202,12 @@ def gradient_error(
         f"truncation to the right. It is least, {errors[best]:.1g}, at h = {steps[best]:.1g}.",
     )
     return ax
+
+
+def _check_label(label: int) -> None:
+    if label not in (0, 1):
+        msg = f"label is {label!r}; expected 0 or 1."
+        raise ValueError(msg)
 
 
 def _range(logit: float | None) -> Array:
@@ -224,9 +231,8 @@ def _label_curves(
     if (logit is None) != (label is None):
         msg = "logit and label go together: a point has both."
         raise ValueError(msg)
-    if label not in (None, 0, 1):
-        msg = f"label is {label!r}; expected 0 or 1."
-        raise ValueError(msg)
+    if label is not None:
+        _check_label(label)
     z = _range(logit)
     ax = axes_or_new(ax)
     for y in (0, 1):

@@ -29,7 +29,7 @@ def new_figure(size: tuple[float, float] = SIZE, rows: int = 1, columns: int = 1
 def check_ending(path: Path) -> None:
     """Is it the name of a picture that can be written?"""
     if path.suffix.lower() not in ENDINGS:
-        msg = f"--output is {str(path)!r}; expected a name that ends in {', '.join(ENDINGS)}."
+        msg = f"--output is {str(path)!r}; expected a name that ends in .png, .svg or .pdf."
         raise ValueError(msg)
 
 

@@ -124,7 +124,7 @@ def point(ax: Axes, x: float, y: float, colour: str, name: str, *, rising: bool)
     side = -1 if rising and y >= 0 else 1
     if not 0.2 < across < 0.8:
         side = 1 if across < 0.5 else -1
-    below = up > 0.94 or y < 0
+    below = up > 0.94 or (y < 0 and up > 0.15)
     ax.annotate(
         f"{name} = {shown(y)}" if name else shown(y),
         (x, y),
