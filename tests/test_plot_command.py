@@ -103,6 +103,21 @@ def test_light_and_dark_ground(run: Callable[..., Output], tmp_path: Path) -> No
         assert (corner.mean() > 0.5) == light
 
 
+def test_names_are_drawn_as_they_are(run: Callable[..., Output], tmp_path: Path) -> None:
+    names = r"$x$,50% \frac{,猫"
+    arguments = ("classes", "2", "1", "0", "--label", "0", "--classes", names, "--output")
+    assert run(*arguments, "a.svg") == (0, "wrote a.svg\n", "")
+    svg = ET.fromstring((tmp_path / "a.svg").read_text("utf-8"))
+    texts = ["".join(element.itertext()) for element in svg.iter(f"{SVG}text")]
+    assert {"true: $x$", r"50% \frac{", "猫"} <= set(texts)
+    assert "The true class, $x$, has" in (svg.findtext(f"{SVG}desc") or "")
+    output = run(*arguments, "a.png")
+    assert output.err == (
+        "xent: the picture's font lacks some characters of the names; an SVG is shown in the "
+        "reader's fonts.\n"
+    )
+
+
 def test_a_longer_file_is_drawn_in_part(run: Callable[..., Output], tmp_path: Path) -> None:
     (tmp_path / "long.csv").write_text("logit,label\n" + "0.5,1\n-0.5,0\n" * 1500)
     assert run("dataset", "long.csv", "--frame", "4", "-o", "a.svg").code == 0
@@ -135,9 +150,11 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("loss", "-o", "a"), "--output is 'a'; expected a name that ends in .png, .svg or .pdf."),
     (("loss", "--dpi", "0"), "--dpi is 0; expected 10 to 1200."),
     (("loss", "--size", "4"),
-     "--size is '4'; expected width and height in inches, 1 to 50, as in 6.4,4.2."),
+     "--size is '4'; expected width and height in inches, 2 to 50, as in 6.4,4.2."),
     (("loss", "--size", "4,900"),
-     "--size is '4,900'; expected width and height in inches, 1 to 50, as in 6.4,4.2."),
+     "--size is '4,900'; expected width and height in inches, 2 to 50, as in 6.4,4.2."),
+    (("error", "--size", "2,2"),
+     "--size is 2,2, which leaves no room for the picture; give more inches."),
     (("loss", "--size", "4,x"), "'x' is not a number (--size)."),
     (("loss", "2"), "--label is missing: the true label, as in xent plot loss 2.0 --label 1."),
     (("gradient", "--label", "1"),

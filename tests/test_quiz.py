@@ -148,7 +148,7 @@ def test_what_is_shown_is_right(arguments: dict[str, Any]) -> None:
 
 # Slips.
 
-SIGN = "the sign: it is missing, or one too many"
+SIGN = "a sign is missing, or one too many"
 LABEL_1 = xent.explain(2.0, label=1)
 
 

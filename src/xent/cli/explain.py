@@ -77,6 +77,9 @@ def explain_command(
     glossary: Annotated[
         bool, typer.Option("--glossary", help="Define the words used, at the end.")
     ] = False,
+    pictures: Annotated[
+        bool, typer.Option(help="With --format html: curves or bars, if matplotlib is installed.")
+    ] = True,
     quiz: Annotated[
         bool, typer.Option("--quiz", help="Ask for the numbers instead of showing them.")
     ] = False,
@@ -100,7 +103,7 @@ def explain_command(
         if quiz:
             ask(explanation)
         else:
-            _print(explanation, output, glossary=glossary)
+            _print(explanation, output, glossary=glossary, pictures=pictures)
 
     values = values or []
     names = names_of(classes)
@@ -142,7 +145,7 @@ def explain_command(
     show(explain(label=label_index, names=names, **kwargs))
 
 
-def _print(explanation: Explanation, output: Format, *, glossary: bool) -> None:
+def _print(explanation: Explanation, output: Format, *, glossary: bool, pictures: bool) -> None:
     if output is Format.text:
         print_spans(styled_lines(explanation, glossary=glossary, width=width_of_terminal(NUMBERS)))
     elif output is Format.json:
@@ -151,7 +154,7 @@ def _print(explanation: Explanation, output: Format, *, glossary: bool) -> None:
             data["glossary"] = {term.name: term.definition for term in explanation.words}
         print(json.dumps(data, indent=2, ensure_ascii=False))
     elif output is Format.html:
-        sys.stdout.write(page(explanation))
+        sys.stdout.write(page(explanation, pictures=pictures))
     else:
         render = getattr(explanation, f"to_{output.value}")
         sys.stdout.write(render(glossary=glossary))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -26,6 +27,11 @@ from xent.scoring import read_predictions, read_row
 
 if TYPE_CHECKING:  # matplotlib is loaded only once something is drawn
     from matplotlib.axes import Axes
+
+LACKING = (
+    "xent: the picture's font lacks some characters of the names; an SVG is shown in the "
+    "reader's fonts."
+)
 
 MOST_ROWS = 2000
 """Rows of a file that a picture has room for."""
@@ -339,7 +345,7 @@ def _draw(
     frames: int = 1,
 ) -> None:
     """Draw into a new figure, write it, and say where."""
-    from xent.plots.saving import check_ending, new_figure, save
+    from xent.plots.saving import check_ending, fits, new_figure, save
     from xent.plots.style import SIZE, description, style
 
     path = Path(f"{kind}.png") if output is None else output
@@ -351,14 +357,18 @@ def _draw(
     with style(dark=dark):
         figure, axes = new_figure((wide, high), side, side)
         draw(axes)
+        if not fits(figure):
+            usage(f"--size is {size}, which leaves no room for the picture; give more inches.")
         told = " ".join(dict.fromkeys(description(ax) for ax in axes))
         title = "; ".join(ax.get_title() for ax in axes)
-        save(figure, path, title, told, dpi=dpi, dark=dark)
+        whole = save(figure, path, title, told, dpi=dpi, dark=dark)
     print(f"wrote {path}")
+    if not whole:
+        print(LACKING, file=sys.stderr)
 
 
 def _inches(size: str) -> tuple[float, float]:
     numbers = numbers_of(size, "--size", "")
-    if len(numbers) != 2 or not all(1 <= number <= 50 for number in numbers):
-        usage(f"--size is {size!r}; expected width and height in inches, 1 to 50, as in 6.4,4.2.")
+    if len(numbers) != 2 or not all(2 <= number <= 50 for number in numbers):
+        usage(f"--size is {size!r}; expected width and height in inches, 2 to 50, as in 6.4,4.2.")
     return numbers[0], numbers[1]

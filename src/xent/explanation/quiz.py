@@ -157,7 +157,7 @@ def _slips(question: Question, explanation: Explanation) -> Iterator[tuple[str, 
     if gradient and (line.true or (binary and explanation.inputs["label"] == 1)):
         yield "that is p, not p - 1: the true class has y = 1", v + 1
     if v:
-        yield "the sign: it is missing, or one too many", -v
+        yield "a sign is missing, or one too many", -v
     if loss and _has(line.substituted, "log"):
         yield "that is the logarithm to base 10; take the natural one", v / math.log(10)
         yield "that is in bits, by the logarithm to base 2; take the natural one", v / math.log(2)

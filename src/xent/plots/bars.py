@@ -64,6 +64,9 @@ def class_bars(
     if z.ndim != 1:
         msg = f"logits has shape {z.shape}; expected the (K,) scores of one row."
         raise ValueError(msg)
+    if np.isnan(z).any():
+        msg = f"logits are {z.tolist()}; a picture needs numbers."
+        raise ValueError(msg)
     loss, grad = cross_entropy(z, label, return_grad=True)
     return draw_classes(np.asarray(softmax(z)), np.asarray(grad), float(loss), label, names, ax)
 
@@ -91,9 +94,10 @@ def draw_classes(
             _values(ax, i, float(p[k]), float(gradient[k]), roomy=roomy)
     _ticks(ax, chosen, called, label, inches)
     ax.axhline(0, color=GREY, linewidth=0.8)
+    ax.set_yticks([0, 0.25, 0.5, 0.75, 1])
     ax.set(ylabel="probability", xlim=(-0.6, len(chosen) - 0.4), ylim=(-0.2, 1.2))
     for mark, colour, name in (
-        ("s", TRUE, f"true: {called[label]}"),
+        ("s", TRUE, f"true: {literal(called[label])}"),
         ("s", OTHER, "other classes"),
         ("^", PULL, "pulled up by -gradient"),
         ("v", PUSH, "pushed down by it"),
@@ -115,6 +119,11 @@ def draw_classes(
 def short(name: str) -> str:
     """A name that fits below a bar."""
     return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+
+
+def literal(name: str) -> str:
+    """A name that matplotlib does not read as mathematics."""
+    return name.replace("$", r"\$")
 
 
 def _chosen(p: Array, label: int) -> list[int]:
@@ -163,6 +172,6 @@ def _ticks(ax: Axes, chosen: list[int], called: list[str], label: int, inches: f
         return
     wide = max(len(called[k]) for k in chosen) * 0.1 > room
     mark = " (true)" if wide else "\n(true)" if room >= ROOM else ""
-    texts = [called[k] + mark * (k == label) for k in chosen]
+    texts = [literal(called[k]) + mark * (k == label) for k in chosen]
     turned: dict[str, Any] = {"rotation": 35, "ha": "right", "fontsize": "small"} if wide else {}
     ax.set_xticks(range(len(chosen)), texts, **turned)

@@ -84,6 +84,10 @@ def dataset(
         row = int(np.flatnonzero(~np.isfinite(losses))[0])
         msg = f"the loss of row {row} is {losses[row]}; a picture needs finite ones."
         raise ValueError(msg)
+    odd = ~np.isin(y, (0, 1))
+    if odd.any():
+        msg = f"labels[{int(odd.argmax())}] is {y[odd][0]}; a picture needs labels 0 and 1."
+        raise ValueError(msg)
     ax = axes_or_new(ax)
     mean = float(binary_cross_entropy(z, y))
     title = FRAMES[frame] + (f": {mean:.4f} nats" if frame == 4 else "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+import warnings
 from io import StringIO
 from pathlib import Path
 from typing import Any, cast
@@ -33,10 +34,22 @@ def check_ending(path: Path) -> None:
         raise ValueError(msg)
 
 
-def save(figure: Figure, path: Path, title: str, told: str, *, dpi: float, dark: bool) -> None:
-    """Write a figure in the format of the file's ending, with what it shows in words."""
+def fits(figure: Figure) -> bool:
+    """Do titles and labels leave room for the picture itself?"""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        figure.draw_without_rendering()
+    return not any("collapsed" in str(warning.message) for warning in caught)
+
+
+def save(figure: Figure, path: Path, title: str, told: str, *, dpi: float, dark: bool) -> bool:
+    """Write a figure in the format of the file's ending, with what it shows in words.
+
+    Were all its characters to be had? In an SVG they are, as far as the reader's fonts go.
+    """
     check_ending(path)
-    with style(dark=dark):
+    with style(dark=dark), warnings.catch_warnings(record=True) as caught:
+        warnings.filterwarnings("always", "Glyph ")
         if path.suffix.lower() == ".svg":
             path.write_text(svg(figure, title, told), encoding="utf-8")
         elif path.suffix.lower() == ".pdf":
@@ -44,6 +57,7 @@ def save(figure: Figure, path: Path, title: str, told: str, *, dpi: float, dark:
             figure.savefig(path, format="pdf", metadata=about)
         else:
             figure.savefig(path, dpi=dpi, metadata={"Title": title, "Description": told})
+    return not any(str(warning.message).startswith("Glyph ") for warning in caught)
 
 
 def svg(figure: Figure, title: str, told: str) -> str:
@@ -84,7 +98,10 @@ def page_ink() -> Any:
 
 def _drawn(figure: Figure) -> str:
     file = StringIO()
-    figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
+    with warnings.catch_warnings():
+        # Text stays text: a reader's fonts may have what matplotlib's lack.
+        warnings.filterwarnings("ignore", "Glyph ")
+        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     body = re.sub(r"(?s) *<metadata>.*?</metadata>\n", "", file.getvalue())
     return re.sub(r"[ \t]+\n", "\n", body)
 

@@ -60,7 +60,7 @@ def settings(ink: str, ground: str) -> dict[str, Any]:
     )
     found |= dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), ground)
     found |= {"axes.spines.top": False, "axes.spines.right": False, "font.size": 11}
-    found |= {"legend.frameon": False, "axes.titlesize": 12}
+    found |= {"legend.frameon": False, "axes.titlesize": 12, "font.sans-serif": ["DejaVu Sans"]}
     # Text stays text: it can be searched, read aloud, and set in the reader's font.
     return found | {"svg.hashsalt": "xent", "svg.fonttype": "none", "pdf.fonttype": 42}
 
