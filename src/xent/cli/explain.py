@@ -99,15 +99,10 @@ def explain_command(
     if quiz and output is not Format.text:
         usage(f"--quiz asks in the terminal; it does not go with --format {output.value}.")
 
-    def show(explanation: Explanation) -> None:
-        if quiz:
-            ask(explanation)
-        else:
-            _print(explanation, output, glossary=glossary, pictures=pictures)
-
     values = values or []
     names = names_of(classes)
     linear = (features, weights, bias) != (None, None, None)
+    arguments: dict[str, Any]
     if row is not None:
         if len(values) != 1:
             usage("--row goes with one FILE.")
@@ -123,26 +118,30 @@ def explain_command(
             classes=names,
             tolerance=tolerance,
         )
-        show(explain(**arguments))
-        return
-    if any(option is not None for option in (labels, label_column, score_columns, kind)):
-        usage("--labels, --label-column, --score-columns and --kind go with FILE --row N.")
-    kwargs: dict[str, Any]
-    if linear:
-        if values or probabilities:
-            usage("give either --features with --weights, or logits or probabilities, not both.")
-        x, w = (
-            numbers_of(t, o, LINEAR) for t, o in ((features, "--features"), (weights, "--weights"))
-        )
-        kwargs = {"features": x, "weights": w, "bias": bias or 0.0}
-    elif values:
-        numbers = [number_of(value) for value in values]
-        given: Any = numbers[0] if len(numbers) == 1 else numbers
-        kwargs = {"probabilities" if probabilities else "logits": given}
     else:
-        usage("nothing to explain: give logits, --features with --weights, or FILE --row N.")
-    label_index = label_of(label, names, "xent explain 2.0 --label 1")
-    show(explain(label=label_index, names=names, **kwargs))
+        if any(option is not None for option in (labels, label_column, score_columns, kind)):
+            usage("--labels, --label-column, --score-columns and --kind go with FILE --row N.")
+        if linear:
+            if values or probabilities:
+                usage(
+                    "give either --features with --weights, or logits or probabilities, not both."
+                )
+            x = numbers_of(features, "--features", LINEAR)
+            w = numbers_of(weights, "--weights", LINEAR)
+            arguments = {"features": x, "weights": w, "bias": bias or 0.0}
+        elif values:
+            numbers = [number_of(value) for value in values]
+            given: Any = numbers[0] if len(numbers) == 1 else numbers
+            arguments = {"probabilities" if probabilities else "logits": given}
+        else:
+            usage("nothing to explain: give logits, --features with --weights, or FILE --row N.")
+        arguments["label"] = label_of(label, names, "xent explain 2.0 --label 1")
+        arguments["names"] = names
+    explanation = explain(**arguments)
+    if quiz:
+        ask(explanation)
+    else:
+        _print(explanation, output, glossary=glossary, pictures=pictures)
 
 
 def _print(explanation: Explanation, output: Format, *, glossary: bool, pictures: bool) -> None:
