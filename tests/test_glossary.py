@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 import xent
-from xent.explanation.glossary import BY_NAME, TERMS, look_up, used
+from xent.explanation.glossary import BY_NAME, TERMS, Term, look_up, used
 from xent.explanation.render.html import page
+from xent.explanation.render.notation import HTML, LATEX, TEXT
 
 CASES: list[dict[str, Any]] = [
     {"logits": 1.5, "label": 1},
@@ -49,6 +50,15 @@ numerical gradient, truncation, rounding, ULP, underflow, overflow"""
 @pytest.mark.parametrize("word", re.split(r",\s", WANTED))
 def test_what_a_reader_looks_for_is_there(word: str) -> None:
     assert word.lower() in BY_NAME
+
+
+@pytest.mark.parametrize("term", TERMS, ids=lambda term: term.name)
+def test_formulas_print_in_every_notation(term: Term) -> None:
+    for node in term.formula:
+        assert LATEX.write(node).isascii()
+        assert LATEX.write(node).count("{") == LATEX.write(node).count("}")
+        assert TEXT.write(node)
+        assert HTML.write(node)
 
 
 def test_words_are_found_in_any_form_and_as_whole_words() -> None:

@@ -238,6 +238,12 @@ def test_what_is_no_answer_costs_nothing(monkeypatch: pytest.MonkeyPatch, capsys
     assert "Score: 1 of 1 right (1 right at once).\n" in out
 
 
+def test_what_m_is_is_told_first(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    out = transcript(xent.explain([0.0, 21.0], label=0), "", monkeypatch, capsys)
+    assert "   e^(z_j - m)" not in out
+    assert "   Here m is the largest logit.\n   e^(z_0 - m) = ? " in out
+
+
 def test_nobody_there(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     out = transcript(LABEL_1, "", monkeypatch, capsys)
     assert out.endswith("   e^-f = ? \nEnded early.\n")

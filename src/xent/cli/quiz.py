@@ -8,7 +8,8 @@ from collections.abc import Iterable
 
 from xent.cli.app import print_spans, width_of_terminal
 from xent.explanation import Explanation
-from xent.explanation.quiz import Question, agrees, enough, questions, read, slip
+from xent.explanation.expression import Symbol
+from xent.explanation.quiz import Question, agrees, enough, questions, read, slip, symbols
 from xent.explanation.render.notation import TEXT
 from xent.explanation.render.text import (
     INDENT,
@@ -27,6 +28,7 @@ GREETING = (
     "Answer with a number: 0.66, -1e-5, 2/3, 66 % or inf, of two digits or more, rounded. "
     "? gives a hint, an empty line skips, Ctrl-D ends."
 )
+M = Symbol("m")
 OUTCOMES = ("right at once", "right with a hint", "wrong", "skipped")
 
 
@@ -43,6 +45,8 @@ def ask(explanation: Explanation) -> None:
                 section = step.section
                 _tell(heading(section))
             _tell([[("name", f"{number}. {step.name}")], *formula(step)])
+            if any(M in symbols(node) for node in step.formula):
+                _prose("Here m is the largest logit.", "why")
             for question in asked:
                 score[_question(question, explanation)] += 1
             _told(step, len(asked))

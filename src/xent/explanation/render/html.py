@@ -33,13 +33,17 @@ td, th {{ white-space: nowrap; font-weight: normal; }}
 p {{ margin: 0.5rem 0; }}
 a {{ color: inherit; text-decoration: underline dotted; }}
 a:focus-visible {{ outline: 2px solid; outline-offset: 2px; }}
+summary {{ font-size: 1.15rem; font-weight: bold; margin-top: 1.2rem; }}
 dt {{ font-weight: bold; margin-top: 0.6rem; }}
 dt:target {{ background: color-mix(in srgb, currentColor 12%, transparent); }}
 dd {{ margin-left: 1.2rem; }}"""
 
 
-def render(explanation: Explanation, *, pictures: bool = True) -> str:
-    """The whole explanation, as one element to be put into a page."""
+def render(explanation: Explanation, *, pictures: bool = True, opened: bool = False) -> str:
+    """The whole explanation, as one element to be put into a page.
+
+    The words are folded away unless `opened`; a browser unfolds them where a link leads there.
+    """
     prefix = f"xent-{zlib.crc32(repr((explanation.title, explanation.moral)).encode()):08x}"
     words = Linker(explanation.words, prefix)
     parts = [f"<h3>{words.linked(explanation.title)}</h3>", _bars(explanation)]
@@ -56,7 +60,8 @@ def render(explanation: Explanation, *, pictures: bool = True) -> str:
             parts.append(f"<p>{words.linked(step.why)}</p>")
     parts.append(f"<p><strong>In short: {words.linked(explanation.moral)}</strong></p>")
     if explanation.words:
-        parts += ["<h4>Words used</h4>", words.definitions()]
+        fold = "<details open>" if opened else "<details>"
+        parts.append(f"{fold}<summary>Words used</summary>\n{words.definitions()}\n</details>")
     body = "\n".join(part for part in parts if part)
     return f'<div class="xent-explanation">\n{body}\n</div>\n'
 
@@ -69,7 +74,7 @@ def page(explanation: Explanation, *, pictures: bool = True) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<style>\n{STYLE}\n</style>"
     )
-    body = render(explanation, pictures=pictures)
+    body = render(explanation, pictures=pictures, opened=True)
     return f'<!doctype html>\n<html lang="en">\n{head}\n{body}</html>\n'
 
 
