@@ -29,7 +29,7 @@ body {{ max-width: 52rem; margin: 1rem auto; padding: 0 1rem; }}
 body {{ font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }}
 h3 {{ font-size: 1.4rem; }}
 h4 {{ font-size: 1.15rem; margin-bottom: 0.3rem; border-bottom: 1px solid; }}
-td, th {{ white-space: nowrap; font-weight: normal; }}
+td, th {{ white-space: nowrap; font-weight: normal; font-variant-numeric: tabular-nums; }}
 p {{ margin: 0.5rem 0; }}
 a {{ color: inherit; text-decoration: underline dotted; }}
 a:focus-visible {{ outline: 2px solid; outline-offset: 2px; }}
