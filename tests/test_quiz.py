@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import xent
 from xent.cli.quiz import ask
 from xent.explanation import Explanation
-from xent.explanation.quiz import Question, agrees, enough, questions, read, slip
+from xent.explanation.quiz import Question, agrees, enough, near, questions, read, slip
 from xent.explanation.render.notation import TEXT
 from xent.explanation.steps import Line
 
@@ -146,6 +146,20 @@ def test_what_is_shown_is_right(arguments: dict[str, Any]) -> None:
             assert agrees(answer, question.line.value, question.line)
 
 
+@pytest.mark.parametrize(
+    ("text", "value", "right"),
+    [("11.2126", 11.21249, True), ("11.2124", 11.21249, False), ("11.2129", 11.21249, False),
+     ("0.100", 0.0986, False), ("0.6592", 0.65900, True), ("inf", 1.0, False),
+     ("0.6592", INF, False), ("2/3", 0.6667, False)],
+)  # fmt: skip
+def test_a_last_digit_may_be_off_where_rounded_numbers_were_added(
+    text: str, value: float, right: bool
+) -> None:
+    answer = read(text)
+    assert answer is not None
+    assert near(answer, value) == right
+
+
 # Slips.
 
 SIGN = "a sign is missing, or one too many"
@@ -236,6 +250,12 @@ def test_what_is_no_answer_costs_nothing(monkeypatch: pytest.MonkeyPatch, capsys
     assert "   'two' is no number; expected one like 0.66, 2/3 or 1e-5.\n" in out
     assert "   Too few digits to tell; give two or more.\n" in out
     assert "Score: 1 of 1 right (1 right at once).\n" in out
+
+
+def test_the_last_digit(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
+    out = transcript(SOFTMAX, "7.3891\n2.7183\n1.1052\n11.2126\n", monkeypatch, capsys)
+    assert "   S = ? 11.2126\n   Right, but for the last digit: 11.2125.\n" in out
+    assert "Score: 4 of 4 right (4 right at once).\n" in out
 
 
 def test_what_m_is_is_told_first(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from xent.cli.app import print_spans, width_of_terminal
 from xent.explanation import Explanation
 from xent.explanation.expression import Symbol
-from xent.explanation.quiz import Question, agrees, enough, questions, read, slip, symbols
+from xent.explanation.quiz import Question, agrees, enough, near, questions, read, slip, symbols
 from xent.explanation.render.notation import TEXT
 from xent.explanation.render.text import (
     INDENT,
@@ -85,8 +85,10 @@ def _question(question: Question, explanation: Explanation) -> str:
         if not enough(answer, line):
             _prose("Too few digits to tell; give two or more.", "plain")
             continue
-        if agrees(answer, line.value, line):
-            _tell([[("good", f"{INDENT}Right"), ("", f": {line.text}.")]])
+        right = agrees(answer, line.value, line)
+        if right or near(answer, line.value):
+            how = "" if right else ", but for the last digit"
+            _tell([[("good", f"{INDENT}Right"), ("", f"{how}: {line.text}.")]])
             return "right with a hint" if helped else "right at once"
         known = slip(answer, question, explanation)
         wrong += 1

@@ -82,7 +82,7 @@ TERMS = (
         "The loss -log p of the probability p that was given to the true label, averaged over "
         "rows. Also called log loss, logistic loss or negative log-likelihood.",
         (L, -Total("j", Y_J * log(P_J)), -log(P_Y)),
-        ("surprise", "log-likelihood", "nat"),
+        ("surprise", "entropy", "log-likelihood", "nat"),
         ("log loss", "logistic loss", "negative log-likelihood"),
     ),
     Term(
@@ -94,12 +94,27 @@ TERMS = (
         ("derivatives", "slope"),
     ),
     Term(
+        "entropy",
+        "The mean surprise of outcomes that happen with the very probabilities forecast: what no "
+        "forecast can be rid of.",
+        (Symbol("H"), -Total("j", P_J * log(P_J))),
+        ("surprise", "cross-entropy", "KL divergence"),
+    ),
+    Term(
         "gradient",
         "The derivatives of the loss for all logits (or weights): a small step against it lowers "
         "the loss fastest. For cross-entropy it is prediction minus truth.",
         (Derivative(L, Z_J, partial=True), P_J - Y_J),
         ("derivative", "one-hot", "chain rule"),
         ("gradients",),
+    ),
+    Term(
+        "KL divergence",
+        "Cross-entropy less the entropy of the truth: what a forecast costs more than a perfect "
+        "one would. For a one-hot label it is the cross-entropy itself.",
+        (Symbol("D"), Total("j", Y_J * log(Y_J / P_J))),
+        ("cross-entropy", "entropy"),
+        ("kullback-leibler divergence",),
     ),
     Term(
         "label",
@@ -109,8 +124,8 @@ TERMS = (
     ),
     Term(
         "label smoothing",
-        "Training on (1 - ε) of the true label and ε spread evenly over all classes, so that the "
-        "model is not driven to certainty.",
+        "Training on (1 - ε) of the one-hot label t and ε spread evenly over all K classes, so "
+        "that the model is not driven to certainty.",
         (Y_J, (1 - Symbol("ε")) * Symbol("t", "j") + Symbol("ε") / Symbol("K")),
         ("one-hot",),
     ),
@@ -185,7 +200,7 @@ TERMS = (
     Term(
         "overflow",
         "A result beyond the largest number of its type (about 1.8e308 in double precision), which "
-        "becomes inf: e^x does for x above 709.",
+        "becomes inf: e^x does for x above 709.8.",
         see=("underflow", "log-sum-exp"),
         forms=("overflows",),
     ),
@@ -231,8 +246,8 @@ TERMS = (
     ),
     Term(
         "truncation",
-        "The error of a numerical derivative because its step h is not infinitely small: about h "
-        "for the one-sided difference, h squared for the two-sided.",
+        "The error of a numerical derivative because its step h is not infinitely small: it "
+        "shrinks like h for the one-sided difference, like h squared for the two-sided.",
         see=("numerical gradient", "rounding"),
     ),
     Term(

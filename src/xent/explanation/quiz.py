@@ -131,6 +131,21 @@ def agrees(answer: Answer, value: float, line: Line) -> bool:
     return abs(Fraction(answer.value) - exact) <= place + slack
 
 
+def near(answer: Answer, value: float) -> bool:
+    """Is only the last of four or more digits off, as happens when rounded numbers are added?"""
+    if answer.digits < 4 or not math.isfinite(value) or not math.isfinite(answer.value):
+        return False
+    return not _cut(answer, value) and abs(Fraction(answer.value) - Fraction(value)) <= (
+        4 * answer.place
+    )
+
+
+def _cut(answer: Answer, value: float) -> bool:
+    """Were digits cut off instead of rounded?"""
+    unit = 2 * answer.place
+    return bool(unit) and answer.value == math.trunc(Fraction(value) / unit) * unit
+
+
 def slip(answer: Answer, question: Question, explanation: Explanation) -> str:
     """What went wrong, if the answer looks like a known slip; else nothing."""
     line, v = question.line, question.line.value
@@ -140,11 +155,9 @@ def slip(answer: Answer, question: Question, explanation: Explanation) -> str:
         if value != v and math.isfinite(value) and agrees(answer, value, line):
             return name
     if math.isfinite(answer.value) and answer.place:
-        unit, exact = 2 * answer.place, Fraction(v)
-        cut = Fraction(math.trunc(exact / unit)) * unit
-        if answer.value == cut:
+        if _cut(answer, v):
             return "the digits were cut off; round them"
-        if abs(Fraction(answer.value) - exact) <= 2 * unit:
+        if abs(Fraction(answer.value) - Fraction(v)) <= 4 * answer.place:
             return "near, but the last digit is off"
     return ""
 

@@ -165,7 +165,7 @@ def _values(ax: Axes, i: int, share: float, push: float, *, roomy: bool) -> None
 def _ticks(ax: Axes, chosen: list[int], called: list[str], label: int, inches: float) -> None:
     """Names where there is room for them, turned if they are long; else a scale."""
     some = len(chosen) < len(called)
-    ax.set_xlabel(f"class (the likeliest of {len(called)})" if some else "class")
+    ax.set_xlabel(f"class (the true one and the likeliest of {len(called)})" if some else "class")
     room = inches / len(chosen)
     if room < NAMED:
         ax.xaxis.set_major_locator(MaxNLocator(integer=True))
