@@ -121,7 +121,7 @@ def test_all_terms_and_one(run: Callable[..., Output]) -> None:
         "   The loss -log p of the probability p that was given to the true label, averaged over\n"
         "   rows. Also called log loss, logistic loss or negative log-likelihood.\n"
         "   L = -Σ_j y_j · log(p_j) = -log(p_y)\n"
-        "   See surprise, log-likelihood, nat.\n"
+        "   See surprise, entropy, log-likelihood, nat.\n"
     )
 
 
