@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import make_glossary
 import make_mistakes
 import make_pictures
 import make_vectors
@@ -19,6 +20,10 @@ def test_the_mistakes_are_as_the_check_names_them() -> None:
     page = make_mistakes.page()
     assert make_mistakes.PAGE.read_text(encoding="utf-8") == page
     assert " no: " not in page, "a planted bug is named otherwise"
+
+
+def test_the_glossary_page_is_that_of_the_explanations() -> None:
+    assert make_glossary.PAGE.read_text(encoding="utf-8") == make_glossary.page()
 
 
 def test_the_documents_say_how_many() -> None:
