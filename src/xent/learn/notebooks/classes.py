@@ -40,7 +40,7 @@ def _(mo):
 
 
 @app.cell(hide_code=True)
-def _(mo):
+def _(mo, show):
     get_count, set_count = mo.state(0)
     sliders = [
         mo.ui.slider(
@@ -62,9 +62,8 @@ def _(mo):
     step = mo.ui.button(label="Take a step", on_click=lambda _: set_count(lambda old: old + 1))
     again = mo.ui.button(label="Start again", on_click=lambda _: set_count(0))
     controls = mo.ui.array(sliders)
-    mo.vstack(
-        [*controls, truth, smoothing, rate, mo.hstack([step, again], justify="start", wrap=True)]
-    )
+    buttons = mo.hstack([step, again], justify="start", wrap=True)
+    show.beside(mo.vstack([*controls]), mo.vstack([truth, smoothing, rate, buttons]))
     return controls, get_count, rate, smoothing, truth
 
 
