@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 OUT := examples/output
 
-.PHONY: help run test test-light lint types format bench bench-check readme clean
+.PHONY: help run test test-light lint types format docs bench bench-check readme clean
 
 ## List the targets.
 help:
@@ -47,6 +47,10 @@ format: .venv/.test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+## Build the documentation site into site/; open site/index.html.
+docs: .venv/.docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
+
 ## Measure accuracy and speed beside other libraries; rewrites docs/accuracy, audit, performance.
 bench: .venv/.test
 	$(BIN)/python benchmarks/accuracy.py
@@ -57,13 +61,14 @@ bench: .venv/.test
 bench-check: .venv/.test
 	$(BIN)/python benchmarks/speed.py --check
 
-## Run the README's commands anew and write their outputs into it.
+## Run the commands shown in README and docs anew, and write their outputs; and the CLI reference.
 readme: .venv/.test
-	$(BIN)/python tests/console.py README.md
+	$(BIN)/python tests/console.py README.md $$(grep -rl '^```console' docs --include='*.md')
+	$(BIN)/python tests/make_cli_reference.py
 
 ## Remove what was made.
 clean:
-	rm -rf .venv .venv-light build dist $(OUT) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-light build dist site $(OUT) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/pip:
@@ -75,6 +80,10 @@ clean:
 	$(BIN)/pip install --quiet --editable '.[examples]'
 	touch $@
 
+.venv/.docs: pyproject.toml | .venv/bin/pip
+	$(BIN)/pip install --quiet --editable '.[docs]'
+	touch $@
+
 .venv/.test: pyproject.toml | .venv/bin/pip
 	$(BIN)/pip install --quiet --editable '.[test]'
-	touch $@ .venv/.run
+	touch $@ .venv/.run .venv/.docs

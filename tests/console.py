@@ -26,6 +26,8 @@ def run(command: str) -> str:
     """What a command prints, in a terminal of 80 columns without colours."""
     here = Path(sys.executable).parent
     env = {**os.environ, "COLUMNS": "80", "PATH": f"{here}{os.pathsep}{os.environ['PATH']}"}
+    for name in ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS"):  # each of them asks for colours
+        env.pop(name, None)
     result = subprocess.run(
         command,
         shell=True,

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 NUMBER = re.compile(r"-?(?:\d+(?:\.\d+)?(?:e[+-]\d+)?|inf)")
 LINE = re.compile(
-    rf"   (?P<left>\S.*?) +(?:= (?P<middle>.*) )?(?P<relation>[=≈]) (?P<value>{NUMBER.pattern})$"
+    rf"   (?P<left>\S.*?) +(?:= (?P<middle>.*) )?(?P<relation>[=≈]) +(?P<value>{NUMBER.pattern})$"
 )
 
 
@@ -25,11 +25,18 @@ class Printed(NamedTuple):
     value: str
 
 
+def flat(text: str) -> str:
+    """The text without the blanks that make columns."""
+    return re.sub(r"(?<=\S) {2,}", " ", text)
+
+
 def lines(text: str) -> list[Printed]:
     """The lines with numbers of an explanation in plain text, unwrapped."""
     unwrapped = re.sub(r"\n {6,}(?![ =])", " ", text)
     found = (LINE.match(line) for line in unwrapped.splitlines())
-    return [Printed(*(match[g] or "" for g in LINE.groupindex)) for match in found if match]
+    return [
+        Printed(*((match[g] or "").strip() for g in LINE.groupindex)) for match in found if match
+    ]
 
 
 def python(expression: str) -> str:

@@ -69,13 +69,22 @@ def test_a_request_that_no_one_answers_fails(chromium: Any, tmp_path: Path) -> N
         page.goto(f"{address}/a.html")
 
 
-def test_only_this_machine_is_local() -> None:
-    assert browser.is_local("http://127.0.0.1:8000/x")
-    assert browser.is_local("http://localhost/x")
-    assert browser.is_local("ws://[::1]:9/x")
-    assert browser.is_local("data:text/plain,x")
-    assert not browser.is_local("http://192.0.2.1/x")
-    assert not browser.is_local("http://127.0.0.1.example/x")
+@pytest.mark.parametrize(
+    ("url", "local"),
+    [
+        ("http://127.0.0.1:8000/x", True),
+        ("http://localhost/x", True),
+        ("ws://[::1]:9/x", True),
+        ("data:text/plain,x", True),
+        ("file:///x", True),
+        ("http://192.0.2.1/x", False),
+        ("http://127.0.0.1.example/x", False),
+        ("ftp://example/127.0.0.1/", False),
+    ],
+)
+def test_only_this_machine_is_local(url: str, local: bool) -> None:
+    assert bool(browser.LOCAL.match(url)) == local
+    assert bool(browser.ELSEWHERE.match(url)) != local
 
 
 def test_without_chromium_ci_fails(monkeypatch: pytest.MonkeyPatch) -> None:

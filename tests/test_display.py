@@ -16,6 +16,7 @@ import pytest
 import reading
 from helpers import arrays, close, numbers
 from hypothesis import given, settings
+from reading import flat
 
 import xent
 from xent.explanation import Explanation
@@ -123,11 +124,13 @@ def test_equal_where_it_is() -> None:
 
 
 def test_a_probability_that_came_out_as_1_is_not_called_equal() -> None:
-    assert "dL/df = 1 - 0 ≈ 1\n" in str(xent.explain(40, label=0))
-    assert "S = 1.9287e-22 + 1 ≈ 1\n" in str(xent.explain([0, 50], label=0))
-    assert "∂L/∂z_1    = 1 - 0 ≈ 1\n" in str(xent.explain([0, 50], label=0))
-    assert "∂L/∂w_0 = 1 · 2 ≈ 2\n" in str(xent.explain(features=[2.0], weights=[20.0], label=0))
-    assert "dL/df = 1 - 0 = 1\n" in str(xent.explain(probabilities=1, label=0))
+    assert "dL/df = 1 - 0 ≈ 1\n" in flat(str(xent.explain(40, label=0)))
+    assert "S = 1.9287e-22 + 1 ≈ 1\n" in flat(str(xent.explain([0, 50], label=0)))
+    assert "∂L/∂z_1 = 1 - 0 ≈ 1\n" in flat(str(xent.explain([0, 50], label=0)))
+    assert "∂L/∂w_0 = 1 · 2 ≈ 2\n" in flat(
+        str(xent.explain(features=[2.0], weights=[20.0], label=0))
+    )
+    assert "dL/df = 1 - 0 = 1\n" in flat(str(xent.explain(probabilities=1, label=0)))
 
 
 def test_rounded_operands_that_happen_to_add_up_are_not_called_equal() -> None:
@@ -179,7 +182,7 @@ def test_the_same_numbers_in_every_printer(kind: Any) -> None:
     def check(explanation: Explanation) -> None:
         shown = [line.value for line in reading.lines(explanation.to_text())]
         assert shown == [line["shown"] for line in all_lines(explanation)]
-        assert shown == Bold(explanation.to_html()).found
+        assert shown == Bold(explanation.to_html(pictures=False)).found
         for text in (explanation.to_latex(), explanation.to_markdown()):
             blocks = re.findall(r"\\begin\{aligned\}\n(.*?)\n\\end", text, re.S)
             assert [v for block in blocks for v in latex_values(block)] == shown

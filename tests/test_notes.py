@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from reading import flat
 
 import xent
 from xent.explanation import Explanation
@@ -54,7 +55,7 @@ def test_why_the_notes_have_0_202(walkthrough: Explanation) -> None:
 def test_at_a_probability_of_10_percent(walkthrough: Explanation) -> None:
     """The notes cut 2.3026 to 2.302."""
     assert "L = -log(0.1) ≈ 2.3026\n" in str(xent.explain(probabilities=0.1, label=1))
-    assert "if the true label had 10 % = -log(0.1) ≈ 2.3026\n" in str(walkthrough)
+    assert "if the true label had 10 % = -log(0.1) ≈ 2.3026\n" in flat(str(walkthrough))
     assert math.floor(1000 * xent.log_loss([1], [0.1])) == 2302
 
 
@@ -121,10 +122,10 @@ def test_derivatives(label: int, numerical: float, analytic: float, difference: 
     [(1, "-0.268940438", "-0.268941421"), (0, "0.731059562", "0.731058579")],
 )
 def test_derivatives_as_shown(label: int, forward: str, analytic: str) -> None:
-    text = str(xent.explain(1.0, label=label))
+    text = flat(str(xent.explain(1.0, label=label)))
     assert f" / 1e-05 ≈ {forward}\n" in text
-    assert f"   analytic            ≈ {analytic}\n" in text
-    assert "   forward - analytic  ≈ 9.83e-07\n" in text
+    assert f"   analytic ≈ {analytic}\n" in text
+    assert "   forward - analytic ≈ 9.83e-07\n" in text
     assert "   h / 2 · p · (1 - p) = 1e-05 / 2 · 0.7311 · (1 - 0.7311) ≈ 9.83e-07\n" in text
 
 
@@ -145,7 +146,7 @@ def test_the_sign_of_the_notes_is_explained() -> None:
 
 
 def test_softmax_example() -> None:
-    text = str(xent.explain([2.0, 1.0, 0.1], label=0))
+    text = flat(str(xent.explain([2.0, 1.0, 0.1], label=0)))
     for line in (
         "e^z_0 = e^2 ≈ 7.3891",
         "e^z_1 = e^1 ≈ 2.7183",

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
+import make_glossary
 import make_mistakes
+import make_pictures
 import make_vectors
+import matplotlib as mpl
+import pytest
 
 from xent.check.mistakes import KNOWN
 
@@ -17,6 +22,10 @@ def test_the_mistakes_are_as_the_check_names_them() -> None:
     assert " no: " not in page, "a planted bug is named otherwise"
 
 
+def test_the_glossary_page_is_that_of_the_explanations() -> None:
+    assert make_glossary.PAGE.read_text(encoding="utf-8") == make_glossary.page()
+
+
 def test_the_documents_say_how_many() -> None:
     readme = (make_mistakes.PAGE.parents[1] / "README.md").read_text(encoding="utf-8")
     said = re.search(r"(\d+) mistakes are known by name", readme)
@@ -25,3 +34,16 @@ def test_the_documents_say_how_many() -> None:
     vectors = (make_mistakes.PAGE.parent / "test-vectors.md").read_text(encoding="utf-8")
     groups = json.loads(make_vectors.FILE.read_text(encoding="utf-8"))["groups"]
     assert f"holds {len(groups)} groups" in vectors
+
+
+@pytest.mark.parametrize("name", make_pictures.PICTURES)
+def test_the_pictures_say_what_is_drawn_now(name: str, tmp_path: Path) -> None:
+    """Their words and numbers; how lines are written differs between versions of matplotlib."""
+    mpl.use("svg")
+    make_pictures.draw(name, tmp_path)
+
+    def said(folder: Path) -> list[str]:
+        return re.findall(r"<text[^>]*>([^<]+)", (folder / f"{name}.svg").read_text("utf-8"))
+
+    assert said(make_pictures.FOLDER) == said(tmp_path)
+    assert said(tmp_path)

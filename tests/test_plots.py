@@ -146,11 +146,118 @@ def test_a_descent_goes_down() -> None:
     np.testing.assert_array_equal(ax.lines[0].get_xydata(), path)
 
 
+def test_a_picture_tells_itself() -> None:
+    for draw in DRAWINGS.values():
+        _, ax = plt.subplots()
+        told = plots.description(draw(ax))
+        assert told.endswith(".")
+        assert len(told) > 40
+    _, ax = plt.subplots()
+    assert plots.description(ax) == ""
+
+
+def overlapping(ax: Any) -> list[str]:
+    """Texts of a picture that run into each other."""
+    ax.figure.canvas.draw()
+    ticks = [t for t in ax.get_xticklabels() if t.get_rotation() == 0]
+    legend = ax.get_legend().get_texts()
+    texts = [t for t in [ax.title, *ax.texts, *ticks, *legend] if t.get_text()]
+    boxes = [(t.get_text(), t.get_window_extent().shrunk(0.9, 0.8)) for t in texts]
+    return [f"{a}|{b}" for i, (a, x) in enumerate(boxes) for b, y in boxes[:i] if x.overlaps(y)]
+
+
+SIZES = [(6.4, 4.2), (4.0, 3.0), (10.0, 6.0)]
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("count", [2, 3, 7, 10, 12, 13, 30, 100, 1000])
+def test_no_text_runs_into_another_however_many_classes(
+    count: int, size: tuple[float, float]
+) -> None:
+    z = np.random.default_rng(count).normal(0, 2, count)
+    with plots.style():
+        _, ax = plt.subplots(figsize=size, layout="constrained")
+        plots.class_bars(z, count // 2, ax=ax)
+        assert not overlapping(ax)
+        assert f"Loss {xent.cross_entropy(z, count // 2):.4f} nats" == ax.get_title()
+        assert len(ax.patches) >= min(count, 12)
+
+
+def test_long_names_are_cut_and_turned() -> None:
+    names = ["a very long name of a class", "another rather long name", "x"]
+    with plots.style():
+        _, ax = plt.subplots(figsize=(4, 3), layout="constrained")
+        plots.class_bars([2.0, 1.0, 0.1], 0, names=names, ax=ax)
+        assert [tick.get_text() for tick in ax.get_xticklabels()] == [
+            "a very long nam… (true)",
+            "another rather …",
+            "x",
+        ]
+        assert all(tick.get_rotation() == 35 for tick in ax.get_xticklabels())
+        assert not overlapping(ax)
+
+
+@pytest.mark.parametrize("size", SIZES[:2])
+@pytest.mark.parametrize("logit", [-1000.0, -5.9, -2.0, 0.0, 0.3, 2.0, 5.9, 1000.0])
+def test_the_points_value_stays_inside_and_off_the_legend(
+    logit: float, size: tuple[float, float]
+) -> None:
+    drawings = [plots.sigmoid_curve]
+    drawings += [
+        lambda z, ax, f=f, y=y: f(z, y, ax=ax)
+        for f in (plots.loss_curves, plots.gradient_curves)
+        for y in (0, 1)
+    ]
+    for draw in drawings:
+        with plots.style():
+            _, ax = plt.subplots(figsize=size, layout="constrained")
+            draw(logit, ax=ax)
+            assert not overlapping(ax)
+            (text,) = ax.texts
+            inside, box = ax.get_window_extent().padded(2), text.get_window_extent()
+            assert inside.containsx(box.x0)
+            assert inside.containsx(box.x1)
+
+
+def test_a_masked_label_is_told() -> None:
+    ax = plots.class_bars([1.0, 2.0, -np.inf], 2)
+    assert ax.get_title() == "Loss inf nats (the true class is masked)"
+
+
+def test_certain_rows_stand_beyond_the_others() -> None:
+    points = plots.dataset([-np.inf, 0.0, 2.0, np.inf], [0, 1, 1, 1], 1)
+    x, p = points.collections[0].get_offsets().T
+    assert x[0] < 0.0
+    assert x[3] > 2.0
+    assert (p[0], p[3]) == (0, 1)
+
+
+def test_many_rows_stand_in_order() -> None:
+    z = np.random.default_rng(0).normal(size=200)
+    y = (z > 0).astype(int)
+    ax = plots.dataset(z, y, 3)
+    assert ax.get_xlabel() == "row, in order of the logits"
+    heights = np.array([bar.get_height() for bar in ax.patches])
+    np.testing.assert_array_equal(heights, xent.binary_cross_entropy(z, y, reduction="none"))
+    middles = [bar.get_x() + bar.get_width() / 2 for bar in ax.patches]
+    np.testing.assert_allclose(middles, np.argsort(np.argsort(z)))
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: plots.loss_curves(2.0), "logit and label go together: a point has both."),
         (lambda: plots.loss_curves(2.0, 2), "label is 2; expected 0 or 1."),
+        (lambda: plots.loss_curves(np.inf, 1), "logit is inf; a picture needs a finite one."),
+        (lambda: plots.sigmoid_curve(np.nan), "logit is nan; a picture needs a finite one."),
+        (lambda: plots.gradient_error(np.inf), "logit is inf; a picture needs a finite one."),
+        (lambda: plots.gradient_error(1.0, 2), "label is 2; expected 0 or 1."),
+        (lambda: plots.dataset([1.0, np.inf], [1, 0]),
+         "the loss of row 1 is inf; a picture needs finite ones."),
+        (lambda: plots.dataset([1.0, 2.0], [1, 0.5]),
+         "labels[1] is 0.5; a picture needs labels 0 and 1."),
+        (lambda: plots.class_bars([np.nan, 1.0], 0),
+         "logits are [nan, 1.0]; a picture needs numbers."),
         (lambda: plots.class_bars([[1.0, 2.0]], 0),
          "logits has shape (1, 2); expected the (K,) scores of one row."),
         (lambda: plots.dataset([1.0], [1], 5), "frame is 5; expected 1, 2, 3 or 4."),  # type: ignore[arg-type]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import shutil
+import sys
 from collections.abc import Iterable
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 import xent
+from xent.explanation.render.colours import TERMINAL
 
 app = typer.Typer(
     help="Cross-entropy: explained, scored, checked.",
@@ -24,10 +27,12 @@ app = typer.Typer(
 )
 
 STYLES = {
+    **TERMINAL,
     "title": "bold",
-    "section": "bold cyan",
+    "section": "bold",
     "name": "bold",
-    "number": "green",
+    "moral": "bold",
+    "word": "bold",
     "why": "dim",
     "head": "bold",
     "note": "yellow",
@@ -92,6 +97,23 @@ def print_lines(lines: Iterable[tuple[str, str]]) -> None:
     console = Console(highlight=False, soft_wrap=True)
     for role, text in lines:
         console.print(Text(text, style=STYLES.get(role, "")))
+
+
+def print_spans(lines: Iterable[Iterable[tuple[str, str]]]) -> None:
+    """Print lines whose pieces have roles of their own."""
+    console = Console(highlight=False, soft_wrap=True)
+    for spans in lines:
+        line = Text()
+        for role, text in spans:
+            line.append(text, STYLES.get(role, ""))
+        line.rstrip()
+        console.print(line)
+
+
+def width_of_terminal(most: int) -> int:
+    """Columns for prose: `most`, or fewer in a narrow terminal."""
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else most
+    return max(40, min(most, columns))
 
 
 def names_of(text: str | None) -> list[str] | None:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from enum import StrEnum
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
 from xent.cli.app import (
     Classes,
@@ -21,13 +18,18 @@ from xent.cli.app import (
     Tolerance,
     app,
     names_of,
-    print_lines,
+    print_spans,
     usage,
+    width_of_terminal,
 )
+from xent.cli.numbers import NumberCommand, label_of, number_of, numbers_of
+from xent.cli.quiz import ask
 from xent.explanation import Explanation, explain
 from xent.explanation.render.html import page
-from xent.explanation.render.text import styled_lines
+from xent.explanation.render.text import NUMBERS, styled_lines
 from xent.scoring import read_row
+
+LINEAR = "--features and --weights"
 
 
 class Format(StrEnum):
@@ -38,24 +40,6 @@ class Format(StrEnum):
     latex = "latex"
     html = "html"
     json = "json"
-
-
-class NumberCommand(TyperCommand):
-    """A command whose arguments may be negative numbers."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Shield -2.0 and -inf from being read as options; float() ignores the space."""
-        return super().parse_args(ctx, [f" {a}" if _is_negative(a) else a for a in args])
-
-
-def _is_negative(argument: str) -> bool:
-    if not argument.startswith("-"):
-        return False
-    try:
-        float(argument)
-    except ValueError:
-        return False
-    return True
 
 
 @app.command("explain", cls=NumberCommand)
@@ -90,6 +74,15 @@ def explain_command(
     kind: Kind = None,
     labels: LabelsFile = None,
     tolerance: Tolerance = 1e-3,
+    glossary: Annotated[
+        bool, typer.Option("--glossary", help="Define the words used, at the end.")
+    ] = False,
+    pictures: Annotated[
+        bool, typer.Option(help="With --format html: curves or bars, if matplotlib is installed.")
+    ] = True,
+    quiz: Annotated[
+        bool, typer.Option("--quiz", help="Ask for the numbers instead of showing them.")
+    ] = False,
 ) -> None:
     """Show the loss and its gradient step by step.
 
@@ -100,10 +93,16 @@ def explain_command(
     `xent explain --features 1.0,-2.5 --weights 0.4,0.3 --bias -0.2 --label 0`
 
     `xent explain predictions.csv --row 17`
+
+    `xent explain 2.0 1.0 0.1 --label 0 --quiz`
     """
+    if quiz and output is not Format.text:
+        usage(f"--quiz asks in the terminal; it does not go with --format {output.value}.")
+
     values = values or []
     names = names_of(classes)
     linear = (features, weights, bias) != (None, None, None)
+    arguments: dict[str, Any]
     if row is not None:
         if len(values) != 1:
             usage("--row goes with one FILE.")
@@ -119,65 +118,42 @@ def explain_command(
             classes=names,
             tolerance=tolerance,
         )
-        _print(explain(**arguments), output)
-        return
-    if any(option is not None for option in (labels, label_column, score_columns, kind)):
-        usage("--labels, --label-column, --score-columns and --kind go with FILE --row N.")
-    kwargs: dict[str, Any]
-    if linear:
-        if values or probabilities:
-            usage("give either --features with --weights, or logits or probabilities, not both.")
-        x, w = _numbers(features, "--features"), _numbers(weights, "--weights")
-        kwargs = {"features": x, "weights": w, "bias": bias or 0.0}
-    elif values:
-        numbers = [_number(value) for value in values]
-        given: Any = numbers[0] if len(numbers) == 1 else numbers
-        kwargs = {"probabilities" if probabilities else "logits": given}
     else:
-        usage("nothing to explain: give logits, --features with --weights, or FILE --row N.")
-    _print(explain(label=_label(label, names), names=names, **kwargs), output)
+        if any(option is not None for option in (labels, label_column, score_columns, kind)):
+            usage("--labels, --label-column, --score-columns and --kind go with FILE --row N.")
+        if linear:
+            if values or probabilities:
+                usage(
+                    "give either --features with --weights, or logits or probabilities, not both."
+                )
+            x = numbers_of(features, "--features", LINEAR)
+            w = numbers_of(weights, "--weights", LINEAR)
+            arguments = {"features": x, "weights": w, "bias": bias or 0.0}
+        elif values:
+            numbers = [number_of(value) for value in values]
+            given: Any = numbers[0] if len(numbers) == 1 else numbers
+            arguments = {"probabilities" if probabilities else "logits": given}
+        else:
+            usage("nothing to explain: give logits, --features with --weights, or FILE --row N.")
+        arguments["label"] = label_of(label, names, "xent explain 2.0 --label 1")
+        arguments["names"] = names
+    explanation = explain(**arguments)
+    if quiz:
+        ask(explanation)
+    else:
+        _print(explanation, output, glossary=glossary, pictures=pictures)
 
 
-def _print(explanation: Explanation, output: Format) -> None:
+def _print(explanation: Explanation, output: Format, *, glossary: bool, pictures: bool) -> None:
     if output is Format.text:
-        print_lines(styled_lines(explanation))
+        print_spans(styled_lines(explanation, glossary=glossary, width=width_of_terminal(NUMBERS)))
     elif output is Format.json:
-        print(json.dumps(explanation.to_dict(), indent=2, ensure_ascii=False))
+        data = explanation.to_dict()
+        if glossary:
+            data["glossary"] = {term.name: term.definition for term in explanation.words}
+        print(json.dumps(data, indent=2, ensure_ascii=False))
     elif output is Format.html:
-        sys.stdout.write(page(explanation))
+        sys.stdout.write(page(explanation, pictures=pictures))
     else:
         render = getattr(explanation, f"to_{output.value}")
-        sys.stdout.write(render())
-
-
-def _label(text: str | None, names: list[str] | None) -> int:
-    if text is None:
-        usage("--label is missing: the true label, as in xent explain 2.0 --label 1.")
-    text = text.strip()
-    if names is not None and text in names:
-        return names.index(text)
-    try:
-        number = float(text)
-    except ValueError:
-        number = math.nan
-    if not number.is_integer():
-        known = "" if names is None else f" or one of {', '.join(names)}"
-        usage(f"--label is {text!r}; expected the index of a class, from 0{known}.")
-    return int(number)
-
-
-def _numbers(text: str | None, option: str) -> list[float]:
-    if text is None:
-        usage(f"{option} is missing; --features and --weights go together.")
-    return [_number(part, option) for part in text.replace(",", " ").split()]
-
-
-def _number(text: str, option: str = "") -> float:
-    try:
-        return float(text)
-    except ValueError:
-        if not option and (Path(text).exists() or Path(text).suffix):
-            usage(f"{text.strip()!r} is not a number. To explain a row of a file, add --row N.")
-        if not option and "," in text:
-            usage(f"{text.strip()!r} is not a number. Separate logits by spaces.")
-        usage(f"{text.strip()!r} is not a number{f' ({option})' if option else ''}.")
+        sys.stdout.write(render(glossary=glossary))

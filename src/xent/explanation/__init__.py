@@ -52,7 +52,8 @@ def explain(
     -------
     Explanation
         Steps as data, with `to_text`, `to_markdown`, `to_latex`, `to_html`, `to_dict`; the
-        results at full precision in `loss` (nats), `gradient` and `probabilities`.
+        results at full precision in `loss` (nats), `gradient` and `probabilities`; `moral`, one
+        sentence to remember; `words`, the terms of the glossary that occur.
 
     Raises
     ------

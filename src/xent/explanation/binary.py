@@ -26,7 +26,8 @@ from xent.explanation.expression import (
     with_numbers,
 )
 from xent.explanation.meaning import interpretation, rounding_remark
-from xent.explanation.steps import Explanation, Line, Step, computed
+from xent.explanation.moral import moral
+from xent.explanation.steps import Explanation, Line, Step, computed, direction
 from xent.functions import sigmoid
 from xent.losses import binary_cross_entropy
 from xent.metric import log_loss
@@ -75,6 +76,7 @@ def from_logit(
             {power: decay},
             p,
             "The sigmoid σ squeezes any score into the range from 0 to 1; f = 0 gives 1/2.",
+            true=label == 1,
         ),
     ]
     steps += _loss_steps(p, other, label, loss, names, logit)
@@ -86,7 +88,8 @@ def from_logit(
         label,
         loss,
         gradient,
-        p,
+        (other, p),
+        names,
     )
 
 
@@ -158,8 +161,10 @@ def _weights_step(features: Sequence[float], gradient: float, p: float) -> Step:
         product = gradient * value
         node = with_numbers(g * x, {g: gradient, x: value}, product)
         w = Derivative(L, Symbol("w", str(i)), partial=True)
-        lines.append(Line(w, node, product, rounded=p in (0, 1)))
-    lines.append(Line(Derivative(L, b, partial=True), None, gradient, rounded=p in (0, 1)))
+        role = direction(product)
+        lines.append(Line(w, node, product, rounded=p in (0, 1), role=role))
+    on_bias, role = Derivative(L, b, partial=True), direction(gradient)
+    lines.append(Line(on_bias, None, gradient, rounded=p in (0, 1), role=role))
     return Step(
         "Gradient",
         "Gradient for the weights and the bias",
@@ -189,7 +194,7 @@ def from_probability(p: float, label: int, names: Sequence[str]) -> Explanation:
     steps += _loss_steps(p, 1 - p, label, loss, names, None)
     steps.append(_gradient_step(p, label, gradient, given=True))
     title = f"Binary cross-entropy of probability {shown(p)}, {_called(label, names)}"
-    result = _explanation(title, steps, logit, label, loss, gradient, p)
+    result = _explanation(title, steps, logit, label, loss, gradient, (1 - p, p), names)
     return replace(result, inputs={"probability": p, "label": label})
 
 
@@ -222,7 +227,7 @@ def _loss_steps(
         why = (
             f"For y = {label} the other term vanishes: the loss is the surprise at {names[label]}."
         )
-        steps.append(Step("Loss", "Loss", chain, (Line(L, node, loss),), why))
+        steps.append(Step("Loss", "Loss", chain, (Line(L, node, loss, role="loss"),), why))
         safe = [_safe_step(logit, label, loss)] if logit is not None else []
         return [*steps, *safe, *rounding_remark(q, loss, "p" if label else "q")]
     why = f"For y = {label} the other term vanishes. But {'p' if label else 'q'} is rounded so "
@@ -231,7 +236,7 @@ def _loss_steps(
         return [*steps, Step("Loss", "Loss", chain, (), why), _safe_step(logit, label, loss)]
     why += "near 1 that only log1p(x) = log(1 + x) keeps the digits."
     kept = -log1p(-P)
-    line = Line(L, with_numbers(kept, {P: p}, loss), loss)
+    line = Line(L, with_numbers(kept, {P: p}, loss), loss, role="loss")
     return [*steps, Step("Loss", "Loss", (*chain, kept), (line,), why)]
 
 
@@ -241,8 +246,8 @@ def _other_step(p: float, other: float, name: str, *, given: bool) -> Step:
     left = "What the model left for the true label"
     node = with_numbers(1 - P, {P: p}, other)
     if given or (reproduces(node, other) and 0 < p < 1):
-        return Step("Loss", name, (Q, 1 - P), (Line(Q, node, other),), f"{left}.")
-    line = Line(Q, None, other, rounded=True)
+        return Step("Loss", name, (Q, 1 - P), (Line(Q, node, other, true=True),), f"{left}.")
+    line = Line(Q, None, other, rounded=True, true=True)
     if other > 0.5:
         why = f"{left}: next to nothing is missing from 1."
     else:
@@ -258,7 +263,7 @@ def _safe_step(logit: float, label: int, loss: float) -> Step:
         "Loss",
         "The same loss without overflow or cancellation",
         (L, formula),
-        (Line(L, with_numbers(formula, {F: logit}, loss), loss),),
+        (Line(L, with_numbers(formula, {F: logit}, loss), loss, role="loss"),),
         "This is how xent computes it: both terms are at least 0, e^-|f| cannot overflow, and "
         "log1p(x) = log(1 + x) keeps a small x.",
     )
@@ -269,12 +274,13 @@ def _gradient_step(p: float, label: int, gradient: float, *, given: bool = False
     formula: tuple[Expression, ...] = (Derivative(L, F), P - Y)
     if node is not None and not reproduces(node, gradient):  # p rounds to 1: p - 1 would show 0
         node, formula = None, (*formula, -Call("σ", (-F,)))
-    way, direction = ("Negative", "raise") if label else ("Positive", "lower")
-    why = f"{way}: to lower the loss, {direction} the logit. "
+    sign, change = ("Negative", "raise") if label else ("Positive", "lower")
+    why = f"{sign}: to lower the loss, {change} the logit. "
     if gradient == 0:
         why = "Zero, as far as numbers can tell: there is nothing left to learn here. "
     why += f"It fades as p approaches {label}: a right and certain row teaches little."
-    line = Line(Derivative(L, F), node, gradient, rounded=not given and p in (0, 1))
+    rounded, role = not given and p in (0, 1), direction(gradient)
+    line = Line(Derivative(L, F), node, gradient, rounded=rounded, role=role)
     return Step("Gradient", "Gradient for the logit", formula, (line,), why)
 
 
@@ -317,10 +323,11 @@ def _explanation(
     label: int,
     loss: float,
     gradient: float,
-    p: float,
+    p: tuple[float, float],
+    names: Sequence[str],
 ) -> Explanation:
     if abs(logit) <= LARGEST_CHECKED:
-        steps.append(_check_step(logit, label, gradient, p, float(sigmoid(-logit))))
+        steps.append(_check_step(logit, label, gradient, p[1], float(sigmoid(-logit))))
     steps += derivation.binary(label)
     steps += interpretation(loss, 2)
     return Explanation(
@@ -328,6 +335,7 @@ def _explanation(
         tuple(steps),
         loss,
         np.asarray(gradient),
-        np.asarray(p),
+        np.asarray(p[1]),
         {"logit": logit, "label": label},
+        moral(np.array(p), label, loss, gradient, names),
     )

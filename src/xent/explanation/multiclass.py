@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,8 @@ from xent.explanation.expression import (
     with_numbers,
 )
 from xent.explanation.meaning import interpretation, rounding_remark
-from xent.explanation.steps import Explanation, Line, Step, computed, computed_line
+from xent.explanation.moral import moral
+from xent.explanation.steps import Explanation, Line, Step, computed, computed_line, direction
 from xent.functions import softmax
 from xent.losses import cross_entropy
 from xent.metric import log_loss
@@ -42,7 +44,7 @@ def from_logits(logits: Array, label: int, names: Sequence[str]) -> Explanation:
     loss = float(loss_array)
     classes = _chosen(p, label)
     steps = [_scores_step(logits, label, names, classes)]
-    steps += _softmax_steps(logits, p, classes)
+    steps += _softmax_steps(logits, p, label, classes)
     steps += _loss_steps(logits, p, label, loss)
     steps += _gradient_steps(p, gradient, label, classes, loss)
     if math.isfinite(loss) and np.abs(logits[np.isfinite(logits)]).max() <= LARGEST_CHECKED:
@@ -56,6 +58,7 @@ def from_logits(logits: Array, label: int, names: Sequence[str]) -> Explanation:
         gradient=gradient,
         probabilities=p,
         inputs={"logits": logits.tolist(), "label": label},
+        moral=moral(p, label, loss, float(gradient[label]), names),
     )
 
 
@@ -65,7 +68,7 @@ def from_probabilities(p: Array, label: int, names: Sequence[str]) -> Explanatio
     gradient = p.copy()
     gradient[label] -= 1
     classes = _chosen(p, label)
-    lines = tuple(Line(Symbol("p", str(j)), None, float(p[j])) for j in classes)
+    lines = tuple(Line(Symbol("p", str(j)), None, float(p[j]), true=j == label) for j in classes)
     steps = [
         Step(
             "Prediction",
@@ -86,6 +89,7 @@ def from_probabilities(p: Array, label: int, names: Sequence[str]) -> Explanatio
         gradient=gradient,
         probabilities=p,
         inputs={"probabilities": p.tolist(), "label": label},
+        moral=moral(p, label, loss, float(gradient[label]), names),
     )
 
 
@@ -98,7 +102,9 @@ def _chosen(p: Array, label: int) -> list[int]:
 
 
 def _scores_step(logits: Array, label: int, names: Sequence[str], classes: list[int]) -> Step:
-    lines = tuple(Line(Symbol("z", str(j)), None, float(logits[j])) for j in classes)
+    lines = tuple(
+        Line(Symbol("z", str(j)), None, float(logits[j]), true=j == label) for j in classes
+    )
     why = f"One raw score per class; {_legend(label, names, classes)}"
     if np.isneginf(logits).any():
         why += " A score of -inf masks its class: it can never be the answer."
@@ -123,7 +129,7 @@ def _legend(label: int, names: Sequence[str], classes: list[int]) -> str:
     return f"{text} Of the classes, {', '.join(named)}." if named else text
 
 
-def _softmax_steps(logits: Array, p: Array, classes: list[int]) -> list[Step]:
+def _softmax_steps(logits: Array, p: Array, label: int, classes: list[int]) -> list[Step]:
     """Exponentials (of the distance to the largest logit where that is large), sum, softmax."""
     largest = float(logits.max())
     finite = logits[np.isfinite(logits)]
@@ -136,7 +142,7 @@ def _softmax_steps(logits: Array, p: Array, classes: list[int]) -> list[Step]:
         z = Symbol("z", str(j))
         top = z - M if shift else z
         node = with_numbers(exp(top), {z: float(logits[j]), M: shift}, float(e[j]))
-        lines.append(Line(exp(top), node, float(e[j])))
+        lines.append(Line(exp(top), node, float(e[j]), true=j == label))
         terms[Symbol("E", str(j))] = float(e[j])
     total = float(e.sum())
     rest = len(logits) - len(classes)
@@ -159,7 +165,7 @@ def _softmax_steps(logits: Array, p: Array, classes: list[int]) -> list[Step]:
     quotients = []
     for j in classes:
         node = with_numbers(Symbol("a") / s, {Symbol("a"): float(e[j]), s: total}, float(p[j]))
-        quotients.append(Line(Symbol("p", str(j)), node, float(p[j])))
+        quotients.append(Line(Symbol("p", str(j)), node, float(p[j]), true=j == label))
     shares = [v for v in p[classes].tolist() if 1e-3 <= v < 0.9995]
     uneven = [v for v in shares if f"{v:.3f}" != f"{_cut(v):.3f}"]
     remark = "Each exponential over their sum: the softmax. They add up to 1."
@@ -189,7 +195,7 @@ def _log_step(q: float, label: int, loss: float) -> list[Step]:
     if reproduces(node, loss):
         why = "Only the true class has y_j = 1: the loss is the surprise at it."
         return [
-            Step("Loss", "Loss", chain, (Line(L, node, loss),), why),
+            Step("Loss", "Loss", chain, (Line(L, node, loss, role="loss"),), why),
             *rounding_remark(q, loss, f"p_{label}"),
         ]
     why = (
@@ -212,7 +218,8 @@ def _loss_steps(logits: Array, p: Array, label: int, loss: float) -> list[Step]:
         terms = {Symbol("z", str(j)): float(v) for j, v in enumerate(others)}
         sums = plus(*(exp(t - M) for t in terms))
         lines = [computed_line(r, sums, {**terms, M: m}, float(e.sum()))]
-    lines.append(computed_line(L, (M - z_y) + log1p(r), {M: m, z_y: z, r: float(e.sum())}, loss))
+    values = {M: m, z_y: z, r: float(e.sum())}
+    lines.append(computed_line(L, (M - z_y) + log1p(r), values, loss, role="loss"))
     return [
         *_log_step(float(p[label]), label, loss),
         Step(
@@ -241,7 +248,8 @@ def _gradient_steps(
             node = None
         saturated = not given and float(p[j]) in (0, 1)
         symbol = Derivative(L, Symbol("z", str(j)), partial=True)
-        lines.append(Line(symbol, node, value, rounded=saturated))
+        marks: dict[str, Any] = {"role": direction(value), "true": j == label}
+        lines.append(Line(symbol, node, value, rounded=saturated, **marks))
     total = math.fsum(gradient.tolist())
     total = 0.0 if abs(total) < 1e-15 else total
     why = (

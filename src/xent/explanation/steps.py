@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from xent.arrays import Array
 from xent.explanation.expression import (
@@ -19,6 +19,12 @@ from xent.explanation.expression import (
     with_numbers,
 )
 
+if TYPE_CHECKING:
+    from xent.explanation.glossary import Term
+
+Role = Literal["", "loss", "pull", "push"]
+"""What a number does: it is the loss, or a gradient that pulls its logit up or pushes it down."""
+
 
 @dataclass(frozen=True)
 class Line:
@@ -30,6 +36,9 @@ class Line:
     digits: int = 4
     rounded: bool = False
     """Were the operands rounded, as shown or already when computed (a probability of 1)?"""
+    role: Role = ""
+    true: bool = False
+    """Is it about the true class?"""
 
     @property
     def text(self) -> str:
@@ -72,6 +81,16 @@ class Explanation:
     gradient: Array
     probabilities: Array
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    moral: str = ""
+    """What to remember, in one sentence."""
+
+    @property
+    def words(self) -> tuple[Term, ...]:
+        """The terms of the glossary that occur."""
+        from xent.explanation.glossary import used
+
+        told = [text for step in self.steps for text in (step.name, step.why)]
+        return used([self.title, *told, self.moral])
 
     def step(self, name: str) -> Step:
         """Return the step of this name."""
@@ -82,29 +101,33 @@ class Explanation:
         msg = f"no step is named {name!r}; there are {names}."
         raise KeyError(msg)
 
-    def to_text(self) -> str:
-        """Plain text for a terminal."""
+    def to_text(self, *, glossary: bool = False) -> str:
+        """Plain text for a terminal; with `glossary`, the words used and what they mean."""
         from xent.explanation.render import text
 
-        return text.render(self)
+        return text.render(self, glossary=glossary)
 
-    def to_markdown(self) -> str:
-        """Markdown with formulas as GitHub typesets them."""
+    def to_markdown(self, *, glossary: bool = False) -> str:
+        """Markdown with formulas as GitHub typesets them; with `glossary`, the words used."""
         from xent.explanation.render import markdown
 
-        return markdown.render(self)
+        return markdown.render(self, glossary=glossary)
 
-    def to_latex(self) -> str:
-        """LaTeX: a document fragment that needs amsmath."""
+    def to_latex(self, *, glossary: bool = False) -> str:
+        """LaTeX: a document fragment that needs amsmath; with `glossary`, the words used."""
         from xent.explanation.render import latex
 
-        return latex.render(self)
+        return latex.render(self, glossary=glossary)
 
-    def to_html(self) -> str:
-        """HTML: a fragment that needs no script and no style sheet."""
+    def to_html(self, *, pictures: bool = True) -> str:
+        """HTML: a fragment without scripts, its words linked to what they mean.
+
+        With `pictures`, curves or bars as inline SVG, where matplotlib is installed. A notebook
+        shows it without: those that are not trusted drop SVG.
+        """
         from xent.explanation.render import html
 
-        return html.render(self)
+        return html.render(self, pictures=pictures)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""
@@ -121,13 +144,13 @@ class Explanation:
     def _repr_markdown_(self) -> str:
         from xent.explanation.render import markdown
 
-        return markdown.render(self, markdown.JUPYTER)
+        return markdown.render(self, fence=markdown.JUPYTER)
 
     def _repr_latex_(self) -> str:
         return self.to_latex()
 
     def _repr_html_(self) -> str:
-        return self.to_html()
+        return self.to_html(pictures=False)
 
 
 def computed(
@@ -138,20 +161,31 @@ def computed(
     values: Mapping[Symbol, float],
     result: float,
     why: str = "",
+    **marks: Any,
 ) -> Step:
     """A step of one number: `chain` is its formula, `numbers` the form the values are put into.
 
-    The first of the chain is what the number is called.
+    The first of the chain is what the number is called; `marks` are the line's role and truth.
     """
-    return Step(section, name, chain, (computed_line(chain[0], numbers, values, result),), why)
+    line = computed_line(chain[0], numbers, values, result, **marks)
+    return Step(section, name, chain, (line,), why)
 
 
 def computed_line(
-    symbol: Expression, numbers: Expression, values: Mapping[Symbol, float], result: float
+    symbol: Expression,
+    numbers: Expression,
+    values: Mapping[Symbol, float],
+    result: float,
+    **marks: Any,
 ) -> Line:
     """One number beside the operands that give it, or alone where they overflow."""
     node = with_numbers(numbers, values, result)
     if not reproduces(node, result):
-        return Line(symbol, None, result, rounded=True)
+        return Line(symbol, None, result, rounded=True, **marks)
     full = substitute(numbers, {s: Number(shown(v, FULL)) for s, v in values.items()})
-    return Line(symbol, node, result, rounded=node != full)
+    return Line(symbol, node, result, rounded=node != full, **marks)
+
+
+def direction(gradient: float) -> Role:
+    """A step down a negative gradient pulls its logit up."""
+    return "pull" if gradient < 0 else "push" if gradient > 0 else ""

@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 from latex2mathml.converter import convert
 
 STYLE = """
 math { font-size: 1.1em }
-math[display="block"] { display: block; margin: 0.6em 0; overflow-x: auto; overflow-y: hidden }
+math[display="block"] { display: block; margin: 0.6em 0 }
 mtd[columnalign="right"] { text-align: right } mtd[columnalign="left"] { text-align: left }
 """
 """Browsers do not read MathML's own alignment of columns."""
+
+NAMED = r"<m[io]>(?:log|exp|log1p|tanh|max|min|softplus)</m[io]>"
+BEFORE = re.compile(rf"(?<=</mi>|</mn>)(?={NAMED})|(?<=</msub>|</msup>|>\)</mo>)(?={NAMED})")
+AFTER = re.compile(rf"({NAMED})(?=<m(?!o))")
+THIN = '<mspace width="0.17em"/>'
+MENDED = (
+    (re.compile(r"<mo>(max|min|∞)</mo>"), r"<mi>\1</mi>"),
+    (re.compile(r"<mo>\|</mo>"), '<mo lspace="0" rspace="0">|</mo>'),
+    (re.compile(r"(<mo[^>]*>[(,=≈]</mo>)<mo>−</mo>"), r'\1<mo form="prefix">−</mo>'),
+    (re.compile(r"<mo>/</mo>"), '<mo lspace="0" rspace="0">/</mo>'),
+    (re.compile(r"<mi>&</mi>"), "<mi>&amp;</mi>"),
+    (re.compile(r"<mo><</mo>"), "<mo>&lt;</mo>"),
+)
+"""What the converter takes for operators with space around them, and what it leaves unescaped."""
 
 
 def mathml(latex: str, *, block: bool = False) -> str:
@@ -27,7 +42,7 @@ def mathml(latex: str, *, block: bool = False) -> str:
     Returns
     -------
     str
-        A `<math>` element.
+        A `<math>` element, with thin spaces around the names of functions.
 
     Examples
     --------
@@ -35,6 +50,13 @@ def mathml(latex: str, *, block: bool = False) -> str:
     >>> "<msub>" in mathml("p_1")
     True
     """
-    latex = re.sub(r"(begin|end)\{aligned\}", r"\1{align*}", latex)
-    latex = re.sub(r"\\(?:operatorname|mathrm)\{(\w+)\}", r"\\text{\1}", latex)
-    return str(convert(latex, display="block" if block else "inline"))
+    tex = re.sub(r"(begin|end)\{aligned\}", r"\1{align*}", latex.strip())
+    tex = re.sub(r"\\(?:operatorname|mathrm)\{(\w+)\}", r"\\text{\1}", tex)
+    made = str(convert(tex, display="block" if block else "inline"))
+    made = re.sub(r"&#x([0-9A-F]+);", lambda match: chr(int(match[1], 16)), made)
+    made = made.replace("\\%", "%")
+    for pattern, mended in MENDED:
+        made = pattern.sub(mended, made)
+    spaced = AFTER.sub(rf"\1{THIN}", BEFORE.sub(THIN, made))
+    # For programs that read aloud and know no MathML.
+    return spaced.replace("<math ", f'<math alttext="{html.escape(latex.strip())}" ', 1)

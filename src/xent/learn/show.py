@@ -18,7 +18,7 @@ from xent.explanation.steps import Explanation
 from xent.learn import COURSE
 
 ROW = "display:flex;flex-wrap:wrap;gap:0.5rem 1.5rem;align-items:flex-start"
-CELL = "padding:0.15rem 0.8rem 0.15rem 0;text-align:left;vertical-align:top;border:0"
+CELL = "padding:0.15rem 0.8rem 0.15rem 0.3rem;text-align:left;vertical-align:top;border:0"
 
 
 def picture(

@@ -21,11 +21,13 @@ STYLE = f"""
 body {{ font: 1rem/1.55 system-ui, sans-serif }}
 main {{ max-width: 56rem; margin: 2rem auto; padding: 0 0.5rem }}
 img {{ background: #fff }} pre {{ overflow-x: auto; padding: 0.8rem; background: #8881 }}
-.paragraph {{ display: block; margin: 0.7em 0 }}
+.formula {{ display: block; overflow-x: auto; overflow-y: hidden }}
 .control {{ border-left: 3px solid #3b8bc4; padding-left: 0.8rem }}
 :root {{ color-scheme: light dark }}
 {MATH_STYLE}"""
 TEX = re.compile(r"\|\|([(\[])(.*)\|\|[)\]]", re.DOTALL)
+SPANS = {"markdown": ("", ""), "paragraph": ("<p>", "</p>")}
+"""Spans of marimo's that are something else by its style sheet."""
 HIDDEN = "marimo-ui-element"
 """Around every control; says nothing itself."""
 
@@ -54,9 +56,13 @@ def fragment(lesson: Lesson) -> str:
 
 def page(lesson: Lesson) -> str:
     """A lesson as a page of its own; links lead to the other lessons' files."""
-    body = re.sub(r'href="\.\./(\w+)/"', r'href="\1.html"', fragment(lesson))
-    body = body.replace('href="../"', 'href="index.html"')
-    return _page(lesson.title, body)
+    return _page(lesson.title, linked(fragment(lesson), ".html"))
+
+
+def linked(fragment: str, suffix: str) -> str:
+    """The fragment with links to the files of the other lessons."""
+    fragment = re.sub(r'href="\.\./(\w+)/"', rf'href="\1{suffix}"', fragment)
+    return fragment.replace('href="../"', f'href="index{suffix}"')
 
 
 def write(folder: Path, lessons: Iterable[Lesson] = COURSE) -> Iterator[Path]:
@@ -104,6 +110,8 @@ class _Writer(HTMLParser):
         super().__init__(convert_charrefs=False)
         self.parts: list[str] = []
         self.formula: list[str] | None = None
+        self.spans: list[str] = []
+        """What closes the spans that are open."""
 
     def text(self) -> str:
         return "".join(self.parts)
@@ -114,6 +122,11 @@ class _Writer(HTMLParser):
         elif tag.startswith("marimo-"):
             if tag != HIDDEN:
                 self.parts.append(_control(tag, dict(attrs)))
+        elif tag == "span":
+            kind = (dict(attrs).get("class") or "").split(" ")[0]
+            opening, closing = SPANS.get(kind, (self.get_starttag_text() or "", "</span>"))
+            self.parts.append(opening)
+            self.spans.append(closing)
         else:
             self.parts.append(self.get_starttag_text() or "")
 
@@ -121,8 +134,14 @@ class _Writer(HTMLParser):
         if tag == "marimo-tex":
             found = TEX.match(html.unescape("".join(self.formula or [])).strip())
             if found:
-                self.parts.append(mathml(found[2], block=found[1] == "["))
+                made = mathml(found[2], block=found[1] == "[")
+                # A wide formula scrolls in a box of its own.
+                self.parts.append(
+                    f'<span class="formula">{made}</span>' if found[1] == "[" else made
+                )
             self.formula = None
+        elif tag == "span":
+            self.parts.append(self.spans.pop())
         elif not tag.startswith("marimo-"):
             self.parts.append(f"</{tag}>")
 
@@ -152,9 +171,10 @@ def _control(tag: str, attributes: dict[str, str | None]) -> str:
     elif kind == "dropdown":
         chosen = value[0]
         others = ", ".join(str(option) for option in read("options"))
-        said = (
-            f"{label}: <b>{html.escape(str(chosen))}</b> <small>(of {html.escape(others)})</small>"
-        )
+        several = f"of {html.escape(others)}"
+        if len(others) > 80:
+            several = f"one of {len(read('options'))}"
+        said = f"{label}: <b>{html.escape(str(chosen))}</b> <small>({several})</small>"
     elif kind == "button":
         said = f"<small>[a button: {label}]</small>"
     elif kind == "anywidget":

@@ -4,15 +4,17 @@ Curves and bars are computed by the library; nothing is drawn from a formula of 
 lines take matplotlib's current style, or xent's by ``with xent.plots.style(dark=True):``.
 """
 
-from xent.plots.style import style  # isort: skip - first: it says what is not installed
-from xent.plots.bars import class_bars, dataset
+from xent.plots.style import description, style  # isort: skip - first: it says what is not installed
+from xent.plots.bars import class_bars
 from xent.plots.curves import gradient_curves, gradient_error, loss_curves, sigmoid_curve
+from xent.plots.data import dataset
 from xent.plots.surface import descend, loss_surface
 
 __all__ = [
     "class_bars",
     "dataset",
     "descend",
+    "description",
     "gradient_curves",
     "gradient_error",
     "loss_curves",

@@ -1,17 +1,32 @@
-"""Bars: the classes of a row, and the rows of a data set."""
+"""The classes of a row: probabilities as bars, the gradient as arrows."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 
-from xent.arrays import as_floats, check_shape, to_numpy
-from xent.functions import sigmoid, softmax
-from xent.losses import binary_cross_entropy, cross_entropy
-from xent.plots.style import BLUE, GREEN, GREY, LABEL_COLOURS, ORANGE, axes_or_new
+from xent.arrays import Array, as_floats
+from xent.explanation.expression import shown
+from xent.functions import softmax
+from xent.losses import cross_entropy
+from xent.plots.style import GREY, OTHER, PULL, PUSH, TRUE, axes_or_new, describe, titled
+
+ROOM, NAMED = 0.45, 0.2
+"""Inches that a class needs for its numbers to be written, and for its name."""
+
+LONGEST = 16
+"""Characters of a name."""
+
+SMALLEST = 1e-3
+"""Less than this is not to be seen: it is neither drawn as an arrow nor written."""
+
+MOST, LIKELIEST = 120, 12
+"""Up to so many classes are all drawn; of more the true one and so many of the likeliest."""
 
 
 def class_bars(
@@ -57,124 +72,130 @@ def class_bars(
     if z.ndim != 1:
         msg = f"logits has shape {z.shape}; expected the (K,) scores of one row."
         raise ValueError(msg)
+    if np.isnan(z).any():
+        msg = f"logits are {z.tolist()}; a picture needs numbers."
+        raise ValueError(msg)
     loss, grad = cross_entropy(z, target, label_smoothing=label_smoothing, return_grad=True)
-    p, place = np.asarray(softmax(z)), np.arange(len(z))
     label = int(target) if np.ndim(target) == 0 else None
-    ax = axes_or_new(ax)
-    colours = [ORANGE if k == label else BLUE for k in place]
-    ax.bar(place - 0.1, p, width=0.5, color=colours)
-    for k, (share, push) in enumerate(zip(p, grad, strict=True)):
-        ax.text(k - 0.1, share + 0.02, f"{share:.3f}", ha="center", va="bottom", fontsize="small")
-        tip = share - push  # down the gradient: against its sign
-        if abs(push) > 1e-3:
-            arrow = {
-                "arrowstyle": "-|>",
-                "color": GREEN,
-                "linewidth": 2,
-                "shrinkA": 0,
-                "shrinkB": 0,
-            }
-            ax.annotate("", xy=(k + 0.28, tip), xytext=(k + 0.28, share), arrowprops=arrow)
-        beyond = 0.02 if push < 0 else -0.02
-        side = "bottom" if push < 0 else "top"
-        ax.text(k + 0.28, tip + beyond, f"{-push:+.3f}", ha="center", va=side, fontsize="small",
-                color=GREEN)  # fmt: skip
-    shown = list(names) if names is not None else [str(k) for k in place]
-    if label is not None:
-        shown[label] += " (true)"
-    ax.set_xticks(place, shown)
-    ax.axhline(0, color=GREY, linewidth=0.8)
-    ax.set(
-        title=f"Loss {loss:.4f} nats; arrows: down the gradient, sum 0",
-        xlabel="class",
-        ylabel="probability",
-        xlim=(-0.6, len(z) - 0.4),
-        ylim=(-0.15, 1.15),
-    )
-    return ax
+    return draw_classes(np.asarray(softmax(z)), np.asarray(grad), float(loss), label, names, ax)
 
 
-FRAMES = {
-    1: "1. Points on the fitted sigmoid",
-    2: "2. Probability of the true label",
-    3: "3. The same as -log p",
-    4: "4. Their mean",
-}
-
-
-def dataset(
-    logits: Any,
-    labels: Any,
-    frame: Literal[1, 2, 3, 4] = 4,
-    *,
-    x: Any = None,
-    x_name: str = "logit z",
+def draw_classes(
+    p: Array,
+    gradient: Array,
+    loss: float,
+    label: int | None,
+    names: Sequence[str] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """A binary data set, from scores to the loss, in four frames.
-
-    Points on the sigmoid; bars of the probability of each true label; the same bars as -log p;
-    and their mean, which is the loss.
-
-    Parameters
-    ----------
-    logits : array_like, shape (N,)
-        One raw score per row.
-    labels : array_like, shape (N,)
-        0 or 1.
-    frame : {1, 2, 3, 4}, default 4
-        Which picture.
-    x : array_like, shape (N,), optional
-        Where each row stands on the horizontal axis, a feature for example; the logits if not
-        given.
-    x_name : str, default "logit z"
-        What that axis shows.
-    ax : Axes, optional
-        Where to draw; a new figure if not given.
-
-    Returns
-    -------
-    Axes
-        With probabilities, or losses in nats.
-
-    Examples
-    --------
-    >>> import matplotlib; matplotlib.use("agg")
-    >>> from xent import plots
-    >>> ax = plots.dataset([-2.0, 0.5, 1.5], [0, 0, 1])
-    >>> ax.get_title()
-    '4. Their mean: 0.4341 nats'
-    """
-    if frame not in FRAMES:
-        msg = f"frame is {frame!r}; expected 1, 2, 3 or 4."
-        raise ValueError(msg)
-    z, y = as_floats(logits, "logits"), to_numpy(labels, "labels")
-    place = z if x is None else as_floats(x, "x")
-    check_shape(place, z.shape, "x", "one place per logit")
-    losses = np.asarray(binary_cross_entropy(z, y, reduction="none"))
+    """The bars and arrows of known probabilities and gradients; a soft target has no label."""
     ax = axes_or_new(ax)
-    colours = [LABEL_COLOURS[int(label)] for label in y]
-    title = FRAMES[frame]
-    width = np.ptp(place) / (3 * max(len(z), 8)) if len(z) > 1 else 0.2
-    if frame == 1:
-        order = np.argsort(place)
-        line = np.linspace(place.min(), place.max(), 300)
-        curve = np.asarray(sigmoid(np.interp(line, place[order], z[order])))
-        ax.plot(line, curve, color=GREY, linewidth=1.5, zorder=1)
-        ax.scatter(place, np.asarray(sigmoid(z)), c=colours, zorder=3)
-        ax.set(ylabel="probability of label 1", ylim=(-0.05, 1.05))
-    elif frame == 2:
-        ax.bar(place, np.exp(-losses), width=width, color=colours)
-        ax.set(ylabel="probability of the true label", ylim=(0, 1.05))
-    else:
-        ax.bar(place, losses, width=width, color=colours)
-        ax.set_ylabel("-log p of the true label (nats)")
-        if frame == 4:
-            mean = float(binary_cross_entropy(z, y))
-            ax.axhline(mean, color=GREEN, linewidth=2)
-            title += f": {mean:.4f} nats"
-    for label, colour in enumerate(LABEL_COLOURS):
-        ax.scatter([], [], color=colour, label=f"label {label}")
-    ax.legend(loc="best")
-    ax.set(title=title, xlabel=x_name)
+    called = [str(k) for k in range(len(p))] if names is None else [short(n) for n in names]
+    chosen = _chosen(p, label)
+    place = np.arange(len(chosen))
+    inches = ax.get_window_extent().width / ax.figure.dpi
+    roomy = inches / len(chosen) >= ROOM
+    colours = [TRUE if k == label else OTHER for k in chosen]
+    ax.bar(place - 0.1, p[chosen], width=0.5, color=colours)
+    for i, k in enumerate(chosen):
+        _arrow(ax, i + 0.28, float(p[k]), float(gradient[k]), thin=not roomy)
+        if k == label or (roomy and p[k] >= SMALLEST):
+            _values(ax, i, float(p[k]), float(gradient[k]), roomy=roomy)
+    _ticks(ax, chosen, called, label, inches)
+    ax.axhline(0, color=GREY, linewidth=0.8)
+    ax.set_yticks([0, 0.25, 0.5, 0.75, 1])
+    ax.set(ylabel="probability", xlim=(-0.6, len(chosen) - 0.4), ylim=(-0.2, 1.2))
+    if label is not None:
+        ax.plot([], [], "s", color=TRUE, label=f"true: {literal(called[label])}")
+    for mark, colour, name in (
+        ("s", OTHER, "classes" if label is None else "other classes"),
+        ("^", PULL, "pulled up by -gradient"),
+        ("v", PUSH, "pushed down by it"),
+    ):
+        ax.plot([], [], mark, color=colour, label=name)
+    masked = label is not None and math.isinf(loss) and not gradient[label]
+    titled(
+        ax, f"Loss {shown(loss, trim=False)} nats{' (the true class is masked)' if masked else ''}"
+    )
+    describe(ax, _told(p, gradient, loss, label, called))
     return ax
+
+
+def _told(p: Array, gradient: Array, loss: float, label: int | None, called: list[str]) -> str:
+    """What the picture shows, in words."""
+    others = [k for k in np.argsort(-p, kind="stable")[:4] if k != label][:3]
+    told = ", ".join(f"{called[k]} {shown(float(p[k]))}" for k in others)
+    if label is None:
+        moves = ", ".join(f"{called[k]} {shown(-float(gradient[k]))}" for k in others)
+        return (
+            f"Probabilities of {len(p)} classes: {told}. The target is soft. The loss is "
+            f"{shown(loss)} nats. Down the gradient they move by {moves}."
+        )
+    return (
+        f"Probabilities of {len(p)} classes. The true class, {called[label]}, has "
+        f"{shown(float(p[label]))}; others: {told}. The loss is {shown(loss)} nats. Down the "
+        f"gradient the true class moves by {shown(-float(gradient[label]))}, the others downward."
+    )
+
+
+def short(name: str) -> str:
+    """A name that fits below a bar."""
+    return name if len(name) <= LONGEST else f"{name[: LONGEST - 1]}…"
+
+
+def literal(name: str) -> str:
+    """A name that matplotlib does not read as mathematics."""
+    return name.replace("$", r"\$")
+
+
+def _chosen(p: Array, label: int | None) -> list[int]:
+    """All classes, or the true one and the likeliest of very many."""
+    if len(p) <= MOST:
+        return list(range(len(p)))
+    likeliest = np.argsort(-p, kind="stable")[:LIKELIEST].tolist()
+    return sorted({*likeliest} if label is None else {label, *likeliest})
+
+
+def _arrow(ax: Axes, x: float, share: float, push: float, *, thin: bool) -> None:
+    """From the probability to where it would be without the gradient; too short ones are left."""
+    if abs(push) <= SMALLEST:
+        return
+    arrow = {
+        "arrowstyle": "-|>" if not thin else "-",
+        "color": PUSH if push > 0 else PULL,
+        "linewidth": 1 if thin else 2,
+        "shrinkA": 0,
+        "shrinkB": 0,
+    }
+    ax.annotate("", xy=(x, share - push), xytext=(x, share), arrowprops=arrow)
+
+
+def _values(ax: Axes, i: int, share: float, push: float, *, roomy: bool) -> None:
+    """Probability above the bar, step down the gradient beyond the arrow's tip."""
+    x, align = (i - 0.1, "center") if roomy else (i + 0.1, "right")
+    text = f"{share:.3f}" if share >= SMALLEST or share == 0 else f"{share:.0e}"
+    ax.text(x, share + 0.02, text, ha=align, va="bottom", fontsize="small")
+    if abs(push) > SMALLEST:
+        beyond, side = (0.02, "bottom") if push < 0 else (-0.02, "top")
+        colour = PUSH if push > 0 else PULL
+        tip = share - push + beyond
+        ax.text(
+            i + 0.28, tip, f"{-push:+.3f}", ha="center", va=side, fontsize="small", color=colour
+        )
+
+
+def _ticks(
+    ax: Axes, chosen: list[int], called: list[str], label: int | None, inches: float
+) -> None:
+    """Names where there is room for them, turned if they are long; else a scale."""
+    some = len(chosen) < len(called)
+    ax.set_xlabel(f"class (the true one and the likeliest of {len(called)})" if some else "class")
+    room = inches / len(chosen)
+    if room < NAMED:
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+        return
+    wide = max(len(called[k]) for k in chosen) * 0.1 > room
+    mark = " (true)" if wide else "\n(true)" if room >= ROOM else ""
+    texts = [literal(called[k]) + mark * (k == label) for k in chosen]
+    turned: dict[str, Any] = {"rotation": 35, "ha": "right", "fontsize": "small"} if wide else {}
+    ax.set_xticks(range(len(chosen)), texts, **turned)

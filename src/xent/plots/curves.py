@@ -9,9 +9,23 @@ from matplotlib.axes import Axes
 
 from xent.arrays import Array
 from xent.check.gradients import gradient
+from xent.explanation.expression import shown
 from xent.functions import sigmoid
 from xent.losses import binary_cross_entropy
-from xent.plots.style import BLUE, GREEN, GREY, LABEL_COLOURS, ORANGE, axes_or_new, point
+from xent.plots.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    LABEL_COLOURS,
+    ORANGE,
+    OTHER,
+    TRUE,
+    axes_or_new,
+    describe,
+    finite,
+    point,
+    titled,
+)
 
 
 def loss_curves(
@@ -43,10 +57,7 @@ def loss_curves(
     def loss(z: Array, y: int) -> Array:
         return np.asarray(binary_cross_entropy(z, np.full(z.shape, y), reduction="none"))
 
-    ax = _label_curves(loss, logit, label, ax)
-    ax.set(title="Loss of one row", ylabel="loss (nats)")
-    ax.set_ylim(bottom=0)
-    return ax
+    return _label_curves("Loss of one row", "loss (nats)", loss, logit, label, ax, slopes=(1, -1))
 
 
 def gradient_curves(
@@ -79,10 +90,9 @@ def gradient_curves(
         _, grad = binary_cross_entropy(z, np.full(z.shape, y), reduction="sum", return_grad=True)
         return np.asarray(grad)
 
-    ax = _label_curves(slope, logit, label, ax)
+    unit = "dL/dz (nats per unit of logit)"
+    ax = _label_curves("Gradient of the loss", unit, slope, logit, label, ax, limits=(-1.1, 1.1))
     ax.axhline(0, color=GREY, linewidth=0.8)
-    ax.set(title="Gradient of the loss", ylabel="dL/dz (nats per unit of logit)")
-    ax.set_ylim(-1.1, 1.1)
     return ax
 
 
@@ -109,17 +119,19 @@ def sigmoid_curve(logit: float | None = None, *, ax: Axes | None = None) -> Axes
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
     ['p', 'dp/dz = p (1 - p)']
     """
-    ax = axes_or_new(ax)
     z = _range(logit)
+    ax = axes_or_new(ax)
     p = np.asarray(sigmoid(z))
     ax.plot(z, p, color=ORANGE, label="p")
     ax.plot(z, p * np.asarray(sigmoid(-z)), color=GREEN, linestyle="--", label="dp/dz = p (1 - p)")
+    ax.set(xlabel="logit z", ylabel="probability", ylim=(0, 1.05), xlim=(z[0], z[-1]))
+    titled(ax, "From logit to probability")
+    told = "The sigmoid p of the logit z rises from 0 to 1, steepest at z = 0, where p = 1/2."
     if logit is not None:
-        point(ax, logit, float(sigmoid(logit)), ORANGE, "p")
-    ax.set(
-        title="From logit to probability", xlabel="logit z", ylabel="probability", ylim=(0, 1.05)
-    )
-    ax.legend(loc="center left")
+        value = float(sigmoid(logit))
+        point(ax, float(logit), value, ORANGE, "p", rising=True)
+        told += f" At z = {shown(float(logit))} it is {shown(value)}."
+    describe(ax, told)
     return ax
 
 
@@ -164,48 +176,78 @@ def gradient_error(
     def grad(z: Any, y: Any) -> Any:
         return binary_cross_entropy(z, y, return_grad=True)[1]
 
+    _check_label(label)
+    at = finite(logit, "logit")
     steps = np.logspace(-13, 0, 79)
     reports = [
-        gradient(loss, grad, float(logit), label, method=method, h=float(h), progress=False)
-        for h in steps
+        gradient(loss, grad, at, label, method=method, h=float(h), progress=False) for h in steps
     ]
     errors = [abs(float(r.numeric.value[0] - r.analytic[0])) for r in reports]
     ax = axes_or_new(ax)
     ax.loglog(steps, np.maximum(errors, 1e-17), ".", color=BLUE, label="error")
-    # Where two differences agree to the last bit, their difference estimates nothing.
-    truncation = [float(r.numeric.truncation[0]) or np.nan for r in reports]
+    truncation = np.ma.masked_less([float(r.numeric.truncation[0]) for r in reports], 1e-17)
     rounding = [float(r.numeric.rounding[0]) for r in reports]
-    ax.loglog(steps, truncation, color=ORANGE, linestyle="--", label="estimated truncation")
-    ax.loglog(steps, rounding, color=GREEN, linestyle=":", label="estimated rounding, at most")
+    ax.loglog(steps, truncation, color=ORANGE, linestyle="--", label="truncation, estimated")
+    ax.loglog(steps, rounding, color=GREEN, linestyle=":", label="rounding, at most")
     ax.set(
-        title=f"Numerical gradient ({method}) at z = {logit:g}, label {label}",
         xlabel="step h",
         ylabel="error (nats per unit of logit)",
         ylim=(1e-17, 10),
     )
-    ax.legend(loc="upper center")
+    titled(ax, f"Numerical gradient ({method}), z = {logit:g}, label {label}", columns=3)
+    best = int(np.argmin(errors))
+    describe(
+        ax,
+        "The error of a numerical gradient against its step is a V: rounding to the left, "
+        f"truncation to the right. It is least, {errors[best]:.1g}, at h = {steps[best]:.1g}.",
+    )
     return ax
 
 
+def _check_label(label: int) -> None:
+    if label not in (0, 1):
+        msg = f"label is {label!r}; expected 0 or 1."
+        raise ValueError(msg)
+
+
 def _range(logit: float | None) -> Array:
-    reach = 6.0 if logit is None else max(6.0, 1.2 * abs(float(logit)))
-    return np.linspace(-reach, reach, 301)
+    """Logits around 0 that hold the given one, dense where the curves bend."""
+    reach = 6.0 if logit is None else max(6.0, 1.2 * abs(finite(logit, "logit")))
+    return np.union1d(np.linspace(-reach, reach, 301), np.linspace(-6, 6, 121))
 
 
-def _label_curves(curve: Any, logit: float | None, label: int | None, ax: Axes | None) -> Axes:
+def _label_curves(
+    title: str,
+    unit: str,
+    curve: Any,
+    logit: float | None,
+    label: int | None,
+    ax: Axes | None,
+    *,
+    slopes: tuple[int, int] = (1, 1),
+    limits: tuple[float, float] | None = None,
+) -> Axes:
+    """A curve for each label, whose slopes have these signs; the true one's stands out."""
     if (logit is None) != (label is None):
         msg = "logit and label go together: a point has both."
         raise ValueError(msg)
-    if label not in (None, 0, 1):
-        msg = f"label is {label!r}; expected 0 or 1."
-        raise ValueError(msg)
-    ax = axes_or_new(ax)
+    if label is not None:
+        _check_label(label)
     z = _range(logit)
-    for y, dashes in ((0, "--"), (1, "-")):
-        ax.plot(z, curve(z, y), color=LABEL_COLOURS[y], linestyle=dashes, label=f"label {y}")
-    if logit is not None and label is not None:
-        value = float(curve(np.array([float(logit)]), label)[0])
-        point(ax, float(logit), value, LABEL_COLOURS[label], "")
-    ax.set_xlabel("logit z")
-    ax.legend(loc="best")
+    ax = axes_or_new(ax)
+    for y in (0, 1):
+        true = y == label or (label is None and y == 1)
+        colour = LABEL_COLOURS[y] if label is None else TRUE if true else OTHER
+        name = f"label {y}{' (true)' if y == label else ''}"
+        ax.plot(z, curve(z, y), color=colour, linestyle="-" if true else "--", label=name)
+    ax.set(xlabel="logit z", ylabel=unit, xlim=(z[0], z[-1]))
+    ax.set_ylim(limits or (0, ax.get_ylim()[1]))
+    titled(ax, title)
+    told = f"{title} against the logit z, one curve for each label"
+    if logit is None or label is None:
+        describe(ax, f"{told}.")
+        return ax
+    value = float(curve(np.array([float(logit)]), label)[0])
+    point(ax, float(logit), value, TRUE, "", rising=slopes[label] > 0)
+    describe(ax, f"{told}. At z = {shown(float(logit))} and label {label} it is {shown(value)}.")
     return ax

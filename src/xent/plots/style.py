@@ -1,10 +1,12 @@
-"""Colours, light and dark ground, and where a picture goes."""
+"""Colours, light and dark ground, and what all pictures do alike."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
 try:
     import matplotlib.pyplot as plt
@@ -13,11 +15,21 @@ except ModuleNotFoundError:
     message = "plots need matplotlib: pip install 'xent[plot]'"
     raise ModuleNotFoundError(message, name="matplotlib") from None
 
+from xent.explanation.expression import shown
+
 BLUE, ORANGE, GREEN, GREY = "#3b8bc4", "#e8761c", "#1f9e77", "#8c8c8c"
 """Told apart by colour-blind readers, and seen on light and dark ground."""
 
 LABEL_COLOURS = (BLUE, ORANGE)
 """Of label 0 and label 1."""
+
+TRUE, OTHER, PULL, PUSH = ORANGE, GREY, GREEN, BLUE
+"""Of the true class and the others; of a gradient that pulls a logit up, or pushes it down."""
+
+SIZE = (6.4, 4.2)
+"""Inches."""
+
+_DESCRIPTIONS: WeakKeyDictionary[Axes, str] = WeakKeyDictionary()
 
 
 @contextmanager
@@ -37,23 +49,94 @@ def style(*, dark: bool = False) -> Iterator[None]:
     ...     ax = plots.loss_curves(2.0, 1)
     """
     ink, ground = ("#e8e8e8", "#14171a") if dark else ("#1c1c1c", "#ffffff")
-    settings: dict[str, Any] = dict.fromkeys(
+    with plt.rc_context(cast(Any, settings(ink, ground))):
+        yield
+
+
+def settings(ink: str, ground: str) -> dict[str, Any]:
+    """What matplotlib is to be set to, for lines and text of a colour on a ground."""
+    found: dict[str, Any] = dict.fromkeys(
         ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), ink
     )
-    settings |= dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), ground)
-    settings |= {"axes.spines.top": False, "axes.spines.right": False, "font.size": 11}
-    settings |= {"legend.frameon": False, "svg.hashsalt": "xent", "axes.titlesize": 12}
-    with plt.rc_context(cast(Any, settings)):
-        yield
+    found |= dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), ground)
+    found |= {"axes.spines.top": False, "axes.spines.right": False, "font.size": 11}
+    found |= {"legend.frameon": False, "axes.titlesize": 12, "font.sans-serif": ["DejaVu Sans"]}
+    # Text stays text: it can be searched, read aloud, and set in the reader's font.
+    return found | {"svg.hashsalt": "xent", "svg.fonttype": "none", "pdf.fonttype": 42}
 
 
 def axes_or_new(ax: Axes | None) -> Axes:
     """The Axes given, or those of a new figure."""
-    return plt.subplots(figsize=(6.4, 4.2), layout="constrained")[1] if ax is None else ax
+    return plt.subplots(figsize=SIZE, layout="constrained")[1] if ax is None else ax
 
 
-def point(ax: Axes, x: float, y: float, colour: str, name: str) -> None:
-    """The reader's own point, with its value."""
+def describe(ax: Axes, text: str) -> None:
+    """Keep what the picture shows in words, for those who cannot see it."""
+    _DESCRIPTIONS[ax] = text
+
+
+def description(ax: Axes) -> str:
+    """What the picture shows, in words.
+
+    Parameters
+    ----------
+    ax : Axes
+        That a function of `xent.plots` drew into.
+
+    Returns
+    -------
+    str
+        One or two sentences, with the numbers that are written into the picture.
+
+    Examples
+    --------
+    >>> import matplotlib; matplotlib.use("agg")
+    >>> from xent import plots
+    >>> plots.description(plots.loss_curves(2.0, 1)).partition(". ")[2]
+    'At z = 2 and label 1 it is 0.1269.'
+    """
+    return _DESCRIPTIONS.get(ax, "")
+
+
+def titled(ax: Axes, title: str, *, columns: int = 2, legend: bool = True) -> None:
+    """Title, and the legend below it: above the axes, where no curve can run into it."""
+    rows = 0
+    if legend:
+        handles, _ = ax.get_legend_handles_labels()
+        rows = -(-len(handles) // columns)
+        ax.legend(
+            loc="lower center",
+            bbox_to_anchor=(0.5, 1.0),
+            ncols=columns,
+            fontsize="small",
+            borderaxespad=0.2,
+            columnspacing=1.2,
+            handlelength=1.6,
+        )
+    ax.set_title(title, pad=6 + 15 * rows)
+
+
+def point(ax: Axes, x: float, y: float, colour: str, name: str, *, rising: bool) -> None:
+    """The reader's own point, with its value where the curve leaves room. Limits must be set."""
     ax.plot([x], [y], "o", color=colour, markersize=8, zorder=4)
-    text = f"{name} = {y:.4f}" if name else f"{y:.4f}"
-    ax.annotate(text, (x, y), xytext=(8, 8 if y >= 0 else -16), textcoords="offset points")
+    (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    across, up = (x - left) / (right - left), (y - bottom) / (top - bottom)
+    side = -1 if rising and y >= 0 else 1
+    if not 0.2 < across < 0.8:
+        side = 1 if across < 0.5 else -1
+    below = up > 0.94 or (y < 0 and up > 0.15)
+    ax.annotate(
+        f"{name} = {shown(y)}" if name else shown(y),
+        (x, y),
+        xytext=(9 * side, -16 if below else 6),
+        textcoords="offset points",
+        ha="left" if side > 0 else "right",
+    )
+
+
+def finite(value: float, name: str) -> float:
+    """A number that has a place in a picture."""
+    if not math.isfinite(value):
+        msg = f"{name} is {value}; a picture needs a finite one."
+        raise ValueError(msg)
+    return float(value)

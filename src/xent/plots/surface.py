@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from xent.arrays import Array, as_floats, to_numpy
 from xent.losses import binary_cross_entropy
-from xent.plots.style import GREY, ORANGE, axes_or_new
+from xent.plots.style import GREY, ORANGE, axes_or_new, describe, titled
 
 
 def descend(
@@ -110,8 +110,13 @@ def loss_surface(
     if path is not None:
         ax.plot(*trail.T, ".-", color=ORANGE, markersize=4, label="descent")
         ax.plot(*trail[-1], "o", color=ORANGE)
-        ax.legend(loc="best")
-    ax.set(title="Mean loss (nats)", xlabel=names[0], ylabel=names[1])
+    ax.set(xlabel=names[0], ylabel=names[1])
+    titled(ax, "Mean loss (nats)", legend=path is not None)
+    told = f"Contours of the mean loss over {names[0]} and {names[1]}"
+    if path is not None:
+        first, last = (float(binary_cross_entropy(x @ trail[i], y)) for i in (0, -1))
+        told += f"; a descent of {len(trail) - 1} steps goes from {first:.4f} to {last:.4f} nats"
+    describe(ax, f"{told}.")
     return ax
 
 

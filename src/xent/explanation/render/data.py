@@ -20,6 +20,8 @@ def render(explanation: Explanation) -> dict[str, Any]:
         "probabilities": _plain(explanation.probabilities),
         "gradient": _plain(explanation.gradient),
         "steps": [_step(step) for step in explanation.steps],
+        "moral": explanation.moral,
+        "words": [term.name for term in explanation.words],
     }
 
 
@@ -41,6 +43,8 @@ def _line(line: Line) -> dict[str, Any]:
         "relation": line.relation,
         "shown": line.text,
         "value": _plain(line.value),
+        "role": line.role,
+        "true": line.true,
     }
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from xent.explanation.glossary import Term
 from xent.explanation.render.notation import LATEX, escape_latex
 from xent.explanation.steps import Explanation, Line, Step
 
 
-def render(explanation: Explanation) -> str:
+def render(explanation: Explanation, *, glossary: bool = False) -> str:
     """A fragment for a document that loads amsmath."""
     parts = [rf"\section*{{{escape_latex(explanation.title)}}}"]
     section = ""
@@ -20,7 +21,18 @@ def render(explanation: Explanation) -> str:
             parts.append(f"\\[\n{mathematics}\n\\]")
         if step.why:
             parts.append(escape_latex(step.why))
+    parts.append(rf"\paragraph{{In short:}} {escape_latex(explanation.moral)}")
+    if glossary:
+        parts.append(r"\subsection*{Words used}")
+        parts += [_entry(term) for term in explanation.words]
     return "\n\n".join(parts) + "\n"
+
+
+def _entry(term: Term) -> str:
+    formula = " = ".join(map(LATEX.write, term.formula))
+    shown = f" \\({formula}\\)." if formula else ""
+    told = escape_latex(term.definition)
+    return rf"\paragraph{{{escape_latex(term.name)}:}} {told}{shown}"
 
 
 def equations(step: Step) -> str:

@@ -130,8 +130,9 @@ class Latex(Notation):
     def symbol(self, node: Symbol) -> str:
         """Single letters as variables, words upright."""
         name = node.name if len(node.name) == 1 else rf"\text{{{escape_latex(node.name)}}}"
+        name = name.replace("ε", r"\varepsilon")
         word = len(node.index) > 1 and node.index.isalpha()
-        index = rf"\text{{{node.index}}}" if word else node.index
+        index = rf"\text{{{node.index}}}" if word else node.index.replace("≠", r" \ne ")
         return f"{name}_{{{index}}}" if index else name
 
     def power(self, base: str, exponent: Expression) -> str:
@@ -206,6 +207,7 @@ _LATEX = {
     "≈": r"\(\approx\)",
     "σ": r"\(\sigma\)",
     "≠": r"\(\ne\)",
+    "ε": r"\(\varepsilon\)",
 }
 
 

@@ -252,10 +252,17 @@ def _(depth, mo, np, show, xent):
 
 
 @app.cell(hide_code=True)
+def _(mo):
+    mo.md("""
+    ## Think, then open
+    """)
+    return
+
+
+@app.cell(hide_code=True)
 def _(mo, show):
     mo.vstack(
         [
-            mo.md("## Think, then open"),
             show.answer(
                 "A loss is exactly 0.0 in the training log. Is the model perfect?",
                 "No: p is below 1 for all finite logits. The formula has lost the digits, and since the "

@@ -40,7 +40,7 @@ def _(mo):
 
 
 @app.cell(hide_code=True)
-def _(mo):
+def _(mo, show):
     get_count, set_count = mo.state(0)
     sliders = [
         mo.ui.slider(
@@ -62,9 +62,8 @@ def _(mo):
     step = mo.ui.button(label="Take a step", on_click=lambda _: set_count(lambda old: old + 1))
     again = mo.ui.button(label="Start again", on_click=lambda _: set_count(0))
     controls = mo.ui.array(sliders)
-    mo.vstack(
-        [*controls, truth, smoothing, rate, mo.hstack([step, again], justify="start", wrap=True)]
-    )
+    buttons = mo.hstack([step, again], justify="start", wrap=True)
+    show.beside(mo.vstack([*controls]), mo.vstack([truth, smoothing, rate, buttons]))
     return controls, get_count, rate, smoothing, truth
 
 
@@ -215,10 +214,17 @@ def _(np, show, smoothing, xent):
 
 
 @app.cell(hide_code=True)
+def _(mo):
+    mo.md("""
+    ## Think, then open
+    """)
+    return
+
+
+@app.cell(hide_code=True)
 def _(mo, show, xent):
     mo.vstack(
         [
-            mo.md("## Think, then open"),
             show.answer(
                 "A new network with K classes is not yet trained. What should its first loss be?",
                 "About log K: all logits are nearly equal, and each class gets 1/K. For 10 classes "

@@ -55,6 +55,14 @@ def _(np, rows, scale):
 
 
 @app.cell(hide_code=True)
+def _(mo):
+    mo.md("""
+    ## The patient's code
+    """)
+    return
+
+
+@app.cell(hide_code=True)
 def _(mo, patients, show, who):
     shared = [patients.source(patients.softmax), patients.source(patients.one_hot)]
     mo.vstack(

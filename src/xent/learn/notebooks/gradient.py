@@ -40,7 +40,7 @@ def _(mo):
 
 
 @app.cell(hide_code=True)
-def _(mo):
+def _(mo, show):
     get_count, set_count = mo.state(0)
     z = mo.ui.slider(
         -10, 10, 0.1, value=-3.0, label="start: logit z", include_input=True, full_width=True
@@ -51,7 +51,8 @@ def _(mo):
     )
     step = mo.ui.button(label="Take a step", on_click=lambda _: set_count(lambda old: old + 1))
     again = mo.ui.button(label="Start again", on_click=lambda _: set_count(0))
-    mo.vstack([z, rate, y, mo.hstack([step, again], justify="start")])
+    buttons = mo.hstack([step, again], justify="start", wrap=True)
+    show.beside(mo.vstack([z, rate]), mo.vstack([y, buttons]))
     return get_count, rate, y, z
 
 

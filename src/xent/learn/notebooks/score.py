@@ -115,10 +115,17 @@ def _(show, xent, y):
 
 
 @app.cell(hide_code=True)
+def _(mo):
+    mo.md("""
+    ## Think, then open
+    """)
+    return
+
+
+@app.cell(hide_code=True)
 def _(mo, show, xent):
     mo.vstack(
         [
-            mo.md("## Think, then open"),
             show.answer(
                 "A model knows nothing and says z = 0. What does each example cost, whatever its label?",
                 f"$-\\log \\frac12 = \\log 2 \\approx {float(xent.binary_cross_entropy(0.0, 1)):.4f}$ "

@@ -1,0 +1,65 @@
+"""Numbers and labels on the command line, negative ones too."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from typer.core import TyperCommand
+
+from xent.cli.app import usage
+
+
+class NumberCommand(TyperCommand):
+    """A command whose arguments may be negative numbers."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Shield -2.0 and -inf from being read as options; float() ignores the space."""
+        return super().parse_args(ctx, [f" {a}" if _is_negative(a) else a for a in args])
+
+
+def _is_negative(argument: str) -> bool:
+    if not argument.startswith("-"):
+        return False
+    try:
+        float(argument)
+    except ValueError:
+        return False
+    return True
+
+
+def label_of(text: str | None, names: list[str] | None, example: str) -> int:
+    """The index of the true class, given as such or by its name."""
+    if text is None:
+        usage(f"--label is missing: the true label, as in {example}.")
+    text = text.strip()
+    if names is not None and text in names:
+        return names.index(text)
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not number.is_integer():
+        known = "" if names is None else f" or one of {', '.join(names)}"
+        usage(f"--label is {text!r}; expected the index of a class, from 0{known}.")
+    return int(number)
+
+
+def numbers_of(text: str | None, option: str, partner: str) -> list[float]:
+    """Numbers between commas or blanks, of an option that goes with another."""
+    if text is None:
+        usage(f"{option} is missing; {partner} go together.")
+    return [number_of(part, option) for part in text.replace(",", " ").split()]
+
+
+def number_of(text: str, option: str = "") -> float:
+    """One number."""
+    try:
+        return float(text)
+    except ValueError:
+        if not option and (Path(text).exists() or Path(text).suffix):
+            usage(f"{text.strip()!r} is not a number. To explain a row of a file, add --row N.")
+        if not option and "," in text:
+            usage(f"{text.strip()!r} is not a number. Separate logits by spaces.")
+        usage(f"{text.strip()!r} is not a number{f' ({option})' if option else ''}.")

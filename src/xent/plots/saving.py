@@ -1,0 +1,114 @@
+"""Figures as files and as SVG: the same bytes for the same picture, its text kept as text."""
+
+from __future__ import annotations
+
+import html
+import re
+import warnings
+from io import StringIO
+from pathlib import Path
+from typing import Any, cast
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from xent.plots.style import OTHER, PULL, PUSH, SIZE, TRUE, settings, style
+
+ENDINGS = (".png", ".svg", ".pdf")
+INK = "#010203"
+"""Stands for the colour of the page's text while a picture is drawn."""
+
+
+def new_figure(size: tuple[float, float] = SIZE, rows: int = 1, columns: int = 1) -> Any:
+    """A figure that no window shows, and its Axes in a flat list."""
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
+
+
+def check_ending(path: Path) -> None:
+    """Is it the name of a picture that can be written?"""
+    if path.suffix.lower() not in ENDINGS:
+        msg = f"--output is {str(path)!r}; expected a name that ends in .png, .svg or .pdf."
+        raise ValueError(msg)
+
+
+def fits(figure: Figure) -> bool:
+    """Do titles and labels leave room for the picture itself?"""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        figure.draw_without_rendering()
+    return not any("collapsed" in str(warning.message) for warning in caught)
+
+
+def save(figure: Figure, path: Path, title: str, told: str, *, dpi: float, dark: bool) -> bool:
+    """Write a figure in the format of the file's ending, with what it shows in words.
+
+    Were all its characters to be had? In an SVG they are, as far as the reader's fonts go.
+    """
+    check_ending(path)
+    with style(dark=dark), warnings.catch_warnings(record=True) as caught:
+        warnings.filterwarnings("always", "Glyph ")
+        if path.suffix.lower() == ".svg":
+            path.write_text(svg(figure, title, told), encoding="utf-8")
+        elif path.suffix.lower() == ".pdf":
+            about = {"Title": title, "Subject": told, "CreationDate": None}
+            figure.savefig(path, format="pdf", metadata=about)
+        else:
+            figure.savefig(path, dpi=dpi, metadata={"Title": title, "Description": told})
+    return not any(str(warning.message).startswith("Glyph ") for warning in caught)
+
+
+def svg(figure: Figure, title: str, told: str) -> str:
+    """A figure as an SVG document that screen readers can tell."""
+    body = _drawn(figure)
+    words = f"<title>{html.escape(title)}</title>\n<desc>{html.escape(told)}</desc>\n"
+    return re.sub(r"(<svg [^>]*)>\n", rf'\1 role="img">\n{_literal(words)}', body, count=1)
+
+
+def inline(figure: Figure, title: str, told: str, prefix: str) -> str:
+    """A figure as an SVG element for a page: no names that clash, the page's ink and ground."""
+    body = _drawn(figure)
+    body = body[body.index("<svg ") :]
+    width, height = re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', body)[0]
+    head = (
+        f'<svg viewBox="0 0 {width} {height}" role="img" '
+        f'aria-labelledby="{prefix}-title {prefix}-desc" '
+        f'style="width:100%;max-width:{float(width):.0f}px;height:auto;'
+        'stroke-linejoin:round;stroke-linecap:butt">\n'
+        f'<title id="{prefix}-title">{html.escape(title)}</title>\n'
+        f'<desc id="{prefix}-desc">{html.escape(told)}</desc>\n'
+    )
+    body = body[body.index(">") + 1 :].lstrip()
+    body = re.sub(r"(?s)<defs>\s*<style.*?</style>\s*</defs>\s*", "", body)
+    body = re.sub(r"(?m)^ *<!--.*?-->\n", "", body).replace("xlink:href", "href")
+    used = set(re.findall(r'(?:href="|url\()#([^")]+)', body))
+    body = re.sub(r' id="([^"]+)"', lambda m: _kept(m[1], used, prefix), body)
+    body = re.sub(r'(href="|url\()#', rf"\1#{prefix}-", body)
+    for role, shade in (("true", TRUE), ("other", OTHER), ("pull", PULL), ("push", PUSH)):
+        body = body.replace(shade, f"var(--xent-{role},{shade})")
+    return head + body.replace(INK, "currentColor")
+
+
+def page_ink() -> Any:
+    """Settings by which a picture takes the ink and the ground of the page around it."""
+    return mpl.rc_context(cast(Any, settings(INK, "none")))
+
+
+def _drawn(figure: Figure) -> str:
+    file = StringIO()
+    with warnings.catch_warnings():
+        # Text stays text: a reader's fonts may have what matplotlib's lack.
+        warnings.filterwarnings("ignore", "Glyph ")
+        figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
+    body = re.sub(r"(?s) *<metadata>.*?</metadata>\n", "", file.getvalue())
+    return re.sub(r"[ \t]+\n", "\n", body)
+
+
+def _kept(name: str, used: set[str], prefix: str) -> str:
+    return f' id="{prefix}-{name}"' if name in used else ""
+
+
+def _literal(text: str) -> str:
+    return text.replace("\\", r"\\")
