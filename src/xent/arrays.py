@@ -72,7 +72,7 @@ def as_floats(value: Any, name: str, partner: str = "") -> Array:
     raise TypeError(msg)
 
 
-def class_axis(logits: Array, axis: int, name: str = "logits") -> int:
+def class_axis(logits: Any, axis: int, name: str = "logits") -> int:
     """Return `axis` counted from the front, or say why it is none."""
     if logits.ndim == 0:
         msg = f"{name} is a single number; expected an array with a class axis."
@@ -88,7 +88,7 @@ def class_axis(logits: Array, axis: int, name: str = "logits") -> int:
             f"expected {-logits.ndim} to {logits.ndim - 1}."
         )
         raise ValueError(msg)
-    return int(axis) % logits.ndim
+    return int(axis) % int(logits.ndim)
 
 
 def class_last(array: Array, axis: int) -> Array:

@@ -90,8 +90,8 @@ def operation(
 
 
 @operation.register_fake
-def _(logits: Tensor, targets: Tensor, *options: Any) -> tuple[Tensor, Tensor, Tensor]:
-    o = Options(*options)
+def _(logits: Tensor, *others: Any) -> tuple[Tensor, Tensor, Tensor]:
+    o = Options(*others[1:])
     shape = logits.shape if o.reduction == "none" else ()
     loss = logits.new_empty(shape, dtype=bridge.loss_dtype(logits.dtype))
     return loss, _empty_gradient(logits, o), logits.new_empty((), dtype=torch.float64)
@@ -135,7 +135,8 @@ class BinaryCrossEntropy(torch.autograd.Function):
                 _targets_are_free(o)
                 change = binary_targets_gradient(logits, targets, o, total)
                 for_targets = (change * to_loss).to(targets.dtype)
-        if to_gradient is not None:
+        # A compiler traces this with gradients for all results, and has no second derivatives.
+        if to_gradient is not None and not torch.compiler.is_compiling():
             if ctx.needs_input_grad[1]:
                 msg = "no second derivative where targets require a gradient. "
                 raise NotImplementedError(msg + "Pass targets.detach().")

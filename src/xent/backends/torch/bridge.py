@@ -51,7 +51,7 @@ def as_logits(value: Any, name: str = "logits") -> torch.Tensor:
 
 
 def as_partner(value: Any, like: torch.Tensor, name: str) -> torch.Tensor:
-    """Targets, weights and the like: tensors beside the logits; NumPy arrays and lists are taken."""
+    """Targets and weights: tensors beside the logits; NumPy arrays and lists are taken."""
     tensor = value if isinstance(value, torch.Tensor) else torch.as_tensor(value)
     if tensor.device != like.device:
         msg = f"{name} is on {tensor.device}, but the logits are on {like.device}. "

@@ -95,8 +95,8 @@ def operation(
 
 
 @operation.register_fake
-def _(logits: Tensor, targets: Tensor, *options: Any) -> tuple[Tensor, Tensor, Tensor]:
-    o = Options(*options)
+def _(logits: Tensor, *others: Any) -> tuple[Tensor, Tensor, Tensor]:
+    o = Options(*others[1:])
     rows = logits.shape[: o.axis] + logits.shape[o.axis + 1 :]
     shape = rows if o.reduction == "none" else ()
     loss = logits.new_empty(shape, dtype=bridge.loss_dtype(logits.dtype))
@@ -140,7 +140,8 @@ class CrossEntropy(torch.autograd.Function):
             if ctx.needs_input_grad[1]:
                 change = class_targets_gradient(logits, targets, loss, axis, o, total)
                 for_targets = (change * upstream).to(targets.dtype)
-        if to_gradient is not None:
+        # A compiler traces this with gradients for all results, and has no second derivatives.
+        if to_gradient is not None and not torch.compiler.is_compiling():
             _second_is_there(ctx, o)
             change, _ = class_second(gradient, to_gradient, targets, axis, o, total)
             for_logits = change if for_logits is None else for_logits + change
@@ -160,13 +161,12 @@ class CrossEntropy(torch.autograd.Function):
         if o.reduction == "none":
             losses, grad, total = CrossEntropy.apply(logits, targets, *o)
             return (losses, grad, total), (0, 0 if o.want_grad else None, None)
-        parts = [
-            CrossEntropy.apply(
-                logits[i], targets[i], o.class_weight,
-                None if o.sample_weight is None else o.sample_weight[i], *o[2:7], o.axis - 1, *o[8:],
-            )
-            for i in range(info.batch_size)
-        ]  # fmt: skip
+        o = o._replace(axis=o.axis - 1)
+        weights = o.sample_weight
+        parts = []
+        for i in range(info.batch_size):
+            own = o._replace(sample_weight=None if weights is None else weights[i])
+            parts.append(CrossEntropy.apply(logits[i], targets[i], *own))
         return tuple(torch.stack(part) for part in zip(*parts, strict=True)), (0, 0, 0)
 
 

@@ -1,9 +1,9 @@
 """Derivatives beyond the first, and those for soft targets, in differentiable tensor operations.
 
-A row's gradient is ``G = c ((Y + 2 λ A) p - y)``, with c the row's coefficient, y its target row and
-Y its sum. So ``q = G + c y`` is p times a number, which is the sum of q, and the second derivative
-needs neither logits nor probabilities. Since G is itself a result of the operation, the formulas may
-be differentiated again.
+A row's gradient is ``G = c ((Y + 2 λ A) p - y)``, with c the row's coefficient, y its target row
+and Y its sum. So ``q = G + c y`` is p times a number, which is the sum of q, and the second
+derivative needs neither logits nor probabilities. Since G is itself a result of the operation, the
+formulas may be differentiated again.
 """
 
 from __future__ import annotations
@@ -93,7 +93,8 @@ def binary_terms(
     """a, b and c of the loss c (a softplus(-z) + b softplus(z))."""
     kind = loss_kind(logits)
     t = (1 - options.label_smoothing) * targets.to(kind) + options.label_smoothing / 2
-    negative, positive = 1.0, 1.0
+    negative: Any = 1.0
+    positive: Any = 1.0
     if options.class_weight is not None:
         negative, positive = options.class_weight.to(kind).unbind()
     if options.pos_weight is not None:
@@ -120,7 +121,8 @@ def binary_second(logits: Tensor, targets: Tensor, options: Any, total: Tensor) 
     partition = torch.nn.functional.softplus(z)
     slope = b * p - a * r + 2 * options.z_loss * partition * p
     bend = (a + b) * p * r + 2 * options.z_loss * (p * p + partition * p * r)
-    return c * (bend * first * first + slope * second)
+    second_derivative: Tensor = c * (bend * first * first + slope * second)
+    return second_derivative
 
 
 def binary_targets_gradient(logits: Tensor, targets: Tensor, options: Any, total: Tensor) -> Tensor:
@@ -130,7 +132,7 @@ def binary_targets_gradient(logits: Tensor, targets: Tensor, options: Any, total
     if options.softcap is not None:
         z = options.softcap * torch.tanh(z / options.softcap)
     softplus = torch.nn.functional.softplus
-    change = positive * softplus(-z) - negative * softplus(z)
+    change: Tensor = positive * softplus(-z) - negative * softplus(z)
     return torch.where(c == 0, torch.zeros_like(c), (1 - options.label_smoothing) * c * change)
 
 

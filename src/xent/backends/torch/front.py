@@ -123,7 +123,8 @@ def linear_cross_entropy(
         if argument is not None and (wants_gradient(argument) or (return_grad and flag < 8))
     )
     if return_grad:
-        x, w, b, y = (None if a is None else a.detach() for a in arguments)
+        x, w, y = x.detach(), w.detach(), y.detach()
+        b = None if b is None else b.detach()
     loss, *grads = LinearCrossEntropy.apply(
         x,
         w,

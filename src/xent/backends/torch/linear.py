@@ -46,6 +46,15 @@ def wanted_kind(inputs: Tensor, weight: Tensor) -> torch.dtype:
     return torch.float64 if torch.float64 in both else torch.float32
 
 
+class Gradients(NamedTuple):
+    """Of inputs, weight, bias and targets."""
+
+    inputs: Tensor | None
+    weight: Tensor | None
+    bias: Tensor | None
+    targets: Tensor | None
+
+
 class Pass:
     """One walk over the chunks."""
 
@@ -99,7 +108,7 @@ class Pass:
         for start in range(0, len(self.w), step):
             yield slice(start, start + step)
 
-    def gradients(self) -> "Gradients":
+    def gradients(self) -> Gradients:
         """Room for the gradients that are wanted, zero where they are sums."""
         flags = self.o.wanted
         sums = self.kind
@@ -111,7 +120,7 @@ class Pass:
         )
 
     def fill(
-        self, grads: "Gradients", index: slice, x: Tensor, logits: Tensor, part: ClassTargets
+        self, grads: Gradients, index: slice, x: Tensor, logits: Tensor, part: ClassTargets
     ) -> None:
         """Add a chunk's share; `logits` hold their gradient by now."""
         backend.flush_subnormals(logits.numpy())
@@ -127,16 +136,7 @@ class Pass:
             present = torch.from_numpy(backend.present(x.numpy(), part.weight))
             grads.weight.addmm_(logits.T, present)
         if grads.bias is not None:
-            grads.bias += logits.sum(0, dtype=torch.float64)
-
-
-class Gradients(NamedTuple):
-    """Of inputs, weight, bias and targets."""
-
-    inputs: Tensor | None
-    weight: Tensor | None
-    bias: Tensor | None
-    targets: Tensor | None
+            grads.bias.add_(logits.sum(0, dtype=torch.float64))
 
 
 def forward(
@@ -176,7 +176,7 @@ def forward(
     empty = reduces and o.reduction == "mean" and not work.total > 0
     if grads.targets is not None:
         _weigh_targets(grads.targets, work, factor, float(loss))
-    return (result, *_shaped(grads, inputs, weight, bias, targets, empty=empty))
+    return result, *_shaped(grads, inputs, weight, bias, targets, empty=empty)
 
 
 def _surprise(logits: Tensor, o: Options) -> Tensor:
@@ -210,17 +210,22 @@ def _shaped(
     targets: Tensor,
     *,
     empty: bool,
-) -> tuple[Tensor, ...]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The gradients in the arguments' shapes and dtypes."""
-    result = []
-    for gradient, argument in zip(grads, (inputs, weight, bias, targets), strict=True):
+
+    def shaped(gradient: Tensor | None, argument: Tensor | None) -> Tensor:
         if gradient is None or argument is None:
-            result.append(inputs.new_empty((0,)))
-        else:
-            if empty:
-                gradient.zero_()
-            result.append(gradient.to(argument.dtype).reshape(argument.shape))
-    return tuple(result)
+            return inputs.new_empty((0,))
+        if empty:
+            gradient.zero_()
+        return gradient.to(argument.dtype).reshape(argument.shape)
+
+    return (
+        shaped(grads.inputs, inputs),
+        shaped(grads.weight, weight),
+        shaped(grads.bias, bias),
+        shaped(grads.targets, targets),
+    )
 
 
 def backward_of_rows(
@@ -248,7 +253,7 @@ def backward_of_rows(
             work.fill(grads, index, x, logits, part)
     if grads.targets is not None:
         _weigh_targets(grads.targets, work, 1.0, 0.0)
-    return _shaped(grads, inputs, weight, bias, targets, empty=False)  # type: ignore[return-value]
+    return _shaped(grads, inputs, weight, bias, targets, empty=False)
 
 
 @torch.library.custom_op("xent::linear_cross_entropy", mutates_args=())
@@ -363,7 +368,8 @@ class LinearCrossEntropy(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         """From the gradient of the loss to those of the arguments."""
         upstream, *others = grads
-        if any(other is not None for other in others):
+        # A compiler traces this with gradients for all results, and has no second derivatives.
+        if not torch.compiler.is_compiling() and any(other is not None for other in others):
             msg = "linear_cross_entropy has no second derivative. "
             msg += "Use cross_entropy(torch.nn.functional.linear(inputs, weight, bias), targets)."
             raise NotImplementedError(msg)

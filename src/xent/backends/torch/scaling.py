@@ -15,9 +15,9 @@ def scaled(gradient: torch.Tensor, upstream: torch.Tensor) -> torch.Tensor:
     plain = not (
         torch.compiler.is_compiling()
         or torch.is_grad_enabled()
-        or torch._C._functorch.is_gradtrackingtensor(gradient)  # noqa: SLF001
-        or torch._C._functorch.is_batchedtensor(gradient)  # noqa: SLF001
-        or torch._C._functorch.is_batchedtensor(upstream)  # noqa: SLF001
+        or torch._C._functorch.is_gradtrackingtensor(gradient)
+        or torch._C._functorch.is_batchedtensor(gradient)
+        or torch._C._functorch.is_batchedtensor(upstream)
     )
     if plain and upstream.ndim == 0 and upstream.device.type == "cpu" and upstream.item() == 1:
         return gradient
