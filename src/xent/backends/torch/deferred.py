@@ -1,0 +1,174 @@
+"""Logits of a linear layer that are made only if something asks for their numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch.utils._pytree import tree_map
+
+Tensor = torch.Tensor
+
+# What may be asked of logits that are not made.
+FREE = {
+    Tensor.device.__get__,  # type: ignore[attr-defined]
+    Tensor.dim,
+    Tensor.dtype.__get__,  # type: ignore[attr-defined]
+    Tensor.is_floating_point,
+    Tensor.layout.__get__,  # type: ignore[attr-defined]
+    Tensor.ndim.__get__,  # type: ignore[attr-defined]
+    Tensor.numel,
+    Tensor.shape.__get__,  # type: ignore[attr-defined]
+    Tensor.size,
+    torch.is_floating_point,
+    torch.numel,
+}
+# What is remembered and done to the logits when they are made, or to the loss.
+SAME = {Tensor.contiguous, Tensor.float}
+TIMES = {Tensor.mul, Tensor.__mul__, Tensor.__rmul__, torch.mul, torch.multiply}
+OVER = {Tensor.div, Tensor.__truediv__, torch.div, torch.true_divide, torch.divide}
+TANH = {Tensor.tanh, torch.tanh}
+
+
+class DeferredLogits(torch.Tensor):
+    """``cap * tanh(factor * z)``, or ``factor * z`` without a cap, where ``z = W x + b``.
+
+    A model that scales or caps its logits on the way to its loss gets such a tensor again. Any other
+    use makes the logits, in place of this tensor, and goes on with them.
+    """
+
+    inputs: Tensor
+    weight: Tensor
+    bias: Tensor | None
+    factor: float
+    cap: float | None
+    made: Tensor | None
+    made_by: str
+    """The first use that asked for the numbers."""
+
+    @staticmethod
+    def __new__(
+        cls,
+        inputs: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        factor: float = 1.0,
+        cap: float | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> DeferredLogits:
+        """Remember the layer; nothing is computed."""
+        self: DeferredLogits = torch.Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
+            cls,
+            (*inputs.shape[:-1], len(weight)),
+            dtype=dtype or torch.promote_types(inputs.dtype, weight.dtype),
+            device=inputs.device,
+        )
+        self.inputs, self.weight, self.bias = inputs, weight, bias
+        self.factor, self.cap = factor, cap
+        self.made, self.made_by = None, ""
+        self._learns = torch.is_grad_enabled()
+        self._versions = _versions(inputs, weight, bias)
+        return self
+
+    def __init__(self, *arguments: Any) -> None:
+        del arguments
+
+    def __repr__(self, *, tensor_contents: Any = None) -> str:
+        """Without making the logits."""
+        del tensor_contents
+        state = "not made" if self.made is None else f"made by {self.made_by}"
+        return f"DeferredLogits({tuple(self.shape)}, {self.dtype}, {state})"
+
+    def make(self, by: str = "make") -> Tensor:
+        """The logits, with the gradient they would have had."""
+        if self.made is None:
+            if self._versions != _versions(self.inputs, self.weight, self.bias):
+                msg = "These logits were not made in the forward pass, and the weights have changed "
+                msg += f"since, so {by} would see others. Use them before the optimizer's step."
+                raise RuntimeError(msg)
+            with torch.set_grad_enabled(self._learns):
+                z = self._made()
+            self.made, self.made_by = z, by
+        return self.made
+
+    def layer(self) -> tuple[Tensor, Tensor, Tensor | None, float | None]:
+        """Inputs, weight, bias and softcap of the same logits."""
+        scale = self.factor if self.cap is None else self.factor * self.cap
+        x, b = self.inputs, self.bias
+        if abs(scale - 1) > 1e-12:  # z / 30 * 30 is z
+            kind = torch.promote_types(x.dtype, torch.float32)
+            x, b = x.to(kind) * scale, None if b is None else b.to(kind) * scale
+        return x, self.weight, b, self.cap
+
+    def _made(self) -> Tensor:
+        kind = torch.promote_types(self.inputs.dtype, self.weight.dtype)
+        bias = None if self.bias is None else self.bias.to(kind)
+        z = torch.nn.functional.linear(self.inputs.to(kind), self.weight.to(kind), bias)
+        if self.factor != 1:
+            z = z * self.factor
+        if self.cap is not None:
+            z = torch.tanh(z) * self.cap
+        return z.to(self.dtype)
+
+    def _with(self, **changes: Any) -> DeferredLogits:
+        now = {"factor": self.factor, "cap": self.cap, "dtype": self.dtype} | changes
+        return DeferredLogits(
+            self.inputs, self.weight, self.bias, now["factor"], now["cap"], now["dtype"]
+        )
+
+    def _remembered(self, func: Any, args: tuple[Any, ...], kwargs: Any) -> DeferredLogits | None:
+        """The result of an operation that need not be done yet; None for another."""
+        if self.made is not None or kwargs:
+            return None
+        match args:
+            case (_,) if func in SAME:
+                return self._with(dtype=torch.float32) if func is Tensor.float else self
+            case (_,) if func in TANH and self.cap is None:
+                return self._with(cap=1.0)
+            case (_, torch.dtype() as dtype) if func is Tensor.to and dtype.is_floating_point:
+                return self._with(dtype=dtype)
+            case (_, (int() | float()) as number) if func in OVER and number > 0:
+                return self._times(1 / number)
+            case (_, (int() | float()) as number) if func in TIMES and number > 0:
+                return self._times(number)
+        return None
+
+    def _times(self, number: float) -> DeferredLogits:
+        if self.cap is None:
+            return self._with(factor=self.factor * number)
+        return self._with(cap=self.cap * number)
+
+    @classmethod
+    def __torch_function__(
+        cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Remember the operation, or make the logits for it."""
+        del types
+        kwargs = kwargs or {}
+        if func in FREE:
+            with torch._C.DisableTorchFunctionSubclass():
+                return func(*args, **kwargs)
+        if args and isinstance(args[0], cls):
+            later = args[0]._remembered(func, args, kwargs)
+            if later is not None:
+                return later
+        name = getattr(func, "__name__", str(func))
+
+        def made(value: Any) -> Any:
+            return value.make(name) if isinstance(value, cls) else value
+
+        return func(*tree_map(made, args), **tree_map(made, kwargs))
+
+    @classmethod
+    def __torch_dispatch__(
+        cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Refuse uses that come by another way than Python's: they would cut the gradient."""
+        del types, args, kwargs
+        msg = f"{func} reached logits that are not made. Pass it logits.make()."
+        raise RuntimeError(msg)
+
+
+def _versions(*tensors: Tensor | None) -> list[int]:
+    """How often each was written to; inference keeps no count."""
+    return [0 if t is None or t.is_inference() else t._version for t in tensors]

@@ -1,0 +1,1 @@
+"""xent inside PyTorch programs: `xent.torch.huggingface` for the models of `transformers`."""

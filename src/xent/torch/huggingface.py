@@ -1,0 +1,261 @@
+"""Causal language models of `transformers`, whose loss no longer needs their logits."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import types
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import torch
+
+from xent.arrays import check_number
+from xent.backends.torch import cross_entropy, linear_cross_entropy
+from xent.backends.torch.deferred import DeferredLogits
+
+__all__ = ["fuse", "unfuse"]
+
+Model = TypeVar("Model", bound=torch.nn.Module)
+STATE = "_xent_fusion"
+HOOK = "_loss_function"
+"""Where `transformers` keeps a loss that was set."""
+
+
+@dataclass
+class Fusion:
+    """What a model and its output layer know of each other."""
+
+    label_smoothing: float
+    labels_at: int
+    """Place of `labels` among the positional arguments of forward."""
+    earlier: Any
+    """A forward that was set on the model before, and is called by ours."""
+    armed: bool = False
+    """Is a forward pass with labels under way?"""
+    handed: DeferredLogits | None = None
+    losses: int = 0
+    """How many came from deferred logits in this pass."""
+
+
+def fuse(model: Model, *, label_smoothing: float = 0.0) -> Model:
+    r"""Let a causal language model compute its loss without its logits.
+
+    .. math:: \ell = \frac{1}{n} \sum_{i:\, y_i \ne -100} \bigl(A(W h_i) - (W h_i)_{y_i}\bigr)
+
+    Called with labels, the model passes its last hidden states :math:`h` and the weight of its
+    output layer to `xent.linear_cross_entropy`. Called without, it is as before, and so is
+    ``generate``.
+
+    Parameters
+    ----------
+    model : transformers.PreTrainedModel
+        A model whose loss is that of a causal language model and whose output layer is a
+        `torch.nn.Linear`, tied to the embeddings or not, with a bias or without. Factors on the
+        logits and a softcap (Gemma 2) are taken into the loss. Changed in place.
+    label_smoothing : float in [0, 1], default 0
+        As for `xent.cross_entropy`. Pass it here rather than to the Trainer, whose own
+        ``label_smoothing_factor`` works from logits.
+
+    Returns
+    -------
+    model : transformers.PreTrainedModel
+        The same object.
+
+    Raises
+    ------
+    TypeError
+        If the model has no such loss or output layer; it says which. Nothing is changed.
+    RuntimeError
+        In the first pass with labels, if the model does more to its logits than scale and cap
+        them before its loss.
+
+    Notes
+    -----
+    Labels are shifted by the model's loss, -100 is ignored; ``shift_labels`` and
+    ``num_items_in_batch`` act as in the stock loss: the sum of the losses is divided by the latter,
+    so that accumulated gradients are those of one large batch. A batch without any label has loss
+    0 and gradient 0, not NaN. Logits and loss are computed in float32 at least: for a model in
+    half precision, the loss is nearer to the exact one than the stock loss.
+
+    ``outputs.logits`` of a pass with labels holds no numbers. The first use makes them, at the
+    stock's cost: predictions in the Trainer's evaluation, or an accuracy, work unchanged. Once the
+    optimizer has changed the weights, that is an error.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from transformers import LlamaConfig, LlamaForCausalLM
+    >>> from xent.torch import huggingface
+    >>> config = LlamaConfig(
+    ...     vocab_size=100, hidden_size=16, intermediate_size=32,
+    ...     num_hidden_layers=1, num_attention_heads=2,
+    ... )
+    >>> model = huggingface.fuse(LlamaForCausalLM(config))
+    >>> ids = torch.arange(12).reshape(2, 6)
+    >>> outputs = model(input_ids=ids, labels=ids)
+    >>> outputs.loss.backward()
+    >>> outputs.logits
+    DeferredLogits((2, 6, 100), torch.float32, not made)
+    """
+    check_number(label_smoothing, "label_smoothing", 0, 1)
+    unfuse(model)
+    head = _output_layer(model)
+    fusion = Fusion(
+        float(label_smoothing), _place_of_labels(model), model.__dict__.get("forward")
+    )
+    for module, made in ((model, _model_forward), (head, _head_forward)):
+        setattr(module, STATE, fusion)
+        # Named and with the signature of the stock's: the Trainer reads it.
+        forward = functools.wraps(type(module).forward)(made())
+        module.forward = types.MethodType(forward, module)
+    setattr(model, HOOK, functools.partial(_loss, fusion))
+    return model
+
+
+def unfuse(model: Model) -> Model:
+    """Give a model its own loss back; one that is not fused is left alone.
+
+    Parameters
+    ----------
+    model : transformers.PreTrainedModel
+        Changed in place.
+
+    Returns
+    -------
+    model : transformers.PreTrainedModel
+        The same object.
+
+    Examples
+    --------
+    >>> from transformers import GPT2Config, GPT2LMHeadModel
+    >>> from xent.torch import huggingface
+    >>> config = GPT2Config(vocab_size=100, n_embd=16, n_layer=1, n_head=2)
+    >>> model = huggingface.fuse(GPT2LMHeadModel(config))
+    >>> huggingface.unfuse(model) is model
+    True
+    """
+    fusion = model.__dict__.get(STATE)
+    if fusion is None:
+        return model
+    for module in (model, model.get_output_embeddings()):  # type: ignore[operator]
+        if module.__dict__.pop(STATE, None) is not None:
+            module.__dict__.pop("forward", None)
+    if fusion.earlier is not None:
+        model.forward = fusion.earlier
+    model.__dict__.pop(HOOK, None)
+    return model
+
+
+def _model_forward() -> Any:
+    def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
+        fusion: Fusion = getattr(self, STATE)
+        stock = fusion.earlier or functools.partial(type(self).forward, self)
+        labels = kwargs.get("labels", dict(enumerate(args)).get(fusion.labels_at))
+        if labels is None:
+            return stock(*args, **kwargs)
+        fusion.armed, fusion.handed, fusion.losses = True, None, 0
+        try:
+            outputs = stock(*args, **kwargs)
+            if not fusion.losses:
+                raise RuntimeError(_unfused(self, fusion))
+        finally:
+            fusion.armed, fusion.handed = False, None
+        return outputs
+
+    return forward
+
+
+def _head_forward() -> Any:
+    def forward(self: Any, inputs: torch.Tensor) -> torch.Tensor:
+        fusion: Fusion = getattr(self, STATE)
+        if not fusion.armed:
+            return type(self).forward(self, inputs)  # type: ignore[no-any-return]
+        fusion.handed = DeferredLogits(inputs, self.weight, self.bias)
+        return fusion.handed
+
+    return forward
+
+
+def _loss(
+    fusion: Fusion,
+    logits: torch.Tensor,
+    labels: torch.Tensor,
+    vocab_size: int | None = None,
+    num_items_in_batch: torch.Tensor | float | None = None,
+    ignore_index: int = -100,
+    shift_labels: torch.Tensor | None = None,
+    **kwargs: Any,
+) -> Any:
+    """What `transformers` calls as the model's loss function."""
+    del vocab_size, kwargs  # as in the stock loss
+    if shift_labels is None:
+        shift_labels = torch.nn.functional.pad(labels, (0, 1), value=ignore_index)[..., 1:]
+    options: dict[str, Any] = {
+        "ignore_index": ignore_index,
+        "label_smoothing": fusion.label_smoothing,
+        # A mean with its divisor given: in half precision, gradients of a sum may overflow.
+        "divisor": None if num_items_in_batch is None else float(num_items_in_batch),
+    }
+    if not isinstance(logits, DeferredLogits) or logits.made is not None:
+        return cross_entropy(logits, shift_labels.to(logits.device), **options)
+    fusion.losses += 1
+    inputs, weight, bias, softcap = logits.layer()
+    targets = shift_labels.to(inputs.device)
+    return linear_cross_entropy(inputs, weight, targets, bias, softcap=softcap, **options)
+
+
+def _output_layer(model: Any) -> torch.nn.Module:
+    """The layer that makes the logits, if it and the loss are what can be fused."""
+    name = type(model).__name__
+    if not hasattr(model, "loss_function") or not hasattr(model, "get_output_embeddings"):
+        msg = f"model is {name}, which has no loss_function and no get_output_embeddings; "
+        msg += "expected a causal language model of transformers."
+        if hasattr(model, "get_base_model"):
+            msg += " Fuse the model before PEFT wraps it, or fuse model.get_base_model()."
+        raise TypeError(msg)
+    loss = getattr(model.loss_function, "__name__", repr(model.loss_function))
+    if loss != "ForCausalLMLoss":
+        msg = f"The loss of {name} is {loss}; expected ForCausalLMLoss, that of causal language "
+        msg += "models."
+        raise TypeError(msg)
+    head = model.get_output_embeddings()
+    if head is None:
+        msg = f"{name} has no output layer: get_output_embeddings() is None; expected a "
+        msg += "torch.nn.Linear, such as lm_head."
+        raise TypeError(msg)
+    stock = isinstance(head, torch.nn.Linear) and type(head).forward is torch.nn.Linear.forward
+    if not stock or not head.weight.is_floating_point():
+        msg = f"The output layer of {name} is {type(head).__name__}; expected a torch.nn.Linear, "
+        msg += "since the loss is computed from its weight and bias."
+        raise TypeError(msg)
+    if "forward" in head.__dict__:
+        msg = f"The output layer of {name} has a forward of its own, set by {_origin(head)}; "
+        msg += "expected that of torch.nn.Linear. Fuse the model first."
+        raise TypeError(msg)
+    return head
+
+
+def _origin(head: Any) -> str:
+    forward = head.__dict__["forward"]
+    return str(getattr(getattr(forward, "func", forward), "__module__", "someone"))
+
+
+def _place_of_labels(model: Any) -> int:
+    names = list(inspect.signature(type(model).forward).parameters)
+    if "labels" not in names:
+        msg = f"forward of {type(model).__name__} takes no labels, so it computes no loss."
+        raise TypeError(msg)
+    return names.index("labels") - 1
+
+
+def _unfused(model: Any, fusion: Fusion) -> str:
+    msg = f"{type(model).__name__} computed no loss from deferred logits: "
+    if fusion.handed is None:
+        msg += "its forward did not call the output layer."
+    elif fusion.handed.made is not None:
+        msg += f"its forward used them by {fusion.handed.made_by}, which xent cannot take into "
+        msg += "the loss (factors and a tanh softcap it can)."
+    else:
+        msg += "its forward did not pass them to model.loss_function."
+    return msg + " Call xent.torch.huggingface.unfuse(model)."
