@@ -100,16 +100,15 @@ def fuse(model: Model, *, label_smoothing: float = 0.0) -> Model:
     """
     check_number(label_smoothing, "label_smoothing", 0, 1)
     unfuse(model)
-    head = _output_layer(model)
-    fusion = Fusion(
-        float(label_smoothing), _place_of_labels(model), model.__dict__.get("forward")
-    )
-    for module, made in ((model, _model_forward), (head, _head_forward)):
+    inner = _unwrapped(model)
+    head = _output_layer(inner)
+    fusion = Fusion(float(label_smoothing), _place_of_labels(inner), inner.__dict__.get("forward"))
+    for module, made in ((inner, _model_forward), (head, _head_forward)):
         setattr(module, STATE, fusion)
         # Named and with the signature of the stock's: the Trainer reads it.
         forward = functools.wraps(type(module).forward)(made())
         module.forward = types.MethodType(forward, module)
-    setattr(model, HOOK, functools.partial(_loss, fusion))
+    setattr(inner, HOOK, functools.partial(_loss, fusion))
     return model
 
 
@@ -135,16 +134,22 @@ def unfuse(model: Model) -> Model:
     >>> huggingface.unfuse(model) is model
     True
     """
-    fusion = model.__dict__.get(STATE)
+    inner = _unwrapped(model)
+    fusion = inner.__dict__.get(STATE)
     if fusion is None:
         return model
-    for module in (model, model.get_output_embeddings()):  # type: ignore[operator]
+    for module in (inner, inner.get_output_embeddings()):
         if module.__dict__.pop(STATE, None) is not None:
             module.__dict__.pop("forward", None)
     if fusion.earlier is not None:
-        model.forward = fusion.earlier
-    model.__dict__.pop(HOOK, None)
+        inner.forward = fusion.earlier
+    inner.__dict__.pop(HOOK, None)
     return model
+
+
+def _unwrapped(model: Any) -> Any:
+    """The model of `transformers` inside of PEFT's, which calls its forward."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 def _model_forward() -> Any:
@@ -167,6 +172,7 @@ def _model_forward() -> Any:
 
 
 def _head_forward() -> Any:
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def forward(self: Any, inputs: torch.Tensor) -> torch.Tensor:
         fusion: Fusion = getattr(self, STATE)
         if not fusion.armed:
@@ -177,6 +183,7 @@ def _head_forward() -> Any:
     return forward
 
 
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def _loss(
     fusion: Fusion,
     logits: torch.Tensor,
@@ -197,7 +204,9 @@ def _loss(
         # A mean with its divisor given: in half precision, gradients of a sum may overflow.
         "divisor": None if num_items_in_batch is None else float(num_items_in_batch),
     }
-    if not isinstance(logits, DeferredLogits) or logits.made is not None:
+    if isinstance(logits, DeferredLogits) and logits.made is not None:
+        logits = logits.made
+    if not isinstance(logits, DeferredLogits):
         return cross_entropy(logits, shift_labels.to(logits.device), **options)
     fusion.losses += 1
     inputs, weight, bias, softcap = logits.layer()
@@ -205,14 +214,12 @@ def _loss(
     return linear_cross_entropy(inputs, weight, targets, bias, softcap=softcap, **options)
 
 
-def _output_layer(model: Any) -> torch.nn.Module:
+def _output_layer(model: Any) -> Any:
     """The layer that makes the logits, if it and the loss are what can be fused."""
     name = type(model).__name__
     if not hasattr(model, "loss_function") or not hasattr(model, "get_output_embeddings"):
         msg = f"model is {name}, which has no loss_function and no get_output_embeddings; "
         msg += "expected a causal language model of transformers."
-        if hasattr(model, "get_base_model"):
-            msg += " Fuse the model before PEFT wraps it, or fuse model.get_base_model()."
         raise TypeError(msg)
     loss = getattr(model.loss_function, "__name__", repr(model.loss_function))
     if loss != "ForCausalLMLoss":
@@ -226,8 +233,9 @@ def _output_layer(model: Any) -> torch.nn.Module:
         raise TypeError(msg)
     stock = isinstance(head, torch.nn.Linear) and type(head).forward is torch.nn.Linear.forward
     if not stock or not head.weight.is_floating_point():
-        msg = f"The output layer of {name} is {type(head).__name__}; expected a torch.nn.Linear, "
-        msg += "since the loss is computed from its weight and bias."
+        kind = f"{type(head).__module__}.{type(head).__qualname__}"
+        msg = f"The output layer of {name} is {kind}; expected torch.nn.Linear, since the loss is "
+        msg += "computed from its weight and bias."
         raise TypeError(msg)
     if "forward" in head.__dict__:
         msg = f"The output layer of {name} has a forward of its own, set by {_origin(head)}; "
@@ -253,9 +261,9 @@ def _unfused(model: Any, fusion: Fusion) -> str:
     msg = f"{type(model).__name__} computed no loss from deferred logits: "
     if fusion.handed is None:
         msg += "its forward did not call the output layer."
-    elif fusion.handed.made is not None:
-        msg += f"its forward used them by {fusion.handed.made_by}, which xent cannot take into "
-        msg += "the loss (factors and a tanh softcap it can)."
+    elif fusion.handed.uses:
+        msg += f"its forward used them in {fusion.handed.uses[0]}, which xent cannot take into the "
+        msg += "loss (factors and a tanh softcap it can)."
     else:
         msg += "its forward did not pass them to model.loss_function."
     return msg + " Call xent.torch.huggingface.unfuse(model)."

@@ -33,8 +33,8 @@ TANH = {Tensor.tanh, torch.tanh}
 class DeferredLogits(torch.Tensor):
     """``cap * tanh(factor * z)``, or ``factor * z`` without a cap, where ``z = W x + b``.
 
-    A model that scales or caps its logits on the way to its loss gets such a tensor again. Any other
-    use makes the logits, in place of this tensor, and goes on with them.
+    A model that scales or caps its logits on the way to its loss gets such a tensor again. Any
+    other use makes the logits, in place of this tensor, and goes on with them.
     """
 
     inputs: Tensor
@@ -43,8 +43,10 @@ class DeferredLogits(torch.Tensor):
     factor: float
     cap: float | None
     made: Tensor | None
-    made_by: str
-    """The first use that asked for the numbers."""
+    learns: bool
+    versions: list[int]
+    uses: list[str]
+    """What asked for the numbers, of these logits or of those they were scaled from."""
 
     @staticmethod
     def __new__(
@@ -65,9 +67,9 @@ class DeferredLogits(torch.Tensor):
         )
         self.inputs, self.weight, self.bias = inputs, weight, bias
         self.factor, self.cap = factor, cap
-        self.made, self.made_by = None, ""
-        self._learns = torch.is_grad_enabled()
-        self._versions = _versions(inputs, weight, bias)
+        self.made, self.uses = None, []
+        self.learns = torch.is_grad_enabled()
+        self.versions = _versions(inputs, weight, bias)
         return self
 
     def __init__(self, *arguments: Any) -> None:
@@ -76,19 +78,22 @@ class DeferredLogits(torch.Tensor):
     def __repr__(self, *, tensor_contents: Any = None) -> str:
         """Without making the logits."""
         del tensor_contents
-        state = "not made" if self.made is None else f"made by {self.made_by}"
+        state = "not made" if self.made is None else f"made for {self.uses[-1]}"
         return f"DeferredLogits({tuple(self.shape)}, {self.dtype}, {state})"
 
     def make(self, by: str = "make") -> Tensor:
         """The logits, with the gradient they would have had."""
         if self.made is None:
-            if self._versions != _versions(self.inputs, self.weight, self.bias):
-                msg = "These logits were not made in the forward pass, and the weights have changed "
+            if self.versions != _versions(self.inputs, self.weight, self.bias):
+                msg = (
+                    "These logits were not made in the forward pass, and the weights have changed "
+                )
                 msg += f"since, so {by} would see others. Use them before the optimizer's step."
                 raise RuntimeError(msg)
-            with torch.set_grad_enabled(self._learns):
+            with torch.set_grad_enabled(self.learns):
                 z = self._made()
-            self.made, self.made_by = z, by
+            self.made = z
+            self.uses.append(by)
         return self.made
 
     def layer(self) -> tuple[Tensor, Tensor, Tensor | None, float | None]:
@@ -112,9 +117,11 @@ class DeferredLogits(torch.Tensor):
 
     def _with(self, **changes: Any) -> DeferredLogits:
         now = {"factor": self.factor, "cap": self.cap, "dtype": self.dtype} | changes
-        return DeferredLogits(
+        new = DeferredLogits(
             self.inputs, self.weight, self.bias, now["factor"], now["cap"], now["dtype"]
         )
+        new.uses = self.uses
+        return new
 
     def _remembered(self, func: Any, args: tuple[Any, ...], kwargs: Any) -> DeferredLogits | None:
         """The result of an operation that need not be done yet; None for another."""
@@ -139,6 +146,7 @@ class DeferredLogits(torch.Tensor):
         return self._with(cap=self.cap * number)
 
     @classmethod
+    @torch.compiler.disable  # type: ignore[untyped-decorator]
     def __torch_function__(
         cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
