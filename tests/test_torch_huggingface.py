@@ -31,7 +31,12 @@ MODELS = {
     "phi, bias": ("Phi", {**LAYERS, "num_key_value_heads": 2}),
     "mixtral, auxiliary loss": (
         "Mixtral",
-        {**LAYERS, "num_local_experts": 2, "output_router_logits": True},
+        {
+            **LAYERS,
+            "num_local_experts": 2,
+            "output_router_logits": True,
+            "experts_implementation": "eager",
+        },
     ),
 }
 
@@ -113,7 +118,8 @@ def exact(model: Any, *, items: float | None = None, smoothing: float = 0.0, **i
 
 def apart(a: Any, b: Any) -> float:
     """The largest difference, relative to the largest entry."""
-    return float((a.double() - b.double()).abs().max() / b.double().abs().max())
+    a, b = a.detach().double(), b.detach().double()
+    return float((a - b).abs().max() / b.abs().max())
 
 
 @pytest.mark.parametrize("items", [None, 40], ids=["mean", "num_items_in_batch"])
@@ -160,8 +166,9 @@ def test_half_precision_loss_is_that_of_its_hidden_states() -> None:
     logits = (hidden @ model.lm_head.weight.double().T).flatten(0, 1)
     truth = torch.nn.functional.cross_entropy(logits, inputs["labels"][:, 1:].ravel())
     ours = fused(model)(**inputs).loss
-    assert apart(ours.detach(), truth.detach()) < 1e-6
-    assert apart(ours, truth) < apart(model(**inputs).loss, truth) / 100
+    theirs = model(**inputs).loss
+    assert apart(ours, truth) < 1e-6
+    assert apart(ours, truth) < apart(theirs, truth) / 100
 
 
 def curve(model: Any, steps: int = 50) -> Any:
@@ -201,7 +208,7 @@ def test_accumulated_gradients_are_those_of_the_large_batch() -> None:
         losses.append(many(**part, num_items_in_batch=items).loss)
         losses[-1].backward()
     total = torch.cat([p.grad.double().ravel() for p in many.parameters()])
-    assert apart(sum(losses).detach(), loss) < 1e-6
+    assert apart(sum(losses), loss) < 1e-6
     assert apart(total, gradients) < 2e-6
 
 
@@ -266,7 +273,7 @@ def test_shifted_labels_and_another_ignored_label_are_taken() -> None:
     assert torch.equal(ours(**inputs, shift_labels=shifted.contiguous()).loss, loss)
     labels = torch.where(inputs["labels"] == -100, 7, inputs["labels"])
     seven = {"input_ids": inputs["input_ids"], "labels": labels, "ignore_index": 7}
-    assert apart(ours(**seven).loss.detach(), model(**seven).loss.detach()) < 1e-6
+    assert apart(ours(**seven).loss, model(**seven).loss) < 1e-6
 
 
 @pytest.mark.parametrize("options", [{}, {"num_items_in_batch": 0}], ids=["mean", "items"])
@@ -335,21 +342,9 @@ def test_logits_asked_for_after_the_step_are_refused() -> None:
     with pytest.raises(RuntimeError) as caught:
         outputs.logits.argmax(-1)
     assert str(caught.value) == (
-        "These logits were not made in the forward pass, and the weights have since changed, so "
+        "These logits were not made in the forward pass, and weights have changed since, so "
         "argmax would see others. Use them before the optimizer's step."
     )
-
-
-def test_logits_cannot_slip_into_an_operation_of_ones_own() -> None:
-    import torch
-
-    class Own(torch.autograd.Function):
-        @staticmethod
-        def forward(ctx: Any, logits: Any) -> Any:
-            return logits * 2
-
-    logits = fused(stock("llama"))(**batch()).logits
-    assert Own.apply(logits.make()).shape == logits.shape
 
 
 def test_no_tensor_is_as_large_as_the_logits(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -394,11 +389,6 @@ def test_inputs_and_weights_are_not_overwritten() -> None:
     model, inputs = fused(stock("gpt2, tied")), batch()
     before = copy.deepcopy((model.state_dict(), inputs))
     model(**inputs).loss.backward()
-    assert all(
-        torch.equal(a, b)
-        for a, b in zip(model.parameters(), before[0].values(), strict=False)
-        if a.shape == b.shape
-    )
     for name, value in model.state_dict().items():
         assert torch.equal(value, before[0][name]), name
     for name, value in inputs.items():
@@ -408,7 +398,7 @@ def test_inputs_and_weights_are_not_overwritten() -> None:
 def test_a_tuple_is_returned_where_one_is_asked_for() -> None:
     model, inputs = stock("llama"), batch()
     loss, logits, *_ = fused(model)(**inputs, return_dict=False)
-    assert apart(loss.detach(), model(**inputs).loss.detach()) < 1e-6
+    assert apart(loss, model(**inputs).loss) < 1e-6
     assert logits.shape == (3, 9, 50)
 
 
@@ -419,7 +409,7 @@ def test_autocast_and_inference_mode() -> None:
     ours = fused(model)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         outputs = ours(**inputs)
-        assert apart(outputs.loss.detach(), model(**inputs).loss.detach()) < 2e-2
+        assert apart(outputs.loss, model(**inputs).loss) < 2e-2
     assert outputs.logits.argmax(-1).shape == (3, 9)
     with torch.inference_mode():
         outputs = ours(**inputs)
@@ -427,11 +417,11 @@ def test_autocast_and_inference_mode() -> None:
         assert outputs.logits.argmax(-1).shape == (3, 9)
 
 
-@pytest.mark.parametrize("name", ["llama", "gemma2, softcap"])
-def test_compiled_models_have_the_same_loss(name: str) -> None:
+@pytest.mark.filterwarnings("ignore:The .grad attribute of a Tensor that is not a leaf")
+def test_a_compiled_model_has_the_same_loss() -> None:
     import torch
 
-    model, inputs = stock(name), batch()
+    model, inputs = stock("gemma2, softcap"), batch()
     torch._dynamo.reset()
     ours = fused(model)
     compiled = torch.compile(ours, backend="aot_eager")
@@ -449,12 +439,12 @@ def test_copies_are_fused_by_themselves_and_pickles_compute_the_stock_loss() -> 
     model, inputs = fused(stock("gemma2, softcap")), batch()
     loss = model(**inputs).loss.detach()
     twin = copy.deepcopy(model)
-    with twin.lm_head.weight.data.mul_(2).device:
-        outputs = twin(**inputs)
+    twin.lm_head.weight.data.mul_(2)
+    outputs = twin(**inputs)
     assert outputs.logits.made is None
     assert outputs.loss != loss
     assert model(**inputs).loss == loss
-    assert apart(pickle.loads(pickle.dumps(model))(**inputs).loss.detach(), loss) < 1e-6
+    assert apart(pickle.loads(pickle.dumps(model))(**inputs).loss, loss) < 1e-6
 
 
 def test_unfuse_gives_everything_back() -> None:
@@ -528,7 +518,7 @@ def unfusable(name: str) -> Any:
     if name == "another layer":
         model.lm_head = torch.nn.Sequential(model.lm_head)
     else:
-        model.lm_head.forward = torch.nn.Sequential()
+        model.lm_head.forward = copy.copy
     return model
 
 
@@ -557,8 +547,8 @@ def unfusable(name: str) -> Any:
         ),
         (
             "forward",
-            "The output layer of LlamaForCausalLM has a forward of its own, set by "
-            "torch.nn.modules.container; expected that of torch.nn.Linear. Fuse the model first.",
+            "The output layer of LlamaForCausalLM has a forward of its own, set by copy; "
+            "expected that of torch.nn.Linear. Fuse the model first.",
         ),
     ],
 )
@@ -586,8 +576,6 @@ def odd(kind: str) -> Any:
                 loss = self.loss_function(logits, labels, 50, **kwargs)
             elif kind == "other loss":
                 loss = torch.tensor(0.0)
-            else:
-                loss = self.loss_function(self.model(input_ids), labels, 50) if kind else None
             return {"loss": loss, "logits": logits}
 
     return Odd(LlamaConfig(**LAYERS))
@@ -598,8 +586,8 @@ def odd(kind: str) -> Any:
     [
         (
             "bias",
-            "its forward used them in add, which xent cannot take into the loss (factors and a tanh "
-            "softcap it can).",
+            "its forward used them in add, which xent cannot take into the loss (factors and a "
+            "tanh softcap it can).",
         ),
         ("other loss", "its forward did not pass them to model.loss_function."),
     ],

@@ -11,7 +11,7 @@ Tensor = torch.Tensor
 
 # What may be asked of logits that are not made.
 FREE = {
-    Tensor.device.__get__,  # type: ignore[attr-defined]
+    Tensor.device.__get__,
     Tensor.dim,
     Tensor.dtype.__get__,  # type: ignore[attr-defined]
     Tensor.is_floating_point,
@@ -59,7 +59,7 @@ class DeferredLogits(torch.Tensor):
         dtype: torch.dtype | None = None,
     ) -> DeferredLogits:
         """Remember the layer; nothing is computed."""
-        self: DeferredLogits = torch.Tensor._make_wrapper_subclass(  # type: ignore[attr-defined]
+        self: DeferredLogits = torch.Tensor._make_wrapper_subclass(
             cls,
             (*inputs.shape[:-1], len(weight)),
             dtype=dtype or torch.promote_types(inputs.dtype, weight.dtype),
@@ -75,7 +75,7 @@ class DeferredLogits(torch.Tensor):
     def __init__(self, *arguments: Any) -> None:
         del arguments
 
-    def __repr__(self, *, tensor_contents: Any = None) -> str:
+    def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
         """Without making the logits."""
         del tensor_contents
         state = "not made" if self.made is None else f"made for {self.uses[-1]}"
@@ -85,9 +85,7 @@ class DeferredLogits(torch.Tensor):
         """The logits, with the gradient they would have had."""
         if self.made is None:
             if self.versions != _versions(self.inputs, self.weight, self.bias):
-                msg = (
-                    "These logits were not made in the forward pass, and the weights have changed "
-                )
+                msg = "These logits were not made in the forward pass, and weights have changed "
                 msg += f"since, so {by} would see others. Use them before the optimizer's step."
                 raise RuntimeError(msg)
             with torch.set_grad_enabled(self.learns):
@@ -168,7 +166,7 @@ class DeferredLogits(torch.Tensor):
         return func(*tree_map(made, args), **tree_map(made, kwargs))
 
     @classmethod
-    def __torch_dispatch__(
+    def __torch_dispatch__(  # type: ignore[override]
         cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         """Refuse uses that come by another way than Python's: they would cut the gradient."""
