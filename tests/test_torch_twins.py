@@ -296,7 +296,7 @@ def test_log_sum_exp_comes_with_any_option(reduction: str, options: dict[str, An
          "weight has shape (2,), which does not go with (2, 3)."),
         (lambda: twins.binary_cross_entropy_with_logits(torch.ones(3, 1), torch.ones(3)),
          "targets has shape (3,), expected (3, 1): one target per logit"),
-        (lambda: twins.linear_cross_entropy(torch.ones(2, 3), torch.ones(3, 5), torch.ones(2).int()),
+        (lambda: twins.linear_cross_entropy(torch.ones(2, 3), torch.ones(3, 5), torch.ones(2)),
          "inputs has shape (2, 3) and weight (3, 5); expected (..., D) and (K, D)"),
         (lambda: twins.cross_entropy(torch.ones(2, 3).to_sparse(), torch.tensor([0, 1])),
          "input has layout torch.sparse_coo; expected a dense tensor: pass input.to_dense()."),
