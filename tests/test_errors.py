@@ -62,9 +62,8 @@ xent.sigmoid(np.array(3))
     logits.astype(numpy.float64).
 ce(None, Y)
     TypeError: logits has dtype object; expected one of float16, bfloat16, float32, float64.
-ce(there("torch", Z), Y)
-    TypeError: logits is a torch array, and xent computes on NumPy arrays. Pass
-    logits.detach().cpu().numpy().
+ce(there("jax", Z), Y)
+    TypeError: logits is a jax array, and xent computes on NumPy arrays. Pass numpy.asarray(logits).
 ce(Z, there("torch", Y))
     TypeError: targets is a torch array, and xent computes on NumPy arrays. Pass
     targets.detach().cpu().numpy().
