@@ -348,6 +348,21 @@ def test_every_row_ignored_costs_nothing() -> None:
     assert all(not t.grad.any() for t in tensors)
 
 
+def test_log_loss_is_a_metric_of_tensors_too() -> None:
+    p = T.float().requires_grad_()
+    labels = torch.tensor([0, 1, 2, 3, 4, 0])
+    score = xent.log_loss(labels, p.detach(), class_weight=CLASS_WEIGHT)
+    assert score.dtype == torch.float64
+    due = F.nll_loss(p.detach().double().log(), labels, CLASS_WEIGHT)
+    torch.testing.assert_close(score, due)
+    rows = xent.log_loss([1, 0], torch.tensor([0.9, 0.2]), reduction="none")
+    torch.testing.assert_close(rows, -torch.tensor([0.9, 0.8]).double().log(), rtol=1e-6, atol=0)
+    with pytest.raises(
+        ValueError, match="To train, pass logits to cross_entropy; to measure, pass"
+    ):
+        xent.log_loss(labels, p)
+
+
 @pytest.mark.parametrize(
     ("call", "kind", "message"),
     [
