@@ -183,6 +183,7 @@ def test_breaks(lesson: Lesson) -> None:
     lesson.shows("exact (50 digits, rounded)", f"{float(oracle.label_row([z, 0.0], 0).loss):.6g}")
     assert lesson.press("logit z", "End") == 800
     lesson.shows("textbook, -log of the softmax", "nan", "not a number")
+    lesson.shows("xent", "0", "0: the loss is too small for a float64")
     lesson.press("rows N, as a power of 2", "ArrowLeft")
     lesson.shows("rows N", "2048")
 

@@ -67,7 +67,7 @@ def _(naive, np, oracle, xent):
         if np.isinf(value):
             return "infinite"
         if value == 0:
-            tiny = float(exact) < float(np.finfo(kind).smallest_subnormal) / 2
+            tiny = 2 * exact < float(np.finfo(kind).smallest_subnormal)
             return f"0: the loss is too small for a {kind}" if tiny else "0: every digit lost"
         off = abs(value - float(exact)) / float(exact)
         if oracle.ulps(value, exact, kind) <= 2:

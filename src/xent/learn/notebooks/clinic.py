@@ -136,7 +136,7 @@ def _(mo):
 
     Softmax regression on points of three classes in a plane, as many as the batch has rows, by gradient
     descent with the patient's gradient and with the cured one. Drawn is the true mean loss, by xent, and
-    for the patient also what its own loss says. Training starts at chance, $\\log 3 \\approx 1.0986$;
+    for the patient also what its own loss says. Training starts at chance, $\log 3 \approx 1.0986$;
     only the patient whose worst rows never get better starts where a model is sure and wrong.
     """)
     return
