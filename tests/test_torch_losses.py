@@ -265,16 +265,32 @@ def test_inputs_are_never_overwritten(name: str) -> None:
     assert torch.equal(z.detach(), before)
 
 
-def test_the_kept_gradient_is_not_the_users() -> None:
-    """What backward gave away may be changed, and the graph run again."""
-    z = Z.clone().requires_grad_()
-    loss = xent.cross_entropy(z, Y, ignore_index=-100)
-    (first,) = torch.autograd.grad(loss, z, retain_graph=True)
-    kept = first.clone()
-    scaled = first * 7
-    (second,) = torch.autograd.grad(loss, z)
-    torch.testing.assert_close(second, kept)
-    torch.testing.assert_close(scaled, 7 * kept)
+@both
+@pytest.mark.parametrize("factor", [1, 3])
+def test_the_kept_gradient_is_not_the_users(name: str, factor: int) -> None:
+    """What backward gave away may be written over, and the graph run again and again."""
+    ours, _, z = LOSSES[name]
+    z = z.clone().requires_grad_()
+    (due,) = torch.autograd.grad(ours(z), z)
+    loss = factor * ours(z)
+    for kept in (True, True, True, False):
+        z.grad = None
+        loss.backward(retain_graph=kept)
+        torch.testing.assert_close(z.grad, factor * due)
+        z.grad.mul_(7)
+
+
+@pytest.mark.parametrize("name", ["classes", "binary"])
+def test_a_gradient_penalty_beside_the_loss(name: str) -> None:
+    ours, theirs, z = LOSSES[name]
+    found = []
+    for loss in (ours, theirs):
+        leaf = z.clone().requires_grad_()
+        value = loss(leaf)
+        (gradient,) = torch.autograd.grad(value, leaf, create_graph=True)
+        (5 * value + gradient.square().sum()).backward()
+        found.append(leaf.grad)
+    torch.testing.assert_close(*found)
 
 
 def test_layouts() -> None:

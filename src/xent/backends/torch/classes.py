@@ -129,18 +129,19 @@ class CrossEntropy(torch.autograd.Function):
         logits, targets, class_weight, sample_weight, loss, gradient, total = ctx.saved_tensors
         o = ctx.options._replace(class_weight=class_weight, sample_weight=sample_weight)
         axis = o.axis
-        for_logits = for_targets = None
-        if to_loss is not None:
-            upstream = to_loss.unsqueeze(axis) if o.reduction == "none" else to_loss
-            if ctx.needs_input_grad[0]:
-                for_logits = scaled(gradient, upstream)
-            if ctx.needs_input_grad[1]:
-                change = class_targets_gradient(logits, targets, loss, axis, o, total)
-                for_targets = (change * upstream).to(targets.dtype)
+        for_logits = for_targets = change = None
         # A compiler traces this with gradients for all results, and has no second derivatives.
         if to_gradient is not None and not torch.compiler.is_compiling():
             _second_is_there(ctx, o)
             change, _ = class_second(gradient, to_gradient, targets, axis, o, total)
+        if to_loss is not None:
+            upstream = to_loss.unsqueeze(axis) if o.reduction == "none" else to_loss
+            if ctx.needs_input_grad[1]:
+                bend = class_targets_gradient(logits, targets, loss, axis, o, total)
+                for_targets = (bend * upstream).to(targets.dtype)
+            if ctx.needs_input_grad[0]:
+                for_logits = scaled(gradient, upstream)  # last: it may write over the gradient
+        if change is not None:
             for_logits = change if for_logits is None else for_logits + change
         return for_logits, for_targets, *[None] * len(Options._fields)
 
