@@ -44,10 +44,12 @@ def cross_entropy(
     weight : Tensor, shape (C), optional
         Of the classes. A mean over labels divides by their weights' sum, a mean over probabilities
         by the number of rows, as torch's do.
-    size_average, reduce : bool, optional
-        Deprecated by torch; they say the reduction.
+    size_average : bool, optional
+        Deprecated by torch; it says the reduction.
     ignore_index : int, default -100
         Label of rows that do not count. It is not looked for in probabilities.
+    reduce : bool, optional
+        As size_average.
     reduction : {"mean", "sum", "none"}, default "mean"
         "none" gives the loss of each row, and the gradient of each times what comes from above.
     label_smoothing : float in [0, 1], default 0
@@ -223,12 +225,16 @@ def linear_cross_entropy(
         Class indices of shape (), (N) or (N, d1, ..., dK), or probabilities with C behind N.
     linear_bias : Tensor, shape (C) or (C, d1, ..., dK), optional
         One offset per class.
-    weight, reduction, label_smoothing, z_loss, softcap
+    weight, reduction
         As for `cross_entropy`.
     ignore_index : int, optional
         -100 for class indices, if not given.
+    label_smoothing
+        As for `cross_entropy`.
     options : optional
         torch's choice of chunks; xent chooses its own, and always works in chunks.
+    z_loss, softcap
+        As for `cross_entropy`.
 
     Returns
     -------

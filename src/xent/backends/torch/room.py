@@ -63,6 +63,7 @@ def empty_cache() -> None:
     Returns
     -------
     None
+        The next gradients get fresh memory.
 
     Examples
     --------
