@@ -1,0 +1,1 @@
+"""For PyTorch beside the functions of `xent` itself: `parallel`, classes over several processes."""
