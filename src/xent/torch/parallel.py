@@ -271,8 +271,8 @@ class _Dealt:
             raise ValueError(msg)
         if mesh.ndim != 1:
             msg = f"{name} is a DTensor on a mesh of {mesh.ndim} dimensions; expected one. Pass "
-            msg += f"{name}.to_local(), and as group the mesh's for the classes: "
-            raise ValueError(msg + "mesh.get_group(...).")
+            msg += f"{name}.to_local() and group=mesh.get_group(NAME OF THE CLASSES' DIMENSION)."
+            raise ValueError(msg)
         self.mesh = mesh
         self.scores = self.partner(scores, name, axis)
         self.team = Team(mesh.get_group(), mesh.get_local_rank())
@@ -326,7 +326,7 @@ def _agreed(
     error: Exception | None = None
     try:
         made = prepared()
-    except (TypeError, ValueError) as caught:
+    except Exception as caught:  # of any kind: the other ranks are waiting
         error = caught
     if made is None:
         return made, team.agree(0, {}, error, team.device())  # raises

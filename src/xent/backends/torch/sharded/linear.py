@@ -188,7 +188,9 @@ class ShardedLinearCrossEntropy(torch.autograd.Function):
         ctx: Any, inputs: Tensor, weight: Tensor, bias: Tensor | None, job: Job
     ) -> tuple[Tensor, ...]:
         """The gradients are made where the loss is, but for row losses."""
-        loss, grads, local, rows = forward(inputs, weight, bias, job)
+        # The dtypes of the products are settled here, not by autocast.
+        with torch.autocast(inputs.device.type, enabled=False):
+            loss, grads, local, rows = forward(inputs, weight, bias, job)
         ctx.job = job
         ctx.set_materialize_grads(False)
         ctx.seen = None
@@ -268,7 +270,8 @@ class OfRows(torch.autograd.Function):
             return tuple(
                 inputs.new_empty(0) if a is None else torch.zeros_like(a) for a in arguments
             )
-        grads = gradients_of_rows(upstream, inputs, weight, bias, job, local, rows)
+        with torch.autocast(inputs.device.type, enabled=False):
+            grads = gradients_of_rows(upstream, inputs, weight, bias, job, local, rows)
         if grads.inputs is not None:
             job.team.sum(grads.inputs)
         return tuple(

@@ -151,6 +151,8 @@ def as_scores(value: Any, name: str) -> Tensor:
     if value.dtype not in FLOATS:
         names = ", ".join(str(dtype) for dtype in FLOATS)
         msg = f"{name} has dtype {value.dtype}; expected one of {names}."
+        if name == "logits" and not value.dtype.is_complex:
+            msg += " Are logits and targets swapped? If not, pass logits.double()."
         raise TypeError(msg)
     if value.layout != torch.strided:
         msg = f"{name} has layout {value.layout}; expected a dense tensor: pass {name}.to_dense()."
@@ -226,7 +228,9 @@ def _weights(
     fits(tensor, expected, name, why)
     flat = tensor.detach().reshape(-1)
     if flat.dtype not in (*FLOATS, *INTEGERS) or not (flat.isfinite() & (flat >= 0)).all():
-        check_weights(tensor.detach().double().cpu().numpy(), expected, name, why)
+        plain = tensor.detach().cpu()
+        plain = plain.double() if plain.dtype in FLOATS else plain
+        check_weights(plain.numpy(), expected, name, why)
     return flat.double()
 
 

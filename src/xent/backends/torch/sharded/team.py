@@ -11,10 +11,10 @@ import torch.distributed as dist
 Tensor = torch.Tensor
 
 FACTS = {
-    "shape": "the shape of the logits less the class axis",
-    "dtype": "the dtype of the logits",
-    "options": "the options",
-    "targets": "targets or sample_weight, which are the same on every rank",
+    "shape": "the shape of the logits less the class axis differs",
+    "dtype": "the dtype differs",
+    "options": "the options differ",
+    "targets": "targets or sample_weight differ",
 }
 """What must be the same on every rank, and the words for it."""
 
@@ -76,18 +76,14 @@ class Team:
                 msg = f"rank {rank} of the group has an error in its arguments, and says which; "
                 msg += f"this is rank {self.position}."
                 raise ValueError(msg)
-        for column, (name, words) in enumerate(FACTS.items(), 2):
+        for column, words in enumerate(FACTS.values(), 2):
             for rank, row in enumerate(rows):
                 if row[column] != rows[0][column]:
-                    msg = f"the ranks do not agree: {words} differ{_s(name)} between rank 0 and "
+                    msg = f"the ranks do not agree: {words} between rank 0 and "
                     msg += f"rank {rank} of the group; this is rank {self.position}. "
                     msg += "Only the classes are divided over the ranks."
                     raise ValueError(msg)
         return [row[0] for row in rows]
-
-
-def _s(name: str) -> str:
-    return "" if name in ("options", "targets") else "s"
 
 
 def fingerprint(*values: Any) -> int:
