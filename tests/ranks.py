@@ -20,6 +20,10 @@ import numpy as np
 
 WIDTHS = {2: [7, 4], 4: [5, 0, 1, 5]}
 """Classes of each rank: uneven, and one rank has none."""
+IN_BLOCKS = [
+    "everything", "float16", "odd", "ties", "linear, mean, everything", "linear, none",
+]  # fmt: skip
+"""Cases that are computed once more in blocks of few rows, their largest sought in parts."""
 CLASSES = 11
 ROWS = 9
 NAN, INF = np.nan, np.inf
@@ -426,13 +430,14 @@ def extras(me: Rank) -> dict[str, Any]:
 
     import xent.backends.torch.sharded.classes as classes
     import xent.backends.torch.sharded.linear as layers
+    import xent.backends.torch.sharded.rows as blocks
 
-    classes.BLOCK["cpu"], layers.CHUNK = 14, 14
+    classes.BLOCK["cpu"], layers.CHUNK, blocks.WIDE = 14, 14, 1
     try:
-        for name in ("everything", "float16", "linear, mean, everything", "linear, none"):
+        for name in IN_BLOCKS:
             got[f"blocks of {name}"] = me.compute(data[name])
     finally:
-        classes.BLOCK["cpu"], layers.CHUNK = 1 << 17, 1 << 24
+        classes.BLOCK["cpu"], layers.CHUNK, blocks.WIDE = 1 << 19, 1 << 24, 2048
     return got
 
 

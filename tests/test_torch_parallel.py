@@ -18,6 +18,7 @@ from console import ROOT
 import xent
 
 CASES = ranks.cases()
+INF, NAN = np.inf, np.nan
 EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 LABELS_ALONE = [
     "plain", "sum", "none", "float32", "ignored", "ignored, none", "confident", "confident float32",
@@ -219,9 +220,7 @@ def test_dtensors(found: Found) -> None:
             np.testing.assert_allclose(part, truth, rtol=1e-11, atol=1e-16)
 
 
-@pytest.mark.parametrize(
-    "name", ["everything", "float16", "linear, mean, everything", "linear, none"]
-)
+@pytest.mark.parametrize("name", ranks.IN_BLOCKS)
 def test_in_many_blocks(found: Found, name: str) -> None:
     for rank, results in enumerate(found):
         got = results["extras"][f"blocks of {name}"]
@@ -313,6 +312,27 @@ PLACED = {
 def test_dtensors_of_other_placements(found: Found, name: str) -> None:
     for results in found:
         assert results["extras"]["errors"][name].partition(": ")[2] == PLACED[name]
+
+
+@pytest.mark.parametrize("width", [2048, 2049, 2111, 4095, 5000])
+def test_the_largest_of_a_wide_row(width: int) -> None:
+    """Wherever it is, beside infinities and NaN, which is larger than any number."""
+    torch = pytest.importorskip("torch", exc_type=ModuleNotFoundError)
+    from xent.backends.torch.sharded.rows import largest
+
+    places = [0, 1, 63, 64, width // 2, width - 65, width - 64, width - 2, width - 1]
+    z = torch.randn(7, len(places), width, generator=torch.Generator().manual_seed(0))
+    z[4] = -INF
+    z[5, :, 70] = INF
+    z[6, :, 70] = NAN
+    for row, place in enumerate(places):
+        for kind, value in enumerate([9, INF, NAN, 9, -INF, NAN, INF]):
+            z[kind, row, place] = value
+    z = z.flatten(0, 1)
+    m, k = largest(z)
+    np.testing.assert_array_equal(m, z.amax(1))
+    np.testing.assert_array_equal(z.gather(1, k[:, None])[:, 0], m)
+    assert [len(each) for each in largest(z[:0])] == [0, 0]
 
 
 def test_without_a_group() -> None:

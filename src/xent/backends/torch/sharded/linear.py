@@ -141,7 +141,7 @@ def forward(
     seen, known, parts = [], [], []
     for index, x, raw in work.chunks():
         part = shard.rows(index)
-        local, e = look(capped(raw, options.softcap), part, exact=False)
+        local, e = look(capped(raw, options.softcap), part)
         rows, _ = merge(local, part, job.team)
         parts.append(losses(rows, part))
         if learns and total:

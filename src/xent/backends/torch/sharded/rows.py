@@ -25,6 +25,8 @@ from xent.backends.torch.sharded.team import Team
 
 Tensor = torch.Tensor
 INFINITY = float("inf")
+WIDE = 2048
+"""Classes from which on the largest is looked for in parts."""
 
 
 class Local(NamedTuple):
@@ -51,14 +53,17 @@ class Merged(NamedTuple):
     share: Tensor  # exp of its largest less the largest
 
 
-def look(z: Tensor, part: Shard, *, exact: bool, out: Tensor | None = None) -> tuple[Local, Tensor]:
+def look(
+    z: Tensor, part: Shard, out: Tensor | None = None, room: Tensor | None = None
+) -> tuple[Local, Tensor]:
     """A rank's rows, and exp(z - m) of them, which is 0 at k.
 
-    `exact` carries the rounding errors of z - m, which exp would turn into relative errors.
+    With room for them, (2, rows, classes), the rounding errors of z - m are carried, which exp
+    would turn into relative errors.
     """
     if not part.width:
         return _nothing(z), z
-    m, k = z.max(1)
+    m, k = largest(z)
     poisoned = m.isnan()
     m = m.masked_fill(poisoned, -INFINITY)
     masked = m == -INFINITY
@@ -66,9 +71,11 @@ def look(z: Tensor, part: Shard, *, exact: bool, out: Tensor | None = None) -> t
     column = k.unsqueeze(1)
     d = torch.sub(z, top, out=out)
     low = None
-    if exact:
-        back = z - d
-        low = (z - (d + back)).add_(back.sub_(top)).nan_to_num_(0, 0, 0)
+    if room is not None:
+        back, low = room[:, : len(z)]
+        torch.sub(z, d, out=back)
+        torch.sub(z, torch.add(d, back, out=low), out=low)
+        low.add_(back.sub_(top)).nan_to_num_(0, 0, 0)
     d.scatter_(1, column, torch.where(masked, -INFINITY, 0.0).to(d.dtype).unsqueeze(1))
     asked = _asked(z, d, k, top, part)
     e = d.exp_()
@@ -77,6 +84,25 @@ def look(z: Tensor, part: Shard, *, exact: bool, out: Tensor | None = None) -> t
     e.scatter_(1, column, 0)
     s = e.sum(1, dtype=torch.float64).masked_fill(poisoned, float("nan"))
     return Local(m.double(), k, s, *asked), e
+
+
+def largest(z: Tensor) -> tuple[Tensor, Tensor]:
+    """The largest entry of each row, and a place of it.
+
+    PyTorch finds places slowly on the CPU, and largest entries fast: so first which part of the
+    row holds it, the last part counted back from the row's end. NaN is larger than any number.
+    """
+    width = z.shape[1]
+    if z.device.type != "cpu" or width < WIDE:
+        return tuple(z.max(1))
+    step = 1 << (width.bit_length() // 2)
+    parts = width // step
+    whole = z[:, : parts * step].unflatten(1, (parts, step)).amax(2)
+    tops = torch.cat([whole, z[:, -step:].amax(1, keepdim=True)], 1)
+    start = (tops.argmax(1, keepdim=True) * step).clamp(max=width - step)
+    near = z.gather(1, start + torch.arange(step, device=z.device))
+    m, k = near.max(1)
+    return m, k + start.squeeze(1)
 
 
 def again(z: Tensor, local: Local) -> Tensor:
