@@ -165,7 +165,7 @@ def check_number(value: Any, name: str, low: float, high: float, *, above: bool 
     except (TypeError, ValueError, OverflowError):
         msg = f"{name} is {value!r}; expected a number."
         raise TypeError(msg) from None
-    if not low <= number <= high or (above and number == low) or math.isinf(number):
+    if not low <= number <= high or (above and number == low) or abs(number) == math.inf:
         bound = f"{'above' if above else 'at least'} {low:g}"
         if high == math.inf:
             expected = f"a finite number {bound}"

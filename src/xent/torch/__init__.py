@@ -1,1 +1,26 @@
-"""For PyTorch beside the functions of `xent` itself: `parallel`, classes over several processes."""
+"""Drop-in twins of PyTorch's cross-entropies: the same names, arguments and meaning.
+
+    from xent.torch import cross_entropy        # for torch.nn.functional.cross_entropy
+    from xent.torch import CrossEntropyLoss     # for torch.nn.CrossEntropyLoss
+
+Two differences are meant: where every target is ignored the loss is 0, not NaN, and the loss of
+half precision is float32.
+
+    from xent.torch import parallel             # losses of classes divided over several processes
+"""
+
+from xent.torch.functional import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    linear_cross_entropy,
+)
+from xent.torch.modules import BCEWithLogitsLoss, CrossEntropyLoss, LinearCrossEntropyLoss
+
+__all__ = [
+    "BCEWithLogitsLoss",
+    "CrossEntropyLoss",
+    "LinearCrossEntropyLoss",
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "linear_cross_entropy",
+]

@@ -47,7 +47,7 @@ def forward(logits: Tensor, targets: Tensor, *options: Any) -> tuple[Tensor, Ten
         values_later=backend.checks_targets(z, None),
     )
     total = rows.total if o.divisor is None else o.divisor
-    grad = _empty_gradient(logits, o)
+    grad = bridge.empty_like(logits, wanted=o.want_grad)
     loss = binary_loss(
         z,
         rows,
@@ -59,12 +59,6 @@ def forward(logits: Tensor, targets: Tensor, *options: Any) -> tuple[Tensor, Ten
     )
     kind = bridge.loss_dtype(logits.dtype)
     return torch.as_tensor(loss, dtype=kind), grad, torch.tensor(total, dtype=torch.float64)
-
-
-def _empty_gradient(logits: Tensor, o: Options) -> Tensor:
-    if not o.want_grad:
-        return logits.new_empty((0,))
-    return torch.empty(logits.shape, dtype=logits.dtype, device=logits.device)
 
 
 @torch.library.custom_op("xent::binary_cross_entropy", mutates_args=())
@@ -94,7 +88,10 @@ def _(logits: Tensor, *others: Any) -> tuple[Tensor, Tensor, Tensor]:
     o = Options(*others[1:])
     shape = logits.shape if o.reduction == "none" else ()
     loss = logits.new_empty(shape, dtype=bridge.loss_dtype(logits.dtype))
-    return loss, _empty_gradient(logits, o), logits.new_empty((), dtype=torch.float64)
+    grad = torch.empty(
+        logits.shape if o.want_grad else (0,), dtype=logits.dtype, device=logits.device
+    )
+    return loss, grad, logits.new_empty((), dtype=torch.float64)
 
 
 class BinaryCrossEntropy(torch.autograd.Function):

@@ -9,6 +9,7 @@ import torch
 
 from xent.arrays import Array
 
+_NUMPY = {torch.float16: np.float16, torch.float32: np.float32, torch.float64: np.float64}
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
@@ -18,6 +19,20 @@ def array(tensor: torch.Tensor) -> Array:
     if plain.dtype == torch.bfloat16:
         return np.asarray(plain.view(torch.int16).numpy().view(_bfloat16()))
     return np.asarray(plain.numpy())
+
+
+def empty_like(tensor: torch.Tensor, *, wanted: bool = True) -> torch.Tensor:
+    """Room for a gradient on the CPU, contiguous; none if it is not wanted.
+
+    NumPy asks the system for large pages, PyTorch does not: to fill a GiB for the first time takes
+    a fraction of the time.
+    """
+    if not wanted:
+        return tensor.new_empty((0,))
+    if tensor.dtype == torch.bfloat16:
+        bits = torch.from_numpy(np.empty(tensor.shape, np.int16))
+        return bits.view(torch.bfloat16)
+    return torch.from_numpy(np.empty(tensor.shape, _NUMPY[tensor.dtype]))
 
 
 def option(tensor: torch.Tensor | None) -> Array | None:

@@ -50,7 +50,7 @@ def forward(logits: Tensor, targets: Tensor, *options: Any) -> tuple[Tensor, Ten
         unchecked=o.unchecked,
     )
     total = rows.total if o.divisor is None else o.divisor
-    grad = _empty_gradient(logits, o)
+    grad = bridge.empty_like(logits, wanted=o.want_grad)
     loss = class_loss(
         z,
         o.axis,
@@ -63,12 +63,6 @@ def forward(logits: Tensor, targets: Tensor, *options: Any) -> tuple[Tensor, Ten
     )
     kind = bridge.loss_dtype(logits.dtype)
     return torch.as_tensor(loss, dtype=kind), grad, torch.tensor(total, dtype=torch.float64)
-
-
-def _empty_gradient(logits: Tensor, o: Options) -> Tensor:
-    if not o.want_grad:
-        return logits.new_empty((0,))
-    return torch.empty(logits.shape, dtype=logits.dtype, device=logits.device)
 
 
 @torch.library.custom_op("xent::cross_entropy", mutates_args=())
@@ -100,7 +94,10 @@ def _(logits: Tensor, *others: Any) -> tuple[Tensor, Tensor, Tensor]:
     rows = logits.shape[: o.axis] + logits.shape[o.axis + 1 :]
     shape = rows if o.reduction == "none" else ()
     loss = logits.new_empty(shape, dtype=bridge.loss_dtype(logits.dtype))
-    return loss, _empty_gradient(logits, o), logits.new_empty((), dtype=torch.float64)
+    grad = torch.empty(
+        logits.shape if o.want_grad else (0,), dtype=logits.dtype, device=logits.device
+    )
+    return loss, grad, logits.new_empty((), dtype=torch.float64)
 
 
 class CrossEntropy(torch.autograd.Function):
@@ -132,18 +129,19 @@ class CrossEntropy(torch.autograd.Function):
         logits, targets, class_weight, sample_weight, loss, gradient, total = ctx.saved_tensors
         o = ctx.options._replace(class_weight=class_weight, sample_weight=sample_weight)
         axis = o.axis
-        for_logits = for_targets = None
-        if to_loss is not None:
-            upstream = to_loss.unsqueeze(axis) if o.reduction == "none" else to_loss
-            if ctx.needs_input_grad[0]:
-                for_logits = scaled(gradient, upstream)
-            if ctx.needs_input_grad[1]:
-                change = class_targets_gradient(logits, targets, loss, axis, o, total)
-                for_targets = (change * upstream).to(targets.dtype)
+        for_logits = for_targets = change = None
         # A compiler traces this with gradients for all results, and has no second derivatives.
         if to_gradient is not None and not torch.compiler.is_compiling():
             _second_is_there(ctx, o)
             change, _ = class_second(gradient, to_gradient, targets, axis, o, total)
+        if to_loss is not None:
+            upstream = to_loss.unsqueeze(axis) if o.reduction == "none" else to_loss
+            if ctx.needs_input_grad[1]:
+                bend = class_targets_gradient(logits, targets, loss, axis, o, total)
+                for_targets = (bend * upstream).to(targets.dtype)
+            if ctx.needs_input_grad[0]:
+                for_logits = scaled(gradient, upstream)  # last: it may write over the gradient
+        if change is not None:
             for_logits = change if for_logits is None else for_logits + change
         return for_logits, for_targets, *[None] * len(Options._fields)
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from xent.arrays import check_layer, check_number, check_reduction, check_shape, class_axis
+from xent.backends.torch.apply import apply
 from xent.backends.torch.binary import BinaryCrossEntropy
 from xent.backends.torch.bridge import as_constant, as_logits, as_partner
 from xent.backends.torch.classes import CrossEntropy
@@ -37,7 +38,8 @@ def cross_entropy(
     z = as_logits(logits)
     no_out(out)
     check_reduction(reduction)
-    loss, grad, _ = CrossEntropy.apply(
+    loss, grad, _ = apply(
+        CrossEntropy,
         z.detach() if return_grad else z,
         as_partner(targets, z, "targets"),
         as_constant(class_weight, z, "class_weight"),
@@ -73,7 +75,8 @@ def binary_cross_entropy(
     z = as_logits(logits)
     no_out(out)
     check_reduction(reduction)
-    loss, grad, _ = BinaryCrossEntropy.apply(
+    loss, grad, _ = apply(
+        BinaryCrossEntropy,
         z.detach() if return_grad else z,
         as_partner(targets, z, "targets"),
         as_constant(class_weight, z, "class_weight"),
@@ -125,7 +128,8 @@ def linear_cross_entropy(
     if return_grad:
         x, w, y = x.detach(), w.detach(), y.detach()
         b = None if b is None else b.detach()
-    loss, *grads = LinearCrossEntropy.apply(
+    loss, *grads = apply(
+        LinearCrossEntropy,
         x,
         w,
         y,
