@@ -149,6 +149,31 @@ def cases() -> dict[str, Case]:
         "even": Case(z[:, :8], y % 8, widths={2: [4, 4], 4: [2, 2, 2, 2]}),
         "all on the last": Case(z, y, widths={2: [0, 11], 4: [0, 0, 0, 11]}),
     }  # fmt: skip
+    # Enough logits for the compiled kernels, on the ranks that have any.
+    many, of = rng.normal(size=(96, 1000)) * 4, {2: [600, 400], 4: [300, 0, 250, 450]}
+    labels = rng.integers(0, 1000, 96)
+    of_all = {"class_weight": rng.uniform(0, 3, 1000), "sample_weight": rng.uniform(0, 3, 96)}
+    of_all |= {"ignore_index": int(labels[3]), "z_loss": 0.01}
+    found |= {
+        "wide": Case(many, labels, {"reduction": "none"}, "float32", of),
+        "wide, mean": Case(many, labels, {}, "float32", of),
+        "wide, everything": Case(many, labels, of_all, "float32", of),
+        "wide, some NaN": Case(
+            np.where(np.arange(96)[:, None] == 5, NAN, many), labels, {"reduction": "none"},
+            "float32", of,
+        ),
+        "wide, masked": Case(
+            np.where(np.arange(1000) % 7 == labels[:, None] % 7, many, -INF), labels,
+            {"reduction": "none"}, "float32", of,
+        ),
+        "wide bfloat16": Case(many, labels, of_all, "bfloat16", of),
+        "wide float16": Case(many, labels, {"reduction": "none"}, "float16", of),
+        "wide, smoothing": Case(many, labels, {"label_smoothing": 0.1}, "float32", of),
+        "wide linear": Case(
+            None, labels, of_all, "float32", of,
+            (rng.normal(size=(96, 6)) / 4, rng.normal(size=(1000, 6)), rng.normal(size=1000) / 4),
+        ),
+    }  # fmt: skip
     x, weight, bias = rng.normal(size=(ROWS, 6)), rng.normal(size=(CLASSES, 6)), rng.normal(size=11)
     layer = (x, weight, bias)
     hole = (np.where(np.arange(ROWS)[:, None] % 3 == 1, NAN, x), weight, bias)

@@ -24,6 +24,7 @@ LABELS_ALONE = [
     "plain", "sum", "none", "float32", "ignored", "ignored, none", "confident", "confident float32",
     "wrong", "far", "ties", "first ranks masked", "first ranks masked, labels there",
     "last rank masked", "odd", "3-d", "one row", "even", "all on the last",
+    "wide", "wide, mean", "wide, masked",
 ]  # fmt: skip
 """Cases whose every gradient entry keeps its digits."""
 

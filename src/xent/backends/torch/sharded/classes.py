@@ -8,9 +8,11 @@ from typing import Any
 
 import torch
 
-from xent.backends.torch.bridge import loss_dtype
+from xent.backends.torch.bridge import empty_like, loss_dtype
 from xent.backends.torch.scaling import scaled
+from xent.backends.torch.sharded.fused import fused, fused_look
 from xent.backends.torch.sharded.rows import (
+    Local,
     again,
     capped,
     joined,
@@ -53,32 +55,18 @@ def forward(logits: Tensor, job: Job) -> tuple[Tensor, Tensor]:
     kind = loss_dtype(logits.dtype)
     shape = logits.shape
     z = logits.detach().reshape(shape[:-1].numel(), shape[-1])
-    exact = logits.dtype == kind
-    grad = torch.empty_like(z) if job.want_grad else z.new_empty(0)
+    grad = room_like(z, wanted=job.want_grad)
     # Half precision would round the exponentials: they are made a second time.
-    kept = job.want_grad and exact
+    kept = grad if job.want_grad and logits.dtype == kind else None
     cut = list(blocks(len(z), shard.width, z.device))
-    parts, finite = [], []
-    # The temporaries of each block in the same place: fresh memory costs more than the arithmetic.
-    block = (len(z[cut[0]]) if cut else 0, shard.width)
-    room = torch.empty((2, *block), dtype=kind, device=z.device) if exact else None
-    spare = None if kept else torch.empty(block, dtype=kind, device=z.device)
-    for index in cut:
-        raw = z[index].to(kind)
-        out = grad[index] if spare is None else spare[: len(raw)]
-        part, e = look(
-            capped(raw, options.softcap),
-            shard.rows(index),
-            out,
-            room,
-        )
-        parts.append(part)
-        finite.append(raw.sum().isfinite())  # the cheapest look for NaN and infinities
-        del e
-    if not parts:  # no rows, which every rank knows
+    if not cut:  # no rows, which every rank knows
         empty = z.new_zeros(shape[:-1] if options.reduction == "none" else (), dtype=kind)
         return empty, grad.reshape(shape) if job.want_grad else grad
-    local = joined(parts)
+    block = (len(z[cut[0]]), shard.width)
+    local = fused_look(z, shard, kept)
+    by_kernel = local is not None
+    if local is None:
+        local = looked(z, shard, kept, cut)
     weighted = options.reduction == "mean" and shard.class_weight is not None
     rows, weights = merge(local, shard, job.team, shard.total_weight() if weighted else None)
     loss = losses(rows, shard)
@@ -87,25 +75,47 @@ def forward(logits: Tensor, job: Job) -> tuple[Tensor, Tensor]:
         total = shard.rows_weight(len(z)) if weights is None else float(weights.item())
         check_total(total)
     if job.want_grad:
-        special = not bool(torch.stack(finite).all())
+        spare = None if kept is not None else torch.empty(block, dtype=kind, device=z.device)
         for index in cut:
             raw, own = z[index].to(kind), taken(local, index)
-            e = grad[index] if kept else again(capped(raw, options.softcap), own)
-            slope(
-                e,
-                own,
-                taken(rows, index),
-                shard.rows(index),
-                1 / total if total else 0.0,
-                raw,
-                special=special,
-            )
+            if spare is None:
+                e = grad[index]
+            elif by_kernel:
+                e = spare[: len(raw)]
+                fused(raw, own.k, e)
+            else:
+                own, e = again(capped(raw, options.softcap), own)
+            slope(e, own, taken(rows, index), shard.rows(index), 1 / total if total else 0.0, raw)
             if not total:
                 e.zero_()
-            if not kept:
+            if spare is not None:
                 grad[index] = e
         grad = grad.reshape(shape)
     return reduced(loss, options.reduction, total, shape[:-1]).to(kind), grad
+
+
+def looked(z: Tensor, shard: Shard, kept: Tensor | None, cut: list[slice]) -> Local:
+    """The rank's rows block by block; `kept` gets their exponentials."""
+    kind = loss_dtype(z.dtype)
+    # The temporaries of each block in the same place: fresh memory costs more than the arithmetic.
+    size = (3, len(z[cut[0]]), shard.width)
+    room = torch.empty(size, dtype=kind, device=z.device)
+    parts = []
+    for index in cut:
+        raw = z[index].to(kind)
+        out = room[2, : len(raw)] if kept is None else kept[index]
+        rest = room[:2] if z.dtype == kind else None
+        part, _ = look(capped(raw, shard.options.softcap), shard.rows(index), out, rest)
+        parts.append(part)
+    whole: Local = joined(parts)
+    return whole
+
+
+def room_like(z: Tensor, *, wanted: bool) -> Tensor:
+    """Room for a gradient, on any device; none if it is not wanted."""
+    if z.device.type == "cpu" or not wanted:
+        return empty_like(z, wanted=wanted)
+    return torch.empty_like(z)
 
 
 def reduced(loss: Tensor, reduction: str, total: float, rows: torch.Size) -> Tensor:

@@ -18,6 +18,7 @@ from xent.backends.torch.bridge import loss_dtype
 from xent.backends.torch.linear import CHUNK, wanted_kind
 from xent.backends.torch.scaling import scaled
 from xent.backends.torch.sharded.classes import reduced
+from xent.backends.torch.sharded.fused import fused_look
 from xent.backends.torch.sharded.rows import (
     Local,
     Merged,
@@ -141,12 +142,14 @@ def forward(
     seen, known, parts = [], [], []
     for index, x, raw in work.chunks():
         part = shard.rows(index)
-        local, e = look(capped(raw, options.softcap), part)
+        e = torch.empty_like(raw) if learns else None
+        local = fused_look(raw, part, e)
+        if local is None:
+            local, e = look(capped(raw, options.softcap), part, e)
         rows, _ = merge(local, part, job.team)
         parts.append(losses(rows, part))
-        if learns and total:
-            special = not bool(raw.isfinite().all())
-            slope(e, local, rows, part, 1 / total, raw, special=special)
+        if e is not None and learns and total:
+            slope(e, local, rows, part, 1 / total, raw)
             work.fill(grads, index, x, e, part)
         seen.append(local)
         known.append(rows)
@@ -172,10 +175,9 @@ def gradients_of_rows(
     grads = work.gradients()
     factors = upstream.detach().reshape(-1, 1).to(work.kind)
     for index, x, raw in work.chunks():
-        part, own = job.shard.rows(index), taken(local, index)
-        e = again(capped(raw, work.softcap), own)
-        special = not bool(raw.isfinite().all())
-        slope(e, own, taken(rows, index), part, 1.0, raw, special=special)
+        part = job.shard.rows(index)
+        own, e = again(capped(raw, work.softcap), taken(local, index))
+        slope(e, own, taken(rows, index), part, 1.0, raw)
         work.fill(grads, index, x, e.mul_(factors[index]), part)
     return grads
 

@@ -24,6 +24,7 @@ from xent.backends.torch.sharded.shard import Shard, check_sums
 from xent.backends.torch.sharded.team import Team
 
 Tensor = torch.Tensor
+Asked = tuple[Tensor, Tensor, Tensor, Tensor]
 INFINITY = float("inf")
 WIDE = 2048
 """Classes from which on the largest is looked for in parts."""
@@ -39,6 +40,7 @@ class Local(NamedTuple):
     top: Tensor  # y at k
     off: Tensor  # sum of y elsewhere, not as a difference
     mass: Tensor  # sum of the probabilities as they were given; 0 for labels
+    unit: Tensor  # exp(z - m) is the exponentials at hand times this
 
 
 class Merged(NamedTuple):
@@ -83,7 +85,7 @@ def look(
         e.addcmul_(e, low)
     e.scatter_(1, column, 0)
     s = e.sum(1, dtype=torch.float64).masked_fill(poisoned, float("nan"))
-    return Local(m.double(), k, s, *asked), e
+    return Local(m.double(), k, s, *asked, torch.ones_like(s)), e
 
 
 def largest(z: Tensor) -> tuple[Tensor, Tensor]:
@@ -94,7 +96,8 @@ def largest(z: Tensor) -> tuple[Tensor, Tensor]:
     """
     width = z.shape[1]
     if z.device.type != "cpu" or width < WIDE:
-        return tuple(z.max(1))
+        m, k = z.max(1)
+        return m, k
     step = 1 << (width.bit_length() // 2)
     parts = width // step
     whole = z[:, : parts * step].unflatten(1, (parts, step)).amax(2)
@@ -105,12 +108,13 @@ def largest(z: Tensor) -> tuple[Tensor, Tensor]:
     return m, k + start.squeeze(1)
 
 
-def again(z: Tensor, local: Local) -> Tensor:
+def again(z: Tensor, local: Local) -> tuple[Local, Tensor]:
     """The exponentials of `look` a second time, without the rounding errors."""
+    local = local._replace(unit=torch.ones_like(local.unit))
     if not z.shape[1]:
-        return z
+        return local, z
     top = local.m.masked_fill(local.m == -INFINITY, 0).to(z.dtype).unsqueeze(1)
-    return (z - top).exp_().scatter_(1, local.k.unsqueeze(1), 0)
+    return local, (z - top).exp_().scatter_(1, local.k.unsqueeze(1), 0)
 
 
 def merge(
@@ -158,22 +162,14 @@ def losses(rows: Merged, part: Shard) -> Tensor:
     return loss
 
 
-def slope(
-    e: Tensor,
-    local: Local,
-    rows: Merged,
-    part: Shard,
-    scale: float,
-    raw: Tensor,
-    *,
-    special: bool,
-) -> Tensor:
+def slope(e: Tensor, local: Local, rows: Merged, part: Shard, scale: float, raw: Tensor) -> Tensor:
     """Make the exponentials the gradient times `scale`, in place.
 
-    `raw` are the logits before the softcap; `special` says whether any is not finite.
+    `raw` are the logits before the softcap.
     """
     if not part.width:
         return e
+    special = not bool(raw.sum().isfinite())  # the cheapest look for NaN and infinities
     options = part.options
     factor = torch.full_like(rows.s, scale) if part.weight is None else part.weight * scale
     of_p, off = rows.top + rows.off, rows.off
@@ -182,11 +178,12 @@ def slope(
         of_p, off = of_p + extra, off + extra
     per = of_p * factor * (rows.share / (1 + rows.s))
     per = per.masked_fill((rows.share == 0) & ~rows.s.isnan(), 0)
+    times = (per * local.unit).to(e.dtype).unsqueeze(1)
     if special:
-        none = (e == 0) & per.isinf().unsqueeze(1)
-        e.mul_(per.to(e.dtype).unsqueeze(1)).masked_fill_(none, 0)
+        none = (e == 0) & times.isinf()
+        e.mul_(times).masked_fill_(none, 0)
     else:
-        e.mul_(per.to(e.dtype).unsqueeze(1))
+        e.mul_(times)
     _less_targets(e, part, factor)
     # What other ranks with as large a logit are asked there is elsewhere for this one.
     off = off + (rows.top - local.top)
@@ -225,10 +222,10 @@ def taken(rows: Any, index: slice) -> Any:
 def _nothing(z: Tensor) -> Local:
     """Rows of a rank without classes."""
     zero = z.new_zeros(len(z), dtype=torch.float64)
-    return Local(zero - INFINITY, zero.long(), *[zero] * 5)
+    return Local(zero - INFINITY, zero.long(), zero, zero, zero, zero, zero, zero + 1)
 
 
-def _asked(z: Tensor, d: Tensor, k: Tensor, top: Tensor, part: Shard) -> tuple[Tensor, ...]:
+def _asked(z: Tensor, d: Tensor, k: Tensor, top: Tensor, part: Shard) -> Asked:
     """Cost, mass at k, mass elsewhere, and the sum of probabilities as given."""
     options = part.options
     column = k.unsqueeze(1)
@@ -239,17 +236,7 @@ def _asked(z: Tensor, d: Tensor, k: Tensor, top: Tensor, part: Shard) -> tuple[T
         others = y.scatter(1, column, 0).sum(1, dtype=torch.float64)
         assert part.probabilities is not None
         return cost, at_k, others, part.probabilities.sum(1, dtype=torch.float64)
-    own, local = part.here(part.labels)
-    on = own.double() * (1 - options.label_smoothing)
-    if part.class_weight is not None:
-        on = on * part.class_weight[local]
-    gap = (top - z.gather(1, local.unsqueeze(1)).double()).squeeze(1)
-    largest = local == k
-    # The largest logit is no distance from itself, also where it is infinite; a mask is.
-    gap = gap.masked_fill(largest & (gap != INFINITY), 0)
-    cost = _times(on, gap)
-    at_k = torch.where(largest, on, 0.0)
-    others = on - at_k
+    cost, at_k, others, mass = asked_of_labels(z, k, top, part)
     if options.label_smoothing:
         shift = part.shift
         if shift is None:
@@ -259,7 +246,29 @@ def _asked(z: Tensor, d: Tensor, k: Tensor, top: Tensor, part: Shard) -> tuple[T
         else:
             cost = cost + _times(shift.to(d.dtype), -d).sum(1, dtype=torch.float64)
             at_k, others = at_k + shift[k], others + part.other_shifts[k]
-    return cost, at_k, others, torch.zeros_like(cost)
+    return cost, at_k, others, mass
+
+
+def asked_of_labels(z: Tensor, k: Tensor, top: Tensor, part: Shard) -> Asked:
+    """The same of labels, without what smoothing adds."""
+    on, local = _at_labels(part)
+    gap = (top - z.gather(1, local.unsqueeze(1)).double()).squeeze(1)
+    largest = local == k
+    # The largest logit is no distance from itself, also where it is infinite; a mask is.
+    gap = gap.masked_fill(largest & (gap != INFINITY), 0)
+    cost = _times(on, gap)
+    at_k = torch.where(largest, on, 0.0)
+    return cost, at_k, on - at_k, torch.zeros_like(cost)
+
+
+def _at_labels(part: Shard) -> tuple[Tensor, Tensor]:
+    """Target mass at each row's label, 0 where another rank has it; and the label's place."""
+    assert part.labels is not None
+    own, local = part.here(part.labels)
+    on = own.double() * (1 - part.options.label_smoothing)
+    if part.class_weight is not None:
+        on = on * part.class_weight[local]
+    return on, local
 
 
 def _less_targets(e: Tensor, part: Shard, factor: Tensor) -> None:
@@ -267,10 +276,7 @@ def _less_targets(e: Tensor, part: Shard, factor: Tensor) -> None:
     if part.labels is None:
         e.sub_(part.dense(e.dtype).mul_(factor.to(e.dtype).unsqueeze(1)))
         return
-    own, local = part.here(part.labels)
-    on = own.double() * (1 - part.options.label_smoothing)
-    if part.class_weight is not None:
-        on = on * part.class_weight[local]
+    on, local = _at_labels(part)
     e.scatter_add_(1, local.unsqueeze(1), -(on * factor).to(e.dtype).unsqueeze(1))
     if part.options.label_smoothing:
         shift: Any = part.shift
