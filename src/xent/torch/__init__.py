@@ -9,6 +9,7 @@ half precision is float32.
     from xent.torch import parallel             # losses of classes divided over several processes
 """
 
+from xent.backends.torch.room import empty_cache
 from xent.torch.functional import (
     binary_cross_entropy_with_logits,
     cross_entropy,
@@ -22,5 +23,6 @@ __all__ = [
     "LinearCrossEntropyLoss",
     "binary_cross_entropy_with_logits",
     "cross_entropy",
+    "empty_cache",
     "linear_cross_entropy",
 ]

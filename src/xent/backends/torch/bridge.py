@@ -15,24 +15,14 @@ FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 def array(tensor: torch.Tensor) -> Array:
     """The tensor's memory as a NumPy array; bfloat16 by the dtype of ml_dtypes."""
-    plain = tensor.detach().resolve_conj().resolve_neg()
-    if plain.dtype == torch.bfloat16:
-        return np.asarray(plain.view(torch.int16).numpy().view(_bfloat16()))
-    return np.asarray(plain.numpy())
-
-
-def empty_like(tensor: torch.Tensor, *, wanted: bool = True) -> torch.Tensor:
-    """Room for a gradient on the CPU, contiguous; none if it is not wanted.
-
-    NumPy asks the system for large pages, PyTorch does not: to fill a GiB for the first time takes
-    a fraction of the time.
-    """
-    if not wanted:
-        return tensor.new_empty((0,))
     if tensor.dtype == torch.bfloat16:
-        bits = torch.from_numpy(np.empty(tensor.shape, np.int16))
-        return bits.view(torch.bfloat16)
-    return torch.from_numpy(np.empty(tensor.shape, _NUMPY[tensor.dtype]))
+        return tensor.view(torch.int16).numpy(force=True).view(_bfloat16())
+    return tensor.numpy(force=True)
+
+
+def tensor(value: Any, dtype: torch.dtype) -> torch.Tensor:
+    """A NumPy number or array as a tensor; in few steps, for small losses."""
+    return torch.from_numpy(np.asarray(value, _NUMPY[dtype]))
 
 
 def option(tensor: torch.Tensor | None) -> Array | None:
@@ -59,7 +49,7 @@ def as_logits(value: Any, name: str = "logits") -> torch.Tensor:
     if value.layout != torch.strided:
         msg = f"{name} has layout {value.layout}; expected a dense tensor: pass {name}.to_dense()."
         raise TypeError(msg)
-    if value.device.type not in ("cpu", "meta"):
+    if not (value.is_cpu or value.is_meta):
         msg = f"{name} is on {value.device}; xent computes on the CPU so far: pass {name}.cpu()."
         raise ValueError(msg)
     return value

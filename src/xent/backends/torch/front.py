@@ -10,9 +10,12 @@ import torch
 from xent.arrays import check_layer, check_number, check_reduction, check_shape, class_axis
 from xent.backends.torch.apply import apply
 from xent.backends.torch.binary import BinaryCrossEntropy
+from xent.backends.torch.binary import Options as BinaryOptions
 from xent.backends.torch.bridge import as_constant, as_logits, as_partner
 from xent.backends.torch.classes import CrossEntropy
+from xent.backends.torch.classes import Options as ClassOptions
 from xent.backends.torch.linear import LinearCrossEntropy
+from xent.backends.torch.linear import Options as LinearOptions
 
 Tensor = torch.Tensor
 
@@ -38,10 +41,7 @@ def cross_entropy(
     z = as_logits(logits)
     no_out(out)
     check_reduction(reduction)
-    loss, grad, _ = apply(
-        CrossEntropy,
-        z.detach() if return_grad else z,
-        as_partner(targets, z, "targets"),
+    options = ClassOptions(
         as_constant(class_weight, z, "class_weight"),
         as_constant(sample_weight, z, "sample_weight"),
         ignore_index,
@@ -52,6 +52,8 @@ def cross_entropy(
         unchecked,
         return_grad or wants_gradient(z),
     )
+    y = as_partner(targets, z, "targets")
+    loss, grad, _ = apply(CrossEntropy, options, z.detach() if return_grad else z, y)
     return (loss.detach(), grad) if return_grad else loss
 
 
@@ -75,10 +77,7 @@ def binary_cross_entropy(
     z = as_logits(logits)
     no_out(out)
     check_reduction(reduction)
-    loss, grad, _ = apply(
-        BinaryCrossEntropy,
-        z.detach() if return_grad else z,
-        as_partner(targets, z, "targets"),
+    options = BinaryOptions(
         as_constant(class_weight, z, "class_weight"),
         as_constant(sample_weight, z, "sample_weight"),
         as_constant(pos_weight, z, "pos_weight"),
@@ -88,6 +87,8 @@ def binary_cross_entropy(
         divisor,
         return_grad or wants_gradient(z),
     )
+    y = as_partner(targets, z, "targets")
+    loss, grad, _ = apply(BinaryCrossEntropy, options, z.detach() if return_grad else z, y)
     return (loss.detach(), grad) if return_grad else loss
 
 
@@ -128,12 +129,7 @@ def linear_cross_entropy(
     if return_grad:
         x, w, y = x.detach(), w.detach(), y.detach()
         b = None if b is None else b.detach()
-    loss, *grads = apply(
-        LinearCrossEntropy,
-        x,
-        w,
-        y,
-        b,
+    options = LinearOptions(
         as_constant(class_weight, x, "class_weight"),
         as_constant(sample_weight, x, "sample_weight"),
         ignore_index,
@@ -143,6 +139,7 @@ def linear_cross_entropy(
         unchecked,
         wanted,
     )
+    loss, *grads = apply(LinearCrossEntropy, options, x, w, y, b)
     if not return_grad:
         return loss
     return loss.detach(), (grads[0], grads[1], None if b is None else grads[2])
