@@ -124,7 +124,8 @@ def check(case: ranks.Case, rank: int, size: int, got: dict[str, Any], *, strict
             truth = own(truth, case.widths[size], rank, 0)
         largest = np.abs(grads[place][np.isfinite(grads[place])]).max(initial=0)
         floor = 1e-300 if strict and case.dtype == "float64" else 1e-30
-        agrees(grad, truth, epsilon, floor=floor if strict else largest, ulps=4)
+        ulps = 4 if case.layer is None else 8  # products round, too
+        agrees(grad, truth, epsilon, floor=floor if strict else largest, ulps=ulps)
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -277,7 +278,10 @@ def test_wrong_arguments_are_heard_of_on_every_rank(found: Found, name: str) -> 
 def test_an_error_on_one_rank_does_not_leave_the_others_waiting(found: Found) -> None:
     *others, odd = [results["errors"] for results in found]
     assert odd["one rank's error"].startswith("TypeError: logits has dtype torch.int64;")
-    assert odd["no tensor"] == "TypeError: logits is ndarray; expected a torch tensor."
+    assert (
+        odd["no tensor"]
+        == "TypeError: logits is ndarray; expected a torch tensor, as the others are."
+    )
     for rank, heard in enumerate(others):
         words = f"ValueError: rank {len(others)} of the group has an error in its arguments, and "
         words += f"says which; this is rank {rank}."

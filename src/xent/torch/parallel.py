@@ -13,10 +13,11 @@ from typing import Any
 import torch
 
 from xent.arrays import check_layer, check_number, class_axis
-from xent.backends.torch.bridge import as_partner
+from xent.backends.torch.bridge import as_partner, as_scores
+from xent.backends.torch.front import wants_gradient
 from xent.backends.torch.sharded import linear
 from xent.backends.torch.sharded.classes import Job, ShardedCrossEntropy
-from xent.backends.torch.sharded.shard import Options, Shard, as_scores, fits, make_shard
+from xent.backends.torch.sharded.shard import Options, Shard, fits, make_shard
 from xent.backends.torch.sharded.team import Team, checksum, fingerprint
 
 __all__ = ["cross_entropy", "linear_cross_entropy"]
@@ -114,11 +115,11 @@ def cross_entropy(
     Shoeybi et al. (2019), Megatron-LM: Training Multi-Billion Parameter Language Models Using
     Model Parallelism, arXiv:1909.08053, section 3.
     """
-    dealt = _Dealt(logits, "logits", group, axis)
+    dealt = _Dealt(logits, "logits", group)
     team = dealt.team
 
     def prepared() -> tuple[Tensor, Shard]:
-        z = as_scores(dealt.scores, "logits")
+        z = as_scores(dealt.partner(logits, "logits", axis))
         place = class_axis(z, axis)
         y = as_partner(dealt.partner(targets, "targets", axis), z, "targets")
         if y.dtype.is_floating_point and y.ndim == z.ndim:
@@ -141,7 +142,7 @@ def cross_entropy(
         (z, shard), widths = _agreed(team, prepared, ())
         shard = shard.placed(sum(widths[: team.position]), sum(widths))
     loss: Tensor
-    loss, _ = ShardedCrossEntropy.apply(z, Job(shard, team, _wants(z)))
+    loss, _ = ShardedCrossEntropy.apply(z, Job(shard, team, wants_gradient(z)))
     return loss
 
 
@@ -215,12 +216,12 @@ def linear_cross_entropy(
     Shoeybi et al. (2019), Megatron-LM, arXiv:1909.08053, section 3; Wijmans et al. (2025), Cut
     Your Losses in Large-Vocabulary Language Models, arXiv:2411.09009.
     """
-    dealt = _Dealt(weight, "weight", group, 0)
+    dealt = _Dealt(weight, "weight", group)
     team = dealt.team
     flags = (1, 2, 4)
 
     def prepared() -> tuple[tuple[Tensor, Tensor, Tensor | None], Shard]:
-        w = as_scores(dealt.scores, "weight")
+        w = as_scores(dealt.partner(weight, "weight", 0), "weight")
         x = as_scores(dealt.partner(inputs, "inputs", None), "inputs")
         x, w = as_partner(x, w, "inputs"), w
         check_layer(tuple(x.shape), tuple(w.shape))
@@ -244,7 +245,7 @@ def linear_cross_entropy(
     wanted = sum(
         flag
         for flag, argument in zip(flags, arguments, strict=True)
-        if argument is not None and _wants(argument)
+        if argument is not None and wants_gradient(argument)
     )
     step = linear.rows_of_chunk(x.shape[:-1].numel(), widths)
     loss: Tensor
@@ -257,10 +258,9 @@ def linear_cross_entropy(
 class _Dealt:
     """A tensor of which each rank has some classes: its own part, and the ranks."""
 
-    def __init__(self, scores: Any, name: str, group: Any, axis: int) -> None:
+    def __init__(self, scores: Any, name: str, group: Any) -> None:
         self.mesh: Any = None
         self.name = name
-        self.scores = scores
         if not _is_dtensor(scores):
             self.team = Team(group)
             return
@@ -274,7 +274,6 @@ class _Dealt:
             msg += f"{name}.to_local() and group=mesh.get_group(NAME OF THE CLASSES' DIMENSION)."
             raise ValueError(msg)
         self.mesh = mesh
-        self.scores = self.partner(scores, name, axis)
         self.team = Team(mesh.get_group(), mesh.get_local_rank())
 
     def partner(self, value: Any, name: str, axis: int | None) -> Any:
@@ -329,7 +328,7 @@ def _agreed(
     except Exception as caught:  # of any kind: the other ranks are waiting
         error = caught
     if made is None:
-        return made, team.agree(0, {}, error, team.device())  # raises
+        return made, team.agree(0, {}, error)  # raises
     tensors, shard = made
     tensors = tensors if flags else (tensors,)
     first = tensors[0]
@@ -339,11 +338,11 @@ def _agreed(
         "dtype": fingerprint(*(str(t.dtype) for t in tensors if t is not None)),
         "options": fingerprint(
             shard.options, weight, shard.labels is None, tensors[-1] is None,
-            [t is not None and _wants(t) for t in tensors] if flags else None,
+            [t is not None and wants_gradient(t) for t in tensors] if flags else None,
         ),
         "targets": _wrapped(checksum(shard.labels) + 31 * checksum(shard.weight)),
     }  # fmt: skip
-    return made, team.agree(shard.width, facts, None, first.device)
+    return made, team.agree(shard.width, facts, None)
 
 
 def _place(offset: Any, num_classes: Any, width: int) -> tuple[int, int]:
@@ -359,10 +358,6 @@ def _place(offset: Any, num_classes: Any, width: int) -> tuple[int, int]:
         msg += f"num_classes is {classes}; expected offset + {width} <= num_classes."
         raise ValueError(msg)
     return first, classes
-
-
-def _wants(tensor: Tensor) -> bool:
-    return torch.is_grad_enabled() and tensor.requires_grad
 
 
 def _wrapped(number: int) -> int:

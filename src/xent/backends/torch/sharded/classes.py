@@ -8,7 +8,8 @@ from typing import Any
 
 import torch
 
-from xent.backends.torch.bridge import empty_like, loss_dtype
+from xent.backends.torch import room
+from xent.backends.torch.bridge import loss_dtype
 from xent.backends.torch.scaling import scaled
 from xent.backends.torch.sharded.fused import fused, fused_look
 from xent.backends.torch.sharded.rows import (
@@ -55,7 +56,7 @@ def forward(logits: Tensor, job: Job) -> tuple[Tensor, Tensor]:
     kind = loss_dtype(logits.dtype)
     shape = logits.shape
     z = logits.detach().reshape(shape[:-1].numel(), shape[-1])
-    grad = room_like(z, wanted=job.want_grad)
+    grad = room.empty_on(z.device, tuple(z.shape) if job.want_grad else (0,), z.dtype)
     # Half precision would round the exponentials: they are made a second time.
     kept = grad if job.want_grad and logits.dtype == kind else None
     cut = list(blocks(len(z), shard.width, z.device))
@@ -99,23 +100,16 @@ def looked(z: Tensor, shard: Shard, kept: Tensor | None, cut: list[slice]) -> Lo
     kind = loss_dtype(z.dtype)
     # The temporaries of each block in the same place: fresh memory costs more than the arithmetic.
     size = (3, len(z[cut[0]]), shard.width)
-    room = torch.empty(size, dtype=kind, device=z.device)
+    spare = torch.empty(size, dtype=kind, device=z.device)
     parts = []
     for index in cut:
         raw = z[index].to(kind)
-        out = room[2, : len(raw)] if kept is None else kept[index]
-        rest = room[:2] if z.dtype == kind else None
+        out = spare[2, : len(raw)] if kept is None else kept[index]
+        rest = spare[:2] if z.dtype == kind else None
         part, _ = look(capped(raw, shard.options.softcap), shard.rows(index), out, rest)
         parts.append(part)
     whole: Local = joined(parts)
     return whole
-
-
-def room_like(z: Tensor, *, wanted: bool) -> Tensor:
-    """Room for a gradient, on any device; none if it is not wanted."""
-    if z.device.type == "cpu" or not wanted:
-        return empty_like(z, wanted=wanted)
-    return torch.empty_like(z)
 
 
 def reduced(loss: Tensor, reduction: str, total: float, rows: torch.Size) -> Tensor:

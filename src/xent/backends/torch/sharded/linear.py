@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import torch
 
 from xent.backends import numpy as arrays
+from xent.backends.torch import room
 from xent.backends.torch.bridge import loss_dtype
 from xent.backends.torch.linear import CHUNK, wanted_kind
 from xent.backends.torch.scaling import scaled
@@ -79,16 +80,22 @@ class Pass:
         self.softcap = job.shard.options.softcap
 
     def chunks(self) -> Iterator[tuple[slice, Tensor, Tensor]]:
-        """Rows, their inputs and their logits."""
+        """Rows, their inputs and their logits, all chunks' in the same place."""
+        memory = self.chunk()
         for start in range(0, len(self.x), self.job.step):
             index = slice(start, min(start + self.job.step, len(self.x)))
             x = self.x[index].to(self.kind)
-            logits = x.new_empty((len(x), len(self.w)))
+            logits = memory[: len(x)]
             for tile, weight in self.tiles():
                 torch.mm(x, weight.T, out=logits[:, tile])
             if self.b is not None:
                 logits += self.b
             yield index, x, logits
+
+    def chunk(self) -> Tensor:
+        """Room for the numbers of a chunk."""
+        size = (min(self.job.step, len(self.x)), len(self.w))
+        return room.empty_on(self.x.device, size, self.kind)
 
     def tiles(self) -> Iterator[tuple[slice, Tensor]]:
         """Classes whose weights are widened at a time: the whole weight may be large."""
@@ -104,8 +111,8 @@ class Pass:
         """Room for the gradients that are wanted."""
         flags, x, w = self.job.wanted, self.x, self.w
         return Gradients(
-            torch.zeros(x.shape, dtype=self.kind, device=x.device) if flags & 1 else None,
-            torch.zeros(w.shape, dtype=self.kind, device=x.device) if flags & 2 else None,
+            room.empty_on(x.device, tuple(x.shape), self.kind).zero_() if flags & 1 else None,
+            room.empty_on(x.device, tuple(w.shape), self.kind).zero_() if flags & 2 else None,
             torch.zeros(len(w), dtype=torch.float64, device=x.device) if flags & 4 else None,
         )
 
@@ -139,16 +146,18 @@ def forward(
         check_total(total)
     learns = bool(job.wanted) and options.reduction != "none"
     grads = work.gradients() if learns else Gradients(None, None, None)
+    exponentials = work.chunk() if learns else None
     seen, known, parts = [], [], []
     for index, x, raw in work.chunks():
         part = shard.rows(index)
-        e = torch.empty_like(raw) if learns else None
+        e = None if exponentials is None else exponentials[: len(raw)]
         local = fused_look(raw, part, e)
         if local is None:
             local, e = look(capped(raw, options.softcap), part, e)
         rows, _ = merge(local, part, job.team)
         parts.append(losses(rows, part))
-        if e is not None and learns and total:
+        if learns and total:
+            assert e is not None
             slope(e, local, rows, part, 1 / total, raw)
             work.fill(grads, index, x, e, part)
         seen.append(local)
@@ -228,8 +237,10 @@ class ShardedLinearCrossEntropy(torch.autograd.Function):
                 result.append(None)
                 continue
             grad = scaled(grad, upstream)
-            if flag == 1:
+            if flag == 1 and torch.is_grad_enabled():
                 grad = SummedOnce.apply(grad, job.team)
+            elif flag == 1:
+                job.team.sum(grad)
             shape, dtype = like
             result.append(grad.to(dtype).reshape(shape))
         return *result, None
@@ -240,7 +251,7 @@ class SummedOnce(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, grad: Tensor, team: Team) -> Tensor:
-        """Of a copy: what is kept may be asked for again."""
+        """Of a copy: what autograd has seen is not written over."""
         del ctx
         return team.sum(grad.detach().clone())
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from xent.arrays import check_number, check_reduction, check_shape, check_weights
+from xent.arrays import check_reduction, check_shape, check_weights
 from xent.backends.torch.bridge import FLOATS, as_constant, as_partner
+from xent.backends.torch.front import numbers
 from xent.targets import SUM_TOLERANCE, check_labels, ignored_rows
 
 Tensor = torch.Tensor
@@ -34,14 +35,7 @@ class Options:
         """The options, or what is wrong with them."""
         ignored_rows(np.empty(0), ignore_index)
         check_reduction(reduction)
-        cap = None if softcap is None else check_number(softcap, "softcap", 0, np.inf, above=True)
-        return Options(
-            ignore_index,
-            check_number(label_smoothing, "label_smoothing", 0, 1),
-            cap,
-            check_number(z_loss, "z_loss", 0, np.inf),
-            reduction,
-        )
+        return Options(ignore_index, *numbers(label_smoothing, softcap, z_loss), reduction)
 
 
 @dataclass(frozen=True)
@@ -141,23 +135,6 @@ class Shard:
     def rows_weight(self, rows: int) -> float:
         """The total weight where classes are not weighted."""
         return float(rows) if self.weight is None else float(self.weight.sum().item())
-
-
-def as_scores(value: Any, name: str) -> Tensor:
-    """A dense floating tensor, of any device."""
-    if not isinstance(value, torch.Tensor):
-        msg = f"{name} is {type(value).__name__}; expected a torch tensor."
-        raise TypeError(msg)
-    if value.dtype not in FLOATS:
-        names = ", ".join(str(dtype) for dtype in FLOATS)
-        msg = f"{name} has dtype {value.dtype}; expected one of {names}."
-        if name == "logits" and not value.dtype.is_complex:
-            msg += " Are logits and targets swapped? If not, pass logits.double()."
-        raise TypeError(msg)
-    if value.layout != torch.strided:
-        msg = f"{name} has layout {value.layout}; expected a dense tensor: pass {name}.to_dense()."
-        raise TypeError(msg)
-    return value
 
 
 def make_shard(

@@ -53,22 +53,22 @@ class Team:
         dist.all_reduce(tensor, dist.ReduceOp.MAX, self.group)
         return tensor
 
-    def device(self) -> torch.device:
-        """Where the group can add numbers, if no argument says it."""
-        return torch.device("cuda" if dist.get_backend(self.group) == "nccl" else "cpu")
+    def device(self) -> str:
+        """Where the group can add numbers, the same on every rank whatever its arguments."""
+        backends = dist.get_backend_config(self.group).split(",")
+        devices = [backend.partition(":")[0] for backend in backends]
+        return "cpu" if "cpu" in devices else devices[0]
 
-    def agree(
-        self, classes: int, facts: dict[str, int], error: Exception | None, device: torch.device
-    ) -> list[int]:
+    def agree(self, classes: int, facts: dict[str, int], error: Exception | None) -> list[int]:
         """How many classes each rank holds, if the ranks agree in the rest.
 
         One sum of a small table, in which each rank fills its own row. It comes before every other
         collective, so that a rank whose arguments are wrong does not leave the others waiting.
         """
         own = [classes, int(error is not None), *(facts.get(name, 0) for name in FACTS)]
-        table = torch.zeros((self.size, len(own)), dtype=torch.int64, device=device)
-        table[self.position] = torch.tensor(own, dtype=torch.int64)
-        rows = self.sum(table).tolist()
+        table = torch.zeros((self.size, len(own)), dtype=torch.int64)
+        table[self.position] = torch.tensor(own)
+        rows = self.sum(table.to(self.device())).tolist()
         if error is not None:
             raise error
         for rank, row in enumerate(rows):
