@@ -414,6 +414,11 @@ def extras(me: Rank) -> dict[str, Any]:
     (loss * 3).backward(retain_graph=True)
     loss.backward()
     got["thrice and once"] = z.grad.numpy()
+    arguments, _ = me.arguments(data["linear, mean"])
+    loss = linear(*arguments)
+    (loss * 3).backward(retain_graph=True)
+    loss.backward()
+    got["linear, thrice and once"] = [arguments[i].grad.numpy() for i in (0, 1, 3)]
 
     mesh = init_device_mesh("cpu", (me.size,))
     dealt = distribute_tensor(whole, mesh, [Shard(1)]).requires_grad_()

@@ -201,6 +201,10 @@ def test_other_forms_of_the_call(found: Found) -> None:
             assert got[name] == pytest.approx(probabilities, rel=1e-15), name
         truth = own(grads[0] * 4, widths, rank, -1)
         np.testing.assert_allclose(got["thrice and once"], truth, rtol=1e-14)
+        for i, of_all in enumerate(expected(CASES["linear, mean"])[1]):
+            truth = of_all * 4 if i == 0 else own(of_all * 4, widths, rank, 0)
+            again = got["linear, thrice and once"][i]
+            np.testing.assert_allclose(again, truth, rtol=1e-11, atol=1e-15)
 
 
 def test_dtensors(found: Found) -> None:
