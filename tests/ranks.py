@@ -400,6 +400,12 @@ def extras(me: Rank) -> dict[str, Any]:
     probabilities = torch.tensor(data["probabilities"].targets)
     mine = me.part(probabilities, widths)
     got["axis, probabilities"] = f(z.detach().T, mine.T, axis=0).item()
+    wide = data["wide, mean"]
+    (many, labels), _ = me.arguments(wide)
+    turned = many.detach().T.contiguous().requires_grad_()
+    loss = f(turned, labels, axis=0)
+    loss.backward()
+    got["axis, wide"] = loss.item(), turned.grad.numpy()
     with torch.no_grad(), counted() as calls:
         got["no grad"], got["no grad calls"] = f(z, y).item(), calls
     # The second half of the ranks, in a group of its own.

@@ -202,7 +202,7 @@ def test_small_batches_raise_what_all_do(monkeypatch: pytest.MonkeyPatch) -> Non
             xent.cross_entropy(z, torch.tensor([0, label]))
     with pytest.raises(ValueError, match="expected 0, 1, or a probability"):
         xent.binary_cross_entropy(z, z + 1.5)
-    with pytest.raises(TypeError, match="ignore_index is 1.5; expected an integer"):
+    with pytest.raises(TypeError, match=r"ignore_index is 1.5; expected an integer"):
         xent.cross_entropy(z, torch.tensor([0, 1]), ignore_index=1.5)
     names = called(monkeypatch)
     assert xent.cross_entropy(z[:0], torch.zeros(0, dtype=torch.long)) == 0

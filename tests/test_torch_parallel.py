@@ -199,6 +199,9 @@ def test_other_forms_of_the_call(found: Found) -> None:
         assert got["no grad calls"] == results["plain"]["forward"]
         for name in ("axis, probabilities", "DTensor, probabilities"):
             assert got[name] == pytest.approx(probabilities, rel=1e-15), name
+        value, turned = got["axis, wide"]
+        assert value == results["wide, mean"]["loss"]
+        np.testing.assert_array_equal(turned.T, results["wide, mean"]["grads"][0])
         truth = own(grads[0] * 4, widths, rank, -1)
         np.testing.assert_allclose(got["thrice and once"], truth, rtol=1e-14)
         for i, of_all in enumerate(expected(CASES["linear, mean"])[1]):
@@ -342,6 +345,14 @@ def test_the_largest_of_a_wide_row(width: int) -> None:
     np.testing.assert_array_equal(m, z.amax(1))
     np.testing.assert_array_equal(z.gather(1, k[:, None])[:, 0], m)
     assert [len(each) for each in largest(z[:0])] == [0, 0]
+
+
+def test_who_does_not_ask_for_it_does_not_load_it() -> None:
+    pytest.importorskip("torch", exc_type=ModuleNotFoundError)
+    code = "import sys, xent.torch; print([m for m in sys.modules if m.endswith('sharded')]); "
+    code += "from xent.torch import parallel; print(parallel.__name__)"
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["[]", "xent.torch.parallel"]
 
 
 def test_without_a_group() -> None:

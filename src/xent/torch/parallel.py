@@ -96,7 +96,8 @@ def cross_entropy(
     No step subtracts near-equal numbers: the largest logit of a row is left out of the sum of
     exponentials on the rank that holds it, so the loss of a confident right row keeps its digits,
     and equals that of `xent.cross_entropy` to rounding. Rows are computed in float32, in float64
-    for float64 logits; sums over ranks and rows in float64.
+    for float64 logits; sums over ranks and rows in float64. On the CPU, labels without smoothing
+    and softcap go through the compiled kernels, but for float64.
 
     Examples
     --------
