@@ -5,6 +5,8 @@
 
 Two differences are meant: where every target is ignored the loss is 0, not NaN, and the loss of
 half precision is float32.
+
+    from xent.torch import parallel             # losses of classes divided over several processes
 """
 
 from xent.backends.torch.room import empty_cache

@@ -35,8 +35,8 @@ def loss_dtype(dtype: torch.dtype) -> torch.dtype:
     return dtype if dtype == torch.float64 else torch.float32
 
 
-def as_logits(value: Any, name: str = "logits") -> torch.Tensor:
-    """A floating tensor on a device that xent computes on, or an error that says what it is."""
+def as_scores(value: Any, name: str = "logits") -> torch.Tensor:
+    """A dense floating tensor of any device, or an error that says what it is."""
     if not isinstance(value, torch.Tensor):
         msg = f"{name} is {type(value).__name__}; expected a torch tensor, as the others are."
         raise TypeError(msg)
@@ -49,10 +49,16 @@ def as_logits(value: Any, name: str = "logits") -> torch.Tensor:
     if value.layout != torch.strided:
         msg = f"{name} has layout {value.layout}; expected a dense tensor: pass {name}.to_dense()."
         raise TypeError(msg)
-    if not (value.is_cpu or value.is_meta):
-        msg = f"{name} is on {value.device}; xent computes on the CPU so far: pass {name}.cpu()."
-        raise ValueError(msg)
     return value
+
+
+def as_logits(value: Any, name: str = "logits") -> torch.Tensor:
+    """The same on a device that xent computes on."""
+    tensor = as_scores(value, name)
+    if not (tensor.is_cpu or tensor.is_meta):
+        msg = f"{name} is on {tensor.device}; xent computes on the CPU so far: pass {name}.cpu()."
+        raise ValueError(msg)
+    return tensor
 
 
 def as_partner(value: Any, like: torch.Tensor, name: str) -> torch.Tensor:

@@ -45,7 +45,7 @@ def cross_entropy(
         as_constant(class_weight, z, "class_weight"),
         as_constant(sample_weight, z, "sample_weight"),
         ignore_index,
-        *_numbers(label_smoothing, softcap, z_loss),
+        *numbers(label_smoothing, softcap, z_loss),
         reduction,
         class_axis(z, axis),
         divisor,
@@ -82,7 +82,7 @@ def binary_cross_entropy(
         as_constant(sample_weight, z, "sample_weight"),
         as_constant(pos_weight, z, "pos_weight"),
         ignore_index,
-        *_numbers(label_smoothing, softcap, z_loss),
+        *numbers(label_smoothing, softcap, z_loss),
         reduction,
         divisor,
         return_grad or wants_gradient(z),
@@ -133,7 +133,7 @@ def linear_cross_entropy(
         as_constant(class_weight, x, "class_weight"),
         as_constant(sample_weight, x, "sample_weight"),
         ignore_index,
-        *_numbers(label_smoothing, softcap, z_loss),
+        *numbers(label_smoothing, softcap, z_loss),
         reduction,
         divisor,
         unchecked,
@@ -158,7 +158,8 @@ def no_out(out: Any) -> None:
         raise TypeError(msg)
 
 
-def _numbers(smoothing: Any, softcap: Any, z_loss: Any) -> tuple[float, float | None, float]:
+def numbers(smoothing: Any, softcap: Any, z_loss: Any) -> tuple[float, float | None, float]:
+    """Label smoothing, softcap and z-loss, checked."""
     cap = None if softcap is None else check_number(softcap, "softcap", 0, np.inf, above=True)
     return (
         check_number(smoothing, "label_smoothing", 0, 1),

@@ -48,6 +48,13 @@ def empty(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
     return torch.from_numpy(array).view(dtype)
 
 
+def empty_on(device: torch.device, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+    """The same on any device."""
+    if device.type == "cpu":
+        return empty(shape, dtype)
+    return torch.empty(shape, dtype=dtype, device=device)
+
+
 def zeros(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
     """The same, zero."""
     return empty(shape, dtype).zero_()
