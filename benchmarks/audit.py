@@ -48,6 +48,7 @@ def scipy_binary_grad(z: Any, t: Any) -> Any:
 
 PEERS: list[dict[str, Any]] = [
     {"function": "xent:cross_entropy"},
+    {"function": "xent.torch:cross_entropy"},
     {"function": "torch.nn.functional:cross_entropy"},
     {"function": "optax:softmax_cross_entropy_with_integer_labels"},
     {"function": "keras.losses:sparse_categorical_crossentropy"},
@@ -58,6 +59,7 @@ PEERS: list[dict[str, Any]] = [
     },
     {"function": "sklearn.metrics:log_loss"},
     {"function": "xent:binary_cross_entropy"},
+    {"function": "xent.torch:binary_cross_entropy_with_logits"},
     {"function": "torch.nn.functional:binary_cross_entropy_with_logits"},
     {"function": "torch.nn.functional:binary_cross_entropy"},
     {"function": "optax:sigmoid_binary_cross_entropy"},

@@ -102,11 +102,12 @@ def test_gradient(lesson: Lesson) -> None:
 
     z = lesson.press("start: logit z", "ArrowRight", "ArrowRight")
     shows(z)
-    for _ in range(2):
-        lesson.page.get_by_role("button", name="Take a step").focus()
+    lesson.page.get_by_role("button", name="Take a step").focus()
+    for _ in range(12):  # faster than pictures can be drawn: each press counts
         lesson.page.keyboard.press("Enter")
         z -= float(xent.binary_cross_entropy(z, 1, return_grad=True)[1])
-        shows(z)
+    shows(z)
+    lesson.page.get_by_text("Steps taken: 12.").wait_for()
     lesson.press("log10 of the step h", "ArrowRight", "ArrowRight", "ArrowRight", "ArrowRight")
     numeric = (xent.binary_cross_entropy(z + 1e-4, 1) - xent.binary_cross_entropy(z, 1)) / 1e-4
     analytic = float(xent.sigmoid(z)) - 1
@@ -129,6 +130,7 @@ def test_classes(lesson: Lesson) -> None:
     lesson.shows("sum", "", "1.0000", "1.0000", "0.0000")
     lesson.page.get_by_role("button", name="Take a step").press("Enter")
     lesson.shows("steps taken", "1")
+    lesson.page.get_by_text("The target gives a share to each class").wait_for()
     after = xent.cross_entropy(z - grad, 0, label_smoothing=part)
     lesson.shows("loss, in nats", f"{float(after):.4f}")
 
@@ -176,11 +178,12 @@ def test_breaks(lesson: Lesson) -> None:
     z = lesson.press("logit z", *["ArrowLeft"] * 5)
     assert z == 35
     loss = float(xent.cross_entropy([z, 0.0], 0, reduction="none"))
-    lesson.shows("xent", f"{loss:.6g}", "16 digits right")
+    lesson.shows("xent", f"{loss:.6g}", "all digits of a float64 right")
     lesson.shows("log-sum-exp, less the logit", "0", "0: every digit lost")
     lesson.shows("exact (50 digits, rounded)", f"{float(oracle.label_row([z, 0.0], 0).loss):.6g}")
     assert lesson.press("logit z", "End") == 800
     lesson.shows("textbook, -log of the softmax", "nan", "not a number")
+    lesson.shows("xent", "0", "0: the loss is too small for a float64")
     lesson.press("rows N, as a power of 2", "ArrowLeft")
     lesson.shows("rows N", "2048")
 

@@ -62,18 +62,17 @@ xent.sigmoid(np.array(3))
     logits.astype(numpy.float64).
 ce(None, Y)
     TypeError: logits has dtype object; expected one of float16, bfloat16, float32, float64.
-ce(there("torch", Z), Y)
-    TypeError: logits is a torch array, and xent computes on NumPy arrays. Pass
-    logits.detach().cpu().numpy().
+ce(there("jax", Z), Y)
+    TypeError: logits is a jax array, and xent computes on NumPy arrays. Pass numpy.asarray(logits).
 ce(Z, there("torch", Y))
     TypeError: targets is a torch array, and xent computes on NumPy arrays. Pass
     targets.detach().cpu().numpy().
 ce(Z, Y, class_weight=there("jax", Y))
     TypeError: class_weight is a jax array, and xent computes on NumPy arrays. Pass
     numpy.asarray(class_weight).
-ll([1], there("torch", [0.5]))
-    TypeError: y_prob is a torch array, and xent computes on NumPy arrays. Pass
-    y_prob.detach().cpu().numpy().
+ll(there("torch", [1]), [0.5])
+    TypeError: y_true is a torch array, and xent computes on NumPy arrays. Pass
+    y_true.detach().cpu().numpy().
 ce(np.ma.masked_array(Z), Y)
     TypeError: logits is a numpy masked array, whose mask would be lost. Pass logits.filled()
     and mark the masked rows with ignore_index= or sample_weight=0.

@@ -7,10 +7,15 @@ import subprocess
 import sys
 
 import pytest
+from helpers import import_torch
 from numpydoc.validate import validate
 
 import xent
 import xent.check
+
+import_torch()
+
+import xent.torch  # noqa: E402
 
 HEAVY = ["array_api_compat", "jax", "matplotlib", "mpmath", "numba", "pandas", "pyarrow"]
 HEAVY += ["rich", "scipy", "sklearn", "torch", "typer"]
@@ -52,6 +57,7 @@ def test_this_check_sees_a_heavy_module():
 def test_all_is_sorted():
     assert xent.__all__ == sorted(xent.__all__)
     assert xent.check.__all__ == sorted(xent.check.__all__)
+    assert xent.torch.__all__ == sorted(xent.torch.__all__)
 
 
 def test_no_public_function_is_left_out():
@@ -66,7 +72,8 @@ def test_an_unknown_name_is_an_error():
 
 
 FUNCTIONS = [getattr(xent, name) for name in xent.__all__ if name != "check"]
-FUNCTIONS += [getattr(xent.check, name) for name in xent.check.__all__ if name.islower()]
+for package in (xent.check, xent.torch):
+    FUNCTIONS += [getattr(package, name) for name in package.__all__ if name.islower()]
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)

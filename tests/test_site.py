@@ -17,6 +17,7 @@ import pytest
 from console import ROOT
 
 import xent
+import xent.torch as twins
 from xent import plots
 from xent.learn import COURSE
 
@@ -115,6 +116,7 @@ def test_every_public_name_is_on_a_reference_page(pages: dict[str, Page]) -> Non
     anchors = set().union(*(page.ids for page in reference))
     assert {f"xent.{name}" for name in xent.__all__} <= anchors
     assert {f"xent.check.{name}" for name in xent.check.__all__} <= anchors
+    assert {f"xent.torch.{name}" for name in twins.__all__} <= anchors
     assert {f"xent.plots.{name}" for name in plots.__all__} - {"xent.plots.style"} <= anchors
     assert "xent.plots.style.style" in anchors
 

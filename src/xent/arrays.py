@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 Array = npt.NDArray[Any]
 Reduction = Literal["mean", "sum", "none"]
+REDUCTIONS = get_args(Reduction)
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 _CONVERSIONS = {
@@ -22,9 +23,10 @@ _CONVERSIONS = {
 
 def is_tensor(value: Any) -> bool:
     """Is it PyTorch's? Told without importing PyTorch."""
-    if isinstance(value, (np.ndarray, list, tuple, float)):
-        return False
-    return any(kind.__module__.partition(".")[0] == "torch" for kind in type(value).__mro__)
+    kind = type(value)
+    if kind is np.ndarray or kind.__module__ == "torch":
+        return kind is not np.ndarray
+    return any(base.__module__.partition(".")[0] == "torch" for base in kind.__mro__)
 
 
 def to_numpy(value: Any, name: str) -> Array:
@@ -165,7 +167,7 @@ def check_number(value: Any, name: str, low: float, high: float, *, above: bool 
     except (TypeError, ValueError, OverflowError):
         msg = f"{name} is {value!r}; expected a number."
         raise TypeError(msg) from None
-    if not low <= number <= high or (above and number == low) or math.isinf(number):
+    if not low <= number <= high or (above and number == low) or abs(number) == math.inf:
         bound = f"{'above' if above else 'at least'} {low:g}"
         if high == math.inf:
             expected = f"a finite number {bound}"
@@ -180,7 +182,7 @@ def check_number(value: Any, name: str, low: float, high: float, *, above: bool 
 
 def check_reduction(reduction: Any) -> None:
     """Accept the three reductions by name."""
-    if not isinstance(reduction, str) or reduction not in get_args(Reduction):
+    if not isinstance(reduction, str) or reduction not in REDUCTIONS:
         msg = f"reduction is {reduction!r}; expected 'mean', 'sum' or 'none'."
         raise ValueError(msg)
 

@@ -18,6 +18,7 @@ from xent.arrays import (
     class_last,
     entry,
     first,
+    is_tensor,
     report_first,
     to_numpy,
 )
@@ -79,7 +80,7 @@ def log_loss(
     Returns
     -------
     float64, or ndarray of float64 for reduction="none"
-        The log loss.
+        The log loss; for tensors a tensor of float64, without gradient.
 
     Raises
     ------
@@ -105,6 +106,20 @@ def log_loss(
     ----------
     Good (1952), Rational Decisions, doi:10.1111/j.2517-6161.1952.tb00104.x.
     """
+    if is_tensor(y_prob):
+        from xent.backends.torch import metric
+
+        options = {
+            "axis": axis,
+            "labels": labels,
+            "class_weight": class_weight,
+            "sample_weight": sample_weight,
+            "ignore_index": ignore_index,
+            "clip": clip,
+            "tolerance": tolerance,
+            "reduction": reduction,
+        }
+        return metric.as_tensor(log_loss, y_true, y_prob, options)
     prob = as_floats(y_prob, "y_prob", "y_true")
     check_reduction(reduction)
     if tolerance is None:

@@ -33,6 +33,8 @@ class Patient:
     """A loss, its gradient and a cure; by default both are right. A docstring is a complaint."""
 
     mistake = ""
+    start = 0.0
+    """Where training starts: 0 at chance, below it sure and wrong."""
 
     @staticmethod
     def loss(z: Array, y: Array) -> Array:
@@ -145,6 +147,7 @@ class GivesUp(Patient):
     """The worst rows never get better."""
 
     mistake = "clipping"
+    start = -2.0
 
     @staticmethod
     def loss(z: Array, y: Array) -> Array:

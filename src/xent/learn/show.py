@@ -36,6 +36,18 @@ def picture(
     return mo.Html(f'<img src="{source}" alt="{html.escape(alt)}" style="{style}">')
 
 
+class Clicks(mo.ui.button):
+    """A button whose value is how often it was pressed, also where presses come in faster than
+    cells run: the browser counts them.
+    """
+
+    def __init__(self, label: str) -> None:
+        super().__init__(value=0, label=label)
+
+    def _convert_value(self, value: Any) -> Any:
+        return value
+
+
 def beside(*items: Any, least: str = "18rem") -> mo.Html:
     """Side by side where there is room, else below each other."""
     boxes = "".join(

@@ -140,6 +140,7 @@ def gradient_error(
     label: int = 1,
     *,
     method: Literal["central", "forward", "richardson"] = "central",
+    points: int = 79,
     ax: Axes | None = None,
 ) -> Axes:
     """Error of a numerical gradient against its step h: a V, and why it is one.
@@ -153,6 +154,8 @@ def gradient_error(
         Where the gradient is taken.
     method : {"central", "forward", "richardson"}, default "central"
         How.
+    points : int, default 79
+        How many steps, from 1e-13 to 1.
     ax : Axes, optional
         Where to draw; a new figure if not given.
 
@@ -178,7 +181,7 @@ def gradient_error(
 
     _check_label(label)
     at = finite(logit, "logit")
-    steps = np.logspace(-13, 0, 79)
+    steps = np.logspace(-13, 0, points)
     reports = [
         gradient(loss, grad, at, label, method=method, h=float(h), progress=False) for h in steps
     ]

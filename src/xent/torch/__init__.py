@@ -1,1 +1,28 @@
-"""xent inside PyTorch programs: `xent.torch.huggingface` for the models of `transformers`."""
+"""Drop-in twins of PyTorch's cross-entropies: the same names, arguments and meaning.
+
+    from xent.torch import cross_entropy        # for torch.nn.functional.cross_entropy
+    from xent.torch import CrossEntropyLoss     # for torch.nn.CrossEntropyLoss
+
+Two differences are meant: where every target is ignored the loss is 0, not NaN, and the loss of
+half precision is float32.
+
+    from xent.torch import parallel             # losses of classes divided over several processes
+"""
+
+from xent.backends.torch.room import empty_cache
+from xent.torch.functional import (
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    linear_cross_entropy,
+)
+from xent.torch.modules import BCEWithLogitsLoss, CrossEntropyLoss, LinearCrossEntropyLoss
+
+__all__ = [
+    "BCEWithLogitsLoss",
+    "CrossEntropyLoss",
+    "LinearCrossEntropyLoss",
+    "binary_cross_entropy_with_logits",
+    "cross_entropy",
+    "empty_cache",
+    "linear_cross_entropy",
+]

@@ -53,6 +53,15 @@ def load() -> ModuleType | None:
     return _cpu
 
 
+def tiny() -> ModuleType | None:
+    """Return the kernels for small batches of tensors, where calling NumPy costs most."""
+    if _off.get() or load() is None:
+        return None
+    from xent.backends.kernels.cpu import tiny as module
+
+    return module
+
+
 def _missing() -> str:
     """Say what keeps the kernels from running, if anything does."""
     try:

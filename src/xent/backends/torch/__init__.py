@@ -1,9 +1,13 @@
 """PyTorch backend: tensors of the CPU share their memory with the NumPy backend and its kernels.
 
 bridge.py       tensors as NumPy arrays
+room.py         memory for gradients, used again
+apply.py · tiny.py      the short ways of small batches
+scaling.py      a kept gradient times what comes from above
 classes.py · binary.py · linear.py      an operation each, with its derivatives
 derivatives.py  second derivatives, and those for soft targets
 front.py        the loss functions for tensors
+sharded/        losses of classes divided over processes
 """
 
 from xent.backends.torch.front import binary_cross_entropy, cross_entropy, linear_cross_entropy

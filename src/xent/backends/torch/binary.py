@@ -8,7 +8,8 @@ import torch
 
 from xent.backends import numpy as backend
 from xent.backends.reduced import binary_loss
-from xent.backends.torch import bridge
+from xent.backends.torch import bridge, room, tiny
+from xent.backends.torch.apply import on_cpu
 from xent.backends.torch.derivatives import binary_second, binary_targets_gradient
 from xent.backends.torch.scaling import scaled
 from xent.targets import binary_targets
@@ -32,9 +33,16 @@ class Options(NamedTuple):
     want_grad: bool
 
 
-def forward(logits: Tensor, targets: Tensor, *options: Any) -> tuple[Tensor, Tensor, Tensor]:
+WEIGHTS = ("class_weight", "sample_weight", "pos_weight")
+WITHOUT: dict[str, Any] = dict.fromkeys(WEIGHTS)
+NONE = (None, None, None)
+
+
+def forward(logits: Tensor, targets: Tensor, o: Options) -> tuple[Tensor, Tensor, Tensor]:
     """Loss, its gradient (empty if not wanted) and the mean's divisor, on the CPU."""
-    o = Options(*options)
+    quick = tiny.binary_losses(logits, targets, o)
+    if quick is not None:
+        return quick
     z = bridge.array(logits)
     rows = binary_targets(
         bridge.array(targets),
@@ -47,7 +55,7 @@ def forward(logits: Tensor, targets: Tensor, *options: Any) -> tuple[Tensor, Ten
         values_later=backend.checks_targets(z, None),
     )
     total = rows.total if o.divisor is None else o.divisor
-    grad = _empty_gradient(logits, o)
+    grad = room.empty(tuple(logits.shape) if o.want_grad else (0,), logits.dtype)
     loss = binary_loss(
         z,
         rows,
@@ -58,13 +66,7 @@ def forward(logits: Tensor, targets: Tensor, *options: Any) -> tuple[Tensor, Ten
         grad=bridge.array(grad) if o.want_grad else None,
     )
     kind = bridge.loss_dtype(logits.dtype)
-    return torch.as_tensor(loss, dtype=kind), grad, torch.tensor(total, dtype=torch.float64)
-
-
-def _empty_gradient(logits: Tensor, o: Options) -> Tensor:
-    if not o.want_grad:
-        return logits.new_empty((0,))
-    return torch.empty(logits.shape, dtype=logits.dtype, device=logits.device)
+    return bridge.tensor(loss, kind), grad, bridge.tensor(total, torch.float64)
 
 
 @torch.library.custom_op("xent::binary_cross_entropy", mutates_args=())
@@ -83,10 +85,11 @@ def operation(
     want_grad: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The same for compilers, which look no further."""
-    return forward(
-        logits, targets, class_weight, sample_weight, pos_weight, ignore_index, label_smoothing,
+    o = Options(
+        class_weight, sample_weight, pos_weight, ignore_index, label_smoothing,
         softcap, z_loss, reduction, divisor, want_grad,
     )  # fmt: skip
+    return forward(logits, targets, o)
 
 
 @operation.register_fake
@@ -94,39 +97,54 @@ def _(logits: Tensor, *others: Any) -> tuple[Tensor, Tensor, Tensor]:
     o = Options(*others[1:])
     shape = logits.shape if o.reduction == "none" else ()
     loss = logits.new_empty(shape, dtype=bridge.loss_dtype(logits.dtype))
-    return loss, _empty_gradient(logits, o), logits.new_empty((), dtype=torch.float64)
+    grad = torch.empty(
+        logits.shape if o.want_grad else (0,), dtype=logits.dtype, device=logits.device
+    )
+    return loss, grad, logits.new_empty((), dtype=torch.float64)
 
 
 class BinaryCrossEntropy(torch.autograd.Function):
     """The operation with its derivatives; the gradient is made where the loss is."""
 
     @staticmethod
-    def forward(logits: Tensor, targets: Tensor, *options: Any) -> tuple[Tensor, Tensor, Tensor]:
+    def compute(logits: Tensor, targets: Tensor, o: Options) -> tuple[Tensor, Tensor, Tensor]:
         """See `forward`; the dispatcher costs a small loss more than the loss itself."""
-        if torch.compiler.is_compiling() or logits.device.type != "cpu":
-            return operation(logits, targets, *options)  # type: ignore[no-any-return]
-        return forward(logits, targets, *options)
+        if on_cpu(logits):
+            return forward(logits, targets, o)
+        return operation(logits, targets, *o)  # type: ignore[no-any-return]
+
+    @staticmethod
+    def forward(logits: Tensor, targets: Tensor, *options: Any) -> tuple[Tensor, Tensor, Tensor]:
+        """The same, of arguments that transforms and compilers see one by one."""
+        return BinaryCrossEntropy.compute(logits, targets, Options(*options))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        """Keep what the derivatives need; elementwise, the logits are no larger than the rest."""
+        """See `keep`."""
         logits, targets, *options = inputs
-        o = Options(*options)
+        BinaryCrossEntropy.keep(ctx, (logits, targets), Options(*options), output)
+
+    @staticmethod
+    def keep(ctx: Any, inputs: tuple[Any, ...], o: Options, output: tuple[Tensor, ...]) -> None:
+        """Keep what the derivatives need; elementwise, the logits are no larger than the rest."""
         ctx.set_materialize_grads(False)
-        ctx.options = o._replace(class_weight=None, sample_weight=None, pos_weight=None)
-        ctx.save_for_backward(
-            logits, targets, o.class_weight, o.sample_weight, o.pos_weight, *output[1:]
-        )
+        weights = () if o[: len(WEIGHTS)] == NONE else o[: len(WEIGHTS)]
+        ctx.options = o._replace(**WITHOUT) if weights else o
+        ctx.save_for_backward(*output[1:], *inputs, *weights)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        """See `gradients`."""
+        return *BinaryCrossEntropy.gradients(ctx, *grads), *[None] * len(Options._fields)
+
+    @staticmethod
+    def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
         """From the gradients of loss and gradient to those of logits and targets."""
         to_loss, to_gradient, _ = grads
-        logits, targets, *weights, gradient, total = ctx.saved_tensors
-        class_weight, sample_weight, pos_weight = weights
-        o = ctx.options._replace(
-            class_weight=class_weight, sample_weight=sample_weight, pos_weight=pos_weight
-        )
+        gradient, total, logits, targets, *weights = ctx.saved_tensors
+        o = ctx.options
+        if weights:
+            o = o._replace(**dict(zip(WEIGHTS, weights, strict=True)))
         for_logits = for_targets = None
         if to_loss is not None:
             if ctx.needs_input_grad[0]:
@@ -143,7 +161,7 @@ class BinaryCrossEntropy(torch.autograd.Function):
             bend = binary_second(logits, targets, o, total)
             change = (bend * to_gradient).to(logits.dtype)
             for_logits = change if for_logits is None else for_logits + change
-        return for_logits, for_targets, *[None] * len(Options._fields)
+        return for_logits, for_targets
 
     @staticmethod
     def vmap(info: Any, dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:

@@ -9,15 +9,20 @@ import torch
 
 from xent.arrays import Array
 
+_NUMPY = {torch.float16: np.float16, torch.float32: np.float32, torch.float64: np.float64}
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def array(tensor: torch.Tensor) -> Array:
     """The tensor's memory as a NumPy array; bfloat16 by the dtype of ml_dtypes."""
-    plain = tensor.detach().resolve_conj().resolve_neg()
-    if plain.dtype == torch.bfloat16:
-        return np.asarray(plain.view(torch.int16).numpy().view(_bfloat16()))
-    return np.asarray(plain.numpy())
+    if tensor.dtype == torch.bfloat16:
+        return tensor.view(torch.int16).numpy(force=True).view(_bfloat16())
+    return tensor.numpy(force=True)
+
+
+def tensor(value: Any, dtype: torch.dtype) -> torch.Tensor:
+    """A NumPy number or array as a tensor; in few steps, for small losses."""
+    return torch.from_numpy(np.asarray(value, _NUMPY[dtype]))
 
 
 def option(tensor: torch.Tensor | None) -> Array | None:
@@ -30,8 +35,8 @@ def loss_dtype(dtype: torch.dtype) -> torch.dtype:
     return dtype if dtype == torch.float64 else torch.float32
 
 
-def as_logits(value: Any, name: str = "logits") -> torch.Tensor:
-    """A floating tensor on a device that xent computes on, or an error that says what it is."""
+def as_scores(value: Any, name: str = "logits") -> torch.Tensor:
+    """A dense floating tensor of any device, or an error that says what it is."""
     if not isinstance(value, torch.Tensor):
         msg = f"{name} is {type(value).__name__}; expected a torch tensor, as the others are."
         raise TypeError(msg)
@@ -44,10 +49,16 @@ def as_logits(value: Any, name: str = "logits") -> torch.Tensor:
     if value.layout != torch.strided:
         msg = f"{name} has layout {value.layout}; expected a dense tensor: pass {name}.to_dense()."
         raise TypeError(msg)
-    if value.device.type not in ("cpu", "meta"):
-        msg = f"{name} is on {value.device}; xent computes on the CPU so far: pass {name}.cpu()."
-        raise ValueError(msg)
     return value
+
+
+def as_logits(value: Any, name: str = "logits") -> torch.Tensor:
+    """The same on a device that xent computes on."""
+    tensor = as_scores(value, name)
+    if not (tensor.is_cpu or tensor.is_meta):
+        msg = f"{name} is on {tensor.device}; xent computes on the CPU so far: pass {name}.cpu()."
+        raise ValueError(msg)
+    return tensor
 
 
 def as_partner(value: Any, like: torch.Tensor, name: str) -> torch.Tensor:

@@ -8,7 +8,8 @@ import torch
 
 from xent.backends import numpy as backend
 from xent.backends.reduced import class_loss
-from xent.backends.torch import bridge
+from xent.backends.torch import bridge, room, tiny
+from xent.backends.torch.apply import on_cpu
 from xent.backends.torch.derivatives import class_second, class_targets_gradient
 from xent.backends.torch.scaling import scaled
 from xent.targets import class_targets
@@ -34,9 +35,16 @@ class Options(NamedTuple):
     want_grad: bool
 
 
-def forward(logits: Tensor, targets: Tensor, *options: Any) -> tuple[Tensor, Tensor, Tensor]:
+WEIGHTS = ("class_weight", "sample_weight")
+WITHOUT: dict[str, Any] = dict.fromkeys(WEIGHTS)
+NONE = (None, None)
+
+
+def forward(logits: Tensor, targets: Tensor, o: Options) -> tuple[Tensor, Tensor, Tensor]:
     """Loss, its gradient (empty if not wanted) and the mean's divisor, on the CPU."""
-    o = Options(*options)
+    quick = tiny.label_losses(logits, targets, o)
+    if quick is not None:
+        return quick
     z = bridge.array(logits)
     rows = class_targets(
         bridge.array(targets),
@@ -50,7 +58,7 @@ def forward(logits: Tensor, targets: Tensor, *options: Any) -> tuple[Tensor, Ten
         unchecked=o.unchecked,
     )
     total = rows.total if o.divisor is None else o.divisor
-    grad = _empty_gradient(logits, o)
+    grad = room.empty(tuple(logits.shape) if o.want_grad else (0,), logits.dtype)
     loss = class_loss(
         z,
         o.axis,
@@ -62,13 +70,7 @@ def forward(logits: Tensor, targets: Tensor, *options: Any) -> tuple[Tensor, Ten
         grad=bridge.array(grad) if o.want_grad else None,
     )
     kind = bridge.loss_dtype(logits.dtype)
-    return torch.as_tensor(loss, dtype=kind), grad, torch.tensor(total, dtype=torch.float64)
-
-
-def _empty_gradient(logits: Tensor, o: Options) -> Tensor:
-    if not o.want_grad:
-        return logits.new_empty((0,))
-    return torch.empty(logits.shape, dtype=logits.dtype, device=logits.device)
+    return bridge.tensor(loss, kind), grad, bridge.tensor(total, torch.float64)
 
 
 @torch.library.custom_op("xent::cross_entropy", mutates_args=())
@@ -88,10 +90,11 @@ def operation(
     want_grad: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The same for compilers, which look no further."""
-    return forward(
-        logits, targets, class_weight, sample_weight, ignore_index, label_smoothing, softcap,
+    o = Options(
+        class_weight, sample_weight, ignore_index, label_smoothing, softcap,
         z_loss, reduction, axis, divisor, unchecked, want_grad,
     )  # fmt: skip
+    return forward(logits, targets, o)
 
 
 @operation.register_fake
@@ -100,52 +103,73 @@ def _(logits: Tensor, *others: Any) -> tuple[Tensor, Tensor, Tensor]:
     rows = logits.shape[: o.axis] + logits.shape[o.axis + 1 :]
     shape = rows if o.reduction == "none" else ()
     loss = logits.new_empty(shape, dtype=bridge.loss_dtype(logits.dtype))
-    return loss, _empty_gradient(logits, o), logits.new_empty((), dtype=torch.float64)
+    grad = torch.empty(
+        logits.shape if o.want_grad else (0,), dtype=logits.dtype, device=logits.device
+    )
+    return loss, grad, logits.new_empty((), dtype=torch.float64)
 
 
 class CrossEntropy(torch.autograd.Function):
     """The operation with its derivatives; the gradient is made where the loss is."""
 
     @staticmethod
-    def forward(logits: Tensor, targets: Tensor, *options: Any) -> tuple[Tensor, Tensor, Tensor]:
+    def compute(logits: Tensor, targets: Tensor, o: Options) -> tuple[Tensor, Tensor, Tensor]:
         """See `forward`; the dispatcher costs a small loss more than the loss itself."""
-        if torch.compiler.is_compiling() or logits.device.type != "cpu":
-            return operation(logits, targets, *options)  # type: ignore[no-any-return]
-        return forward(logits, targets, *options)
+        if on_cpu(logits):
+            return forward(logits, targets, o)
+        return operation(logits, targets, *o)  # type: ignore[no-any-return]
+
+    @staticmethod
+    def forward(logits: Tensor, targets: Tensor, *options: Any) -> tuple[Tensor, Tensor, Tensor]:
+        """The same, of arguments that transforms and compilers see one by one."""
+        return CrossEntropy.compute(logits, targets, Options(*options))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        """Keep the gradient; the logits only where something needs them."""
+        """See `keep`."""
         logits, targets, *options = inputs
-        o = Options(*options)
+        CrossEntropy.keep(ctx, (logits, targets), Options(*options), output)
+
+    @staticmethod
+    def keep(ctx: Any, inputs: tuple[Any, ...], o: Options, output: tuple[Tensor, ...]) -> None:
+        """Keep the gradient; the logits only where something needs them."""
+        logits, targets = inputs
+        loss, gradient, total = output
         ctx.set_materialize_grads(False)
-        ctx.options = o._replace(class_weight=None, sample_weight=None)
-        needs_logits = ctx.needs_input_grad[1] or o.softcap is not None
-        ctx.save_for_backward(
-            logits if needs_logits else None, targets, o.class_weight, o.sample_weight, *output
-        )
+        learned = targets.requires_grad
+        others = loss if learned else None, logits if learned or o.softcap is not None else None
+        weights = () if o[: len(WEIGHTS)] == NONE else o[: len(WEIGHTS)]
+        ctx.options = o._replace(**WITHOUT) if weights else o
+        ctx.save_for_backward(gradient, total, targets, *others, *weights)
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        """See `gradients`."""
+        return *CrossEntropy.gradients(ctx, *grads), *[None] * len(Options._fields)
+
+    @staticmethod
+    def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
         """From the gradients of loss and gradient to those of logits and targets."""
         to_loss, to_gradient, _ = grads
-        logits, targets, class_weight, sample_weight, loss, gradient, total = ctx.saved_tensors
-        o = ctx.options._replace(class_weight=class_weight, sample_weight=sample_weight)
-        axis = o.axis
-        for_logits = for_targets = None
-        if to_loss is not None:
-            upstream = to_loss.unsqueeze(axis) if o.reduction == "none" else to_loss
-            if ctx.needs_input_grad[0]:
-                for_logits = scaled(gradient, upstream)
-            if ctx.needs_input_grad[1]:
-                change = class_targets_gradient(logits, targets, loss, axis, o, total)
-                for_targets = (change * upstream).to(targets.dtype)
+        gradient, total, targets, loss, logits, *weights = ctx.saved_tensors
+        o = ctx.options
+        if weights:
+            o = o._replace(**dict(zip(WEIGHTS, weights, strict=True)))
+        for_logits = for_targets = change = None
         # A compiler traces this with gradients for all results, and has no second derivatives.
         if to_gradient is not None and not torch.compiler.is_compiling():
             _second_is_there(ctx, o)
-            change, _ = class_second(gradient, to_gradient, targets, axis, o, total)
+            change, _ = class_second(gradient, to_gradient, targets, o.axis, o, total)
+        if to_loss is not None:
+            upstream = to_loss.unsqueeze(o.axis) if o.reduction == "none" else to_loss
+            if ctx.needs_input_grad[1]:
+                bend = class_targets_gradient(logits, targets, loss, o.axis, o, total)
+                for_targets = (bend * upstream).to(targets.dtype)
+            if ctx.needs_input_grad[0]:
+                for_logits = scaled(gradient, upstream)  # last: it may write over the gradient
+        if change is not None:
             for_logits = change if for_logits is None else for_logits + change
-        return for_logits, for_targets, *[None] * len(Options._fields)
+        return for_logits, for_targets
 
     @staticmethod
     def vmap(info: Any, dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:

@@ -8,10 +8,14 @@ import numpy as np
 import torch
 
 from xent.arrays import check_layer, check_number, check_reduction, check_shape, class_axis
+from xent.backends.torch.apply import apply
 from xent.backends.torch.binary import BinaryCrossEntropy
+from xent.backends.torch.binary import Options as BinaryOptions
 from xent.backends.torch.bridge import as_constant, as_logits, as_partner
 from xent.backends.torch.classes import CrossEntropy
+from xent.backends.torch.classes import Options as ClassOptions
 from xent.backends.torch.linear import LinearCrossEntropy
+from xent.backends.torch.linear import Options as LinearOptions
 
 Tensor = torch.Tensor
 
@@ -37,19 +41,19 @@ def cross_entropy(
     z = as_logits(logits)
     no_out(out)
     check_reduction(reduction)
-    loss, grad, _ = CrossEntropy.apply(
-        z.detach() if return_grad else z,
-        as_partner(targets, z, "targets"),
+    options = ClassOptions(
         as_constant(class_weight, z, "class_weight"),
         as_constant(sample_weight, z, "sample_weight"),
         ignore_index,
-        *_numbers(label_smoothing, softcap, z_loss),
+        *numbers(label_smoothing, softcap, z_loss),
         reduction,
         class_axis(z, axis),
         divisor,
         unchecked,
         return_grad or wants_gradient(z),
     )
+    y = as_partner(targets, z, "targets")
+    loss, grad, _ = apply(CrossEntropy, options, z.detach() if return_grad else z, y)
     return (loss.detach(), grad) if return_grad else loss
 
 
@@ -73,18 +77,18 @@ def binary_cross_entropy(
     z = as_logits(logits)
     no_out(out)
     check_reduction(reduction)
-    loss, grad, _ = BinaryCrossEntropy.apply(
-        z.detach() if return_grad else z,
-        as_partner(targets, z, "targets"),
+    options = BinaryOptions(
         as_constant(class_weight, z, "class_weight"),
         as_constant(sample_weight, z, "sample_weight"),
         as_constant(pos_weight, z, "pos_weight"),
         ignore_index,
-        *_numbers(label_smoothing, softcap, z_loss),
+        *numbers(label_smoothing, softcap, z_loss),
         reduction,
         divisor,
         return_grad or wants_gradient(z),
     )
+    y = as_partner(targets, z, "targets")
+    loss, grad, _ = apply(BinaryCrossEntropy, options, z.detach() if return_grad else z, y)
     return (loss.detach(), grad) if return_grad else loss
 
 
@@ -125,20 +129,17 @@ def linear_cross_entropy(
     if return_grad:
         x, w, y = x.detach(), w.detach(), y.detach()
         b = None if b is None else b.detach()
-    loss, *grads = LinearCrossEntropy.apply(
-        x,
-        w,
-        y,
-        b,
+    options = LinearOptions(
         as_constant(class_weight, x, "class_weight"),
         as_constant(sample_weight, x, "sample_weight"),
         ignore_index,
-        *_numbers(label_smoothing, softcap, z_loss),
+        *numbers(label_smoothing, softcap, z_loss),
         reduction,
         divisor,
         unchecked,
         wanted,
     )
+    loss, *grads = apply(LinearCrossEntropy, options, x, w, y, b)
     if not return_grad:
         return loss
     return loss.detach(), (grads[0], grads[1], None if b is None else grads[2])
@@ -157,7 +158,8 @@ def no_out(out: Any) -> None:
         raise TypeError(msg)
 
 
-def _numbers(smoothing: Any, softcap: Any, z_loss: Any) -> tuple[float, float | None, float]:
+def numbers(smoothing: Any, softcap: Any, z_loss: Any) -> tuple[float, float | None, float]:
+    """Label smoothing, softcap and z-loss, checked."""
     cap = None if softcap is None else check_number(softcap, "softcap", 0, np.inf, above=True)
     return (
         check_number(smoothing, "label_smoothing", 0, 1),

@@ -15,7 +15,8 @@ import torch
 from xent.arrays import Array
 from xent.backends import numpy as backend
 from xent.backends.reduced import reduced, row_losses, scale
-from xent.backends.torch import bridge
+from xent.backends.torch import bridge, room
+from xent.backends.torch.apply import on_cpu
 from xent.backends.torch.scaling import scaled
 from xent.targets import ClassTargets, class_targets
 
@@ -87,7 +88,7 @@ class Pass:
     def chunks(self) -> Iterator[tuple[slice, Tensor, Tensor, Any]]:
         """Rows, their inputs, their logits and their targets."""
         classes = len(self.w)
-        buffer = torch.empty((min(self.step, len(self.x)), classes), dtype=self.kind)
+        buffer = room.empty((min(self.step, len(self.x)), classes), self.kind)
         wide = self.w if self.w.dtype == self.kind else None
         for start in range(0, len(self.x), self.step):
             index = slice(start, min(start + self.step, len(self.x)))
@@ -113,10 +114,10 @@ class Pass:
         flags = self.o.wanted
         sums = self.kind
         return Gradients(
-            torch.empty(self.x.shape, dtype=self.x.dtype) if flags & 1 else None,
-            torch.zeros(self.w.shape, dtype=sums) if flags & 2 else None,
+            room.empty(tuple(self.x.shape), self.x.dtype) if flags & 1 else None,
+            room.zeros(tuple(self.w.shape), sums) if flags & 2 else None,
             torch.zeros(len(self.w), dtype=torch.float64) if flags & 4 else None,
-            torch.empty((len(self.x), len(self.w)), dtype=sums) if flags & 8 else None,
+            room.empty((len(self.x), len(self.w)), sums) if flags & 8 else None,
         )
 
     def fill(
@@ -140,10 +141,9 @@ class Pass:
 
 
 def forward(
-    inputs: Tensor, weight: Tensor, targets: Tensor, bias: Tensor | None, *options: Any
+    inputs: Tensor, weight: Tensor, targets: Tensor, bias: Tensor | None, o: Options
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Loss and the gradients for inputs, weight, bias and targets, empty where not wanted."""
-    o = Options(*options)
     work = Pass(inputs, weight, targets, bias, o)
     reduces = o.reduction != "none"
     grads = work.gradients() if reduces else Gradients(None, None, None, None)
@@ -170,7 +170,7 @@ def forward(
                 work.fill(grads, index, x, logits, part)
     loss = reduced(o.reduction, backend.total(sums), work.total, losses)
     kind = bridge.loss_dtype(work.kind)
-    result = torch.as_tensor(loss, dtype=kind)
+    result = bridge.tensor(loss, kind)
     if o.reduction == "none":
         result = result.reshape(inputs.shape[:-1])
     empty = reduces and o.reduction == "mean" and not work.total > 0
@@ -234,10 +234,9 @@ def backward_of_rows(
     weight: Tensor,
     targets: Tensor,
     bias: Tensor | None,
-    *options: Any,
+    o: Options,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Gradients of row losses, each times what comes from above."""
-    o = Options(*options)
     work = Pass(inputs, weight, targets, bias, o)
     grads = work.gradients()
     factors = upstream.detach().reshape(-1, 1).to(work.kind)
@@ -274,10 +273,11 @@ def operation(
     wanted: int,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
     """The same for compilers, which look no further."""
-    return forward(
-        inputs, weight, targets, bias, class_weight, sample_weight, ignore_index, label_smoothing,
+    o = Options(
+        class_weight, sample_weight, ignore_index, label_smoothing,
         softcap, z_loss, reduction, divisor, unchecked, wanted,
     )  # fmt: skip
+    return forward(inputs, weight, targets, bias, o)
 
 
 @operation.register_fake
@@ -321,10 +321,11 @@ def backward_operation(
     wanted: int,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """The same for compilers."""
-    return backward_of_rows(
-        upstream, inputs, weight, targets, bias, class_weight, sample_weight, ignore_index,
-        label_smoothing, softcap, z_loss, reduction, divisor, unchecked, wanted,
+    o = Options(
+        class_weight, sample_weight, ignore_index, label_smoothing,
+        softcap, z_loss, reduction, divisor, unchecked, wanted,
     )  # fmt: skip
+    return backward_of_rows(upstream, inputs, weight, targets, bias, o)
 
 
 @backward_operation.register_fake
@@ -344,44 +345,61 @@ class LinearCrossEntropy(torch.autograd.Function):
     """The operation with its first derivatives."""
 
     @staticmethod
+    def compute(
+        inputs: Tensor, weight: Tensor, targets: Tensor, bias: Tensor | None, o: Options
+    ) -> tuple[Tensor, ...]:
+        """See `forward`."""
+        if on_cpu(inputs) and on_cpu(weight):
+            return forward(inputs, weight, targets, bias, o)
+        return operation(inputs, weight, targets, bias, *o)  # type: ignore[no-any-return]
+
+    @staticmethod
     def forward(
         inputs: Tensor, weight: Tensor, targets: Tensor, bias: Tensor | None, *options: Any
     ) -> tuple[Tensor, ...]:
-        """See `forward`."""
-        if torch.compiler.is_compiling() or inputs.device.type != "cpu":
-            return operation(inputs, weight, targets, bias, *options)  # type: ignore[no-any-return]
-        return forward(inputs, weight, targets, bias, *options)
+        """The same, of arguments that transforms and compilers see one by one."""
+        return LinearCrossEntropy.compute(inputs, weight, targets, bias, Options(*options))
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        """Keep the gradients, or for row losses the arguments."""
+        """See `keep`."""
         x, weight, targets, bias, *options = inputs
-        o = Options(*options)
+        LinearCrossEntropy.keep(ctx, (x, weight, targets, bias), Options(*options), output)
+
+    @staticmethod
+    def keep(ctx: Any, inputs: tuple[Any, ...], o: Options, output: tuple[Tensor, ...]) -> None:
+        """Keep the gradients, or for row losses the arguments."""
         ctx.set_materialize_grads(False)
         ctx.options = o._replace(class_weight=None, sample_weight=None)
         if o.reduction == "none":
-            ctx.save_for_backward(x, weight, targets, bias, o.class_weight, o.sample_weight)
+            ctx.save_for_backward(*inputs, o.class_weight, o.sample_weight)
         else:
             ctx.save_for_backward(*output[1:])
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-        """From the gradient of the loss to those of the arguments."""
+        """See `gradients`."""
+        return *LinearCrossEntropy.gradients(ctx, *grads), *[None] * len(Options._fields)
+
+    @staticmethod
+    def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        """From the gradient of the loss to those of inputs, weight, targets and bias."""
         upstream, *others = grads
         # A compiler traces this with gradients for all results, and has no second derivatives.
         if not torch.compiler.is_compiling() and any(other is not None for other in others):
             msg = "linear_cross_entropy has no second derivative. "
             msg += "Use cross_entropy(torch.nn.functional.linear(inputs, weight, bias), targets)."
             raise NotImplementedError(msg)
-        rest = [None] * len(Options._fields)
         if upstream is None:
-            return None, None, None, None, *rest
+            return None, None, None, None
         o = ctx.options
         if o.reduction == "none":
-            *arguments, class_weight, sample_weight = ctx.saved_tensors
+            x, weight, targets, bias, class_weight, sample_weight = ctx.saved_tensors
             o = o._replace(class_weight=class_weight, sample_weight=sample_weight)
-            eager = not torch.compiler.is_compiling() and upstream.device.type == "cpu"
-            made = (backward_of_rows if eager else backward_operation)(upstream, *arguments, *o)
+            if on_cpu(upstream) and on_cpu(x) and on_cpu(weight):
+                made: tuple[Tensor, ...] = backward_of_rows(upstream, x, weight, targets, bias, o)
+            else:
+                made = backward_operation(upstream, x, weight, targets, bias, *o)
         else:
             made = tuple(
                 scaled(gradient, upstream) if o.wanted & flag else gradient
@@ -391,4 +409,4 @@ class LinearCrossEntropy(torch.autograd.Function):
             gradient if o.wanted & flag else None
             for flag, gradient in zip((1, 2, 4, 8), made, strict=True)
         )
-        return for_inputs, for_weight, for_targets, for_bias, *rest
+        return for_inputs, for_weight, for_targets, for_bias

@@ -6,21 +6,22 @@ import torch
 
 
 def scaled(gradient: torch.Tensor, upstream: torch.Tensor) -> torch.Tensor:
-    """The product, in the gradient's dtype; the gradient itself where the factor is 1.
+    """The product, in the gradient's dtype; in the gradient's memory where it is not needed again.
 
     A loss that is not scaled has the factor 1, and saves a pass over its gradient. The factor is
     looked at only where that is free: on the CPU, outside of compilers, of transforms and of graphs
-    that are to be differentiated again.
+    that are to be differentiated again. A graph that is kept keeps its gradient: what is returned
+    may become a leaf's `.grad`, to which the next pass adds in place.
     """
-    plain = not (
-        torch.compiler.is_compiling()
+    if (
+        torch.compiler.is_compiling()  # first: compilers do not know the last
         or torch.is_grad_enabled()
-        or torch._C._functorch.is_gradtrackingtensor(gradient)
-        or torch._C._functorch.is_batchedtensor(gradient)
-        or torch._C._functorch.is_batchedtensor(upstream)
-    )
-    if plain and upstream.ndim == 0 and upstream.device.type == "cpu" and upstream.item() == 1:
+        or torch._C._are_functorch_transforms_active()
+        or torch._C._autograd._get_current_graph_task_keep_graph()
+    ):
+        if gradient.dtype in (torch.float16, torch.bfloat16):
+            return (gradient * upstream.to(torch.float32)).to(gradient.dtype)
+        return gradient * upstream.to(gradient.dtype)
+    if upstream.ndim == 0 and upstream.is_cpu and upstream.item() == 1:
         return gradient
-    if gradient.dtype in (torch.float16, torch.bfloat16):
-        return (gradient * upstream.to(torch.float32)).to(gradient.dtype)
-    return gradient * upstream.to(gradient.dtype)
+    return gradient.mul_(upstream)

@@ -41,7 +41,7 @@ def _(mo):
 
 @app.cell(hide_code=True)
 def _(mo, show):
-    get_count, set_count = mo.state(0)
+    get_base, set_base = mo.state(0)
     sliders = [
         mo.ui.slider(
             -6, 6, 0.1, value=start, label=f"start: logit z{k}", show_value=True, full_width=True
@@ -59,23 +59,24 @@ def _(mo, show):
     rate = mo.ui.slider(
         0.1, 5, 0.1, value=1.0, label="learning rate", show_value=True, full_width=True
     )
-    step = mo.ui.button(label="Take a step", on_click=lambda _: set_count(lambda old: old + 1))
-    again = mo.ui.button(label="Start again", on_click=lambda _: set_count(0))
+    step = show.Clicks("Take a step")
+    again = mo.ui.button(label="Start again", on_click=lambda _: set_base(step.value))
     controls = mo.ui.array(sliders)
     buttons = mo.hstack([step, again], justify="start", wrap=True)
     show.beside(mo.vstack([*controls]), mo.vstack([truth, smoothing, rate, buttons]))
-    return controls, get_count, rate, smoothing, truth
+    return controls, get_base, rate, smoothing, step, truth
 
 
 @app.cell(hide_code=True)
-def _(controls, get_count, np, rate, smoothing, truth, xent):
+def _(controls, get_base, np, rate, smoothing, step, truth, xent):
     logits = [float(start) for start in controls.value]
-    for _ in range(get_count()):
+    steps = step.value - get_base()
+    for _ in range(steps):
         _, push = xent.cross_entropy(
             logits, truth.value, label_smoothing=smoothing.value, return_grad=True
         )
         logits = (np.array(logits) - rate.value * np.asarray(push)).tolist()
-    return (logits,)
+    return logits, steps
 
 
 @app.cell(hide_code=True)
@@ -88,7 +89,7 @@ def _(logits, np, smoothing, truth, xent):
 
 
 @app.cell(hide_code=True)
-def _(get_count, grad, logits, loss, p, plots, show, smoothing, target, truth):
+def _(grad, logits, loss, p, plots, show, smoothing, steps, target, truth):
     show.beside(
         show.picture(
             lambda ax: plots.class_bars(
@@ -106,7 +107,7 @@ def _(get_count, grad, logits, loss, p, plots, show, smoothing, target, truth):
                 *((f"class {k}", logits[k], p[k], target[k], grad[k]) for k in range(3)),
                 ("sum", "", p.sum(), target.sum(), abs(grad.sum().round(12))),
                 ("loss, in nats", loss, "", "", ""),
-                ("steps taken", str(get_count()), "", "", ""),
+                ("steps taken", str(steps), "", "", ""),
             ],
             heads=("", "logit z", "probability p", "target y", "gradient p - y"),
         ),
@@ -115,23 +116,27 @@ def _(get_count, grad, logits, loss, p, plots, show, smoothing, target, truth):
 
 
 @app.cell(hide_code=True)
-def _(logits, mo, show, truth, xent):
-    if isinstance(truth.value, int):
-        shown = show.steps(
-            xent.explain(logits, label=truth.value),
-            "Exponentials",
-            "Sum of the exponentials",
-            "Probabilities",
-            "Loss",
-        )
+def _(logits, loss, mo, p, show, smoothing, target, truth, xent):
+    label = truth.value if isinstance(truth.value, int) else 0
+    story = xent.explain(logits, label=label)
+    softmax = show.steps(story, "Exponentials", "Sum of the exponentials", "Probabilities")
+    if isinstance(truth.value, int) and not smoothing.value:
+        own = show.steps(story, "Loss")
     else:
-        shown = mo.md(r"""
-    **A soft label** gives a probability to each class: what several annotators said, or what a larger
-    model says (*distillation*). The loss is the mean over the classes, as often as each is true,
-    $L = -\sum_j y_j \log p_j$, and the gradient stays $p_j - y_j$. The arrows now end at the target's
-    shares; and the loss no longer goes to 0, but to the entropy of the target.
+        terms = " + ".join(
+            rf"{y:.4f} \cdot \log({share:.4f})" for y, share in zip(target, p, strict=True)
+        )
+        own = mo.md(rf"""
+    **Loss**
+
+    $$L = -\sum_j y_j \log p_j = -({terms}) \approx {loss:.4f}$$
+
+    The target gives a share to each class, and each share pays for its own surprise. The gradient
+    stays $p_j - y_j$, and the arrows end at the target's shares. The loss no longer goes to 0, but
+    to the entropy of the target. (Soft labels are what several annotators said, or what a larger
+    model says: *distillation*.)
     """)
-    shown
+    mo.vstack([softmax, own])
     return
 
 

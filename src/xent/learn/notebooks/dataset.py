@@ -101,9 +101,9 @@ def _(mo, show):
         [
             show.answer(
                 "Why can no boundary bring the mean loss to 0 here?",
-                "The labels overlap: the point at −0.8 has label 1 and the one at 0.2 has label 0. "
-                "Whatever the boundary, one of them is on the wrong side. Drag them past each other, and "
-                "make w large: now the loss goes to 0, and w would grow for ever in training.",
+                "The labels overlap: at first the point at −0.8 has label 1 and the one at 0.2 has label "
+                "0, and whatever the boundary, one of them is on the wrong side. Drag them past each "
+                "other, and make w large: now the loss goes to 0, and w would grow for ever in training.",
             ),
             show.answer(
                 "Drag the right-most point, label 1, far to the left. What happens to the mean?",
@@ -128,27 +128,30 @@ def _(mo):
 
 
 @app.cell(hide_code=True)
-def _(mo):
-    get_count, set_count = mo.state(10)
+def _(mo, show):
+    get_base, set_base = mo.state(-10)
     rate = mo.ui.slider(
         0.1, 4, 0.1, value=1.0, label="learning rate", show_value=True, full_width=True
     )
-    more = [
-        mo.ui.button(
-            label=f"{count} step" + "s" * (count > 1),
-            on_click=lambda _, count=count: set_count(lambda old: min(old + count, 1000)),
-        )
-        for count in (1, 10, 100)
-    ]
-    restart = mo.ui.button(label="Start again", on_click=lambda _: set_count(0))
-    mo.vstack([rate, mo.hstack([*more, restart], justify="start", wrap=True)])
-    return get_count, rate
+    one, ten, hundred = (show.Clicks(name) for name in ("1 step", "10 steps", "100 steps"))
+    restart = mo.ui.button(
+        label="Start again",
+        on_click=lambda _: set_base(one.value + 10 * ten.value + 100 * hundred.value),
+    )
+    mo.vstack([rate, mo.hstack([one, ten, hundred, restart], justify="start", wrap=True)])
+    return get_base, hundred, one, rate, ten
 
 
 @app.cell(hide_code=True)
-def _(get_count, np, plots, rate, x, xent, y):
+def _(get_base, hundred, one, ten):
+    steps = min(one.value + 10 * ten.value + 100 * hundred.value - get_base(), 1000)
+    return (steps,)
+
+
+@app.cell(hide_code=True)
+def _(np, plots, rate, steps, x, xent, y):
     features = np.stack([x, np.ones(len(x))], axis=1)
-    path = plots.descend(features, y, rate=rate.value, steps=get_count())
+    path = plots.descend(features, y, rate=rate.value, steps=steps)
     trained = [float(xent.binary_cross_entropy(features @ weights, y)) for weights in path]
     return features, path, trained
 
@@ -175,10 +178,10 @@ def _(features, np, path, plots, show, trained, y):
 
 
 @app.cell(hide_code=True)
-def _(get_count, path, show, trained):
+def _(path, show, steps, trained):
     show.numbers(
         [
-            ("steps", str(get_count())),
+            ("steps", str(steps)),
             ("weight w", path[-1][0]),
             ("bias b", path[-1][1]),
             ("mean loss at the start", trained[0]),
@@ -201,8 +204,8 @@ def _(mo):
 
 
 @app.cell(hide_code=True)
-def _(mo):
-    get_learnt, set_learnt = mo.state(10)
+def _(mo, show):
+    get_start, set_start = mo.state(-10)
     speed = mo.ui.slider(
         0.1,
         2,
@@ -212,16 +215,20 @@ def _(mo):
         show_value=True,
         full_width=True,
     )
-    onward = [
-        mo.ui.button(
-            label=f"{count} step" + "s" * (count > 1) + ", three classes",
-            on_click=lambda _, count=count: set_learnt(lambda old: min(old + count, 1000)),
-        )
-        for count in (1, 10, 100)
-    ]
-    anew = mo.ui.button(label="Start again, three classes", on_click=lambda _: set_learnt(0))
-    mo.vstack([speed, mo.hstack([*onward, anew], justify="start", wrap=True)])
-    return get_learnt, speed
+    names = ("1 step, three classes", "10 steps, three classes", "100 steps, three classes")
+    first, second, third = (show.Clicks(name) for name in names)
+    anew = mo.ui.button(
+        label="Start again, three classes",
+        on_click=lambda _: set_start(first.value + 10 * second.value + 100 * third.value),
+    )
+    mo.vstack([speed, mo.hstack([first, second, third, anew], justify="start", wrap=True)])
+    return first, get_start, second, speed, third
+
+
+@app.cell(hide_code=True)
+def _(first, get_start, second, third):
+    learnt = min(first.value + 10 * second.value + 100 * third.value - get_start(), 1000)
+    return (learnt,)
 
 
 @app.cell(hide_code=True)
@@ -234,10 +241,10 @@ def _(np):
 
 
 @app.cell(hide_code=True)
-def _(cloud, get_learnt, kinds, np, speed, xent):
+def _(cloud, kinds, learnt, np, speed, xent):
     weight, bias = np.zeros((3, 2)), np.zeros(3)
     curve = [float(xent.linear_cross_entropy(cloud, weight, kinds, bias))]
-    for _ in range(get_learnt()):
+    for _ in range(learnt):
         _, (_, to_weight, to_bias) = xent.linear_cross_entropy(
             cloud, weight, kinds, bias, return_grad=True
         )
@@ -271,8 +278,13 @@ def _(bias, cloud, curve, kinds, np, right, show, weight, xent):
     show.beside(
         show.picture(
             draw_regions,
-            "60 points of three classes in a plane, with contours of the probability of the likeliest "
-            "class: low along the borders between the classes.",
+            "60 points of three classes in a plane"
+            + (
+                ", with contours of the probability of the likeliest class: low along the borders "
+                "between the classes."
+                if len(curve) > 1
+                else "; untrained, every class has the same probability everywhere."
+            ),
         ),
         show.picture(draw_curve, f"The mean loss from {curve[0]:.4f} to {curve[-1]:.4f}."),
         show.numbers(

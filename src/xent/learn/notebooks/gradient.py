@@ -34,32 +34,33 @@ def _(mo):
 
     Start from a logit that is sure and wrong. Press *Take a step* some times, and look at what the
     step does to the loss: the curve is steep where the model is wrong and flat where it is right, so
-    the steps become small by themselves. Then try a large learning rate.
+    the steps become small by themselves. Then try a large learning rate. (Below, the formulas call the
+    logit $f$.)
     """)
     return
 
 
 @app.cell(hide_code=True)
 def _(mo, show):
-    get_count, set_count = mo.state(0)
+    get_base, set_base = mo.state(0)
     z = mo.ui.slider(
-        -10, 10, 0.1, value=-3.0, label="start: logit z", include_input=True, full_width=True
+        -10, 10, 0.1, value=-3.0, label="start: logit z", show_value=True, full_width=True
     )
     y = mo.ui.dropdown({"0": 0, "1": 1}, value="1", label="true label")
     rate = mo.ui.slider(
         0.1, 10, 0.1, value=1.0, label="learning rate", show_value=True, full_width=True
     )
-    step = mo.ui.button(label="Take a step", on_click=lambda _: set_count(lambda old: old + 1))
-    again = mo.ui.button(label="Start again", on_click=lambda _: set_count(0))
+    step = show.Clicks("Take a step")
+    again = mo.ui.button(label="Start again", on_click=lambda _: set_base(step.value))
     buttons = mo.hstack([step, again], justify="start", wrap=True)
     show.beside(mo.vstack([z, rate]), mo.vstack([y, buttons]))
-    return get_count, rate, y, z
+    return get_base, rate, step, y, z
 
 
 @app.cell(hide_code=True)
-def _(get_count, rate, xent, y, z):
+def _(get_base, rate, step, xent, y, z):
     walk = [float(z.value)]
-    for _ in range(get_count()):
+    for _ in range(step.value - get_base()):
         _, push = xent.binary_cross_entropy(walk[-1], y.value, return_grad=True)
         walk.append(walk[-1] - rate.value * float(push))
     return (walk,)
@@ -231,7 +232,7 @@ def _(here, method, mo, show, size, xent, y):
 @app.cell(hide_code=True)
 def _(analytic, h, here, method, numeric, plots, show, y):
     def draw_error(ax):
-        plots.gradient_error(here, y.value, method=method.value, ax=ax)
+        plots.gradient_error(here, y.value, method=method.value, points=27, ax=ax)
         ax.axvline(h, color="#8c8c8c", linewidth=1)
         ax.plot([h], [max(abs(numeric - analytic), 1e-17)], "o", color="#e8761c", markersize=8)
 

@@ -36,7 +36,7 @@ def _(mo):
 
 @app.cell(hide_code=True)
 def _(mo):
-    z = mo.ui.slider(-10, 10, 0.1, value=2.0, label="logit z", include_input=True, full_width=True)
+    z = mo.ui.slider(-10, 10, 0.1, value=2.0, label="logit z", show_value=True, full_width=True)
     y = mo.ui.dropdown({"0": 0, "1": 1}, value="1", label="true label")
     mo.vstack([z, y])
     return y, z
@@ -91,8 +91,8 @@ def _(mo):
     mo.md(r"""
     ## What a miss costs
 
-    The loss has no upper end. Right answers differ by little, wrong ones by much: each further unit
-    of a logit on the wrong side costs nearly one nat more.
+    The loss has no upper end. Right answers differ by little, wrong ones by much: well on the wrong
+    side each further unit of the logit costs nearly one nat more.
     """)
     return
 
@@ -139,10 +139,10 @@ def _(mo, show, xent):
                 "sigmoid of z, so the two curves are mirror images.",
             ),
             show.answer(
-                "p was rounded to 0.817, and −log 0.817 gives 0.202. The exact loss at z = 1.5 is "
+                "p was cut to 0.817, and −log 0.817 gives 0.202. The exact loss at z = 1.5 is "
                 f"{float(xent.binary_cross_entropy(1.5, 1)):.4f}, which rounds to 0.201. Why?",
-                "Rounding p on the way moved the last digit of the loss. Compute with all digits and "
-                "round once, at the end, what is shown.",
+                "Cutting p on the way moved the last digit of the loss; it is 0.8176. Compute with all "
+                "digits and round once, at the end, what is shown.",
             ),
             show.answer(
                 "Is log p a loss?",

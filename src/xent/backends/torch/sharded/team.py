@@ -1,0 +1,102 @@
+"""A process group: where this rank stands in it, its collectives, and whether the ranks agree."""
+
+from __future__ import annotations
+
+import zlib
+from typing import Any
+
+import torch
+import torch.distributed as dist
+
+Tensor = torch.Tensor
+
+FACTS = {
+    "shape": "the shape of the logits less the class axis differs",
+    "dtype": "the dtype differs",
+    "options": "the options differ",
+    "targets": "targets or sample_weight differ",
+}
+"""What must be the same on every rank, and the words for it."""
+
+
+class Team:
+    """The ranks that hold the classes."""
+
+    def __init__(self, group: Any, position: int | None = None) -> None:
+        if not dist.is_available() or not dist.is_initialized():
+            msg = "there is no process group. Call torch.distributed.init_process_group first; "
+            msg += "for all classes in one process use xent.cross_entropy."
+            raise RuntimeError(msg)
+        if group is not None and not isinstance(group, dist.ProcessGroup):
+            msg = f"group is {type(group).__name__}; expected a process group."
+            if hasattr(group, "get_group"):
+                msg += " Pass group.get_group()."
+            if isinstance(group, int):  # what new_group gives to those outside
+                msg += " This rank is not in it: only its members call the loss."
+            raise TypeError(msg)
+        self.group: Any = group if group is not None else dist.group.WORLD
+        self.size = dist.get_world_size(self.group)
+        rank = dist.get_rank(self.group)
+        if rank < 0:
+            msg = "this rank is not in the group: only its members call the loss."
+            raise ValueError(msg)
+        self.position = rank if position is None else position
+        """In the order of the classes."""
+
+    def sum(self, tensor: Tensor) -> Tensor:
+        """Sum over the ranks, in place."""
+        dist.all_reduce(tensor, dist.ReduceOp.SUM, self.group)
+        return tensor
+
+    def max(self, tensor: Tensor) -> Tensor:
+        """Largest over the ranks, in place. What becomes of NaN depends on the backend."""
+        dist.all_reduce(tensor, dist.ReduceOp.MAX, self.group)
+        return tensor
+
+    def device(self) -> str:
+        """Where the group can add numbers, the same on every rank whatever its arguments."""
+        backends = dist.get_backend_config(self.group).split(",")
+        devices = [backend.partition(":")[0] for backend in backends]
+        return "cpu" if "cpu" in devices else devices[0]
+
+    def agree(self, classes: int, facts: dict[str, int], error: Exception | None) -> list[int]:
+        """How many classes each rank holds, if the ranks agree in the rest.
+
+        One sum of a small table, in which each rank fills its own row. It comes before every other
+        collective, so that a rank whose arguments are wrong does not leave the others waiting.
+        """
+        own = [classes, int(error is not None), *(facts.get(name, 0) for name in FACTS)]
+        table = torch.zeros((self.size, len(own)), dtype=torch.int64)
+        table[self.position] = torch.tensor(own)
+        rows = self.sum(table.to(self.device())).tolist()
+        if error is not None:
+            raise error
+        for rank, row in enumerate(rows):
+            if row[1]:
+                msg = f"rank {rank} of the group has an error in its arguments, and says which; "
+                msg += f"this is rank {self.position}."
+                raise ValueError(msg)
+        for column, words in enumerate(FACTS.values(), 2):
+            for rank, row in enumerate(rows):
+                if row[column] != rows[0][column]:
+                    msg = f"the ranks do not agree: {words} between rank 0 and "
+                    msg += f"rank {rank} of the group; this is rank {self.position}. "
+                    msg += "Only the classes are divided over the ranks."
+                    raise ValueError(msg)
+        return [row[0] for row in rows]
+
+
+def fingerprint(*values: Any) -> int:
+    """A number that tells lists of plain values apart."""
+    return zlib.crc32(repr(values).encode())
+
+
+def checksum(tensor: Tensor | None) -> int:
+    """A number that tells tensors apart, order included."""
+    if tensor is None:
+        return 0
+    flat = tensor.detach().reshape(-1)
+    bits = flat.double().view(torch.int64) if flat.dtype.is_floating_point else flat.long()
+    # Odd factors lose nothing, and int64 wraps around.
+    places = torch.arange(len(flat), device=flat.device) * 0x9E3779B1 + 1
+    return int((bits * (2 * places + 1)).sum().item())

@@ -1,0 +1,315 @@
+"""Twins of torch.nn.functional's cross-entropies."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch.nn import _reduction as legacy
+
+from xent.backends import torch as tensors
+from xent.backends.torch.bridge import as_constant, as_logits, as_partner
+from xent.torch.extras import with_extras
+
+Tensor = torch.Tensor
+
+
+def cross_entropy(
+    input: Tensor,  # noqa: A002 - torch's own name
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    ignore_index: int = -100,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+    *,
+    z_loss: float = 0.0,
+    softcap: float | None = None,
+    return_lse: bool = False,
+    return_entropy: bool = False,
+    return_accuracy: bool = False,
+) -> Any:
+    r"""Softmax cross-entropy, as torch.nn.functional.cross_entropy.
+
+    .. math:: \ell = A(z) \sum_j y_j - \sum_j y_j z_j, \quad A(z) = \log \sum_k e^{z_k}
+
+    Parameters
+    ----------
+    input : Tensor, shape (C), (N, C) or (N, C, d1, ..., dK)
+        Logits; float16, bfloat16, float32 or float64.
+    target : Tensor
+        Class indices of the input's shape less the class axis, or probabilities of its shape.
+    weight : Tensor, shape (C), optional
+        Of the classes. A mean over labels divides by their weights' sum, a mean over probabilities
+        by the number of rows, as torch's do.
+    size_average : bool, optional
+        Deprecated by torch; it says the reduction.
+    ignore_index : int, default -100
+        Label of rows that do not count. It is not looked for in probabilities.
+    reduce : bool, optional
+        As size_average.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        "none" gives the loss of each row, and the gradient of each times what comes from above.
+    label_smoothing : float in [0, 1], default 0
+        Mixes the target with the uniform distribution.
+    z_loss : float >= 0, default 0
+        Adds ``z_loss * A(z)**2`` to each row.
+    softcap : float > 0, optional
+        Replaces the logits by ``softcap * tanh(logits / softcap)``.
+    return_lse : bool, default False
+        Also return A(z) of each row, differentiable.
+    return_entropy : bool, default False
+        Also return the entropy of each row's probabilities, without gradient.
+    return_accuracy : bool, default False
+        Also return the share of the rows that count whose likeliest class is the target's.
+
+    Returns
+    -------
+    loss : Tensor
+        In nats; float64 for float64 logits, else float32. With extras a tuple, in that order.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Saying what arrived, what was expected, and the likely fix.
+
+    Notes
+    -----
+    The gradient is made in the forward pass where it will be needed, and the logits are not kept.
+    Where every row is ignored, loss and gradient are 0; torch gives NaN.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xent.torch import cross_entropy
+    >>> logits = torch.tensor([[2.0, 1.0, 0.1]], requires_grad=True)
+    >>> loss = cross_entropy(logits, torch.tensor([0]))
+    >>> loss.backward()
+    >>> print(f"{loss.item():.4f}", [round(g, 4) for g in logits.grad[0].tolist()])
+    0.4170 [-0.341, 0.2424, 0.0986]
+    """
+    reduction = _reduction(size_average, reduce, reduction)
+    z = as_logits(input, "input")
+    y = as_partner(target, z, "target")
+    axis = 0 if z.ndim == 1 else 1
+    if z.ndim == 0:
+        msg = "input is a single number; expected logits of shape (C), (N, C) or (N, C, d1, ...)."
+        raise ValueError(msg)
+    options: dict[str, Any] = {
+        "axis": axis,
+        "class_weight": weight,
+        "ignore_index": None if y.dtype.is_floating_point else ignore_index,
+        "label_smoothing": label_smoothing,
+        "softcap": softcap,
+        "z_loss": z_loss,
+        "reduction": reduction,
+        "unchecked": True,
+    }
+    if y.dtype.is_floating_point and reduction == "mean":
+        options["divisor"] = float(z.numel() // max(1, z.shape[axis]))
+    if not (return_lse or return_entropy or return_accuracy):
+        return tensors.cross_entropy(z, y, **options)
+    return with_extras(
+        z, y, options, lse=return_lse, entropy=return_entropy, accuracy=return_accuracy
+    )
+
+
+def binary_cross_entropy_with_logits(
+    input: Tensor,  # noqa: A002 - torch's own name
+    target: Tensor,
+    weight: Tensor | None = None,
+    size_average: bool | None = None,
+    reduce: bool | None = None,
+    reduction: str = "mean",
+    pos_weight: Tensor | None = None,
+    *,
+    z_loss: float = 0.0,
+    softcap: float | None = None,
+) -> Tensor:
+    r"""Binary cross-entropy of logits, as torch.nn.functional.binary_cross_entropy_with_logits.
+
+    .. math:: \ell = w \left(q\, y \log(1 + e^{-z}) + (1 - y) \log(1 + e^{z})\right)
+
+    Parameters
+    ----------
+    input : Tensor, any shape
+        Logits; float16, bfloat16, float32 or float64.
+    target : Tensor, the input's shape
+        From 0 to 1.
+    weight : Tensor, broadcast to the input's shape, optional
+        w; it does not count in the mean's divisor.
+    size_average, reduce : bool, optional
+        Deprecated by torch; they say the reduction.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        The mean divides by the number of elements.
+    pos_weight : Tensor, broadcast to the input's shape, optional
+        q, the weight of label 1.
+    z_loss, softcap
+        As for `cross_entropy`, with A(z) = log(1 + exp z).
+
+    Returns
+    -------
+    loss : Tensor
+        In nats; float64 for float64 logits, else float32.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Saying what arrived, what was expected, and the likely fix. Targets are not broadcast.
+
+    Notes
+    -----
+    An infinite logit is certainty: right it costs nothing, and no NaN comes of it.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xent.torch import binary_cross_entropy_with_logits
+    >>> loss = binary_cross_entropy_with_logits(torch.tensor([2.0, -2.0]), torch.tensor([1.0, 0.0]))
+    >>> print(f"{loss.item():.4f}")
+    0.1269
+    """
+    reduction = _reduction(size_average, reduce, reduction)
+    z = as_logits(input, "input")
+    y = as_partner(target, z, "target")
+    shape = z.shape
+    w, q = as_constant(weight, z, "weight"), as_constant(pos_weight, z, "pos_weight")
+    if w is not None:
+        w = _broadcast(w, shape, "weight")
+    if q is not None and q.ndim and q.shape != shape[-1:]:
+        # One weight for each element: all of them become one row.
+        q = _broadcast(q, shape, "pos_weight").reshape(-1)
+        if y.shape == shape:
+            z, y = z.reshape(-1), y.reshape(-1)
+            w = None if w is None else w.reshape(-1)
+    loss: Tensor = tensors.binary_cross_entropy(
+        z,
+        y,
+        sample_weight=w,
+        pos_weight=q,
+        softcap=softcap,
+        z_loss=z_loss,
+        reduction=reduction,
+        divisor=float(z.numel()) if reduction == "mean" else None,
+    )
+    return loss.reshape(shape) if reduction == "none" else loss
+
+
+def linear_cross_entropy(
+    input: Tensor,  # noqa: A002 - torch's own name
+    linear_weight: Tensor,
+    target: Tensor,
+    *,
+    linear_bias: Tensor | None = None,
+    weight: Tensor | None = None,
+    reduction: str = "mean",
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    options: Any = None,
+    z_loss: float = 0.0,
+    softcap: float | None = None,
+) -> Tensor:
+    r"""Cross-entropy of a linear layer, as torch.nn.functional.linear_cross_entropy.
+
+    .. math:: z = x W^\top + b, \qquad \ell = A(z) \sum_j y_j - \sum_j y_j z_j
+
+    Parameters
+    ----------
+    input : Tensor, shape (D) or (N, D)
+        Rows of features.
+    linear_weight : Tensor, shape (C, D) or (C, d1, ..., dK, D)
+        One row of weights per class.
+    target : Tensor
+        Class indices of shape (), (N) or (N, d1, ..., dK), or probabilities with C behind N.
+    linear_bias : Tensor, shape (C) or (C, d1, ..., dK), optional
+        One offset per class.
+    weight, reduction
+        As for `cross_entropy`.
+    ignore_index : int, optional
+        -100 for class indices, if not given.
+    label_smoothing
+        As for `cross_entropy`.
+    options : optional
+        torch's choice of chunks; xent chooses its own, and always works in chunks.
+    z_loss, softcap
+        As for `cross_entropy`.
+
+    Returns
+    -------
+    loss : Tensor
+        In nats; float64 if an argument is, else float32.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Saying what arrived, what was expected, and the likely fix.
+
+    Notes
+    -----
+    The logits live a chunk of rows at a time, 64 MiB in float32; the gradients are made there.
+    Weight gradients are summed in float32 at least. With K dimensions the logits are made whole.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xent.torch import linear_cross_entropy
+    >>> x, w = torch.tensor([[1.0, 2.0]]), torch.tensor([[2.0, 0.0], [1.0, 0.0], [0.1, 0.0]])
+    >>> print(f"{linear_cross_entropy(x, w, torch.tensor([0])).item():.4f}")
+    0.4170
+    """
+    del options
+    reduction = _reduction(None, None, reduction)
+    x, w = as_logits(input, "input"), as_logits(linear_weight, "linear_weight")
+    y = as_partner(target, x, "target")
+    ignored = -100 if ignore_index is None else ignore_index
+    if w.ndim != 2:
+        z = torch.nn.functional.linear(x, w.flatten(0, -2))
+        z = z.reshape(*x.shape[:-1], *w.shape[:-1])
+        if linear_bias is not None:
+            z = z + linear_bias
+        loss: Tensor = cross_entropy(
+            z,
+            y,
+            weight,
+            None,
+            ignored,
+            None,
+            reduction,
+            label_smoothing,
+            z_loss=z_loss,
+            softcap=softcap,
+        )
+        return loss
+    soft = y.dtype.is_floating_point
+    result: Tensor = tensors.linear_cross_entropy(
+        x,
+        w,
+        y,
+        linear_bias,
+        class_weight=weight,
+        ignore_index=None if soft else ignored,
+        label_smoothing=label_smoothing,
+        softcap=softcap,
+        z_loss=z_loss,
+        reduction=reduction,
+        divisor=float(math.prod(x.shape[:-1])) if soft and reduction == "mean" else None,
+        unchecked=True,
+    )
+    return result
+
+
+def _reduction(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
+    """The reduction by its name, also where it is said in torch's older way."""
+    if size_average is None and reduce is None:
+        return reduction
+    return str(legacy.legacy_get_string(size_average, reduce))
+
+
+def _broadcast(tensor: Tensor, shape: torch.Size, name: str) -> Tensor:
+    try:
+        return tensor.expand(shape)
+    except RuntimeError:
+        msg = f"{name} has shape {tuple(tensor.shape)}, which does not go with {tuple(shape)}."
+        raise ValueError(msg) from None

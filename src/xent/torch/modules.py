@@ -1,0 +1,131 @@
+"""Twins of torch.nn's losses: torch's own modules with another forward pass."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from xent.torch import functional
+
+Tensor = torch.Tensor
+
+
+class CrossEntropyLoss(torch.nn.CrossEntropyLoss):
+    """Softmax cross-entropy, as torch.nn.CrossEntropyLoss.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        Those of torch.nn.CrossEntropyLoss.
+    z_loss, softcap
+        As for `xent.torch.cross_entropy`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xent.torch import CrossEntropyLoss
+    >>> loss = CrossEntropyLoss(label_smoothing=0.1)
+    >>> print(f"{loss(torch.tensor([[2.0, 1.0, 0.1]]), torch.tensor([0])).item():.4f}")
+    0.5137
+    """
+
+    def __init__(
+        self, *args: Any, z_loss: float = 0.0, softcap: float | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.z_loss, self.softcap = z_loss, softcap
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:  # noqa: A002 - torch's own name
+        """The loss."""
+        loss: Tensor = functional.cross_entropy(
+            input,
+            target,
+            weight=self.weight,
+            ignore_index=self.ignore_index,
+            reduction=self.reduction,
+            label_smoothing=self.label_smoothing,
+            z_loss=self.z_loss,
+            softcap=self.softcap,
+        )
+        return loss
+
+
+class BCEWithLogitsLoss(torch.nn.BCEWithLogitsLoss):
+    """Binary cross-entropy of logits, as torch.nn.BCEWithLogitsLoss.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        Those of torch.nn.BCEWithLogitsLoss.
+    z_loss, softcap
+        As for `xent.torch.cross_entropy`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xent.torch import BCEWithLogitsLoss
+    >>> print(f"{BCEWithLogitsLoss()(torch.tensor([2.0]), torch.tensor([1.0])).item():.4f}")
+    0.1269
+    """
+
+    def __init__(
+        self, *args: Any, z_loss: float = 0.0, softcap: float | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.z_loss, self.softcap = z_loss, softcap
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:  # noqa: A002 - torch's own name
+        """The loss."""
+        return functional.binary_cross_entropy_with_logits(
+            input,
+            target,
+            weight=self.weight,
+            reduction=self.reduction,
+            pos_weight=self.pos_weight,
+            z_loss=self.z_loss,
+            softcap=self.softcap,
+        )
+
+
+class LinearCrossEntropyLoss(torch.nn.LinearCrossEntropyLoss):
+    """Cross-entropy of a linear layer of its own, as torch.nn.LinearCrossEntropyLoss.
+
+    Parameters
+    ----------
+    *args, **kwargs
+        Those of torch.nn.LinearCrossEntropyLoss.
+    z_loss, softcap
+        As for `xent.torch.cross_entropy`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from xent.torch import LinearCrossEntropyLoss
+    >>> loss = LinearCrossEntropyLoss(4, 10)
+    >>> loss(torch.zeros(2, 4), torch.tensor([1, 2])).item() == torch.tensor(10.0).log().item()
+    True
+    """
+
+    def __init__(
+        self, *args: Any, z_loss: float = 0.0, softcap: float | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.z_loss, self.softcap = z_loss, softcap
+
+    def forward(self, input: Tensor, target: Tensor) -> Tensor:  # noqa: A002 - torch's own name
+        """The loss."""
+        layer = self.linear
+        shape = (self.num_classes, *self.out_features)
+        return functional.linear_cross_entropy(
+            input,
+            layer.weight.reshape(*shape, layer.weight.shape[-1]),
+            target,
+            linear_bias=None if layer.bias is None else layer.bias.reshape(shape),
+            weight=self.weight,
+            reduction=self.reduction,
+            ignore_index=self.ignore_index,
+            label_smoothing=self.label_smoothing,
+            z_loss=self.z_loss,
+            softcap=self.softcap,
+        )

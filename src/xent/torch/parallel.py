@@ -1,0 +1,366 @@
+"""Cross-entropy with the classes divided over the processes of a group.
+
+A large vocabulary is sharded in training: each rank computes the logits of its own classes. The
+losses here take them as they are. What the ranks tell each other is a few numbers per row.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from xent.arrays import check_layer, check_number, class_axis
+from xent.backends.torch.bridge import as_partner, as_scores
+from xent.backends.torch.front import wants_gradient
+from xent.backends.torch.sharded import linear
+from xent.backends.torch.sharded.classes import Job, ShardedCrossEntropy
+from xent.backends.torch.sharded.shard import Options, Shard, fits, make_shard
+from xent.backends.torch.sharded.team import Team, checksum, fingerprint
+
+__all__ = ["cross_entropy", "linear_cross_entropy"]
+
+Tensor = torch.Tensor
+
+
+def cross_entropy(
+    logits: Any,
+    targets: Any,
+    *,
+    group: Any = None,
+    axis: int = -1,
+    class_weight: Any = None,
+    sample_weight: Any = None,
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    softcap: float | None = None,
+    z_loss: float = 0.0,
+    reduction: str = "mean",
+    offset: int | None = None,
+    num_classes: int | None = None,
+) -> Tensor:
+    r"""Softmax cross-entropy of logits whose classes are divided over a process group.
+
+    .. math:: \ell = A(z) \sum_j y_j - \sum_j y_j z_j, \quad
+        A(z) = m + \log \sum_r e^{m_r - m} \sum_{k \in r} e^{z_k - m_r},
+        \quad m = \max_r m_r
+
+    The value and the gradient of `xent.cross_entropy` of all classes, on every rank; the ranks
+    exchange a largest logit and some sums per row, never logits.
+
+    Parameters
+    ----------
+    logits : tensor, shape (..., K_local), or DTensor
+        The raw scores of this rank's classes, in the order of the ranks; float16, bfloat16,
+        float32 or float64, on any device that the group adds on. K_local may differ between
+        ranks, and be 0. A DTensor is sharded on the class axis of a mesh of one dimension.
+    targets : tensor
+        Integers: class indices of all classes, 0 to K-1, the same on every rank. Floats:
+        probabilities of this rank's classes, of the logits' shape; each row sums to 1 over the
+        ranks within 0.001.
+    group : ProcessGroup, optional
+        The ranks that hold the classes; the default group if not given, the mesh's for a DTensor.
+    axis : int, default -1
+        The class axis.
+    class_weight : tensor, shape (K_local,), optional
+        The weights of this rank's classes; given on every rank or on none.
+    sample_weight : tensor, shape of the rows, optional
+        Multiplies the row; the same on every rank.
+    ignore_index, label_smoothing, softcap, z_loss, reduction
+        As for `xent.cross_entropy`, the same on every rank.
+    offset, num_classes : int, optional
+        The index of this rank's first class and the number of all classes. Given on every rank,
+        they save an exchange, and with it the check that the ranks agree: then an error on one
+        rank leaves the others waiting.
+
+    Returns
+    -------
+    tensor
+        The loss, the same on every rank, differentiable for the logits; a plain tensor for a
+        DTensor, too. float32 for half precision, else of the logits' dtype.
+
+    Raises
+    ------
+    TypeError, ValueError, RuntimeError
+        Saying what arrived, what was expected, and the likely fix. Where the ranks do not agree,
+        or one has an error in its arguments, every rank raises.
+
+    Notes
+    -----
+    Three small all-reduces and no gather: of a table of six integers per rank; the largest logit
+    of each row; and five numbers per row, six with probabilities, all in float64. The backward
+    pass needs none, and has no second derivative.
+
+    No step subtracts near-equal numbers: the largest logit of a row is left out of the sum of
+    exponentials on the rank that holds it, so the loss of a confident right row keeps its digits,
+    and equals that of `xent.cross_entropy` to rounding. Rows are computed in float32, in float64
+    for float64 logits; sums over ranks and rows in float64. On the CPU, labels without smoothing
+    and softcap go through the compiled kernels, but for float64.
+
+    Examples
+    --------
+    >>> import torch, torch.distributed as dist
+    >>> from xent.torch import parallel
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> logits = torch.tensor([[2.0, 1.0, 0.1]], requires_grad=True)
+    >>> loss = parallel.cross_entropy(logits, torch.tensor([0]))
+    >>> loss.backward()
+    >>> print(round(loss.item(), 4), logits.grad.numpy().round(4))
+    0.417 [[-0.341   0.2424  0.0986]]
+    >>> dist.destroy_process_group()
+
+    References
+    ----------
+    Shoeybi et al. (2019), Megatron-LM: Training Multi-Billion Parameter Language Models Using
+    Model Parallelism, arXiv:1909.08053, section 3.
+    """
+    dealt = _Dealt(logits, "logits", group)
+    team = dealt.team
+
+    def prepared() -> tuple[Tensor, Shard]:
+        z = as_scores(dealt.partner(logits, "logits", axis))
+        place = class_axis(z, axis)
+        y = as_partner(dealt.partner(targets, "targets", axis), z, "targets")
+        if y.dtype.is_floating_point and y.ndim == z.ndim:
+            y = y.movedim(place, -1)
+        z = z.movedim(place, -1)
+        shard = make_shard(
+            y,
+            tuple(z.shape),
+            z,
+            dealt.partner(class_weight, "class_weight", 0),
+            dealt.partner(sample_weight, "sample_weight", None),
+            Options.checked(ignore_index, label_smoothing, softcap, z_loss, reduction),
+        )
+        return z, shard
+
+    if offset is not None or num_classes is not None:
+        z, shard = prepared()
+        shard = shard.placed(*_place(offset, num_classes, shard.width))
+    else:
+        (z, shard), widths = _agreed(team, prepared, ())
+        shard = shard.placed(sum(widths[: team.position]), sum(widths))
+    loss: Tensor
+    loss, _ = ShardedCrossEntropy.apply(z, Job(shard, team, wants_gradient(z)))
+    return loss
+
+
+def linear_cross_entropy(
+    inputs: Any,
+    weight: Any,
+    targets: Any,
+    bias: Any = None,
+    *,
+    group: Any = None,
+    class_weight: Any = None,
+    sample_weight: Any = None,
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    softcap: float | None = None,
+    z_loss: float = 0.0,
+    reduction: str = "mean",
+) -> Tensor:
+    r"""Cross-entropy of a linear layer whose classes are divided over a process group.
+
+    .. math:: z = x W^\top + b, \qquad \ell = A(z) \sum_j y_j - \sum_j y_j z_j
+
+    No rank ever holds all of its logits, nor those of another.
+
+    Parameters
+    ----------
+    inputs : tensor, shape (..., D)
+        Rows of features, the same on every rank; or a replicated DTensor.
+    weight : tensor, shape (K_local, D), or DTensor
+        One row of weights per class of this rank, in the order of the ranks. A DTensor is sharded
+        on the first axis, over a mesh of one dimension.
+    targets : tensor
+        Class indices of all classes, the same on every rank, of shape (...); or probabilities of
+        this rank's classes, of shape (..., K_local).
+    bias : tensor, shape (K_local,), optional
+        One offset per class of this rank; given on every rank or on none.
+    group, class_weight, sample_weight, ignore_index, label_smoothing, softcap, z_loss, reduction
+        As for `cross_entropy`.
+
+    Returns
+    -------
+    tensor
+        The loss, the same on every rank, differentiable for inputs, weight and bias.
+
+    Raises
+    ------
+    TypeError, ValueError, RuntimeError
+        As for `cross_entropy`.
+
+    Notes
+    -----
+    Chunks of rows, of at most 64 MiB of logits in float32 on the rank with the most classes, pass
+    through the product, two small all-reduces, and the gradient products. Weight and bias gradients
+    stay on their rank; that of the inputs is summed over the ranks by one all-reduce in the
+    backward pass, which every rank has to take. Products and sums are in float32, in float64 where
+    either factor is. With a mean and class weights, one more number is summed beforehand. With
+    reduction="none" the backward pass makes the logits anew.
+
+    Examples
+    --------
+    >>> import torch, torch.distributed as dist
+    >>> from xent.torch import parallel
+    >>> dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    >>> x, w = torch.tensor([[1.0, 2.0]]), torch.tensor([[2.0, 0.0], [1.0, 0.0], [0.1, 0.0]])
+    >>> print(round(parallel.linear_cross_entropy(x, w, torch.tensor([0])).item(), 4))
+    0.417
+    >>> dist.destroy_process_group()
+
+    References
+    ----------
+    Shoeybi et al. (2019), Megatron-LM, arXiv:1909.08053, section 3; Wijmans et al. (2025), Cut
+    Your Losses in Large-Vocabulary Language Models, arXiv:2411.09009.
+    """
+    dealt = _Dealt(weight, "weight", group)
+    team = dealt.team
+    flags = (1, 2, 4)
+
+    def prepared() -> tuple[tuple[Tensor, Tensor, Tensor | None], Shard]:
+        w = as_scores(dealt.partner(weight, "weight", 0), "weight")
+        x = as_scores(dealt.partner(inputs, "inputs", None), "inputs")
+        x, w = as_partner(x, w, "inputs"), w
+        check_layer(tuple(x.shape), tuple(w.shape))
+        b = None
+        if bias is not None:
+            b = as_scores(dealt.partner(bias, "bias", 0), "bias")
+            fits(b, (len(w),), "bias", "one offset per own class")
+        shard = make_shard(
+            dealt.partner(targets, "targets", -1),
+            (*x.shape[:-1], len(w)),
+            x,
+            dealt.partner(class_weight, "class_weight", 0),
+            dealt.partner(sample_weight, "sample_weight", None),
+            Options.checked(ignore_index, label_smoothing, softcap, z_loss, reduction),
+        )
+        return (x, w, b), shard
+
+    (arguments, shard), widths = _agreed(team, prepared, flags)
+    shard = shard.placed(sum(widths[: team.position]), sum(widths))
+    x, w, b = arguments
+    wanted = sum(
+        flag
+        for flag, argument in zip(flags, arguments, strict=True)
+        if argument is not None and wants_gradient(argument)
+    )
+    step = linear.rows_of_chunk(x.shape[:-1].numel(), widths)
+    loss: Tensor
+    loss, *_ = linear.ShardedLinearCrossEntropy.apply(
+        x, w, b, linear.Job(shard, team, step, wanted)
+    )
+    return loss
+
+
+class _Dealt:
+    """A tensor of which each rank has some classes: its own part, and the ranks."""
+
+    def __init__(self, scores: Any, name: str, group: Any) -> None:
+        self.mesh: Any = None
+        self.name = name
+        if not _is_dtensor(scores):
+            self.team = Team(group)
+            return
+        mesh = scores.device_mesh
+        if group is not None:
+            msg = f"{name} is a DTensor, whose mesh says which ranks hold the classes. Pass no "
+            msg += f"group, or {name}.to_local()."
+            raise ValueError(msg)
+        if mesh.ndim != 1:
+            msg = f"{name} is a DTensor on a mesh of {mesh.ndim} dimensions; expected one. Pass "
+            msg += f"{name}.to_local() and group=mesh.get_group(NAME OF THE CLASSES' DIMENSION)."
+            raise ValueError(msg)
+        self.mesh = mesh
+        self.team = Team(mesh.get_group(), mesh.get_local_rank())
+
+    def partner(self, value: Any, name: str, axis: int | None) -> Any:
+        """Of a DTensor this rank's part, if it is sharded on the axis, or on none."""
+        if not _is_dtensor(value):
+            return value
+        if self.mesh is None:
+            msg = f"{name} is a DTensor, but {self.name} is not. Pass {name}.to_local()."
+            raise TypeError(msg)
+        if value.device_mesh != self.mesh:
+            msg = f"{name} is a DTensor on another mesh than {self.name}."
+            raise ValueError(msg)
+        from torch.distributed.tensor import Replicate, Shard
+
+        (found,) = value.placements
+        if name == "targets" and not value.dtype.is_floating_point:
+            axis = None
+        if axis is None:
+            if not found.is_replicate():
+                msg = f"{name} is a DTensor placed as {found}; expected Replicate(). Pass "
+                raise ValueError(msg + f"{name}.redistribute(placements=[Replicate()]).")
+            # The gradient is already the sum over the ranks.
+            return value.to_local(grad_placements=[Replicate()])
+        place = axis % value.ndim
+        if not (isinstance(found, Shard) and found.dim % value.ndim == place):
+            msg = f"{name} is a DTensor placed as {found}; expected Shard({place}), the axis of "
+            msg += f"the classes. Pass {name}.redistribute(placements=[Shard({place})])"
+            if found.is_replicate():
+                msg += f", or {name}.to_local() to xent.{_plain(self.name)}"
+            raise ValueError(msg + ".")
+        return value.to_local()
+
+
+def _plain(name: str) -> str:
+    return "cross_entropy" if name == "logits" else "linear_cross_entropy"
+
+
+def _is_dtensor(value: Any) -> bool:
+    """Told without importing what few programs need."""
+    module = sys.modules.get("torch.distributed.tensor")
+    return module is not None and isinstance(value, module.DTensor)
+
+
+def _agreed(
+    team: Team, prepared: Callable[[], tuple[Any, Shard]], flags: tuple[int, ...]
+) -> tuple[Any, list[int]]:
+    """The checked arguments, and the classes of each rank; errors on all ranks or on none."""
+    made: Any = None
+    error: Exception | None = None
+    try:
+        made = prepared()
+    except Exception as caught:  # of any kind: the other ranks are waiting
+        error = caught
+    if made is None:
+        return made, team.agree(0, {}, error)  # raises
+    tensors, shard = made
+    tensors = tensors if flags else (tensors,)
+    first = tensors[0]
+    weight = 0 if shard.class_weight is None else 1
+    facts = {
+        "shape": fingerprint(tuple(first.shape[:-1])),
+        "dtype": fingerprint(*(str(t.dtype) for t in tensors if t is not None)),
+        "options": fingerprint(
+            shard.options, weight, shard.labels is None, tensors[-1] is None,
+            [t is not None and wants_gradient(t) for t in tensors] if flags else None,
+        ),
+        "targets": _wrapped(checksum(shard.labels) + 31 * checksum(shard.weight)),
+    }  # fmt: skip
+    return made, team.agree(shard.width, facts, None)
+
+
+def _place(offset: Any, num_classes: Any, width: int) -> tuple[int, int]:
+    """Offset and number of classes, given in place of an exchange."""
+    if offset is None or num_classes is None:
+        missing = "offset" if offset is None else "num_classes"
+        msg = f"{missing} is not given: offset and num_classes go together. Pass both or neither."
+        raise ValueError(msg)
+    classes = int(check_number(num_classes, "num_classes", 1, 2**62))
+    first = int(check_number(offset, "offset", 0, 2**62))
+    if first + width > classes:
+        msg = f"offset is {first} and the logits have {width} classes on this rank, but "
+        msg += f"num_classes is {classes}; expected offset + {width} <= num_classes."
+        raise ValueError(msg)
+    return first, classes
+
+
+def _wrapped(number: int) -> int:
+    """The number as int64 holds it."""
+    return (number + 2**63) % 2**64 - 2**63
