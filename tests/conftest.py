@@ -9,7 +9,7 @@ from typing import Any
 import browser
 import hypothesis
 import pytest
-from helpers import LIBRARIES, Library
+from helpers import LIBRARIES, Library, import_torch
 
 from xent.backends import kernels
 
@@ -39,7 +39,7 @@ def chromium() -> Iterator[Any]:
         yield running
 
 
-PEERS = {"torch", "jax", "sklearn", "scipy", "numpydoc", "typer"}
+PEERS = {"torch", "transformers", "jax", "sklearn", "scipy", "numpydoc", "typer"}
 """What `make test-light` does without; CI, where nothing may be skipped, has them all."""
 
 
@@ -72,3 +72,16 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         names = "\n".join(report.nodeid for report in others)
         print(f"\nskipped, though not for want of a GPU:\n{names}")
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture
+def quiet_transformers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Nothing is asked of the hub; one thread; transformers' log only reports errors."""
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    import_torch()
+    from transformers.utils import logging
+
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity_error()
+    yield
+    logging.set_verbosity(verbosity)
