@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 OUT := examples/output
 
-.PHONY: help run test test-light lint types format docs bench bench-check readme clean
+.PHONY: help run char-lm test test-light lint types format docs bench bench-check readme clean
 
 ## List the targets.
 help:
@@ -18,6 +18,10 @@ run: .venv/.run
 	$(BIN)/xent explain $(OUT)/digits.parquet --row $$($(BIN)/xent score $(OUT)/digits.parquet \
 		--worst 1 --format json | $(BIN)/python -c \
 		"import json, sys; print(json.load(sys.stdin)['worst_rows'][0]['row'])")
+
+## Train a small language model by xent's loss and by the stock one, and compare.
+char-lm: .venv/.test
+	$(BIN)/python examples/char_lm.py
 
 ## Lint, types, accuracy, the audit page, tests, doctests, and the README's commands.
 test: .venv/.test lint types

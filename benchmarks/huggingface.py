@@ -28,18 +28,18 @@ SHAPES = [(512, 32000), (256, 128256)]
 
 HEADING = "## Measured\n"
 SECTION = """\
-A training step (loss, `backward`, AdamW) of a Llama of {layers} layers with random weights, on {rows}
-rows of {length} tokens in float32: both models in one process, in turns, the median of five with the
-smallest and the largest ratio. *Memory* is what the process held at the most during loss and
-`backward` beyond what it held before, the gradients included.
+A training step (loss, `backward`, AdamW) of a Llama of {layers} layers with random weights, on
+{rows} rows of {length} tokens in float32: both models in one process, in turns, the median of five
+with the smallest and the largest ratio. *Memory* is what the process held at the most during loss
+and `backward` beyond what it held before, the gradients included.
 
 | width, vocabulary | logits | | step | step ÷ stock | memory |
 |---|--:|---|--:|---|--:|
 {table}
 
-Measured on {date} ({processor}, {cores} cores, {cores} threads) with {versions}, by
-`python benchmarks/huggingface.py`, which writes this section. Both do the same matrix products, most of
-a step's time on such a machine; what goes away is memory.
+Measured on {date} ({processor}, {cores} cores, {cores} threads, other work beside) with {versions},
+by `python benchmarks/huggingface.py`, which writes this section. Both do the same matrix products,
+most of a step's time on such a machine; what goes away is memory.
 """
 
 

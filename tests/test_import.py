@@ -16,9 +16,10 @@ import xent.check
 import_torch()
 
 import xent.torch  # noqa: E402
+from xent.torch import huggingface  # noqa: E402
 
 HEAVY = ["array_api_compat", "jax", "matplotlib", "mpmath", "numba", "pandas", "pyarrow"]
-HEAVY += ["rich", "scipy", "sklearn", "torch", "typer"]
+HEAVY += ["rich", "scipy", "sklearn", "torch", "transformers", "typer"]
 SECTIONS = ("Parameters", "Returns", "Examples")
 # Codes of numpydoc: sections missing or empty, parameters that are not the signature's.
 CODES = {"GL06", "GL08", "PR01", "PR02", "PR03", "RT01", "RT03", "SS01", "YD01"}
@@ -54,10 +55,16 @@ def test_this_check_sees_a_heavy_module():
     assert loaded_after("pass") == "[] False"
 
 
+def test_transformers_is_not_loaded_for_tensors():
+    assert "transformers" not in loaded_after("import xent.torch")
+    assert "transformers" not in loaded_after("from xent.torch import huggingface")
+
+
 def test_all_is_sorted():
     assert xent.__all__ == sorted(xent.__all__)
     assert xent.check.__all__ == sorted(xent.check.__all__)
     assert xent.torch.__all__ == sorted(xent.torch.__all__)
+    assert huggingface.__all__ == sorted(huggingface.__all__)
 
 
 def test_no_public_function_is_left_out():
@@ -72,7 +79,7 @@ def test_an_unknown_name_is_an_error():
 
 
 FUNCTIONS = [getattr(xent, name) for name in xent.__all__ if name != "check"]
-for package in (xent.check, xent.torch):
+for package in (xent.check, xent.torch, huggingface):
     FUNCTIONS += [getattr(package, name) for name in package.__all__ if name.islower()]
 
 

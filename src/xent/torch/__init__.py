@@ -7,6 +7,7 @@ Two differences are meant: where every target is ignored the loss is 0, not NaN,
 half precision is float32.
 
     from xent.torch import parallel             # losses of classes divided over several processes
+    from xent.torch import huggingface          # models of transformers, without their logits
 """
 
 from xent.backends.torch.room import empty_cache
