@@ -91,7 +91,9 @@ def test_every_command_is_documented(name: str, command: Any) -> None:
     assert any(shown.search(page.read_text("utf-8")) for page in elsewhere)
 
 
-@pytest.mark.parametrize("module", ["xent", "xent.check", "xent.plots", "xent.torch", "xent.torch.huggingface"])
+@pytest.mark.parametrize(
+    "module", ["xent", "xent.check", "xent.plots", "xent.torch", "xent.torch.huggingface"]
+)
 def test_every_public_name_has_its_place_in_the_reference(module: str) -> None:
     pages = [page.read_text("utf-8") for page in (DOCS / "reference").glob("*.md")]
     placed = {name for page in pages for name in re.findall(r"^::: (\S+)", page, re.MULTILINE)}
