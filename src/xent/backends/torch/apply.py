@@ -33,7 +33,8 @@ def apply(function: Any, options: tuple[Any, ...], *tensors: torch.Tensor | None
 
 def on_cpu(tensor: torch.Tensor) -> bool:
     """Is this memory of the CPU, that can be read here and now?"""
-    return type(tensor) in PLAIN and tensor.is_cpu and not torch.compiler.is_compiling()
+    plain = type(tensor) in PLAIN and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+    return plain and tensor.is_cpu and not torch.compiler.is_compiling()
 
 
 @cache
