@@ -33,8 +33,9 @@ def apply(function: Any, options: tuple[Any, ...], *tensors: torch.Tensor | None
 
 def on_cpu(tensor: torch.Tensor) -> bool:
     """Is this memory of the CPU, that can be read here and now?"""
-    plain = type(tensor) in PLAIN and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
-    return plain and tensor.is_cpu and not torch.compiler.is_compiling()
+    if torch.compiler.is_compiling() or not tensor.is_cpu:
+        return False
+    return type(tensor) in PLAIN and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
 
 
 @cache
