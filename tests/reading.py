@@ -69,8 +69,20 @@ class Euler:
             return math.inf
 
 
-def exact(expression: str) -> Fraction | None:
-    """The rational number, or None where more than + - * / of numbers is written."""
+EXACT = {
+    r"^-log\(0\)$|^inf / log\(2\)$|^.* - \(-inf\) \+ log1p\(.*\)$": "inf",
+    r"e\^-inf|e\^\(-inf - [^()]+\)": "0",
+    r"e\^-?0(?![.\d])|e\^\(\(?(\S+?)\)? - \(?\1\)?\)": "1",
+    r"log\(1\)|log1p\(0\)|^0 / log\(2\)$|^log\(0\.5 / \(1 - 0\.5\)\)$": "0",
+}
+
+
+def exact(expression: str) -> Fraction | float | None:
+    """The number, or None where more is written than + - * / and what is known of e and log."""
+    for pattern, known in EXACT.items():
+        expression = re.sub(pattern, known, expression)
+    if expression == "inf":
+        return math.inf
     if re.search(r"[a-df-zA-Z^|]", expression):
         return None
     code = re.sub(r"-?\d[\d.]*(?:e[+-]\d+)?", lambda m: f"Fraction('{m[0]}')", expression)

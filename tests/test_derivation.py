@@ -77,7 +77,6 @@ def binary_names(f: Any, label: int) -> Names:
     called.function = loss
     return {
         "f": f,
-        "x": f,
         "y": label,
         "h": H,
         "L": called,
@@ -85,8 +84,7 @@ def binary_names(f: Any, label: int) -> Names:
         "p": sigmoid(f),
         "q": 1 - sigmoid(f),
         "D_L_f": slope(loss, f),
-        "D_L_x": slope(loss, f),
-        "D_p_x": slope(sigmoid, f),
+        "D_p_f": slope(sigmoid, f),
     }
 
 
@@ -177,5 +175,5 @@ def test_class_probabilities(j: int) -> None:
 
 def test_the_check_can_fail() -> None:
     names = binary_names(mpf(1), 1)
-    assert not alike(evaluate("dL/dx", names, {}), evaluate("1 - p", names, {}))
-    assert not alike(evaluate("dp/dx", names, {}), evaluate("p", names, {}))
+    assert not alike(evaluate("dL/df", names, {}), evaluate("1 - p", names, {}))
+    assert not alike(evaluate("dp/df", names, {}), evaluate("p", names, {}))

@@ -111,7 +111,8 @@ def test_equal_only_where_nothing_is_rounded(kind: Any) -> None:
             if line.relation == "=":
                 assert float(line.value) == data["value"] or line.value == data["value"]
                 if line.middle:
-                    assert reading.exact(line.middle) == reading.Fraction(line.value), line
+                    written = math.inf if line.value == "inf" else reading.Fraction(line.value)
+                    assert reading.exact(line.middle) == written, line
 
     check_all(kind, check)
 
@@ -121,6 +122,46 @@ def test_equal_where_it_is() -> None:
     assert "f = 0.4 · 1 + 0.3 · (-2.5) + (-0.2) = -0.55\n" in str(explanation)
     assert "dL/df = 0.5 - 1 = -0.5\n" in str(xent.explain(0, label=1))
     assert "dL/df = 0.1 - 1 = -0.9\n" in str(xent.explain(probabilities=0.1, label=1))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"logits": 0, "label": 1},
+         ["e^-f = e^-0 = 1", "p = 1 / (1 + 1) = 0.5", "analytic = -0.5"]),
+        ({"probabilities": 0.12345, "label": 0}, ["analytic = 0.12345"]),
+        ({"logits": 0, "label": 0}, ["q = 1 - 0.5 = 0.5", "dL/df = 0.5 - 0 = 0.5"]),
+        ({"logits": [0, 0], "label": 0}, ["e^z_0 = e^0 = 1", "S = 1 + 1 = 2", "p_0 = 1 / 2 = 0.5"]),
+        ({"logits": [30, 0], "label": 0}, ["e^(z_0 - m) = e^(30 - 30) = 1"]),
+        ({"logits": [5, -math.inf], "label": 0},
+         ["e^z_1 = e^-inf = 0", "L = -log(1) = 0", "L = 5 - 5 + log1p(0) = 0",
+          "in bits = 0 / log(2) = 0", "perplexity = e^0 = 1"]),
+        ({"logits": [5, -math.inf], "label": 1},
+         ["L = -log(0) = inf", "L = 5 - (-inf) + log1p(0) = inf", "in bits = inf / log(2) = inf"]),
+        ({"probabilities": 1, "label": 1}, ["L = -log(1) = 0", "dL/df = 1 - 1 = 0"]),
+    ],
+)  # fmt: skip
+def test_equal_where_functions_are_exact(arguments: Arguments, told: list[str]) -> None:
+    text = flat(str(xent.explain(**arguments)))
+    for line in told:
+        assert f"{line}\n" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"logits": 1e-17, "label": 0}, ["e^-f = e^-1e-17 ≈ 1", "p = 1 / (1 + 1) ≈ 0.5",
+                                         "q = 1 - 0.5 ≈ 0.5", "dL/df = 0.5 - 0 ≈ 0.5"]),
+        ({"logits": [1e-17, 0], "label": 0}, ["S = 1 + 1 ≈ 2", "∂L/∂z_0 = 0.5 - 1 ≈ -0.5"]),
+        ({"logits": 750, "label": 1}, ["e^-f = e^-750 ≈ 0", "p = 1 / (1 + 0) ≈ 1",
+                                       "L = -log(1) ≈ 0", "in bits = 0 / log(2) ≈ 0"]),
+        ({"logits": [1e308, -1e308], "label": 1}, ["L = -log(0) ≈ inf"]),
+    ],
+)  # fmt: skip
+def test_not_equal_where_a_double_gave_up(arguments: Arguments, told: list[str]) -> None:
+    text = flat(str(xent.explain(**arguments)))
+    for line in told:
+        assert f"{line}\n" in text
 
 
 def test_a_probability_that_came_out_as_1_is_not_called_equal() -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 import xent
 
@@ -24,7 +27,26 @@ MORALS: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"logits": 800.0, "label": 1},
+        "Right and very sure: label 1 costs too little for a double, so the loss reads 0; it is "
+        "not nothing, but next to nothing is left to learn.",
+    ),
+    (
+        {"logits": [800.0, 0.0], "label": 0},
+        "Right and very sure: class 0 costs too little for a double, so the loss reads 0; it is "
+        "not nothing, but next to nothing is left to learn.",
+    ),
+    (
+        {"probabilities": 1.0, "label": 1},
         "Right and certain: label 1 costs nothing, and nothing is left to learn.",
+    ),
+    (
+        {"logits": [3.0, -INF], "label": 0},
+        "Right and certain: class 0 costs nothing, and nothing is left to learn.",
+    ),
+    (
+        {"logits": [1e308, -1e308], "label": 1},
+        "Wrong and sure: class 1 costs more than the largest double, so the loss reads inf, and "
+        "one such row makes every mean infinite.",
     ),
     (
         {"logits": 800.0, "label": 0},
@@ -59,6 +81,25 @@ MORALS: list[tuple[dict[str, Any], str]] = [
         {"logits": [1.0, -INF, 1.0, 1.0], "label": 0},
         "At chance: 1.0986 nats is ln 3, the cost of a uniform guess, where an untrained model "
         "should begin.",
+    ),
+    (
+        {"probabilities": [0.5, 0.5, 0.0], "label": 0},  # 0 is no mask: ln 3 would be a guess
+        "A tie: class 0 has 0.5 and costs 0.6931 nats; the gradient -0.5 makes it likelier still.",
+    ),
+    (
+        {"logits": [0.0, 1.0, -800.0], "label": 0},  # nor is a probability that rounds to 0
+        "Wrong but not sure: class 1 has 0.7311 and class 0 only 0.2689, which costs 1.3133 nats, "
+        "1.2 times a guess.",
+    ),
+    (
+        {"logits": [0.0, 1e-6], "label": 0},
+        "At chance: 0.6931 nats is ln 2, the cost of a uniform guess, where an untrained model "
+        "should begin.",
+    ),
+    (
+        {"probabilities": [0.20003, 0.2, 0.19997, 0.2, 0.2], "label": 2},
+        "Wrong but not sure: class 0 has 0.20003 and class 2 only 0.19997, which costs 1.6096 "
+        "nats, 1.0 times a guess.",
     ),
     (
         {"logits": [1.0, 2.0, -INF], "label": 2},
@@ -96,3 +137,29 @@ def test_right_and_wrong_are_told_apart(classes: int) -> None:
         best = int(z.argmax())
         assert xent.explain(z, label=best).moral.startswith("Right ")
         assert xent.explain(z, label=(best + 1) % classes).moral.startswith("Wrong ")
+
+
+@given(
+    st.lists(st.floats(-30, 30) | st.sampled_from([0.0, 1e-7, 3e-5, 2e-4]), min_size=2, max_size=5),
+    st.integers(0, 4),
+)
+def test_no_two_numbers_read_alike_that_are_told_apart(z: list[float], label: int) -> None:
+    told = re.search(r" has (\S+) and .* only (\S+),", xent.explain(z, label=label % len(z)).moral)
+    if told:
+        assert float(told[1]) > float(told[2])
+
+
+@given(
+    st.lists(st.floats(-3, 3) | st.sampled_from([0.0, -INF, -800.0]), min_size=2, max_size=6),
+    st.integers(0, 5),
+)
+def test_it_guesses_among_the_same_classes_as_the_meaning(z: list[float], label: int) -> None:
+    assume(max(z) > -INF)
+    explanation = xent.explain(z, label=label % len(z))
+    chance = explanation.steps[-1].lines[-2].value
+    if explanation.moral.startswith("At chance"):
+        assert f"ln {math.exp(chance):.0f}," in explanation.moral
+        assert explanation.steps[-1].why.startswith("Just what ")
+    times = re.search(r"([\d.]+) times a guess", explanation.moral)
+    if times and explanation.loss < 100 * chance:
+        assert times[1] == f"{explanation.loss / chance:.1f}"

@@ -186,7 +186,24 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("surface", "--features", "1", "--labels", "2"),
      "--labels is '2'; expected 0 or 1 for each row."),
     (("surface", "--features", "1", "--labels", "1", "--rate", "0"),
-     "--steps is 50 and --rate 0; expected 0 or more, and more than 0."),
+     "--rate is 0; expected a finite number above 0, such as 1."),
+    (("surface", "--features", "1", "--labels", "1", "--rate", "nan"),
+     "--rate is nan; expected a finite number above 0, such as 1."),
+    (("surface", "--features", "1", "--labels", "1", "--rate", "inf"),
+     "--rate is inf; expected a finite number above 0, such as 1."),
+    (("surface", "--features", "1", "--labels", "1", "--rate", "1e300"),
+     "rate is 1e+300, with which step 1 takes the weights beyond 1e+100; expected a smaller one, "
+     "or features nearer 1 in size."),
+    (("surface", "--features", "1", "--labels", "1", "--steps", "-1"),
+     "--steps is -1; expected 0 or more."),
+    (("surface", "--features", "1,inf", "--labels", "1,0"),
+     "features holds inf; expected finite numbers of at most 1e+100 in size."),
+    (("loss", "--size", "50,40", "--dpi", "300"),
+     "--size 50,40 at --dpi 300 makes a PNG of 15000 x 12000 pixels; expected at most 100 million: "
+     "give less of either, or write an SVG."),
+    (("dataset", "a.csv", "--dpi", "1200"),
+     "--size 12.8,8.4 at --dpi 1200 makes a PNG of 15360 x 10080 pixels; expected at most 100 "
+     "million: give less of either, or write an SVG."),
 ]  # fmt: skip
 
 
@@ -196,6 +213,37 @@ def test_wrong_use_is_answered_in_one_line(
 ) -> None:
     assert run(*arguments) == (2, "", f"xent: {message}\n")
     assert not list(tmp_path.glob("*.png"))
+
+
+def test_only_a_png_has_too_many_pixels(run: Callable[..., Output]) -> None:
+    output = run("loss", "--size", "50,40", "--dpi", "300", "-o", "a.svg")
+    assert output == (0, "wrote a.svg\n", "")
+
+
+EXTREME: list[tuple[str, ...]] = [
+    ("loss", "1e308", "--label", "0"),
+    ("loss", "-1e308", "--label", "0"),
+    ("gradient", "1e308", "--label", "1"),
+    ("sigmoid", "-1e308"),
+    ("error", "1e308"),
+    ("classes", "1e308", "-1e308", "--label", "1"),
+    ("dataset", "far.csv"),
+    ("dataset", "two.csv"),
+    ("dataset", "sure.csv"),
+]
+
+
+@pytest.mark.parametrize("arguments", EXTREME, ids=" ".join)
+def test_the_largest_logits_are_drawn_in_silence(
+    arguments: tuple[str, ...], run: Callable[..., Output], tmp_path: Path
+) -> None:
+    (tmp_path / "far.csv").write_text("logit,label\n1e308,1\n-1e308,1\n0.5,0\n")
+    (tmp_path / "two.csv").write_text("logit_0,logit_1,label\n1e308,-1e308,0\n-1e308,1e308,1\n")
+    (tmp_path / "sure.csv").write_text("prob,label\n0,0\n1,1\n0.3,1\n")
+    for name in ("a.svg", "a.png"):
+        assert run(*arguments, "-o", name) == (0, f"wrote {name}\n", "")
+    title = ET.fromstring((tmp_path / "a.svg").read_text("utf-8")).findtext(f"{SVG}title") or ""
+    assert all(len(part) < 60 for part in title.split("; "))
 
 
 def test_a_folder_that_is_not_there(run: Callable[..., Output]) -> None:

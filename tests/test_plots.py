@@ -225,11 +225,82 @@ def test_a_masked_label_is_told() -> None:
 
 
 def test_certain_rows_stand_beyond_the_others() -> None:
-    points = plots.dataset([-np.inf, 0.0, 2.0, np.inf], [0, 1, 1, 1], 1)
-    x, p = points.collections[0].get_offsets().T
-    assert x[0] < 0.0
-    assert x[3] > 2.0
-    assert (p[0], p[3]) == (0, 1)
+    ax = plots.dataset([-np.inf, 0.0, 2.0, np.inf], [0, 1, 1, 1], 1)
+    (inside, low, high) = (found.get_offsets().tolist() for found in ax.collections[:3])
+    assert inside == [[0, 0.5], [2, xent.sigmoid(2.0)]]
+    assert low == [[-6, 0]]
+    assert high == [[6, 1]]
+    assert ax.get_legend().get_texts()[-1].get_text() == "logit beyond the axis"
+    assert "Arrowheads mark 2 whose logits are beyond the axis." in plots.description(ax)
+
+
+ROWS: list[tuple[list[float], list[int]]] = [
+    ([-2.0, 0.5, 1.5], [0, 0, 1]),
+    ([1e5, -1e5, 0.3], [1, 0, 1]),
+    ([-np.inf, 0.0, 2.0, np.inf], [0, 1, 1, 1]),
+    ([1e308, -1e308, 3.0], [0, 0, 1]),
+    ([1e306, -1e306], [1, 1]),
+    ([1.7e308, 1.7e308], [0, 0]),
+    ([np.inf], [1]),
+    ([3.0], [1]),
+    ([1e308] * 70, [0] * 70),
+]
+
+
+@pytest.mark.parametrize(("logits", "labels"), ROWS)
+def test_the_curve_is_the_sigmoid_of_its_axis(logits: list[float], labels: list[int]) -> None:
+    ax = plots.dataset(logits, labels, 1)
+    z, p = ax.lines[0].get_data()
+    np.testing.assert_array_equal(p, xent.sigmoid(z))
+    assert np.diff(p).max(initial=0) < 0.1, "fine enough to be seen bend"
+    places = np.concatenate([found.get_offsets()[:, 0] for found in ax.collections])
+    assert z[0] <= np.nanmin(places)
+    assert z[-1] >= np.nanmax(places)
+
+
+@pytest.mark.parametrize(("logits", "labels"), ROWS)
+@pytest.mark.parametrize("frame", [1, 2, 3, 4])
+def test_any_rows_are_drawn_with_a_title_to_be_read(
+    logits: list[float], labels: list[int], frame: Any
+) -> None:
+    ax = plots.dataset(logits, labels, frame)
+    ax.figure.savefig(BytesIO(), format="png")
+    assert len(ax.get_title()) < 40
+    assert len(plots.description(ax)) < 300
+    losses = np.array(xent.binary_cross_entropy(logits, labels, reduction="none"))
+    if frame == 4:
+        told = float(ax.get_title().split()[-2])
+        assert told == pytest.approx((losses / len(losses)).sum(), rel=1e-4, abs=5e-5)
+    names = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert ("loss beyond the axis" in names) == (losses.max() > 1e306 and frame > 2)
+
+
+def test_between_given_places_the_curve_goes_by_the_logits() -> None:
+    ax = plots.dataset([3.0, -900.0, np.inf, 2.0], [1, 0, 1, 1], 1, x=[0.0, 1.0, 2.0, 3.0])
+    x, p = ax.lines[0].get_data()
+    np.testing.assert_allclose(p, xent.sigmoid(np.interp(x, [0, 1, 3], [3, -900, 2])))
+    assert ax.collections[1].get_offsets().tolist() == [[2, 1]]
+    assert ax.get_legend().get_texts()[-1].get_text() == "infinite logit"
+
+
+@pytest.mark.parametrize("logit", [1e7, 1e306, 1e308, -1e308, -1.79e308])
+def test_a_point_too_far_out_stands_at_the_border(logit: float) -> None:
+    drawings = [lambda: plots.sigmoid_curve(logit)]
+    drawings += [
+        lambda f=f, y=y: f(logit, y)
+        for f in (plots.loss_curves, plots.gradient_curves, plots.gradient_error)
+        for y in (0, 1)
+    ]
+    for draw in drawings:
+        ax = draw()
+        ax.figure.savefig(BytesIO(), format="png")
+        assert len(ax.get_title()) < 60
+        for text in ax.texts:
+            assert (f" at z = {logit:g}, further out" in text.get_text()) == (abs(logit) > 1e306)
+            marker = ax.lines[-1 if ax.get_title() != "Gradient of the loss" else -2]
+            assert marker.get_marker() == (
+                "o" if abs(logit) <= 1e306 else "<" if logit < 0 else ">"
+            )
 
 
 def test_many_rows_stand_in_order() -> None:
@@ -265,6 +336,26 @@ def test_many_rows_stand_in_order() -> None:
          "x has shape (2,), expected (1,): one place per logit. Nothing is broadcast."),
         (lambda: plots.descend([[1.0]], [1]),
          "features has shape (1, 1); expected (N, 2): a picture has room for two weights."),
+        (lambda: plots.dataset([], []), "logits is empty; a picture needs rows."),
+        (lambda: plots.dataset([1.0], [1], x=[np.inf]),
+         "x[0] is inf; a picture needs finite places."),
+        (lambda: plots.descend(X, Y, rate=np.nan),
+         "rate is nan; expected a finite number above 0."),
+        (lambda: plots.descend(X, Y, rate=np.inf),
+         "rate is inf; expected a finite number above 0."),
+        (lambda: plots.descend(X, Y, rate=1e300),
+         "rate is 1e+300, with which step 1 takes the weights beyond 1e+100; expected a smaller "
+         "one, or features nearer 1 in size."),
+        (lambda: plots.descend(X, Y, steps=-1), "steps is -1; expected 0 or more."),
+        (lambda: plots.descend(X, Y, start=(np.nan, 0)),
+         "start holds nan; expected two finite weights, of at most 1e+100 in size."),
+        (lambda: plots.descend(X * np.inf, Y),
+         "features holds -inf; expected finite numbers of at most 1e+100 in size."),
+        (lambda: plots.loss_surface(X, Y, [[0.0, 0.0], [1e300, 0.0]]),
+         "path holds 1e+300; expected pairs of finite weights, as descend returns them, of at most "
+         "1e+100 in size."),
+        (lambda: plots.loss_surface(X, Y, [0.0, 0.0]),
+         "path has shape (2,); expected pairs of finite weights, as descend returns them."),
     ],
 )  # fmt: skip
 def test_what_cannot_be_drawn(call: Callable[[], Any], message: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import sys
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import xent
-from xent.cli.quiz import ask
+from xent.cli.quiz import GREETING, ask
 from xent.explanation import Explanation
 from xent.explanation.quiz import Question, agrees, enough, near, questions, read, slip
 from xent.explanation.render.notation import TEXT
@@ -130,7 +131,9 @@ def judged(text: str, value: float, digits: int = 4) -> bool:
      ("0", 0.0, True), ("0", 4e-18, False), ("4.2e-18", 4.2484e-18, True),
      ("4.3e-18", 4.2484e-18, False), ("inf", INF, True), ("9", INF, False), ("1e400", INF, True),
      ("inf", 3.0, False), ("800", 800.0, True), ("11.2", 11.2125, True), ("11.3", 11.2125, False),
-     ("-0.341", -0.34100, True), ("0.341", -0.34100, False), ("0.659006", 0.6590011, True)],
+     ("-3/25", -0.11920, True), ("3/25", -0.11920, False), ("1/8", 0.12504, True),
+     ("1/8", 0.126, False), ("-0.341", -0.34100, True),
+     ("0.341", -0.34100, False), ("0.659006", 0.6590011, True)],
 )  # fmt: skip
 def test_right_is_rounded_to_the_digits_given(text: str, value: float, right: bool) -> None:
     assert judged(text, value) == right
@@ -160,10 +163,36 @@ def test_a_last_digit_may_be_off_where_rounded_numbers_were_added(
     assert near(answer, value) == right
 
 
+def test_the_examples_are_answers() -> None:
+    examples = re.findall(r"-?[\d.]+(?:e-?\d+|/\d+| %)?|\binf\b", GREETING.partition(" of ")[0])
+    assert examples == ["0.66", "-1.2e-5", "2/3", "66 %", "inf"]
+    for text in examples:
+        answer = read(text)
+        assert answer is not None
+        assert enough(answer, Line(asked(SOFTMAX)[0].line.symbol, None, 0.3))
+
+
+@pytest.mark.parametrize("arguments", CASES)
+def test_an_answer_beyond_all_doubles_is_judged(arguments: dict[str, Any]) -> None:
+    explanation = xent.explain(**arguments)
+    for text, value in (("1e400", INF), ("-1e400", -INF)):
+        answer = read(text)
+        assert answer is not None
+        for question in asked(explanation):
+            line = question.line
+            assert enough(answer, line)
+            assert agrees(answer, line.value, line) == (line.value == value)
+            assert not near(answer, line.value)
+            slip(answer, question, explanation)
+
+
 # Slips.
 
 SIGN = "a sign is missing, or one too many"
 LABEL_1 = xent.explain(2.0, label=1)
+LABEL_0 = xent.explain(-2.0, label=0)
+EVEN = xent.explain(0.0, label=1)
+FEATURES = xent.explain(features=[1.0, -2.5], weights=[0.2, 0.0], label=0)
 
 
 @pytest.mark.parametrize(
@@ -187,6 +216,12 @@ LABEL_1 = xent.explain(2.0, label=1)
         (LABEL_1, "dL/df", "-0.01252", "p (1 - p) is one factor too many: it cancels"),
         (LABEL_1, "e^-f", "7.389", "the exponent has the other sign"),
         (LABEL_1, "p", "0.119", "that is 1 - p: the probability of the opposite"),
+        (LABEL_1, "e^-f", "0.8647", ""),  # 1 - e^-f is nobody's probability
+        (LABEL_0, "q", "0.1192", "that is p: the probability of the opposite"),
+        (FEATURES, "f", "0.8", ""),
+        (FEATURES, "∂L/∂w_0", "-1.375", "that is another weight's"),
+        (SOFTMAX, "∂L/∂z_2", "0.2424", "that is another class's"),
+        (EVEN, "dL/df", "0.5", SIGN),
         (LABEL_1, "p", "0.5", ""),
         (LABEL_1, "p", "inf", ""),
         (LABEL_1, "p", "2/3", ""),
@@ -247,9 +282,16 @@ def test_a_hint_and_a_skip(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> 
 
 def test_what_is_no_answer_costs_nothing(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     out = transcript(LABEL_1, "two\n0.1\n0.14\n", monkeypatch, capsys)
-    assert "   'two' is no number; expected one like 0.66, 2/3 or 1e-5.\n" in out
+    assert "   'two' is no number; expected one like 0.66, 2/3 or 1.2e-5.\n" in out
     assert "   Too few digits to tell; give two or more.\n" in out
     assert "Score: 1 of 1 right (1 right at once).\n" in out
+
+
+def test_one_digit_is_enough_where_only_the_sign_is_wrong(
+    monkeypatch: pytest.MonkeyPatch, capsys: Capture
+) -> None:
+    out = transcript(EVEN, "1\n0.5\n\n0.5\n", monkeypatch, capsys)
+    assert f"   dL/df = ? 0.5\n   Not yet: {SIGN}.\n" in out
 
 
 def test_the_last_digit(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:

@@ -216,6 +216,16 @@ def test_torch_compile_in_one_graph(name: str, dynamic: bool) -> None:
 
 
 @traced
+@both
+def test_torch_compile_without_gradients(name: str) -> None:
+    ours, _, z = LOSSES[name]
+    torch.testing.assert_close(torch.compile(ours, **COMPILED)(z), ours(z))
+    leaf = z.clone().requires_grad_()
+    with torch.no_grad():
+        torch.testing.assert_close(torch.compile(ours, **COMPILED)(leaf), ours(z))
+
+
+@traced
 def test_torch_compile_of_linear_rows() -> None:
     def ours(x: Any, w: Any) -> Any:
         rows = xent.linear_cross_entropy(x, w, Y, ignore_index=-100, reduction="none")

@@ -46,7 +46,7 @@ def cross_entropy(
 
     Parameters
     ----------
-    logits : array_like, shape (..., K) with the class axis at `axis`
+    logits : array_like or torch.Tensor, shape (..., K) with the class axis at `axis`
         Raw scores; float16, bfloat16, float32 or float64. -inf masks a class (p = 0, gradient
         0); one +inf is certainty; NaN gives NaN in its own row.
     targets : array_like
@@ -80,7 +80,8 @@ def cross_entropy(
     Returns
     -------
     loss : float64, or ndarray for reduction="none"
-        Row losses have the logits' dtype, float32 for half precision.
+        Row losses have the logits' dtype, float32 for half precision. Of tensors a tensor, to
+        which autograd finds its way; of that dtype also when reduced.
     grad : ndarray, if `return_grad`
         Of the logits' shape and dtype.
 
@@ -182,7 +183,7 @@ def binary_cross_entropy(
 
     Parameters
     ----------
-    logits : array_like, any shape
+    logits : array_like or torch.Tensor, any shape
         One raw score per row; float16, bfloat16, float32 or float64. An infinite logit is
         certainty; NaN gives NaN in its own place.
     targets : array_like, the logits' own shape
@@ -203,7 +204,8 @@ def binary_cross_entropy(
     Returns
     -------
     loss : float64, or ndarray for reduction="none"
-        Losses have the logits' dtype, float32 for half precision.
+        Losses have the logits' dtype, float32 for half precision. Of tensors a tensor, as
+        `cross_entropy` gives.
     grad : ndarray, if `return_grad`
         Of the logits' shape and dtype.
 
@@ -296,7 +298,7 @@ def linear_cross_entropy(
 
     Parameters
     ----------
-    inputs : array_like, shape (..., D)
+    inputs : array_like or torch.Tensor, shape (..., D)
         Rows of features; float16, bfloat16, float32 or float64.
     weight : array_like, shape (K, D)
         One row of weights per class.
@@ -312,7 +314,7 @@ def linear_cross_entropy(
     Returns
     -------
     loss : float64, or ndarray for reduction="none"
-        In nats.
+        In nats. Of tensors a tensor, with gradients for those of the four that require them.
     grads : tuple (inputs, weight, bias), if `return_grad`
         Of the arguments' shapes and dtypes; None for a bias not given.
 

@@ -59,7 +59,7 @@ def log_loss(
         Otherwise class indices of `y_prob`'s shape less the class axis, or rows of
         probabilities of its shape. Other labels (strings, -1 and 1, ...) go with `labels`;
         strings without it are taken in sorted order if their number is that of the classes.
-    y_prob : array_like, shape (N,) or (..., K)
+    y_prob : array_like or torch.Tensor, shape (N,) or (..., K)
         Probabilities of label 1, or rows of class probabilities that sum to 1 within 0.001.
         They are never renormalised.
     axis : int, default -1

@@ -316,6 +316,13 @@ def logsumexp(z: Array, *, exact: bool) -> Array:
     return np.asarray(p.m + p.log1p_s())
 
 
+def entropy_and_argmax(z: Array, *, exact: bool) -> Array:
+    """Entropy of the softmax of rows, a sum of terms that are never negative; and largest class."""
+    p = partition(z, exact=exact)
+    entropy = p.log1p_s() + _times(p.e, -p.d).sum(axis=1) / (1 + p.s)
+    return np.stack([entropy, p.k], axis=1)
+
+
 def sigmoid(z: Array) -> Array:
     """Sigmoid, without overflow on either side."""
     tail = np.exp(-np.abs(z))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Callable, Sequence
 from enum import StrEnum
@@ -295,8 +296,10 @@ def surface_command(
         usage(f"--features has {len(x)} numbers and --labels {len(y)}; expected one label each.")
     if not set(y) <= {0.0, 1.0}:
         usage(f"--labels is {labels!r}; expected 0 or 1 for each row.")
-    if steps < 0 or not rate > 0:
-        usage(f"--steps is {steps} and --rate {rate:g}; expected 0 or more, and more than 0.")
+    if steps < 0:
+        usage(f"--steps is {steps}; expected 0 or more.")
+    if not 0 < rate < math.inf:
+        usage(f"--rate is {rate:g}; expected a finite number above 0, such as 1.")
 
     def draw(axes: Sequence[Axes]) -> None:
         from xent.plots import descend, loss_surface
@@ -324,7 +327,7 @@ def _binary_logits(scores: Array, kind: str, file: Path) -> Array:
     if scores.ndim == 2 and scores.shape[1] != 2:
         usage(f"{file} has {scores.shape[1]} classes; this picture is of binary predictions.")
     two = scores.ndim == 2
-    with np.errstate(divide="ignore"):
+    with np.errstate(divide="ignore", over="ignore"):
         if kind == "probabilities":
             low, high = (scores[:, 0], scores[:, 1]) if two else (1 - scores, scores)
             return np.asarray(np.log(high) - np.log(low))
@@ -345,7 +348,7 @@ def _draw(
     frames: int = 1,
 ) -> None:
     """Draw into a new figure, write it, and say where."""
-    from xent.plots.saving import check_ending, fits, new_figure, save
+    from xent.plots.saving import check_ending, check_pixels, fits, new_figure, save
     from xent.plots.style import SIZE, description, style
 
     path = Path(f"{kind}.png") if output is None else output
@@ -354,6 +357,7 @@ def _draw(
         usage(f"--dpi is {dpi:g}; expected 10 to 1200.")
     side = 1 if frames == 1 else 2
     wide, high = _inches(size) if size else (SIZE[0] * side, SIZE[1] * side)
+    check_pixels(path, wide, high, dpi)
     with style(dark=dark):
         figure, axes = new_figure((wide, high), side, side)
         draw(axes)

@@ -25,7 +25,7 @@ from xent.explanation.render.text import (
 from xent.explanation.steps import Step
 
 GREETING = (
-    "Answer with a number: 0.66, -1e-5, 2/3, 66 % or inf, of two digits or more, rounded. "
+    "Answer with a number: 0.66, -1.2e-5, 2/3, 66 % or inf, of two digits or more, rounded. "
     "? gives a hint, an empty line skips, Ctrl-D ends."
 )
 M = Symbol("m")
@@ -80,7 +80,7 @@ def _question(question: Question, explanation: Explanation) -> str:
             continue
         answer = read(text)
         if answer is None:
-            _prose(f"{text!r} is no number; expected one like 0.66, 2/3 or 1e-5.", "plain")
+            _prose(f"{text!r} is no number; expected one like 0.66, 2/3 or 1.2e-5.", "plain")
             continue
         if not enough(answer, line):
             _prose("Too few digits to tell; give two or more.", "plain")

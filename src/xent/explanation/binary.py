@@ -76,11 +76,12 @@ def from_logit(
             {power: decay},
             p,
             "The sigmoid σ squeezes any score into the range from 0 to 1; f = 0 gives 1/2.",
+            exact=logit == 0,
             true=label == 1,
         ),
     ]
     steps += _loss_steps(p, other, label, loss, names, logit)
-    steps.append(_gradient_step(p, label, gradient))
+    steps.append(_gradient_step(p, label, gradient, exact=logit == 0))
     return _explanation(
         f"Binary cross-entropy of logit {shown(logit)}, {_called(label, names)}",
         steps,
@@ -103,7 +104,7 @@ def from_features(
     """f = w·x + b first, and the gradient carried on to the weights and the bias."""
     logit = _dot(weights, features, bias)
     base = from_logit(logit, label, names, [_dot_step(features, weights, bias, logit)])
-    on_weights = _weights_step(features, float(base.gradient), float(base.probabilities))
+    on_weights = _weights_step(features, float(base.gradient), exact=logit == 0)
     after = base.steps.index(base.step("Gradient for the logit")) + 1
     count = "1 feature" if len(features) == 1 else f"{len(features)} features"
     return replace(
@@ -153,8 +154,8 @@ def _dot_step(
     )
 
 
-def _weights_step(features: Sequence[float], gradient: float, p: float) -> Step:
-    """The gradient for the logit, carried on to the weights and the bias."""
+def _weights_step(features: Sequence[float], gradient: float, *, exact: bool) -> Step:
+    """The gradient for the logit, exact or not, carried on to the weights and the bias."""
     g, x, b = Symbol("g"), Symbol("x", "i"), Symbol("b")
     lines = []
     for i, value in enumerate(features):
@@ -162,9 +163,9 @@ def _weights_step(features: Sequence[float], gradient: float, p: float) -> Step:
         node = with_numbers(g * x, {g: gradient, x: value}, product)
         w = Derivative(L, Symbol("w", str(i)), partial=True)
         role = direction(product)
-        lines.append(Line(w, node, product, rounded=p in (0, 1), role=role))
+        lines.append(Line(w, node, product, rounded=not exact, role=role))
     on_bias, role = Derivative(L, b, partial=True), direction(gradient)
-    lines.append(Line(on_bias, None, gradient, rounded=p in (0, 1), role=role))
+    lines.append(Line(on_bias, None, gradient, rounded=not exact, role=role))
     return Step(
         "Gradient",
         "Gradient for the weights and the bias",
@@ -192,7 +193,7 @@ def from_probability(p: float, label: int, names: Sequence[str]) -> Explanation:
             )
         )
     steps += _loss_steps(p, 1 - p, label, loss, names, None)
-    steps.append(_gradient_step(p, label, gradient, given=True))
+    steps.append(_gradient_step(p, label, gradient, exact=True))
     title = f"Binary cross-entropy of probability {shown(p)}, {_called(label, names)}"
     result = _explanation(title, steps, logit, label, loss, gradient, (1 - p, p), names)
     return replace(result, inputs={"probability": p, "label": label})
@@ -222,12 +223,13 @@ def _loss_steps(
     node = with_numbers(-log(true), {true: q}, loss)
     general = (-(Y * log(P))) - (1 - Y) * log(1 - P)
     chain = (L, general, -log(true))
-    steps = [] if label else [_other_step(p, other, names[0], given=logit is None)]
+    steps = [] if label else [_other_step(p, other, names[0], logit)]
     if reproduces(node, loss):
         why = (
             f"For y = {label} the other term vanishes: the loss is the surprise at {names[label]}."
         )
-        steps.append(Step("Loss", "Loss", chain, (Line(L, node, loss, role="loss"),), why))
+        line = Line(L, node, loss, rounded=logit is not None, role="loss")
+        steps.append(Step("Loss", "Loss", chain, (line,), why))
         safe = [_safe_step(logit, label, loss)] if logit is not None else []
         return [*steps, *safe, *rounding_remark(q, loss, "p" if label else "q")]
     why = f"For y = {label} the other term vanishes. But {'p' if label else 'q'} is rounded so "
@@ -240,13 +242,14 @@ def _loss_steps(
     return [*steps, Step("Loss", "Loss", (*chain, kept), (line,), why)]
 
 
-def _other_step(p: float, other: float, name: str, *, given: bool) -> Step:
+def _other_step(p: float, other: float, name: str, logit: float | None) -> Step:
     """q = 1 - p, unless 1 - p of the rounded p is not q any more."""
     name = f"Probability of {name}"
     left = "What the model left for the true label"
     node = with_numbers(1 - P, {P: p}, other)
-    if given or (reproduces(node, other) and 0 < p < 1):
-        return Step("Loss", name, (Q, 1 - P), (Line(Q, node, other, true=True),), f"{left}.")
+    if logit is None or (reproduces(node, other) and 0 < p < 1):
+        line = Line(Q, node, other, rounded=bool(logit), true=True)
+        return Step("Loss", name, (Q, 1 - P), (line,), f"{left}.")
     line = Line(Q, None, other, rounded=True, true=True)
     if other > 0.5:
         why = f"{left}: next to nothing is missing from 1."
@@ -269,7 +272,8 @@ def _safe_step(logit: float, label: int, loss: float) -> Step:
     )
 
 
-def _gradient_step(p: float, label: int, gradient: float, *, given: bool = False) -> Step:
+def _gradient_step(p: float, label: int, gradient: float, *, exact: bool) -> Step:
+    """p - y; `exact` says that p is not rounded."""
     node: Expression | None = with_numbers(P - Y, {P: p, Y: float(label)}, gradient)
     formula: tuple[Expression, ...] = (Derivative(L, F), P - Y)
     if node is not None and not reproduces(node, gradient):  # p rounds to 1: p - 1 would show 0
@@ -277,15 +281,18 @@ def _gradient_step(p: float, label: int, gradient: float, *, given: bool = False
     sign, change = ("Negative", "raise") if label else ("Positive", "lower")
     why = f"{sign}: to lower the loss, {change} the logit. "
     if gradient == 0:
-        why = "Zero, as far as numbers can tell: there is nothing left to learn here. "
+        why = "Zero: there is nothing left to learn here. "
+        if not exact:
+            why = "Too small for a double, though not zero: next to nothing is left to learn here. "
     why += f"It fades as p approaches {label}: a right and certain row teaches little."
-    rounded, role = not given and p in (0, 1), direction(gradient)
-    line = Line(Derivative(L, F), node, gradient, rounded=rounded, role=role)
+    line = Line(Derivative(L, F), node, gradient, rounded=not exact, role=direction(gradient))
     return Step("Gradient", "Gradient for the logit", formula, (line,), why)
 
 
-def _check_step(logit: float, label: int, gradient: float, p: float, other: float) -> Step:
-    """Numerical derivatives beside the analytic one, and why they differ."""
+def _check_step(
+    logit: float, label: int, gradient: float, p: float, other: float, *, exact: bool
+) -> Step:
+    """Numerical derivatives beside the analytic one, exact or not, and why they differ."""
     around = np.array([logit - STEP, logit, logit + STEP])
     below, here, above = binary_cross_entropy(around, [label] * 3, reduction="none").tolist()
     h, up, at, down = Symbol("h"), Symbol("L", "+"), Symbol("L", "0"), Symbol("L", "-")
@@ -296,9 +303,9 @@ def _check_step(logit: float, label: int, gradient: float, p: float, other: floa
     put_in = with_numbers(theory, {h: STEP, P: p}, expected, 2)
     numerical, two_sided, analytic = Symbol("forward"), Symbol("central"), Symbol("analytic")
     lines = (
-        Line(numerical, with_numbers((up - at) / h, values, forward, 9), forward, 9),
-        Line(two_sided, with_numbers((up - down) / (2 * h), values, central, 9), central, 9),
-        Line(analytic, None, gradient, 9, rounded=True),
+        Line(numerical, with_numbers((up - at) / h, values, forward, 9), forward, 9, True),
+        Line(two_sided, with_numbers((up - down) / (2 * h), values, central, 9), central, 9, True),
+        Line(analytic, None, gradient, 9, rounded=not exact),
         Line(numerical - analytic, None, forward - gradient, 2, rounded=True),
         Line(two_sided - analytic, None, central - gradient, 2, rounded=True),
         Line(theory, put_in if reproduces(put_in, expected, 2) else None, expected, 2, True),
@@ -327,9 +334,12 @@ def _explanation(
     names: Sequence[str],
 ) -> Explanation:
     if abs(logit) <= LARGEST_CHECKED:
-        steps.append(_check_step(logit, label, gradient, p[1], float(sigmoid(-logit))))
+        exact = not steps[-1].lines[0].rounded and _written(p[1]) - label == _written(gradient)
+        other = float(sigmoid(-logit))
+        steps.append(_check_step(logit, label, gradient, p[1], other, exact=exact))
     steps += derivation.binary(label)
-    steps += interpretation(loss, 2)
+    certain = not math.isfinite(logit)
+    steps += interpretation(loss, 2, certain=certain)
     return Explanation(
         title,
         tuple(steps),
@@ -337,5 +347,5 @@ def _explanation(
         np.asarray(gradient),
         np.asarray(p[1]),
         {"logit": logit, "label": label},
-        moral(np.array(p), label, loss, gradient, names),
+        moral(np.array(p), label, loss, gradient, names, certain=certain),
     )

@@ -17,31 +17,31 @@ SECTION = "Why the gradient is so"
 
 
 def binary(label: int) -> list[Step]:
-    """p = σ(x), dp/dx = p (1 - p), and dL/dx by the chain rule for the given label."""
-    x, p, loss = Symbol("x"), Symbol("p"), Symbol("L")
-    grow = 1 + exp(-x)
+    """p = σ(f), dp/df = p (1 - p), and dL/df by the chain rule for the given label."""
+    f, p, loss = Symbol("f"), Symbol("p"), Symbol("L")
+    grow = 1 + exp(-f)
     sigmoid = Step(
         SECTION,
         "Write the sigmoid as a power",
         (p, 1 / grow, grow**-1),
-        why="So the chain rule applies to the power and what is inside it. x is the logit.",
+        why="So the chain rule applies to the power and what is inside it. f is the logit.",
     )
     slope = Step(
         SECTION,
         "Derivative of the sigmoid",
         (
-            Derivative(p, x),
-            -(grow**-2 * -exp(-x)),
-            exp(-x) / grow**2,
-            (1 / grow) * (exp(-x) / grow),
+            Derivative(p, f),
+            -(grow**-2 * -exp(-f)),
+            exp(-f) / grow**2,
+            (1 / grow) * (exp(-f) / grow),
             p * (1 - p),
         ),
-        why="Since 1 - p = e^-x / (1 + e^-x). The slope is largest, 1/4, at p = 1/2.",
+        why="Since 1 - p = e^-f / (1 + e^-f). The slope is largest, 1/4, at p = 1/2.",
     )
     if label == 1:
         steps: tuple[Expression, ...] = (
-            Derivative(loss, x),
-            -(1 / p * Derivative(p, x)),
+            Derivative(loss, f),
+            -(1 / p * Derivative(p, f)),
             -(p * (1 - p) / p),
             p - 1,
         )
@@ -51,8 +51,8 @@ def binary(label: int) -> list[Step]:
         )
     else:
         steps = (
-            Derivative(loss, x),
-            1 / (1 - p) * Derivative(p, x),
+            Derivative(loss, f),
+            1 / (1 - p) * Derivative(p, f),
             p * (1 - p) / (1 - p),
             p,
         )
@@ -64,7 +64,7 @@ def binary(label: int) -> list[Step]:
     both = Step(
         SECTION,
         "Both labels in one",
-        (Derivative(loss, x), p - Symbol("y")),
+        (Derivative(loss, f), p - Symbol("y")),
         why="Prediction minus truth: the same form for y = 1 and y = 0.",
     )
     return [sigmoid, slope, chain, both]

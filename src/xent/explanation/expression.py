@@ -247,20 +247,44 @@ def shown(value: float, digits: int = 4, *, trim: bool = True) -> str:
     return text
 
 
-def exactly(node: Expression) -> Fraction | None:
-    """The exact value of sums, differences and products of numbers; of all else, None."""
+def exactly(node: Expression) -> Fraction | float | None:
+    """The exact value of arithmetic on numbers, and of what e^x and log(x) give exactly; else None.
+
+    An infinity is a float.
+    """
     match node:
         case Number(text):
-            return None if "inf" in text else Fraction(text)
+            return float(text) if "inf" in text else Fraction(text)
         case Negative(body):
             value = exactly(body)
             return None if value is None else -value
-        case Binary(operator, left, right) if operator != "/":
-            a, b = exactly(left), exactly(right)
-            if a is None or b is None:
-                return None
-            return a + b if operator == "+" else a - b if operator == "-" else a * b
+        case Power(Symbol("e"), exponent):
+            power = exactly(exponent)
+            return Fraction(int(power == 0)) if power in (0, -math.inf) else None
+        case Call("log", (x,)):
+            value = exactly(x)
+            return Fraction(0) if value == 1 else -math.inf if value == 0 else None
+        case Call("log1p", (x,)):
+            return Fraction(0) if exactly(x) == 0 else None
+        case Binary("/", left, Call("log", (Number("2"),))) if exactly(left) in (0, math.inf):
+            return exactly(left)
+        case Binary(operator, left, right):
+            return _combined(operator, exactly(left), exactly(right))
     return None
+
+
+def _combined(
+    operator: str, a: Fraction | float | None, b: Fraction | float | None
+) -> Fraction | float | None:
+    """The exact value of an operation; of an infinity and anything finite the sum is known."""
+    if operator == "-":
+        operator, b = "+", None if b is None else -b
+    if isinstance(a, float) or isinstance(b, float):
+        known = isinstance(a, float) != isinstance(b, float) and operator == "+"
+        return (a if isinstance(a, float) else b) if known else None
+    if a is None or b is None or (operator == "/" and b == 0):
+        return None
+    return a + b if operator == "+" else a / b if operator == "/" else a * b
 
 
 def with_numbers(

@@ -10,16 +10,27 @@ from xent.explanation.steps import Line, Step
 L = Symbol("L")
 
 
-def interpretation(loss: float, classes: int, masked: int = 0) -> list[Step]:
+def guessed_among(classes: int, masked: int = 0) -> int:
+    """The classes to guess among: those that are not masked, if there is more than one."""
+    return classes - masked if classes - masked >= 2 else classes
+
+
+def costs_a_guess(loss: float, among: int) -> bool:
+    """Is it, to the digits shown, the loss of a uniform guess among so many classes?"""
+    return shown(loss, trim=False) == shown(math.log(among), trim=False)
+
+
+def interpretation(
+    loss: float, classes: int, masked: int = 0, *, certain: bool = False
+) -> list[Step]:
     """The loss in bits, as a perplexity, and beside that of guessing and of a 10 % forecast.
 
-    Guessing is among the classes that are not masked, if there is more than one.
+    `certain` says that a loss of 0 or inf is just that, and no double rounded to it.
     """
-    if classes - masked >= 2:
-        classes -= masked
+    every, classes = classes, guessed_among(classes, masked)
     chance = math.log(classes)
     guess = "a coin flip" if classes == 2 else f"guessing among {classes} classes"
-    if masked and loss < math.inf:
+    if classes < every and loss < math.inf:
         guess = f"guessing among the {classes} classes not masked"
     k, ten = Symbol("K"), Symbol("p")
     lines = [
@@ -27,6 +38,7 @@ def interpretation(loss: float, classes: int, masked: int = 0) -> list[Step]:
             Symbol("in bits"),
             with_numbers(L / log(2), {L: loss}, loss / math.log(2)),
             loss / math.log(2),
+            rounded=not certain,
         ),
         Line(Symbol(guess), with_numbers(log(k), {k: float(classes)}, chance), chance),
         Line(
@@ -37,12 +49,12 @@ def interpretation(loss: float, classes: int, masked: int = 0) -> list[Step]:
     ]
     if loss < 700:
         odds = with_numbers(exp(L), {L: loss}, math.exp(loss))
-        lines.insert(1, Line(Symbol("perplexity"), odds, math.exp(loss)))
-        verdict = _verdict(loss, chance, guess) + (
+        lines.insert(1, Line(Symbol("perplexity"), odds, math.exp(loss), rounded=not certain))
+        verdict = _verdict(loss, classes, guess) + (
             " Perplexity is the number of equally likely labels that would surprise as much."
         )
     else:
-        verdict = _verdict(loss, chance, guess)
+        verdict = _verdict(loss, classes, guess)
     return [
         Step(
             "What it means",
@@ -55,10 +67,11 @@ def interpretation(loss: float, classes: int, masked: int = 0) -> list[Step]:
     ]
 
 
-def _verdict(loss: float, chance: float, guess: str) -> str:
+def _verdict(loss: float, among: int, guess: str) -> str:
+    chance = math.log(among)
     if math.isinf(loss):
         return "The loss is beyond all numbers: the true label was called impossible, or as good."
-    if abs(loss - chance) < 1e-6 * chance:
+    if costs_a_guess(loss, among):
         return f"Just what {guess} would cost."
     if loss < chance:
         return f"{'Far' if loss < chance / 2 else 'A little'} better than {guess}."

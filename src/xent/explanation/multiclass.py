@@ -43,14 +43,16 @@ def from_logits(logits: Array, label: int, names: Sequence[str]) -> Explanation:
     loss_array, gradient = cross_entropy(logits, label, return_grad=True)
     loss = float(loss_array)
     classes = _chosen(p, label)
+    masked = int(np.isneginf(logits).sum())
+    certain = masked == len(logits) - 1 or bool(np.isneginf(logits[label]))
     steps = [_scores_step(logits, label, names, classes)]
     steps += _softmax_steps(logits, p, label, classes)
     steps += _loss_steps(logits, p, label, loss)
-    steps += _gradient_steps(p, gradient, label, classes, loss)
+    steps += _gradient_steps(p, gradient, label, classes, loss, _known(logits))
     if math.isfinite(loss) and np.abs(logits[np.isfinite(logits)]).max() <= LARGEST_CHECKED:
-        steps.append(_check_step(logits, label, gradient, classes, loss))
+        steps.append(_check_step(logits, label, gradient, classes, loss, certain=certain))
     steps += derivation.multiclass()
-    steps += interpretation(loss, len(logits), int(np.isneginf(logits).sum()))
+    steps += interpretation(loss, len(logits), masked, certain=certain)
     return Explanation(
         title=f"Softmax cross-entropy of {len(logits)} logits, label {_called(label, names)}",
         steps=tuple(steps),
@@ -58,7 +60,7 @@ def from_logits(logits: Array, label: int, names: Sequence[str]) -> Explanation:
         gradient=gradient,
         probabilities=p,
         inputs={"logits": logits.tolist(), "label": label},
-        moral=moral(p, label, loss, float(gradient[label]), names),
+        moral=moral(p, label, loss, float(gradient[label]), names, masked, certain=certain),
     )
 
 
@@ -77,10 +79,10 @@ def from_probabilities(p: Array, label: int, names: Sequence[str]) -> Explanatio
             lines,
             f"As given; {_legend(label, names, classes)}{_chosen_remark(len(p), classes)}",
         ),
-        *_log_step(q, label, loss),
-        *_gradient_steps(p, gradient, label, classes, loss, given=True),
+        *_log_step(q, label, loss, exact=True),
+        *_gradient_steps(p, gradient, label, classes, loss, np.ones(len(p), bool), given=True),
         *derivation.multiclass(),
-        *interpretation(loss, len(p)),
+        *interpretation(loss, len(p), certain=q in (0, 1)),
     ]
     return Explanation(
         title=f"Cross-entropy of {len(p)} probabilities, label {_called(label, names)}",
@@ -89,7 +91,7 @@ def from_probabilities(p: Array, label: int, names: Sequence[str]) -> Explanatio
         gradient=gradient,
         probabilities=p,
         inputs={"probabilities": p.tolist(), "label": label},
-        moral=moral(p, label, loss, float(gradient[label]), names),
+        moral=moral(p, label, loss, float(gradient[label]), names, certain=q in (0, 1)),
     )
 
 
@@ -135,6 +137,8 @@ def _softmax_steps(logits: Array, p: Array, label: int, classes: list[int]) -> l
     finite = logits[np.isfinite(logits)]
     shift = largest if len(finite) and np.abs(finite).max() > 20 else 0.0
     e = np.exp(logits - shift)
+    masked = np.isneginf(logits)
+    exact = bool(((logits == shift) | masked).all())
     z_j, z_k, p_j = Symbol("z", "j"), Symbol("z", "k"), Symbol("p", "j")
     of: Expression = z_j - M if shift else z_j
     lines, terms = [], {}
@@ -150,7 +154,7 @@ def _softmax_steps(logits: Array, p: Array, label: int, classes: list[int]) -> l
         mask = np.ones(len(logits), bool)
         mask[classes] = False
         others = float(e[mask].sum())
-        lines.append(Line(Symbol(f"the other {rest}"), None, others))
+        lines.append(Line(Symbol(f"the other {rest}"), None, others, rounded=not exact))
         terms[Symbol("rest")] = others
     why = "Larger scores count exponentially more; every term is positive."
     if np.isneginf(logits).any():
@@ -165,7 +169,8 @@ def _softmax_steps(logits: Array, p: Array, label: int, classes: list[int]) -> l
     quotients = []
     for j in classes:
         node = with_numbers(Symbol("a") / s, {Symbol("a"): float(e[j]), s: total}, float(p[j]))
-        quotients.append(Line(Symbol("p", str(j)), node, float(p[j]), true=j == label))
+        inexact = not (exact or masked[j])
+        quotients.append(Line(Symbol("p", str(j)), node, float(p[j]), 4, inexact, true=j == label))
     shares = [v for v in p[classes].tolist() if 1e-3 <= v < 0.9995]
     uneven = [v for v in shares if f"{v:.3f}" != f"{_cut(v):.3f}"]
     remark = "Each exponential over their sum: the softmax. They add up to 1."
@@ -177,7 +182,13 @@ def _softmax_steps(logits: Array, p: Array, label: int, classes: list[int]) -> l
     return [
         Step("Prediction", "Exponentials", (exp(of),), tuple(lines), why),
         computed(
-            "Prediction", "Sum of the exponentials", (s, total_formula), plus(*terms), terms, total
+            "Prediction",
+            "Sum of the exponentials",
+            (s, total_formula),
+            plus(*terms),
+            terms,
+            total,
+            exact=exact,
         ),
         Step("Prediction", "Probabilities", (p_j, exp(of) / s), tuple(quotients), remark),
     ]
@@ -187,15 +198,16 @@ def _cut(value: float) -> float:
     return math.floor(value * 1000) / 1000
 
 
-def _log_step(q: float, label: int, loss: float) -> list[Step]:
+def _log_step(q: float, label: int, loss: float, *, exact: bool) -> list[Step]:
     """Loss = -log p_y, and whether rounding p_y on the way would show."""
     p_y = Symbol("p", str(label))
     chain = (L, -Total("j", Symbol("y", "j") * log(Symbol("p", "j"))), -log(Symbol("p", "y")))
     node = with_numbers(-log(p_y), {p_y: q}, loss)
     if reproduces(node, loss):
         why = "Only the true class has y_j = 1: the loss is the surprise at it."
+        line = Line(L, node, loss, rounded=not exact, role="loss")
         return [
-            Step("Loss", "Loss", chain, (Line(L, node, loss, role="loss"),), why),
+            Step("Loss", "Loss", chain, (line,), why),
             *rounding_remark(q, loss, f"p_{label}"),
         ]
     why = (
@@ -213,15 +225,21 @@ def _loss_steps(logits: Array, p: Array, label: int, loss: float) -> list[Step]:
     e = np.exp(others - m)
     z_y, z_j, r = Symbol("z", "y"), Symbol("z", "j"), Symbol("R")
     rest = Total("j≠k", exp(z_j - M))
-    lines = [Line(r, None, float(e.sum()))]
+    known = bool(((others == m) | np.isneginf(others)).all())
+    lines = [Line(r, None, float(e.sum()), rounded=not known)]
     if len(others) <= 4:
         terms = {Symbol("z", str(j)): float(v) for j, v in enumerate(others)}
         sums = plus(*(exp(t - M) for t in terms))
         lines = [computed_line(r, sums, {**terms, M: m}, float(e.sum()))]
     values = {M: m, z_y: z, r: float(e.sum())}
-    lines.append(computed_line(L, (M - z_y) + log1p(r), values, loss, role="loss"))
+    masked = z == -math.inf
+    beyond = (
+        " Here the loss is beyond the largest double." if loss == math.inf and not masked else ""
+    )
+    exact = masked or bool(np.isneginf(others).all())
+    lines.append(computed_line(L, (M - z_y) + log1p(r), values, loss, exact=exact, role="loss"))
     return [
-        *_log_step(float(p[label]), label, loss),
+        *_log_step(float(p[label]), label, loss, exact=exact),
         Step(
             "Loss",
             "The same loss without overflow or cancellation",
@@ -229,15 +247,28 @@ def _loss_steps(logits: Array, p: Array, label: int, loss: float) -> list[Step]:
             tuple(lines),
             f"This is how xent computes it: m = z_k is the largest logit (k = {k}) and R the sum "
             "over the others. Both terms are at least 0, and log1p(x) = log(1 + x) keeps a small "
-            "x.",
+            f"x.{beyond}",
         ),
     ]
 
 
+def _known(logits: Array) -> Array:
+    """Classes whose probability is not rounded: those masked, and all if the others are equal."""
+    masked = np.isneginf(logits)
+    return np.asarray(masked | (np.ptp(logits[~masked]) == 0))
+
+
 def _gradient_steps(
-    p: Array, gradient: Array, label: int, classes: list[int], loss: float, *, given: bool = False
+    p: Array,
+    gradient: Array,
+    label: int,
+    classes: list[int],
+    loss: float,
+    known: Array,
+    *,
+    given: bool = False,
 ) -> list[Step]:
-    """p_j - y_j for each class, and their sum."""
+    """p_j - y_j for each class, and their sum; `known` are those whose p_j is not rounded."""
     z_j, p_j, y_j = Symbol("z", "j"), Symbol("p", "j"), Symbol("y", "j")
     lines = []
     for j in classes:
@@ -246,10 +277,9 @@ def _gradient_steps(
         node: Expression | None = with_numbers(pj - y, {pj: float(p[j])}, value)
         if node is not None and not reproduces(node, value):
             node = None
-        saturated = not given and float(p[j]) in (0, 1)
         symbol = Derivative(L, Symbol("z", str(j)), partial=True)
         marks: dict[str, Any] = {"role": direction(value), "true": j == label}
-        lines.append(Line(symbol, node, value, rounded=saturated, **marks))
+        lines.append(Line(symbol, node, value, rounded=not known[j], **marks))
     total = math.fsum(gradient.tolist())
     total = 0.0 if abs(total) < 1e-15 else total
     why = (
@@ -274,7 +304,7 @@ def _gradient_steps(
 
 
 def _check_step(
-    logits: Array, label: int, gradient: Array, classes: list[int], loss: float
+    logits: Array, label: int, gradient: Array, classes: list[int], loss: float, *, certain: bool
 ) -> Step:
     """Central differences, one logit at a time, beside the analytic gradient."""
     lines, worst = [], 0.0
@@ -286,9 +316,10 @@ def _check_step(
         above, below = cross_entropy(pair, [label, label], reduction="none").tolist()
         slope = (above - below) / (2 * STEP)
         node = with_numbers((up - down) / (2 * h), {up: above, down: below, h: STEP}, slope, 9)
-        lines.append(Line(Derivative(L, Symbol("z", str(j)), partial=True), node, slope, 9))
+        symbol = Derivative(L, Symbol("z", str(j)), partial=True)
+        lines.append(Line(symbol, node, slope, 9, rounded=not certain))
         worst = max(worst, abs(slope - float(gradient[j])))
-    lines.append(Line(Symbol("largest difference"), None, worst, 2, rounded=True))
+    lines.append(Line(Symbol("largest difference"), None, worst, 2, rounded=not certain))
     finite = np.isfinite(logits)
     moved = np.abs(logits[finite] * gradient[finite]).max()
     noise = np.finfo(float).eps * (loss + moved) / STEP

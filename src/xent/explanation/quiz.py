@@ -43,7 +43,7 @@ class Answer:
 
     value: Fraction | float
     place: Fraction
-    """Half a unit of the last digit written; 0 for a fraction."""
+    """Half a unit of the last digit written; 0 for a fraction that no decimal equals."""
     digits: int
     """How many digits count, from the first that is not 0."""
 
@@ -90,7 +90,7 @@ def symbols(node: Expression) -> Iterator[Symbol]:
 
 
 def read(text: str) -> Answer | None:
-    """A number like 0.66, -1e-5, 0,66, 2/3, 66 % or inf; None for anything else."""
+    """A number like 0.66, -1.2e-5, 0,66, 2/3, 66 % or inf; None for anything else."""
     text = text.strip().replace("−", "-").replace(" ", "")
     if text.lower().lstrip("+-") in ("inf", "infinity", "∞"):
         return Answer(-math.inf if text.startswith("-") else math.inf, Fraction(0), SIGNIFICANT)
@@ -99,7 +99,7 @@ def read(text: str) -> Answer | None:
         values = [part.value for part in parts if part is not None and math.isfinite(part.value)]
         if len(values) < 2 or not values[1]:
             return None
-        return Answer(Fraction(values[0]) / Fraction(values[1]), Fraction(0), SIGNIFICANT)
+        return _quotient(Fraction(values[0]) / Fraction(values[1]))
     percent = text.endswith("%")
     match = NUMBER.fullmatch(text.removesuffix("%"))
     if match is None or not (match[2] or match[3]):
@@ -108,13 +108,28 @@ def read(text: str) -> Answer | None:
     scale = Fraction(10) ** (int(power or 0) - len(after) - 2 * percent)
     written = int(before + after)
     exact = written * scale * (-1 if sign == "-" else 1)
-    value = math.copysign(math.inf, 1 if exact > 0 else -1) if abs(exact) > LARGEST else exact
-    return Answer(value, scale / 2, len(str(written)) if written else 0)
+    if abs(exact) > LARGEST:
+        return Answer(math.inf if exact > 0 else -math.inf, Fraction(0), SIGNIFICANT)
+    return Answer(exact, scale / 2, len(str(written)) if written else 0)
+
+
+def _quotient(value: Fraction) -> Answer:
+    """A fraction, read as the decimal that it equals, if there is one."""
+    places, rest = 0, value.denominator
+    for factor in (2, 5):
+        count = 0
+        while rest % factor == 0:
+            rest, count = rest // factor, count + 1
+        places = max(places, count)
+    if rest != 1:
+        return Answer(value, Fraction(0), SIGNIFICANT)
+    written = abs(int(value * 10**places))
+    return Answer(value, Fraction(1, 2 * 10**places), len(str(written)) if written else 0)
 
 
 def enough(answer: Answer, line: Line) -> bool:
-    """Are there digits enough to judge by?"""
-    return answer.digits >= SIGNIFICANT or float(answer.value) == line.value
+    """Are there digits enough to judge by, be it only that the sign is wrong?"""
+    return answer.digits >= SIGNIFICANT or abs(float(answer.value)) == abs(line.value)
 
 
 def agrees(answer: Answer, value: float, line: Line) -> bool:
@@ -167,10 +182,10 @@ def _slips(question: Question, explanation: Explanation) -> Iterator[tuple[str, 
     line, v = question.line, question.line.value
     loss, gradient = line.role == "loss", question.step.section == "Gradient"
     binary = question.step.name == "Gradient for the logit"
-    if gradient and (line.true or (binary and explanation.inputs["label"] == 1)):
-        yield "that is p, not p - 1: the true class has y = 1", v + 1
     if v:
         yield "a sign is missing, or one too many", -v
+    if gradient and (line.true or (binary and explanation.inputs["label"] == 1)):
+        yield "that is p, not p - 1: the true class has y = 1", v + 1
     if loss and _has(line.substituted, "log"):
         yield "that is the logarithm to base 10; take the natural one", v / math.log(10)
         yield "that is in bits, by the logarithm to base 2; take the natural one", v / math.log(2)
@@ -178,14 +193,16 @@ def _slips(question: Question, explanation: Explanation) -> Iterator[tuple[str, 
         yield "that is the probability; take -log of it", math.exp(-v)
     if isinstance(line.symbol, Power) and v:
         yield "the exponent has the other sign", 1 / v
-    if 0 < v < 1 and not gradient and not loss:
-        yield "that is 1 - p: the probability of the opposite", 1 - v
+    if 0 < v < 1 and isinstance(line.symbol, Symbol) and line.symbol.name in "pq":
+        opposite = "p" if line.symbol.name == "q" else "1 - p"
+        yield f"that is {opposite}: the probability of the opposite", 1 - v
     if binary:
         p = float(explanation.probabilities)
         yield "p (1 - p) is one factor too many: it cancels", v * p * (1 - p)
     for other in question.step.lines:
         if other is not line and other.value != v and other.substituted is not None:
-            yield "that is another class's", other.value
+            whose = "weight" if any(s.name == "w" for s in symbols(line.symbol)) else "class"
+            yield f"that is another {whose}'s", other.value
 
 
 def _has(node: Expression | None, function: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
@@ -165,7 +166,8 @@ def computed(
 ) -> Step:
     """A step of one number: `chain` is its formula, `numbers` the form the values are put into.
 
-    The first of the chain is what the number is called; `marks` are the line's role and truth.
+    The first of the chain is what the number is called; `marks` are the line's role and truth,
+    and whether its operands are exact.
     """
     line = computed_line(chain[0], numbers, values, result, **marks)
     return Step(section, name, chain, (line,), why)
@@ -176,14 +178,20 @@ def computed_line(
     numbers: Expression,
     values: Mapping[Symbol, float],
     result: float,
+    *,
+    exact: bool = True,
     **marks: Any,
 ) -> Line:
-    """One number beside the operands that give it, or alone where they overflow."""
+    """One number beside the operands that give it, or alone where they overflow.
+
+    `exact` says that the operands are what they stand for, and not rounded when computed.
+    """
     node = with_numbers(numbers, values, result)
     if not reproduces(node, result):
         return Line(symbol, None, result, rounded=True, **marks)
     full = substitute(numbers, {s: Number(shown(v, FULL)) for s, v in values.items()})
-    return Line(symbol, node, result, rounded=node != full, **marks)
+    rounded = not exact or (node != full and math.isfinite(result))
+    return Line(symbol, node, result, rounded=rounded, **marks)
 
 
 def direction(gradient: float) -> Role:

@@ -14,6 +14,7 @@ from xent.functions import sigmoid
 from xent.losses import binary_cross_entropy
 from xent.plots.style import (
     BLUE,
+    FARTHEST,
     GREEN,
     GREY,
     LABEL_COLOURS,
@@ -215,7 +216,7 @@ def _check_label(label: int) -> None:
 
 def _range(logit: float | None) -> Array:
     """Logits around 0 that hold the given one, dense where the curves bend."""
-    reach = 6.0 if logit is None else max(6.0, 1.2 * abs(finite(logit, "logit")))
+    reach = 6.0 if logit is None else max(6.0, 1.2 * min(abs(finite(logit, "logit")), FARTHEST))
     return np.union1d(np.linspace(-reach, reach, 301), np.linspace(-6, 6, 121))
 
 

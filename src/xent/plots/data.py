@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import numpy as np
 from matplotlib.axes import Axes
 
 from xent.arrays import Array, as_floats, check_shape, to_numpy
+from xent.explanation.expression import shown
 from xent.functions import sigmoid
 from xent.losses import binary_cross_entropy
-from xent.plots.style import GREEN, GREY, LABEL_COLOURS, axes_or_new, describe, titled
+from xent.plots.style import (
+    FARTHEST,
+    GREEN,
+    GREY,
+    LABEL_COLOURS,
+    axes_or_new,
+    describe,
+    titled,
+)
 
 FRAMES = {
     1: "1. Points on the fitted sigmoid",
@@ -42,7 +52,7 @@ def dataset(
     """A binary data set, from scores to the loss, in four frames.
 
     Points on the sigmoid; bars of the probability of each true label; the same bars as -log p;
-    and their mean, which is the loss.
+    and their mean, which is the loss. Arrowheads at the border mark rows whose logits are infinite.
 
     Parameters
     ----------
@@ -77,8 +87,10 @@ def dataset(
         msg = f"frame is {frame!r}; expected 1, 2, 3 or 4."
         raise ValueError(msg)
     z, y = as_floats(logits, "logits"), to_numpy(labels, "labels")
-    place = _places(z) if x is None else as_floats(x, "x")
-    check_shape(place, z.shape, "x", "one place per logit")
+    if not z.size:
+        msg = "logits is empty; a picture needs rows."
+        raise ValueError(msg)
+    place = _places(z) if x is None else _given_places(x, z)
     losses = np.asarray(binary_cross_entropy(z, y, reduction="none"))
     if not np.isfinite(losses).all():
         row = int(np.flatnonzero(~np.isfinite(losses))[0])
@@ -90,37 +102,53 @@ def dataset(
         raise ValueError(msg)
     ax = axes_or_new(ax)
     mean = float(binary_cross_entropy(z, y))
-    title = FRAMES[frame] + (f": {mean:.4f} nats" if frame == 4 else "")
+    if math.isinf(mean):  # their sum is, beyond the doubles
+        mean = math.fsum(losses / len(losses))
+    title = FRAMES[frame] + (f": {shown(mean, trim=False)} nats" if frame == 4 else "")
+    far = np.abs(z) > FARTHEST
+    marks = _marks(z, far, sideways=x is None)
     if frame == 1:
-        order = np.argsort(place, kind="stable")
-        line = np.linspace(place.min(), place.max(), 300)
-        curve = np.asarray(sigmoid(np.interp(line, place[order], np.clip(z[order], -750, 750))))
+        line, curve = _curve(z[~far], place, far, given=x is not None)
         ax.plot(line, curve, color=GREY, linewidth=1.5, zorder=1)
+        p, colours = np.asarray(sigmoid(z)), np.array(_colours(y))
         size = 36 if len(z) <= CROWD else 14
-        ax.scatter(place, np.asarray(sigmoid(z)), c=_colours(y), s=size, zorder=3)
+        ax.scatter(place[~far], p[~far], c=colours[~far], s=size, zorder=3)
+        for mark, rows in marks:
+            ax.scatter(place[rows], p[rows], c=colours[rows], marker=mark, s=60, zorder=3)
         ax.set(ylabel="probability of label 1", ylim=(-0.05, 1.05))
     else:
         if x is None and len(z) > CROWD:
-            place, x_name = _ranks(z), "row, in order of the logits"
-        heights = np.exp(-losses) if frame == 2 else losses
-        width = float(np.ptp(place)) / (3 * max(len(z), 8)) if len(z) > 1 else 0.2
-        width = 1.0 if len(z) > CROWD and x is None else width or 0.2
+            place, x_name, marks = _ranks(z), "row, in order of the logits", []
+            width = 1.0
+        else:
+            width = float(np.ptp(place)) / (3 * max(len(z), 8)) or 0.2
+        heights = np.exp(-losses) if frame == 2 else np.minimum(losses, FARTHEST)
         ax.bar(place, heights, width=width, color=_colours(y))
-        what = "probability of the true label" if frame == 2 else "-log p of the true label (nats)"
-        ax.set_ylabel(what)
         if frame == 2:
-            ax.set_ylim(0, 1.05)
+            ax.set(ylabel="probability of the true label", ylim=(0, 1.05))
+        else:
+            ax.set_ylabel("-log p of the true label (nats)")
         if frame == 4:
-            ax.axhline(mean, color=GREEN, linewidth=2)
+            ax.axhline(min(mean, FARTHEST), color=GREEN, linewidth=2)
+        top = (losses > FARTHEST) & (frame > 2)
+        for mark, rows in marks:
+            _mark(ax, mark, place[rows], np.where(top, 0, heights)[rows])
+        if top.any():
+            _mark(ax, "^", place[top], heights[top], label="loss beyond the axis")
     for label, colour in enumerate(LABEL_COLOURS):
         ax.scatter([], [], color=colour, label=f"label {label}")
+    if marks:
+        where = "logit beyond the axis" if x is None else "infinite logit"
+        _mark(ax, marks[-1][0], [], [], label=where)
     ax.set_xlabel(x_name)
     titled(ax, title)
     ones = int(np.count_nonzero(y))
     describe(
         ax,
         f"{len(z)} rows, {len(z) - ones} of label 0 and {ones} of label 1. {WORDS[frame]} The mean "
-        f"loss is {mean:.4f} nats; the largest, of row {int(losses.argmax())}, {losses.max():.4f}.",
+        f"loss is {shown(mean, trim=False)} nats; the largest, of row {int(losses.argmax())}, "
+        f"{shown(float(losses.max()), trim=False)}."
+        + (f" Arrowheads mark {int(far.sum())} whose logits are beyond the axis." if marks else ""),
     )
     return ax
 
@@ -130,11 +158,47 @@ def _colours(labels: Array) -> list[str]:
 
 
 def _places(z: Array) -> Array:
-    """The logits; infinite ones stand a little beyond the others."""
-    known = z[np.isfinite(z)]
+    """The logits; infinite ones stand beyond the others, where the sigmoid is flat."""
+    z = z.astype(np.float64)
+    known = z[np.abs(z) <= FARTHEST]
     low, high = (known.min(), known.max()) if known.size else (0.0, 0.0)
     margin = 1.0 + 0.05 * (high - low)
-    return np.clip(z, low - margin, high + margin)
+    return np.clip(z, min(low - margin, -6.0), max(high + margin, 6.0))
+
+
+def _given_places(x: Any, z: Array) -> Array:
+    place = as_floats(x, "x")
+    check_shape(place, z.shape, "x", "one place per logit")
+    odd = ~(np.abs(place) <= FARTHEST)
+    if odd.any():
+        msg = f"x[{int(odd.argmax())}] is {place[odd][0]}; a picture needs finite places."
+        raise ValueError(msg)
+    return place.astype(np.float64)
+
+
+def _curve(known: Array, place: Array, far: Array, *, given: bool) -> tuple[Array, Array]:
+    """The sigmoid over the axis: of the axis itself or, at given places, of the logits between."""
+    if not given:
+        low, high = place.min(), place.max()
+        low, high = (low, high) if low < high else (low - 1, high + 1)
+        line = np.union1d(np.linspace(low, high, 300), np.linspace(-8, 8, 161).clip(low, high))
+        return line, np.asarray(sigmoid(line))
+    at, order = place[~far], np.argsort(place[~far], kind="stable")
+    if not at.size:
+        return at, at
+    line = np.union1d(np.linspace(at.min(), at.max(), 3000), at)
+    return line, np.asarray(sigmoid(np.interp(line, at[order], known[order])))
+
+
+def _mark(ax: Axes, mark: str, x: Any, y: Any, **options: Any) -> None:
+    ax.scatter(x, y, color=GREY, marker=mark, s=60, zorder=3, clip_on=False, **options)
+
+
+def _marks(z: Array, far: Array, *, sideways: bool) -> list[tuple[str, Array]]:
+    """Arrowheads, and the rows too far out that they stand for."""
+    low, high = ("<", ">") if sideways else ("v", "^")
+    both = ((low, np.flatnonzero(far & (z < 0))), (high, np.flatnonzero(far & (z > 0))))
+    return [(mark, rows) for mark, rows in both if rows.size]
 
 
 def _ranks(z: Array) -> Array:

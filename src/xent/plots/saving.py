@@ -16,6 +16,9 @@ from matplotlib.figure import Figure
 from xent.plots.style import OTHER, PULL, PUSH, SIZE, TRUE, settings, style
 
 ENDINGS = (".png", ".svg", ".pdf")
+LARGEST = 100 * 10**6
+"""Pixels of a PNG; more take gigabytes of memory, and many programs refuse them."""
+
 INK = "#010203"
 """Stands for the colour of the page's text while a picture is drawn."""
 
@@ -31,6 +34,17 @@ def check_ending(path: Path) -> None:
     """Is it the name of a picture that can be written?"""
     if path.suffix.lower() not in ENDINGS:
         msg = f"--output is {str(path)!r}; expected a name that ends in .png, .svg or .pdf."
+        raise ValueError(msg)
+
+
+def check_pixels(path: Path, wide: float, high: float, dpi: float) -> None:
+    """Will a PNG of these inches be one that programs can open?"""
+    across, down = round(wide * dpi), round(high * dpi)
+    if path.suffix.lower() == ".png" and across * down > LARGEST:
+        msg = (
+            f"--size {wide:g},{high:g} at --dpi {dpi:g} makes a PNG of {across} x {down} pixels; "
+            f"expected at most {LARGEST // 10**6} million: give less of either, or write an SVG."
+        )
         raise ValueError(msg)
 
 

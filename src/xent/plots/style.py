@@ -29,6 +29,9 @@ TRUE, OTHER, PULL, PUSH = ORANGE, GREY, GREEN, BLUE
 SIZE = (6.4, 4.2)
 """Inches."""
 
+FARTHEST = 1e306
+"""Beyond it matplotlib's sums overflow: what lies there is marked at the border of the picture."""
+
 _DESCRIPTIONS: WeakKeyDictionary[Axes, str] = WeakKeyDictionary()
 
 
@@ -117,16 +120,23 @@ def titled(ax: Axes, title: str, *, columns: int = 2, legend: bool = True) -> No
 
 
 def point(ax: Axes, x: float, y: float, colour: str, name: str, *, rising: bool) -> None:
-    """The reader's own point, with its value where the curve leaves room. Limits must be set."""
-    ax.plot([x], [y], "o", color=colour, markersize=8, zorder=4)
+    """The reader's own point, with its value where the curve leaves room. Limits must be set.
+
+    One that is too far out for the picture is marked by an arrowhead at its border.
+    """
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    mark, text = "o", f"{name} = {shown(y)}" if name else shown(y)
+    if abs(x) > FARTHEST:
+        mark, text = "<" if x < 0 else ">", f"{text} at z = {shown(x)}, further out"
+        x, y = min(max(x, left), right), min(max(y, bottom), top)
+    ax.plot([x], [y], mark, color=colour, markersize=8, zorder=4, clip_on=mark == "o")
     across, up = (x - left) / (right - left), (y - bottom) / (top - bottom)
     side = -1 if rising and y >= 0 else 1
     if not 0.2 < across < 0.8:
         side = 1 if across < 0.5 else -1
     below = up > 0.94 or (y < 0 and up > 0.15)
     ax.annotate(
-        f"{name} = {shown(y)}" if name else shown(y),
+        text,
         (x, y),
         xytext=(9 * side, -16 if below else 6),
         textcoords="offset points",

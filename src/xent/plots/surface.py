@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 
-from xent.arrays import Array, as_floats, to_numpy
+from xent.arrays import Array, as_floats, check_number, to_numpy
+from xent.explanation.expression import shown
 from xent.losses import binary_cross_entropy
 from xent.plots.style import GREY, ORANGE, axes_or_new, describe, titled
+
+LARGEST = 1e100
+"""Of a feature or a weight, so that their products stay far below the largest double."""
 
 
 def descend(
@@ -41,6 +46,11 @@ def descend(
     ndarray, shape (steps + 1, 2)
         The weights, the start included.
 
+    Raises
+    ------
+    ValueError
+        If a number is not finite, or the rate takes the weights beyond 1e100.
+
     Examples
     --------
     >>> from xent import plots
@@ -51,10 +61,21 @@ def descend(
      [0.8775 0.    ]]
     """
     x, y = _two_features(features), to_numpy(labels, "labels")
-    path = [np.asarray(start, dtype=np.float64)]
-    for _ in range(steps):
+    rate = check_number(rate, "rate", 0, math.inf, above=True)
+    if steps < 0:
+        msg = f"steps is {steps}; expected 0 or more."
+        raise ValueError(msg)
+    path = [_weights(start, "start", 1, "two finite weights")]
+    for step in range(1, steps + 1):
         _, grad = binary_cross_entropy(x @ path[-1], y, return_grad=True)
-        path.append(path[-1] - rate * (np.asarray(grad) @ x))
+        with np.errstate(over="ignore"):
+            path.append(path[-1] - rate * (np.asarray(grad) @ x))
+        if not (np.abs(path[-1]) <= LARGEST).all():
+            msg = (
+                f"rate is {rate:g}, with which step {step} takes the weights beyond {LARGEST:g}; "
+                "expected a smaller one, or features nearer 1 in size."
+            )
+            raise ValueError(msg)
     return np.stack(path)
 
 
@@ -96,8 +117,9 @@ def loss_surface(
     ('weight w', 'bias b')
     """
     x, y = _two_features(features), to_numpy(labels, "labels")
+    finite = "pairs of finite weights, as descend returns them"
+    trail = np.zeros((1, 2)) if path is None else _weights(path, "path", 2, finite)
     ax = axes_or_new(ax)
-    trail = np.zeros((1, 2)) if path is None else np.asarray(path, dtype=np.float64)
     low, high = trail.min(axis=0), trail.max(axis=0)
     margin = max(2.0, 0.4 * float((high - low).max()))
     sides = [np.linspace(low[i] - margin, high[i] + margin, 81) for i in (0, 1)]
@@ -115,14 +137,33 @@ def loss_surface(
     told = f"Contours of the mean loss over {names[0]} and {names[1]}"
     if path is not None:
         first, last = (float(binary_cross_entropy(x @ trail[i], y)) for i in (0, -1))
-        told += f"; a descent of {len(trail) - 1} steps goes from {first:.4f} to {last:.4f} nats"
+        told += f"; a descent of {len(trail) - 1} steps goes from {shown(first, trim=False)} to "
+        told += f"{shown(last, trim=False)} nats"
     describe(ax, f"{told}.")
     return ax
 
 
 def _two_features(features: Any) -> Array:
     x = as_floats(features, "features")
-    if x.ndim != 2 or x.shape[1] != 2:
+    if x.ndim != 2 or x.shape[1] != 2 or not len(x):
         msg = f"features has shape {x.shape}; expected (N, 2): a picture has room for two weights."
         raise ValueError(msg)
+    odd = ~(np.abs(x) <= LARGEST)
+    if odd.any():
+        msg = f"features holds {x[odd][0]}; expected finite numbers of at most {LARGEST:g} in size."
+        raise ValueError(msg)
     return x.astype(np.float64)
+
+
+def _weights(value: Any, name: str, dimensions: int, expected: str) -> Array:
+    weights = np.asarray(value, dtype=np.float64)
+    if weights.ndim != dimensions or weights.shape[-1] != 2 or not weights.size:
+        msg = f"{name} has shape {weights.shape}; expected {expected}."
+        raise ValueError(msg)
+    odd = ~(np.abs(weights) <= LARGEST)
+    if odd.any():
+        msg = (
+            f"{name} holds {weights[odd][0]}; expected {expected}, of at most {LARGEST:g} in size."
+        )
+        raise ValueError(msg)
+    return weights

@@ -7,10 +7,9 @@ from typing import Any
 import torch
 
 from xent.backends import torch as tensors
+from xent.backends.torch.metric import entropy_and_argmax
 
 Tensor = torch.Tensor
-BLOCK = 1 << 20
-"""Logits that are looked at together: they stay in cache between the pass for the loss and this."""
 
 
 def with_extras(
@@ -77,29 +76,12 @@ def _by_rows(logits: Tensor, targets: Tensor, options: dict[str, Any]) -> tuple[
 def _looked_at(logits: Tensor, targets: Tensor, options: dict[str, Any]) -> tuple[Tensor, Tensor]:
     """Entropy of each row, and the share of right rows among those that count."""
     axis = options["axis"]
-    z = logits.movedim(axis, -1)
-    classes = z.shape[-1]
-    shape = z.shape[:-1]
-    z = z.reshape(-1, classes)
-    entropies, likeliest = [], []
-    step = max(1, BLOCK // max(1, classes))
-    for start in range(0, len(z), step):
-        part = _capped(z[start : start + step].to(torch.promote_types(z.dtype, torch.float32)),
-                       options["softcap"])  # fmt: skip
-        logs = torch.log_softmax(part, -1)
-        p = logs.exp()
-        entropies.append(-torch.where(p > 0, p * logs, p).sum(-1))
-        likeliest.append(part.argmax(-1))
-    found = torch.cat(likeliest).reshape(shape) if likeliest else targets.new_zeros(shape)
+    entropy, likeliest = entropy_and_argmax(_capped(logits, options["softcap"]), axis)
     if targets.dtype.is_floating_point:
-        right, counts = found == targets.argmax(axis), torch.ones_like(found, dtype=torch.bool)
-    else:
-        right, counts = found == targets, targets != options["ignore_index"]
-    number = counts.sum().clamp(min=1)
-    share = (right & counts).sum() / number
-    kind = torch.promote_types(logits.dtype, torch.float32)
-    spread = torch.cat(entropies).reshape(shape) if entropies else logits.new_zeros(shape)
-    return spread.to(kind), share
+        return entropy, (likeliest == targets.argmax(axis)).float().mean()
+    counts = targets != options["ignore_index"]
+    right = (likeliest == targets) & counts
+    return entropy, right.sum() / counts.sum().clamp(min=1)
 
 
 def _capped(logits: Tensor, softcap: float | None) -> Tensor:

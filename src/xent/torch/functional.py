@@ -61,7 +61,8 @@ def cross_entropy(
     return_lse : bool, default False
         Also return A(z) of each row, differentiable.
     return_entropy : bool, default False
-        Also return the entropy of each row's probabilities, without gradient.
+        Also return the entropy of each row's probabilities, in nats, without gradient. This, and
+        the accuracy, take a pass of their own over the logits, which makes no array of their size.
     return_accuracy : bool, default False
         Also return the share of the rows that count whose likeliest class is the target's.
 

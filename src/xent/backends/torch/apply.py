@@ -17,23 +17,29 @@ def apply(function: Any, options: tuple[Any, ...], *tensors: torch.Tensor | None
     torch examines the signature of a Function with `setup_context`, and each argument, on every
     call, which costs as much as the loss of a small batch.
     """
-    watched = torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
-    if watched or torch.compiler.is_compiling():
-        return function.apply(*tensors, *options)
+    compiling = torch.compiler.is_compiling()
+    full = torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
     learned = False
     for tensor in tensors:
         if tensor is not None:
             learned |= tensor.requires_grad
-            if torch._C._functorch.is_functorch_wrapped_tensor(tensor):  # of a transform that ended
-                return function.apply(*tensors, *options)
-    if learned and torch.is_grad_enabled():
-        return _short(function).apply(*tensors, options)
-    return function.compute(*tensors, options)
+            if not compiling:  # wrapped by a transform that has ended
+                full |= torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+    learned &= torch.is_grad_enabled()
+    if full or (compiling and learned):
+        return function.apply(*tensors, *options)
+    return (
+        _short(function).apply(*tensors, options)
+        if learned
+        else function.compute(*tensors, options)
+    )
 
 
 def on_cpu(tensor: torch.Tensor) -> bool:
     """Is this memory of the CPU, that can be read here and now?"""
-    return type(tensor) in PLAIN and tensor.is_cpu and not torch.compiler.is_compiling()
+    if torch.compiler.is_compiling() or not tensor.is_cpu:
+        return False
+    return type(tensor) in PLAIN and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
 
 
 @cache

@@ -182,6 +182,15 @@ def logsumexp(logits: Array, result: Array) -> None:
     _of_rows(functions.LOGSUMEXP, logits, result)
 
 
+def entropy_and_argmax(logits: Array, result: Array) -> None:
+    """Fill the last axis of `result` with the entropy of a row's softmax, and its largest class."""
+    classes = logits.shape[-1]
+    arguments = (stored(logits).reshape(-1, classes), result.reshape(-1, 2))
+    rows = result.size // 2
+    memory = partial(functions.work, classes)
+    _each(functions.entropies, arguments, rows, chunk_of(rows, classes), memory)
+
+
 def sigmoid(logits: Array, result: Array) -> None:
     """Fill `result` with the sigmoid."""
     _of_elements(functions.sigmoids, logits, result)
