@@ -55,12 +55,13 @@ format: .venv/.test
 docs: .venv/.docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
-## Measure accuracy and speed beside other libraries; rewrites docs/accuracy, audit and both of speed.
+## Measure accuracy, speed and memory beside other libraries; rewrites the pages that show them.
 bench: .venv/.test
 	$(BIN)/python benchmarks/accuracy.py
 	$(BIN)/python benchmarks/audit.py
 	$(BIN)/python benchmarks/speed.py
 	$(BIN)/python benchmarks/training_speed.py
+	$(BIN)/python benchmarks/huggingface.py
 
 ## Measure a few shapes and compare their ratios with the committed ones.
 bench-check: .venv/.test
