@@ -59,7 +59,7 @@ def cross_entropy(
     softcap : float > 0, optional
         Replaces the logits by ``softcap * tanh(logits / softcap)``.
     return_lse : bool, default False
-        Also return A(z) of each row, differentiable.
+        Also return A(z) of each row, differentiable, by PyTorch's own logsumexp.
     return_entropy : bool, default False
         Also return the entropy of each row's probabilities, in nats, without gradient. This, and
         the accuracy, take a pass of their own over the logits, which makes no array of their size.

@@ -14,7 +14,7 @@ import torch
 
 from xent.arrays import check_layer, check_number, class_axis
 from xent.backends.torch.bridge import as_partner, as_scores
-from xent.backends.torch.front import wants_gradient
+from xent.backends.torch.front import wants_gradient, widened
 from xent.backends.torch.sharded import linear
 from xent.backends.torch.sharded.classes import Job, ShardedCrossEntropy
 from xent.backends.torch.sharded.shard import Options, Shard, fits, make_shard
@@ -143,7 +143,7 @@ def cross_entropy(
         (z, shard), widths = _agreed(team, prepared, ())
         shard = shard.placed(sum(widths[: team.position]), sum(widths))
     loss: Tensor
-    loss, _ = ShardedCrossEntropy.apply(z, Job(shard, team, wants_gradient(z)))
+    loss, _ = ShardedCrossEntropy.apply(widened(z), Job(shard, team, wants_gradient(z)))
     return loss
 
 
@@ -242,16 +242,16 @@ def linear_cross_entropy(
 
     (arguments, shard), widths = _agreed(team, prepared, flags)
     shard = shard.placed(sum(widths[: team.position]), sum(widths))
-    x, w, b = arguments
     wanted = sum(
         flag
         for flag, argument in zip(flags, arguments, strict=True)
         if argument is not None and wants_gradient(argument)
     )
-    step = linear.rows_of_chunk(x.shape[:-1].numel(), widths)
+    step = linear.rows_of_chunk(arguments[0].shape[:-1].numel(), widths)
     loss: Tensor
     loss, *_ = linear.ShardedLinearCrossEntropy.apply(
-        x, w, b, linear.Job(shard, team, step, wanted)
+        *(None if a is None else widened(a) for a in arguments),
+        linear.Job(shard, team, step, wanted),
     )
     return loss
 

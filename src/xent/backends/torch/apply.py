@@ -39,7 +39,9 @@ def on_cpu(tensor: torch.Tensor) -> bool:
     """Is this memory of the CPU, that can be read here and now?"""
     if torch.compiler.is_compiling() or not tensor.is_cpu:
         return False
-    return type(tensor) in PLAIN and not torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+    wrapped = torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+    wrapped |= torch._C._functorch.is_legacy_batchedtensor(tensor)
+    return type(tensor) in PLAIN and not wrapped
 
 
 @cache

@@ -53,7 +53,7 @@ def cross_entropy(
         return_grad or wants_gradient(z),
     )
     y = as_partner(targets, z, "targets")
-    loss, grad, _ = apply(CrossEntropy, options, z.detach() if return_grad else z, y)
+    loss, grad, _ = apply(CrossEntropy, options, z.detach() if return_grad else widened(z), y)
     return (loss.detach(), grad) if return_grad else loss
 
 
@@ -88,7 +88,7 @@ def binary_cross_entropy(
         return_grad or wants_gradient(z),
     )
     y = as_partner(targets, z, "targets")
-    loss, grad, _ = apply(BinaryCrossEntropy, options, z.detach() if return_grad else z, y)
+    loss, grad, _ = apply(BinaryCrossEntropy, options, z.detach() if return_grad else widened(z), y)
     return (loss.detach(), grad) if return_grad else loss
 
 
@@ -129,6 +129,8 @@ def linear_cross_entropy(
     if return_grad:
         x, w, y = x.detach(), w.detach(), y.detach()
         b = None if b is None else b.detach()
+    else:
+        x, w, b = widened(x), widened(w), None if b is None else widened(b)
     options = LinearOptions(
         as_constant(class_weight, x, "class_weight"),
         as_constant(sample_weight, x, "sample_weight"),
@@ -146,8 +148,19 @@ def linear_cross_entropy(
 
 
 def wants_gradient(tensor: Tensor) -> bool:
-    """Will a backward pass ask for the gradient?"""
-    return torch.is_grad_enabled() and tensor.requires_grad
+    """May a backward pass ask for the gradient? What vmap maps over does not say of itself."""
+    if tensor.requires_grad or torch.compiler.is_compiling():
+        return tensor.requires_grad and torch.is_grad_enabled()
+    return torch._C._functorch.is_batchedtensor(tensor) and torch.is_grad_enabled()
+
+
+def widened(tensor: Tensor) -> Tensor:
+    """A float16 tensor that wants a gradient in float32, so that autograd rounds the gradient.
+
+    It does so after multiplying with what comes from above. Before, most entries of a mean's
+    gradient are too small for float16; hence its users scale the loss.
+    """
+    return tensor.float() if tensor.dtype == torch.float16 and wants_gradient(tensor) else tensor
 
 
 def no_out(out: Any) -> None:

@@ -341,6 +341,26 @@ def _(
     return _fakes(inputs, weight, targets, bias, Options(*options)._replace(reduction="sum"))
 
 
+NO_SECOND = (
+    "linear_cross_entropy has no second derivative. "
+    "Use cross_entropy(torch.nn.functional.linear(inputs, weight, bias), targets)."
+)
+
+
+class _Once(torch.autograd.Function):
+    """A gradient of rows, which would else be taken for a constant by a second derivative."""
+
+    @staticmethod
+    def forward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ARG004
+        """The gradient as it is."""
+        return gradient.view_as(gradient)
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> Tensor:
+        """Refuse."""
+        raise NotImplementedError(NO_SECOND)
+
+
 class LinearCrossEntropy(torch.autograd.Function):
     """The operation with its first derivatives."""
 
@@ -387,9 +407,7 @@ class LinearCrossEntropy(torch.autograd.Function):
         upstream, *others = grads
         # A compiler traces this with gradients for all results, and has no second derivatives.
         if not torch.compiler.is_compiling() and any(other is not None for other in others):
-            msg = "linear_cross_entropy has no second derivative. "
-            msg += "Use cross_entropy(torch.nn.functional.linear(inputs, weight, bias), targets)."
-            raise NotImplementedError(msg)
+            raise NotImplementedError(NO_SECOND)
         if upstream is None:
             return None, None, None, None
         o = ctx.options
@@ -400,6 +418,8 @@ class LinearCrossEntropy(torch.autograd.Function):
                 made: tuple[Tensor, ...] = backward_of_rows(upstream, x, weight, targets, bias, o)
             else:
                 made = backward_operation(upstream, x, weight, targets, bias, *o)
+            if torch.is_grad_enabled() and not torch.compiler.is_compiling():
+                made = tuple(_Once.apply(each.detach().requires_grad_()) for each in made)
         else:
             made = tuple(
                 scaled(gradient, upstream) if o.wanted & flag else gradient

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from xent.backends.torch.apply import on_cpu
+
 
 def scaled(gradient: torch.Tensor, upstream: torch.Tensor) -> torch.Tensor:
     """The product, in the gradient's dtype; in the gradient's memory where it is not needed again.
@@ -14,7 +16,7 @@ def scaled(gradient: torch.Tensor, upstream: torch.Tensor) -> torch.Tensor:
     may become a leaf's `.grad`, to which the next pass adds in place.
     """
     if (
-        torch.compiler.is_compiling()  # first: compilers do not know the last
+        not (on_cpu(gradient) and on_cpu(upstream))  # first: compilers do not know the last
         or torch.is_grad_enabled()
         or torch._C._are_functorch_transforms_active()
         or torch._C._autograd._get_current_graph_task_keep_graph()
@@ -22,6 +24,7 @@ def scaled(gradient: torch.Tensor, upstream: torch.Tensor) -> torch.Tensor:
         if gradient.dtype in (torch.float16, torch.bfloat16):
             return (gradient * upstream.to(torch.float32)).to(gradient.dtype)
         return gradient * upstream.to(gradient.dtype)
-    if upstream.ndim == 0 and upstream.is_cpu and upstream.item() == 1:
-        return gradient
-    return gradient.mul_(upstream)
+    # Detached: as a result of the operation it would seem to require a gradient.
+    if upstream.ndim == 0 and upstream.item() == 1:
+        return gradient.detach()
+    return gradient.mul_(upstream).detach()
