@@ -168,6 +168,14 @@ def test_small_batches_agree(
     assert names == ["label_losses", "binary_losses"] * 2
 
 
+def test_the_twins_take_the_short_way_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = called(monkeypatch)
+    z = torch.randn(8, 10, requires_grad=True)
+    twins.cross_entropy(z, torch.zeros(8, dtype=torch.long)).backward()
+    twins.binary_cross_entropy_with_logits(z, torch.rand(8, 10)).backward()
+    assert names == ["label_losses", "binary_losses"]
+
+
 EDGES = [
     [0.0, float("inf"), 1.0],
     [0.0, float("-inf"), 1.0],

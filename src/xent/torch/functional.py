@@ -193,7 +193,8 @@ def binary_cross_entropy_with_logits(
         softcap=softcap,
         z_loss=z_loss,
         reduction=reduction,
-        divisor=float(z.numel()) if reduction == "mean" else None,
+        # Weights do not count in torch's divisor; without them, the mean's own is the same.
+        divisor=float(z.numel()) if reduction == "mean" and w is not None else None,
     )
     return loss.reshape(shape) if reduction == "none" else loss
 
