@@ -41,9 +41,11 @@ def one(rng, number):
         rng.choice([1, 2, 3, 5, 8, 9, 10, 13, 16, 31, 32, 33, 63, 64, 65, 127, 200, 1025])
     )
     rows = int(rng.integers(1, 300))
-    logits = guarded((rng.normal(size=(rows, classes)) * 5).astype(dtype), at_end=at_end)
+    values = rng.normal(size=(rows, classes)) * 5
+    values[rng.random(rows) < 0.1] = -np.inf  # rows that take the long way
+    logits = guarded(values.astype(dtype), at_end=at_end)
     labels = guarded(rng.integers(0, classes, rows), at_end=at_end)
-    weight = guarded(rng.random(rows), at_end=at_end)
+    weight = guarded(rng.random(rows) * (rng.random(rows) < 0.9), at_end=at_end)
     grad = guarded(np.empty((rows, classes), dtype), at_end=at_end)
     options = {} if number % 3 else {"sample_weight": weight}
     loss, _ = xent.cross_entropy(logits, labels, return_grad=True, out=grad, **options)

@@ -102,7 +102,8 @@ def _labels(
         memory = partial(
             wide.work, classes, kind, x.dtype, gradient=out is not None, stream=streamed
         )
-        return spread(wide.label_losses, (x, *common, out, rows), size, chunk, memory)
+        flat = None if out is None else out.reshape(-1)
+        return spread(wide.label_losses, (x, *common, out, flat, rows), size, chunk, memory)
     arguments = (
         x, x.reshape(-1), turning.pairs(x), *common, None if out is None else out.reshape(-1),
         turning.pairs(x if out is None else out), rows,

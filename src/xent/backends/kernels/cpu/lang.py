@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
+import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core.caching import FunctionCache
@@ -140,35 +141,43 @@ def split(typing, u):
     return pair(u), build
 
 
+# Half precision has no type in Numba: bfloat16 travels as uint16, float16 as int16.
+
+
+HALF = {types.uint64: types.float32, types.uint32: types.uint16, types.int32: types.int16}
+"""Of words of two elements."""
+
+
+def _pattern(kind):
+    """The integer of a type's bits."""
+    return ir.IntType(kind.bitwidth)
+
+
 @intrinsic
-def unpaired(typing, word):
-    """Return the two float32 of a 64-bit word, the first in memory first."""
-    pair = types.UniTuple(types.float32, 2)
+def _halves(typing, word):
+    half = HALF[word]
 
     def build(context, builder, signature, args):
-        half = ir.IntType(32)
-        first = builder.trunc(args[0], half)
-        second = builder.trunc(builder.lshr(args[0], ir.IntType(64)(32)), half)
-        both = [builder.bitcast(part, ir.FloatType()) for part in (first, second)]
-        return context.make_tuple(builder, pair, both)
+        bits = _pattern(half)
+        upper = builder.lshr(args[0], _pattern(word)(half.bitwidth))
+        both = [builder.trunc(part, bits) for part in (args[0], upper)]
+        if half == types.float32:
+            both = [builder.bitcast(part, ir.FloatType()) for part in both]
+        return context.make_tuple(builder, signature.return_type, both)
 
-    return pair(word), build
+    return types.UniTuple(half, 2)(word), build
 
 
 @intrinsic
-def paired(typing, a, b):
-    """Return the 64-bit word that holds two float32."""
+def _joined(typing, a, b):
+    word = next(word for word, half in HALF.items() if half == a)
 
     def build(_, builder, signature, args):
-        first, second = [
-            builder.zext(builder.bitcast(part, ir.IntType(32)), ir.IntType(64)) for part in args
-        ]
-        return builder.or_(first, builder.shl(second, ir.IntType(64)(32)))
+        whole = _pattern(word)
+        first, second = [builder.zext(builder.bitcast(part, _pattern(a)), whole) for part in args]
+        return builder.or_(first, builder.shl(second, whole(a.bitwidth)))
 
-    return types.uint64(a, b), build
-
-
-# Half precision has no type in Numba: bfloat16 travels as uint16, float16 as int16.
+    return word(a, b), build
 
 
 @intrinsic
@@ -189,20 +198,35 @@ def _from_float16(typing, x):
     return types.float32(x), build
 
 
+def _upper_half(builder, x):
+    """Build the upper half of a float32's bits, and all of them rounded to it, ties to even."""
+    word = ir.IntType(32)
+    raw = builder.bitcast(x, word)
+    upper = builder.lshr(raw, word(16))
+    odd = builder.and_(upper, word(1))
+    nearest = builder.add(builder.add(raw, word(0x7FFF)), odd)
+    return upper, builder.lshr(nearest, word(16))
+
+
 @intrinsic
 def _to_bfloat16(typing, x):
     """Round to nearest, ties to even; NaN stays NaN."""
 
     def build(_, builder, signature, args):
-        word = ir.IntType(32)
-        raw = builder.bitcast(args[0], word)
-        upper = builder.lshr(raw, ir.Constant(word, 16))
-        odd = builder.and_(upper, ir.Constant(word, 1))
-        rounded = builder.add(builder.add(raw, ir.Constant(word, 0x7FFF)), odd)
-        rounded = builder.lshr(rounded, ir.Constant(word, 16))
+        upper, nearest = _upper_half(builder, args[0])
         nan = builder.fcmp_unordered("uno", args[0], args[0])
-        quiet = builder.or_(upper, ir.Constant(word, 0x40))
-        return builder.trunc(builder.select(nan, quiet, rounded), ir.IntType(16))
+        quiet = builder.or_(upper, ir.IntType(32)(0x40))
+        return builder.trunc(builder.select(nan, quiet, nearest), ir.IntType(16))
+
+    return types.uint16(x), build
+
+
+@intrinsic
+def _number_to_bfloat16(typing, x):
+    """The same, but that a NaN with all its lowest bits set becomes 0."""
+
+    def build(_, builder, signature, args):
+        return builder.trunc(_upper_half(builder, args[0])[1], ir.IntType(16))
 
     return types.uint16(x), build
 
@@ -225,6 +249,24 @@ def rounded(x, like):
     raise NotImplementedError
 
 
+def rounded_number(x, like):
+    """The same, a little faster, for what is computed of numbers: no NaN of other origin."""
+    raise NotImplementedError
+
+
+def unpaired(word):
+    """Return the two elements of a word as computed with, the first in memory first.
+
+    Words of float32 are uint64, of bfloat16 uint32, of float16 int32.
+    """
+    raise NotImplementedError
+
+
+def paired(a, b, like):
+    """Return the word that holds two elements, as words are stored beside `like`."""
+    raise NotImplementedError
+
+
 @overload(loaded, inline="always")
 def _loaded(x):
     if x == types.uint16:
@@ -243,6 +285,30 @@ def _rounded(x, like):
     if like == types.float32:
         return lambda x, like: numba.float32(x)
     return lambda x, like: numba.float64(x)
+
+
+@overload(rounded_number, inline="always")
+def _rounded_number(x, like):
+    if like == types.uint16:
+        return lambda x, like: _number_to_bfloat16(numba.float32(x))
+    return lambda x, like: rounded(x, like)
+
+
+@overload(unpaired, inline="always")
+def _unpaired(word):
+    def both(word):
+        a, b = _halves(word)
+        return loaded(a), loaded(b)
+
+    return both
+
+
+@overload(paired, inline="always")
+def _paired(a, b, like):
+    if like == types.uint64:
+        return lambda a, b, like: _joined(a, b)
+    half = np.uint16(0) if like == types.uint32 else np.int16(0)
+    return lambda a, b, like: _joined(rounded(a, half), rounded(b, half))
 
 
 @intrinsic

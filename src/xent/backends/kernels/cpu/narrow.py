@@ -129,8 +129,11 @@ def clear_sums(n, t, t_low):
 
 
 @loop
-def add_columns(first, second, j, labels, n, magic, low, top, own, t, t_low, terms, more_terms):
-    """Add the terms of classes j and j + 1 to the rows' sums; the label's is kept as their own."""
+def take_columns(first, second, j, labels, n, magic, low, top, own, terms, more_terms):
+    """Fill the terms of classes j and j + 1; the label's is kept as the row's own, 0 among them.
+
+    They are added apart, so that LLVM takes a float32 as half as wide as a float64.
+    """
     none = first.dtype.type(0)
     for i in range(n):
         label, shift, least = labels[i], magic[i], low[i]
@@ -140,11 +143,15 @@ def add_columns(first, second, j, labels, n, magic, low, top, own, t, t_low, ter
         mine = own[i]
         mine = a if label == j else mine
         own[i] = b if label == j + 1 else mine
-        a = none if label == j else a
-        b = none if label == j + 1 else b
-        if terms is not None:
-            terms[i] = a
-            more_terms[i] = b
+        terms[i] = none if label == j else a
+        more_terms[i] = none if label == j + 1 else b
+
+
+@loop
+def add_columns(n, terms, more_terms, t, t_low):
+    """Add the terms of two classes to the rows' sums."""
+    for i in range(n):
+        a, b = terms[i], more_terms[i]
         if t_low is None:
             t[i] = (t[i] + np.float64(a)) + np.float64(b)
         else:
@@ -220,20 +227,17 @@ def correct(x, start, n, labels, coefficients, c, loss, work, grad):
 
 
 @inner
-def add_all(n, classes, grad, work):
-    """Add the terms of all classes, two at a time."""
+def add_all(n, classes, keep, work):
+    """Add the terms of all classes, two at a time, and keep them where wanted."""
     for j in range(0, classes, 2):
         first, second = work.logits[j], work.logits[j + 1]
-        if grad is None:
-            add_columns(
-                first, second, j, work.labels, n, work.magic, work.low, work.top, work.own, work.t,
-                work.t_low, None, None,
-            )  # fmt: skip
-        else:
-            add_columns(
-                first, second, j, work.labels, n, work.magic, work.low, work.top, work.own, work.t,
-                work.t_low, work.terms[j], work.terms[j + 1],
-            )  # fmt: skip
+        at = j if keep else 0
+        terms, more_terms = work.terms[at], work.terms[at + 1]
+        take_columns(
+            first, second, j, work.labels, n, work.magic, work.low, work.top, work.own, terms,
+            more_terms,
+        )  # fmt: skip
+        add_columns(n, terms, more_terms, work.t, work.t_low)
 
 
 @inner
@@ -267,7 +271,7 @@ def block_losses(x, flat, words, start, n, labels, coefficients, c, grad, grad_w
         find_logits(work.logits[j], j, work.labels, n, work.z)
     open_windows(n, work.z, work.n, work.magic, work.low, work.top)
     clear_sums(n, work.t, work.t_low)
-    add_all(n, classes, grad, work)
+    add_all(n, classes, grad is not None, work)
     fine = finish_all(start, n, classes, coefficients, c, grad, work)
     if coefficients is not None or not fine:
         correct(x, start, n, work.labels, coefficients, c, work.loss, work, grad)

@@ -15,13 +15,17 @@ from xent.backends.kernels.cpu.lang import inner, loaded, loop, paired, rounded,
 UNROLLED = 8
 """Words of a row up to which LLVM turns rows over in registers, their number being known."""
 
+WORDS = {"float32": np.uint64, "uint16": np.uint32, "int16": np.int32, "float64": np.uint64}
+"""What holds two elements as they are stored, but that float64 has no such word."""
+
 
 def pairs(array):
-    """See rows of float32 as words of two logits, where they turn over faster so; or nothing."""
+    """See rows as words of two logits, where they turn over faster so; or nothing."""
     classes = array.shape[1]
-    if array.dtype == np.float32 and classes % 2 == 0 and UNROLLED < classes <= 2 * UNROLLED:
-        return array.reshape(-1).view(np.uint64)
-    return np.empty(0, np.uint64)
+    kind = WORDS[array.dtype.name]
+    if array.itemsize < 8 and classes % 2 == 0 and UNROLLED < classes <= 2 * UNROLLED:
+        return array.reshape(-1).view(kind)
+    return np.empty(0, kind)
 
 
 @loop
@@ -60,7 +64,8 @@ def back_rows(columns, n, words, target):
 def back_pairs(columns, n, words, target):
     for i in range(n):
         for j in range(len(words)):
-            target[i * len(words) + j] = paired(columns[2 * j, i], columns[2 * j + 1, i])
+            place = i * len(words) + j
+            target[place] = paired(columns[2 * j, i], columns[2 * j + 1, i], target[place])
 
 
 @loop
@@ -122,12 +127,12 @@ def turn_back(columns, n, classes, target, words, start):
 
 
 def turn_words(words, n, classes, columns):
-    """Fill the columns from rows of 5 to 8 pairs of float32."""
+    """Fill the columns from rows of 5 to 8 pairs."""
     raise NotImplementedError
 
 
 def back_words(columns, n, classes, words):
-    """Fill rows of 5 to 8 pairs of float32 from the columns."""
+    """Fill rows of 5 to 8 pairs from the columns."""
     raise NotImplementedError
 
 

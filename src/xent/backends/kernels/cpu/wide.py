@@ -14,6 +14,7 @@ import numpy as np
 from xent.backends.kernels.cpu.elementary import scaled_exp
 from xent.backends.kernels.cpu.full import any_row
 from xent.backends.kernels.cpu.lang import (
+    any_order,
     fma,
     inner,
     kernel,
@@ -22,6 +23,7 @@ from xent.backends.kernels.cpu.lang import (
     loop,
     prefetch,
     rounded,
+    rounded_number,
     stream,
 )
 from xent.backends.kernels.cpu.rows import (
@@ -51,48 +53,60 @@ AHEAD = 4 * GROUP
 
 
 @loop
-def add_groups(x, magic, low, total, total_low, top, terms, offset):
-    """Add the terms of whole groups to the lanes of the sum; keep them where asked."""
-    for g in range(x.size // GROUP):
-        start = g * GROUP
-        if terms is not None:
-            kept = terms[offset + start :]
-        for lane in range(LANES):
-            i = start + lane
-            a, seen = scaled_exp(loaded(x[i]), magic, low)
-            most = larger(seen, top[lane])
-            b, seen = scaled_exp(loaded(x[i + LANES]), magic, low)
-            most = larger(seen, most)
-            c, seen = scaled_exp(loaded(x[i + 2 * LANES]), magic, low)
-            most = larger(seen, most)
-            d, seen = scaled_exp(loaded(x[i + 3 * LANES]), magic, low)
-            top[lane] = larger(seen, most)
-            if terms is not None:
-                kept[lane] = a
-                kept[lane + LANES] = b
-                kept[lane + 2 * LANES] = c
-                kept[lane + 3 * LANES] = d
-            if total_low is None:
-                total[lane] += (np.float64(a) + np.float64(b)) + (np.float64(c) + np.float64(d))
-            else:
-                total[lane], lost = two_sum(total[lane], (a + b) + (c + d))
+def take_terms(x, magic, low, terms, top):
+    """Fill the terms of whole groups, and the bits of the largest of all so far.
+
+    That they are added apart lets LLVM take a float32 as half as wide as a float64.
+    """
+    most = top[0]
+    for i in range(x.size):
+        terms[i], seen = scaled_exp(loaded(x[i]), magic, low)
+        most = larger(seen, most)
+    top[0] = most
+
+
+@loop
+def add_terms(terms, total, total_low):
+    """Add the terms of whole groups to the lanes of the sum."""
+    if total_low is None:
+        s = 0.0
+        for i in range(terms.size):
+            s = any_order(s, np.float64(terms[i]))
+        total[0] += s
+    else:
+        for start in range(0, terms.size, GROUP):
+            group = terms[start:]
+            for lane in range(LANES):
+                a, b = group[lane] + group[lane + LANES], group[lane + 2 * LANES]
+                total[lane], lost = two_sum(total[lane], a + (b + group[lane + 3 * LANES]))
                 total_low[lane] += lost
 
 
 @loop
-def add_group(group, magic, low, total, total_low, top, terms, offset):
-    """Add the terms of one group that is partly masked, one by one: 3 terms do not add exactly."""
+def add_one_by_one(terms, total, total_low):
+    """The same for a group that is partly masked: 3 terms do not add exactly."""
     for start in range(0, GROUP, LANES):
         for lane in range(LANES):
-            term, seen = scaled_exp(group[start + lane], magic, low)
-            top[lane] = larger(seen, top[lane])
-            if terms is not None:
-                terms[offset + start + lane] = term
-            if total_low is None:
-                total[lane] += np.float64(term)
-            else:
-                total[lane], lost = two_sum(total[lane], term)
-                total_low[lane] += lost
+            total[lane], lost = two_sum(total[lane], terms[start + lane])
+            total_low[lane] += lost
+
+
+@inner
+def add_part(terms, size, label, total, total_low):
+    """Add the terms of part of a row, whose last group is filled with masks."""
+    whole = size // GROUP * GROUP
+    here = label // GROUP * GROUP
+    if total_low is None:
+        add_terms(terms[: whole + GROUP if whole < size else whole], total, None)
+        return
+    if 0 <= here < whole:
+        add_terms(terms[:here], total, total_low)
+        add_one_by_one(terms[here:], total, total_low)
+        add_terms(terms[here + GROUP : whole], total, total_low)
+    else:
+        add_terms(terms[:whole], total, total_low)
+    if whole < size:
+        add_one_by_one(terms[whole:], total, total_low)
 
 
 @loop
@@ -100,45 +114,92 @@ def scale_part(terms, scale, factor, factor_low, grad):
     """Fill a part of the gradient with the terms, times a power of two and a factor."""
     for j in range(grad.size):
         term = terms[j] * scale
-        grad[j] = rounded(fma(term, factor, term * factor_low), grad[j])
+        grad[j] = rounded_number(fma(term, factor, term * factor_low), grad[j])
 
 
 @inner
-def write_row(work, scale, factor, factor_low, grad, ahead):
-    """Fill a row of the gradient from its terms; meanwhile the next row of logits is fetched.
+def fetch_columns(row, start, stop):
+    """Ask for columns of a row, a line of the cache each time."""
+    for j in range(start, min(stop, row.size), 64 // row.itemsize):
+        prefetch(row, j)
 
-    Without that, memory would idle while rows are written, and again while they are read. With a
-    buffer `work.stream` the gradient goes past the caches, so that no line of it is read first.
+
+@inner
+def write_row(work, scale, factor, factor_low, grad, flat, i, label, at_label, ahead):
+    """Fill row i of the gradient from its terms; meanwhile the next row of logits is fetched.
+
+    Without that, memory would idle while rows are written, and again while they are read.
     """
-    terms, buffer = work.terms, work.stream
-    line = 64 // grad.itemsize
+    classes = grad.shape[1]
+    terms, buffer, held = work.terms, work.stream, work.held
+    if not buffer.size:
+        for start in range(0, classes, PART):
+            stop = min(start + PART, classes)
+            fetch_columns(ahead, start, stop)
+            scale_part(terms[start:stop], scale, factor, factor_low, grad[i, start:stop])
+        grad[i, label] = rounded(at_label, grad[i, label])
+        return
+    if held[0] == held[1]:
+        held[0] = held[1] = grad[i].ctypes.data % 64 // grad.itemsize
+    for start in range(0, classes, PART):
+        stop = min(start + PART, classes)
+        fetch_columns(ahead, start, stop)
+        end = held[1]
+        some = (stop - start + GROUP - 1) // GROUP * GROUP  # what is past the row is written over
+        scale_part(terms[start : start + some], scale, factor, factor_low, buffer[end : end + some])
+        if start <= label < stop:
+            buffer[end + label - start] = rounded(at_label, buffer[0])
+        held[1] = end + stop - start
+        stream_lines(work, flat, i * classes + stop)
+
+
+@inner
+def stream_lines(work, flat, stop):
+    """Send the whole lines of what is held, which ends at `stop`, past the caches to memory.
+
+    So no line of the gradient is read first. What is left over waits for the next row.
+    """
+    buffer, held = work.stream, work.held
+    line = 64 // buffer.itemsize
     start = 0
-    if buffer.size:
-        start = min(-grad.ctypes.data % 64 // grad.itemsize, grad.size)
-        scale_part(terms[:start], scale, factor, factor_low, grad[:start])
-    while start < grad.size:
-        stop = min(start + PART, grad.size)
-        for j in range(start, stop, 64 // ahead.itemsize):
-            prefetch(ahead, j)
-        if buffer.size and stop - start >= line:
-            stop = start + (stop - start) // line * line
-            scale_part(terms[start:stop], scale, factor, factor_low, buffer[: stop - start])
-            for j in range(start, stop, line):
-                stream(grad, j, buffer[j - start :])
-        else:
-            scale_part(terms[start:stop], scale, factor, factor_low, grad[start:stop])
-        start = stop
+    place = stop - held[1]
+    if held[0] > 0 and held[1] >= line:
+        copy_back(buffer[held[0] : line], flat[place + held[0] :])
+        held[0] = 0
+        start = line
+    while held[1] - start >= line:
+        stream(flat, place + start, buffer[start:])
+        start += line
+    if start:
+        for j in range(line):
+            buffer[j] = buffer[start + j]
+        held[1] -= start
+
+
+@inner
+def settle(work, flat, stop):
+    """Write what is held, which ends at `stop`; rows that others write, or none, come next."""
+    if flat is not None:
+        held = work.held
+        if held[1] > held[0]:
+            copy_back(work.stream[held[0] : held[1]], flat[stop - held[1] + held[0] :])
+        held[0] = held[1] = 0
 
 
 @loop
-def copy_group(x, start, label, group):
-    """Fill the group with columns from `start`; with masks past the end and at the label."""
+def copy_back(part, target):
+    """Write less than a line of what is held."""
+    for j in range(part.size):
+        target[j] = part[j]
+
+
+@loop
+def copy_group(x, group):
+    """Fill the group with what is less than one, and masks behind."""
     for i in range(GROUP):
         group[i] = -np.inf
-    for i in range(min(GROUP, x.size - start)):
-        group[i] = loaded(x[start + i])
-    if start <= label < start + GROUP:
-        group[label - start] = -np.inf
+    for i in range(x.size):
+        group[i] = loaded(x[i])
 
 
 class Work(NamedTuple):
@@ -146,10 +207,11 @@ class Work(NamedTuple):
 
     group: Any  # a group of logits; of the dtype to compute in
     stream: Any  # part of a gradient on its way past the caches; or empty
-    terms: Any  # a row of terms, None without gradient
+    held: Any  # where in it what is not yet written starts and ends
+    terms: Any  # a row of terms, without gradient a part of it
     total: Any  # lanes of a sum, float64
     total_low: Any  # and what they lost, None in float32
-    top: Any  # bits of the largest terms
+    top: Any  # bits of the largest term
     rows: Any  # scratch for `any_row`
     one: Any  # weights of 1
     loss: Any  # losses of a block of rows
@@ -160,11 +222,12 @@ def work(classes, dtype, stored, *, gradient, stream):
     single = dtype == np.float32
     return Work(
         group=np.empty(GROUP, dtype),
-        stream=np.empty(PART if stream else 0, stored),
-        terms=np.empty(classes + GROUP, dtype) if gradient else None,
+        stream=np.empty(64 + PART + GROUP if stream else 0, stored),
+        held=np.zeros(2, np.int64),
+        terms=np.empty((classes if gradient else min(classes, PART)) + GROUP, dtype),
         total=np.empty(LANES),
         total_low=None if single else np.empty(LANES),
-        top=np.empty(LANES, np.uint32 if single else np.uint64),
+        top=np.empty(1, np.uint32 if single else np.uint64),
         rows=np.empty(3 * classes + 2 * LANES),
         one=np.ones(classes),
         loss=np.empty(BLOCK),
@@ -172,55 +235,57 @@ def work(classes, dtype, stored, *, gradient, stream):
 
 
 @loop
-def clear(total, total_low, top):
+def clear(total, total_low):
     """Start the lanes of a sum."""
     for lane in range(LANES):
         total[lane] = 0.0
-        top[lane] = 0
         if total_low is not None:
             total_low[lane] = 0.0
 
 
 @inner
-def add_row(x, label, magic, low, work):
-    """Return the sum of a row's terms but its label's, the sum's low part, and their top bits."""
+def add_row(x, label, magic, low, work, keep):
+    """Return the sum of a row's terms but its label's, its low part, their top bits, that term.
+
+    All terms are kept where wanted, the label's as 0.
+    """
     total, total_low, top, terms = work.total, work.total_low, work.top, work.terms
-    clear(total, total_low, top)
-    here = label // GROUP * GROUP
-    whole = x.size // GROUP * GROUP
-    add_groups(x[:here], magic, low, total, total_low, top, terms, 0)
-    copy_group(x, here, label, work.group)
-    add_group(work.group, magic, low, total, total_low, top, terms, here)
-    if here < whole:
-        rest = here + GROUP
-        add_groups(x[rest:], magic, low, total, total_low, top, terms, rest)
-        if whole < x.size:
-            copy_group(x, whole, label, work.group)
-            add_group(work.group, magic, low, total, total_low, top, terms, whole)
-    most = top[0]
-    for lane in range(LANES):
-        most = larger(most, top[lane])
+    clear(total, total_low)
+    top[0] = 0
+    own = terms[0]
+    for start in range(0, x.size, PART):
+        part = terms[start:] if keep else terms
+        size = min(PART, x.size - start)
+        whole = size // GROUP * GROUP
+        take_terms(x[start : start + whole], magic, low, part, top)
+        if whole < size:
+            copy_group(x[start + whole : start + size], work.group)
+            take_terms(work.group, magic, low, part[whole:], top)
+        here = label - start
+        if 0 <= here < size:
+            own = part[here]
+            part[here] = 0
+        add_part(part, size, here, total, total_low)
     t, t_low = sum_lanes(total, total_low)
-    return t, t_low, most
+    return t, t_low, top[0], own
 
 
 @inner
-def row_loss(x, i, label, coefficient, c, grad, work):
+def row_loss(x, i, label, coefficient, c, grad, flat, work):
     """Weighted loss of a row, and its gradient where given."""
     row, like = x[i], work.group[0]
     z = loaded(row[label])
     if abs(z) <= LIMIT:
         n, magic, low = window(z, like)
-        t, t_low, most = add_row(row, label, magic, low, work)
+        t, t_low, most, own = add_row(row, label, magic, low, work, grad is not None)
         if usable(most, t, like):
-            own, _ = scaled_exp(z, magic, low)
             loss, q, q_low, inverse, low = result(z, n, t, t_low, own)
             if grad is not None:
                 f, f_low, at_label = slope_factors(q, q_low, inverse, low, coefficient * c, like)
                 ahead = x[min(i + 1, x.shape[0] - 1)]
-                write_row(work, unshift(like), f, f_low, grad[i], ahead)
-                grad[i, label] = rounded(at_label, grad[i, label])
+                write_row(work, unshift(like), f, f_low, grad, flat, i, label, at_label, ahead)
             return weighted(coefficient, loss)
+    settle(work, flat, i * x.shape[1])
     loss = any_row(row, label, None, work.one, None, coefficient * c, 0.0, 0.0, work.rows, grad, i)
     return weighted(coefficient, loss)
 
@@ -235,36 +300,39 @@ def fetch(x, i, labels):
 
 
 @inner
-def block_losses(x, start, n, labels, coefficients, c, grad, work):
+def block_losses(x, start, n, labels, coefficients, c, grad, flat, work):
     """Fill the losses of n rows; return the first whose label is not a class, or -1."""
     for i in range(start, start + n):
         w = 1.0 if coefficients is None else coefficients[i]
         if w == ABSENT:
             work.loss[i - start] = 0.0
+            settle(work, flat, i * x.shape[1])
             clear_row(grad, i)
         elif labels[i] < 0 or labels[i] >= x.shape[1]:
             return i
         else:
             fetch(x, min(i + 1, x.shape[0] - 1), labels)
-            work.loss[i - start] = row_loss(x, i, labels[i], w, c, grad, work)
+            work.loss[i - start] = row_loss(x, i, labels[i], w, c, grad, flat, work)
     return -1
 
 
 @kernel
-def label_losses(x, labels, coefficients, c, grad, losses, sums, chunk, first, last, work):
+def label_losses(x, labels, coefficients, c, grad, flat, losses, sums, chunk, first, last, work):
     """Losses of rows with class labels, in chunks of rows from `first` to `last`.
 
-    `coefficients` (or None) weight the rows; the gradient (or None) is theirs times c. `losses` (or
-    None) takes the row losses, `sums` the sum of each chunk. Returns the first row whose label is
-    not a class, or -1.
+    `coefficients` (or None) weight the rows; the gradient (or None) is theirs times c, and `flat`
+    the same seen flat. `losses` (or None) takes the row losses, `sums` the sum of each chunk.
+    Returns the first row whose label is not a class, or -1.
     """
+    stop = 0
     for number in range(first, last):
         clear_total(sums, number)
         stop = min(number * chunk + chunk, x.shape[0])
         for start in range(number * chunk, stop, BLOCK):
             n = min(BLOCK, stop - start)
-            wrong = block_losses(x, start, n, labels, coefficients, c, grad, work)
+            wrong = block_losses(x, start, n, labels, coefficients, c, grad, flat, work)
             if wrong >= 0:
                 return wrong
             add_losses(work.loss[:n], losses, start, sums, number)
+    settle(work, flat, stop * x.shape[1])
     return -1
