@@ -62,15 +62,18 @@ def cross_entropy_pass(
     z_loss: float = 0.0,
     grad: Array | None = None,
     losses: Array | None = None,
+    stats: Array | None = None,
 ) -> float:
     """Sum of the row losses; `grad` (times `scale`) and `losses` are filled where given.
 
-    `logits` and `grad` have the class axis last.
+    So are `stats`, with log-sum-exp, entropy and largest class of each row. `logits` and `grad`
+    have the class axis last, `stats` those three.
     """
     cpu = kernels.for_size(logits.size)
     if cpu is not None:
         options = {"scale": scale, "softcap": softcap, "z_loss": z_loss}
-        sums, wrong = compiled(cpu.cross_entropy, logits, targets, 1, options, grad, losses)
+        outputs = {"grad": grad, "losses": losses, "stats": stats}
+        sums, wrong = compiled(cpu.cross_entropy, logits, targets, 1, options, outputs)
         if wrong and targets.labels is not None:
             check_labels(targets.labels, logits.shape[-1])
         return total(sums)
@@ -79,8 +82,11 @@ def cross_entropy_pass(
     small = logits.ndim == 2 and logits.size <= BLOCK
     with np.errstate(all="ignore"):
         for index in [()] if small else blocks(logits.shape[:-1], logits.shape[-1]):
+            z = float_rows(logits[index])
+            if stats is not None:  # first: the gradient may overwrite the logits
+                put(stats, index, rows.class_stats(z, softcap, exact=logits.dtype == np.float64))
             loss, gradient = rows.class_losses(
-                float_rows(logits[index]),
+                z,
                 targets if small and targets.plain else take(targets, index),
                 scale,
                 softcap,
@@ -111,9 +117,8 @@ def binary_pass(
     if cpu is not None:
         options = {"scale": scale, "softcap": softcap, "z_loss": z_loss}
         width = 1 if np.ndim(targets.positive) else 0
-        sums, wrong = compiled(
-            cpu.binary_cross_entropy, logits, targets, width, options, grad, losses
-        )
+        outputs = {"grad": grad, "losses": losses}
+        sums, wrong = compiled(cpu.binary_cross_entropy, logits, targets, width, options, outputs)
         if wrong:
             check_values(targets.values)
         return total(sums)
@@ -145,34 +150,30 @@ def compiled(
     targets: Any,
     width: int,
     options: dict[str, Any],
-    grad: Array | None,
-    losses: Array | None,
+    outputs: dict[str, Array | None],
 ) -> tuple[list[float], bool]:
     """Sums of the parts from a kernel, which takes contiguous arrays; was a target wrong?
 
-    The last `width` axes (0 or 1) stay whole.
+    The last `width` axes (0 or 1) stay whole. The outputs that are not None are filled.
     """
-    if all(a is None or plain(a) for a in (logits, grad, losses)):
-        sums, wrong = kernel(logits, targets, grad=grad, losses=losses, **options)
+    if all(a is None or plain(a) for a in (logits, *outputs.values())):
+        sums, wrong = kernel(logits, targets, **outputs, **options)
         return sums, wrong >= 0
     sums = []
     rows_shape = logits.shape[: logits.ndim - width]
     for index in blocks(rows_shape, math.prod(logits.shape[logits.ndim - width :]), PIECE):
+        parts = {
+            name: None if a is None else np.empty(a[index].shape, a.dtype)
+            for name, a in outputs.items()
+        }
         z = np.ascontiguousarray(logits[index])
-        part_grad = None if grad is None else np.empty(z.shape, z.dtype)
-        part_losses = None
-        if losses is not None:
-            part_losses = np.empty(losses[index].shape, losses.dtype)
-        part, wrong = kernel(
-            z, part_of(targets, index), grad=part_grad, losses=part_losses, **options
-        )
+        part, wrong = kernel(z, part_of(targets, index), **parts, **options)
         if wrong >= 0:
             return sums, True
         sums += part
-        if grad is not None:
-            grad[index] = part_grad
-        if losses is not None:
-            losses[index] = part_losses
+        for name, a in outputs.items():
+            if a is not None:
+                a[index] = parts[name]
     return sums, False
 
 

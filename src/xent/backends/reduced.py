@@ -21,6 +21,7 @@ def class_loss(
     z_loss: float,
     reduction: str,
     grad: Array | None,
+    stats: Array | None = None,
 ) -> Any:
     """Loss of class logits; `grad` is filled with the gradient of it (for "none", of the sum)."""
     losses = row_losses(logits, logits.shape[:axis] + logits.shape[axis + 1 :], reduction)
@@ -32,6 +33,7 @@ def class_loss(
         z_loss=z_loss,
         grad=None if grad is None else class_last(grad, axis),
         losses=losses,
+        stats=stats,
     )
     return reduced(reduction, loss_sum, total, losses, grad)
 

@@ -179,10 +179,21 @@ def class_losses(
     *,
     exact: bool,
     want_grad: bool,
+    stats: Array | None = None,
 ) -> tuple[Array, Array | None]:
-    """Weighted losses of a block of rows and, if wanted, the gradient times `scale`."""
+    """Weighted losses of a block of rows and, if wanted, the gradient times `scale`.
+
+    `stats`, where given, is filled with log-sum-exp, entropy and largest class of each row.
+    """
     labels = targets.labels
-    if targets.plain and labels is not None and softcap is None and not z_loss and not exact:
+    if (
+        stats is None
+        and targets.plain
+        and labels is not None
+        and softcap is None
+        and not z_loss
+        and not exact
+    ):
         done = label_losses(z, labels, scale, want_grad=want_grad)
         if done:
             return done
@@ -227,6 +238,14 @@ def class_losses(
     if weight is not None:
         grad[weight == 0] = 0.0
     return loss, grad
+
+
+def class_stats(z: Array, softcap: float | None, *, exact: bool) -> Array:
+    """Log-sum-exp, entropy and largest class of each row; sums of terms that are never negative."""
+    p = partition(_capped(z, softcap), exact=exact)
+    log_s = p.log1p_s()
+    far = _times(p.e, -p.d).sum(axis=1)
+    return np.stack([p.m + log_s, log_s + far / (1 + p.s), p.k], axis=1)
 
 
 def binary_losses(
@@ -314,13 +333,6 @@ def logsumexp(z: Array, *, exact: bool) -> Array:
     """Log-sum-exp of rows."""
     p = partition(z, exact=exact)
     return np.asarray(p.m + p.log1p_s())
-
-
-def entropy_and_argmax(z: Array, *, exact: bool) -> Array:
-    """Entropy of the softmax of rows, a sum of terms that are never negative; and largest class."""
-    p = partition(z, exact=exact)
-    entropy = p.log1p_s() + _times(p.e, -p.d).sum(axis=1) / (1 + p.s)
-    return np.stack([entropy, p.k], axis=1)
 
 
 def sigmoid(z: Array) -> Array:

@@ -65,19 +65,23 @@ def cross_entropy(
     z_loss: float,
     grad: Array | None,
     losses: Array | None,
+    stats: Array | None = None,
 ) -> tuple[list[float], int]:
-    """Fill `grad` and `losses`; return sums of parts, and the first row with a wrong label or -1.
+    """Fill `grad`, `losses` and `stats`; return sums of parts, and the first wrong row or -1.
 
-    All arrays are C-contiguous, with the class axis last.
+    Wrong is a label that is no class. All arrays are C-contiguous, with the class axis last.
     """
     classes = logits.shape[-1]
     x = stored(logits).reshape(-1, classes)
     out = None if grad is None else stored(grad).reshape(-1, classes)
-    rows = None if losses is None else losses.reshape(-1)
+    rows = (
+        None if losses is None else losses.reshape(-1),
+        None if stats is None else stats.reshape(-1, 3),
+    )
     if targets.labels is not None and targets.shift is None and softcap is None and not z_loss:
         return _labels(x, targets, targets.labels, scale, arithmetic(logits), out, rows)
     options = (scale, float(z_loss), float(softcap or 0))
-    arguments = (x, *_soft_targets(targets, classes), *options, out, rows)
+    arguments = (x, *_soft_targets(targets, classes), *options, out, *rows)
     return spread(
         full.soft, arguments, len(x), chunk_of(len(x), classes), partial(full.work, classes)
     )
@@ -90,7 +94,7 @@ def _labels(
     scale: float,
     kind: type[np.floating[Any]],
     out: Array | None,
-    rows: Array | None,
+    rows: tuple[Array | None, Array | None],
 ) -> tuple[list[float], int]:
     """Rows with class labels and weights at the most: narrow or wide."""
     size, classes = x.shape
@@ -100,13 +104,18 @@ def _labels(
     if classes > narrow.MOST:
         streamed = out is not None and not np.may_share_memory(x, out)
         memory = partial(
-            wide.work, classes, kind, x.dtype, gradient=out is not None, stream=streamed
+            wide.work,
+            classes,
+            kind,
+            x.dtype,
+            keep=out is not None or rows[1] is not None,
+            stream=streamed,
         )
         flat = None if out is None else out.reshape(-1)
-        return spread(wide.label_losses, (x, *common, out, flat, rows), size, chunk, memory)
+        return spread(wide.label_losses, (x, *common, out, flat, *rows), size, chunk, memory)
     arguments = (
         x, x.reshape(-1), turning.pairs(x), *common, None if out is None else out.reshape(-1),
-        turning.pairs(x if out is None else out), rows,
+        turning.pairs(x if out is None else out), *rows,
     )  # fmt: skip
     return spread(narrow.label_losses, arguments, size, chunk, partial(narrow.work, classes, kind))
 
@@ -181,15 +190,6 @@ def log_softmax(logits: Array, result: Array) -> None:
 def logsumexp(logits: Array, result: Array) -> None:
     """Fill `result` with the log-sum-exp of rows."""
     _of_rows(functions.LOGSUMEXP, logits, result)
-
-
-def entropy_and_argmax(logits: Array, result: Array) -> None:
-    """Fill the last axis of `result` with the entropy of a row's softmax, and its largest class."""
-    classes = logits.shape[-1]
-    arguments = (stored(logits).reshape(-1, classes), result.reshape(-1, 2))
-    rows = result.size // 2
-    memory = partial(functions.work, classes)
-    _each(functions.entropies, arguments, rows, chunk_of(rows, classes), memory)
 
 
 def sigmoid(logits: Array, result: Array) -> None:

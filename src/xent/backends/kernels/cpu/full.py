@@ -29,6 +29,7 @@ from xent.backends.kernels.cpu.rows import (
     sum_lanes,
     two_sum,
 )
+from xent.backends.kernels.cpu.stats import distances, put
 
 
 @loop
@@ -163,11 +164,13 @@ def slopes(
 
 
 @inner
-def any_row(x, label, probabilities, scale, shift, c, z_loss, softcap, scratch, grad, i):
+def any_row(
+    x, label, probabilities, scale, shift, c, z_loss, softcap, scratch, grad, i, stats, place
+):
     """Loss of a row of logits, unweighted; its gradient times c in grad[i], where `grad` is given.
 
-    `probabilities`, where given, holds its target row at i. `scratch` holds three rows, and two of
-    LANES more. The gradient may overwrite x.
+    Its statistics go to stats[place]. `probabilities`, where given, holds its target row at i.
+    `scratch` holds three rows, and two of LANES more. The gradient may overwrite x.
     """
     width = x.size
     z, e, slope = scratch[:width], scratch[width : 2 * width], scratch[2 * width : 3 * width]
@@ -180,6 +183,8 @@ def any_row(x, label, probabilities, scale, shift, c, z_loss, softcap, scratch, 
     s = np.nan if m != m else s
     s_low = s_low if math.isfinite(s_low) else 0.0
     log_s = log1p(s, s_low) if s < np.inf else s
+    if stats is not None:
+        put(stats, place, m, k, s, s_low, distances(z, e, m))
     off, y_k, cost = masses(z, m, k, label, probabilities, scale, shift, i)
     loss = times(off + y_k, log_s) + cost
     extra = 0.0
@@ -225,13 +230,14 @@ def work(classes):
 
 @inner
 def block_losses(
-    x, start, n, labels, probabilities, scale, shift, weight, c, z_loss, softcap, grad, work
-):
+    x, start, n, labels, probabilities, scale, shift, weight, c, z_loss, softcap, grad, stats,
+    work,
+):  # fmt: skip
     """Fill the losses of n rows; return the first whose label is not a class, or -1."""
     for i in range(start, start + n):
         w = 1.0 if weight is None else weight[i]
         label = 0 if labels is None else labels[i]
-        if w == 0.0:
+        if w == 0.0 and stats is None:
             work.loss[i - start] = 0.0
             clear_row(grad, i)
         elif label < 0 or label >= x.shape[1]:
@@ -239,16 +245,18 @@ def block_losses(
         else:
             loss = any_row(
                 x[i], label, probabilities, scale, shift, w * c, z_loss, softcap, work.scratch,
-                grad, i,
+                grad, i, stats, i,
             )  # fmt: skip
-            work.loss[i - start] = w * loss
+            work.loss[i - start] = 0.0 if w == 0.0 else w * loss
+            if w == 0.0:
+                clear_row(grad, i)
     return -1
 
 
 @kernel
 def soft(
-    x, labels, probabilities, scale, shift, weight, c, z_loss, softcap, grad, losses, sums, chunk,
-    first, last, work,
+    x, labels, probabilities, scale, shift, weight, c, z_loss, softcap, grad, losses, stats, sums,
+    chunk, first, last, work,
 ):  # fmt: skip
     """Losses of rows with any target, in chunks of rows from `first` to `last`.
 
@@ -262,7 +270,7 @@ def soft(
             n = min(BLOCK, stop - start)
             wrong = block_losses(
                 x, start, n, labels, probabilities, scale, shift, weight, c, z_loss, softcap, grad,
-                work,
+                stats, work,
             )  # fmt: skip
             if wrong >= 0:
                 return wrong

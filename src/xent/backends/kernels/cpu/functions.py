@@ -1,4 +1,4 @@
-"""Softmax, its logarithm and entropy, log-sum-exp, sigmoid; in float64 whatever is stored."""
+"""Softmax, its logarithm, log-sum-exp, sigmoid; in float64 whatever is stored."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from xent.backends.kernels.cpu.elementary import exp, log1p, log1p_of_decay
 from xent.backends.kernels.cpu.full import exponentials, largest, load, sum_twice
-from xent.backends.kernels.cpu.lang import any_order, fma, inner, kernel, loaded, loop, rounded
+from xent.backends.kernels.cpu.lang import fma, inner, kernel, loaded, loop, rounded
 from xent.backends.kernels.cpu.rows import LANES, two_sum
 
 SOFTMAX, LOG_SOFTMAX, LOGSUMEXP = 0, 1, 2
@@ -73,26 +73,6 @@ def of_rows(which, x, result, first, last, work):
                 put_logs(work[:width], m, k, log_s, row)
             else:
                 row[0] = rounded(m + log_s, row[0])
-
-
-@loop
-def distance(z, e, m):
-    """Sum of e (m - z), where what e leaves out may be infinite."""
-    total = 0.0
-    for j in range(z.size):
-        total = any_order(total, e[j] * (m - z[j]) if e[j] != 0.0 else 0.0)
-    return total
-
-
-@kernel
-def entropies(x, result, first, last, work):
-    """Fill each row of the result with the entropy of a row's softmax, and its largest class."""
-    width = x.shape[1]
-    for i in range(first, last):
-        m, k, s, s_low = parts(x[i], work)
-        far = distance(work[:width], work[width : 2 * width], m)
-        result[i, 0] = log1p(s, s_low) + far / (1.0 + s)
-        result[i, 1] = k
 
 
 @kernel

@@ -99,6 +99,22 @@ def bits(typing, x):
 
 
 @intrinsic
+def ordered(typing, x):
+    """Return an unsigned integer that orders a float as its value does; -0 is 0, NaN anything."""
+    width, _ = WORD[x]
+    kind = types.uint32 if x == types.float32 else types.uint64
+
+    def build(_, builder, signature, args):
+        word = ir.IntType(width)
+        value = builder.fadd(args[0], ir.Constant(args[0].type, 0.0))
+        raw = builder.bitcast(value, word)
+        below = builder.ashr(raw, word(width - 1))
+        return builder.xor(raw, builder.or_(below, word(1 << (width - 1))))
+
+    return kind(x), build
+
+
+@intrinsic
 def larger(typing, a, b):
     """Larger of two unsigned integers, which stay as wide as they are."""
 

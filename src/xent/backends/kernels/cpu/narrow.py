@@ -34,6 +34,7 @@ from xent.backends.kernels.cpu.rows import (
     weighted,
     window,
 )
+from xent.backends.kernels.cpu.stats import add_column, open_rows, put_rows, take_largest
 from xent.backends.kernels.cpu.turning import turn, turn_back
 
 MOST = 32
@@ -60,6 +61,11 @@ class Work(NamedTuple):
     factor: Any
     factor_low: Any
     at_label: Any
+    m: Any  # for statistics: the largest logit, its class, and its term
+    k: Any
+    at_k: Any
+    s: Any  # sum of the other terms, and of their distances
+    far: Any
     row: Any  # of the gradient, for `any_row`
     rows: Any
     one: Any
@@ -85,6 +91,11 @@ def work(classes, dtype):
         factor=np.empty(BLOCK, dtype),
         factor_low=np.empty(BLOCK, dtype),
         at_label=np.empty(BLOCK, dtype),
+        m=np.empty(BLOCK, dtype),
+        k=np.empty(BLOCK, np.int32 if single else np.int64),
+        at_k=np.empty(BLOCK, dtype),
+        s=np.empty(BLOCK),
+        far=np.empty(BLOCK),
         row=np.empty((1, classes), dtype),
         rows=np.empty(3 * classes + 2 * LANES),
         one=np.ones(classes),
@@ -207,23 +218,40 @@ def weigh(loss, coefficients):
 
 
 @inner
-def correct(x, start, n, labels, coefficients, c, loss, work, grad):
+def correct(x, start, n, labels, coefficients, c, loss, work, grad, stats):
     """Do the rows anew that the fast way cannot do, and empty those that are absent."""
     for i in range(n):
         w = 1.0 if coefficients is None else coefficients[start + i]
+        wrong = not (abs(work.z[i]) <= LIMIT and usable(work.top[i], work.t[i], work.z[i]))
+        if wrong and (w != ABSENT or stats is not None):
+            target = None if grad is None else work.row
+            loss[i] = any_row(
+                x[start + i], labels[i], None, work.one, None, w * c, 0.0, 0.0, work.rows, target,
+                0, stats, start + i,
+            )  # fmt: skip
         if w == ABSENT:
             if grad is not None:
                 for j in range(x.shape[1]):
                     work.terms[j, i] = 0
-        elif not (abs(work.z[i]) <= LIMIT and usable(work.top[i], work.t[i], work.z[i])):
-            row = x[start + i]
-            target = None if grad is None else work.row
-            loss[i] = any_row(
-                row, labels[i], None, work.one, None, w * c, 0.0, 0.0, work.rows, target, 0
-            )
-            if grad is not None:
-                for j in range(x.shape[1]):
-                    work.terms[j, i] = work.row[0, j]
+        elif wrong and grad is not None:
+            for j in range(x.shape[1]):
+                work.terms[j, i] = work.row[0, j]
+
+
+@inner
+def add_stats(start, n, classes, stats, work):
+    """Fill the rows' statistics from the terms of all classes."""
+    open_rows(n, work.m, work.k, work.s, work.far)
+    for j in range(classes):
+        take_largest(
+            work.logits[j], work.terms[j], j, work.labels, n, work.own, work.m, work.k, work.at_k
+        )
+    for j in range(classes):
+        add_column(
+            work.logits[j], work.terms[j], j, work.labels, n, work.own, work.low, work.m, work.k,
+            work.s, work.far,
+        )  # fmt: skip
+    put_rows(n, work.m, work.k, work.at_k, work.s, work.far, stats, start)
 
 
 @inner
@@ -261,7 +289,7 @@ def finish_all(start, n, classes, coefficients, c, grad, work):
 
 
 @inner
-def block_losses(x, flat, words, start, n, labels, coefficients, c, grad, grad_words, work):
+def block_losses(x, flat, words, start, n, labels, coefficients, c, grad, grad_words, stats, work):
     """Fill the losses of n rows; return the first whose label is not a class, or -1."""
     classes = x.shape[1]
     if not take_labels(labels[start : start + n], classes, work.labels):
@@ -271,10 +299,12 @@ def block_losses(x, flat, words, start, n, labels, coefficients, c, grad, grad_w
         find_logits(work.logits[j], j, work.labels, n, work.z)
     open_windows(n, work.z, work.n, work.magic, work.low, work.top)
     clear_sums(n, work.t, work.t_low)
-    add_all(n, classes, grad is not None, work)
+    add_all(n, classes, grad is not None or stats is not None, work)
+    if stats is not None:
+        add_stats(start, n, classes, stats, work)
     fine = finish_all(start, n, classes, coefficients, c, grad, work)
     if coefficients is not None or not fine:
-        correct(x, start, n, work.labels, coefficients, c, work.loss, work, grad)
+        correct(x, start, n, work.labels, coefficients, c, work.loss, work, grad, stats)
     if grad is not None:
         turn_back(work.terms, n, classes, grad, grad_words, start)
     if coefficients is not None:
@@ -284,8 +314,8 @@ def block_losses(x, flat, words, start, n, labels, coefficients, c, grad, grad_w
 
 @kernel
 def label_losses(
-    x, flat, words, labels, coefficients, c, grad, grad_words, losses, sums, chunk, first, last,
-    work,
+    x, flat, words, labels, coefficients, c, grad, grad_words, losses, stats, sums, chunk,
+    first, last, work,
 ):  # fmt: skip
     """Losses of rows with class labels, in chunks of rows from `first` to `last`.
 
@@ -298,7 +328,7 @@ def label_losses(
         for start in range(number * chunk, stop, BLOCK):
             n = min(BLOCK, stop - start)
             wrong = block_losses(
-                x, flat, words, start, n, labels, coefficients, c, grad, grad_words, work
+                x, flat, words, start, n, labels, coefficients, c, grad, grad_words, stats, work
             )
             if wrong >= 0:
                 return wrong

@@ -43,6 +43,7 @@ from xent.backends.kernels.cpu.rows import (
     weighted,
     window,
 )
+from xent.backends.kernels.cpu.stats import of_row
 
 GROUP = 4 * LANES
 PART = 16 * GROUP
@@ -208,7 +209,7 @@ class Work(NamedTuple):
     group: Any  # a group of logits; of the dtype to compute in
     stream: Any  # part of a gradient on its way past the caches; or empty
     held: Any  # where in it what is not yet written starts and ends
-    terms: Any  # a row of terms, without gradient a part of it
+    terms: Any  # a row of terms, or a part of it where they are not kept
     total: Any  # lanes of a sum, float64
     total_low: Any  # and what they lost, None in float32
     top: Any  # bits of the largest term
@@ -217,14 +218,14 @@ class Work(NamedTuple):
     loss: Any  # losses of a block of rows
 
 
-def work(classes, dtype, stored, *, gradient, stream):
+def work(classes, dtype, stored, *, keep, stream):
     """Memory for rows of `classes` logits computed in `dtype` and stored in `stored`."""
     single = dtype == np.float32
     return Work(
         group=np.empty(GROUP, dtype),
         stream=np.empty(64 + PART + GROUP if stream else 0, stored),
         held=np.zeros(2, np.int64),
-        terms=np.empty((classes if gradient else min(classes, PART)) + GROUP, dtype),
+        terms=np.empty((classes if keep else min(classes, PART)) + GROUP, dtype),
         total=np.empty(LANES),
         total_low=None if single else np.empty(LANES),
         top=np.empty(1, np.uint32 if single else np.uint64),
@@ -271,22 +272,28 @@ def add_row(x, label, magic, low, work, keep):
 
 
 @inner
-def row_loss(x, i, label, coefficient, c, grad, flat, work):
-    """Weighted loss of a row, and its gradient where given."""
+def row_loss(x, i, label, coefficient, c, grad, flat, stats, work):
+    """Weighted loss of a row, and its gradient and statistics where given."""
     row, like = x[i], work.group[0]
     z = loaded(row[label])
     if abs(z) <= LIMIT:
-        n, magic, low = window(z, like)
-        t, t_low, most, own = add_row(row, label, magic, low, work, grad is not None)
+        n, magic, lowest = window(z, like)
+        t, t_low, most, own = add_row(
+            row, label, magic, lowest, work, grad is not None or stats is not None
+        )
         if usable(most, t, like):
             loss, q, q_low, inverse, low = result(z, n, t, t_low, own)
+            if stats is not None:
+                of_row(row, label, own, lowest, work.terms, stats, i)
             if grad is not None:
                 f, f_low, at_label = slope_factors(q, q_low, inverse, low, coefficient * c, like)
                 ahead = x[min(i + 1, x.shape[0] - 1)]
                 write_row(work, unshift(like), f, f_low, grad, flat, i, label, at_label, ahead)
             return weighted(coefficient, loss)
     settle(work, flat, i * x.shape[1])
-    loss = any_row(row, label, None, work.one, None, coefficient * c, 0.0, 0.0, work.rows, grad, i)
+    loss = any_row(
+        row, label, None, work.one, None, coefficient * c, 0.0, 0.0, work.rows, grad, i, stats, i
+    )
     return weighted(coefficient, loss)
 
 
@@ -300,29 +307,34 @@ def fetch(x, i, labels):
 
 
 @inner
-def block_losses(x, start, n, labels, coefficients, c, grad, flat, work):
+def block_losses(x, start, n, labels, coefficients, c, grad, flat, stats, work):
     """Fill the losses of n rows; return the first whose label is not a class, or -1."""
     for i in range(start, start + n):
         w = 1.0 if coefficients is None else coefficients[i]
         if w == ABSENT:
             work.loss[i - start] = 0.0
             settle(work, flat, i * x.shape[1])
+            if stats is not None:
+                row_loss(x, i, labels[i], 1.0, c, None, None, stats, work)
             clear_row(grad, i)
         elif labels[i] < 0 or labels[i] >= x.shape[1]:
             return i
         else:
             fetch(x, min(i + 1, x.shape[0] - 1), labels)
-            work.loss[i - start] = row_loss(x, i, labels[i], w, c, grad, flat, work)
+            work.loss[i - start] = row_loss(x, i, labels[i], w, c, grad, flat, stats, work)
     return -1
 
 
 @kernel
-def label_losses(x, labels, coefficients, c, grad, flat, losses, sums, chunk, first, last, work):
+def label_losses(
+    x, labels, coefficients, c, grad, flat, losses, stats, sums, chunk, first, last, work
+):
     """Losses of rows with class labels, in chunks of rows from `first` to `last`.
 
     `coefficients` (or None) weight the rows; the gradient (or None) is theirs times c, and `flat`
-    the same seen flat. `losses` (or None) takes the row losses, `sums` the sum of each chunk.
-    Returns the first row whose label is not a class, or -1.
+    the same seen flat. `losses` (or None) takes the row losses, `stats` (or None) what `stats.put`
+    puts there, `sums` the sum of each chunk. Returns the first row whose label is not a class, or
+    -1.
     """
     stop = 0
     for number in range(first, last):
@@ -330,7 +342,7 @@ def label_losses(x, labels, coefficients, c, grad, flat, losses, sums, chunk, fi
         stop = min(number * chunk + chunk, x.shape[0])
         for start in range(number * chunk, stop, BLOCK):
             n = min(BLOCK, stop - start)
-            wrong = block_losses(x, start, n, labels, coefficients, c, grad, flat, work)
+            wrong = block_losses(x, start, n, labels, coefficients, c, grad, flat, stats, work)
             if wrong >= 0:
                 return wrong
             add_losses(work.loss[:n], losses, start, sums, number)
