@@ -15,7 +15,7 @@ torch = import_torch()
 import torch.nn.functional as F  # noqa: E402, N812 - everyone's name for it
 from torch.utils.checkpoint import checkpoint  # noqa: E402
 
-from xent.backends.torch import linear, room  # noqa: E402
+from xent.backends.torch import chunks, room  # noqa: E402
 
 ROWS, CLASSES, FEATURES = 6, 5, 4
 RNG = torch.Generator().manual_seed(1)
@@ -52,7 +52,7 @@ REDUCTIONS = ["mean", "sum", "none"]
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let linear_cross_entropy work in chunks of 4 rows and 2 classes."""
-    monkeypatch.setattr(linear, "CHUNK", 4 * CLASSES)
+    monkeypatch.setattr(chunks, "CHUNK", 4 * CLASSES)
     yield
     torch.compiler.reset()
 

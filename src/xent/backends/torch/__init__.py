@@ -5,6 +5,7 @@ room.py         memory for gradients, used again
 apply.py · tiny.py      the short ways of small batches
 scaling.py      a kept gradient times what comes from above
 classes.py · binary.py · linear.py      an operation each, with its derivatives
+chunks.py       a linear layer a chunk of rows at a time
 derivatives.py  second derivatives, and those for soft targets
 front.py        the loss functions for tensors
 sharded/        losses of classes divided over processes

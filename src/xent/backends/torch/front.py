@@ -12,10 +12,10 @@ from xent.backends.torch.apply import apply
 from xent.backends.torch.binary import BinaryCrossEntropy
 from xent.backends.torch.binary import Options as BinaryOptions
 from xent.backends.torch.bridge import as_constant, as_logits, as_partner
+from xent.backends.torch.chunks import Options as LinearOptions
 from xent.backends.torch.classes import CrossEntropy
 from xent.backends.torch.classes import Options as ClassOptions
 from xent.backends.torch.linear import LinearCrossEntropy
-from xent.backends.torch.linear import Options as LinearOptions
 
 Tensor = torch.Tensor
 

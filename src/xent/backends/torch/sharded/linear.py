@@ -16,7 +16,7 @@ import torch
 from xent.backends import numpy as arrays
 from xent.backends.torch import room
 from xent.backends.torch.bridge import loss_dtype
-from xent.backends.torch.linear import CHUNK, wanted_kind
+from xent.backends.torch.chunks import CHUNK, wanted_kind
 from xent.backends.torch.scaling import scaled
 from xent.backends.torch.sharded.classes import reduced
 from xent.backends.torch.sharded.fused import fused_look
