@@ -12,6 +12,7 @@ from xent.arrays import Array
 from xent.backends import numpy as backend
 from xent.backends.reduced import reduced, row_losses, scale
 from xent.backends.torch import bridge, room
+from xent.backends.torch.shapes import check_classes
 from xent.targets import ClassTargets, class_targets
 
 Tensor = torch.Tensor
@@ -62,6 +63,8 @@ class Pass:
         self.b = None if bias is None else bias.detach().to(self.kind)
         self.o = o
         classes = len(weight)
+        rows = inputs.shape[:-1]
+        check_classes((*rows, classes), len(rows), targets, o)
         shape = (len(self.x), classes)
         given = bridge.array(targets)
         soft = targets.dtype.is_floating_point

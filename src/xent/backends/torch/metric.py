@@ -11,7 +11,7 @@ import torch
 from xent.backends import rows
 from xent.backends.numpy import map_rows
 from xent.backends.torch import bridge
-from xent.backends.torch.apply import on_cpu
+from xent.backends.torch.operation import on_cpu
 
 Tensor = torch.Tensor
 

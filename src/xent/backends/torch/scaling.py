@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from xent.backends.torch.apply import on_cpu
+from xent.backends.torch.operation import on_cpu
 
 
 def scaled(gradient: torch.Tensor, upstream: torch.Tensor) -> torch.Tensor:
