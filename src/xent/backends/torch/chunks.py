@@ -113,7 +113,7 @@ class Pass:
         return Gradients(
             room.empty(tuple(self.x.shape), self.x.dtype) if flags & 1 else None,
             room.zeros(tuple(self.w.shape), sums) if flags & 2 else None,
-            torch.zeros(len(self.w), dtype=torch.float64) if flags & 4 else None,
+            torch.zeros(len(self.w), dtype=torch.float64, device="cpu") if flags & 4 else None,
             room.empty((len(self.x), len(self.w)), sums) if flags & 8 else None,
         )
 
@@ -126,7 +126,7 @@ class Pass:
             if self.w.dtype == self.kind == grads.inputs.dtype:
                 torch.mm(logits, self.w, out=grads.inputs[index])
             else:
-                sums = torch.zeros(x.shape, dtype=self.kind)
+                sums = torch.zeros_like(x)
                 for tile in self.tiles():
                     sums.addmm_(logits[:, tile], self.w[tile].to(self.kind))
                 grads.inputs[index] = sums

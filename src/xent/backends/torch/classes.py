@@ -125,7 +125,9 @@ def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | 
             bend = class_targets_gradient(logits, targets, loss, o.axis, o, total)
             for_targets = (bend * upstream).to(targets.dtype)
         if ctx.needs_input_grad[0]:
-            for_logits = scaled(gradient, upstream)  # last: it may write over the gradient
+            for_logits = scaled(
+                gradient, upstream, hooked=ctx.hooked
+            )  # last: it may write over the gradient
     if change is not None:
         for_logits = change if for_logits is None else for_logits + change
     return for_logits, for_targets

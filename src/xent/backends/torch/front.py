@@ -13,6 +13,7 @@ from xent.backends.torch.binary import Options as BinaryOptions
 from xent.backends.torch.bridge import as_constant, as_logits, as_partner
 from xent.backends.torch.chunks import Options as LinearOptions
 from xent.backends.torch.classes import Options as ClassOptions
+from xent.backends.torch.operation import recorded
 
 Tensor = torch.Tensor
 
@@ -47,7 +48,7 @@ def cross_entropy(
         class_axis(z, axis),
         divisor,
         unchecked,
-        return_grad or wants_gradient(z),
+        return_grad or asks(z),
     )
     y = as_partner(targets, z, "targets")
     loss, grad, _ = classes.cross_entropy(options, z.detach() if return_grad else widened(z), y)
@@ -82,7 +83,7 @@ def binary_cross_entropy(
         *numbers(label_smoothing, softcap, z_loss),
         reduction,
         divisor,
-        return_grad or wants_gradient(z),
+        return_grad or asks(z),
     )
     y = as_partner(targets, z, "targets")
     loss, grad, _ = binary.binary_cross_entropy(
@@ -123,7 +124,7 @@ def linear_cross_entropy(
     wanted = sum(
         flag
         for flag, argument in zip((1, 2, 4, 8), arguments, strict=True)
-        if argument is not None and (wants_gradient(argument) or (return_grad and flag < 8))
+        if argument is not None and (asks(argument) or (return_grad and flag < 8))
     )
     if return_grad:
         x, w, y = x.detach(), w.detach(), y.detach()
@@ -144,6 +145,11 @@ def linear_cross_entropy(
     if not return_grad:
         return loss
     return loss.detach(), (grads[0], grads[1], None if b is None else grads[2])
+
+
+def asks(tensor: Tensor) -> bool:
+    """Is the gradient to be made with the loss? A recorded call finds out when it is called."""
+    return wants_gradient(tensor) and not recorded()
 
 
 def wants_gradient(tensor: Tensor) -> bool:

@@ -29,7 +29,9 @@ def as_tensor(
         name: bridge.array(value) if isinstance(value, torch.Tensor) else value
         for name, value in {**options, "y_true": y_true}.items()
     }
-    return torch.as_tensor(metric(plain.pop("y_true"), bridge.array(prob), **plain))
+    return torch.as_tensor(
+        metric(plain.pop("y_true"), bridge.array(prob), **plain), device=prob.device
+    )
 
 
 def entropy_and_argmax(logits: Tensor, axis: int) -> tuple[Tensor, Tensor]:

@@ -50,7 +50,7 @@ class Operation:
 
     def __call__(self, o: Any, *tensors: Tensor | None) -> Any:
         """The results, by the shortest way there is."""
-        if torch.compiler.is_compiling():
+        if recorded():
             return self.operator(*tensors, *o)
         seen = torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
         learned = False
@@ -58,9 +58,7 @@ class Operation:
             if tensor is not None:
                 learned |= tensor.requires_grad
                 seen |= type(tensor) not in PLAIN or not tensor.is_cpu
-                seen |= torch._C._functorch.is_functorch_wrapped_tensor(
-                    tensor
-                )  # also of an ended one
+                seen |= torch._C._functorch.is_functorch_wrapped_tensor(tensor)  # or was once
         if seen:
             return self.operator(*tensors, *o)
         if learned and torch.is_grad_enabled():
@@ -118,13 +116,31 @@ def in_front(value: Any, dim: int | None, size: int) -> Any:
     return value.expand(size, *value.shape) if dim is None else value.movedim(dim, 0)
 
 
-def on_cpu(tensor: Tensor) -> bool:
+def recorded() -> bool:
+    """Does somebody write down what is called, to call it again with other numbers?"""
+    return (
+        torch.compiler.is_compiling()
+        or torch._C._is_tracing()
+        or (torch._C._len_torch_dispatch_stack() > 0 and _traced())
+    )
+
+
+def _traced() -> bool:
+    return torch._C._get_dispatch_mode(torch._C._TorchDispatchModeKey.PROXY) is not None
+
+
+def on_cpu(*tensors: Tensor) -> bool:
     """Is this memory of the CPU, that can be read here and now?"""
-    if torch.compiler.is_compiling() or not tensor.is_cpu:
+    if recorded():
         return False
-    wrapped = torch._C._functorch.is_functorch_wrapped_tensor(tensor)
-    wrapped |= torch._C._functorch.is_legacy_batchedtensor(tensor)
-    return type(tensor) in PLAIN and not wrapped
+    for tensor in tensors:
+        if not tensor.is_cpu or type(tensor) not in PLAIN:
+            return False
+        if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
+            return False
+        if torch._C._functorch.is_legacy_batchedtensor(tensor):
+            return False
+    return True
 
 
 def _node(name: str, keep: Callable[..., None], gradients: Callable[..., Any]) -> Any:
@@ -134,6 +150,7 @@ def _node(name: str, keep: Callable[..., None], gradients: Callable[..., Any]) -
         *tensors, o, run = arguments
         results = run(*tensors, o)
         keep(ctx, tensors, o, results)
+        ctx.hooked = torch._C._autograd._top_saved_tensors_default_hooks(False) is not None
         return results
 
     def backward(ctx: Any, *grads: Any) -> Any:

@@ -37,8 +37,20 @@ def check_classes(shape: Any, axis: int, targets: Tensor, o: Any) -> None:
 
 def check_binary(shape: Any, targets: Tensor, o: Any) -> None:
     """The same for binary logits."""
-    if targets.shape != shape or not (o.sample_weight is None or o.sample_weight.shape == shape):
-        binary_targets(_hollow(targets), _known(shape), sample_weight=_hollow(o.sample_weight))
+    if (
+        targets.shape == shape
+        and (o.sample_weight is None or o.sample_weight.shape == shape)
+        and (o.class_weight is None or o.class_weight.shape == (2,))
+        and (o.pos_weight is None or o.pos_weight.shape in ((), shape[-1:]))
+    ):
+        return
+    binary_targets(
+        _hollow(targets),
+        _known(shape),
+        class_weight=_hollow(o.class_weight),
+        sample_weight=_hollow(o.sample_weight),
+        pos_weight=_hollow(o.pos_weight),
+    )
 
 
 def _hollow(tensor: Tensor | None) -> Array | None:
