@@ -109,7 +109,7 @@ def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | 
     for_logits = for_targets = None
     if to_loss is not None:
         if ctx.needs_input_grad[0]:
-            for_logits = scaled(gradient, to_loss, hooked=ctx.hooked)
+            for_logits = scaled(gradient, to_loss, own=ctx.own)
         if ctx.needs_input_grad[1]:
             _targets_are_free(o)
             change = binary_targets_gradient(logits, targets, o, total)

@@ -126,7 +126,7 @@ def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | 
             for_targets = (bend * upstream).to(targets.dtype)
         if ctx.needs_input_grad[0]:
             for_logits = scaled(
-                gradient, upstream, hooked=ctx.hooked
+                gradient, upstream, own=ctx.own
             )  # last: it may write over the gradient
     if change is not None:
         for_logits = change if for_logits is None else for_logits + change

@@ -13,7 +13,6 @@ from xent.backends.torch.binary import Options as BinaryOptions
 from xent.backends.torch.bridge import as_constant, as_logits, as_partner
 from xent.backends.torch.chunks import Options as LinearOptions
 from xent.backends.torch.classes import Options as ClassOptions
-from xent.backends.torch.operation import recorded
 
 Tensor = torch.Tensor
 
@@ -148,8 +147,8 @@ def linear_cross_entropy(
 
 
 def asks(tensor: Tensor) -> bool:
-    """Is the gradient to be made with the loss? A recorded call finds out when it is called."""
-    return wants_gradient(tensor) and not recorded()
+    """Is the gradient to be made with the loss? A trace finds out when it runs."""
+    return wants_gradient(tensor) and torch._C._get_tracing_state() is None
 
 
 def wants_gradient(tensor: Tensor) -> bool:

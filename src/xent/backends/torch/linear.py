@@ -91,7 +91,7 @@ def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         made = rows_gradients(o, upstream, *tensors)
     else:
         made = tuple(
-            scaled(gradient, upstream, hooked=ctx.hooked) if o.wanted & flag else gradient
+            scaled(gradient, upstream, own=ctx.own) if o.wanted & flag else gradient
             for flag, gradient in zip((1, 2, 4, 8), ctx.saved_tensors, strict=True)
         )
     for_inputs, for_weight, for_bias, for_targets = (

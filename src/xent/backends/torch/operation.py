@@ -12,6 +12,7 @@ from torch.autograd import forward_ad
 
 Tensor = torch.Tensor
 PLAIN = (torch.Tensor, torch.nn.Parameter)
+is_tracing = torch._C._is_tracing
 LIBRARY = torch.library.Library("xent", "FRAGMENT")
 
 
@@ -39,7 +40,7 @@ class Operation:
         self.forward, self.asked, self.batched = forward, asked, batched
         self.options = options
         name = schema[: schema.index("(")]
-        self.node = _node(name, keep, gradients)
+        self.node = _node(name, forward, keep, gradients)
         LIBRARY.define(schema, tags=(torch.Tag.pt2_compliant_tag,))
         self.operator = getattr(torch.ops.xent, name).default
         self.tensors = len(self.operator._schema.arguments) - len(options._fields)
@@ -120,7 +121,7 @@ def recorded() -> bool:
     """Does somebody write down what is called, to call it again with other numbers?"""
     return (
         torch.compiler.is_compiling()
-        or torch._C._is_tracing()
+        or is_tracing()
         or (torch._C._len_torch_dispatch_stack() > 0 and _traced())
     )
 
@@ -129,28 +130,28 @@ def _traced() -> bool:
     return torch._C._get_dispatch_mode(torch._C._TorchDispatchModeKey.PROXY) is not None
 
 
-def on_cpu(*tensors: Tensor) -> bool:
+def on_cpu(tensor: Tensor) -> bool:
     """Is this memory of the CPU, that can be read here and now?"""
-    if recorded():
+    if recorded() or not tensor.is_cpu:
         return False
-    for tensor in tensors:
-        if not tensor.is_cpu or type(tensor) not in PLAIN:
-            return False
-        if torch._C._functorch.is_functorch_wrapped_tensor(tensor):
-            return False
-        if torch._C._functorch.is_legacy_batchedtensor(tensor):
-            return False
-    return True
+    wrapped = torch._C._functorch.is_functorch_wrapped_tensor(tensor)
+    wrapped |= torch._C._functorch.is_legacy_batchedtensor(tensor)
+    return type(tensor) in PLAIN and not wrapped
 
 
-def _node(name: str, keep: Callable[..., None], gradients: Callable[..., Any]) -> Any:
+def _node(
+    name: str,
+    direct: Callable[..., Any],
+    keep: Callable[..., None],
+    gradients: Callable[..., Any],
+) -> Any:
     """A Function that is also told by what it is computed."""
 
     def forward(ctx: Any, *arguments: Any) -> Any:
-        *tensors, o, run = arguments
-        results = run(*tensors, o)
-        keep(ctx, tensors, o, results)
-        ctx.hooked = torch._C._autograd._top_saved_tensors_default_hooks(False) is not None
+        results = arguments[-1](*arguments[:-1])
+        keep(ctx, arguments[:-2], arguments[-2], results)
+        hooks = torch._C._autograd._top_saved_tensors_default_hooks(False)
+        ctx.own = arguments[-1] is direct and hooks is None
         return results
 
     def backward(ctx: Any, *grads: Any) -> Any:
