@@ -197,12 +197,10 @@ def test_torch_func_vmap_of_binary() -> None:
     torch.testing.assert_close(mine, other)
 
 
-# The backend that needs no C++ compiler; and tracing a Function warns of what torch does itself.
+# The backend that needs no C++ compiler.
 COMPILED = {"fullgraph": True, "backend": "aot_eager"}
-traced = pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
 
 
-@traced
 @both
 @pytest.mark.parametrize("dynamic", [False, True])
 def test_torch_compile_in_one_graph(name: str, dynamic: bool) -> None:
@@ -215,7 +213,6 @@ def test_torch_compile_in_one_graph(name: str, dynamic: bool) -> None:
     torch.testing.assert_close(*grads)
 
 
-@traced
 @both
 def test_torch_compile_without_gradients(name: str) -> None:
     ours, _, z = LOSSES[name]
@@ -225,7 +222,6 @@ def test_torch_compile_without_gradients(name: str) -> None:
         torch.testing.assert_close(torch.compile(ours, **COMPILED)(leaf), ours(z))
 
 
-@traced
 def test_torch_compile_of_linear_rows() -> None:
     def ours(x: Any, w: Any) -> Any:
         rows = xent.linear_cross_entropy(x, w, Y, ignore_index=-100, reduction="none")

@@ -135,7 +135,7 @@ M, L = hollow(4, 5), hollow(4, dtype=torch.long)
     ],
 )  # fmt: skip
 def test_shapes_of_meta_tensors_are_checked(call: Callable[[], Any], message: str) -> None:
-    with pytest.raises(ValueError, match="expected|holds|is on") as caught:
+    with pytest.raises(ValueError, match=r"expected|holds|is on") as caught:
         call()
     assert str(caught.value).startswith(message)
 
