@@ -81,7 +81,6 @@ def test_05_logits_are_left_alone() -> None:
     assert logits._version == 0
 
 
-@pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
 def test_07_torch_compile_makes_one_graph() -> None:
     x, w = normal(6, 4).requires_grad_(), normal(5, 4).requires_grad_()
     y = torch.randint(0, 5, (6,), generator=RNG)

@@ -93,7 +93,6 @@ def test_accuracy_leaves_ignored_rows_out() -> None:
     assert twins.cross_entropy(z, nothing, return_accuracy=True)[1].item() == 0
 
 
-@pytest.mark.filterwarnings("ignore:.*should not be instantiated")
 def test_under_a_compiler_and_under_vmap() -> None:
     z = torch.randn(2, 4, 6, generator=torch.Generator().manual_seed(5))
 

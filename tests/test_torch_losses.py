@@ -15,7 +15,7 @@ torch = import_torch()
 import torch.nn.functional as F  # noqa: E402, N812 - everyone's name for it
 from torch.utils.checkpoint import checkpoint  # noqa: E402
 
-from xent.backends.torch import linear, room  # noqa: E402
+from xent.backends.torch import chunks, room  # noqa: E402
 
 ROWS, CLASSES, FEATURES = 6, 5, 4
 RNG = torch.Generator().manual_seed(1)
@@ -52,7 +52,7 @@ REDUCTIONS = ["mean", "sum", "none"]
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let linear_cross_entropy work in chunks of 4 rows and 2 classes."""
-    monkeypatch.setattr(linear, "CHUNK", 4 * CLASSES)
+    monkeypatch.setattr(chunks, "CHUNK", 4 * CLASSES)
     yield
     torch.compiler.reset()
 
@@ -197,12 +197,10 @@ def test_torch_func_vmap_of_binary() -> None:
     torch.testing.assert_close(mine, other)
 
 
-# The backend that needs no C++ compiler; and tracing a Function warns of what torch does itself.
+# The backend that needs no C++ compiler.
 COMPILED = {"fullgraph": True, "backend": "aot_eager"}
-traced = pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
 
 
-@traced
 @both
 @pytest.mark.parametrize("dynamic", [False, True])
 def test_torch_compile_in_one_graph(name: str, dynamic: bool) -> None:
@@ -215,7 +213,6 @@ def test_torch_compile_in_one_graph(name: str, dynamic: bool) -> None:
     torch.testing.assert_close(*grads)
 
 
-@traced
 @both
 def test_torch_compile_without_gradients(name: str) -> None:
     ours, _, z = LOSSES[name]
@@ -225,7 +222,6 @@ def test_torch_compile_without_gradients(name: str) -> None:
         torch.testing.assert_close(torch.compile(ours, **COMPILED)(leaf), ours(z))
 
 
-@traced
 def test_torch_compile_of_linear_rows() -> None:
     def ours(x: Any, w: Any) -> Any:
         rows = xent.linear_cross_entropy(x, w, Y, ignore_index=-100, reduction="none")

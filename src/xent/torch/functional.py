@@ -109,7 +109,7 @@ def cross_entropy(
         "unchecked": True,
     }
     if y.dtype.is_floating_point and reduction == "mean":
-        options["divisor"] = float(z.numel() // max(1, z.shape[axis]))
+        options["divisor"] = torch.sym_float(z.numel() // max(1, z.shape[axis]))
     if not (return_lse or return_entropy or return_accuracy):
         return tensors.cross_entropy(z, y, **options)
     return with_extras(
@@ -194,7 +194,7 @@ def binary_cross_entropy_with_logits(
         z_loss=z_loss,
         reduction=reduction,
         # Weights do not count in torch's divisor; without them, the mean's own is the same.
-        divisor=float(z.numel()) if reduction == "mean" and w is not None else None,
+        divisor=torch.sym_float(z.numel()) if reduction == "mean" and w is not None else None,
     )
     return loss.reshape(shape) if reduction == "none" else loss
 
@@ -296,7 +296,7 @@ def linear_cross_entropy(
         softcap=softcap,
         z_loss=z_loss,
         reduction=reduction,
-        divisor=float(math.prod(x.shape[:-1])) if soft and reduction == "mean" else None,
+        divisor=torch.sym_float(math.prod(x.shape[:-1])) if soft and reduction == "mean" else None,
         unchecked=True,
     )
     return result

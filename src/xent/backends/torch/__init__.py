@@ -2,9 +2,11 @@
 
 bridge.py       tensors as NumPy arrays
 room.py         memory for gradients, used again
-apply.py · tiny.py      the short ways of small batches
+operation.py · tiny.py      how an operation is called; the short way of small batches
+shapes.py       shapes checked where there are no numbers
 scaling.py      a kept gradient times what comes from above
 classes.py · binary.py · linear.py      an operation each, with its derivatives
+chunks.py       a linear layer a chunk of rows at a time
 derivatives.py  second derivatives, and those for soft targets
 front.py        the loss functions for tensors
 sharded/        losses of classes divided over processes

@@ -9,9 +9,10 @@ import torch
 from xent.backends import numpy as backend
 from xent.backends.reduced import binary_loss
 from xent.backends.torch import bridge, room, tiny
-from xent.backends.torch.apply import on_cpu
 from xent.backends.torch.derivatives import binary_second, binary_targets_gradient
+from xent.backends.torch.operation import Operation, in_front
 from xent.backends.torch.scaling import scaled
+from xent.backends.torch.shapes import check_binary
 from xent.targets import binary_targets
 
 Tensor = torch.Tensor
@@ -69,111 +70,72 @@ def forward(logits: Tensor, targets: Tensor, o: Options) -> tuple[Tensor, Tensor
     return bridge.tensor(loss, kind), grad, bridge.tensor(total, torch.float64)
 
 
-@torch.library.custom_op("xent::binary_cross_entropy", mutates_args=())
-def operation(
-    logits: Tensor,
-    targets: Tensor,
-    class_weight: Tensor | None,
-    sample_weight: Tensor | None,
-    pos_weight: Tensor | None,
-    ignore_index: int | None,
-    label_smoothing: float,
-    softcap: float | None,
-    z_loss: float,
-    reduction: str,
-    divisor: float | None,
-    want_grad: bool,
-) -> tuple[Tensor, Tensor, Tensor]:
-    """The same for compilers, which look no further."""
-    o = Options(
-        class_weight, sample_weight, pos_weight, ignore_index, label_smoothing,
-        softcap, z_loss, reduction, divisor, want_grad,
-    )  # fmt: skip
-    return forward(logits, targets, o)
+SCHEMA = """binary_cross_entropy(
+    Tensor logits, Tensor targets, Tensor? class_weight, Tensor? sample_weight,
+    Tensor? pos_weight, SymInt? ignore_index, float label_smoothing, float? softcap,
+    float z_loss, str reduction, Scalar? divisor, bool want_grad
+) -> (Tensor, Tensor, Tensor)"""
 
 
-@operation.register_fake
-def _(logits: Tensor, *others: Any) -> tuple[Tensor, Tensor, Tensor]:
-    o = Options(*others[1:])
+def fake(logits: Tensor, targets: Tensor, o: Options) -> tuple[Tensor, Tensor, Tensor]:
+    """Results of the right shape, without numbers."""
+    check_binary(logits.shape, targets, o)
     shape = logits.shape if o.reduction == "none" else ()
     loss = logits.new_empty(shape, dtype=bridge.loss_dtype(logits.dtype))
-    grad = torch.empty(
-        logits.shape if o.want_grad else (0,), dtype=logits.dtype, device=logits.device
-    )
+    grad = logits.new_empty(logits.shape if o.want_grad else (0,))
     return loss, grad, logits.new_empty((), dtype=torch.float64)
 
 
-class BinaryCrossEntropy(torch.autograd.Function):
-    """The operation with its derivatives; the gradient is made where the loss is."""
+def asked(o: Options, logits: Tensor, targets: Tensor) -> Options:  # noqa: ARG001
+    """With the gradient, if a level of derivatives asks for it."""
+    return o._replace(want_grad=o.want_grad or logits.requires_grad)
 
-    @staticmethod
-    def compute(logits: Tensor, targets: Tensor, o: Options) -> tuple[Tensor, Tensor, Tensor]:
-        """See `forward`; the dispatcher costs a small loss more than the loss itself."""
-        if on_cpu(logits):
-            return forward(logits, targets, o)
-        return operation(logits, targets, *o)  # type: ignore[no-any-return]
 
-    @staticmethod
-    def forward(logits: Tensor, targets: Tensor, *options: Any) -> tuple[Tensor, Tensor, Tensor]:
-        """The same, of arguments that transforms and compilers see one by one."""
-        return BinaryCrossEntropy.compute(logits, targets, Options(*options))
+def keep(ctx: Any, inputs: tuple[Any, ...], o: Options, output: tuple[Tensor, ...]) -> None:
+    """Keep what the derivatives need; elementwise, the logits are no larger than the rest."""
+    ctx.set_materialize_grads(False)
+    weights = () if o[: len(WEIGHTS)] == NONE else o[: len(WEIGHTS)]
+    ctx.options = o._replace(**WITHOUT) if weights else o
+    ctx.save_for_backward(*output[1:], *inputs, *weights)
 
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        """See `keep`."""
-        logits, targets, *options = inputs
-        BinaryCrossEntropy.keep(ctx, (logits, targets), Options(*options), output)
 
-    @staticmethod
-    def keep(ctx: Any, inputs: tuple[Any, ...], o: Options, output: tuple[Tensor, ...]) -> None:
-        """Keep what the derivatives need; elementwise, the logits are no larger than the rest."""
-        ctx.set_materialize_grads(False)
-        weights = () if o[: len(WEIGHTS)] == NONE else o[: len(WEIGHTS)]
-        ctx.options = o._replace(**WITHOUT) if weights else o
-        ctx.save_for_backward(*output[1:], *inputs, *weights)
+def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+    """From the gradients of loss and gradient to those of logits and targets."""
+    to_loss, to_gradient, _ = grads
+    gradient, total, logits, targets, *weights = ctx.saved_tensors
+    o = ctx.options
+    if weights:
+        o = o._replace(**dict(zip(WEIGHTS, weights, strict=True)))
+    for_logits = for_targets = None
+    if to_loss is not None:
+        if ctx.needs_input_grad[0]:
+            for_logits = scaled(gradient, to_loss, own=ctx.own)
+        if ctx.needs_input_grad[1]:
+            _targets_are_free(o)
+            change = binary_targets_gradient(logits, targets, o, total)
+            for_targets = (change * to_loss).to(targets.dtype)
+    if to_gradient is not None:
+        if ctx.needs_input_grad[1]:
+            msg = "no second derivative where targets require a gradient. "
+            raise NotImplementedError(msg + "Pass targets.detach().")
+        bend = binary_second(logits, targets, o, total)
+        change = (bend * to_gradient).to(logits.dtype)
+        for_logits = change if for_logits is None else for_logits + change
+    return for_logits, for_targets
 
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-        """See `gradients`."""
-        return *BinaryCrossEntropy.gradients(ctx, *grads), *[None] * len(Options._fields)
 
-    @staticmethod
-    def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
-        """From the gradients of loss and gradient to those of logits and targets."""
-        to_loss, to_gradient, _ = grads
-        gradient, total, logits, targets, *weights = ctx.saved_tensors
-        o = ctx.options
-        if weights:
-            o = o._replace(**dict(zip(WEIGHTS, weights, strict=True)))
-        for_logits = for_targets = None
-        if to_loss is not None:
-            if ctx.needs_input_grad[0]:
-                for_logits = scaled(gradient, to_loss)
-            if ctx.needs_input_grad[1]:
-                _targets_are_free(o)
-                change = binary_targets_gradient(logits, targets, o, total)
-                for_targets = (change * to_loss).to(targets.dtype)
-        # A compiler traces this with gradients for all results, and has no second derivatives.
-        if to_gradient is not None and not torch.compiler.is_compiling():
-            if ctx.needs_input_grad[1]:
-                msg = "no second derivative where targets require a gradient. "
-                raise NotImplementedError(msg + "Pass targets.detach().")
-            bend = binary_second(logits, targets, o, total)
-            change = (bend * to_gradient).to(logits.dtype)
-            for_logits = change if for_logits is None else for_logits + change
-        return for_logits, for_targets
-
-    @staticmethod
-    def vmap(info: Any, dims: tuple[Any, ...], *inputs: Any) -> tuple[Any, Any]:
-        """A batch of losses, one by one."""
-        parts = []
-        for i in range(info.batch_size):
-            one = [
-                value if dim is None else value.select(dim, i)
-                for value, dim in zip(inputs, dims, strict=True)
-            ]
-            parts.append(BinaryCrossEntropy.apply(*one))
-        return tuple(torch.stack(part) for part in zip(*parts, strict=True)), (0, 0, 0)
+def batched(info: Any, dims: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any] | None:
+    """Logits of a batch are logits like others, where they are not reduced."""
+    logits, targets, *options = arguments
+    o = Options(*options)
+    if o.reduction != "none" or dims[2] is not None or dims[4] is not None:
+        return None
+    z, y, weight = (
+        in_front(value, dim, info.batch_size)
+        for value, dim in zip((logits, targets, o.sample_weight), (*dims[:2], dims[3]), strict=True)
+    )
+    o = o._replace(sample_weight=weight)
+    return binary_cross_entropy.operator(z, y, *o), (0, 0 if o.want_grad else None, None)
 
 
 def _targets_are_free(o: Options) -> None:
@@ -181,3 +143,15 @@ def _targets_are_free(o: Options) -> None:
         msg = "targets that require a gradient, class_weight and a mean do not go together, since "
         msg += "the mean's divisor depends on the targets. Use reduction='sum' and divide."
         raise NotImplementedError(msg)
+
+
+binary_cross_entropy = Operation(
+    SCHEMA,
+    Options,
+    forward=forward,
+    fake=fake,
+    asked=asked,
+    keep=keep,
+    gradients=gradients,
+    batched=batched,
+)

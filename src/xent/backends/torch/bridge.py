@@ -63,12 +63,13 @@ def as_logits(value: Any, name: str = "logits") -> torch.Tensor:
 
 def as_partner(value: Any, like: torch.Tensor, name: str) -> torch.Tensor:
     """Targets and weights: tensors beside the logits; NumPy arrays and lists are taken."""
-    tensor = value if isinstance(value, torch.Tensor) else torch.as_tensor(value)
-    if tensor.device != like.device:
-        msg = f"{name} is on {tensor.device}, but the logits are on {like.device}. "
+    if not isinstance(value, torch.Tensor):
+        return torch.as_tensor(value, device=like.device)
+    if value.device != like.device:
+        msg = f"{name} is on {value.device}, but the logits are on {like.device}. "
         msg += f"Pass {name}.to(logits.device)."
         raise ValueError(msg)
-    return tensor
+    return value
 
 
 def as_constant(value: Any, like: torch.Tensor, name: str) -> torch.Tensor | None:

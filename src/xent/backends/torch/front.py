@@ -8,14 +8,11 @@ import numpy as np
 import torch
 
 from xent.arrays import check_layer, check_number, check_reduction, check_shape, class_axis
-from xent.backends.torch.apply import apply
-from xent.backends.torch.binary import BinaryCrossEntropy
+from xent.backends.torch import binary, classes, linear
 from xent.backends.torch.binary import Options as BinaryOptions
 from xent.backends.torch.bridge import as_constant, as_logits, as_partner
-from xent.backends.torch.classes import CrossEntropy
+from xent.backends.torch.chunks import Options as LinearOptions
 from xent.backends.torch.classes import Options as ClassOptions
-from xent.backends.torch.linear import LinearCrossEntropy
-from xent.backends.torch.linear import Options as LinearOptions
 
 Tensor = torch.Tensor
 
@@ -50,10 +47,10 @@ def cross_entropy(
         class_axis(z, axis),
         divisor,
         unchecked,
-        return_grad or wants_gradient(z),
+        return_grad or asks(z),
     )
     y = as_partner(targets, z, "targets")
-    loss, grad, _ = apply(CrossEntropy, options, z.detach() if return_grad else widened(z), y)
+    loss, grad, _ = classes.cross_entropy(options, z.detach() if return_grad else widened(z), y)
     return (loss.detach(), grad) if return_grad else loss
 
 
@@ -85,10 +82,12 @@ def binary_cross_entropy(
         *numbers(label_smoothing, softcap, z_loss),
         reduction,
         divisor,
-        return_grad or wants_gradient(z),
+        return_grad or asks(z),
     )
     y = as_partner(targets, z, "targets")
-    loss, grad, _ = apply(BinaryCrossEntropy, options, z.detach() if return_grad else widened(z), y)
+    loss, grad, _ = binary.binary_cross_entropy(
+        options, z.detach() if return_grad else widened(z), y
+    )
     return (loss.detach(), grad) if return_grad else loss
 
 
@@ -124,7 +123,7 @@ def linear_cross_entropy(
     wanted = sum(
         flag
         for flag, argument in zip((1, 2, 4, 8), arguments, strict=True)
-        if argument is not None and (wants_gradient(argument) or (return_grad and flag < 8))
+        if argument is not None and (asks(argument) or (return_grad and flag < 8))
     )
     if return_grad:
         x, w, y = x.detach(), w.detach(), y.detach()
@@ -141,26 +140,35 @@ def linear_cross_entropy(
         unchecked,
         wanted,
     )
-    loss, *grads = apply(LinearCrossEntropy, options, x, w, y, b)
+    loss, *grads = linear.linear_cross_entropy(options, x, w, y, b)
     if not return_grad:
         return loss
     return loss.detach(), (grads[0], grads[1], None if b is None else grads[2])
 
 
+def asks(tensor: Tensor) -> bool:
+    """Is the gradient to be made with the loss? A trace finds out when it runs."""
+    return wants_gradient(tensor) and torch._C._get_tracing_state() is None
+
+
 def wants_gradient(tensor: Tensor) -> bool:
-    """May a backward pass ask for the gradient? What vmap maps over does not say of itself."""
-    if tensor.requires_grad or torch.compiler.is_compiling():
-        return tensor.requires_grad and torch.is_grad_enabled()
-    return torch._C._functorch.is_batchedtensor(tensor) and torch.is_grad_enabled()
+    """May a backward pass ask for the gradient?"""
+    return tensor.requires_grad and torch.is_grad_enabled()
 
 
 def widened(tensor: Tensor) -> Tensor:
     """A float16 tensor that wants a gradient in float32, so that autograd rounds the gradient.
 
     It does so after multiplying with what comes from above. Before, most entries of a mean's
-    gradient are too small for float16; hence its users scale the loss.
+    gradient are too small for float16; hence its users scale the loss. What vmap maps over does
+    not say whether it wants one.
     """
-    return tensor.float() if tensor.dtype == torch.float16 and wants_gradient(tensor) else tensor
+    if tensor.dtype != torch.float16:
+        return tensor
+    asks = wants_gradient(tensor)
+    if not torch.compiler.is_compiling():
+        asks |= torch._C._functorch.is_batchedtensor(tensor) and torch.is_grad_enabled()
+    return tensor.float() if asks else tensor
 
 
 def no_out(out: Any) -> None:

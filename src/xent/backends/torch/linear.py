@@ -1,4 +1,4 @@
-"""A linear layer's cross-entropy: products of chunks of rows, whose logits live no longer.
+"""A linear layer's cross-entropy of tensors: one operation with its derivatives.
 
 The gradients are made in the forward pass, where the logits are. Row losses are the exception: the
 gradient of each row is scaled by what comes from above, so the backward pass makes its chunks anew.
@@ -6,427 +6,144 @@ gradient of each row is scaled by what comes from above, so the backward pass ma
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
 
-from xent.arrays import Array
-from xent.backends import numpy as backend
-from xent.backends.reduced import reduced, row_losses, scale
-from xent.backends.torch import bridge, room
-from xent.backends.torch.apply import on_cpu
+from xent.backends.torch import bridge
+from xent.backends.torch.chunks import Options, backward_of_rows, forward, wanted_kind
+from xent.backends.torch.operation import Operation, in_front
 from xent.backends.torch.scaling import scaled
-from xent.targets import ClassTargets, class_targets
+from xent.backends.torch.shapes import check_classes
 
 Tensor = torch.Tensor
-CHUNK = 1 << 24
-"""Logits of a chunk: 64 MiB in float32."""
-
-
-class Options(NamedTuple):
-    """What belongs to a loss beside inputs, weight, targets and bias."""
-
-    class_weight: Tensor | None
-    sample_weight: Tensor | None
-    ignore_index: int | None
-    label_smoothing: float
-    softcap: float | None
-    z_loss: float
-    reduction: str
-    divisor: float | None
-    unchecked: bool
-    wanted: int
-    """Which gradients: 1 for inputs, 2 for weight, 4 for bias, 8 for targets."""
-
-
-def wanted_kind(inputs: Tensor, weight: Tensor) -> torch.dtype:
-    """In which dtype the products are taken."""
-    both = (inputs.dtype, weight.dtype)
-    return torch.float64 if torch.float64 in both else torch.float32
-
-
-class Gradients(NamedTuple):
-    """Of inputs, weight, bias and targets."""
-
-    inputs: Tensor | None
-    weight: Tensor | None
-    bias: Tensor | None
-    targets: Tensor | None
-
-
-class Pass:
-    """One walk over the chunks."""
-
-    def __init__(
-        self, inputs: Tensor, weight: Tensor, targets: Tensor, bias: Tensor | None, o: Options
-    ) -> None:
-        self.kind = wanted_kind(inputs, weight)
-        self.x = inputs.detach().reshape(-1, inputs.shape[-1])
-        self.w = weight.detach()
-        self.b = None if bias is None else bias.detach().to(self.kind)
-        self.o = o
-        classes = len(weight)
-        shape = (len(self.x), classes)
-        given = bridge.array(targets)
-        soft = targets.dtype.is_floating_point
-        sample_weight = bridge.option(o.sample_weight)
-        self.rows: ClassTargets = class_targets(
-            given.reshape(shape) if soft else given.reshape(-1),
-            shape,
-            1,
-            class_weight=bridge.option(o.class_weight),
-            sample_weight=None if sample_weight is None else sample_weight.reshape(-1),
-            ignore_index=o.ignore_index,
-            label_smoothing=o.label_smoothing,
-            unchecked=o.unchecked,
-        )
-        self.total = self.rows.total if o.divisor is None else o.divisor
-        self.step = max(1, min(len(self.x), CHUNK // max(1, classes)))
-
-    def chunks(self) -> Iterator[tuple[slice, Tensor, Tensor, Any]]:
-        """Rows, their inputs, their logits and their targets."""
-        classes = len(self.w)
-        buffer = room.empty((min(self.step, len(self.x)), classes), self.kind)
-        wide = self.w if self.w.dtype == self.kind else None
-        for start in range(0, len(self.x), self.step):
-            index = slice(start, min(start + self.step, len(self.x)))
-            x = self.x[index].to(self.kind)
-            logits = buffer[: len(x)]
-            if wide is not None:
-                torch.mm(x, wide.T, out=logits)
-            else:  # widened some classes at a time: the whole weight may be large
-                for tile in self.tiles():
-                    torch.mm(x, self.w[tile].to(self.kind).T, out=logits[:, tile])
-            if self.b is not None:
-                logits += self.b
-            yield index, x, logits, backend.take(self.rows, (index,))
-
-    def tiles(self) -> Iterator[slice]:
-        """Classes whose weights are widened at a time."""
-        step = max(1, CHUNK // 4 // max(1, self.w.shape[1]))
-        for start in range(0, len(self.w), step):
-            yield slice(start, start + step)
-
-    def gradients(self) -> Gradients:
-        """Room for the gradients that are wanted, zero where they are sums."""
-        flags = self.o.wanted
-        sums = self.kind
-        return Gradients(
-            room.empty(tuple(self.x.shape), self.x.dtype) if flags & 1 else None,
-            room.zeros(tuple(self.w.shape), sums) if flags & 2 else None,
-            torch.zeros(len(self.w), dtype=torch.float64) if flags & 4 else None,
-            room.empty((len(self.x), len(self.w)), sums) if flags & 8 else None,
-        )
-
-    def fill(
-        self, grads: Gradients, index: slice, x: Tensor, logits: Tensor, part: ClassTargets
-    ) -> None:
-        """Add a chunk's share; `logits` hold their gradient by now."""
-        backend.flush_subnormals(logits.numpy())
-        if grads.inputs is not None:
-            if self.w.dtype == self.kind == grads.inputs.dtype:
-                torch.mm(logits, self.w, out=grads.inputs[index])
-            else:
-                sums = torch.zeros(x.shape, dtype=self.kind)
-                for tile in self.tiles():
-                    sums.addmm_(logits[:, tile], self.w[tile].to(self.kind))
-                grads.inputs[index] = sums
-        if grads.weight is not None:
-            present = torch.from_numpy(backend.present(x.numpy(), part.weight))
-            grads.weight.addmm_(logits.T, present)
-        if grads.bias is not None:
-            grads.bias.add_(logits.sum(0, dtype=torch.float64))
-
-
-def forward(
-    inputs: Tensor, weight: Tensor, targets: Tensor, bias: Tensor | None, o: Options
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Loss and the gradients for inputs, weight, bias and targets, empty where not wanted."""
-    work = Pass(inputs, weight, targets, bias, o)
-    reduces = o.reduction != "none"
-    grads = work.gradients() if reduces else Gradients(None, None, None, None)
-    learns = bool(o.wanted) and reduces
-    factor = scale(o.reduction, work.total)
-    like: Array = np.empty(
-        0, bridge.array(inputs[:0]).dtype if work.kind != torch.float64 else "f8"
-    )
-    losses = row_losses(like, (len(work.x),), o.reduction)
-    sums = []
-    with np.errstate(all="ignore"):
-        for index, x, logits, part in work.chunks():
-            if grads.targets is not None:
-                grads.targets[index] = _surprise(logits, o)
-            rows = None if losses is None else losses[index]
-            z = logits.numpy()
-            sums.append(
-                backend.cross_entropy_pass(
-                    z, part, scale=factor, softcap=o.softcap, z_loss=o.z_loss,
-                    grad=z if learns else None, losses=rows,
-                )
-            )  # fmt: skip
-            if learns:
-                work.fill(grads, index, x, logits, part)
-    loss = reduced(o.reduction, backend.total(sums), work.total, losses)
-    kind = bridge.loss_dtype(work.kind)
-    result = bridge.tensor(loss, kind)
-    if o.reduction == "none":
-        result = result.reshape(inputs.shape[:-1])
-    empty = reduces and o.reduction == "mean" and not work.total > 0
-    if grads.targets is not None:
-        _weigh_targets(grads.targets, work, factor, float(loss))
-    return result, *_shaped(grads, inputs, weight, bias, targets, empty=empty)
-
-
-def _surprise(logits: Tensor, o: Options) -> Tensor:
-    z = logits
-    if o.softcap is not None:
-        z = o.softcap * torch.tanh(z / o.softcap)
-    return torch.logsumexp(z, 1, keepdim=True) - z
-
-
-def _weigh_targets(gradient: Tensor, work: Pass, factor: float, loss: float) -> None:
-    """Make log-probabilities, negated, the gradient for soft targets."""
-    o = work.o
-    if o.class_weight is not None:
-        gradient *= (1 - o.label_smoothing) * o.class_weight.to(gradient.dtype)
-        if o.reduction == "mean" and o.divisor is None:
-            gradient -= loss * o.class_weight.to(gradient.dtype)
-    else:
-        gradient *= 1 - o.label_smoothing
-    gradient *= factor
-    if work.rows.weight is not None:
-        weight = torch.from_numpy(work.rows.weight)
-        gradient *= weight[:, None].to(gradient.dtype)
-        gradient[weight == 0] = 0
-
-
-def _shaped(
-    grads: Gradients,
-    inputs: Tensor,
-    weight: Tensor,
-    bias: Tensor | None,
-    targets: Tensor,
-    *,
-    empty: bool,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The gradients in the arguments' shapes and dtypes."""
-
-    def shaped(gradient: Tensor | None, argument: Tensor | None) -> Tensor:
-        if gradient is None or argument is None:
-            return inputs.new_empty((0,))
-        if empty:
-            gradient.zero_()
-        return gradient.to(argument.dtype).reshape(argument.shape)
-
-    return (
-        shaped(grads.inputs, inputs),
-        shaped(grads.weight, weight),
-        shaped(grads.bias, bias),
-        shaped(grads.targets, targets),
-    )
-
-
-def backward_of_rows(
-    upstream: Tensor,
-    inputs: Tensor,
-    weight: Tensor,
-    targets: Tensor,
-    bias: Tensor | None,
-    o: Options,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Gradients of row losses, each times what comes from above."""
-    work = Pass(inputs, weight, targets, bias, o)
-    grads = work.gradients()
-    factors = upstream.detach().reshape(-1, 1).to(work.kind)
-    with np.errstate(all="ignore"):
-        for index, x, logits, part in work.chunks():
-            if grads.targets is not None:
-                grads.targets[index] = _surprise(logits, o) * factors[index]
-            z = logits.numpy()
-            backend.cross_entropy_pass(
-                z, part, scale=1.0, softcap=o.softcap, z_loss=o.z_loss, grad=z, losses=None
-            )
-            logits *= factors[index]
-            work.fill(grads, index, x, logits, part)
-    if grads.targets is not None:
-        _weigh_targets(grads.targets, work, 1.0, 0.0)
-    return _shaped(grads, inputs, weight, bias, targets, empty=False)
-
-
-@torch.library.custom_op("xent::linear_cross_entropy", mutates_args=())
-def operation(
-    inputs: Tensor,
-    weight: Tensor,
-    targets: Tensor,
-    bias: Tensor | None,
-    class_weight: Tensor | None,
-    sample_weight: Tensor | None,
-    ignore_index: int | None,
-    label_smoothing: float,
-    softcap: float | None,
-    z_loss: float,
-    reduction: str,
-    divisor: float | None,
-    unchecked: bool,
-    wanted: int,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """The same for compilers, which look no further."""
-    o = Options(
-        class_weight, sample_weight, ignore_index, label_smoothing,
-        softcap, z_loss, reduction, divisor, unchecked, wanted,
-    )  # fmt: skip
-    return forward(inputs, weight, targets, bias, o)
-
-
-@operation.register_fake
-def _(
-    inputs: Tensor, weight: Tensor, targets: Tensor, bias: Tensor | None, *options: Any
-) -> tuple[Tensor, ...]:
-    o = Options(*options)
-    rows = inputs.shape[:-1] if o.reduction == "none" else ()
-    kind = bridge.loss_dtype(wanted_kind(inputs, weight))
-    return (inputs.new_empty(rows, dtype=kind), *_fakes(inputs, weight, targets, bias, o))
-
-
-def _fakes(
-    inputs: Tensor, weight: Tensor, targets: Tensor, bias: Tensor | None, o: Options
-) -> tuple[Tensor, ...]:
-    flags = o.wanted if o.reduction != "none" else 0
-    return tuple(
-        torch.empty_like(argument, memory_format=torch.contiguous_format)
-        if flags & flag and argument is not None
-        else inputs.new_empty((0,))
-        for flag, argument in zip((1, 2, 4, 8), (inputs, weight, bias, targets), strict=True)
-    )
-
-
-@torch.library.custom_op("xent::linear_cross_entropy_rows_backward", mutates_args=())
-def backward_operation(
-    upstream: Tensor,
-    inputs: Tensor,
-    weight: Tensor,
-    targets: Tensor,
-    bias: Tensor | None,
-    class_weight: Tensor | None,
-    sample_weight: Tensor | None,
-    ignore_index: int | None,
-    label_smoothing: float,
-    softcap: float | None,
-    z_loss: float,
-    reduction: str,
-    divisor: float | None,
-    unchecked: bool,
-    wanted: int,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The same for compilers."""
-    o = Options(
-        class_weight, sample_weight, ignore_index, label_smoothing,
-        softcap, z_loss, reduction, divisor, unchecked, wanted,
-    )  # fmt: skip
-    return backward_of_rows(upstream, inputs, weight, targets, bias, o)
-
-
-@backward_operation.register_fake
-def _(
-    upstream: Tensor,
-    inputs: Tensor,
-    weight: Tensor,
-    targets: Tensor,
-    bias: Tensor | None,
-    *options: Any,
-) -> tuple[Tensor, ...]:
-    del upstream
-    return _fakes(inputs, weight, targets, bias, Options(*options)._replace(reduction="sum"))
-
-
+FLAGS = 1, 2, 8, 4
+"""Of the gradients of inputs, weight, targets and bias."""
+ARGUMENTS = """
+    Tensor inputs, Tensor weight, Tensor targets, Tensor? bias, Tensor? class_weight,
+    Tensor? sample_weight, SymInt? ignore_index, float label_smoothing, float? softcap,
+    float z_loss, str reduction, Scalar? divisor, bool unchecked, SymInt wanted
+"""
 NO_SECOND = (
     "linear_cross_entropy has no second derivative. "
     "Use cross_entropy(torch.nn.functional.linear(inputs, weight, bias), targets)."
 )
 
 
-class _Once(torch.autograd.Function):
-    """A gradient of rows, which would else be taken for a constant by a second derivative."""
+def fake(*arguments: Any) -> tuple[Tensor, ...]:
+    """Results of the right shape, without numbers."""
+    inputs, weight, targets, bias, o = arguments
+    rows = inputs.shape[:-1]
+    check_classes((*rows, weight.shape[0]), len(rows), targets, o)
+    kind = bridge.loss_dtype(wanted_kind(inputs, weight))
+    loss = inputs.new_empty(rows if o.reduction == "none" else (), dtype=kind)
+    wanted = o.wanted if o.reduction != "none" else 0
+    return loss, *_fakes(inputs, weight, targets, bias, wanted)
 
-    @staticmethod
-    def forward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ARG004
-        """The gradient as it is."""
-        return gradient.view_as(gradient)
 
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> Tensor:
-        """Refuse."""
+def fake_of_rows(upstream: Tensor, *arguments: Any) -> tuple[Tensor, ...]:  # noqa: ARG001
+    """The same for the gradients of row losses."""
+    inputs, weight, targets, bias, o = arguments
+    return _fakes(inputs, weight, targets, bias, o.wanted)
+
+
+def _fakes(
+    inputs: Tensor, weight: Tensor, targets: Tensor, bias: Tensor | None, wanted: int
+) -> tuple[Tensor, ...]:
+    return tuple(
+        torch.empty_like(argument, memory_format=torch.contiguous_format)
+        if wanted & flag and argument is not None
+        else inputs.new_empty((0,))
+        for flag, argument in zip((1, 2, 4, 8), (inputs, weight, bias, targets), strict=True)
+    )
+
+
+def asked(o: Options, *tensors: Tensor | None) -> Options:
+    """With the gradients that a level of derivatives asks for."""
+    wanted = o.wanted
+    for flag, tensor in zip(FLAGS, tensors, strict=True):
+        if tensor is not None and tensor.requires_grad:
+            wanted |= flag
+    return o._replace(wanted=wanted)
+
+
+def keep(ctx: Any, inputs: tuple[Any, ...], o: Options, output: tuple[Tensor, ...]) -> None:
+    """Keep the gradients, or for row losses the arguments."""
+    ctx.set_materialize_grads(False)
+    ctx.options = o._replace(class_weight=None, sample_weight=None)
+    if o.reduction == "none":
+        ctx.save_for_backward(*inputs, o.class_weight, o.sample_weight)
+    else:
+        ctx.save_for_backward(*output[1:])
+
+
+def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+    """From the gradient of the loss to those of inputs, weight, targets and bias."""
+    upstream, *others = grads
+    if any(other is not None for other in others):
         raise NotImplementedError(NO_SECOND)
-
-
-class LinearCrossEntropy(torch.autograd.Function):
-    """The operation with its first derivatives."""
-
-    @staticmethod
-    def compute(
-        inputs: Tensor, weight: Tensor, targets: Tensor, bias: Tensor | None, o: Options
-    ) -> tuple[Tensor, ...]:
-        """See `forward`."""
-        if on_cpu(inputs) and on_cpu(weight):
-            return forward(inputs, weight, targets, bias, o)
-        return operation(inputs, weight, targets, bias, *o)  # type: ignore[no-any-return]
-
-    @staticmethod
-    def forward(
-        inputs: Tensor, weight: Tensor, targets: Tensor, bias: Tensor | None, *options: Any
-    ) -> tuple[Tensor, ...]:
-        """The same, of arguments that transforms and compilers see one by one."""
-        return LinearCrossEntropy.compute(inputs, weight, targets, bias, Options(*options))
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
-        """See `keep`."""
-        x, weight, targets, bias, *options = inputs
-        LinearCrossEntropy.keep(ctx, (x, weight, targets, bias), Options(*options), output)
-
-    @staticmethod
-    def keep(ctx: Any, inputs: tuple[Any, ...], o: Options, output: tuple[Tensor, ...]) -> None:
-        """Keep the gradients, or for row losses the arguments."""
-        ctx.set_materialize_grads(False)
-        ctx.options = o._replace(class_weight=None, sample_weight=None)
-        if o.reduction == "none":
-            ctx.save_for_backward(*inputs, o.class_weight, o.sample_weight)
-        else:
-            ctx.save_for_backward(*output[1:])
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-        """See `gradients`."""
-        return *LinearCrossEntropy.gradients(ctx, *grads), *[None] * len(Options._fields)
-
-    @staticmethod
-    def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-        """From the gradient of the loss to those of inputs, weight, targets and bias."""
-        upstream, *others = grads
-        # A compiler traces this with gradients for all results, and has no second derivatives.
-        if not torch.compiler.is_compiling() and any(other is not None for other in others):
-            raise NotImplementedError(NO_SECOND)
-        if upstream is None:
-            return None, None, None, None
-        o = ctx.options
-        if o.reduction == "none":
-            x, weight, targets, bias, class_weight, sample_weight = ctx.saved_tensors
-            o = o._replace(class_weight=class_weight, sample_weight=sample_weight)
-            if on_cpu(upstream) and on_cpu(x) and on_cpu(weight):
-                made: tuple[Tensor, ...] = backward_of_rows(upstream, x, weight, targets, bias, o)
-            else:
-                made = backward_operation(upstream, x, weight, targets, bias, *o)
-            if torch.is_grad_enabled() and not torch.compiler.is_compiling():
-                made = tuple(_Once.apply(each.detach().requires_grad_()) for each in made)
-        else:
-            made = tuple(
-                scaled(gradient, upstream) if o.wanted & flag else gradient
-                for flag, gradient in zip((1, 2, 4, 8), ctx.saved_tensors, strict=True)
-            )
-        for_inputs, for_weight, for_bias, for_targets = (
-            gradient if o.wanted & flag else None
-            for flag, gradient in zip((1, 2, 4, 8), made, strict=True)
+    if upstream is None:
+        return None, None, None, None
+    o = ctx.options
+    if o.reduction == "none":
+        *tensors, class_weight, sample_weight = ctx.saved_tensors
+        o = o._replace(class_weight=class_weight, sample_weight=sample_weight)
+        made = rows_gradients(o, upstream, *tensors)
+    else:
+        made = tuple(
+            scaled(gradient, upstream, own=ctx.own) if o.wanted & flag else gradient
+            for flag, gradient in zip((1, 2, 4, 8), ctx.saved_tensors, strict=True)
         )
-        return for_inputs, for_weight, for_targets, for_bias
+    for_inputs, for_weight, for_bias, for_targets = (
+        gradient if o.wanted & flag else None
+        for flag, gradient in zip((1, 2, 4, 8), made, strict=True)
+    )
+    return for_inputs, for_weight, for_targets, for_bias
+
+
+def batched(info: Any, dims: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any] | None:
+    """Rows of a batch are rows like others, where they are not reduced and share their layer."""
+    inputs, weight, targets, bias, *options = arguments
+    o = Options(*options)
+    if o.reduction != "none" or any(dims[i] is not None for i in (1, 3, 4)):
+        return None
+    x, y, sample_weight = (
+        in_front(value, dim, info.batch_size)
+        for value, dim in zip(
+            (inputs, targets, o.sample_weight), (dims[0], dims[2], dims[5]), strict=True
+        )
+    )
+    o = o._replace(sample_weight=sample_weight)
+    results = linear_cross_entropy.operator(x, weight, y, bias, *o)
+    return results, (0, None, None, None, None)
+
+
+def unkept(ctx: Any, *others: Any) -> None:
+    """Nothing is kept for a second derivative."""
+
+
+def no_second(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+    """A gradient of rows would else be taken for a constant."""
+    raise NotImplementedError(NO_SECOND)
+
+
+linear_cross_entropy = Operation(
+    f"linear_cross_entropy({ARGUMENTS}) -> (Tensor, Tensor, Tensor, Tensor, Tensor)",
+    Options,
+    forward=forward,
+    fake=fake,
+    asked=asked,
+    keep=keep,
+    gradients=gradients,
+    batched=batched,
+)
+rows_gradients = Operation(
+    f"linear_cross_entropy_rows_backward(Tensor upstream, {ARGUMENTS}) "
+    "-> (Tensor, Tensor, Tensor, Tensor)",
+    Options,
+    forward=backward_of_rows,
+    fake=fake_of_rows,
+    asked=lambda o, *_: o,
+    keep=unkept,
+    gradients=no_second,
+)

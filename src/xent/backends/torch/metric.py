@@ -11,7 +11,7 @@ import torch
 from xent.backends import rows
 from xent.backends.numpy import map_rows
 from xent.backends.torch import bridge
-from xent.backends.torch.apply import on_cpu
+from xent.backends.torch.operation import on_cpu
 
 Tensor = torch.Tensor
 
@@ -29,7 +29,9 @@ def as_tensor(
         name: bridge.array(value) if isinstance(value, torch.Tensor) else value
         for name, value in {**options, "y_true": y_true}.items()
     }
-    return torch.as_tensor(metric(plain.pop("y_true"), bridge.array(prob), **plain))
+    return torch.as_tensor(
+        metric(plain.pop("y_true"), bridge.array(prob), **plain), device=prob.device
+    )
 
 
 def entropy_and_argmax(logits: Tensor, axis: int) -> tuple[Tensor, Tensor]:

@@ -40,7 +40,7 @@ def empty(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
     """A contiguous tensor on the CPU, of any content."""
     size = math.prod(shape) * dtype.itemsize
     if size < LEAST:
-        return torch.empty(shape, dtype=dtype)
+        return torch.empty(shape, dtype=dtype, device="cpu")
     memory = _taken(size)
     if memory is None:
         memory = np.empty(size, np.uint8)

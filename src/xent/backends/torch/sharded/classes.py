@@ -10,6 +10,7 @@ import torch
 
 from xent.backends.torch import room
 from xent.backends.torch.bridge import loss_dtype
+from xent.backends.torch.operation import on_cpu
 from xent.backends.torch.scaling import scaled
 from xent.backends.torch.sharded.fused import fused, fused_look
 from xent.backends.torch.sharded.rows import (
@@ -143,4 +144,5 @@ class ShardedCrossEntropy(torch.autograd.Function):
         if upstream is None:
             return None, None
         (grad,) = ctx.saved_tensors
-        return scaled(grad, upstream.unsqueeze(-1) if ctx.rows else upstream), None
+        factor = upstream.unsqueeze(-1) if ctx.rows else upstream
+        return scaled(grad, factor, own=on_cpu(grad)), None

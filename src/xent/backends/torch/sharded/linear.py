@@ -16,7 +16,8 @@ import torch
 from xent.backends import numpy as arrays
 from xent.backends.torch import room
 from xent.backends.torch.bridge import loss_dtype
-from xent.backends.torch.linear import CHUNK, wanted_kind
+from xent.backends.torch.chunks import CHUNK, wanted_kind
+from xent.backends.torch.operation import on_cpu
 from xent.backends.torch.scaling import scaled
 from xent.backends.torch.sharded.classes import reduced
 from xent.backends.torch.sharded.fused import fused_look
@@ -236,7 +237,7 @@ class ShardedLinearCrossEntropy(torch.autograd.Function):
             if not job.wanted & flag:
                 result.append(None)
                 continue
-            grad = scaled(grad, upstream)
+            grad = scaled(grad, upstream, own=on_cpu(grad))
             if flag == 1 and torch.is_grad_enabled():
                 grad = SummedOnce.apply(grad, job.team)
             elif flag == 1:
