@@ -251,6 +251,12 @@ def _total(rows: tuple[int, ...], weight: Array | None, row_weight: Array | None
         return total
 
 
+def check_target_shape(array: Array, shape: tuple[int, ...]) -> None:
+    """Targets go with logits of the shape, class axis last."""
+    check = _check_label_shape if array.dtype.kind in "iu" else _check_probability_shape
+    check(array, shape, shape[:-1])
+
+
 def _check_label_shape(array: Array, shape: tuple[int, ...], rows: tuple[int, ...]) -> None:
     """Class indices have the logits' shape less the class axis."""
     if array.shape == rows:
@@ -290,7 +296,7 @@ def _out_of_range(array: Array, classes: int) -> str:
         return msg + " One logit per row goes to binary_cross_entropy, without the class axis."
     if low >= 1 and high == classes:
         return msg + " If your labels start at 1, subtract 1."
-    if array[where] < 0:
+    if array[where] < 0 or array[where] == 255:  # the mark of segmentation maps
         return msg + f" If {array[where]} marks rows to ignore, pass ignore_index={array[where]}."
     return msg + " Check the labels, and that the logits' class axis is the one you mean."
 

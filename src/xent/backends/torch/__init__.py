@@ -7,6 +7,7 @@ scaling.py      a kept gradient times what comes from above
 classes.py · binary.py · linear.py      an operation each, with its derivatives
 derivatives.py  second derivatives, and those for soft targets
 front.py        the loss functions for tensors
+words.py        their errors, in the names and by the fixes of those who call
 sharded/        losses of classes divided over processes
 """
 

@@ -11,11 +11,13 @@ from xent.arrays import check_layer, check_number, check_reduction, check_shape,
 from xent.backends.torch.apply import apply
 from xent.backends.torch.binary import BinaryCrossEntropy
 from xent.backends.torch.binary import Options as BinaryOptions
-from xent.backends.torch.bridge import as_constant, as_logits, as_partner
+from xent.backends.torch.bridge import array, as_constant, as_logits, as_partner
 from xent.backends.torch.classes import CrossEntropy
 from xent.backends.torch.classes import Options as ClassOptions
 from xent.backends.torch.linear import LinearCrossEntropy
 from xent.backends.torch.linear import Options as LinearOptions
+from xent.backends.torch.words import ERRORS, TENSORS, reworded
+from xent.targets import check_target_shape
 
 Tensor = torch.Tensor
 
@@ -52,8 +54,11 @@ def cross_entropy(
         unchecked,
         return_grad or wants_gradient(z),
     )
-    y = as_partner(targets, z, "targets")
-    loss, grad, _ = apply(CrossEntropy, options, z.detach() if return_grad else widened(z), y)
+    z, y = z.detach() if return_grad else widened(z), as_partner(targets, z, "targets")
+    try:
+        loss, grad, _ = apply(CrossEntropy, options, z, y)
+    except ERRORS as error:
+        raise reworded(error, TENSORS) from None
     return (loss.detach(), grad) if return_grad else loss
 
 
@@ -88,7 +93,12 @@ def binary_cross_entropy(
         return_grad or wants_gradient(z),
     )
     y = as_partner(targets, z, "targets")
-    loss, grad, _ = apply(BinaryCrossEntropy, options, z.detach() if return_grad else widened(z), y)
+    try:
+        loss, grad, _ = apply(
+            BinaryCrossEntropy, options, z.detach() if return_grad else widened(z), y
+        )
+    except ERRORS as error:
+        raise reworded(error, TENSORS) from None
     return (loss.detach(), grad) if return_grad else loss
 
 
@@ -141,7 +151,13 @@ def linear_cross_entropy(
         unchecked,
         wanted,
     )
-    loss, *grads = apply(LinearCrossEntropy, options, x, w, y, b)
+    try:
+        rows = x.shape[:-1]
+        if y.shape != ((*rows, len(w)) if y.dtype.is_floating_point else rows):
+            check_target_shape(array(y), (*rows, len(w)))
+        loss, *grads = apply(LinearCrossEntropy, options, x, w, y, b)
+    except ERRORS as error:
+        raise reworded(error, TENSORS) from None
     if not return_grad:
         return loss
     return loss.detach(), (grads[0], grads[1], None if b is None else grads[2])
