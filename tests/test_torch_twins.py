@@ -288,3 +288,22 @@ def test_a_layer_of_k_dimensions_wants_a_batch_as_torchs() -> None:
         twins.linear_cross_entropy(x[None], w, y[None]),
         F.linear_cross_entropy(x[None], w, y[None]),
     )
+
+
+@pytest.mark.parametrize("size", [10, 1 << 15])
+def test_mixed_binary_labels_may_miss_1_by_rounding(size: int) -> None:
+    z = torch.linspace(-3, 3, size, requires_grad=True)
+    labels = torch.arange(size) % 2.0
+    mixed = labels.clone()
+    mixed[1] += 2.0**-23
+    assert mixed[1] > 1
+    for reduction in REDUCTIONS:
+        found = []
+        for target in (mixed, labels):
+            loss = twins.binary_cross_entropy_with_logits(z, target, reduction=reduction)
+            found.append((loss.detach(), *torch.autograd.grad(loss.sum(), z)))
+        # Small batches have a kernel of their own, which leaves such targets to the general way.
+        torch.testing.assert_close(*found, rtol=3e-7, atol=0)
+    mixed[1] = 1.00001
+    with pytest.raises(ValueError, match=r"^target\[1\] is 1\.0000\d+; expected 0, 1, or a prob"):
+        twins.binary_cross_entropy_with_logits(z, mixed)

@@ -134,7 +134,7 @@ def binary_cross_entropy_with_logits(
     input : Tensor, any shape
         Logits; float16, bfloat16, float32 or float64.
     target : Tensor, the input's shape
-        From 0 to 1.
+        From 0 to 1; or beyond by rounding, as `xent.binary_cross_entropy` takes them.
     weight : Tensor, broadcast to the input's shape, optional
         w; it does not count in the mean's divisor.
     size_average, reduce : bool, optional
