@@ -54,12 +54,7 @@ def cross_entropy(
         unchecked,
         return_grad or wants_gradient(z),
     )
-    z, y = z.detach() if return_grad else widened(z), as_partner(targets, z, "targets")
-    try:
-        loss, grad, _ = apply(CrossEntropy, options, z, y)
-    except ERRORS as error:
-        raise reworded(error, TENSORS) from None
-    return (loss.detach(), grad) if return_grad else loss
+    return _computed(CrossEntropy, options, z, targets, return_grad=return_grad)
 
 
 def binary_cross_entropy(
@@ -92,14 +87,7 @@ def binary_cross_entropy(
         divisor,
         return_grad or wants_gradient(z),
     )
-    y = as_partner(targets, z, "targets")
-    try:
-        loss, grad, _ = apply(
-            BinaryCrossEntropy, options, z.detach() if return_grad else widened(z), y
-        )
-    except ERRORS as error:
-        raise reworded(error, TENSORS) from None
-    return (loss.detach(), grad) if return_grad else loss
+    return _computed(BinaryCrossEntropy, options, z, targets, return_grad=return_grad)
 
 
 def linear_cross_entropy(
@@ -161,6 +149,19 @@ def linear_cross_entropy(
     if not return_grad:
         return loss
     return loss.detach(), (grads[0], grads[1], None if b is None else grads[2])
+
+
+def _computed(
+    function: Any, options: Any, logits: Tensor, targets: Any, *, return_grad: bool
+) -> Any:
+    """The loss of an operation on logits, and its gradient if asked for."""
+    z = logits.detach() if return_grad else widened(logits)
+    y = as_partner(targets, logits, "targets")
+    try:
+        loss, grad, _ = apply(function, options, z, y)
+    except ERRORS as error:
+        raise reworded(error, TENSORS) from None
+    return (loss.detach(), grad) if return_grad else loss
 
 
 def wants_gradient(tensor: Tensor) -> bool:
