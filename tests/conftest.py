@@ -21,7 +21,8 @@ if worker := os.environ.get("PYTEST_XDIST_WORKER"):
     os.environ["NUMBA_CACHE_DIR"] = str(folder)
 
 TOGETHER = {
-    "kernels": r"tests/test_(accuracy|contract|edges|kernels|properties|threads|torch_\w+)\.py",
+    "kernels": r"tests/test_(accuracy|contract|edges|kernels|properties|threads|torch_\w+)\.py"
+    r"|src/xent/backends/.*",
     "pages": r"README\.md|docs/.*\.md|tests/test_readme\.py",
 }
 """Files for one process: the same kernels are compiled once, the same files not written twice."""
