@@ -147,6 +147,9 @@ bce(z, z, pos_weight=ones(2))
     ValueError: pos_weight has shape (2,), which does not broadcast to input's shape (2, 3).
 bce(z, z, pos_weight=-ones(3))
     ValueError: pos_weight[0] is -1.0 (2 more like it); weights must be finite and not negative.
+bce(z, labels([0, 1, -7], [0, 0, 1]))
+    ValueError: target[0, 2] is -7; expected 0, 1, or a probability between them. If -7 marks
+    rows to ignore, give them weight 0.
 BCE()(z, z + 7)
     ValueError: target[0, 0] is 7.0; expected 0, 1, or a probability between them. For more than
     two classes use cross_entropy.

@@ -10,7 +10,7 @@ from torch.nn import _reduction as legacy
 from xent.arrays import check_shape
 from xent.backends import torch as tensors
 from xent.backends.torch.bridge import as_constant, as_logits, as_partner
-from xent.backends.torch.words import ERRORS, LINEAR, TWINS, reworded
+from xent.backends.torch.words import BINARY, ERRORS, LINEAR, TWINS, reworded
 from xent.torch.extras import with_extras
 
 Tensor = torch.Tensor
@@ -195,7 +195,7 @@ def binary_cross_entropy_with_logits(
         )
         return loss.reshape(shape) if reduction == "none" else loss
     except ERRORS as error:
-        raise reworded(error, TWINS) from None
+        raise reworded(error, BINARY) from None
 
 
 def linear_cross_entropy(

@@ -52,7 +52,13 @@ TWINS: list[Rule] = [
         binary_cross_entropy="binary_cross_entropy_with_logits",
     ),
 ]
-"""For torch's functions of logits."""
+"""For torch's function of logits."""
+
+BINARY: list[Rule] = [
+    (re.compile(r"pass ignore_index=\S+"), "give them weight 0."),
+    *TWINS,
+]
+"""For torch's binary function, which has no such argument."""
 
 LINEAR: list[Rule] = [
     (re.compile(r"\. Their shape fits if [^.]*"), ""),
