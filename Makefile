@@ -27,7 +27,7 @@ char-lm: .venv/.test
 test: .venv/.test lint types
 	$(BIN)/python benchmarks/accuracy.py --check
 	$(BIN)/python benchmarks/audit.py --check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 ## The tests of the library alone, in an environment of its own without torch, JAX and SciPy.
 test-light:

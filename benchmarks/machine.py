@@ -1,4 +1,4 @@
-"""What a measurement ran on: versions, and the processor, but no names or paths."""
+"""A measurement: its times, and what it ran on (versions, the processor, no names or paths)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,24 @@ import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
+from typing import NotRequired, TypedDict
+
+
+class Timing(TypedDict):
+    """Seconds per call of every column, one for each repetition."""
+
+    case: str
+    task: NotRequired[str]
+    seconds: dict[str, list[float]]
+
+
+class Circumstances(TypedDict):
+    """When and on what was measured."""
+
+    date: str
+    processor: str
+    cores: int
+    versions: dict[str, str]
 
 
 def today() -> str:

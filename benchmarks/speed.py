@@ -23,9 +23,10 @@ import ml_dtypes
 import numpy as np
 import speed_page
 import torch
+from machine import Timing
 from memory import read, write
 from peers import COMPILED, JAX, NUMPY, SCIPY, SKLEARN, TORCH, Array, Peer
-from speed_page import Report, Timing
+from speed_page import Report
 
 import xent
 from xent.arrays import as_floats, check_reduction, class_axis

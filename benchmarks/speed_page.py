@@ -4,26 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 from statistics import median
-from typing import TypedDict
 
 from linear import Linear
+from machine import Circumstances, Timing
 
 
-class Timing(TypedDict):
-    """Seconds per call of every column, one for each repetition."""
-
-    case: str
-    task: str
-    seconds: dict[str, list[float]]
-
-
-class Report(TypedDict):
+class Report(Circumstances):
     """What speed.json holds."""
 
-    date: str
-    processor: str
-    cores: int
-    versions: dict[str, str]
     repetitions: int
     linear: Linear
     timings: list[Timing]

@@ -13,11 +13,12 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from statistics import median
-from typing import Any, TypedDict
+from typing import Any
 
 import machine
 import torch
 import torch.nn.functional as F  # noqa: N812 - everyone's name for it
+from machine import Circumstances, Timing
 from speed import Call, take_turns
 from speed_page import duration, spread
 from torch.nn.modules.linear_cross_entropy_options import LinearCrossEntropyOptions
@@ -45,20 +46,9 @@ CHUNK = 1024
 MIB = 2**20
 
 
-class Timing(TypedDict):
-    """Seconds of every column, one for each repetition."""
-
-    case: str
-    seconds: dict[str, list[float]]
-
-
-class Report(TypedDict):
+class Report(Circumstances):
     """What training_speed.json holds."""
 
-    date: str
-    processor: str
-    cores: int
-    versions: dict[str, str]
     losses: list[Timing]
     small: list[Timing]
     linear: Timing

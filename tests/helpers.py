@@ -64,6 +64,11 @@ LIBRARIES: dict[str, Callable[[], Library]] = {
 }
 
 
+def short(value: Any) -> str:
+    """Of a test's id: the same in every process, as an address is not."""
+    return getattr(value, "__name__", str(value))[-60:]
+
+
 def read_only(array: Any) -> Array:
     copy = np.array(array)
     copy.flags.writeable = False

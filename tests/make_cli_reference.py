@@ -5,15 +5,17 @@ python tests/make_cli_reference.py
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import typer
-from console import run
+from typer.testing import CliRunner
 
 from xent.cli import app
 
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "cli.md"
 
 HEAD = """\
@@ -40,7 +42,10 @@ def _walk(name: str, command: Any) -> Iterator[tuple[str, Any]]:
 
 def section(name: str) -> str:
     """A heading, and the help as a terminal of 80 columns shows it."""
-    return f"## {name}\n\n```text\n{run(f'{name} --help')}```\n"
+    _, *parts = name.split()
+    result = CliRunner().invoke(app, [*parts, "--help"], prog_name="xent", env={"COLUMNS": "80"})
+    lines = [line.rstrip() for line in COLOUR.sub("", result.output).rstrip().splitlines()]
+    return "\n".join([f"## {name}", "", "```text", *lines, "```", ""])
 
 
 def page() -> str:

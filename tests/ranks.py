@@ -328,6 +328,7 @@ def errors(me: Rank) -> dict[str, str]:
     k = 3 * me.size
     w = torch.ones(3, 2, dtype=torch.float64)
     x = torch.ones(4, 2, dtype=torch.float64)
+    turned = torch.arange(1.0, 9.0, dtype=torch.float64).reshape(4, 2)
     p = torch.full((4, 3), 1 / k, dtype=torch.float64)
     outside = dist.new_group([0])
     learns = z.clone().requires_grad_()
@@ -370,6 +371,11 @@ def errors(me: Rank) -> dict[str, str]:
         "layer": lambda: linear(x, w.T, y),
         "bias": lambda: linear(x, w, y, torch.ones(k)),
         "wanted": lambda: linear(x.clone().requires_grad_(odd), w, y),
+        "other inputs": lambda: linear(x + odd, w, y),
+        "inputs in another order": lambda: linear(turned.flip(0) if odd else turned, w, y),
+        "inputs off by a bit": lambda: linear(
+            turned[:, :1].float() * (1 + 2.0**-23 * odd), w[:, :1].float(), y
+        ),
     }
     if me.rank:
         calls["not a member"] = lambda: f(z, y, group=outside)

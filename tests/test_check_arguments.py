@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import planted
 import pytest
+from helpers import short
 
 import xent
 from xent.check import GradientError
@@ -63,7 +64,7 @@ CALLS: list[tuple[Callable[[], Any], type[Exception], str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("call", "error", "message"), CALLS, ids=lambda v: str(v)[-60:])
+@pytest.mark.parametrize(("call", "error", "message"), CALLS, ids=short)
 def test_what_is_refused(call: Callable[[], Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error) as caught:
         call()

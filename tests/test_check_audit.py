@@ -16,6 +16,7 @@ import numpy as np
 import planted
 import pytest
 import test_cli
+from helpers import short
 from test_cli import Output
 
 import xent
@@ -168,7 +169,7 @@ CALLS = [
 ]
 
 
-@pytest.mark.parametrize(("function", "kind", "how"), CALLS, ids=lambda v: str(v)[:50])
+@pytest.mark.parametrize(("function", "kind", "how"), CALLS, ids=short)
 def test_the_way_of_calling_is_found(
     function: Any, kind: Any, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -315,7 +316,7 @@ BAD: list[tuple[Callable[..., Any], str, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("function", "question", "answer"), BAD, ids=lambda v: str(v)[:40])
+@pytest.mark.parametrize(("function", "question", "answer"), BAD, ids=short)
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_a_wrong_answer_is_seen(function: Any, question: str, answer: str) -> None:
     wrong = {a.question: a.answer for a in audit(function, "classes").wrong}

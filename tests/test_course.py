@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from typing import Any
 
 import browser
@@ -64,13 +66,25 @@ class Lesson:
             cells.nth(place).filter(has_text=expect).wait_for(timeout=20_000)
 
 
+@pytest.fixture(scope="module")
+def lessons(chromium: Any, course: str) -> Iterator[Callable[[str], Lesson]]:
+    """A lesson by its name, opened once: that takes longer than what is done in it."""
+    with ExitStack() as stack:
+
+        @cache
+        def open_lesson(name: str) -> Lesson:
+            page = stack.enter_context(browser.page(chromium, workers_allowed=True))
+            page.goto(f"{course}{name}/")
+            page.get_by_role("slider").first.wait_for(timeout=60_000)
+            page.locator("nav[aria-label=Lessons]").wait_for(timeout=60_000)  # the last cell
+            return Lesson(page)
+
+        yield open_lesson
+
+
 @pytest.fixture
-def lesson(chromium: Any, course: str, request: pytest.FixtureRequest) -> Iterator[Lesson]:
-    with browser.page(chromium, workers_allowed=True) as page:
-        page.goto(f"{course}{request.param}/")
-        page.get_by_role("slider").first.wait_for(timeout=60_000)
-        page.locator("nav[aria-label=Lessons]").wait_for(timeout=60_000)  # the last cell
-        yield Lesson(page)
+def lesson(lessons: Callable[[str], Lesson], request: pytest.FixtureRequest) -> Lesson:
+    return lessons(request.param)
 
 
 def opened(name: str) -> Any:

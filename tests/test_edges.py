@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ml_dtypes
 import numpy as np
 import pytest
 from helpers import close
@@ -311,3 +312,25 @@ def test_a_clip_below_the_spacing_at_one_still_holds():
     close(xent.log_loss([0], [1.0], clip=1e-20), -np.log(1e-20))
     close(xent.log_loss([1, 0], [0.0, 1.0], clip=1e-3, reduction="none"), -np.log([1e-3] * 2))
     close(xent.log_loss([1], [1.0], clip=1e-3), -np.log1p(-1e-3))
+
+
+@pytest.mark.parametrize("dtype", [np.float16, ml_dtypes.bfloat16, np.float32, np.float64])
+@pytest.mark.parametrize("options", [{}, {"class_weight": [1.0, 2.0]}, {"label_smoothing": 0.1}])
+def test_mixed_binary_labels_may_miss_0_and_1_by_rounding(dtype, options):
+    z = np.linspace(-3, 3, 40, dtype=np.float32)[::2]
+    labels = (np.arange(20) % 2).astype(dtype)
+    step = np.spacing(dtype(1))
+    mixed = labels.copy()
+    mixed[3], mixed[4] = 1 + 4 * step, -4 * step
+    given = mixed.copy()
+    how = {"return_grad": True, "reduction": "none", **options}
+    found, due = (xent.binary_cross_entropy(z, t, **how) for t in (given, labels))
+    np.testing.assert_array_equal(found, due)
+    np.testing.assert_array_equal(given, mixed)  # a copy was put right
+    for wrong in (1 + 8 * step, -5 * step, np.nan):
+        mixed[5] = wrong
+        with pytest.raises(ValueError, match=r"^targets\[5\] is .*; expected 0, 1, or a"):
+            xent.binary_cross_entropy(z, mixed, **options)
+    in_place = z.copy()
+    xent.binary_cross_entropy(in_place, given, **how, out=in_place)
+    np.testing.assert_array_equal(in_place, due[1])

@@ -379,7 +379,7 @@ def test_a_wrong_binary_target_is_named(bad, dtype):
     np.testing.assert_array_equal(z, logits)
 
 
-@pytest.mark.parametrize("bad", [1 + 1e-12, -1e-300])
+@pytest.mark.parametrize("bad", [1 + 1e-12, -1e-15])
 def test_a_target_is_looked_at_in_its_own_digits(bad):
     targets = np.zeros(20_000)
     targets[5] = bad

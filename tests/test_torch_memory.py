@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import gc
+import io
+import pickle
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,6 +17,8 @@ from helpers import import_torch
 import xent
 
 torch = import_torch()
+
+import torch.nn.functional as F  # noqa: E402, N812 - everyone's name for it
 
 import xent.torch as twins  # noqa: E402
 from xent.backends import kernels  # noqa: E402
@@ -108,6 +114,84 @@ def test_a_loop_uses_the_same_memory() -> None:
         places.add(grad.data_ptr())
         del grad
     assert len(places) == 1
+
+
+def large_gradient() -> Any:
+    z = torch.randn(600, 1000, requires_grad=True)
+    xent.cross_entropy(z, torch.zeros(600, dtype=torch.long)).backward()
+    return z.grad
+
+
+def test_a_gradient_is_saved_copied_and_shared_as_others() -> None:
+    grad = large_gradient()
+    due = grad.clone()
+    file = io.BytesIO()
+    torch.save(grad, file)
+    file.seek(0)
+    for same in (torch.load(file), pickle.loads(pickle.dumps(grad)), copy.deepcopy(grad)):
+        assert torch.equal(same, due)
+    shared = grad.share_memory_()
+    assert shared.is_shared()
+    assert torch.equal(shared, due)
+    assert large_gradient().resize_(10, 10).shape == (10, 10)
+    with pytest.raises(RuntimeError, match="not resizable"):
+        large_gradient().resize_(6000, 1000)
+
+
+class Head(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(600, 1000)
+
+    def forward(self, x: Any) -> Any:
+        labels = torch.zeros(len(x), dtype=torch.long)
+        return twins.linear_cross_entropy(x, self.layer.weight, labels, linear_bias=self.layer.bias)
+
+
+def plain(head: Any) -> Any:
+    return head
+
+
+def replicated(head: Any) -> Any:
+    return torch.nn.parallel.DistributedDataParallel(head, gradient_as_bucket_view=True)
+
+
+def sharded(head: Any) -> Any:
+    from torch.distributed.device_mesh import init_device_mesh
+    from torch.distributed.fsdp import fully_shard
+
+    return fully_shard(head, mesh=init_device_mesh("cpu", (1,)))
+
+
+@pytest.fixture
+def group() -> Iterator[None]:
+    dist = torch.distributed
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    yield
+    dist.destroy_process_group()
+
+
+@pytest.mark.usefixtures("group")
+@pytest.mark.parametrize("wrapped", [plain, replicated, sharded])
+def test_training_over_memory_used_again(wrapped: Any) -> None:
+    torch.manual_seed(0)
+    head, x = Head(), torch.randn(20, 600)
+    other = copy.deepcopy(head)
+    model = wrapped(head)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+    due = torch.optim.SGD(other.parameters(), lr=0.1, momentum=0.9)
+    for step in range(4):
+        for each, own in ((model, optimizer), (other, due)):
+            own.zero_grad(set_to_none=step % 2 == 0)
+            if each is other:
+                loss = F.cross_entropy(other.layer(x), torch.zeros(20, dtype=torch.long))
+            else:
+                loss = model(x)
+            loss.backward()
+            own.step()
+    weight = head.layer.weight
+    weight = weight.full_tensor() if wrapped is sharded else weight
+    torch.testing.assert_close(weight, other.layer.weight, rtol=1e-4, atol=1e-5)
 
 
 # Small batches.

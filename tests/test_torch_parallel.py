@@ -154,7 +154,7 @@ def test_three_small_all_reduces_and_no_gather(found: Found) -> None:
             numbers = 5 + (name == "probabilities")
             scalar = name == "everything"
             assert results[name]["forward"] == [
-                ("all_reduce", "SUM", size * 6 * 8),
+                ("all_reduce", "SUM", size * 7 * 8),
                 ("all_reduce", "MAX", rows * 8),
                 ("all_reduce", "SUM", (rows * numbers + scalar) * 8),
             ]
@@ -165,7 +165,7 @@ def test_collectives_of_a_layer(found: Found) -> None:
     size, rows, features = len(found), ranks.ROWS, 6
     for results in found:
         merge = [("all_reduce", "MAX", rows * 8), ("all_reduce", "SUM", rows * 40)]
-        table = [("all_reduce", "SUM", size * 6 * 8)]
+        table = [("all_reduce", "SUM", size * 7 * 8)]
         for name in ("linear, mean", "linear, none"):
             assert results[name]["forward"] == table + merge
             assert results[name]["backward"] == [("all_reduce", "SUM", rows * features * 8)]
@@ -271,6 +271,10 @@ HEARD = {
     "layer": "ValueError: inputs has shape (4, 2) and weight (2, 3); expected (..., D) and (K, D)",
     "bias": "ValueError: bias has shape ({K},), expected (3,): one offset per own class.",
     "wanted": "ValueError: the ranks do not agree: the options differ",
+    "other inputs": "ValueError: the ranks do not agree: the inputs differ between rank 0 and rank "
+    "{last} of the group; this is rank {rank}. Only the classes are divided over the ranks.",
+    "inputs in another order": "ValueError: the ranks do not agree: the inputs differ between rank",
+    "inputs off by a bit": "ValueError: the ranks do not agree: the inputs differ between rank 0",
 }
 
 

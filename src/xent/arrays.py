@@ -86,7 +86,7 @@ def class_axis(logits: Any, axis: int, name: str = "logits") -> int:
         raise TypeError(msg)
     if not -logits.ndim <= axis < logits.ndim:
         msg = (
-            f"axis is {axis}, but {name} has shape {logits.shape}: "
+            f"axis is {axis}, but {name} has shape {tuple(logits.shape)}: "
             f"expected {-logits.ndim} to {logits.ndim - 1}."
         )
         raise ValueError(msg)
@@ -102,9 +102,10 @@ def check_shape(array: Any, expected: tuple[int, ...], name: str, why: str) -> N
     """Exact shapes only: broadcasting (3, 1) against (3,) is the classic silent mistake."""
     if array.shape == expected:
         return
-    msg = f"{name} has shape {array.shape}, expected {expected}: {why}. Nothing is broadcast."
+    msg = f"{name} has shape {tuple(array.shape)}, expected {tuple(expected)}: {why}. "
+    msg += "Nothing is broadcast."
     if [n for n in array.shape if n != 1] == [n for n in expected if n != 1]:
-        msg += f" Pass {name}.reshape({expected})."
+        msg += f" Pass {name}.reshape({tuple(expected)})."
     raise ValueError(msg)
 
 

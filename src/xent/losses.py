@@ -187,7 +187,8 @@ def binary_cross_entropy(
         One raw score per row; float16, bfloat16, float32 or float64. An infinite logit is
         certainty; NaN gives NaN in its own place.
     targets : array_like, the logits' own shape
-        0 and 1, booleans, or probabilities of label 1.
+        0 and 1, booleans, or probabilities of label 1; what rounding led beyond 0 or 1, by 4
+        ULP of 1 at most, counts as 0 or 1.
     class_weight : array_like, shape (2,), optional
         Weights of label 0 and label 1. They count in the mean's denominator.
     sample_weight : array_like, the logits' shape, optional

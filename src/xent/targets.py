@@ -28,6 +28,9 @@ from xent.arrays import (
 #: How far a row of probabilities may be from summing to 1 before it is called a mistake.
 SUM_TOLERANCE = {"float16": 3e-2, "bfloat16": 3e-2, "float32": 1e-3, "float64": 1e-3}
 
+#: Units of the last place of 1 by which mixed labels, a·y + (1 - a)·y', may miss 0 or 1.
+ROUNDING = 4
+
 
 @dataclass(frozen=True, slots=True)
 class ClassTargets:
@@ -152,7 +155,7 @@ def binary_targets(
     """Check binary targets against logits of the given shape.
 
     With `values_later`, that targets are from 0 to 1 is left to whoever reads them, and to
-    `check_values`.
+    `checked_values`.
     """
     smoothing = check_number(label_smoothing, "label_smoothing", 0, 1)
     negative, positive = 1.0, 1.0
@@ -175,7 +178,7 @@ def binary_targets(
     if absent is not None:
         array = np.where(absent, array.dtype.type(0), array)
     if not values_later or class_weight is not None:
-        check_values(array)
+        array = checked_values(array)
     row_weight = None
     if class_weight is not None:
         row_weight = negative + (positive - negative) * array.astype(np.float64)
@@ -186,11 +189,17 @@ def binary_targets(
     return BinaryTargets(array, scale, negative, smoothing, weight, total)
 
 
-def check_values(targets: Array) -> None:
-    """Every binary target is from 0 to 1, or the first that is not is named."""
-    bad = ~((targets >= 0) & (targets <= 1))
-    if bad.any():
-        raise ValueError(_not_binary(targets, bad))
+def checked_values(targets: Array) -> Array:
+    """Binary targets, at 0 or 1 where rounding led beyond; or the first that is wrong is named."""
+    with np.errstate(invalid="ignore"):  # bfloat16 warns of NaN
+        bad = ~((targets >= 0) & (targets <= 1))
+        if bad.any() and targets.dtype.name in FLOATS:
+            within = targets.clip(0, 1)
+            bad = ~(abs(targets - within) <= ROUNDING * np.spacing(targets.dtype.type(1)))
+            targets = targets if bad.any() else within
+        if bad.any():
+            raise ValueError(_not_binary(targets, bad))
+    return targets
 
 
 def check_row_sums(probabilities: Array, axis: int, name: str, tolerance: float, fix: str) -> None:
@@ -251,6 +260,12 @@ def _total(rows: tuple[int, ...], weight: Array | None, row_weight: Array | None
         return total
 
 
+def check_target_shape(array: Array, shape: tuple[int, ...]) -> None:
+    """Targets go with logits of the shape, class axis last."""
+    check = _check_label_shape if array.dtype.kind in "iu" else _check_probability_shape
+    check(array, shape, shape[:-1])
+
+
 def _check_label_shape(array: Array, shape: tuple[int, ...], rows: tuple[int, ...]) -> None:
     """Class indices have the logits' shape less the class axis."""
     if array.shape == rows:
@@ -290,7 +305,7 @@ def _out_of_range(array: Array, classes: int) -> str:
         return msg + " One logit per row goes to binary_cross_entropy, without the class axis."
     if low >= 1 and high == classes:
         return msg + " If your labels start at 1, subtract 1."
-    if array[where] < 0:
+    if array[where] < 0 or array[where] == 255:  # the mark of segmentation maps
         return msg + f" If {array[where]} marks rows to ignore, pass ignore_index={array[where]}."
     return msg + " Check the labels, and that the logits' class axis is the one you mean."
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from xent.arrays import Array
 from xent.backends import kernels, rows
-from xent.targets import BinaryTargets, ClassTargets, check_labels, check_values
+from xent.targets import BinaryTargets, ClassTargets, check_labels, checked_values
 
 BLOCK = 1 << 15
 """Elements of a block: its float64 temporaries fit into a core's cache."""
@@ -115,12 +115,13 @@ def binary_pass(
     """Sum of the losses, one per logit; `grad` (times `scale`) and `losses` are filled."""
     cpu = kernels.for_size(logits.size)
     if cpu is not None:
-        options = {"scale": scale, "softcap": softcap, "z_loss": z_loss}
+        options: dict[str, Any] = {"scale": scale, "softcap": softcap, "z_loss": z_loss}
         width = 1 if np.ndim(targets.positive) else 0
         outputs = {"grad": grad, "losses": losses}
         sums, wrong = compiled(cpu.binary_cross_entropy, logits, targets, width, options, outputs)
         if wrong:
-            check_values(targets.values)
+            within = replace(targets, values=checked_values(targets.values))
+            return binary_pass(logits, within, grad=grad, losses=losses, **options)
         return total(sums)
     shape, width = logits.shape, 1
     if np.ndim(targets.positive):  # one weight per entry of the last axis: keep that axis whole

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import torch
 from torch.nn import _reduction as legacy
 
+from xent.arrays import check_shape
 from xent.backends import torch as tensors
 from xent.backends.torch.bridge import as_constant, as_logits, as_partner
+from xent.backends.torch.words import BINARY, ERRORS, LINEAR, TWINS, reworded
 from xent.torch.extras import with_extras
 
 Tensor = torch.Tensor
@@ -91,30 +92,25 @@ def cross_entropy(
     >>> print(f"{loss.item():.4f}", [round(g, 4) for g in logits.grad[0].tolist()])
     0.4170 [-0.341, 0.2424, 0.0986]
     """
-    reduction = _reduction(size_average, reduce, reduction)
-    z = as_logits(input, "input")
-    y = as_partner(target, z, "target")
-    axis = 0 if z.ndim == 1 else 1
-    if z.ndim == 0:
-        msg = "input is a single number; expected logits of shape (C), (N, C) or (N, C, d1, ...)."
-        raise ValueError(msg)
-    options: dict[str, Any] = {
-        "axis": axis,
-        "class_weight": weight,
-        "ignore_index": None if y.dtype.is_floating_point else ignore_index,
-        "label_smoothing": label_smoothing,
-        "softcap": softcap,
-        "z_loss": z_loss,
-        "reduction": reduction,
-        "unchecked": True,
-    }
-    if y.dtype.is_floating_point and reduction == "mean":
-        options["divisor"] = torch.sym_float(z.numel() // max(1, z.shape[axis]))
-    if not (return_lse or return_entropy or return_accuracy):
-        return tensors.cross_entropy(z, y, **options)
-    return with_extras(
-        z, y, options, lse=return_lse, entropy=return_entropy, accuracy=return_accuracy
-    )
+    try:
+        z = as_logits(input)
+        y = as_partner(target, z, "targets")
+        axis = _class_axis(z)
+        options = {
+            "axis": axis,
+            "class_weight": weight,
+            "label_smoothing": label_smoothing,
+            "softcap": softcap,
+            "z_loss": z_loss,
+            **_torchs(y, z.shape[axis], ignore_index, _reduction(size_average, reduce, reduction)),
+        }
+        if not (return_lse or return_entropy or return_accuracy):
+            return tensors.cross_entropy(z, y, **options)
+        return with_extras(
+            z, y, options, lse=return_lse, entropy=return_entropy, accuracy=return_accuracy
+        )
+    except ERRORS as error:
+        raise reworded(error, TWINS) from None
 
 
 def binary_cross_entropy_with_logits(
@@ -138,7 +134,7 @@ def binary_cross_entropy_with_logits(
     input : Tensor, any shape
         Logits; float16, bfloat16, float32 or float64.
     target : Tensor, the input's shape
-        From 0 to 1.
+        From 0 to 1; or beyond by rounding, as `xent.binary_cross_entropy` takes them.
     weight : Tensor, broadcast to the input's shape, optional
         w; it does not count in the mean's divisor.
     size_average, reduce : bool, optional
@@ -172,31 +168,34 @@ def binary_cross_entropy_with_logits(
     >>> print(f"{loss.item():.4f}")
     0.1269
     """
-    reduction = _reduction(size_average, reduce, reduction)
-    z = as_logits(input, "input")
-    y = as_partner(target, z, "target")
-    shape = z.shape
-    w, q = as_constant(weight, z, "weight"), as_constant(pos_weight, z, "pos_weight")
-    if w is not None:
-        w = _broadcast(w, shape, "weight")
-    if q is not None and q.ndim and q.shape != shape[-1:]:
-        # One weight for each element: all of them become one row.
-        q = _broadcast(q, shape, "pos_weight").reshape(-1)
-        if y.shape == shape:
-            z, y = z.reshape(-1), y.reshape(-1)
-            w = None if w is None else w.reshape(-1)
-    loss: Tensor = tensors.binary_cross_entropy(
-        z,
-        y,
-        sample_weight=w,
-        pos_weight=q,
-        softcap=softcap,
-        z_loss=z_loss,
-        reduction=reduction,
-        # Weights do not count in torch's divisor; without them, the mean's own is the same.
-        divisor=torch.sym_float(z.numel()) if reduction == "mean" and w is not None else None,
-    )
-    return loss.reshape(shape) if reduction == "none" else loss
+    try:
+        reduction = _reduction(size_average, reduce, reduction)
+        z = as_logits(input)
+        y = as_partner(target, z, "targets")
+        shape = z.shape
+        w, q = as_constant(weight, z, "sample_weight"), as_constant(pos_weight, z, "pos_weight")
+        if w is not None:
+            w = _broadcast(w, shape, "sample_weight")
+        if q is not None and q.ndim and q.shape != shape[-1:]:
+            # One weight for each element: all of them become one row.
+            q = _broadcast(q, shape, "pos_weight").reshape(-1)
+            if y.shape == shape:
+                z, y = z.reshape(-1), y.reshape(-1)
+                w = None if w is None else w.reshape(-1)
+        loss: Tensor = tensors.binary_cross_entropy(
+            z,
+            y,
+            sample_weight=w,
+            pos_weight=q,
+            softcap=softcap,
+            z_loss=z_loss,
+            reduction=reduction,
+            # Weights do not count in torch's divisor; without them, the mean's own is the same.
+            divisor=torch.sym_float(z.numel()) if reduction == "mean" and w is not None else None,
+        )
+        return loss.reshape(shape) if reduction == "none" else loss
+    except ERRORS as error:
+        raise reworded(error, BINARY) from None
 
 
 def linear_cross_entropy(
@@ -220,7 +219,7 @@ def linear_cross_entropy(
     Parameters
     ----------
     input : Tensor, shape (D) or (N, D)
-        Rows of features.
+        Rows of features; (N, D) where the weight has K dimensions more.
     linear_weight : Tensor, shape (C, D) or (C, d1, ..., dK, D)
         One row of weights per class.
     target : Tensor
@@ -262,44 +261,23 @@ def linear_cross_entropy(
     0.4170
     """
     del options
-    reduction = _reduction(None, None, reduction)
-    x, w = as_logits(input, "input"), as_logits(linear_weight, "linear_weight")
-    y = as_partner(target, x, "target")
-    ignored = -100 if ignore_index is None else ignore_index
-    if w.ndim != 2:
-        z = torch.nn.functional.linear(x, w.flatten(0, -2))
-        z = z.reshape(*x.shape[:-1], *w.shape[:-1])
-        if linear_bias is not None:
-            z = z + linear_bias
-        loss: Tensor = cross_entropy(
-            z,
-            y,
-            weight,
-            None,
-            ignored,
-            None,
-            reduction,
-            label_smoothing,
-            z_loss=z_loss,
-            softcap=softcap,
-        )
+    try:
+        x, w = as_logits(input, "inputs"), as_logits(linear_weight, "weight")
+        y = as_partner(target, x, "targets")
+        chosen = {
+            "class_weight": weight,
+            "label_smoothing": label_smoothing,
+            "softcap": softcap,
+            "z_loss": z_loss,
+            **_torchs(y, len(w), -100 if ignore_index is None else ignore_index, reduction),
+        }
+        if w.ndim > 2:
+            loss: Tensor = tensors.cross_entropy(_logits(x, w, linear_bias), y, axis=1, **chosen)
+        else:
+            loss = tensors.linear_cross_entropy(x, w, y, linear_bias, **chosen)
         return loss
-    soft = y.dtype.is_floating_point
-    result: Tensor = tensors.linear_cross_entropy(
-        x,
-        w,
-        y,
-        linear_bias,
-        class_weight=weight,
-        ignore_index=None if soft else ignored,
-        label_smoothing=label_smoothing,
-        softcap=softcap,
-        z_loss=z_loss,
-        reduction=reduction,
-        divisor=torch.sym_float(math.prod(x.shape[:-1])) if soft and reduction == "mean" else None,
-        unchecked=True,
-    )
-    return result
+    except ERRORS as error:
+        raise reworded(error, LINEAR) from None
 
 
 def _reduction(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
@@ -309,9 +287,45 @@ def _reduction(size_average: bool | None, reduce: bool | None, reduction: str) -
     return str(legacy.legacy_get_string(size_average, reduce))
 
 
+def _class_axis(z: Tensor) -> int:
+    """Torch's: the first of one row, else the second."""
+    if z.ndim == 0:
+        msg = "logits is a single number; expected shape (C), (N, C) or (N, C, d1, ...). "
+        raise ValueError(msg + "For one logit per row use binary_cross_entropy.")
+    return 0 if z.ndim == 1 else 1
+
+
+def _torchs(target: Tensor, classes: int, ignore_index: int, reduction: str) -> dict[str, Any]:
+    """Options by which targets mean what they do in torch: probabilities may sum to anything."""
+    soft = target.dtype.is_floating_point
+    return {
+        "ignore_index": None if soft else ignore_index,
+        "reduction": reduction,
+        "divisor": torch.sym_float(target.numel() // max(1, classes))
+        if soft and reduction == "mean"
+        else None,
+        "unchecked": True,
+    }
+
+
+def _logits(x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
+    """Of a layer that makes K dimensions of classes: (N, C, d1, ..., dK)."""
+    if x.ndim != 2 or x.shape[1] != w.shape[-1]:
+        msg = f"inputs has shape {tuple(x.shape)} and weight {tuple(w.shape)}; expected (N, D) "
+        msg += "and (C, d1, ..., dK, D)."
+        if x.shape == w.shape[-1:]:
+            msg += " Pass inputs[None] and targets[None]."
+        raise ValueError(msg)
+    if bias is not None:
+        check_shape(bias, w.shape[:-1], "bias", "one offset per class and place")
+        bias = bias.flatten()
+    z = torch.nn.functional.linear(x, w.flatten(0, -2), bias)
+    return z.reshape(len(x), *w.shape[:-1])
+
+
 def _broadcast(tensor: Tensor, shape: torch.Size, name: str) -> Tensor:
     try:
         return tensor.expand(shape)
     except RuntimeError:
-        msg = f"{name} has shape {tuple(tensor.shape)}, which does not go with {tuple(shape)}."
-        raise ValueError(msg) from None
+        msg = f"{name} has shape {tuple(tensor.shape)}, which does not broadcast to the logits' "
+        raise ValueError(msg + f"shape {tuple(shape)}.") from None

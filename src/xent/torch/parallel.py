@@ -18,7 +18,7 @@ from xent.backends.torch.front import wants_gradient, widened
 from xent.backends.torch.sharded import linear
 from xent.backends.torch.sharded.classes import Job, ShardedCrossEntropy
 from xent.backends.torch.sharded.shard import Options, Shard, fits, make_shard
-from xent.backends.torch.sharded.team import Team, checksum, fingerprint
+from xent.backends.torch.sharded.team import Team, checksum, checksum_of_rows, fingerprint
 
 __all__ = ["cross_entropy", "linear_cross_entropy"]
 
@@ -89,7 +89,7 @@ def cross_entropy(
 
     Notes
     -----
-    Three small all-reduces and no gather: of a table of six integers per rank; the largest logit
+    Three small all-reduces and no gather: of a table of seven integers per rank; the largest logit
     of each row; and five numbers per row, six with probabilities, all in float64. The backward
     pass needs none, and has no second derivative.
 
@@ -171,7 +171,8 @@ def linear_cross_entropy(
     Parameters
     ----------
     inputs : tensor, shape (..., D)
-        Rows of features, the same on every rank; or a replicated DTensor.
+        Rows of features, the same on every rank to the last bit, which is checked; or a
+        replicated DTensor.
     weight : tensor, shape (K_local, D), or DTensor
         One row of weights per class of this rank, in the order of the ranks. A DTensor is sharded
         on the first axis, over a mesh of one dimension.
@@ -342,6 +343,7 @@ def _agreed(
             [t is not None and wants_gradient(t) for t in tensors] if flags else None,
         ),
         "targets": _wrapped(checksum(shard.labels) + 31 * checksum(shard.weight)),
+        "inputs": checksum_of_rows(first) if flags else 0,
     }  # fmt: skip
     return made, team.agree(shard.width, facts, None)
 

@@ -9,6 +9,7 @@ classes.py · binary.py · linear.py      an operation each, with its derivative
 chunks.py       a linear layer a chunk of rows at a time
 derivatives.py  second derivatives, and those for soft targets
 front.py        the loss functions for tensors
+words.py        their errors, in the names and by the fixes of those who call
 sharded/        losses of classes divided over processes
 """
 

@@ -44,7 +44,7 @@ def as_scores(value: Any, name: str = "logits") -> torch.Tensor:
         names = ", ".join(str(dtype) for dtype in FLOATS)
         msg = f"{name} has dtype {value.dtype}; expected one of {names}."
         if not value.dtype.is_floating_point and not value.dtype.is_complex:
-            msg += f" Are {name} and targets swapped? If not, pass {name}.double()."
+            msg += f" Are {name} and targets swapped? If not, pass {name}.float()."
         raise TypeError(msg)
     if value.layout != torch.strided:
         msg = f"{name} has layout {value.layout}; expected a dense tensor: pass {name}.to_dense()."
@@ -64,10 +64,10 @@ def as_logits(value: Any, name: str = "logits") -> torch.Tensor:
 def as_partner(value: Any, like: torch.Tensor, name: str) -> torch.Tensor:
     """Targets and weights: tensors beside the logits; NumPy arrays and lists are taken."""
     if not isinstance(value, torch.Tensor):
-        return torch.as_tensor(value, device=like.device)
+        return _as_tensor(value, name, like)
     if value.device != like.device:
-        msg = f"{name} is on {value.device}, but the logits are on {like.device}. "
-        msg += f"Pass {name}.to(logits.device)."
+        msg = f"{name} is on {value.device}, but the other tensors are on {like.device}. "
+        msg += f"Pass {name}.to({str(like.device)!r})."
         raise ValueError(msg)
     return value
 
@@ -78,10 +78,18 @@ def as_constant(value: Any, like: torch.Tensor, name: str) -> torch.Tensor | Non
         return None
     tensor = as_partner(value, like, name)
     if tensor.requires_grad and torch.is_grad_enabled():
-        msg = f"{name} requires a gradient, but gradients go to logits and targets only. "
-        msg += f"Pass {name}.detach()."
+        msg = f"{name} requires a gradient, but weights get none. Pass {name}.detach()."
         raise ValueError(msg)
     return tensor
+
+
+def _as_tensor(value: Any, name: str, like: torch.Tensor) -> torch.Tensor:
+    try:
+        return torch.as_tensor(value, device=like.device)
+    except (TypeError, ValueError, RuntimeError):
+        expected = "class labels or probabilities" if name == "targets" else "numbers"
+        msg = f"{name} is {value!r:.60}; expected a tensor of {expected}."
+        raise TypeError(msg) from None
 
 
 def _bfloat16() -> Any:

@@ -13,6 +13,8 @@ from xent.backends.torch.binary import Options as BinaryOptions
 from xent.backends.torch.bridge import as_constant, as_logits, as_partner
 from xent.backends.torch.chunks import Options as LinearOptions
 from xent.backends.torch.classes import Options as ClassOptions
+from xent.backends.torch.shapes import check_layer_targets
+from xent.backends.torch.words import ERRORS, TENSORS, reworded
 
 Tensor = torch.Tensor
 
@@ -49,9 +51,7 @@ def cross_entropy(
         unchecked,
         return_grad or asks(z),
     )
-    y = as_partner(targets, z, "targets")
-    loss, grad, _ = classes.cross_entropy(options, z.detach() if return_grad else widened(z), y)
-    return (loss.detach(), grad) if return_grad else loss
+    return _computed(classes.cross_entropy, options, z, targets, return_grad=return_grad)
 
 
 def binary_cross_entropy(
@@ -84,11 +84,7 @@ def binary_cross_entropy(
         divisor,
         return_grad or asks(z),
     )
-    y = as_partner(targets, z, "targets")
-    loss, grad, _ = binary.binary_cross_entropy(
-        options, z.detach() if return_grad else widened(z), y
-    )
-    return (loss.detach(), grad) if return_grad else loss
+    return _computed(binary.binary_cross_entropy, options, z, targets, return_grad=return_grad)
 
 
 def linear_cross_entropy(
@@ -140,10 +136,27 @@ def linear_cross_entropy(
         unchecked,
         wanted,
     )
-    loss, *grads = linear.linear_cross_entropy(options, x, w, y, b)
+    try:
+        check_layer_targets((*x.shape[:-1], len(w)), y)
+        loss, *grads = linear.linear_cross_entropy(options, x, w, y, b)
+    except ERRORS as error:
+        raise reworded(error, TENSORS) from None
     if not return_grad:
         return loss
     return loss.detach(), (grads[0], grads[1], None if b is None else grads[2])
+
+
+def _computed(
+    operation: Any, options: Any, logits: Tensor, targets: Any, *, return_grad: bool
+) -> Any:
+    """The loss of an operation on logits, and its gradient if asked for."""
+    z = logits.detach() if return_grad else widened(logits)
+    y = as_partner(targets, logits, "targets")
+    try:
+        loss, grad, _ = operation(options, z, y)
+    except ERRORS as error:
+        raise reworded(error, TENSORS) from None
+    return (loss.detach(), grad) if return_grad else loss
 
 
 def asks(tensor: Tensor) -> bool:

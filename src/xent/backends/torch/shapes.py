@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from xent.arrays import Array
-from xent.targets import binary_targets, class_targets
+from xent.targets import binary_targets, check_target_shape, class_targets
 
 Tensor = torch.Tensor
 
@@ -35,6 +34,12 @@ def check_classes(shape: Any, axis: int, targets: Tensor, o: Any) -> None:
     )
 
 
+def check_layer_targets(shape: Any, targets: Tensor) -> None:
+    """Targets go with the logits of this shape that a layer will make."""
+    if targets.shape != tuple(shape if targets.dtype.is_floating_point else shape[:-1]):
+        check_target_shape(_hollow(targets), _known(shape))
+
+
 def check_binary(shape: Any, targets: Tensor, o: Any) -> None:
     """The same for binary logits."""
     if (
@@ -53,7 +58,7 @@ def check_binary(shape: Any, targets: Tensor, o: Any) -> None:
     )
 
 
-def _hollow(tensor: Tensor | None) -> Array | None:
+def _hollow(tensor: Any) -> Any:
     """Zeros that take no memory: of them, the checks of arrays say what is wrong with the shape."""
     if tensor is None:
         return None
