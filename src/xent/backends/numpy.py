@@ -24,6 +24,9 @@ BLOCK = 1 << 15
 LINEAR_BLOCK = 1 << 25
 """Logits of a block of `linear_pass`: 128 MiB in float32, about 1000 rows of 32,000 classes."""
 
+STATS = 3
+"""Statistics of a row: log-sum-exp, entropy and largest class."""
+
 PIECE = 1 << 20
 """Elements of a strided array that are made contiguous at a time, for a kernel."""
 
@@ -66,8 +69,7 @@ def cross_entropy_pass(
 ) -> float:
     """Sum of the row losses; `grad` (times `scale`) and `losses` are filled where given.
 
-    So are `stats`, with log-sum-exp, entropy and largest class of each row. `logits` and `grad`
-    have the class axis last, `stats` those three.
+    So are `stats`. `logits` and `grad` have the class axis last, `stats` the STATS of a row.
     """
     cpu = kernels.for_size(logits.size)
     if cpu is not None:

@@ -1,55 +1,54 @@
-"""What a training loop wants beside the loss: log-sum-exp, entropy and accuracy of the rows."""
+"""What a training loop wants beside the loss: log-sum-exp, entropy and accuracy of the rows.
+
+All come from the pass over the logits that makes loss and gradient.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
-
-from xent.backends import torch as tensors
-from xent.backends.torch.bridge import loss_dtype
-from xent.backends.torch.metric import entropy_and_argmax
 
 Tensor = torch.Tensor
 
 
+class Extras(NamedTuple):
+    """Which are asked for."""
+
+    lse: bool
+    entropy: bool
+    accuracy: bool
+
+
 def with_extras(
-    logits: Tensor,
-    targets: Tensor,
+    loss: Callable[..., Any],
+    arguments: tuple[Any, ...],
     options: dict[str, Any],
-    *,
-    lse: bool,
-    entropy: bool,
-    accuracy: bool,
-) -> tuple[Tensor, ...]:
-    """The loss, and what else was asked for."""
-    results: list[Tensor] = [tensors.cross_entropy(logits, targets, **options)]
-    if lse:
-        z = _capped(logits.to(results[0].dtype), options["softcap"])
-        results.append(torch.logsumexp(z, options["axis"]))
-    if entropy or accuracy:
-        entropies, right = _looked_at(logits, targets, options)
-        if entropy:
-            results.append(entropies)
-        if accuracy:
-            results.append(right)
+    targets: Tensor,
+    asked: Extras,
+) -> Any:
+    """The loss alone, or with what was asked for."""
+    if not any(asked):
+        return loss(*arguments, **options)
+    value, stats = loss(*arguments, **options, stats=True)
+    lse, entropy, likeliest = stats.unbind(-1)
+    results = [value]
+    if asked.lse:
+        results.append(lse.to(value.dtype))
+    if asked.entropy:
+        results.append(entropy.detach().to(value.dtype))
+    if asked.accuracy:
+        axis = options.get("axis", -1)
+        results.append(accuracy(likeliest.detach(), targets, axis, options["ignore_index"]))
     return tuple(results)
 
 
-@torch.no_grad()
-def _looked_at(logits: Tensor, targets: Tensor, options: dict[str, Any]) -> tuple[Tensor, Tensor]:
-    """Entropy of each row, and the share of right rows among those that count."""
-    axis = options["axis"]
-    cap = options["softcap"]
-    z = logits if cap is None else _capped(logits.to(loss_dtype(logits.dtype)), cap)
-    entropy, likeliest = entropy_and_argmax(z, axis)
+def accuracy(likeliest: Tensor, targets: Tensor, axis: int, ignore_index: int | None) -> Tensor:
+    """Share of the rows that count whose likeliest class is the target's."""
     if targets.dtype.is_floating_point:
-        return entropy, (likeliest == targets.argmax(axis)).float().mean()
+        return (likeliest == targets.argmax(axis)).float().mean()
     labels = targets.long()  # compared as they are, 156 of eight bits would be -100
-    counts = labels != options["ignore_index"]
+    counts = torch.ne(labels, -1 if ignore_index is None else ignore_index)
     right = (likeliest == labels) & counts
-    return entropy, right.sum() / counts.sum().clamp(min=1)
-
-
-def _capped(logits: Tensor, softcap: float | None) -> Tensor:
-    return logits if softcap is None else softcap * torch.tanh(logits / softcap)
+    return right.sum() / counts.sum().clamp(min=1)

@@ -11,7 +11,7 @@ from xent.arrays import check_shape
 from xent.backends import torch as tensors
 from xent.backends.torch.bridge import as_constant, as_logits, as_partner
 from xent.backends.torch.words import BINARY, ERRORS, LINEAR, TWINS, reworded
-from xent.torch.extras import with_extras
+from xent.torch.extras import Extras, with_extras
 
 Tensor = torch.Tensor
 
@@ -60,17 +60,17 @@ def cross_entropy(
     softcap : float > 0, optional
         Replaces the logits by ``softcap * tanh(logits / softcap)``.
     return_lse : bool, default False
-        Also return A(z) of each row, differentiable, by PyTorch's own logsumexp.
+        Also return A(z) of each row, differentiable. The logits are then kept.
     return_entropy : bool, default False
-        Also return the entropy of each row's probabilities, in nats, without gradient. This, and
-        the accuracy, take a pass of their own over the logits, which makes no array of their size.
+        Also return the entropy of each row's probabilities, in nats, without gradient.
     return_accuracy : bool, default False
         Also return the share of the rows that count whose likeliest class is the target's.
 
     Returns
     -------
     loss : Tensor
-        In nats; float64 for float64 logits, else float32. With extras a tuple, in that order.
+        In nats; float64 for float64 logits, else float32. With extras a tuple, in that order; they
+        come from the same pass over the logits.
 
     Raises
     ------
@@ -104,11 +104,9 @@ def cross_entropy(
             "z_loss": z_loss,
             **_torchs(y, z.shape[axis], ignore_index, _reduction(size_average, reduce, reduction)),
         }
-        if not (return_lse or return_entropy or return_accuracy):
-            return tensors.cross_entropy(z, y, **options)
-        return with_extras(
-            z, y, options, lse=return_lse, entropy=return_entropy, accuracy=return_accuracy
-        )
+        options["keep_logits"] = return_lse
+        asked = Extras(return_lse, return_entropy, return_accuracy)
+        return with_extras(tensors.cross_entropy, (z, y), options, y, asked)
     except ERRORS as error:
         raise reworded(error, TWINS) from None
 
@@ -211,7 +209,10 @@ def linear_cross_entropy(
     options: Any = None,
     z_loss: float = 0.0,
     softcap: float | None = None,
-) -> Tensor:
+    return_lse: bool = False,
+    return_entropy: bool = False,
+    return_accuracy: bool = False,
+) -> Any:
     r"""Cross-entropy of a linear layer, as torch.nn.functional.linear_cross_entropy.
 
     .. math:: z = x W^\top + b, \qquad \ell = A(z) \sum_j y_j - \sum_j y_j z_j
@@ -236,11 +237,13 @@ def linear_cross_entropy(
         torch's choice of chunks; xent chooses its own, and always works in chunks.
     z_loss, softcap
         As for `cross_entropy`.
+    return_lse, return_entropy, return_accuracy : bool, default False
+        As for `cross_entropy`; A(z) has a gradient only with K dimensions: use z_loss.
 
     Returns
     -------
     loss : Tensor
-        In nats; float64 if an argument is, else float32.
+        In nats; float64 if an argument is, else float32. With extras a tuple, in that order.
 
     Raises
     ------
@@ -271,11 +274,13 @@ def linear_cross_entropy(
             "z_loss": z_loss,
             **_torchs(y, len(w), -100 if ignore_index is None else ignore_index, reduction),
         }
+        asked = Extras(return_lse, return_entropy, return_accuracy)
         if w.ndim > 2:
-            loss: Tensor = tensors.cross_entropy(_logits(x, w, linear_bias), y, axis=1, **chosen)
-        else:
-            loss = tensors.linear_cross_entropy(x, w, y, linear_bias, **chosen)
-        return loss
+            chosen.update(axis=1, keep_logits=return_lse)
+            logits = _logits(x, w, linear_bias)
+            return with_extras(tensors.cross_entropy, (logits, y), chosen, y, asked)
+        layer = (x, w, y, linear_bias)
+        return with_extras(tensors.linear_cross_entropy, layer, chosen, y, asked)
     except ERRORS as error:
         raise reworded(error, LINEAR) from None
 

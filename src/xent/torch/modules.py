@@ -117,7 +117,7 @@ class LinearCrossEntropyLoss(torch.nn.LinearCrossEntropyLoss):
         """The loss."""
         layer = self.linear
         shape = (self.num_classes, *self.out_features)
-        return functional.linear_cross_entropy(
+        loss: Tensor = functional.linear_cross_entropy(
             input,
             layer.weight.reshape(*shape, layer.weight.shape[-1]),
             target,
@@ -129,3 +129,4 @@ class LinearCrossEntropyLoss(torch.nn.LinearCrossEntropyLoss):
             z_loss=self.z_loss,
             softcap=self.softcap,
         )
+        return loss

@@ -124,7 +124,9 @@ def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | 
     return for_logits, for_targets
 
 
-def batched(info: Any, dims: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any] | None:
+def batched(
+    operation: Operation, info: Any, dims: tuple[Any, ...], *arguments: Any
+) -> tuple[Any, Any] | None:
     """Logits of a batch are logits like others, where they are not reduced."""
     logits, targets, *options = arguments
     o = Options(*options)
@@ -135,7 +137,7 @@ def batched(info: Any, dims: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any
         for value, dim in zip((logits, targets, o.sample_weight), (*dims[:2], dims[3]), strict=True)
     )
     o = o._replace(sample_weight=weight)
-    return binary_cross_entropy.operator(z, y, *o), (0, 0 if o.want_grad else None, None)
+    return operation.operator(z, y, *o), (0, 0 if o.want_grad else None, None)
 
 
 def _targets_are_free(o: Options) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -10,8 +11,10 @@ import torch
 
 from xent.arrays import Array
 from xent.backends import numpy as backend
+from xent.backends.numpy import STATS
 from xent.backends.reduced import reduced, row_losses, scale
 from xent.backends.torch import bridge, room
+from xent.backends.torch.derivatives import capped
 from xent.backends.torch.shapes import check_classes
 from xent.targets import ClassTargets, class_targets
 
@@ -139,8 +142,29 @@ class Pass:
 
 def forward(
     inputs: Tensor, weight: Tensor, targets: Tensor, bias: Tensor | None, o: Options
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, ...]:
     """Loss and the gradients for inputs, weight, bias and targets, empty where not wanted."""
+    return _computed(inputs, weight, targets, bias, o, None)
+
+
+def forward_with_stats(
+    inputs: Tensor, weight: Tensor, targets: Tensor, bias: Tensor | None, o: Options
+) -> tuple[Tensor, ...]:
+    """The same, and log-sum-exp, entropy and largest class of each row."""
+    rows = inputs.shape[:-1]
+    found = np.empty((math.prod(rows), STATS))
+    results = _computed(inputs, weight, targets, bias, o, found)
+    return *results, torch.from_numpy(found).reshape(*rows, STATS)
+
+
+def _computed(
+    inputs: Tensor,
+    weight: Tensor,
+    targets: Tensor,
+    bias: Tensor | None,
+    o: Options,
+    stats: Array | None,
+) -> tuple[Tensor, ...]:
     work = Pass(inputs, weight, targets, bias, o)
     reduces = o.reduction != "none"
     grads = work.gradients() if reduces else Gradients(None, None, None, None)
@@ -155,12 +179,13 @@ def forward(
         for index, x, logits, part in work.chunks():
             if grads.targets is not None:
                 grads.targets[index] = _surprise(logits, o)
-            rows = None if losses is None else losses[index]
             z = logits.numpy()
             sums.append(
                 backend.cross_entropy_pass(
                     z, part, scale=factor, softcap=o.softcap, z_loss=o.z_loss,
-                    grad=z if learns else None, losses=rows,
+                    grad=z if learns else None,
+                    losses=None if losses is None else losses[index],
+                    stats=None if stats is None else stats[index],
                 )
             )  # fmt: skip
             if learns:
@@ -177,9 +202,7 @@ def forward(
 
 
 def _surprise(logits: Tensor, o: Options) -> Tensor:
-    z = logits
-    if o.softcap is not None:
-        z = o.softcap * torch.tanh(z / o.softcap)
+    z = capped(logits, o.softcap)
     return torch.logsumexp(z, 1, keepdim=True) - z
 
 

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
+from xent.arrays import Array
 from xent.backends import numpy as backend
+from xent.backends.numpy import STATS
 from xent.backends.reduced import class_loss
 from xent.backends.torch import bridge, room, tiny
-from xent.backends.torch.derivatives import class_second, class_targets_gradient
+from xent.backends.torch.derivatives import (
+    class_second,
+    class_targets_gradient,
+    logsumexp_gradient,
+)
 from xent.backends.torch.operation import Operation, in_front
 from xent.backends.torch.scaling import scaled
 from xent.backends.torch.shapes import check_classes
@@ -33,6 +40,8 @@ class Options(NamedTuple):
     """What a mean divides by, if not the total weight."""
     unchecked: bool
     """Whether probabilities may sum to anything."""
+    keep_logits: bool
+    """Whether the gradient of log-sum-exp may be asked for."""
     want_grad: bool
 
 
@@ -44,8 +53,18 @@ NONE = (None, None)
 def forward(logits: Tensor, targets: Tensor, o: Options) -> tuple[Tensor, Tensor, Tensor]:
     """Loss, its gradient (empty if not wanted) and the mean's divisor, on the CPU."""
     quick = tiny.label_losses(logits, targets, o)
-    if quick is not None:
-        return quick
+    return _computed(logits, targets, o, None) if quick is None else quick
+
+
+def forward_with_stats(logits: Tensor, targets: Tensor, o: Options) -> tuple[Tensor, ...]:
+    """The same, and log-sum-exp, entropy and largest class of each row."""
+    found = np.empty((*_rows(logits, o), STATS))
+    return *_computed(logits, targets, o, found), bridge.tensor(found, torch.float64)
+
+
+def _computed(
+    logits: Tensor, targets: Tensor, o: Options, stats: Array | None
+) -> tuple[Tensor, Tensor, Tensor]:
     z = bridge.array(logits)
     rows = class_targets(
         bridge.array(targets),
@@ -69,26 +88,36 @@ def forward(logits: Tensor, targets: Tensor, o: Options) -> tuple[Tensor, Tensor
         z_loss=o.z_loss,
         reduction=o.reduction,
         grad=bridge.array(grad) if o.want_grad else None,
+        stats=stats,
     )
     kind = bridge.loss_dtype(logits.dtype)
     return bridge.tensor(loss, kind), grad, bridge.tensor(total, torch.float64)
 
 
-SCHEMA = """cross_entropy(
+ARGUMENTS = """
     Tensor logits, Tensor targets, Tensor? class_weight, Tensor? sample_weight,
     SymInt? ignore_index, float label_smoothing, float? softcap, float z_loss, str reduction,
-    SymInt axis, Scalar? divisor, bool unchecked, bool want_grad
-) -> (Tensor, Tensor, Tensor)"""
+    SymInt axis, Scalar? divisor, bool unchecked, bool keep_logits, bool want_grad
+"""
 
 
 def fake(logits: Tensor, targets: Tensor, o: Options) -> tuple[Tensor, Tensor, Tensor]:
     """Results of the right shape, without numbers."""
     check_classes(logits.shape, o.axis, targets, o)
-    rows = logits.shape[: o.axis] + logits.shape[o.axis + 1 :]
-    shape = rows if o.reduction == "none" else ()
+    shape = _rows(logits, o) if o.reduction == "none" else ()
     loss = logits.new_empty(shape, dtype=bridge.loss_dtype(logits.dtype))
     grad = logits.new_empty(logits.shape if o.want_grad else (0,))
     return loss, grad, logits.new_empty((), dtype=torch.float64)
+
+
+def fake_with_stats(logits: Tensor, targets: Tensor, o: Options) -> tuple[Tensor, ...]:
+    """The same with statistics."""
+    stats = logits.new_empty((*_rows(logits, o), STATS), dtype=torch.float64)
+    return *fake(logits, targets, o), stats
+
+
+def _rows(logits: Tensor, o: Options) -> tuple[int, ...]:
+    return *logits.shape[: o.axis], *logits.shape[o.axis + 1 :]
 
 
 def asked(o: Options, logits: Tensor, targets: Tensor) -> Options:  # noqa: ARG001
@@ -99,10 +128,11 @@ def asked(o: Options, logits: Tensor, targets: Tensor) -> Options:  # noqa: ARG0
 def keep(ctx: Any, inputs: tuple[Any, ...], o: Options, output: tuple[Tensor, ...]) -> None:
     """Keep the gradient; the logits only where something needs them."""
     logits, targets = inputs
-    loss, gradient, total = output
+    loss, gradient, total = output[:3]
     ctx.set_materialize_grads(False)
     learned = targets.requires_grad
-    others = loss if learned else None, logits if learned or o.softcap is not None else None
+    kept = learned or o.softcap is not None or o.keep_logits
+    others = loss if learned else None, logits if kept else None
     weights = () if o[: len(WEIGHTS)] == NONE else o[: len(WEIGHTS)]
     ctx.options = o._replace(**WITHOUT) if weights else o
     ctx.save_for_backward(gradient, total, targets, *others, *weights)
@@ -133,7 +163,21 @@ def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | 
     return for_logits, for_targets
 
 
-def batched(info: Any, dims: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any] | None:
+def gradients_with_stats(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+    """The same with the gradient of log-sum-exp, the only one of the statistics that has one."""
+    *others, to_stats = grads
+    for_logits, for_targets = gradients(ctx, *others)
+    if to_stats is not None and ctx.options.keep_logits and ctx.needs_input_grad[0]:
+        o, logits = ctx.options, ctx.saved_tensors[4]
+        upstream = to_stats[..., 0].unsqueeze(o.axis)
+        of_lse = logsumexp_gradient(logits, o.axis, o.softcap, upstream).to(logits.dtype)
+        for_logits = of_lse if for_logits is None else for_logits + of_lse
+    return for_logits, for_targets
+
+
+def batched(
+    operation: Operation, info: Any, dims: tuple[Any, ...], *arguments: Any
+) -> tuple[Any, Any] | None:
     """Rows of a batch are rows like others, where they are not reduced."""
     logits, targets, *options = arguments
     o = Options(*options)
@@ -144,7 +188,8 @@ def batched(info: Any, dims: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any
         for value, dim in zip((logits, targets, o.sample_weight), (*dims[:2], dims[3]), strict=True)
     )
     o = o._replace(sample_weight=weight, axis=o.axis + 1)
-    return cross_entropy.operator(z, y, *o), (0, 0 if o.want_grad else None, None)
+    results = operation.operator(z, y, *o)
+    return results, (0, 0 if o.want_grad else None, None, 0)[: len(results)]
 
 
 def _second_is_there(ctx: Any, o: Options) -> None:
@@ -158,12 +203,22 @@ def _second_is_there(ctx: Any, o: Options) -> None:
 
 
 cross_entropy = Operation(
-    SCHEMA,
+    f"cross_entropy({ARGUMENTS}) -> (Tensor, Tensor, Tensor)",
     Options,
     forward=forward,
     fake=fake,
     asked=asked,
     keep=keep,
     gradients=gradients,
+    batched=batched,
+)
+cross_entropy_with_stats = Operation(
+    f"cross_entropy_with_stats({ARGUMENTS}) -> (Tensor, Tensor, Tensor, Tensor)",
+    Options,
+    forward=forward_with_stats,
+    fake=fake_with_stats,
+    asked=asked,
+    keep=keep,
+    gradients=gradients_with_stats,
     batched=batched,
 )

@@ -70,9 +70,7 @@ def class_targets_gradient(
 ) -> Tensor:
     """Gradient of the reduced loss for probabilities given as targets: c s (A(z) - z)."""
     kind = loss.dtype
-    z = logits.to(kind)
-    if options.softcap is not None:
-        z = options.softcap * torch.tanh(z / options.softcap)
+    z = capped(logits.to(kind), options.softcap)
     c = coefficients(targets, z, axis, options, total)
     surprise = torch.logsumexp(z, axis, keepdim=True) - z
     # 0 · ∞ = 0: what is absent costs nothing, also where a class is masked.
@@ -85,6 +83,24 @@ def class_targets_gradient(
         if options.reduction == "mean" and options.divisor is None:
             result = result - loss * c * w  # the total weight depends on the targets
     return result
+
+
+def logsumexp_gradient(
+    logits: Tensor, axis: int, softcap: float | None, upstream: Tensor
+) -> Tensor:
+    """Gradient of log-sum-exp, times what comes from above; 0 for a row of masks."""
+    z = logits.to(loss_kind(logits))
+    empty = (z == -torch.inf).all(axis, keepdim=True)
+    p = torch.softmax(capped(z, softcap).masked_fill(empty, 0), axis).masked_fill(empty, 0)
+    gradient = p * upstream.to(p.dtype)
+    return gradient if softcap is None else gradient * (1 - torch.tanh(z / softcap) ** 2)
+
+
+def capped(z: Tensor, softcap: float | None) -> Tensor:
+    """Logits as softcap bends them; a mask stays one."""
+    if softcap is None:
+        return z
+    return torch.where(z == -torch.inf, z, softcap * torch.tanh(z / softcap))
 
 
 def binary_terms(

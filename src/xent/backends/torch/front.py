@@ -35,8 +35,13 @@ def cross_entropy(
     out: Any = None,
     divisor: float | None = None,
     unchecked: bool = False,
+    stats: bool = False,
+    keep_logits: bool = False,
 ) -> Any:
-    """As `xent.cross_entropy`; and a `divisor` of the mean, and `unchecked` sums of targets."""
+    """As `xent.cross_entropy`; and a `divisor` of the mean, and `unchecked` sums of targets.
+
+    With `stats`, also those of the rows; log-sum-exp has a gradient if it may `keep_logits`.
+    """
     z = as_logits(logits)
     no_out(out)
     check_reduction(reduction)
@@ -49,9 +54,11 @@ def cross_entropy(
         class_axis(z, axis),
         divisor,
         unchecked,
+        keep_logits and wants_gradient(z),
         return_grad or asks(z),
     )
-    return _computed(classes.cross_entropy, options, z, targets, return_grad=return_grad)
+    operation = classes.cross_entropy_with_stats if stats else classes.cross_entropy
+    return _computed(operation, options, z, targets, return_grad=return_grad)
 
 
 def binary_cross_entropy(
@@ -103,8 +110,12 @@ def linear_cross_entropy(
     return_grad: bool = False,
     divisor: float | None = None,
     unchecked: bool = False,
+    stats: bool = False,
 ) -> Any:
-    """As `xent.linear_cross_entropy`; and a `divisor` of the mean, and `unchecked` sums."""
+    """As `xent.linear_cross_entropy`; and a `divisor` of the mean, and `unchecked` sums.
+
+    With `stats`, also those of the rows.
+    """
     x, w = as_logits(inputs, "inputs"), as_logits(weight, "weight")
     check_layer(x.shape, w.shape)
     b = None if bias is None else as_logits(bias, "bias")
@@ -138,6 +149,9 @@ def linear_cross_entropy(
     )
     try:
         check_layer_targets((*x.shape[:-1], len(w)), y)
+        if stats:
+            loss, *_, found = linear.linear_cross_entropy_with_stats(options, x, w, y, b)
+            return loss, found
         loss, *grads = linear.linear_cross_entropy(options, x, w, y, b)
     except ERRORS as error:
         raise reworded(error, TENSORS) from None
@@ -153,10 +167,12 @@ def _computed(
     z = logits.detach() if return_grad else widened(logits)
     y = as_partner(targets, logits, "targets")
     try:
-        loss, grad, _ = operation(options, z, y)
+        loss, grad, _, *stats = operation(options, z, y)
     except ERRORS as error:
         raise reworded(error, TENSORS) from None
-    return (loss.detach(), grad) if return_grad else loss
+    if return_grad:
+        return loss.detach(), grad
+    return (loss, *stats) if stats else loss
 
 
 def asks(tensor: Tensor) -> bool:

@@ -10,8 +10,15 @@ from typing import Any
 
 import torch
 
+from xent.backends.numpy import STATS
 from xent.backends.torch import bridge
-from xent.backends.torch.chunks import Options, backward_of_rows, forward, wanted_kind
+from xent.backends.torch.chunks import (
+    Options,
+    backward_of_rows,
+    forward,
+    forward_with_stats,
+    wanted_kind,
+)
 from xent.backends.torch.operation import Operation, in_front
 from xent.backends.torch.scaling import scaled
 from xent.backends.torch.shapes import check_classes
@@ -39,6 +46,13 @@ def fake(*arguments: Any) -> tuple[Tensor, ...]:
     loss = inputs.new_empty(rows if o.reduction == "none" else (), dtype=kind)
     wanted = o.wanted if o.reduction != "none" else 0
     return loss, *_fakes(inputs, weight, targets, bias, wanted)
+
+
+def fake_with_stats(*arguments: Any) -> tuple[Tensor, ...]:
+    """The same with statistics."""
+    inputs = arguments[0]
+    stats = inputs.new_empty((*inputs.shape[:-1], STATS), dtype=torch.float64)
+    return *fake(*arguments), stats
 
 
 def fake_of_rows(upstream: Tensor, *arguments: Any) -> tuple[Tensor, ...]:  # noqa: ARG001
@@ -74,7 +88,7 @@ def keep(ctx: Any, inputs: tuple[Any, ...], o: Options, output: tuple[Tensor, ..
     if o.reduction == "none":
         ctx.save_for_backward(*inputs, o.class_weight, o.sample_weight)
     else:
-        ctx.save_for_backward(*output[1:])
+        ctx.save_for_backward(*output[1:5])
 
 
 def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
@@ -101,7 +115,14 @@ def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
     return for_inputs, for_weight, for_targets, for_bias
 
 
-def batched(info: Any, dims: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any] | None:
+def gradients_with_stats(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+    """The same; the statistics have none."""
+    return gradients(ctx, *grads[:5])
+
+
+def batched(
+    operation: Operation, info: Any, dims: tuple[Any, ...], *arguments: Any
+) -> tuple[Any, Any] | None:
     """Rows of a batch are rows like others, where they are not reduced and share their layer."""
     inputs, weight, targets, bias, *options = arguments
     o = Options(*options)
@@ -114,8 +135,8 @@ def batched(info: Any, dims: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any
         )
     )
     o = o._replace(sample_weight=sample_weight)
-    results = linear_cross_entropy.operator(x, weight, y, bias, *o)
-    return results, (0, None, None, None, None)
+    results = operation.operator(x, weight, y, bias, *o)
+    return results, (0, None, None, None, None, 0)[: len(results)]
 
 
 def unkept(ctx: Any, *others: Any) -> None:
@@ -135,6 +156,17 @@ linear_cross_entropy = Operation(
     asked=asked,
     keep=keep,
     gradients=gradients,
+    batched=batched,
+)
+linear_cross_entropy_with_stats = Operation(
+    f"linear_cross_entropy_with_stats({ARGUMENTS}) "
+    "-> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)",
+    Options,
+    forward=forward_with_stats,
+    fake=fake_with_stats,
+    asked=asked,
+    keep=keep,
+    gradients=gradients_with_stats,
     batched=batched,
 )
 rows_gradients = Operation(

@@ -96,7 +96,7 @@ class Operation:
         """All at once where the operation can, else one by one."""
         found: tuple[Any, Any] | None = None
         if self.batched is not None:
-            found = self.batched(info, dims, *arguments)
+            found = self.batched(self, info, dims, *arguments)
         if found is not None:
             return found
         parts = []

@@ -76,7 +76,7 @@ def cross_entropy(
     out = None if grad is None else stored(grad).reshape(-1, classes)
     rows = (
         None if losses is None else losses.reshape(-1),
-        None if stats is None else stats.reshape(-1, 3),
+        None if stats is None else stats.reshape(-1, stats.shape[-1]),
     )
     if targets.labels is not None and targets.shift is None and softcap is None and not z_loss:
         return _labels(x, targets, targets.labels, scale, arithmetic(logits), out, rows)
