@@ -99,7 +99,11 @@ def test_the_gradient_of_log_sum_exp(softcap: float | None) -> None:
 
     def theirs(z: Any) -> Any:
         mask = z == -math.inf
-        z = z if softcap is None else (softcap * torch.tanh(z / softcap)).masked_fill(mask, -math.inf)
+        z = (
+            z
+            if softcap is None
+            else (softcap * torch.tanh(z / softcap)).masked_fill(mask, -math.inf)
+        )
         loss = torch.nn.functional.cross_entropy(z, labels)
         return 2 * loss + (z.logsumexp(1) * torch.arange(3)).sum() ** 2
 

@@ -126,13 +126,12 @@ def asked(o: Options, logits: Tensor, targets: Tensor) -> Options:  # noqa: ARG0
 
 
 def keep(ctx: Any, inputs: tuple[Any, ...], o: Options, output: tuple[Tensor, ...]) -> None:
-    """Keep the gradient; the logits only where something needs them."""
+    """Keep the gradient; loss and logits only for targets that learn, or for log-sum-exp."""
     logits, targets = inputs
     loss, gradient, total = output[:3]
     ctx.set_materialize_grads(False)
-    learned = targets.requires_grad
-    kept = learned or o.softcap is not None or o.keep_logits
-    others = loss if learned else None, logits if kept else None
+    ctx.kept = targets.requires_grad or o.keep_logits
+    others = (loss, logits) if ctx.kept else ()
     weights = () if o[: len(WEIGHTS)] == NONE else o[: len(WEIGHTS)]
     ctx.options = o._replace(**WITHOUT) if weights else o
     ctx.save_for_backward(gradient, total, targets, *others, *weights)
@@ -141,10 +140,12 @@ def keep(ctx: Any, inputs: tuple[Any, ...], o: Options, output: tuple[Tensor, ..
 def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
     """From the gradients of loss and gradient to those of logits and targets."""
     to_loss, to_gradient, _ = grads
-    gradient, total, targets, loss, logits, *weights = ctx.saved_tensors
+    gradient, total, targets, *others = ctx.saved_tensors
+    if ctx.kept:
+        loss, logits, *others = others
     o = ctx.options
-    if weights:
-        o = o._replace(**dict(zip(WEIGHTS, weights, strict=True)))
+    if others:
+        o = o._replace(**dict(zip(WEIGHTS, others, strict=True)))
     for_logits = for_targets = change = None
     if to_gradient is not None:
         _second_is_there(ctx, o)
@@ -155,9 +156,8 @@ def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | 
             bend = class_targets_gradient(logits, targets, loss, o.axis, o, total)
             for_targets = (bend * upstream).to(targets.dtype)
         if ctx.needs_input_grad[0]:
-            for_logits = scaled(
-                gradient, upstream, own=ctx.own
-            )  # last: it may write over the gradient
+            # Last: it may write over the gradient.
+            for_logits = scaled(gradient, upstream, own=ctx.own)
     if change is not None:
         for_logits = change if for_logits is None else for_logits + change
     return for_logits, for_targets

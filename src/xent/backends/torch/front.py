@@ -177,7 +177,8 @@ def _computed(
 
 def asks(tensor: Tensor) -> bool:
     """Is the gradient to be made with the loss? A trace finds out when it runs."""
-    return wants_gradient(tensor) and torch._C._get_tracing_state() is None
+    asked: bool = tensor.requires_grad and torch.is_grad_enabled()
+    return asked and torch._C._get_tracing_state() is None
 
 
 def wants_gradient(tensor: Tensor) -> bool:
@@ -210,6 +211,8 @@ def no_out(out: Any) -> None:
 
 def numbers(smoothing: Any, softcap: Any, z_loss: Any) -> tuple[float, float | None, float]:
     """Label smoothing, softcap and z-loss, checked."""
+    if softcap is None and type(smoothing) is type(z_loss) is float and not (smoothing or z_loss):
+        return 0.0, None, 0.0  # most calls; the checks take their time
     cap = None if softcap is None else check_number(softcap, "softcap", 0, np.inf, above=True)
     return (
         check_number(smoothing, "label_smoothing", 0, 1),
