@@ -128,8 +128,10 @@ def asked(o: Options, logits: Tensor, targets: Tensor) -> Options:  # noqa: ARG0
 def keep(ctx: Any, inputs: tuple[Any, ...], o: Options, output: tuple[Tensor, ...]) -> None:
     """Keep the gradient; loss and logits only for targets that learn, or for log-sum-exp."""
     logits, targets = inputs
-    loss, gradient, total = output[:3]
+    loss, gradient, total, *stats = output
     ctx.set_materialize_grads(False)
+    if not o.keep_logits:
+        ctx.mark_non_differentiable(*stats)
     ctx.kept = targets.requires_grad or o.keep_logits
     others = (loss, logits) if ctx.kept else ()
     weights = () if o[: len(WEIGHTS)] == NONE else o[: len(WEIGHTS)]
@@ -166,11 +168,13 @@ def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | 
 def gradients_with_stats(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
     """The same with the gradient of log-sum-exp, the only one of the statistics that has one."""
     *others, to_stats = grads
-    for_logits, for_targets = gradients(ctx, *others)
+    of_lse = None
     if to_stats is not None and ctx.options.keep_logits and ctx.needs_input_grad[0]:
         o, logits = ctx.options, ctx.saved_tensors[4]
         upstream = to_stats[..., 0].unsqueeze(o.axis)
         of_lse = logsumexp_gradient(logits, o.axis, o.softcap, upstream).to(logits.dtype)
+    for_logits, for_targets = gradients(ctx, *others)  # last: it may write over what is kept
+    if of_lse is not None:
         for_logits = of_lse if for_logits is None else for_logits + of_lse
     return for_logits, for_targets
 

@@ -84,6 +84,7 @@ def asked(o: Options, *tensors: Tensor | None) -> Options:
 def keep(ctx: Any, inputs: tuple[Any, ...], o: Options, output: tuple[Tensor, ...]) -> None:
     """Keep the gradients, or for row losses the arguments."""
     ctx.set_materialize_grads(False)
+    ctx.mark_non_differentiable(*output[5:])
     ctx.options = o._replace(class_weight=None, sample_weight=None)
     if o.reduction == "none":
         ctx.save_for_backward(*inputs, o.class_weight, o.sample_weight)
