@@ -50,17 +50,22 @@ class Report(Circumstances):
     """What training_speed.json holds."""
 
     losses: list[Timing]
+    extras: list[Timing]
     small: list[Timing]
     linear: Timing
     extra_bytes: dict[str, int]
     gradient_bytes: int
 
 
-def step(loss: Callable[..., Tensor], leaves: list[Tensor], *others: Any) -> Call:
-    """Loss and gradients of the leaves, which are then let go, as an optimizer's step does."""
+def step(loss: Callable[..., Any], leaves: list[Tensor], *others: Any) -> Call:
+    """Loss and gradients of the leaves, which are then let go, as an optimizer's step does.
+
+    What else a function gives is computed with it.
+    """
 
     def call() -> None:
-        torch.autograd.grad(loss(*leaves, *others), leaves)
+        found = loss(*leaves, *others)
+        torch.autograd.grad(found[0] if isinstance(found, tuple) else found, leaves)
 
     return call
 
@@ -87,6 +92,31 @@ def measure_losses() -> list[Timing]:
     ours, theirs = xent.torch.binary_cross_entropy_with_logits, F.binary_cross_entropy_with_logits
     todo = columns(ours, theirs, leaf, targets.float())
     found.append(timing(f"{BINARY:,} binary, float32", todo))
+    return found
+
+
+def measure_extras() -> list[Timing]:
+    """The same with log-sum-exp, entropy and accuracy of the rows, as a training loop logs them."""
+
+    ours = partial(
+        xent.torch.cross_entropy, return_lse=True, return_entropy=True, return_accuracy=True
+    )
+
+    def theirs(z: Tensor, labels: Tensor) -> tuple[Tensor, ...]:
+        with torch.no_grad():
+            lse, accuracy = torch.logsumexp(z, 1), (z.argmax(1) == labels).float().mean()
+            logs = z.log_softmax(1)
+            entropy = (logs.exp() * logs).sum(1).neg()
+        return F.cross_entropy(z, labels), lse, entropy, accuracy
+
+    found = []
+    for (rows, classes), dtype in CLASSES:
+        if dtype == "float32":
+            leaf = torch.randn(rows, classes).mul_(2).requires_grad_()
+            labels = torch.randint(0, classes, (rows,))
+            todo = columns(ours, theirs, leaf, labels)
+            todo["xent, loss alone"] = step(xent.torch.cross_entropy, [leaf], labels)
+            found.append(timing(f"{rows:,} × {classes:,}, {dtype}", todo))
     return found
 
 
@@ -204,6 +234,14 @@ Mean over the rows and its gradient, logits normal with standard deviation 2, ra
 
 """
 
+EXTRAS = """
+## With log-sum-exp, entropy and accuracy
+
+The same, and what a training loop logs of each row: by `return_lse`, `return_entropy` and
+`return_accuracy` in xent's one pass, in PyTorch by `logsumexp`, `argmax` and `log_softmax`.
+
+"""
+
 
 def page(report: Report) -> str:
     """The whole page."""
@@ -211,6 +249,8 @@ def page(report: Report) -> str:
     places = {key: report[key] for key in ("date", "processor", "cores")}
     parts = [HEAD.format(versions=versions, **places)]
     parts.append(table("logits", report["losses"], ["torch", "torch.compile"]))
+    parts.append(EXTRAS)
+    parts.append(table("logits", report["extras"], ["xent, loss alone", "torch", "torch.compile"]))
     parts.append("\n## A small batch\n\n")
     parts.append("With `backward()`, 2,000 times; float32.\n\n")
     parts.append(inverse_table(report["small"]))
@@ -274,7 +314,7 @@ def main() -> int:
         os.execv(sys.executable, sys.orig_argv)
     torch.set_num_threads(machine.cores())
     torch.manual_seed(3)
-    losses, small = measure_losses(), measure_small()
+    losses, extras, small = measure_losses(), measure_extras(), measure_small()
     linear, extra, gradients = measure_linear()
     report = Report(
         date=machine.today(),
@@ -282,6 +322,7 @@ def main() -> int:
         cores=machine.cores(),
         versions=machine.versions("xent", "torch", "numba"),
         losses=losses,
+        extras=extras,
         small=small,
         linear=linear,
         extra_bytes=extra,

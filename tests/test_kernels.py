@@ -22,6 +22,7 @@ from xent import oracle
 from xent.backends import kernels
 from xent.backends.kernels.cpu import (
     binary,
+    caching,
     compiling,
     drive,
     elementary,
@@ -268,6 +269,16 @@ def test_a_change_of_any_source_voids_what_is_on_disk():
     import hashlib
 
     assert stamp == hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()
+
+
+def test_what_two_processes_compile_at_once_is_kept_apart(tmp_path):
+    one, other = (caching._Files(str(tmp_path), "kernel", "sources") for _ in range(2))
+    one.save("float32", 1)
+    other.save("float64", 2)
+    assert [one.load("float32"), one.load("float64"), one.load("int8")] == [1, 2, None]
+    caching._Files(str(tmp_path), "kernel", "others").save("float32", 3)
+    assert one.load("float32") is None
+    assert len(list(tmp_path.iterdir())) == 1
 
 
 def test_a_long_compilation_is_announced_once(monkeypatch, caplog):

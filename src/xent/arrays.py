@@ -161,6 +161,8 @@ def entry(name: str, index: tuple[int, ...]) -> str:
 
 def check_number(value: Any, name: str, low: float, high: float, *, above: bool = False) -> float:
     """Return an option as a float in [low, high], or (low, high] with `above`."""
+    if type(value) is float and low <= value < high and not above:
+        return value  # at once, for small batches
     try:
         if isinstance(value, (str, bytes, bool, np.bool_)):
             raise TypeError  # "0.1" and True would pass for numbers

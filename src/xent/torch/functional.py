@@ -104,6 +104,8 @@ def cross_entropy(
             "z_loss": z_loss,
             **_torchs(y, z.shape[axis], ignore_index, _reduction(size_average, reduce, reduction)),
         }
+        if not (return_lse or return_entropy or return_accuracy):
+            return tensors.cross_entropy(z, y, **options)
         options["keep_logits"] = return_lse
         asked = Extras(return_lse, return_entropy, return_accuracy)
         return with_extras(tensors.cross_entropy, (z, y), options, y, asked)

@@ -36,10 +36,9 @@ class Options(NamedTuple):
 
 WEIGHTS = ("class_weight", "sample_weight", "pos_weight")
 WITHOUT: dict[str, Any] = dict.fromkeys(WEIGHTS)
-NONE = (None, None, None)
 
 
-def forward(logits: Tensor, targets: Tensor, o: Options) -> tuple[Tensor, Tensor, Tensor]:
+def forward(logits: Tensor, targets: Tensor, o: Options) -> tuple[Tensor, Tensor, float]:
     """Loss, its gradient (empty if not wanted) and the mean's divisor, on the CPU."""
     quick = tiny.binary_losses(logits, targets, o)
     if quick is not None:
@@ -67,7 +66,7 @@ def forward(logits: Tensor, targets: Tensor, o: Options) -> tuple[Tensor, Tensor
         grad=bridge.array(grad) if o.want_grad else None,
     )
     kind = bridge.loss_dtype(logits.dtype)
-    return bridge.tensor(loss, kind), grad, bridge.tensor(total, torch.float64)
+    return bridge.tensor(loss, kind), grad, total
 
 
 SCHEMA = """binary_cross_entropy(
@@ -94,15 +93,20 @@ def asked(o: Options, logits: Tensor, targets: Tensor) -> Options:  # noqa: ARG0
 def keep(ctx: Any, inputs: tuple[Any, ...], o: Options, output: tuple[Tensor, ...]) -> None:
     """Keep what the derivatives need; elementwise, the logits are no larger than the rest."""
     ctx.set_materialize_grads(False)
-    weights = () if o[: len(WEIGHTS)] == NONE else o[: len(WEIGHTS)]
-    ctx.options = o._replace(**WITHOUT) if weights else o
-    ctx.save_for_backward(*output[1:], *inputs, *weights)
+    _, gradient, total = output
+    ctx.total, total = (None, total) if isinstance(total, Tensor) else (total, None)
+    weights: tuple[Any, ...] = ()
+    if not (o.class_weight is None and o.sample_weight is None and o.pos_weight is None):
+        o, weights = o._replace(**WITHOUT), o[: len(WEIGHTS)]
+    ctx.options = o
+    ctx.save_for_backward(gradient, total, *inputs, *weights)
 
 
 def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
     """From the gradients of loss and gradient to those of logits and targets."""
     to_loss, to_gradient, _ = grads
     gradient, total, logits, targets, *weights = ctx.saved_tensors
+    total = ctx.total if total is None else total
     o = ctx.options
     if weights:
         o = o._replace(**dict(zip(WEIGHTS, weights, strict=True)))

@@ -47,16 +47,15 @@ class Options(NamedTuple):
 
 WEIGHTS = ("class_weight", "sample_weight")
 WITHOUT: dict[str, Any] = dict.fromkeys(WEIGHTS)
-NONE = (None, None)
 
 
-def forward(logits: Tensor, targets: Tensor, o: Options) -> tuple[Tensor, Tensor, Tensor]:
+def forward(logits: Tensor, targets: Tensor, o: Options) -> tuple[Tensor, Tensor, float]:
     """Loss, its gradient (empty if not wanted) and the mean's divisor, on the CPU."""
     quick = tiny.label_losses(logits, targets, o)
     return _computed(logits, targets, o, None) if quick is None else quick
 
 
-def forward_with_stats(logits: Tensor, targets: Tensor, o: Options) -> tuple[Tensor, ...]:
+def forward_with_stats(logits: Tensor, targets: Tensor, o: Options) -> tuple[Any, ...]:
     """The same, and log-sum-exp, entropy and largest class of each row."""
     found = np.empty((*_rows(logits, o), STATS))
     return *_computed(logits, targets, o, found), bridge.tensor(found, torch.float64)
@@ -64,7 +63,7 @@ def forward_with_stats(logits: Tensor, targets: Tensor, o: Options) -> tuple[Ten
 
 def _computed(
     logits: Tensor, targets: Tensor, o: Options, stats: Array | None
-) -> tuple[Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, float]:
     z = bridge.array(logits)
     rows = class_targets(
         bridge.array(targets),
@@ -91,7 +90,7 @@ def _computed(
         stats=stats,
     )
     kind = bridge.loss_dtype(logits.dtype)
-    return bridge.tensor(loss, kind), grad, bridge.tensor(total, torch.float64)
+    return bridge.tensor(loss, kind), grad, total
 
 
 ARGUMENTS = """
@@ -132,10 +131,13 @@ def keep(ctx: Any, inputs: tuple[Any, ...], o: Options, output: tuple[Tensor, ..
     ctx.set_materialize_grads(False)
     if not o.keep_logits:
         ctx.mark_non_differentiable(*stats)
+    ctx.total, total = (None, total) if isinstance(total, Tensor) else (total, None)
     ctx.kept = targets.requires_grad or o.keep_logits
     others = (loss, logits) if ctx.kept else ()
-    weights = () if o[: len(WEIGHTS)] == NONE else o[: len(WEIGHTS)]
-    ctx.options = o._replace(**WITHOUT) if weights else o
+    weights: tuple[Any, ...] = ()
+    if not (o.class_weight is None and o.sample_weight is None):
+        o, weights = o._replace(**WITHOUT), o[: len(WEIGHTS)]
+    ctx.options = o
     ctx.save_for_backward(gradient, total, targets, *others, *weights)
 
 
@@ -143,6 +145,7 @@ def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | 
     """From the gradients of loss and gradient to those of logits and targets."""
     to_loss, to_gradient, _ = grads
     gradient, total, targets, *others = ctx.saved_tensors
+    total = ctx.total if total is None else total
     if ctx.kept:
         loss, logits, *others = others
     o = ctx.options

@@ -29,6 +29,13 @@ def target_rows(
     return rows if class_weight is None else rows * along(class_weight, like, axis)
 
 
+def over(total: Tensor | float, kind: torch.dtype) -> Tensor | float:
+    """One over a mean's divisor; 0 where nothing counts."""
+    if isinstance(total, Tensor):
+        return torch.where(total > 0, 1 / total, torch.zeros_like(total)).to(kind)
+    return 1 / total if total > 0 else 0.0
+
+
 def along(vector: Tensor, like: Tensor, axis: int) -> Tensor:
     """A vector over the classes, to be broadcast."""
     shape = [1] * like.ndim
@@ -36,7 +43,9 @@ def along(vector: Tensor, like: Tensor, axis: int) -> Tensor:
     return vector.to(like.dtype).reshape(shape)
 
 
-def coefficients(targets: Tensor, like: Tensor, axis: int, options: Any, total: Tensor) -> Tensor:
+def coefficients(
+    targets: Tensor, like: Tensor, axis: int, options: Any, total: Tensor | float
+) -> Tensor:
     """What each row's loss is multiplied with in the reduced loss, class axis kept as 1."""
     rows = like.shape[:axis] + like.shape[axis + 1 :]
     weight = torch.ones(rows, dtype=like.dtype, device=like.device)
@@ -45,12 +54,17 @@ def coefficients(targets: Tensor, like: Tensor, axis: int, options: Any, total: 
     if options.ignore_index is not None and not targets.dtype.is_floating_point:
         weight = weight.masked_fill(targets == options.ignore_index, 0)
     if options.reduction == "mean":
-        weight = weight * torch.where(total > 0, 1 / total, torch.zeros_like(total)).to(like.dtype)
+        weight = weight * over(total, like.dtype)
     return weight.unsqueeze(axis)
 
 
 def class_second(
-    gradient: Tensor, direction: Tensor, targets: Tensor, axis: int, options: Any, total: Tensor
+    gradient: Tensor,
+    direction: Tensor,
+    targets: Tensor,
+    axis: int,
+    options: Any,
+    total: Tensor | float,
 ) -> tuple[Tensor, Tensor]:
     """Change of the gradient along a direction of the logits, and p · direction per row."""
     c = coefficients(targets, gradient, axis, options, total)
@@ -66,7 +80,7 @@ def class_second(
 
 
 def class_targets_gradient(
-    logits: Tensor, targets: Tensor, loss: Tensor, axis: int, options: Any, total: Tensor
+    logits: Tensor, targets: Tensor, loss: Tensor, axis: int, options: Any, total: Tensor | float
 ) -> Tensor:
     """Gradient of the reduced loss for probabilities given as targets: c s (A(z) - z)."""
     kind = loss.dtype
@@ -104,7 +118,7 @@ def capped(z: Tensor, softcap: float | None) -> Tensor:
 
 
 def binary_terms(
-    logits: Tensor, targets: Tensor, options: Any, total: Tensor
+    logits: Tensor, targets: Tensor, options: Any, total: Tensor | float
 ) -> tuple[Tensor, ...]:
     """a, b and c of the loss c (a softplus(-z) + b softplus(z))."""
     kind = loss_kind(logits)
@@ -119,11 +133,11 @@ def binary_terms(
     if options.ignore_index is not None:
         weight = weight.masked_fill(targets == options.ignore_index, 0)
     if options.reduction == "mean":
-        weight = weight * torch.where(total > 0, 1 / total, torch.zeros_like(total)).to(kind)
+        weight = weight * over(total, kind)
     return positive * t, negative * (1 - t), weight, positive, negative
 
 
-def binary_second(logits: Tensor, targets: Tensor, options: Any, total: Tensor) -> Tensor:
+def binary_second(logits: Tensor, targets: Tensor, options: Any, total: Tensor | float) -> Tensor:
     """Second derivative of the reduced loss for each logit."""
     a, b, c, _, _ = binary_terms(logits, targets, options, total)
     z = logits.to(a.dtype)
@@ -141,7 +155,9 @@ def binary_second(logits: Tensor, targets: Tensor, options: Any, total: Tensor) 
     return second_derivative
 
 
-def binary_targets_gradient(logits: Tensor, targets: Tensor, options: Any, total: Tensor) -> Tensor:
+def binary_targets_gradient(
+    logits: Tensor, targets: Tensor, options: Any, total: Tensor | float
+) -> Tensor:
     """Gradient of the reduced loss for the targets."""
     _, _, c, positive, negative = binary_terms(logits, targets, options, total)
     z = logits.to(c.dtype)

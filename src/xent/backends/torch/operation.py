@@ -70,7 +70,12 @@ class Operation:
         """A function of tensors and options, as one of arguments that the dispatcher lists."""
 
         def listed(*arguments: Any) -> Any:
-            return function(*arguments[: self.tensors], self.options(*arguments[self.tensors :]))
+            options = self.options(*arguments[self.tensors :])
+            results = function(*arguments[: self.tensors], options)
+            return tuple(
+                each if isinstance(each, Tensor) else torch.tensor(each, dtype=torch.float64)
+                for each in results
+            )
 
         return listed
 

@@ -16,7 +16,7 @@ from xent.arrays import Array
 from xent.backends import kernels
 
 Tensor = torch.Tensor
-Result = tuple[Tensor, Tensor, Tensor]
+Result = tuple[Tensor, Tensor, float]
 NOTHING = np.empty(0, np.float32)
 NO_GRADIENT = np.empty((0, 0), np.float32)
 NO_LABEL = -(2**63)
@@ -27,7 +27,8 @@ def label_losses(logits: Tensor, targets: Tensor, o: Any) -> Result | None:
     if (
         logits.ndim != 2
         or targets.dtype != torch.int64
-        or targets.shape != logits.shape[:1]
+        or targets.ndim != 1
+        or len(targets) != len(logits)
         or o.axis != 1
         or not (o.ignore_index is None or type(o.ignore_index) is int)
         or not _fits(logits, targets, o)
@@ -85,16 +86,19 @@ def _result(
 ) -> Result | None:
     """Room for the kernel's results, its call, and the reduction."""
     loss = torch.empty_like(targets, dtype=torch.float32) if o.reduction == "none" else None
-    grad = torch.empty_like(logits) if o.want_grad else logits.new_empty((0,))
-    total, count = kernel(
-        *arguments,
-        grad.numpy().reshape(arguments[0].shape) if o.want_grad else no_gradient,
-        NOTHING if loss is None else loss.numpy().reshape(-1),
-    )
+    slopes = no_gradient
+    if o.want_grad:
+        grad = torch.empty_like(logits)
+        slopes = grad.numpy()
+        if slopes.ndim != no_gradient.ndim:
+            slopes = slopes.reshape(-1)
+    else:
+        grad = logits.new_empty((0,))
+    total, count = kernel(*arguments, slopes, NOTHING if loss is None else loss.numpy().reshape(-1))
     if count < 0:
         return None
     if loss is None:
         if o.reduction == "mean" and count:
             total /= count
         loss = torch.from_numpy(np.asarray(total, np.float32))
-    return loss, grad, torch.from_numpy(np.asarray(count, np.float64))
+    return loss, grad, float(count)

@@ -1,4 +1,4 @@
-"""The few things Numba's Python lacks: exact multiply-add, bits of floats, half precision, caching.
+"""The few things Numba's Python lacks: exact multiply-add, bits of floats, half precision.
 
 A kernel is compiled without fast-math, so that what is written is what is computed, in every
 build: the products of `fma` are not rounded, and the only sums that LLVM may reorder are those
@@ -8,18 +8,17 @@ written with `any_order`.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core.caching import FunctionCache
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.extending import intrinsic, overload
+
+from xent.backends.kernels.cpu.caching import Cache
 
 WORD = {types.float32: (32, 23), types.float64: (64, 52)}
 """Bits of a float, and of its mantissa."""
@@ -38,19 +37,6 @@ class _Restrict(CompilerBase):  # type: ignore[misc]
         return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
 
 
-class _Cache(FunctionCache):  # type: ignore[misc]
-    """Compiled code on disk, void when any kernel's source changes: they are inlined."""
-
-    def __init__(self, function) -> None:
-        super().__init__(function)
-        self._cache_file._source_stamp = _sources()
-
-
-def _sources() -> str:
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
-
-
 def inner(function: Callable[..., Any]):
     """Compile a function to be inlined into loops."""
     return numba.njit(forceinline=True, **OPTIONS)(function)
@@ -65,7 +51,7 @@ def kernel(function: Callable[..., Any]):
     """Compile what Python calls: without the GIL, kept on disk if any folder can be written."""
     compiled = numba.njit(nogil=True, error_model="numpy")(function)
     with contextlib.suppress(RuntimeError):  # Numba's word for there being none
-        compiled._cache = _Cache(function)
+        compiled._cache = Cache(function)
     return compiled
 
 
