@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import browser
@@ -15,29 +14,19 @@ from helpers import LIBRARIES, Library, import_torch
 
 from xent.backends import kernels
 
-if worker := os.environ.get("PYTEST_XDIST_WORKER"):
-    # Numba's files are not made for several processes that compile for different arguments.
-    folder = Path(__file__).parents[1] / ".pytest_cache" / "numba" / worker
-    os.environ["NUMBA_CACHE_DIR"] = str(folder)
-
-TOGETHER = {
-    "kernels": r"tests/test_(accuracy|contract|edges|kernels|properties|threads|torch_\w+)\.py"
-    r"|src/xent/backends/.*",
-    "pages": r"README\.md|docs/.*\.md|tests/test_readme\.py",
-}
-"""Files for one process: the same kernels are compiled once, the same files not written twice."""
+PAGES = r"README\.md|docs/.*\.md|tests/test_readme\.py"
+"""Files for one process: their examples write the same files."""
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Files whole, since their fixtures are shared, and some together."""
+    """Files whole, since their fixtures are shared, and the pages together."""
     from xdist.scheduler import LoadFileScheduling
 
     class Files(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file: str = super()._split_scope(nodeid)
-            names = (name for name, files in TOGETHER.items() if re.fullmatch(files, file))
-            return next(names, file)
+            return "pages" if re.fullmatch(PAGES, file) else file
 
     return Files(config, log)
 

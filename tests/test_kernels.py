@@ -30,6 +30,7 @@ from xent.backends.kernels.cpu import (
     narrow,
     turning,
     wide,
+    writing,
 )
 from xent.backends.kernels.cpu.lang import loop
 
@@ -187,7 +188,7 @@ HOT = {
         np.zeros(64, "f4"), np.zeros(1, "u4")]),
     "wide, sum": (wide.add_terms, [np.zeros(64, "f4"), np.zeros(16), None]),
     "wide, sum in float64": (wide.add_terms, [np.zeros(64), *[np.zeros(16)] * 2]),
-    "wide, gradient": (wide.scale_part, [np.zeros(64, "f4"), *[np.float32(1)] * 3,
+    "wide, gradient": (writing.scale_part, [np.zeros(64, "f4"), *[np.float32(1)] * 3,
         np.zeros(64, "f4")]),
     "narrow, terms": (narrow.take_columns, [*[np.zeros(128, "f4")] * 2, 0, np.zeros(128, "i4"), 128,
         *[np.zeros(128, "f4")] * 2, np.zeros(128, "u4"), *[np.zeros(128, "f4")] * 3]),

@@ -15,9 +15,10 @@ import numpy as np
 
 from xent.backends.kernels.cpu.elementary import log1p
 from xent.backends.kernels.cpu.lang import any_order, inner, larger, loaded, loop, ordered
+from xent.backends.kernels.cpu.writing import PART
 
-PART, SOME = 1024, 64
-"""Columns in which the largest logit is looked for at a time, and its place in one of them."""
+SOME = 64
+"""Columns in which the place of the largest logit is looked for at a time."""
 
 
 @inner

@@ -1,8 +1,8 @@
 """Class labels, many classes: one row after the other, its classes in vectors.
 
-A row is read once, in groups of four times LANES columns, and added in twice the precision, but for
-float64, where four are added as they are first. For the gradient the terms are kept in a row of
-scratch, so that each exponential is taken once, and the gradient may overwrite the logits.
+A row is read once, a part at a time: its terms are taken, and then added in twice the precision,
+but for float64, where four are added as they are first. For the gradient the terms are kept in a
+row of scratch, so that each exponential is taken once, and the gradient may overwrite the logits.
 """
 
 from __future__ import annotations
@@ -15,16 +15,12 @@ from xent.backends.kernels.cpu.elementary import scaled_exp
 from xent.backends.kernels.cpu.full import any_row
 from xent.backends.kernels.cpu.lang import (
     any_order,
-    fma,
     inner,
     kernel,
     larger,
     loaded,
     loop,
     prefetch,
-    rounded,
-    rounded_number,
-    stream,
 )
 from xent.backends.kernels.cpu.rows import (
     ABSENT,
@@ -44,10 +40,7 @@ from xent.backends.kernels.cpu.rows import (
     window,
 )
 from xent.backends.kernels.cpu.stats import of_row
-
-GROUP = 4 * LANES
-PART = 16 * GROUP
-"""Columns of the gradient written at a time."""
+from xent.backends.kernels.cpu.writing import GROUP, PART, settle, write_row
 
 AHEAD = 4 * GROUP
 """Columns of the next row that are asked for early; the processor then sees where it goes."""
@@ -108,90 +101,6 @@ def add_part(terms, size, label, total, total_low):
         add_terms(terms[:whole], total, total_low)
     if whole < size:
         add_one_by_one(terms[whole:], total, total_low)
-
-
-@loop
-def scale_part(terms, scale, factor, factor_low, grad):
-    """Fill a part of the gradient with the terms, times a power of two and a factor."""
-    for j in range(grad.size):
-        term = terms[j] * scale
-        grad[j] = rounded_number(fma(term, factor, term * factor_low), grad[j])
-
-
-@inner
-def fetch_columns(row, start, stop):
-    """Ask for columns of a row, a line of the cache each time."""
-    for j in range(start, min(stop, row.size), 64 // row.itemsize):
-        prefetch(row, j)
-
-
-@inner
-def write_row(work, scale, factor, factor_low, grad, flat, i, label, at_label, ahead):
-    """Fill row i of the gradient from its terms; meanwhile the next row of logits is fetched.
-
-    Without that, memory would idle while rows are written, and again while they are read.
-    """
-    classes = grad.shape[1]
-    terms, buffer, held = work.terms, work.stream, work.held
-    if not buffer.size:
-        for start in range(0, classes, PART):
-            stop = min(start + PART, classes)
-            fetch_columns(ahead, start, stop)
-            scale_part(terms[start:stop], scale, factor, factor_low, grad[i, start:stop])
-        grad[i, label] = rounded(at_label, grad[i, label])
-        return
-    if held[0] == held[1]:
-        held[0] = held[1] = grad[i].ctypes.data % 64 // grad.itemsize
-    for start in range(0, classes, PART):
-        stop = min(start + PART, classes)
-        fetch_columns(ahead, start, stop)
-        end = held[1]
-        some = (stop - start + GROUP - 1) // GROUP * GROUP  # what is past the row is written over
-        scale_part(terms[start : start + some], scale, factor, factor_low, buffer[end : end + some])
-        if start <= label < stop:
-            buffer[end + label - start] = rounded(at_label, buffer[0])
-        held[1] = end + stop - start
-        stream_lines(work, flat, i * classes + stop)
-
-
-@inner
-def stream_lines(work, flat, stop):
-    """Send the whole lines of what is held, which ends at `stop`, past the caches to memory.
-
-    So no line of the gradient is read first. What is left over waits for the next row.
-    """
-    buffer, held = work.stream, work.held
-    line = 64 // buffer.itemsize
-    start = 0
-    place = stop - held[1]
-    if held[0] > 0 and held[1] >= line:
-        copy_back(buffer[held[0] : line], flat[place + held[0] :])
-        held[0] = 0
-        start = line
-    while held[1] - start >= line:
-        stream(flat, place + start, buffer[start:])
-        start += line
-    if start:
-        for j in range(line):
-            buffer[j] = buffer[start + j]
-        held[1] -= start
-
-
-@inner
-def settle(work, flat, stop):
-    """Write what is held, which ends at `stop`; rows that others write, or none, come next."""
-    if flat is not None:
-        held = work.held
-        if held[1] > held[0]:
-            copy_back(work.stream[held[0] : held[1]], flat[stop - held[1] + held[0] :])
-        held[0] = held[1] = 0
-
-
-@loop
-def copy_back(part, target):
-    """Write less than a line of what is held."""
-    for j in range(part.size):
-        target[j] = part[j]
 
 
 @loop
