@@ -117,11 +117,11 @@ M, L = hollow(4, 5), hollow(4, dtype=torch.long)
     ("call", "message"),
     [
         (lambda: twins.cross_entropy(M, L[:3]),
-         "targets has shape (3,), expected (4,): one class index per row"),
+         "target has shape (3,), expected (4,): one class index per row"),
         (lambda: twins.cross_entropy(M, hollow(4)),
-         "targets holds floats of shape (4,), one per row. If they are class labels, pass"),
+         "target holds floats of shape (4,), one per row. If they are class labels, pass"),
         (lambda: twins.cross_entropy(M, L, M[0, :3]),
-         "class_weight has shape (3,), expected (5,): one weight per class."),
+         "weight has shape (3,), expected (5,): one weight per class."),
         (lambda: xent.cross_entropy(M, L, sample_weight=hollow(5)),
          "sample_weight has shape (5,), expected (4,): one weight per row."),
         (lambda: xent.binary_cross_entropy(M, hollow(4)),
@@ -129,9 +129,9 @@ M, L = hollow(4, 5), hollow(4, dtype=torch.long)
         (lambda: xent.binary_cross_entropy(M, M, pos_weight=hollow(4)),
          "pos_weight has shape (4,), expected (5,): one number, or one per entry of the last"),
         (lambda: twins.linear_cross_entropy(M, hollow(7, 5), L[:3]),
-         "targets has shape (3,), expected (4,): one class index per row"),
+         "target has shape (3,), expected (4,): one class index per row"),
         (lambda: twins.cross_entropy(M, torch.zeros(4).long()),
-         "target is on cpu, but the logits are on meta. Pass target.to(logits.device)."),
+         "target is on cpu, but the other tensors are on meta. Pass target.to('meta')."),
     ],
 )  # fmt: skip
 def test_shapes_of_meta_tensors_are_checked(call: Callable[[], Any], message: str) -> None:

@@ -181,6 +181,8 @@ def test_make_fx(name: str, mode: str) -> None:
 @pytest.mark.parametrize("targets", [labels(4), shares(4)], ids=["labels", "soft"])
 @pytest.mark.parametrize("reduction", ["mean", "none"])
 def test_the_operator_is_as_torch_wants_operators(targets: Any, reduction: str) -> None:
-    options = None, None, None, 0.0, None, 0.0, reduction, 1, None, True, False
+    options = None, None, None, 0.0, None, 0.0, reduction, 1, None, True, False, False
     arguments = scores(4).requires_grad_(), targets, *options
-    torch.library.opcheck(torch.ops.xent.cross_entropy.default, arguments)
+    operators = torch.ops.xent.cross_entropy, torch.ops.xent.cross_entropy_with_stats
+    for operator in operators:
+        torch.library.opcheck(operator.default, arguments)

@@ -18,6 +18,7 @@ SMALLEST = 1 << 14
 _off: ContextVar[bool] = ContextVar("xent_numpy_only", default=False)
 _tried = False
 _cpu: ModuleType | None = None
+_tiny: ModuleType | None = None
 
 
 def for_size(size: int) -> ModuleType | None:
@@ -55,11 +56,14 @@ def load() -> ModuleType | None:
 
 def tiny() -> ModuleType | None:
     """Return the kernels for small batches of tensors, where calling NumPy costs most."""
+    global _tiny
     if _off.get() or load() is None:
         return None
-    from xent.backends.kernels.cpu import tiny as module
+    if _tiny is None:
+        from xent.backends.kernels.cpu import tiny as module
 
-    return module
+        _tiny = module
+    return _tiny
 
 
 def _missing() -> str:

@@ -129,7 +129,7 @@ def keep(ctx: Any, inputs: tuple[Any, ...], o: Options, output: tuple[Tensor, ..
     logits, targets = inputs
     loss, gradient, total, *stats = output
     ctx.set_materialize_grads(False)
-    if not o.keep_logits:
+    if stats and not o.keep_logits:
         ctx.mark_non_differentiable(*stats)
     ctx.total, total = (None, total) if isinstance(total, Tensor) else (total, None)
     ctx.kept = targets.requires_grad or o.keep_logits

@@ -9,16 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 
-from xent.arrays import Array
 from xent.backends import kernels
 
 Tensor = torch.Tensor
 Result = tuple[Tensor, Tensor, float]
-NOTHING = np.empty(0, np.float32)
-NO_GRADIENT = np.empty((0, 0), np.float32)
+SCALAR = torch.zeros((), dtype=torch.float32, device="cpu")
 NO_LABEL = -(2**63)
 
 
@@ -28,7 +25,7 @@ def label_losses(logits: Tensor, targets: Tensor, o: Any) -> Result | None:
         logits.ndim != 2
         or targets.dtype != torch.int64
         or targets.ndim != 1
-        or len(targets) != len(logits)
+        or targets.size(0) != logits.size(0)
         or o.axis != 1
         or not (o.ignore_index is None or type(o.ignore_index) is int)
         or not _fits(logits, targets, o)
@@ -38,8 +35,7 @@ def label_losses(logits: Tensor, targets: Tensor, o: Any) -> Result | None:
     if kernel is None:
         return None
     ignored = NO_LABEL if o.ignore_index is None else o.ignore_index
-    arguments = logits.numpy(force=True), targets.numpy(), ignored, o.reduction == "mean"
-    return _result(kernel.label_losses, arguments, logits, targets, NO_GRADIENT, o)
+    return _result(kernel.label_losses, logits, targets, o, *logits.shape, ignored)
 
 
 def binary_losses(logits: Tensor, targets: Tensor, o: Any) -> Result | None:
@@ -49,19 +45,18 @@ def binary_losses(logits: Tensor, targets: Tensor, o: Any) -> Result | None:
         or targets.shape != logits.shape
         or o.pos_weight is not None
         or o.ignore_index is not None
+        or targets.is_neg()
         or not _fits(logits, targets, o)
     ):
         return None
     kernel = kernels.tiny()
     if kernel is None:
         return None
-    z, t = logits.numpy(force=True).reshape(-1), targets.numpy(force=True).reshape(-1)
-    arguments = z, t, o.reduction == "mean"
-    return _result(kernel.binary_losses, arguments, logits, targets, NOTHING, o)
+    return _result(kernel.binary_losses, logits, targets, o, logits.numel())
 
 
 def _fits(logits: Tensor, targets: Tensor, o: Any) -> bool:
-    """Is the batch small, contiguous and plain?"""
+    """Is the batch small and plain, its numbers one after the other in memory?"""
     return (
         logits.dtype == torch.float32
         and logits.numel() < kernels.SMALLEST
@@ -73,32 +68,20 @@ def _fits(logits: Tensor, targets: Tensor, o: Any) -> bool:
         and not o.z_loss
         and logits.is_contiguous()
         and targets.is_contiguous()
+        and not logits.is_neg()
     )
 
 
 def _result(
-    kernel: Callable[..., Any],
-    arguments: tuple[Any, ...],
-    logits: Tensor,
-    targets: Tensor,
-    no_gradient: Array,
-    o: Any,
+    kernel: Callable[..., int], logits: Tensor, targets: Tensor, o: Any, *sizes: int
 ) -> Result | None:
-    """Room for the kernel's results, its call, and the reduction."""
-    loss = torch.empty_like(targets, dtype=torch.float32) if o.reduction == "none" else None
-    slopes = no_gradient
-    if o.want_grad:
-        grad = torch.empty_like(logits)
-        slopes = grad.numpy()
-        if slopes.ndim != no_gradient.ndim:
-            slopes = slopes.reshape(-1)
-    else:
-        grad = logits.new_empty((0,))
-    total, count = kernel(*arguments, slopes, NOTHING if loss is None else loss.numpy().reshape(-1))
-    if count < 0:
-        return None
-    if loss is None:
-        if o.reduction == "mean" and count:
-            total /= count
-        loss = torch.from_numpy(np.asarray(total, np.float32))
-    return loss, grad, float(count)
+    """Room for the kernel's results, and its call."""
+    rows = o.reduction == "none"
+    loss = logits.new_empty(targets.shape) if rows else torch.empty_like(SCALAR)
+    grad = torch.empty_like(logits) if o.want_grad else logits.new_empty((0,))
+    slopes, place = grad.data_ptr(), loss.data_ptr()  # 0 of what is empty
+    where = (place, 0) if rows else (0, place)
+    count = kernel(
+        logits.data_ptr(), targets.data_ptr(), slopes, *where, *sizes, o.reduction == "mean"
+    )
+    return None if count < 0 else (loss, grad, float(count))
