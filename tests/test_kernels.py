@@ -282,6 +282,26 @@ def test_what_two_processes_compile_at_once_is_kept_apart(tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.mark.parametrize("size", [0, 5])
+def test_a_damaged_file_is_as_none(tmp_path, size):
+    files = caching._Files(str(tmp_path), "kernel", "sources")
+    files.save("float32", list(range(100)))
+    (path,) = tmp_path.iterdir()
+    os.truncate(path, size)
+    assert files.load("float32") is None
+
+
+def test_a_full_disk_costs_a_compilation_and_no_more(tmp_path, monkeypatch):
+    files = caching._Files(str(tmp_path), "kernel", "sources")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files, "_save_data", full)
+    files.save("float32", 1)
+    assert files.load("float32") is None
+
+
 def test_a_long_compilation_is_announced_once(monkeypatch, caplog):
     monkeypatch.setattr(compiling, "LONG", 0.0)
     monkeypatch.setattr(compiling, "_announced", False)

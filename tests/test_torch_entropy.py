@@ -13,6 +13,8 @@ from xent import oracle
 
 torch = import_torch()
 
+from torch.utils.checkpoint import checkpoint  # noqa: E402
+
 import xent.torch as twins  # noqa: E402
 from xent.backends import kernels  # noqa: E402
 
@@ -129,6 +131,38 @@ def test_a_row_of_masks_has_no_gradient_of_log_sum_exp() -> None:
     _, lse = twins.cross_entropy(z, torch.tensor([-100]), return_lse=True)
     lse.sum().backward()
     assert (z.grad == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("row", "due"),
+    [
+        ([math.inf, 0.0, 1.0], [1.0, 0.0, 0.0]),
+        ([math.inf, math.inf, 0.0], [0.5, 0.5, 0.0]),
+        ([math.inf, math.nan, 0.0], [math.nan] * 3),
+    ],
+)
+def test_an_infinite_logit_is_all_of_log_sum_exp(row: list[float], due: list[float]) -> None:
+    z = torch.tensor([row], requires_grad=True)
+    twins.cross_entropy(z, torch.tensor([1]), return_lse=True)[1].sum().backward()
+    torch.testing.assert_close(z.grad, torch.tensor([due]), equal_nan=True)
+
+
+@pytest.mark.parametrize("reentrant", [False, True])
+def test_log_sum_exp_of_a_checkpoint(reentrant: bool) -> None:
+    z = torch.randn(4, 5, requires_grad=True)
+
+    def both(z: Any) -> Any:
+        loss, lse = twins.cross_entropy(z, LABELS, return_lse=True)
+        return loss + 2 * lse.sum()
+
+    due = torch.autograd.grad(both(z), z)[0]
+    checkpoint(both, z, use_reentrant=reentrant).backward()
+    torch.testing.assert_close(z.grad, due)
+
+
+@pytest.mark.parametrize("targets", [torch.zeros(0, 5), torch.zeros(0, dtype=torch.long)])
+def test_accuracy_of_no_rows(targets: Any) -> None:
+    assert twins.cross_entropy(torch.zeros(0, 5), targets, return_accuracy=True)[1].item() == 0
 
 
 @pytest.mark.usefixtures("way")

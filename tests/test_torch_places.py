@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -144,6 +145,29 @@ def test_rows_of_a_linear_layer_are_not_shuffled() -> None:
     x, y = torch.randn(2, 3, 8, generator=RNG), torch.zeros(3, 2, dtype=torch.long)
     with pytest.raises(ValueError, match=r"targets has shape \(3, 2\), expected \(2, 3\)"):
         xent.linear_cross_entropy(x, W, y)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float32])
+def test_tensors_that_are_only_said_to_be_negative(dtype: Any) -> None:
+    z, t = torch.randn(4, 5, generator=RNG).to(dtype), torch.rand(4, 5, generator=RNG).to(dtype)
+    y = torch.arange(4)
+    torch.testing.assert_close(
+        twins.cross_entropy(torch._neg_view(-z), y), twins.cross_entropy(z, y)
+    )
+    twin = twins.binary_cross_entropy_with_logits
+    torch.testing.assert_close(twin(torch._neg_view(-z), torch._neg_view(-t)), twin(z, t))
+    layer = torch._neg_view(-z), torch._neg_view(-t), y
+    torch.testing.assert_close(
+        twins.linear_cross_entropy(*layer), twins.linear_cross_entropy(z, t, y)
+    )
+
+
+def test_zeros_without_memory() -> None:
+    nothing = torch._efficientzerotensor((4, 5))
+    assert twins.cross_entropy(nothing, torch.arange(4)).item() == pytest.approx(math.log(5))
+    twin = twins.binary_cross_entropy_with_logits
+    assert twin(nothing, torch.ones(4, 5)).item() == pytest.approx(math.log(2))
+    assert twin(torch.zeros(4, 5), nothing).item() == pytest.approx(math.log(2))
 
 
 @pytest.fixture

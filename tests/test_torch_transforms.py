@@ -211,3 +211,13 @@ def test_a_forward_derivative_is_refused(name: str) -> None:
         torch.func.jvp(lambda z: ours(z, y[0]), (z[0],), (z[1],))
     with forward_ad.dual_level(), pytest.raises(RuntimeError, match="jvp"):
         ours(forward_ad.make_dual(z[0], z[1]), y[0])
+
+
+def test_batched_gradients_of_linear_rows() -> None:
+    x = torch.randn(4, 5, generator=RNG, requires_grad=True)
+    w, y = torch.randn(6, 5, generator=RNG), torch.tensor([0, 1, 2, -100])
+    found = []
+    for function in (twins.linear_cross_entropy, F.linear_cross_entropy):
+        rows = function(x, w, y, reduction="none")
+        found += torch.autograd.grad(rows, x, grad_outputs=torch.eye(4), is_grads_batched=True)
+    torch.testing.assert_close(*found)

@@ -40,15 +40,18 @@ def with_extras(
         results.append(entropy.detach().to(value.dtype))
     if asked.accuracy:
         axis = options.get("axis", -1)
-        results.append(accuracy(likeliest.detach(), targets, axis, options["ignore_index"]))
+        right, counts = _right(likeliest.detach(), targets, axis, options["ignore_index"])
+        results.append(right.sum().float() / counts.sum().clamp(min=1))
     return tuple(results)
 
 
-def accuracy(likeliest: Tensor, targets: Tensor, axis: int, ignore_index: int | None) -> Tensor:
-    """Share of the rows that count whose likeliest class is the target's."""
+def _right(
+    likeliest: Tensor, targets: Tensor, axis: int, ignore_index: int | None
+) -> tuple[Tensor, Tensor]:
+    """Which rows have the target's class as their likeliest and count, and which count."""
     if targets.dtype.is_floating_point:
-        return (likeliest == targets.argmax(axis)).float().mean()
+        right = likeliest == targets.argmax(axis)
+        return right, torch.ones_like(right)
     labels = targets.long()  # compared as they are, 156 of eight bits would be -100
     counts = torch.ne(labels, -1 if ignore_index is None else ignore_index)
-    right = (likeliest == labels) & counts
-    return right.sum() / counts.sum().clamp(min=1)
+    return (likeliest == labels) & counts, counts

@@ -16,7 +16,8 @@ FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 def array(tensor: torch.Tensor) -> Array:
     """The tensor's memory as a NumPy array; bfloat16 by the dtype of ml_dtypes."""
     if tensor.dtype == torch.bfloat16:
-        return tensor.view(torch.int16).numpy(force=True).view(_bfloat16())
+        bits = tensor.resolve_neg().view(torch.int16)
+        return bits.numpy(force=True).view(_bfloat16())
     return tensor.numpy(force=True)
 
 

@@ -142,8 +142,8 @@ def keep(ctx: Any, inputs: tuple[Any, ...], o: Options, output: tuple[Tensor, ..
 
 
 def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
-    """From the gradients of loss and gradient to those of logits and targets."""
-    to_loss, to_gradient, _ = grads
+    """From the gradients of loss, gradient and log-sum-exp to those of logits and targets."""
+    to_loss, to_gradient, _, *to_stats = grads
     gradient, total, targets, *others = ctx.saved_tensors
     total = ctx.total if total is None else total
     if ctx.kept:
@@ -151,10 +151,14 @@ def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | 
     o = ctx.options
     if others:
         o = o._replace(**dict(zip(WEIGHTS, others, strict=True)))
-    for_logits = for_targets = change = None
+    for_logits = for_targets = None
     if to_gradient is not None:
         _second_is_there(ctx, o)
-        change, _ = class_second(gradient, to_gradient, targets, o.axis, o, total)
+        for_logits, _ = class_second(gradient, to_gradient, targets, o.axis, o, total)
+    if to_stats and to_stats[0] is not None and o.keep_logits and ctx.needs_input_grad[0]:
+        to_lse = to_stats[0][..., 0].unsqueeze(o.axis)  # the only one that has a gradient
+        bend = logsumexp_gradient(logits, o.axis, o.softcap, to_lse).to(logits.dtype)
+        for_logits = bend if for_logits is None else for_logits + bend
     if to_loss is not None:
         upstream = to_loss.unsqueeze(o.axis) if o.reduction == "none" else to_loss
         if ctx.needs_input_grad[1]:
@@ -162,23 +166,8 @@ def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | 
             for_targets = (bend * upstream).to(targets.dtype)
         if ctx.needs_input_grad[0]:
             # Last: it may write over the gradient.
-            for_logits = scaled(gradient, upstream, own=ctx.own)
-    if change is not None:
-        for_logits = change if for_logits is None else for_logits + change
-    return for_logits, for_targets
-
-
-def gradients_with_stats(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
-    """The same with the gradient of log-sum-exp, the only one of the statistics that has one."""
-    *others, to_stats = grads
-    of_lse = None
-    if to_stats is not None and ctx.options.keep_logits and ctx.needs_input_grad[0]:
-        o, logits = ctx.options, ctx.saved_tensors[4]
-        upstream = to_stats[..., 0].unsqueeze(o.axis)
-        of_lse = logsumexp_gradient(logits, o.axis, o.softcap, upstream).to(logits.dtype)
-    for_logits, for_targets = gradients(ctx, *others)  # last: it may write over what is kept
-    if of_lse is not None:
-        for_logits = of_lse if for_logits is None else for_logits + of_lse
+            slope = scaled(gradient, upstream, own=ctx.own)
+            for_logits = slope if for_logits is None else for_logits + slope
     return for_logits, for_targets
 
 
@@ -226,6 +215,6 @@ cross_entropy_with_stats = Operation(
     fake=fake_with_stats,
     asked=asked,
     keep=keep,
-    gradients=gradients_with_stats,
+    gradients=gradients,
     batched=batched,
 )

@@ -104,8 +104,14 @@ def logsumexp_gradient(
 ) -> Tensor:
     """Gradient of log-sum-exp, times what comes from above; 0 for a row of masks."""
     z = logits.to(loss_kind(logits))
-    empty = (z == -torch.inf).all(axis, keepdim=True)
-    p = torch.softmax(capped(z, softcap).masked_fill(empty, 0), axis).masked_fill(empty, 0)
+    bent = capped(z, softcap)
+    sure = bent == torch.inf
+    several = sure.sum(axis, keepdim=True)
+    # Such rows, and empty ones, have no differences that are numbers.
+    hard = (several > 0) & ~bent.isnan().any(axis, keepdim=True)
+    empty = (bent == -torch.inf).all(axis, keepdim=True)
+    p = torch.softmax(bent.masked_fill(empty | hard, 0), axis).masked_fill(empty, 0)
+    p = torch.where(hard, sure / several.clamp(min=1), p)
     gradient = p * upstream.to(p.dtype)
     return gradient if softcap is None else gradient * (1 - torch.tanh(z / softcap) ** 2)
 

@@ -60,6 +60,7 @@ class Operation:
                 learned |= tensor.requires_grad
                 seen |= type(tensor) not in PLAIN or not tensor.is_cpu
                 seen |= torch._C._functorch.is_functorch_wrapped_tensor(tensor)  # or was once
+                seen |= torch._C._functorch.is_legacy_batchedtensor(tensor)
         if seen:
             return self.operator(*tensors, *o)
         if learned and torch.is_grad_enabled():

@@ -27,7 +27,7 @@ def label_losses(logits: Tensor, targets: Tensor, o: Any) -> Result | None:
         or targets.ndim != 1
         or targets.size(0) != logits.size(0)
         or o.axis != 1
-        or not (o.ignore_index is None or type(o.ignore_index) is int)
+        or not (o.ignore_index is None or _is_label(o.ignore_index))
         or not _fits(logits, targets, o)
     ):
         return None
@@ -55,6 +55,10 @@ def binary_losses(logits: Tensor, targets: Tensor, o: Any) -> Result | None:
     return _result(kernel.binary_losses, logits, targets, o, logits.numel())
 
 
+def _is_label(number: Any) -> bool:
+    return type(number) is int and -(2**63) <= number < 2**63
+
+
 def _fits(logits: Tensor, targets: Tensor, o: Any) -> bool:
     """Is the batch small and plain, its numbers one after the other in memory?"""
     return (
@@ -79,9 +83,10 @@ def _result(
     rows = o.reduction == "none"
     loss = logits.new_empty(targets.shape) if rows else torch.empty_like(SCALAR)
     grad = torch.empty_like(logits) if o.want_grad else logits.new_empty((0,))
-    slopes, place = grad.data_ptr(), loss.data_ptr()  # 0 of what is empty
+    z, y = logits.data_ptr(), targets.data_ptr()
+    if not (z and y) and logits.numel():  # tensors that are zero, or recorded, without memory
+        return None
+    place = loss.data_ptr()
     where = (place, 0) if rows else (0, place)
-    count = kernel(
-        logits.data_ptr(), targets.data_ptr(), slopes, *where, *sizes, o.reduction == "mean"
-    )
+    count = kernel(z, y, grad.data_ptr(), *where, *sizes, o.reduction == "mean")
     return None if count < 0 else (loss, grad, float(count))

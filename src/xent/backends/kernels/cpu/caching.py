@@ -33,16 +33,17 @@ class _Files(IndexDataCacheFile):  # type: ignore[misc]
         self._edition = _short(self._version, stamp)
 
     def save(self, key: Any, data: Any) -> None:
-        """Write a file, and remove those of other sources."""
-        self._save_data(self._name_of(key), data)
+        """Write a file, if there is room for it, and remove those of other sources."""
+        with contextlib.suppress(OSError):
+            self._save_data(self._name_of(key), data)
         for other in Path(self._cache_path).glob(f"{self._base}.*.nb?"):
             if self._edition not in other.name:
                 with contextlib.suppress(OSError):  # another process was faster
                     other.unlink()
 
     def load(self, key: Any) -> Any:
-        """Read a file, if it is there."""
-        with contextlib.suppress(OSError):
+        """Read a file, if it is there and whole."""
+        with contextlib.suppress(Exception):  # of damaged files any may come
             return self._load_data(self._name_of(key))
         return None
 
