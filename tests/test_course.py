@@ -129,6 +129,17 @@ def test_gradient(lesson: Lesson) -> None:
     lesson.shows("difference", f"{abs(float(numeric) - analytic):.3g}")
 
 
+@opened("gradient")
+def test_values_arrive_in_the_order_they_are_set(lesson: Lesson) -> None:
+    late: list[Any] = []  # the first is held up; those behind it must wait for it
+    values = "**/set_ui_element_value"
+    lesson.page.route(values, lambda way: way.continue_() if late else late.append(way))
+    lesson.press("learning rate", "ArrowRight", "ArrowRight", "ArrowRight")
+    late[0].continue_()
+    lesson.page.get_by_text("= -1.3 \\cdot").first.wait_for(state="attached")
+    lesson.page.unroute(values)
+
+
 @opened("classes")
 def test_classes(lesson: Lesson) -> None:
     z = [2.0, 1.0, 0.1]

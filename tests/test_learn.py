@@ -6,9 +6,11 @@ import ast
 import doctest
 import html
 import re
+import signal
 import socket
 import subprocess
 import sys
+import urllib.request
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -111,6 +113,18 @@ def test_a_port_in_use_is_said() -> None:
         rf"xent: port {port} of 127.0.0.1 cannot be had \(.+\); leave --port out for a free one\."
     )
     assert re.fullmatch(said, done.stderr.strip())
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGPIPE"), reason="Windows has no such signal")
+def test_a_page_that_is_closed_early_does_not_end_it() -> None:
+    command = [sys.executable, "-m", "xent", "learn", "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as course:
+        assert course.stdout is not None
+        address = re.search(r"http://\S+", course.stdout.readline())[0]  # type: ignore[index]
+        course.send_signal(signal.SIGPIPE)  # as does a write to a connection that is gone
+        with urllib.request.urlopen(address) as answer:
+            assert answer.status == 200
+        course.terminate()
 
 
 @pytest.mark.parametrize("package", ["marimo", "uvicorn"])

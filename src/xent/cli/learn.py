@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -49,4 +50,6 @@ def learn_command(
     def said(address: str) -> None:
         print(f"The course is at {address} (Ctrl-C ends it)", flush=True)
 
+    if hasattr(signal, "SIGPIPE"):  # as set for `head`, a page closed early would end the server
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     serve(name or "", port, browser=not no_browser, said=said)

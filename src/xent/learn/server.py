@@ -7,6 +7,7 @@ import socket
 import threading
 import webbrowser
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 try:
@@ -50,7 +51,9 @@ def contents() -> str:
 
 def application() -> Any:
     """Contents and lessons, to be served."""
-    live = marimo.create_asgi_app(quiet=True, session_ttl=30)
+    script = Path(__file__).with_name("in_order.js").read_text("utf-8")
+    head = f"<script>{{{script}}}</script>"
+    live = marimo.create_asgi_app(quiet=True, session_ttl=30, html_head=head)
     for each in COURSE:
         live = live.with_app(path=f"/{each.name}", root=str(each.path))
     page = HTMLResponse(contents())
