@@ -108,7 +108,7 @@ def _labels(
             classes,
             kind,
             x.dtype,
-            keep=out is not None or rows[1] is not None,
+            keep=out is not None,
             stream=streamed,
         )
         flat = None if out is None else out.reshape(-1)

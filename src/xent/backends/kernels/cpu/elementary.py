@@ -116,6 +116,35 @@ def scaled_exp_d(x, magic, low):
     return add_exponent(1.0 + (exp_rest(r) + lost), t), bits(t)
 
 
+def exp_from(z, m):
+    """Return exp(z - m) for z <= m and z - m, in float64, good to the dtype; masks far below m."""
+    raise NotImplementedError
+
+
+@overload(exp_from, inline="always")
+def _exp_from(z, m):
+    if z == types.float32:
+        return lambda z, m: exp_from_f(np.float64(z), np.float64(m))
+    return lambda z, m: exp_from_d(z, m)
+
+
+@inner
+def exp_from_f(z, m):
+    d = z - m
+    d = LEAST if d < LEAST else d
+    t = fma(d, LOG2_E, UP)
+    return add_exponent(exp_short(fma(t - UP, -LN2, d)), t) * DOWN, d
+
+
+@inner
+def exp_from_d(z, m):
+    d = z - m
+    back = z - d
+    lost = (z - (d + back)) + (back - m)
+    d = LEAST if d < LEAST else d
+    return exp(d, 0.0 if d == LEAST else lost), d
+
+
 UP, DOWN, LEAST = ROUNDER + 64.0, 2.0**-64, -752.0
 
 

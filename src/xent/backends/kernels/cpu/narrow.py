@@ -61,10 +61,9 @@ class Work(NamedTuple):
     factor: Any
     factor_low: Any
     at_label: Any
-    m: Any  # for statistics: the largest logit, its class, and its term
+    m: Any  # for statistics: the largest logit, and its class
     k: Any
-    at_k: Any
-    s: Any  # sum of the other terms, and of their distances
+    s: Any  # sum of the others' exp(z - m), and of their distances
     far: Any
     row: Any  # of the gradient, for `any_row`
     rows: Any
@@ -93,7 +92,6 @@ def work(classes, dtype):
         at_label=np.empty(BLOCK, dtype),
         m=np.empty(BLOCK, dtype),
         k=np.empty(BLOCK, np.int32 if single else np.int64),
-        at_k=np.empty(BLOCK, dtype),
         s=np.empty(BLOCK),
         far=np.empty(BLOCK),
         row=np.empty((1, classes), dtype),
@@ -240,18 +238,13 @@ def correct(x, start, n, labels, coefficients, c, loss, work, grad, stats):
 
 @inner
 def add_stats(start, n, classes, stats, work):
-    """Fill the rows' statistics from the terms of all classes."""
+    """Fill the rows' statistics."""
     open_rows(n, work.m, work.k, work.s, work.far)
     for j in range(classes):
-        take_largest(
-            work.logits[j], work.terms[j], j, work.labels, n, work.own, work.m, work.k, work.at_k
-        )
+        take_largest(work.logits[j], j, n, work.m, work.k)
     for j in range(classes):
-        add_column(
-            work.logits[j], work.terms[j], j, work.labels, n, work.own, work.low, work.m, work.k,
-            work.s, work.far,
-        )  # fmt: skip
-    put_rows(n, work.m, work.k, work.at_k, work.s, work.far, stats, start)
+        add_column(work.logits[j], j, n, work.m, work.k, work.s, work.far)
+    put_rows(n, work.m, work.k, work.s, work.far, stats, start)
 
 
 @inner
@@ -299,7 +292,7 @@ def block_losses(x, flat, words, start, n, labels, coefficients, c, grad, grad_w
         find_logits(work.logits[j], j, work.labels, n, work.z)
     open_windows(n, work.z, work.n, work.magic, work.low, work.top)
     clear_sums(n, work.t, work.t_low)
-    add_all(n, classes, grad is not None or stats is not None, work)
+    add_all(n, classes, grad is not None, work)
     if stats is not None:
         add_stats(start, n, classes, stats, work)
     fine = finish_all(start, n, classes, coefficients, c, grad, work)

@@ -196,6 +196,9 @@ def weighted(coefficient, loss):
 
 
 LANES = 16
+GROUP = 4 * LANES
+PART = 16 * GROUP
+"""Columns of a wide row that are added, and worked on, at a time."""
 
 
 @inner

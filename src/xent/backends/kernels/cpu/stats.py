@@ -1,21 +1,20 @@
-"""Log-sum-exp, entropy and likeliest class of rows whose terms a kernel has at hand.
+"""Log-sum-exp, entropy and likeliest class of rows that a kernel has at hand, in float64.
 
 With m = z_k the largest logit, and S the sum over j != k of exp(z_j - m),
 
     A = m + log1p(S)
     H = log1p(S) + (sum over j != k of exp(z_j - m) (m - z_j)) / (1 + S)
 
-sums of terms that are never negative. The terms of wide and narrow rows are scaled by a power of
-two, and are divided by that of k at the end.
+sums of terms that are never negative. Those of the loss will not do: they are float32's.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from xent.backends.kernels.cpu.elementary import log1p
+from xent.backends.kernels.cpu.elementary import exp_from, log1p
 from xent.backends.kernels.cpu.lang import any_order, inner, larger, loaded, loop, ordered
-from xent.backends.kernels.cpu.writing import PART
+from xent.backends.kernels.cpu.rows import PART
 
 SOME = 64
 """Columns in which the place of the largest logit is looked for at a time."""
@@ -69,33 +68,29 @@ def place_of(most, x):
 
 
 @loop
-def moments(x, terms, m, low):
-    """Return the sum of the terms and of their distances; logits are raised to `low` as theirs."""
+def moments(x, m):
+    """Return the sum of exp(z - m), and of that times m - z."""
     s, far = 0.0, 0.0
     for j in range(x.size):
-        z, e = loaded(x[j]), np.float64(terms[j])
-        z = low if z < low else z
+        e, d = exp_from(loaded(x[j]), m)
         s = any_order(s, e)
-        far = any_order(far, e * (m - np.float64(z)))
+        far = any_order(far, e * -d)
     return s, far
 
 
 @inner
-def of_row(x, label, own, low, terms, stats, i):
-    """Fill the statistics of a wide row from its terms, to which the label's own is added."""
+def of_row(x, stats, i):
+    """Fill the statistics of a wide row of numbers."""
     most, start = most_of(x[:PART]), 0
     for other in range(PART, x.size, PART):
         here = most_of(x[other : other + PART])
         if here > most:
             most, start = here, other
     k = start + place_of(most, x[start:])
-    m = np.float64(loaded(x[k]))
-    terms[label] = own
-    kept = terms[k]
-    terms[k] = 0
-    s, far = moments(x, terms, m, low)
-    terms[k] = kept
-    put(stats, i, m, k, s / np.float64(kept), 0.0, far / np.float64(kept))
+    m = loaded(x[k])
+    s, far = moments(x[:k], m)
+    more, further = moments(x[k + 1 :], m)
+    put(stats, i, np.float64(m), k, s + more, 0.0, far + further)
 
 
 @loop
@@ -109,33 +104,27 @@ def open_rows(n, m, k, s, far):
 
 
 @loop
-def take_largest(column, terms, j, labels, n, own, m, k, at_k):
-    """Keep class j where it is the likeliest so far: its logit, itself, and its term."""
+def take_largest(column, j, n, m, k):
+    """Keep class j, and its logit, where it is the likeliest so far."""
     for i in range(n):
-        x, term, mine = column[i], terms[i], own[i]
-        before, place, last = m[i], k[i], at_k[i]
-        term = mine if labels[i] == j else term
+        x, before, place = column[i], m[i], k[i]
         more = x > before
         m[i] = x if more else before
         k[i] = j if more else place
-        at_k[i] = term if more else last
 
 
 @loop
-def add_column(column, terms, j, labels, n, own, low, m, k, s, far):
-    """Add the terms of class j and their distances, but where it is the likeliest."""
+def add_column(column, j, n, m, k, s, far):
+    """Add class j's exp(z - m) and distance, but where it is the likeliest."""
     for i in range(n):
-        x, least, term, mine = column[i], low[i], terms[i], own[i]
-        x = least if x < least else x
-        term = mine if labels[i] == j else term
-        e = 0.0 if k[i] == j else np.float64(term)
+        e, d = exp_from(column[i], m[i])
+        e = 0.0 if k[i] == j else e
         s[i] += e
-        far[i] += e * np.float64(m[i] - x)
+        far[i] += e * -d
 
 
 @loop
-def put_rows(n, m, k, at_k, s, far, stats, start):
+def put_rows(n, m, k, s, far, stats, start):
     """Fill the statistics of a block of narrow rows."""
     for i in range(n):
-        whole = np.float64(at_k[i])
-        put(stats, start + i, np.float64(m[i]), k[i], s[i] / whole, 0.0, far[i] / whole)
+        put(stats, start + i, np.float64(m[i]), k[i], s[i], 0.0, far[i])

@@ -25,8 +25,10 @@ from xent.backends.kernels.cpu.lang import (
 from xent.backends.kernels.cpu.rows import (
     ABSENT,
     BLOCK,
+    GROUP,
     LANES,
     LIMIT,
+    PART,
     add_losses,
     clear_row,
     clear_total,
@@ -40,7 +42,7 @@ from xent.backends.kernels.cpu.rows import (
     window,
 )
 from xent.backends.kernels.cpu.stats import of_row
-from xent.backends.kernels.cpu.writing import GROUP, PART, settle, write_row
+from xent.backends.kernels.cpu.writing import settle, write_row
 
 AHEAD = 4 * GROUP
 """Columns of the next row that are asked for early; the processor then sees where it goes."""
@@ -187,13 +189,11 @@ def row_loss(x, i, label, coefficient, c, grad, flat, stats, work):
     z = loaded(row[label])
     if abs(z) <= LIMIT:
         n, magic, lowest = window(z, like)
-        t, t_low, most, own = add_row(
-            row, label, magic, lowest, work, grad is not None or stats is not None
-        )
+        t, t_low, most, own = add_row(row, label, magic, lowest, work, grad is not None)
         if usable(most, t, like):
             loss, q, q_low, inverse, low = result(z, n, t, t_low, own)
             if stats is not None:
-                of_row(row, label, own, lowest, work.terms, stats, i)
+                of_row(row, stats, i)
             if grad is not None:
                 f, f_low, at_label = slope_factors(q, q_low, inverse, low, coefficient * c, like)
                 ahead = x[min(i + 1, x.shape[0] - 1)]

@@ -15,11 +15,7 @@ from xent.backends.kernels.cpu.lang import (
     rounded_number,
     stream,
 )
-from xent.backends.kernels.cpu.rows import LANES
-
-GROUP = 4 * LANES
-PART = 16 * GROUP
-"""Columns that are worked on at a time."""
+from xent.backends.kernels.cpu.rows import GROUP, PART
 
 
 @loop
