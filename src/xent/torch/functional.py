@@ -93,6 +93,7 @@ def cross_entropy(
     0.4170 [-0.341, 0.2424, 0.0986]
     """
     try:
+        reduction = _reduction(size_average, reduce, reduction)
         z = as_logits(input)
         y = as_partner(target, z, "targets")
         axis = _class_axis(z)
@@ -102,11 +103,9 @@ def cross_entropy(
             "label_smoothing": label_smoothing,
             "softcap": softcap,
             "z_loss": z_loss,
-            **_torchs(y, z.shape[axis], ignore_index, _reduction(size_average, reduce, reduction)),
+            "keep_logits": return_lse,
+            **_target_options(y, z.shape[axis], ignore_index, reduction),
         }
-        if not (return_lse or return_entropy or return_accuracy):
-            return tensors.cross_entropy(z, y, **options)
-        options["keep_logits"] = return_lse
         asked = Extras(return_lse, return_entropy, return_accuracy)
         return with_extras(tensors.cross_entropy, (z, y), options, y, asked)
     except ERRORS as error:
@@ -274,7 +273,7 @@ def linear_cross_entropy(
             "label_smoothing": label_smoothing,
             "softcap": softcap,
             "z_loss": z_loss,
-            **_torchs(y, len(w), -100 if ignore_index is None else ignore_index, reduction),
+            **_target_options(y, len(w), -100 if ignore_index is None else ignore_index, reduction),
         }
         asked = Extras(return_lse, return_entropy, return_accuracy)
         if w.ndim > 2:
@@ -302,7 +301,9 @@ def _class_axis(z: Tensor) -> int:
     return 0 if z.ndim == 1 else 1
 
 
-def _torchs(target: Tensor, classes: int, ignore_index: int, reduction: str) -> dict[str, Any]:
+def _target_options(
+    target: Tensor, classes: int, ignore_index: int, reduction: str
+) -> dict[str, Any]:
     """Options by which targets mean what they do in torch: probabilities may sum to anything."""
     soft = target.dtype.is_floating_point
     return {

@@ -129,7 +129,7 @@ def linear_cross_entropy(
     arguments = (x, w, b, y)
     wanted = sum(
         flag
-        for flag, argument in zip((1, 2, 4, 8), arguments, strict=True)
+        for flag, argument in zip(linear.MADE, arguments, strict=True)
         if argument is not None and (asks(argument) or (return_grad and flag < 8))
     )
     if return_grad:

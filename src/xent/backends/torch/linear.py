@@ -25,7 +25,9 @@ from xent.backends.torch.shapes import check_classes
 
 Tensor = torch.Tensor
 FLAGS = 1, 2, 8, 4
-"""Of the gradients of inputs, weight, targets and bias."""
+"""Of the gradients of inputs, weight, targets and bias, as the arguments stand."""
+MADE = 1, 2, 4, 8
+"""Of those of inputs, weight, bias and targets, as the results stand."""
 ARGUMENTS = """
     Tensor inputs, Tensor weight, Tensor targets, Tensor? bias, Tensor? class_weight,
     Tensor? sample_weight, SymInt? ignore_index, float label_smoothing, float? softcap,
@@ -68,7 +70,7 @@ def _fakes(
         torch.empty_like(argument, memory_format=torch.contiguous_format)
         if wanted & flag and argument is not None
         else inputs.new_empty((0,))
-        for flag, argument in zip((1, 2, 4, 8), (inputs, weight, bias, targets), strict=True)
+        for flag, argument in zip(MADE, (inputs, weight, bias, targets), strict=True)
     )
 
 
@@ -107,18 +109,12 @@ def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
     else:
         made = tuple(
             scaled(gradient, upstream, own=ctx.own) if o.wanted & flag else gradient
-            for flag, gradient in zip((1, 2, 4, 8), ctx.saved_tensors, strict=True)
+            for flag, gradient in zip(MADE, ctx.saved_tensors, strict=True)
         )
     for_inputs, for_weight, for_bias, for_targets = (
-        gradient if o.wanted & flag else None
-        for flag, gradient in zip((1, 2, 4, 8), made, strict=True)
+        gradient if o.wanted & flag else None for flag, gradient in zip(MADE, made, strict=True)
     )
     return for_inputs, for_weight, for_targets, for_bias
-
-
-def gradients_with_stats(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-    """The same; the statistics have none."""
-    return gradients(ctx, *grads[:5])
 
 
 def batched(
@@ -167,7 +163,7 @@ linear_cross_entropy_with_stats = Operation(
     fake=fake_with_stats,
     asked=asked,
     keep=keep,
-    gradients=gradients_with_stats,
+    gradients=gradients,
     batched=batched,
 )
 rows_gradients = Operation(

@@ -74,14 +74,14 @@ def cross_entropy(
     classes = logits.shape[-1]
     x = stored(logits).reshape(-1, classes)
     out = None if grad is None else stored(grad).reshape(-1, classes)
-    rows = (
+    per_row = (
         None if losses is None else losses.reshape(-1),
         None if stats is None else stats.reshape(-1, stats.shape[-1]),
     )
     if targets.labels is not None and targets.shift is None and softcap is None and not z_loss:
-        return _labels(x, targets, targets.labels, scale, arithmetic(logits), out, rows)
+        return _labels(x, targets, targets.labels, scale, arithmetic(logits), out, per_row)
     options = (scale, float(z_loss), float(softcap or 0))
-    arguments = (x, *_soft_targets(targets, classes), *options, out, *rows)
+    arguments = (x, *_soft_targets(targets, classes), *options, out, *per_row)
     return spread(
         full.soft, arguments, len(x), chunk_of(len(x), classes), partial(full.work, classes)
     )
@@ -94,7 +94,7 @@ def _labels(
     scale: float,
     kind: type[np.floating[Any]],
     out: Array | None,
-    rows: tuple[Array | None, Array | None],
+    per_row: tuple[Array | None, Array | None],
 ) -> tuple[list[float], int]:
     """Rows with class labels and weights at the most: narrow or wide."""
     size, classes = x.shape
@@ -112,10 +112,10 @@ def _labels(
             stream=streamed,
         )
         flat = None if out is None else out.reshape(-1)
-        return spread(wide.label_losses, (x, *common, out, flat, *rows), size, chunk, memory)
+        return spread(wide.label_losses, (x, *common, out, flat, *per_row), size, chunk, memory)
     arguments = (
         x, x.reshape(-1), turning.pairs(x), *common, None if out is None else out.reshape(-1),
-        turning.pairs(x if out is None else out), *rows,
+        turning.pairs(x if out is None else out), *per_row,
     )  # fmt: skip
     return spread(narrow.label_losses, arguments, size, chunk, partial(narrow.work, classes, kind))
 
