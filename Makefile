@@ -34,7 +34,8 @@ test-light:
 	$(PYTHON) -m venv .venv-light
 	.venv-light/bin/pip install --quiet '.[light]'
 	.venv-light/bin/python -m pytest $(addprefix tests/test_,accuracy.py contract.py edges.py \
-		errors.py formula.py kernels.py kernels_loading.py log_loss.py properties.py row_errors.py state.py threads.py)
+		errors.py formula.py kernels.py kernels_loading.py log_loss.py properties.py row_errors.py \
+		state.py threads.py)
 
 ## Only the linter, and the format.
 lint: .venv/.test

@@ -38,7 +38,7 @@ arithmetic, and was made to pay for exactness:
 - **float64** needs polynomials of twice the degree, and sums kept in twice the precision.
 - **bfloat16** has half the bytes and the same arithmetic.
 - **Gradients**: logits are read and gradients written in turns, row by row; lines that two rows
-  share are held back and written whole, which saved a third of the time at 1,000 classes. Tried
+  share are held back and written whole, which saved a fifth of the time at 1,000 classes. Tried
   and left: writing the last row part by part while the next is read (slower); going past the
   caches in place (slower).
 - **Fresh gradients**: memory pages come from the system one by one, for all libraries; that takes
