@@ -37,7 +37,7 @@ and `backward` beyond what it held before, the gradients included.
 |---|--:|---|--:|---|--:|
 {table}
 
-Measured on {date} ({processor}, {cores} cores, {cores} threads, other work beside) with {versions},
+Measured on {date} ({processor}, {cores} cores, {cores} threads) with {versions},
 by `python benchmarks/huggingface.py`, which writes this section. Both do the same matrix products,
 most of a step's time on such a machine; what goes away is memory.
 """
