@@ -117,7 +117,7 @@ def scaled_exp_d(x, magic, low):
 
 
 def exp_from(z, m):
-    """Return exp(z - m) for z <= m and z - m, in float64, good to the dtype; masks far below m."""
+    """Return exp(z - m) and z - m for z <= m, in float64, good to the dtype of z; 0 far below m."""
     raise NotImplementedError
 
 
