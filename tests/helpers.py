@@ -1,8 +1,11 @@
-"""What several test files need: array libraries, strategies, exact values, small blocks."""
+"""What several test files need: array libraries, strategies, exact values, blocks, processes."""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -194,3 +197,16 @@ def problem_with(path: Path, **options: Any) -> str:
     with pytest.raises(FileError) as caught:
         score(path, **options)
     return str(caught.value).replace(f"{path.parent}/", "")
+
+
+def printed(code: str, **environment: str) -> str:
+    """What a new Python prints that runs this."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=os.environ | environment,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()

@@ -5,28 +5,16 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import printed
 
 import xent
 from xent.backends import kernels
 from xent.backends.kernels.cpu import caching, compiling, narrow, wide
-
-
-def run(code, **environment):
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        check=False,
-        capture_output=True,
-        text=True,
-        env=os.environ | environment,
-    )
-
 
 # When they come in.
 
@@ -37,8 +25,8 @@ LOSS = "import numpy as np, xent; xent.cross_entropy(np.zeros(({rows}, 4)), np.z
 
 def test_small_arrays_never_load_numba():
     few = kernels.SMALLEST // 4 - 1
-    assert run(f"{LOSS.format(rows=few)}; {LOADED}").stdout.strip() == "False"
-    assert run(f"{LOSS.format(rows=few + 1)}; {LOADED}").stdout.strip() == "True"
+    assert printed(f"{LOSS.format(rows=few)}; {LOADED}") == "False"
+    assert printed(f"{LOSS.format(rows=few + 1)}; {LOADED}") == "True"
 
 
 def test_a_second_process_loads_from_disk():
@@ -48,8 +36,8 @@ def test_a_second_process_loads_from_disk():
         "print([sum(k.stats.cache_misses.values()) for k in"
         " (narrow.label_losses, wide.label_losses, binary.losses_of)])"
     )
-    assert run(code).returncode == 0
-    assert run(code).stdout.strip() == "[0, 0, 0]"
+    printed(code)
+    assert printed(code) == "[0, 0, 0]"
 
 
 def test_where_nothing_can_be_written_kernels_are_compiled_all_the_same():
@@ -58,8 +46,7 @@ def test_where_nothing_can_be_written_kernels_are_compiled_all_the_same():
         f"{LOSS.format(rows=9000)}; from xent.backends.kernels.cpu import full;"
         "print(type(full.soft._cache).__name__)"
     )
-    done = run(code)
-    assert done.stdout.strip() == "NullCache", done.stderr
+    assert printed(code) == "NullCache"
 
 
 def test_a_change_of_any_source_voids_what_is_on_disk():
@@ -134,7 +121,7 @@ def test_warmup_compiles_what_the_common_calls_want():
         xent.binary_cross_entropy(z, z)
         xent.binary_cross_entropy(z, z, return_grad=True)
         print(len(compiling._ready - before))"""
-    assert run(code).stdout.strip() == "0"
+    assert printed(code) == "0"
 
 
 # Without them.
@@ -154,13 +141,13 @@ SLOW = "xent computes large arrays with NumPy alone, many times slower: "
 
 
 def test_without_numba_numpy_computes_after_one_warning():
-    got = run(WITHOUT.format(first="sys.modules['numba'] = None")).stdout
+    got = printed(WITHOUT.format(first="sys.modules['numba'] = None"))
     assert got.startswith(f"{np.log(4)} ['{SLOW}Numba is not there (")
-    assert got.rstrip().endswith("). To install it: pip install numba']")
+    assert got.endswith("). To install it: pip install numba']")
 
 
 def test_with_numba_switched_off_numpy_computes_after_one_warning():
-    got = run(WITHOUT.format(first=""), NUMBA_DISABLE_JIT="1").stdout.strip()
+    got = printed(WITHOUT.format(first=""), NUMBA_DISABLE_JIT="1")
     reason = "Numba's compiler is switched off. Unset NUMBA_DISABLE_JIT."
     assert got == f'{np.log(4)} ["{SLOW}{reason}"]'
 
@@ -168,4 +155,4 @@ def test_with_numba_switched_off_numpy_computes_after_one_warning():
 def test_without_torch_jax_and_the_rest_nothing_is_missing():
     names = ["torch", "jax", "scipy", "sklearn", "ml_dtypes", "pyarrow", "mpmath", "typer"]
     code = f"import sys; sys.modules.update(dict.fromkeys({names})); {LOSS.format(rows=9000)}"
-    assert run(code + "; print('fine')").stdout.strip() == "fine"
+    assert printed(code + "; print('fine')") == "fine"

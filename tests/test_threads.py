@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import subprocess
-import sys
 import threading
 import time
 
 import numpy as np
 import pytest
+from helpers import printed
 
 import xent
 from xent import threads
@@ -175,16 +174,6 @@ def test_one_thread_starts_no_helper():
 
 
 # How many.
-
-
-def printed(code, **environment):
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        check=True,
-        capture_output=True,
-        text=True,
-        env=os.environ | environment,
-    ).stdout.strip()
 
 
 def test_the_number_chosen():

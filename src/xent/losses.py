@@ -187,8 +187,7 @@ def binary_cross_entropy(
         One raw score per row; float16, bfloat16, float32 or float64. An infinite logit is
         certainty; NaN gives NaN in its own place.
     targets : array_like, the logits' own shape
-        0 and 1, booleans, or probabilities of label 1; what rounding led beyond 0 or 1, by 4
-        ULP of 1 at most, counts as 0 or 1.
+        0, 1, booleans or probabilities of label 1; up to 4 ULP of 1 beyond counts as 0 or 1.
     class_weight : array_like, shape (2,), optional
         Weights of label 0 and label 1. They count in the mean's denominator.
     sample_weight : array_like, the logits' shape, optional
@@ -205,8 +204,7 @@ def binary_cross_entropy(
     Returns
     -------
     loss : float64, or ndarray for reduction="none"
-        Losses have the logits' dtype, float32 for half precision. Of tensors a tensor, as
-        `cross_entropy` gives.
+        Losses have the logits' dtype, float32 for half precision. Of tensors, see `cross_entropy`.
     grad : ndarray, if `return_grad`
         Of the logits' shape and dtype.
 
