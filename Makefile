@@ -33,9 +33,7 @@ test: .venv/.test lint types
 test-light:
 	$(PYTHON) -m venv .venv-light
 	.venv-light/bin/pip install --quiet '.[light]'
-	.venv-light/bin/python -m pytest $(addprefix tests/test_,accuracy.py contract.py edges.py \
-		errors.py formula.py kernels.py kernels_loading.py log_loss.py properties.py row_errors.py \
-		state.py threads.py)
+	.venv-light/bin/python -m pytest tests/core tests/engine tests/scoring/test_row_errors.py tests/scoring/test_state.py
 
 ## Only the linter, and the format.
 lint: .venv/.test
@@ -70,8 +68,8 @@ bench-check: .venv/.test
 
 ## Run the commands shown in README and docs anew, and write their outputs; and the CLI reference.
 readme: .venv/.test
-	$(BIN)/python tests/console.py README.md $$(grep -rl '^```console' docs --include='*.md')
-	$(BIN)/python tests/make_cli_reference.py
+	$(BIN)/python tests/support/console.py README.md $$(grep -rl '^```console' docs --include='*.md')
+	$(BIN)/python scripts/make_cli_reference.py
 
 ## Remove what was made.
 clean:

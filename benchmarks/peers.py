@@ -18,7 +18,7 @@ from scipy import special
 from sklearn._loss import HalfBinomialLoss, HalfMultinomialLoss
 
 import xent
-from xent.backends import kernels
+from xent._engine import cpu
 
 Array = npt.NDArray[Any]
 
@@ -80,11 +80,11 @@ def by(engine: Callable[[], AbstractContextManager[None]], peer: Peer, name: str
 @contextmanager
 def kernels_always() -> Iterator[None]:
     """Let xent's kernels compute arrays of any size."""
-    before, kernels.SMALLEST = kernels.SMALLEST, 1
+    before, cpu.SMALLEST = cpu.SMALLEST, 1
     try:
         yield
     finally:
-        kernels.SMALLEST = before
+        cpu.SMALLEST = before
 
 
 def torch_classes(z: Array, labels: Array) -> Problem:
@@ -274,7 +274,7 @@ def _from_rows(losses: Callable[[], Array], gradient: Callable[[], Array]) -> Pr
 
 _PLAIN = Peer("xent", xent_classes, xent_binary)
 XENT = by(kernels_always, _PLAIN, "xent")
-XENT_SMALL = by(kernels.numpy_only, _PLAIN, "xent, small arrays")
+XENT_SMALL = by(cpu.numpy_only, _PLAIN, "xent, small arrays")
 TORCH = Peer("torch", torch_classes, torch_binary)
 COMPILED = Peer("torch.compile", compiled_classes, compiled_binary)
 JAX = Peer("JAX", jax_classes, jax_binary)

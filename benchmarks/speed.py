@@ -29,8 +29,8 @@ from peers import COMPILED, JAX, NUMPY, SCIPY, SKLEARN, TORCH, Array, Peer
 from speed_page import Report
 
 import xent
-from xent.arrays import as_floats, check_reduction, class_axis
-from xent.targets import class_targets
+from xent._targets import class_targets
+from xent._validation import as_floats, check_reduction, class_axis
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "speed.json"

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import browser
 import hypothesis
 import pytest
+from commands import Output
 from helpers import LIBRARIES, Library, import_torch
 
-from xent.backends import kernels
+import xent.__main__
+from xent._engine import cpu
 
-PAGES = r"README\.md|docs/.*\.md|tests/test_readme\.py"
+PAGES = r"README\.md|docs/.*\.md|tests/docs/test_readme\.py"
 """Files for one process: their examples write the same files."""
 
 
@@ -46,7 +51,7 @@ def library(request: pytest.FixtureRequest) -> Library:
 def engine(request: pytest.FixtureRequest) -> Iterator[str]:
     """What computes: NumPy alone, or the compiled kernels whatever the size."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(kernels, "SMALLEST", 1 if request.param == "kernels" else 1 << 62)
+        patch.setattr(cpu, "SMALLEST", 1 if request.param == "kernels" else 1 << 62)
         yield request.param
 
 
@@ -55,6 +60,24 @@ def chromium() -> Iterator[Any]:
     """One Chromium for a module's tests; closed after it, since its event loop blocks others."""
     with browser.launched() as running:
         yield running
+
+
+@pytest.fixture
+def run(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., Output]:
+    """The command in this process: as far, but faster."""
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def call(*arguments: str | Path) -> Output:
+        monkeypatch.setattr(sys, "argv", ["xent", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            xent.__main__.main()
+        return Output(int(ended.value.code or 0), *capfd.readouterr())
+
+    return call
 
 
 PEERS = {"torch", "transformers", "jax", "sklearn", "scipy", "numpydoc", "typer"}

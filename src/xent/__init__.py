@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-from xent.backends.kernels import warmup
+from xent._engine.cpu import warmup
 from xent.functions import log_sigmoid, log_softmax, logsumexp, sigmoid, softmax
 from xent.losses import binary_cross_entropy, cross_entropy, linear_cross_entropy
-from xent.metric import log_loss
+from xent.metrics import log_loss
 from xent.threads import get_num_threads, set_num_threads
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from xent.arrays import Array, as_floats, class_axis, class_last
-from xent.backends import numpy as backend
-from xent.backends import rows
+from xent._engine import numpy as backend
+from xent._engine import rows
+from xent._validation import Array, as_floats, class_axis, class_last
 
 
 def sigmoid(logits: Any) -> Any:

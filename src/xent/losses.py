@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from xent.arrays import (
+from xent._engine import numpy as backend
+from xent._engine.reduced import binary_loss, class_loss, reduced, row_losses, scale
+from xent._targets import binary_targets, class_targets
+from xent._validation import (
     Reduction,
     as_floats,
     check_layer,
@@ -17,9 +20,6 @@ from xent.arrays import (
     class_axis,
     is_tensor,
 )
-from xent.backends import numpy as backend
-from xent.backends.reduced import binary_loss, class_loss, reduced, row_losses, scale
-from xent.targets import binary_targets, class_targets
 
 
 def cross_entropy(
@@ -114,9 +114,9 @@ def cross_entropy(
     functions, doi:10.1093/imanum/draa038.
     """
     if is_tensor(logits):
-        from xent.backends import torch as tensors
+        from xent.torch import _losses
 
-        return tensors.cross_entropy(
+        return _losses.cross_entropy(
             logits,
             targets,
             axis=axis,
@@ -233,9 +233,9 @@ def binary_cross_entropy(
     Mächler (2012), Accurately computing log(1 - exp(-\|a\|)).
     """
     if is_tensor(logits):
-        from xent.backends import torch as tensors
+        from xent.torch import _losses
 
-        return tensors.binary_cross_entropy(
+        return _losses.binary_cross_entropy(
             logits,
             targets,
             class_weight=class_weight,
@@ -344,9 +344,9 @@ def linear_cross_entropy(
     arXiv:2411.09009, for the idea of not holding the logits.
     """
     if is_tensor(inputs):
-        from xent.backends import torch as tensors
+        from xent.torch import _losses
 
-        return tensors.linear_cross_entropy(
+        return _losses.linear_cross_entropy(
             inputs,
             weight,
             targets,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from xent.arrays import Array
+from xent._validation import Array
 from xent.check.differences import Derivatives
 from xent.check.fitting import Measured
 from xent.check.formulas import Meant

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from xent.arrays import Array
+from xent._validation import Array
 from xent.check import fitting
 from xent.check.case import Case
 from xent.check.factors import Counts, names_of, near

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xent.arrays import Array
+from xent._validation import Array
 from xent.check.factors import near
 from xent.check.formulas import Formula, Meant
 

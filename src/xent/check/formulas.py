@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from xent.arrays import Array
-from xent.backends.kernels import numpy_only
+from xent._engine.cpu import numpy_only
+from xent._validation import Array
 from xent.check.problem import Kind, Problem
 from xent.functions import sigmoid, softmax
 from xent.losses import binary_cross_entropy, cross_entropy

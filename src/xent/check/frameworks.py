@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from xent.arrays import Array
+from xent._validation import Array
 
 PRECISION = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8}
 """Binary digits of a number, the leading one included."""

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from xent.arrays import Array, check_number
+from xent._validation import Array, check_number
 from xent.check.case import Case
 from xent.check.diagnosis import findings
 from xent.check.differences import (

@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from xent.arrays import Array
-from xent.backends.kernels import numpy_only
+from xent._engine.cpu import numpy_only
+from xent._validation import Array
 from xent.check.frameworks import Framework, framework, framework_of
 from xent.check.problem import Kind
 from xent.functions import log_softmax, sigmoid

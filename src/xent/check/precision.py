@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from xent.arrays import Array
+from xent._validation import Array
 from xent.check.frameworks import PRECISION, rounded
 from xent.check.problem import Problem
 

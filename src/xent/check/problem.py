@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from xent.arrays import Array, class_axis, entry
+from xent._validation import Array, class_axis, entry
 from xent.check.frameworks import PRECISION, framework_of, rounded
 
 Kind = Literal["classes", "binary"]

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from xent.arrays import Array
+from xent._validation import Array
 from xent.check import document
 from xent.check.differences import Derivatives
 from xent.check.document import Block, Table, Text

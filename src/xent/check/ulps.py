@@ -13,7 +13,7 @@ except ModuleNotFoundError:
 
 import numpy as np
 
-from xent.arrays import Array
+from xent._validation import Array
 from xent.check.frameworks import PRECISION
 
 DIGITS = 60  # the exact answers have 50

@@ -1,7 +1,7 @@
 """The test vectors that ship with xent: exact inputs, losses and gradients to 50 digits.
 
 `vectors.json` may be read by any project; docs/test-vectors.md says how. It is written by
-tests/make_vectors.py.
+scripts/make_vectors.py.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from xent.arrays import Array
+from xent._validation import Array
 from xent.check.problem import Kind
 
 

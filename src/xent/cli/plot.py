@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 
-from xent.arrays import Array
+from xent._validation import Array
 from xent.cli.app import (
     Classes,
     Kind,

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from xent.arrays import Array, as_floats, check_number
+from xent._validation import Array, as_floats, check_number
 from xent.explanation import binary, multiclass
 from xent.explanation.steps import Explanation, Line, Step
 

@@ -30,7 +30,7 @@ from xent.explanation.moral import moral
 from xent.explanation.steps import Explanation, Line, Step, computed, direction
 from xent.functions import sigmoid
 from xent.losses import binary_cross_entropy
-from xent.metric import log_loss
+from xent.metrics import log_loss
 
 F, P, Q, Y, L = Symbol("f"), Symbol("p"), Symbol("q"), Symbol("y"), Symbol("L")
 STEP = 1e-5

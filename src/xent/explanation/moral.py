@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from xent.arrays import Array
+from xent._validation import Array
 from xent.explanation.expression import FULL, shown
 from xent.explanation.meaning import costs_a_guess, guessed_among
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from xent.arrays import Array
+from xent._validation import Array
 from xent.explanation import derivation
 from xent.explanation.binary import LARGEST_CHECKED, STEP
 from xent.explanation.expression import (
@@ -30,7 +30,7 @@ from xent.explanation.moral import moral
 from xent.explanation.steps import Explanation, Line, Step, computed, computed_line, direction
 from xent.functions import softmax
 from xent.losses import cross_entropy
-from xent.metric import log_loss
+from xent.metrics import log_loss
 
 L, M, Y = Symbol("L"), Symbol("m"), Symbol("y")
 SHOWN = 10

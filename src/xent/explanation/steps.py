@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from xent.arrays import Array
+from xent._validation import Array
 from xent.explanation.expression import (
     FULL,
     Expression,

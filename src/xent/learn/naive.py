@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from xent.arrays import Array
+from xent._validation import Array
 
 
 def textbook(z: Array, label: int) -> Array:

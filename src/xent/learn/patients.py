@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from xent.arrays import Array
+from xent._validation import Array
 
 Function = Callable[[Array, Array], Array]
 

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from xent.arrays import Array, as_floats
+from xent._validation import Array, as_floats
 from xent.explanation.expression import shown
 from xent.functions import softmax
 from xent.losses import cross_entropy

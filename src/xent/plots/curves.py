@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from matplotlib.axes import Axes
 
-from xent.arrays import Array
+from xent._validation import Array
 from xent.check.gradients import gradient
 from xent.explanation.expression import shown
 from xent.functions import sigmoid

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from matplotlib.axes import Axes
 
-from xent.arrays import Array, as_floats, check_shape, to_numpy
+from xent._validation import Array, as_floats, check_shape, to_numpy
 from xent.explanation.expression import shown
 from xent.functions import sigmoid
 from xent.losses import binary_cross_entropy

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xent.arrays import Array, check_number
-from xent.backends.kernels import numpy_only
+from xent._engine.cpu import numpy_only
+from xent._validation import Array, check_number
 from xent.functions import sigmoid, softmax
 from xent.losses import binary_cross_entropy, cross_entropy
-from xent.metric import log_loss
+from xent.metrics import log_loss
 from xent.scoring.errors import FileError
 from xent.scoring.report import Score
 from xent.scoring.state import State

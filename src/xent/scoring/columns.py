@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from xent.arrays import Array
+from xent._validation import Array
 from xent.scoring.errors import FileError
 from xent.scoring.reader import Batch, Reader
 

@@ -13,7 +13,7 @@ from typing import IO
 
 import numpy as np
 
-from xent.arrays import Array
+from xent._validation import Array
 from xent.scoring.errors import FileError
 from xent.scoring.reader import BATCH, Batch, Reader
 

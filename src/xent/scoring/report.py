@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from xent.metric import log_loss
+from xent.metrics import log_loss
 from xent.scoring.state import State, WorstRow, ratio
 
 

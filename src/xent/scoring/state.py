@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from xent.arrays import Array
+from xent._validation import Array
 
 SCALE = 1126
 """Every float64 is an integer times 2**-1126, also when its 53 digits are written out."""

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch.nn import _reduction as legacy
 
-from xent.arrays import check_shape
-from xent.backends import torch as tensors
-from xent.backends.torch.bridge import as_constant, as_logits, as_partner
-from xent.backends.torch.words import BINARY, ERRORS, LINEAR, TWINS, reworded
+from xent._validation import check_shape
+from xent.torch import _losses
+from xent.torch._error_text import BINARY, ERRORS, LINEAR, TWINS, reworded
+from xent.torch._interop import as_constant, as_logits, as_partner
 from xent.torch.extras import Extras, with_extras
 
 Tensor = torch.Tensor
@@ -107,7 +107,7 @@ def cross_entropy(
             **_target_options(y, z.shape[axis], ignore_index, reduction),
         }
         asked = Extras(return_lse, return_entropy, return_accuracy)
-        return with_extras(tensors.cross_entropy, (z, y), options, y, asked)
+        return with_extras(_losses.cross_entropy, (z, y), options, y, asked)
     except ERRORS as error:
         raise reworded(error, TWINS) from None
 
@@ -181,7 +181,7 @@ def binary_cross_entropy_with_logits(
             if y.shape == shape:
                 z, y = z.reshape(-1), y.reshape(-1)
                 w = None if w is None else w.reshape(-1)
-        loss: Tensor = tensors.binary_cross_entropy(
+        loss: Tensor = _losses.binary_cross_entropy(
             z,
             y,
             sample_weight=w,
@@ -279,9 +279,9 @@ def linear_cross_entropy(
         if w.ndim > 2:
             chosen.update(axis=1, keep_logits=return_lse)
             logits = _logits(x, w, linear_bias)
-            return with_extras(tensors.cross_entropy, (logits, y), chosen, y, asked)
+            return with_extras(_losses.cross_entropy, (logits, y), chosen, y, asked)
         layer = (x, w, y, linear_bias)
-        return with_extras(tensors.linear_cross_entropy, layer, chosen, y, asked)
+        return with_extras(_losses.linear_cross_entropy, layer, chosen, y, asked)
     except ERRORS as error:
         raise reworded(error, LINEAR) from None
 

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 import torch
 
-from xent.arrays import check_number
-from xent.backends.torch import cross_entropy, linear_cross_entropy
-from xent.backends.torch.deferred import DeferredLogits
+from xent._validation import check_number
+from xent.torch._deferred_logits import DeferredLogits
+from xent.torch._losses import cross_entropy, linear_cross_entropy
 
 __all__ = ["fuse", "unfuse"]
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import torch
 
-from xent.arrays import check_layer, check_number, class_axis
-from xent.backends.torch.bridge import as_partner, as_scores
-from xent.backends.torch.front import wants_gradient, widened
-from xent.backends.torch.sharded import linear
-from xent.backends.torch.sharded.classes import Job, ShardedCrossEntropy
-from xent.backends.torch.sharded.shard import Options, Shard, fits, make_shard
-from xent.backends.torch.sharded.team import Team, checksum, checksum_of_rows, fingerprint
+from xent._validation import check_layer, check_number, class_axis
+from xent.torch._interop import as_partner, as_scores
+from xent.torch._losses import wants_gradient, widened
+from xent.torch._sharded import linear
+from xent.torch._sharded.classes import Job, ShardedCrossEntropy
+from xent.torch._sharded.group import Team, checksum, checksum_of_rows, fingerprint
+from xent.torch._sharded.shard import Options, Shard, fits, make_shard
 
 __all__ = ["cross_entropy", "linear_cross_entropy"]
 

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from xent.backends.kernels import numpy_only
+from xent._engine.cpu import numpy_only
 from xent.check.batch import agreement, forms, labels, scores
 from xent.check.batch.data import batch_of
 from xent.check.batch.facts import gather

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from xent.arrays import Array
+from xent._validation import Array
 from xent.check.batch.facts import ENOUGH
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from xent.arrays import Array
+from xent._validation import Array
 from xent.check.batch.data import Batch
 from xent.functions import log_softmax, logsumexp, softmax
 from xent.losses import binary_cross_entropy, cross_entropy

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from xent.arrays import Array
+from xent._validation import Array
 from xent.check.batch.words import Words
 from xent.check.finding import Finding
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from xent.arrays import Array
+from xent._validation import Array
 from xent.check.batch.facts import CERTAIN, Facts
 from xent.check.batch.words import figure, plural
 from xent.check.finding import Finding

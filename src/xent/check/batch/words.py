@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xent.arrays import Array
+from xent._validation import Array
 
 
 @dataclass(frozen=True)

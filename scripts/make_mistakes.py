@@ -1,0 +1,78 @@
+"""Write docs/mistakes.md: what the check knows by name, and the planted bugs it was held to.
+
+python scripts/make_mistakes.py
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import planted
+
+from xent.check.document import Block, Table, Text, markdown
+from xent.check.mistakes import KNOWN, NOTES
+
+PAGE = Path(__file__).parents[1] / "docs" / "mistakes.md"
+
+HEAD = """\
+# Mistakes by name
+
+`xent.check.gradient` holds three gradients against each other: the one it is given, the numerical
+derivative of the loss it is given, and that of cross-entropy as it is meant. From which of them
+agree, and by what formula and factor they differ, it tells the mistake. This page is written by
+`python scripts/make_mistakes.py`, and a test holds it to what the check says.
+
+"""
+
+
+def table(kind: str, bugs: list[planted.Planted]) -> Table:
+    """Planted bugs, and the names they are given."""
+    rows = []
+    for bug in bugs:
+        named = bug.check().mistakes
+        told = ", ".join(named) or "nothing"
+        rows.append((bug.what, told, "yes" if named == [bug.name] else f"no: {bug.name}"))
+    return Table((f"planted in {kind}", "named", "rightly"), tuple(rows), left=(0, 1, 2))
+
+
+def confusion() -> Table:
+    """How often each mistake was planted, and how often named so, or otherwise."""
+    planted_, right, wrong = Counter[str](), Counter[str](), Counter[str]()
+    for bug in planted.PLANTED:
+        planted_[bug.name] += 1
+        for name in bug.check().mistakes:
+            (right if name == bug.name else wrong)[name] += 1
+    names = sorted(set(planted_) | set(wrong), key=list(KNOWN).index)
+    rows = [
+        (name, str(planted_[name]), str(right[name]), str(wrong[name]), *KNOWN[name])
+        for name in names
+    ]
+    heads = ("mistake", "planted", "named", "blamed wrongly", "why it matters", "what to change")
+    return Table(heads, tuple(rows), left=(0, 4, 5))
+
+
+def page() -> str:
+    total = len(planted.PLANTED)
+    notes = tuple((name, *KNOWN[name]) for name in KNOWN if name in NOTES)
+    blocks: list[Block] = [
+        Text(
+            f"{total} bugs are planted in tests/support/planted.py, in losses, in gradients and in "
+            "both, of rows and of means. A bug counts as named if its name is the only one given. "
+            "Right implementations in NumPy, PyTorch, SciPy, scikit-learn and JAX "
+            "(tests/support/correct.py) are called wrong by none of the checks of "
+            "tests/check/test_check_correct.py: logits of scale 0.1 to 100, float64 and float32."
+        ),
+        confusion(),
+        Text("Not mistakes, but worth saying", "section"),
+        Table(("note", "why it matters", "what to change"), notes, left=(0, 1, 2)),
+        Text("Every planted bug", "section"),
+        table("softmax cross-entropy", planted.CLASS_MISTAKES),
+        table("binary cross-entropy", planted.BINARY_MISTAKES),
+    ]
+    return HEAD + markdown(blocks)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
+    print(f"wrote {PAGE.name}")

@@ -1,0 +1,271 @@
+"""Log loss of predicted probabilities: cross-entropy as a metric, in scikit-learn's order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from xent._engine import numpy as backend
+from xent._targets import (
+    SUM_TOLERANCE,
+    binary_targets,
+    check_row_sums,
+    check_total,
+    class_targets,
+    ignored_rows,
+)
+from xent._validation import (
+    Array,
+    Reduction,
+    as_floats,
+    check_number,
+    check_reduction,
+    class_axis,
+    class_last,
+    entry,
+    first,
+    is_tensor,
+    report_first,
+    to_numpy,
+)
+
+Targets = TypeVar("Targets")
+
+
+def log_loss(
+    y_true: Any,
+    y_prob: Any,
+    *,
+    axis: int = -1,
+    labels: Any = None,
+    class_weight: Any = None,
+    sample_weight: Any = None,
+    ignore_index: int | None = None,
+    clip: float | None = None,
+    tolerance: float | None = None,
+    reduction: Reduction = "mean",
+) -> Any:
+    r"""Log loss of predicted probabilities, in nats.
+
+    .. math:: \ell = -\sum_j y_j \log p_j
+
+    Parameters
+    ----------
+    y_true : array_like
+        Labels. With `y_prob` of the same 1-d shape: 0, 1, booleans or probabilities of label 1.
+        Otherwise class indices of `y_prob`'s shape less the class axis, or rows of
+        probabilities of its shape. Other labels (strings, -1 and 1, ...) go with `labels`;
+        strings without it are taken in sorted order if their number is that of the classes.
+    y_prob : array_like or torch.Tensor, shape (N,) or (..., K)
+        Probabilities of label 1, or rows of class probabilities that sum to 1 within 0.001.
+        They are never renormalised.
+    axis : int, default -1
+        The class axis of `y_prob`.
+    labels : sequence, optional
+        The label of each column of `y_prob`, in the columns' own order; for a 1-d `y_prob` the
+        labels of the negative and the positive class. Labels need not all occur.
+    class_weight, sample_weight, ignore_index
+        As for `cross_entropy`. (The options that act on logits belong to the losses.)
+    clip : float in (0, 0.5], optional
+        Raise probabilities to at least `clip` (and lower a 1-d `y_prob` to at most 1 - `clip`).
+        Unasked, nothing is clipped: a probability of 0 for the true class costs +inf.
+    tolerance : float, optional
+        How far a row may be from summing to 1; by default 0.001, or 0.03 in half precision.
+    reduction : {"mean", "sum", "none"}, default "mean"
+        The mean divides by the total weight.
+
+    Returns
+    -------
+    float64, or ndarray of float64 for reduction="none"
+        The log loss; for tensors a tensor of float64, without gradient.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Saying what arrived, what was expected, and the likely fix; also for no rows, or rows
+        without weight: a metric of nothing is undefined.
+
+    Notes
+    -----
+    Computed and summed in float64 whatever the dtype of `y_prob`; log(1 - p) as log1p(-p).
+
+    Examples
+    --------
+    >>> import xent
+    >>> print(xent.log_loss([1, 0], [0.9, 0.2]).round(4))
+    0.1643
+    >>> print(xent.log_loss(["dog"], [[0.1, 0.9]], labels=["cat", "dog"]).round(4))
+    0.1054
+    >>> print(xent.log_loss([1, 0], [0.0, 0.2], reduction="none").round(4))
+    [   inf 0.2231]
+
+    References
+    ----------
+    Good (1952), Rational Decisions, doi:10.1111/j.2517-6161.1952.tb00104.x.
+    """
+    if is_tensor(y_prob):
+        from xent.torch import _metrics
+
+        options = {
+            "axis": axis,
+            "labels": labels,
+            "class_weight": class_weight,
+            "sample_weight": sample_weight,
+            "ignore_index": ignore_index,
+            "clip": clip,
+            "tolerance": tolerance,
+            "reduction": reduction,
+        }
+        return _metrics.as_tensor(log_loss, y_true, y_prob, options)
+    prob = as_floats(y_prob, "y_prob", "y_true")
+    check_reduction(reduction)
+    if tolerance is None:
+        tolerance = SUM_TOLERANCE[prob.dtype.name]
+    tolerance = check_number(tolerance, "tolerance", 0, 1)
+    smallest = 0.0 if clip is None else check_number(clip, "clip", 0, 0.5, above=True)
+
+    true = to_numpy(y_true, "y_true")
+    if y_true is None:
+        msg = "y_true is None; expected the labels."
+        raise TypeError(msg)
+    if not true.size:
+        msg = "y_true is empty; the log loss of no rows is undefined. Pass at least one row."
+        raise ValueError(msg)
+    weights = {
+        "class_weight": class_weight,
+        "sample_weight": sample_weight,
+    }
+    binary = prob.ndim == true.ndim and prob.ndim < 2
+    if not binary or prob.ndim:
+        axis = class_axis(prob, axis, "y_prob")
+    classes = 2 if binary else prob.shape[axis]
+    true, weights["ignore_index"] = _encoded(true, labels, classes, ignore_index)
+    if binary:
+        pair = _named(binary_targets, true, prob.shape, **weights)
+        total, prob = pair.total, _present(prob, pair.weight, 0)
+        _check_range(prob, tolerance)
+        losses = backend.binary_probability_losses(prob, pair, smallest)
+    else:
+        rows = _named(class_targets, true, prob.shape, axis, **weights)
+        total, weight = rows.total, rows.weight
+        weight = None if weight is None else np.expand_dims(weight, axis)
+        prob = _present(prob, weight, 1 / classes)
+        _check_range(prob, tolerance)
+        fix = "Divide by the row's sum, or take softmax if these are raw scores."
+        if classes == 1:
+            fix = "If these are probabilities of label 1, pass y_prob[:, 0]."
+        check_row_sums(prob, axis, "y_prob", tolerance, fix)
+        losses = backend.probability_losses(class_last(prob, axis), rows, smallest)
+    if reduction == "mean":
+        check_total(total)
+    if not total > 0:
+        msg = "Every row is ignored or has weight 0; the log loss of no rows is undefined."
+        raise ValueError(msg)
+    if reduction == "none":
+        return losses[()]
+    loss_sum = backend.total([float(losses.sum())])
+    return np.float64(loss_sum if reduction == "sum" else loss_sum / total)
+
+
+def _present(prob: Array, weight: Array | None, harmless: float) -> Array:
+    """Probabilities with a harmless one in rows of weight 0, which may hold anything."""
+    if weight is None or not (weight == 0).any():
+        return prob
+    return np.where(weight == 0, prob.dtype.type(harmless), prob)
+
+
+def _check_range(prob: Array, tolerance: float) -> None:
+    rule = "a probability lies between 0 and 1"
+    if ((prob < 0) | (prob > 1 + tolerance)).any():
+        rule += "; for raw scores use cross_entropy or binary_cross_entropy"
+    report_first(~((prob >= 0) & (prob <= 1 + tolerance)), prob, "y_prob", rule)
+
+
+def _encoded(
+    true: Array, labels: Any, classes: int, ignore_index: int | None
+) -> tuple[Array, int | None]:
+    """Class indices of labels of any kind, in the order of `labels`, and what marks ignored rows.
+
+    That mark is a label, which as an index might be a class: the indices have -1 instead.
+    """
+    if labels is None:
+        if true.dtype.kind not in "USOT":
+            return true, ignore_index
+        true = _text(true)
+        found = np.unique(true)
+        if len(found) != classes:
+            shown = ", ".join(map(repr, found[:5].tolist()))
+            count = "1 label" if len(found) == 1 else f"{len(found)} different labels"
+            msg = (
+                f"y_true holds {count} ({shown}{', ...' * (len(found) > 5)}), "
+                f"but y_prob has {classes} classes. Name the classes in the columns' order: "
+                "labels=[...]."
+            )
+            raise ValueError(msg)
+        order = found
+    else:
+        order = to_numpy(labels, "labels")
+        if order.dtype.kind in "SOT" or true.dtype.kind in "SOT":
+            order, true = _text(order), _text(true)
+    if order.ndim != 1 or len(order) != classes:
+        msg = (
+            f"labels has shape {order.shape}, but y_prob has {classes} classes: "
+            "expected one label each."
+        )
+        raise ValueError(msg)
+    if len(np.unique(order)) != classes:
+        msg = f"labels {order.tolist()} are not all different."
+        raise ValueError(msg)
+    if (order.dtype.kind == "U") != (true.dtype.kind == "U"):
+        msg = (
+            f"labels has dtype {order.dtype}, but y_true has {true.dtype}; expected the same kind."
+        )
+        raise TypeError(msg)
+    by_value = np.argsort(order)
+    place = np.searchsorted(order, true, sorter=by_value).clip(max=classes - 1)
+    codes = by_value[place]
+    unknown = order[codes] != true
+    ignored = ignored_rows(true, ignore_index)
+    if ignored is not None:
+        codes = np.where(ignored, -1, codes)
+        unknown &= ~ignored
+    if unknown.any():
+        where = first(unknown)
+        msg = (
+            f"{entry('y_true', where)} is {true[where].item()!r}, which is not among labels "
+            f"{order.tolist()}."
+        )
+        raise ValueError(msg)
+    return np.asarray(codes), None if ignored is None else -1
+
+
+def _text(array: Array) -> Array:
+    """Return labels as strings of one dtype, whatever they were kept in (pandas: objects)."""
+    if array.dtype.kind == "T":
+        return np.array(array.tolist(), dtype=str)
+    return array.astype(str)
+
+
+def _named(check: Callable[..., Targets], *arguments: Any, **options: Any) -> Targets:
+    """The losses' check of targets, its messages in this function's argument names."""
+    try:
+        return check(*arguments, **options)
+    except (TypeError, ValueError) as error:
+        raise type(error)(_in_metric_terms(str(error))) from None
+
+
+def _in_metric_terms(message: str) -> str:
+    """Put the losses' messages in this function's argument names."""
+    message = re.sub(r"the logits'( own)?", "y_prob's", message)
+    for ours, theirs in (
+        ("the logits have", "y_prob has"),
+        ("targets", "y_true"),
+        ("target per logit", "label per probability"),
+        ("per logit", "per probability"),
+        ("use cross_entropy", "pass one column of y_prob per class"),
+    ):
+        message = message.replace(ours, theirs)
+    return message

@@ -1,0 +1,102 @@
+"""Tensors of the CPU as NumPy arrays over the same memory, and what a tensor argument may be."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from xent._validation import Array
+
+_NUMPY = {torch.float16: np.float16, torch.float32: np.float32, torch.float64: np.float64}
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
+def array(tensor: torch.Tensor) -> Array:
+    """The tensor's memory as a NumPy array; bfloat16 by the dtype of ml_dtypes."""
+    if tensor.dtype == torch.bfloat16:
+        bits = tensor.resolve_neg().view(torch.int16)
+        return bits.numpy(force=True).view(_bfloat16())
+    return tensor.numpy(force=True)
+
+
+def tensor(value: Any, dtype: torch.dtype) -> torch.Tensor:
+    """A NumPy number or array as a tensor; in few steps, for small losses."""
+    return torch.from_numpy(np.asarray(value, _NUMPY[dtype]))
+
+
+def option(tensor: torch.Tensor | None) -> Array | None:
+    """An optional argument."""
+    return None if tensor is None else array(tensor)
+
+
+def loss_dtype(dtype: torch.dtype) -> torch.dtype:
+    """Of a loss: that of the logits, float32 for half precision."""
+    return dtype if dtype == torch.float64 else torch.float32
+
+
+def as_scores(value: Any, name: str = "logits") -> torch.Tensor:
+    """A dense floating tensor of any device, or an error that says what it is."""
+    if not isinstance(value, torch.Tensor):
+        msg = f"{name} is {type(value).__name__}; expected a torch tensor, as the others are."
+        raise TypeError(msg)
+    if value.dtype not in FLOATS:
+        names = ", ".join(str(dtype) for dtype in FLOATS)
+        msg = f"{name} has dtype {value.dtype}; expected one of {names}."
+        if not value.dtype.is_floating_point and not value.dtype.is_complex:
+            msg += f" Are {name} and targets swapped? If not, pass {name}.float()."
+        raise TypeError(msg)
+    if value.layout != torch.strided:
+        msg = f"{name} has layout {value.layout}; expected a dense tensor: pass {name}.to_dense()."
+        raise TypeError(msg)
+    return value
+
+
+def as_logits(value: Any, name: str = "logits") -> torch.Tensor:
+    """The same on a device that xent computes on."""
+    tensor = as_scores(value, name)
+    if not (tensor.is_cpu or tensor.is_meta):
+        msg = f"{name} is on {tensor.device}; xent computes on the CPU so far: pass {name}.cpu()."
+        raise ValueError(msg)
+    return tensor
+
+
+def as_partner(value: Any, like: torch.Tensor, name: str) -> torch.Tensor:
+    """Targets and weights: tensors beside the logits; NumPy arrays and lists are taken."""
+    if not isinstance(value, torch.Tensor):
+        return _as_tensor(value, name, like)
+    if value.device != like.device:
+        msg = f"{name} is on {value.device}, but the other tensors are on {like.device}. "
+        msg += f"Pass {name}.to({str(like.device)!r})."
+        raise ValueError(msg)
+    return value
+
+
+def as_constant(value: Any, like: torch.Tensor, name: str) -> torch.Tensor | None:
+    """Weights, through which no gradient goes."""
+    if value is None:
+        return None
+    tensor = as_partner(value, like, name)
+    if tensor.requires_grad and torch.is_grad_enabled():
+        msg = f"{name} requires a gradient, but weights get none. Pass {name}.detach()."
+        raise ValueError(msg)
+    return tensor
+
+
+def _as_tensor(value: Any, name: str, like: torch.Tensor) -> torch.Tensor:
+    try:
+        return torch.as_tensor(value, device=like.device)
+    except (TypeError, ValueError, RuntimeError):
+        expected = "class labels or probabilities" if name == "targets" else "numbers"
+        msg = f"{name} is {value!r:.60}; expected a tensor of {expected}."
+        raise TypeError(msg) from None
+
+
+def _bfloat16() -> Any:
+    try:
+        import ml_dtypes
+    except ModuleNotFoundError:
+        message = "bfloat16 tensors need ml_dtypes: pip install 'xent[torch]'"
+        raise ModuleNotFoundError(message, name="ml_dtypes") from None
+    return ml_dtypes.bfloat16

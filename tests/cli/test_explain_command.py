@@ -1,0 +1,177 @@
+"""`xent explain` for learners: columns, colours, the quiz, the glossary, on the command line."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+from commands import XENT, Output, command
+from helpers import luminance
+
+import xent
+import xent.__main__
+from xent.explanation.glossary import TERMS
+from xent.explanation.render.colours import MEANING
+from xent.explanation.render.text import styled_lines
+
+EXPLAIN = ("explain", "2", "1", "0.1", "--label", "0")
+
+
+@pytest.fixture
+def run(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Callable[..., Output]:
+    """The command in this process: as far, but faster."""
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def call(*arguments: str) -> Output:
+        monkeypatch.setattr(sys, "argv", ["xent", *arguments])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            xent.__main__.main()
+        return Output(int(ended.value.code or 0), *capfd.readouterr())
+
+    return call
+
+
+# Columns.
+
+
+def test_relations_and_points_stand_in_columns(run: Callable[..., Output]) -> None:
+    text = run("explain", "2", "1", "0.1", "-3", "--label", "0").out
+    for step in ("Exponentials", "Probabilities", "Gradient for the logits"):
+        lines = text.split(f". {step}\n")[1].split("\n\n")[0].splitlines()
+        numbers = [line for line in lines if re.search(r" [=≈] +-?[\d.]+$", line)]
+        assert len(numbers) >= 4
+        assert len({line.rindex("≈") for line in numbers if "≈" in line}) == 1
+        assert len({line.index("=") for line in numbers if "≈" in line}) == 1
+        assert len({line.rindex(".") for line in numbers if "." in line[-8:]}) == 1
+
+
+@pytest.mark.parametrize("width", [40, 60, 80, 100])
+def test_a_narrow_terminal_gets_narrow_lines(width: int) -> None:
+    for spans in styled_lines(xent.explain([2.0, 1.0, 0.1], label=0), width=width):
+        if spans and spans[0][0] in ("symbol", "true", "why", "moral"):
+            assert len("".join(part for _, part in spans)) <= width
+
+
+# Colours.
+
+SHADES = {"true": "1;33", "loss": "1;35", "pull": "32", "push": "36"}
+
+
+def coloured(**environment: str) -> str:
+    return command(*EXPLAIN, **{"FORCE_COLOR": "1", "TERM": "xterm", **environment}).out
+
+
+def test_colours_have_a_meaning() -> None:
+    text = coloured()
+    assert f"\x1b[{SHADES['true']}mp_0" in text.replace("   p_0", "p_0")
+    assert f"\x1b[{SHADES['loss']}m0.4170" in text
+    assert f"\x1b[{SHADES['pull']}m-0.3410" in text
+    assert re.search(rf"\x1b\[{SHADES['push']}m *0\.2424", text)
+
+
+def test_no_colour_where_none_is_wanted() -> None:
+    shades = re.compile(r"\x1b\[[\d;]*3\dm")
+    assert shades.search(coloured())
+    assert not shades.search(coloured(NO_COLOR="1"))
+    assert "\x1b" not in command(*EXPLAIN).out
+
+
+def test_html_has_the_same_meaning() -> None:
+    text = xent.explain([2.0, 1.0, 0.1], label=0).to_html(pictures=False)
+    for role, value in (("loss", "0.4170"), ("pull", "-0.3410"), ("push", "0.2424")):
+        assert re.search(rf"--xent-{role},#\w+\)\">{value}</b>", text)
+    assert re.search(r'--xent-true,#\w+\)"><i>p</i><sub>0</sub></span>', text)
+
+
+@pytest.mark.parametrize(("role", "shades"), MEANING.items())
+def test_colours_are_seen_on_their_ground(role: str, shades: tuple[str, str, str]) -> None:
+    """Contrast, after WCAG: 4.5 on the ground meant, and nearly so where it is not known."""
+    unknown, light, dark = shades
+    least = 3 if role == "other" else 4.5  # bars, no text
+    assert contrast(light, "#ffffff") >= least
+    assert contrast(dark, "#121212") >= least
+    assert contrast(unknown, "#ffffff") >= least - 0.5
+    assert contrast(unknown, "#121212") >= least - 0.8
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+# The glossary.
+
+
+def test_all_terms_and_one(run: Callable[..., Output]) -> None:
+    everything = run("glossary")
+    assert (everything.code, everything.err) == (0, "")
+    for term in TERMS:
+        assert f"\n{term.name}\n" in f"\n{everything.out}"
+    assert run("glossary", "log", "loss").out == (
+        "cross-entropy\n"
+        "   The loss -log p of the probability p that was given to the true label, averaged over\n"
+        "   rows. Also called log loss, logistic loss or negative log-likelihood.\n"
+        "   L = -Σ_j y_j · log(p_j) = -log(p_y)\n"
+        "   See surprise, entropy, log-likelihood, nat.\n"
+    )
+
+
+def test_an_unknown_word_is_answered_with_the_nearest(run: Callable[..., Output]) -> None:
+    output = run("glossary", "surprize")
+    assert (output.code, output.out) == (2, "")
+    start = "xent: 'surprize' is not in the glossary. Did you mean surprise? It has: bias, "
+    assert output.err.startswith(start)
+
+
+def test_definitions_where_asked(run: Callable[..., Output]) -> None:
+    expected = xent.explain([2.0, 1.0, 0.1], label=0)
+    wanted = {
+        "text": expected.to_text(glossary=True),
+        "markdown": expected.to_markdown(glossary=True),
+        "latex": expected.to_latex(glossary=True),
+    }
+    for form, text in wanted.items():
+        assert run(*EXPLAIN, "--glossary", "--format", form).out == text
+    data = json.loads(run(*EXPLAIN, "--glossary", "--format", "json").out)
+    assert data["glossary"] == {term.name: term.definition for term in expected.words}
+    assert "glossary" not in json.loads(run(*EXPLAIN, "--format", "json").out)
+
+
+# Pictures.
+
+
+def test_pictures_may_be_left_out(run: Callable[..., Output]) -> None:
+    assert "<svg" in run(*EXPLAIN, "--format", "html").out
+    assert "<svg" not in run(*EXPLAIN, "--format", "html", "--no-pictures").out
+
+
+# The quiz.
+
+
+def test_the_quiz_of_the_real_command() -> None:
+    done = subprocess.run(
+        [*XENT, "explain", "2.0", "--label", "1", "--quiz"],
+        input="0.135\n0.88\n-0.127\n0.127\n-0.12\n",
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "   L = ? -0.127\n   Not yet: a sign is missing, or one too many.\n" in done.stdout
+    assert "Score: 4 of 4 right (3 right at once, 1 right with a hint).\n" in done.stdout
+    assert done.stdout.endswith("the gradient\n-0.1192 makes it likelier still.\n")
+
+
+def test_the_quiz_is_for_the_terminal(run: Callable[..., Output]) -> None:
+    output = run(*EXPLAIN, "--quiz", "--format", "html")
+    message = "--quiz asks in the terminal; it does not go with --format html."
+    assert output == (2, "", f"xent: {message}\n")

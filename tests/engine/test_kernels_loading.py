@@ -1,0 +1,158 @@
+"""How compiled kernels come in: when, from where, with which words; and how it goes without."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from helpers import printed
+
+import xent
+from xent._engine import cpu
+from xent._engine.cpu import caching, compiling, few_classes, many_classes
+
+# When they come in.
+
+
+LOADED = "import sys; print('numba' in sys.modules)"
+LOSS = "import numpy as np, xent; xent.cross_entropy(np.zeros(({rows}, 4)), np.zeros({rows}, int))"
+
+
+def test_small_arrays_never_load_numba():
+    few = cpu.SMALLEST // 4 - 1
+    assert printed(f"{LOSS.format(rows=few)}; {LOADED}") == "False"
+    assert printed(f"{LOSS.format(rows=few + 1)}; {LOADED}") == "True"
+
+
+def test_a_second_process_loads_from_disk():
+    code = (
+        "import xent; xent.warmup(['float32']);"
+        "from xent._engine.cpu import narrow, wide, binary;"
+        "print([sum(k.stats.cache_misses.values()) for k in"
+        " (few_classes.label_losses, many_classes.label_losses, binary.losses_of)])"
+    )
+    printed(code)
+    assert printed(code) == "[0, 0, 0]"
+
+
+def test_where_nothing_can_be_written_kernels_are_compiled_all_the_same():
+    code = (
+        "from numba.core import caching; caching.CacheImpl._locator_classes = [];"
+        f"{LOSS.format(rows=9000)}; from xent._engine.cpu import full;"
+        "print(type(full.soft._cache).__name__)"
+    )
+    assert printed(code) == "NullCache"
+
+
+def test_a_change_of_any_source_voids_what_is_on_disk():
+    stamp = many_classes.label_losses._cache._cache_file._source_stamp
+    assert stamp == few_classes.label_losses._cache._cache_file._source_stamp
+    files = sorted(Path(many_classes.__file__).parent.glob("*.py"))
+    assert stamp == hashlib.sha256(b"".join(f.read_bytes() for f in files)).hexdigest()
+
+
+def test_what_two_processes_compile_at_once_is_kept_apart(tmp_path):
+    one, other = (caching._Files(str(tmp_path), "kernel", "sources") for _ in range(2))
+    one.save("float32", 1)
+    other.save("float64", 2)
+    assert [one.load("float32"), one.load("float64"), one.load("int8")] == [1, 2, None]
+    caching._Files(str(tmp_path), "kernel", "others").save("float32", 3)
+    assert one.load("float32") is None
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("size", [0, 5])
+def test_a_damaged_file_is_as_none(tmp_path, size):
+    files = caching._Files(str(tmp_path), "kernel", "sources")
+    files.save("float32", list(range(100)))
+    (path,) = tmp_path.iterdir()
+    os.truncate(path, size)
+    assert files.load("float32") is None
+
+
+def test_a_full_disk_costs_a_compilation_and_no_more(tmp_path, monkeypatch):
+    files = caching._Files(str(tmp_path), "kernel", "sources")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files, "_save_data", full)
+    files.save("float32", 1)
+    assert files.load("float32") is None
+
+
+def test_a_long_compilation_is_announced_once(monkeypatch, caplog):
+    monkeypatch.setattr(compiling, "LONG", 0.0)
+    monkeypatch.setattr(compiling, "_announced", False)
+    monkeypatch.setattr(compiling, "_ready", set())
+    slow = lambda *_: time.sleep(0.2)  # noqa: E731
+    with caplog.at_level(logging.WARNING, "xent"):
+        for kind in (1, 1.0, "again"):
+            compiling.prepare(slow, (kind,))
+    assert caplog.messages == [
+        "xent is compiling kernels for this machine and this kind of array. That takes some "
+        "seconds, once if they can be kept on disk. To compile ahead, call xent.warmup()."
+    ]
+
+
+def test_warmup_knows_its_dtypes():
+    with pytest.raises(ValueError, match="dtype") as caught:
+        xent.warmup(["float8"])
+    assert str(caught.value) == (
+        "dtype is 'float8'; expected one of float16, bfloat16, float32, float64."
+    )
+
+
+def test_warmup_compiles_what_the_common_calls_want():
+    code = """if True:
+        import numpy as np, xent
+        from xent._engine.cpu import compiling
+        xent.warmup("float32")
+        before = set(compiling._ready)
+        for classes in (3, 10, 40):
+            z, y = np.zeros((9000, classes), np.float32), np.zeros(9000, int)
+            xent.cross_entropy(z, y)
+            xent.cross_entropy(z, y, return_grad=True)
+        xent.binary_cross_entropy(z, z)
+        xent.binary_cross_entropy(z, z, return_grad=True)
+        print(len(compiling._ready - before))"""
+    assert printed(code) == "0"
+
+
+# Without them.
+
+
+WITHOUT = """if True:
+    import sys, warnings
+    {first}
+    import numpy as np, xent
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        for _ in range(2):
+            loss = xent.cross_entropy(np.zeros((20000, 4)), np.zeros(20000, int))
+        xent.warmup()
+    print(loss, [str(w.message) for w in seen])"""
+SLOW = "xent computes large arrays with NumPy alone, many times slower: "
+
+
+def test_without_numba_numpy_computes_after_one_warning():
+    got = printed(WITHOUT.format(first="sys.modules['numba'] = None"))
+    assert got.startswith(f"{np.log(4)} ['{SLOW}Numba is not there (")
+    assert got.endswith("). To install it: pip install numba']")
+
+
+def test_with_numba_switched_off_numpy_computes_after_one_warning():
+    got = printed(WITHOUT.format(first=""), NUMBA_DISABLE_JIT="1")
+    reason = "Numba's compiler is switched off. Unset NUMBA_DISABLE_JIT."
+    assert got == f'{np.log(4)} ["{SLOW}{reason}"]'
+
+
+def test_without_torch_jax_and_the_rest_nothing_is_missing():
+    names = ["torch", "jax", "scipy", "sklearn", "ml_dtypes", "pyarrow", "mpmath", "typer"]
+    code = f"import sys; sys.modules.update(dict.fromkeys({names})); {LOSS.format(rows=9000)}"
+    assert printed(code + "; print('fine')") == "fine"
