@@ -18,6 +18,10 @@ CLASSES = ("cross_entropy", "linear_cross_entropy")
 ALL = ("cross_entropy", "binary_cross_entropy", "linear_cross_entropy")
 
 
+WEIGHTS = ("class_weight", "sample_weight", "pos_weight")
+"""The options that are arrays."""
+
+
 class Option(NamedTuple):
     """What is known of an option beside its default."""
 
@@ -42,7 +46,7 @@ def _z_loss(value: Any) -> float:
     return check_number(value, "z_loss", 0, math.inf)
 
 
-def _ignore_index(value: Any) -> int | None:
+def _ignore_index(value: Any) -> Any:
     # By __index__, which symbolic integers of a trace have too.
     if isinstance(value, (bool, np.bool_)) or not (value is None or hasattr(value, "__index__")):
         msg = f"ignore_index is {value!r}; expected an integer."
@@ -103,6 +107,17 @@ class LossOptions(NamedTuple):
     def label_only(self) -> bool:
         """Does nothing but labels and weights enter the loss?"""
         return self.softcap is None and not (self.label_smoothing or self.z_loss)
+
+    def map_weights(self, convert: Callable[[Any, str], Any]) -> LossOptions:
+        """The record with each weight that is given as `convert(weight, its name)` makes it."""
+        if self.class_weight is self.sample_weight is self.pos_weight is None:
+            return self
+        made: dict[str, Any] = {
+            name: convert(value, getattr(self.names, name))
+            for name in WEIGHTS
+            if (value := getattr(self, name)) is not None
+        }
+        return self._replace(**made)
 
     def checked(self) -> LossOptions:
         """The record with every value checked that can be without the arrays."""

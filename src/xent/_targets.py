@@ -9,7 +9,7 @@ left to the kernels where those find a wrong target themselves.
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -24,6 +24,9 @@ SUM_TOLERANCE = {"float16": 3e-2, "bfloat16": 3e-2, "float32": 1e-3, "float64": 
 
 ROUNDING = 4
 """ULP of 1 by which mixed labels, a·y + (1 - a)·y', may miss 0 or 1."""
+
+
+Targets = TypeVar("Targets", "ClassTargets", "BinaryTargets")
 
 
 class ClassTargets(NamedTuple):
@@ -84,12 +87,13 @@ class BinaryTargets(NamedTuple):
         return _part(self, index)
 
 
-def _part(targets: Any, index: Any) -> Any:
+def _part(targets: Targets, index: Any) -> Targets:
     if not index:
         return targets
     arrays = ("labels", "probabilities", "values", "weight")
     held = {name: getattr(targets, name, None) for name in arrays}
-    return targets._replace(**{name: a[index] for name, a in held.items() if a is not None})
+    parts: dict[str, Any] = {name: a[index] for name, a in held.items() if a is not None}
+    return targets._replace(**parts)
 
 
 def class_targets(

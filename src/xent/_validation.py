@@ -1,4 +1,4 @@
-"""Checks of what a caller passes, and the errors that say what arrived, what was expected, the fix."""
+"""Checks of arguments; errors say what arrived, what was expected, and how to fix it."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ def library_of(value: Any) -> Any:
 def engine_for(logits: Array) -> Engine:
     """The first engine that accepts the logits."""
     for name in ENGINES:
-        engine: Any = import_module(name) if isinstance(name, str) else name
+        engine: Engine = import_module(name)
         if engine.accepts(logits):
             return engine
     msg = f"no engine computes arrays of type {type(logits).__name__}."

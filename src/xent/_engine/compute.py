@@ -1,7 +1,7 @@
 """Losses and functions of plain arrays: checked, computed by an engine, reduced.
 
-The functions here are what `xent.losses`, `xent.functions` and `xent.metrics` call for NumPy arrays,
-lists and arrays of other libraries without derivatives of their own. `class_loss` and
+The functions here are what `xent.losses`, `xent.functions` and `xent.metrics` call for NumPy
+arrays, lists and arrays of other libraries without derivatives of their own. `class_loss` and
 `binary_loss` also serve tensors of the CPU, over whose memory NumPy arrays are made.
 """
 
@@ -316,15 +316,7 @@ def _labels_if_empty(array: Array, given: Any) -> Array:
 
 def with_arrays(options: LossOptions, like: Array) -> LossOptions:
     """The options with their weights as arrays of the logits' library."""
-    if options.class_weight is options.sample_weight is options.pos_weight is None:
-        return options
-    names = options.names
-    given = {
-        name: as_partner(value, like, getattr(names, name))
-        for name in ("class_weight", "sample_weight", "pos_weight")
-        if (value := getattr(options, name)) is not None
-    }
-    return options._replace(**given)
+    return options.map_weights(lambda weight, name: as_partner(weight, like, name))
 
 
 def gradient_memory(out: Any, z: Array, others: list[Any], *, return_grad: bool) -> Any:

@@ -26,8 +26,10 @@ def target_rows(targets: Tensor, like: Tensor, o: LossOptions) -> Tensor:
         return rows if o.class_weight is None else rows * o.class_weight.to(like.dtype)
     inside = targets.clamp(0, like.shape[-1] - 1).long()  # ignored labels; their rows weigh nothing
     weight = None if o.class_weight is None else o.class_weight.to(like.dtype)
-    rows = formula.target_rows(inside, like, class_weight=weight, label_smoothing=o.label_smoothing)
-    return rows
+    one_hot: Tensor = formula.target_rows(
+        inside, like, class_weight=weight, label_smoothing=o.label_smoothing
+    )
+    return one_hot
 
 
 def reciprocal(divisor: Tensor | float, kind: torch.dtype) -> Tensor | float:

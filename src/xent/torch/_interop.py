@@ -14,8 +14,6 @@ from xent.torch._operation import is_recorded
 
 _NUMPY = {torch.float16: np.float16, torch.float32: np.float32, torch.float64: np.float64}
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-WEIGHTS = ("class_weight", "sample_weight", "pos_weight")
-"""The options that are tensors."""
 
 
 def array(tensor: torch.Tensor) -> Array:
@@ -40,24 +38,18 @@ def readable(tensor: torch.Tensor) -> bool:
 
 def with_arrays(options: LossOptions) -> LossOptions:
     """The options with their weights as NumPy arrays."""
-    if options.class_weight is options.sample_weight is options.pos_weight is None:
-        return options
-    weights = {name: getattr(options, name) for name in WEIGHTS}
-    return options._replace(**{n: array(w) for n, w in weights.items() if w is not None})
+    return options.map_weights(lambda weight, _: array(weight))
 
 
 def with_tensors(options: LossOptions, like: torch.Tensor) -> LossOptions:
-    """The options with their weights as tensors beside the logits, through which no gradient goes."""
-    if options.class_weight is options.sample_weight is options.pos_weight is None:
-        return options
-    names = options.names
-    weights = {}
-    for name in WEIGHTS:
-        value = getattr(options, name)
-        if value is not None:
-            weights[name] = as_tensor_like(value, like, getattr(names, name))
-            check_constant(weights[name], getattr(names, name))
-    return options._replace(**weights)
+    """The options with their weights as tensors beside the logits, which get no gradient."""
+
+    def convert(weight: Any, name: str) -> torch.Tensor:
+        tensor = as_tensor_like(weight, like, name)
+        check_constant(tensor, name)
+        return tensor
+
+    return options.map_weights(convert)
 
 
 def loss_dtype(dtype: torch.dtype) -> torch.dtype:

@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from xent._engine.linear import INPUTS, WEIGHT
+from xent._engine.linear import BIAS, INPUTS, WEIGHT
 from xent._options import LossOptions
 from xent._targets import check_class_shapes
 from xent._validation import NAMES, check_layer, check_shape, class_axis
@@ -138,7 +138,7 @@ def checked_linear_cross_entropy(
         if tensor is not None and needs_gradient(tensor)
     )
     if return_grad:
-        needed = INPUTS | WEIGHT | (0 if b is None else _linear.BIAS)
+        needed = INPUTS | WEIGHT | (0 if b is None else BIAS)
         tensors = (x.detach(), w.detach(), y.detach(), None if b is None else b.detach())
     else:
         tensors = (widened(x), widened(w), y, None if b is None else widened(b))

@@ -6,8 +6,7 @@ from typing import Any
 
 import torch
 
-from xent._options import LossOptions
-from xent.torch._interop import WEIGHTS
+from xent._options import WEIGHTS, LossOptions
 from xent.torch._operation import batch_dim_first
 
 Tensor = torch.Tensor

@@ -174,7 +174,7 @@ def binary_cross_entropy_with_logits(
         pos_weight=pos_weight,
         softcap=softcap,
         z_loss=z_loss,
-        reduction=_reduction(size_average, reduce, reduction),
+        reduction=_reduction(size_average, reduce, reduction),  # type: ignore[arg-type]
         caller="torch binary",
     )
     options = with_tensors(options.checked(), z)

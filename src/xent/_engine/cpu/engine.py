@@ -77,29 +77,25 @@ def _in_pieces(
     scale: float,
     out: Outputs,
 ) -> tuple[list[float], bool]:
-    """Sums of the parts from a kernel, and: was a target wrong? The last `width` axes stay whole."""
+    """Sums of the parts from a kernel, and: was a target wrong?
+
+    The last `width` axes stay whole.
+    """
     kernel = getattr(cpu.load(), name)
-    numbers = {"scale": scale, "softcap": options.softcap, "z_loss": options.z_loss}
-    outputs = {name: array for name, array in zip(out._fields, out, strict=True)}
-    if name != "cross_entropy":
-        del outputs["stats"]
     if all(a is None or _plain(a) for a in (logits, *out)):
-        sums, wrong = kernel(logits, targets, **outputs, **numbers)
+        sums, wrong = kernel(logits, targets, options, scale, out)
         return sums, wrong >= 0
     sums = []
     for index in _pieces(logits, width):
-        parts = {
-            name: None if a is None else np.empty(a[index].shape, a.dtype)
-            for name, a in outputs.items()
-        }
+        part = Outputs(*(None if a is None else np.empty(a[index].shape, a.dtype) for a in out))
         z = np.ascontiguousarray(logits[index])
-        part, wrong = kernel(z, targets.part(index), **parts, **numbers)
+        more, wrong = kernel(z, targets.part(index), options, scale, part)
         if wrong >= 0:
             return sums, True
-        sums += part
-        for name, array in outputs.items():
-            if array is not None:
-                array[index] = parts[name]
+        sums += more
+        for whole, piece in zip(out, part, strict=True):
+            if whole is not None:
+                whole[index] = piece
     return sums, False
 
 

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from xent import threads
+from xent._engine import Outputs
 from xent._engine.cpu import binary, few_classes, functions, general, many_classes, transpose
 from xent._engine.cpu.compiling import prepare
 from xent._engine.cpu.label_row import ABSENT
-from xent._targets import BinaryTargets, ClassTargets
+from xent._options import LossOptions
+from xent._targets import BinaryTargets, ClassTargets, binary_targets, class_targets
 from xent._validation import Array
 
 CHUNK = 1 << 17
@@ -85,30 +87,26 @@ def coefficients(targets: ClassTargets) -> Array | None:
 def cross_entropy(
     logits: Array,
     targets: ClassTargets,
-    *,
+    options: LossOptions,
     scale: float,
-    softcap: float | None,
-    z_loss: float,
-    grad: Array | None,
-    losses: Array | None,
-    stats: Array | None = None,
+    out: Outputs,
 ) -> tuple[list[float], int]:
-    """Fill `grad`, `losses` and `stats`; return partial sums of the loss, and a bad row or -1.
+    """Fill the outputs; return partial sums of the loss, and a bad row or -1.
 
     A bad row has a label that is no class. All arrays are C-contiguous, with the class axis last.
     """
     classes = logits.shape[-1]
-    x, out = as_stored(logits).reshape(-1, classes), as_rows(grad, classes)
+    x, grad = as_stored(logits).reshape(-1, classes), as_rows(out.grad, classes)
     per_row = (
-        None if losses is None else losses.reshape(-1),
-        None if stats is None else stats.reshape(-1, stats.shape[-1]),
+        None if out.losses is None else out.losses.reshape(-1),
+        None if out.stats is None else out.stats.reshape(-1, out.stats.shape[-1]),
     )
-    if targets.labels is not None and targets.shift is None and softcap is None and not z_loss:
-        return _label_losses(x, targets, scale, compute_dtype(logits), out, per_row)
+    if targets.labels is not None and options.label_only:
+        return _label_losses(x, targets, scale, compute_dtype(logits), grad, per_row)
     arguments = (
         x, as_labels(targets.labels), as_rows(targets.probabilities, classes), targets.scale,
-        targets.shift, as_flat(targets.weight), scale, float(z_loss), float(softcap or 0), out,
-        *per_row,
+        targets.shift, as_flat(targets.weight), scale, float(options.z_loss),
+        float(options.softcap or 0), grad, *per_row,
     )  # fmt: skip
     make_scratch = partial(general.make_scratch, classes)
     chunk = chunk_rows(len(x), classes)
@@ -156,49 +154,45 @@ def _is_separate(grad: Array | None, logits: Array) -> bool:
 def binary_cross_entropy(
     logits: Array,
     targets: BinaryTargets,
-    *,
+    options: LossOptions,
     scale: float,
-    softcap: float | None,
-    z_loss: float,
-    grad: Array | None,
-    losses: Array | None,
+    out: Outputs,
 ) -> tuple[list[float], int]:
     """Do the same for binary logits; the index returned is one near a target out of range."""
-    z, out = as_stored(logits).reshape(-1), as_flat(grad)
+    z, grad = as_stored(logits).reshape(-1), as_flat(out.grad)
     dtype = compute_dtype(logits)
     values = np.ascontiguousarray(targets.values).reshape(-1)
     if values.dtype.kind == "b":
         values = values.view(np.uint8)
     elif values.dtype.kind in "iu":
         values = values.astype(np.int64, copy=False)
-    options = _binary_options(targets, scale, softcap, z_loss, dtype)
     arguments = (
-        z, as_stored(values), as_flat(targets.weight), options, out,
-        None if losses is None else losses.reshape(-1),
+        z, as_stored(values), as_flat(targets.weight),
+        _binary_options(targets, options, scale, dtype), grad,
+        None if out.losses is None else out.losses.reshape(-1),
     )  # fmt: skip
-    make_scratch = partial(binary.make_scratch, dtype, z.dtype, nontemporal=_is_separate(out, z))
+    make_scratch = partial(binary.make_scratch, dtype, z.dtype, nontemporal=_is_separate(grad, z))
     return sum_chunks(binary.binary_losses, arguments, z.size, CHUNK, make_scratch)
 
 
 def _binary_options(
     targets: BinaryTargets,
+    options: LossOptions,
     scale: float,
-    softcap: float | None,
-    z_loss: float,
     dtype: type[np.floating[Any]],
 ) -> binary.Options:
     """Make the options of the binary kernel."""
     per_entry = bool(np.ndim(targets.positive))  # weights for each entry of the last axis
     positive, pos_weight = (1.0, targets.positive) if per_entry else (targets.positive, np.ones(1))
     label_weights = (positive, targets.negative, targets.smoothing, scale)
-    general = bool(softcap or z_loss or per_entry)
+    general = bool(options.softcap or options.z_loss or per_entry)
     general |= dtype == np.float32 and not _fit_float32(targets.weight)
     return binary.Options(
         fast=binary.make_coefficients(*label_weights, dtype),
         exact=binary.make_coefficients(*label_weights, np.float64),
         pos_weight=as_stored(np.asarray(pos_weight)),
-        softcap=float(softcap or 0),
-        z_loss=float(z_loss),
+        softcap=float(options.softcap or 0),
+        z_loss=float(options.z_loss),
         general=general,
     )
 
@@ -305,18 +299,13 @@ def sum_chunks(
 
 def warm(dtype: str) -> None:
     """Compile the kernels for class labels and for binary targets, for logits of a dtype."""
-    options: Any = {"scale": 1.0, "softcap": None, "z_loss": 0.0, "losses": None}
     stored = STORED_AS.get(dtype, dtype)  # kernels see only the bits of half precision
-
-    def logits(*shape: int) -> Array:
-        return np.zeros(shape, stored)
-
-    for classes in (2, few_classes.MAX_CLASSES + 1):
-        labels = ClassTargets(np.zeros(1, np.int64), None, np.ones(classes), None, None, 1.0)
-        for grad in (None, logits(1, classes)):
-            cross_entropy(logits(1, classes), labels, grad=grad, **options)
-    targets = BinaryTargets(
-        np.zeros(1, "f4" if dtype != "float64" else "f8"), 1.0, 1.0, 0.0, None, 1.0
-    )
-    for grad in (None, logits(1)):
-        binary_cross_entropy(logits(1), targets, grad=grad, **options)
+    options = LossOptions()
+    for shape in ((1, 2), (1, few_classes.MAX_CLASSES + 1)):
+        labels = class_targets(np.zeros(1, np.int64), shape, 1, options)
+        for grad in (None, np.zeros(shape, stored)):
+            cross_entropy(np.zeros(shape, stored), labels, options, 1.0, Outputs(grad))
+    values = np.zeros(1, "f4" if dtype != "float64" else "f8")
+    targets = binary_targets(values, (1,), options)
+    for slopes in (None, np.zeros(1, stored)):
+        binary_cross_entropy(np.zeros(1, stored), targets, options, 1.0, Outputs(slopes))
