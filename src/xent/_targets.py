@@ -92,7 +92,7 @@ def _part(targets: Targets, index: Any) -> Targets:
         return targets
     arrays = ("labels", "probabilities", "values", "weight")
     held = {name: getattr(targets, name, None) for name in arrays}
-    parts: dict[str, Any] = {name: a[index] for name, a in held.items() if a is not None}
+    parts: dict[str, Any] = {name: a[(*index, ...)] for name, a in held.items() if a is not None}
     return targets._replace(**parts)
 
 
@@ -350,7 +350,8 @@ def check_weight_shape(
 
 
 def _kind(array: Array) -> str:
-    return str(array.dtype).removeprefix("torch.")
+    """Name of the dtype, which some libraries write after their own."""
+    return str(array.dtype).rpartition(".")[2]
 
 
 def _is_float(array: Array) -> bool:
@@ -404,7 +405,7 @@ def _not_class_targets(targets: Array, names: Names) -> str:
         return msg + (
             f" Pass {names.to_int(name)} for labels 0 and 1, {names.to_float('')} for one-hot rows."
         )
-    if names.tensors:
+    if not isinstance(targets, np.ndarray):
         return msg + f" Pass {names.to_int(name)}."
     if targets.dtype.kind == "O" and targets.ndim == 0:
         return f"{name} is {targets.item()!r:.60}; expected an array or a list of class indices."
@@ -465,7 +466,7 @@ def check_probabilities(array: Array, axis: int, names: Names, xp: Any = np) -> 
     if array.ndim == 1 and _only_0_and_1(array):
         fix = f"If each logit is a row of its own, use {names.binary_function}."
     # Half precision is summed in float32 at least, whatever the library would choose.
-    wide = xp.float32 if array.dtype.itemsize < 4 else None
+    wide = xp.float32 if _kind(array) in ("float16", "bfloat16") else None
     sums = array.sum(axis, np.float64) if xp is np else xp.sum(array, axis=axis, dtype=wide)
     check_row_sums(np.asarray(sums), axis, names.targets, tolerance, fix)
 

@@ -173,9 +173,12 @@ def class_axis(logits: Any, axis: int, names: Names = NAMES["xent"]) -> int:
     return int(axis) % int(logits.ndim)
 
 
-def class_last(array: Array, axis: int) -> Array:
+def class_last(array: Any, axis: int) -> Any:
     """View with the class axis last; np.moveaxis is slow beside a small loss."""
-    return array if axis == array.ndim - 1 else np.moveaxis(array, axis, -1)
+    if axis == array.ndim - 1:
+        return array
+    xp = np if isinstance(array, np.ndarray) else array.__array_namespace__()
+    return xp.moveaxis(array, axis, -1)
 
 
 def check_shape(array: Any, expected: tuple[int, ...], name: str, why: str) -> None:

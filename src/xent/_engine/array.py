@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from xent import formula
 from xent._engine import Outputs
 from xent._options import LossOptions
@@ -27,6 +29,7 @@ def finds_wrong_targets() -> bool:
     return False
 
 
+@np.errstate(all="ignore")  # libraries over NumPy warn as it does
 def cross_entropy(
     logits: Array, targets: ClassTargets, options: LossOptions, scale: Any, want: Outputs
 ) -> tuple[Any, Outputs]:
@@ -65,6 +68,7 @@ def cross_entropy(
     return _sum(xp, losses), Outputs(grad, losses if want.losses is not None else None, stats)
 
 
+@np.errstate(all="ignore")
 def binary_cross_entropy(
     logits: Array, targets: BinaryTargets, options: LossOptions, scale: Any, want: Outputs
 ) -> tuple[Any, Outputs]:
@@ -90,6 +94,7 @@ def binary_cross_entropy(
     )
 
 
+@np.errstate(all="ignore")
 def evaluate(function: str, logits: Array) -> Array:
     """A function of rows or of elements; see `Engine`."""
     xp = array_namespace(logits)

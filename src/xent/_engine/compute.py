@@ -76,7 +76,7 @@ def binary_cross_entropy(
     options = with_arrays(options, z)
     grad = gradient_memory(out, z, [y, options.sample_weight], return_grad=return_grad)
     loss = binary_loss(z, y, options, grad=grad)
-    return loss.value if grad is None else (loss.value, loss.grad[()])
+    return loss.value if grad is None else (loss.value, unwrap(loss.grad))
 
 
 def linear_cross_entropy(
@@ -111,7 +111,7 @@ def linear_cross_entropy(
             for like, grad in zip((x, w, b), layer.grads, strict=True)
         )
     if options.reduction == "none":
-        loss = xp.reshape(loss, x.shape[:-1])[()]
+        loss = unwrap(xp.reshape(loss, x.shape[:-1]))
     return (loss, grads) if return_grad else loss
 
 
@@ -119,18 +119,18 @@ def evaluate(function: str, logits: Any, axis: int | None = None) -> Any:
     """Softmax, log-softmax or log-sum-exp along an axis, or sigmoid or log-sigmoid (no axis)."""
     z = as_scores(logits, "logits")
     if axis is None:
-        return engine_for(z).evaluate(function, z)[()]
+        return unwrap(engine_for(z).evaluate(function, z))
     xp = array_namespace(z)
     axis = class_axis(z, axis)
     moved = class_last(z, axis)
     reduces = function == "logsumexp"
     if not z.shape[axis]:  # an empty sum is 0, its logarithm -inf
-        return (
-            xp.full(moved.shape[:-1], -xp.inf, dtype=z.dtype)[()] if reduces else xp.empty_like(z)
-        )
+        if not reduces:
+            return xp.empty_like(z)
+        return unwrap(xp.full(moved.shape[:-1], -xp.inf, dtype=z.dtype))
     result = engine_for(moved).evaluate(function, moved)
     if reduces:
-        return result[()]
+        return unwrap(result)
     return result if moved is z else xp.moveaxis(result, -1, axis)
 
 
@@ -270,7 +270,7 @@ def reduced(
     An empty batch must not poison a training run with 0/0.
     """
     if losses is not None:
-        return losses[()]
+        return unwrap(losses)
     plain = isinstance(loss_sum, float)
     if options.reduction == "sum":
         return np.float64(loss_sum) if plain else loss_sum
@@ -283,6 +283,11 @@ def reduced(
         if grad is not None:
             grad[...] = 0
     return np.float64(0.0)
+
+
+def unwrap(result: Array) -> Any:
+    """A 0-d NumPy array as a NumPy number; everything else as it is."""
+    return result[()] if isinstance(result, np.ndarray) else result
 
 
 def as_scores(value: Any, name: str, partner: str = "") -> Array:

@@ -90,8 +90,8 @@ class Layer:
         memory = self.products.empty((self.step, self.classes), self.dtype)
         for start in range(0, self.rows, self.step):
             index = slice(start, min(start + self.step, self.rows))
-            x = self.products.cast(self.inputs[index], self.dtype)
-            logits = memory[: index.stop - start]
+            x = self.products.cast(self.inputs[index, ...], self.dtype)
+            logits = memory[: index.stop - start, ...]
             for classes, weight in self.tiles():
                 self.products.matmul(x, weight.T, logits[:, classes])
             if self.bias is not None:
@@ -106,7 +106,7 @@ class Layer:
         step = max(1, CHUNK // 4 // max(1, self.weight.shape[1]))
         for start in range(0, self.classes, step):
             tile = slice(start, start + step)
-            yield tile, self.products.cast(self.weight[tile], self.dtype)
+            yield tile, self.products.cast(self.weight[tile, ...], self.dtype)
 
     def add(self, index: slice, x: Array, gradient: Array, weight: Array | None) -> None:
         """Add a chunk's share, from the gradient of its logits and the weight of its rows."""
@@ -114,13 +114,13 @@ class Layer:
         inputs, of_weight, of_bias = self.grads
         if inputs is not None:
             if inputs.dtype == self.weight.dtype == self.dtype:
-                self.products.matmul(gradient, self.weight, inputs[index])
+                self.products.matmul(gradient, self.weight, inputs[index, ...])
             else:
                 total = self.products.empty(tuple(x.shape), self.dtype)
                 total[...] = 0
                 for classes, tile in self.tiles():
                     self.products.add_matmul(total, gradient[:, classes], tile)
-                inputs[index] = total
+                inputs[index, ...] = total
         if of_weight is not None:
             if weight is not None:
                 x = self.products.zero_rows(x, weight)
