@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import ranks
+from commands import HANGS
 from console import ROOT
 
 import xent
@@ -54,7 +55,7 @@ def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             for rank in range(size)
         ]
         try:
-            said = [process.communicate(timeout=120)[0] for process in running]
+            said = [process.communicate(timeout=HANGS)[0] for process in running]
         finally:
             for process in running:
                 process.kill()
