@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 OUT := examples/output
-PYTEST := $(BIN)/python -m pytest -n 2
+PYTEST = $(BIN)/python -m pytest -n 2 $(ARGS)
 
 # Tests of the library alone: they need neither torch, JAX nor SciPy.
 LIGHT := tests/core tests/engine tests/scoring/test_row_errors.py tests/scoring/test_state.py

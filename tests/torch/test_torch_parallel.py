@@ -15,6 +15,7 @@ import pytest
 import ranks
 from commands import HANGS
 from console import ROOT
+from helpers import NUMPYDOC_CODES
 
 import xent
 
@@ -370,8 +371,7 @@ def test_without_a_group() -> None:
 
 def test_the_document_strings_match_the_signatures() -> None:
     from numpydoc.validate import validate
-    from test_import import CODES
 
     for name in ("cross_entropy", "linear_cross_entropy"):
         errors = validate(f"xent.torch.parallel.{name}")["errors"]
-        assert [error for error in errors if error[0] in CODES] == []
+        assert [error for error in errors if error[0] in NUMPYDOC_CODES] == []
