@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from commands import HANGS
 
 import xent
 from xent import learn
@@ -40,7 +41,7 @@ def fragment(lesson: Lesson) -> str:
 
 def cli(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "xent", "learn", *arguments]
-    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=HANGS)
 
 
 @each_lesson

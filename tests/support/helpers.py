@@ -213,6 +213,10 @@ def printed(code: str, **environment: str) -> str:
     return done.stdout.strip()
 
 
+NUMPYDOC_CODES = {"GL06", "GL08", "PR01", "PR02", "PR03", "RT01", "RT03", "SS01", "YD01"}
+"""What numpydoc must not find: missing or empty sections, parameters unlike the signature's."""
+
+
 def luminance(colour: Any) -> float:
     """Relative luminance of WCAG, for contrasts."""
     import matplotlib as mpl
