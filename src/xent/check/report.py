@@ -8,11 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from xent._report import Block, Finding, Report, Table, Text
 from xent._validation import Array
-from xent.check import document
 from xent.check.differences import Derivatives
-from xent.check.document import Block, Table, Text
-from xent.check.finding import Finding
 from xent.check.problem import Problem
 
 PASS, INCONCLUSIVE, FAIL = 1, 0, -1
@@ -36,7 +34,7 @@ class GradientError(AssertionError):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class GradientReport(document.Report):
+class GradientReport(Report):
     """The outcome of `check.gradient`. It is true if the gradient is right.
 
     `numeric` holds the derivatives and their estimated errors, `analytic` the given gradient at the

@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal, cast
 
 import typer
 
+from xent._report import styled_lines
 from xent.check.batch import Kind as ScoreKind
 from xent.check.batch import diagnose
-from xent.check.document import styled_lines
 from xent.cli.app import (
     Classes,
     Kind,

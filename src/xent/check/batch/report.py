@@ -7,15 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from xent.check import document
+from xent._report import Block, Finding, Report, Table, Text
 from xent.check.batch.facts import ENOUGH
 from xent.check.batch.words import figure
-from xent.check.document import Block, Table, Text
-from xent.check.finding import Finding
 
 
 @dataclass(frozen=True, repr=False)
-class BatchReport(document.Report):
+class BatchReport(Report):
     """What is odd about a batch. It is true if no mistake was found.
 
     `findings` holds mistakes first, then notes. Losses are means in nats over the `counted` rows:
