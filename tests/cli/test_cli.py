@@ -236,6 +236,7 @@ def test_a_bad_file_has_exit_code_1(
         (("explain", "2", "--lable", "1"), "--label"),
         (("explain", "2", "--label", "1", "--format", "pdf"), "'markdown'"),
         (("explain", "a.csv", "--row", "x"), "--row"),
+        (("audit", "xent:cross_entropy", "--task", "multi"), "'binary'"),
         (("score",), "Missing argument 'FILE'"),
         (("score", "a.csv", "b.csv"), "unexpected extra argument"),
     ],

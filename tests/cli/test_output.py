@@ -7,7 +7,6 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from commands import Output
@@ -142,14 +141,17 @@ def test_a_failure_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Monke
     path = tmp_path / "a.txt"
     path.write_text("old")
 
-    def full(self: Path, data: bytes) -> Any:
+    before = sorted(tmp_path.iterdir())
+
+    def full(self: Path, _: bytes) -> None:
         self.touch()
         raise OSError(28, "No space left on device", str(self))
 
     monkeypatch.setattr(files.Path, "write_bytes", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="No space left") as caught:
         files.write_file(path, "new")
-    assert [each.name for each in tmp_path.iterdir()] == ["a.txt"]
+    assert caught.value.filename == str(path)
+    assert sorted(tmp_path.iterdir()) == before
     assert path.read_text() == "old"
 
 
