@@ -67,7 +67,7 @@ def from_logits(logits: Array, label: int, names: Sequence[str]) -> Explanation:
 
 def from_probabilities(p: Array, label: int, names: Sequence[str]) -> Explanation:
     """Probabilities given as such: the loss, and the gradient for the logits behind them."""
-    q, loss = float(p[label]), float(log_loss([label], [p], tolerance=1.0))
+    q, loss = float(p[label]), float(log_loss([1], [p[label]]))
     gradient = p.copy()
     gradient[label] -= 1
     classes, certain = _chosen(p, label), q in (0, 1)
