@@ -10,7 +10,7 @@ from pathlib import Path
 
 import planted
 
-from xent.check.document import Block, Table, Text, markdown
+from xent._report import Block, Table, Text, to_markdown
 from xent.check.mistakes import KNOWN, NOTES
 
 PAGE = Path(__file__).parents[1] / "docs" / "mistakes.md"
@@ -70,7 +70,7 @@ def page() -> str:
         table("softmax cross-entropy", planted.CLASS_MISTAKES),
         table("binary cross-entropy", planted.BINARY_MISTAKES),
     ]
-    return HEAD + markdown(blocks)
+    return HEAD + to_markdown(blocks)
 
 
 if __name__ == "__main__":

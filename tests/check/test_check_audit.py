@@ -459,7 +459,7 @@ def test_a_function_of_ones_own(
         "import numpy as np\ndef mine(z, y):\n    return np.logaddexp(0, z) - (1 - y) * z\n"
     )
     monkeypatch.chdir(tmp_path)
-    output = run("audit", "my_losses:mine", "--kind", "binary")
+    output = run("audit", "my_losses:mine", "--task", "binary")
     assert output.code == 0
     assert "MISTAKE: labels flipped" in output.out
 
@@ -470,8 +470,6 @@ def test_a_function_of_ones_own(
         (("nothing_here:loss",), 1, "No module named 'nothing_here'"),
         (("xent:nothing",), 2, "xent has no 'nothing'."),
         (("xent",), 2, "'xent' names no function; expected package.module:name."),
-        (("xent:cross_entropy", "--kind", "multi"), 2,
-         "--kind is 'multi'; expected classes or binary."),
         (("xent:__version__",), 2, "xent:__version__ is str, which cannot be called."),
     ],
 )  # fmt: skip

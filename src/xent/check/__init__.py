@@ -2,9 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
+from xent._report import Finding
 from xent.check.batch import diagnose
 from xent.check.batch.report import BatchReport
-from xent.check.finding import Finding
 from xent.check.gradients import gradient
 from xent.check.report import GradientError, GradientReport
 

@@ -9,10 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from xent.check import document
-from xent.check.document import Block, Table, Text
+from xent._report import Block, Finding, Report, Table, Text
 from xent.check.exam import RIGHT, WRONG, Answer, answers, scores_of_rows
-from xent.check.finding import Finding
 from xent.check.gradients import gradient
 from xent.check.implementation import Implementation, UncallableError, implementation
 from xent.check.mistakes import found
@@ -48,7 +46,7 @@ class Accuracy:
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class ScoreCard(document.Report):
+class ScoreCard(Report):
     """What an audit found. It prints as text; `answers` and `accuracy` hold the details."""
 
     name: str

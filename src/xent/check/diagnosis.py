@@ -12,11 +12,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from xent._report import Finding
 from xent._validation import Array
 from xent.check import fitting
 from xent.check.case import Case
 from xent.check.factors import Counts, names_of, near
-from xent.check.finding import Finding
 from xent.check.fitting import Match, Measured
 from xent.check.formulas import (
     LEFT_OUT,

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from xent._report import Finding
 from xent._validation import Array, check_number
 from xent.check.case import Case
 from xent.check.diagnosis import findings
@@ -22,7 +23,6 @@ from xent.check.differences import (
     derivatives,
     row_weight,
 )
-from xent.check.finding import Finding
 from xent.check.formulas import Meant, meant_of
 from xent.check.frameworks import PRECISION, rounded
 from xent.check.precision import precisions

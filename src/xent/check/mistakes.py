@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xent.check.finding import Finding, Level
+from xent._report import Finding, Level
 
 KNOWN: dict[str, tuple[str, str]] = {
     # Factors.

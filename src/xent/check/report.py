@@ -8,11 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from xent._format import counted
+from xent._report import Block, Finding, Report, Table, Text
 from xent._validation import Array
-from xent.check import document
 from xent.check.differences import Derivatives
-from xent.check.document import Block, Table, Text
-from xent.check.finding import Finding
 from xent.check.problem import Problem
 
 PASS, INCONCLUSIVE, FAIL = 1, 0, -1
@@ -36,7 +35,7 @@ class GradientError(AssertionError):
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class GradientReport(document.Report):
+class GradientReport(Report):
     """The outcome of `check.gradient`. It is true if the gradient is right.
 
     `numeric` holds the derivatives and their estimated errors, `analytic` the given gradient at the
@@ -171,7 +170,7 @@ class GradientReport(document.Report):
         yield Text(self._how())
 
     def _how(self) -> str:
-        rows = _counted(
+        rows = counted(
             len(self.problem.logits), "logit" if self.problem.kind == "binary" else "row"
         )
         if self.problem.kind == "classes":
@@ -198,7 +197,7 @@ class GradientReport(document.Report):
         if self.problem.per_row and not self.independent:
             parts.append("Rows are not independent, so entries were moved one at a time.")
         if self.numeric.kinked.any():
-            corners = _counted(int(self.numeric.kinked.sum()), "entry", "entries")
+            corners = counted(int(self.numeric.kinked.sum()), "entry", "entries")
             parts.append(f"The loss has a corner at {corners}.")
         if self.inconclusive:
             parts.append(
@@ -229,10 +228,6 @@ class GradientReport(document.Report):
     def __repr__(self) -> str:
         named = f"; {', '.join(self.mistakes)}" if self.mistakes else ""
         return f"<GradientReport: {self.verdict}{named}>"
-
-
-def _counted(number: int, one: str, many: str = "") -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def _entries(entries: list[dict[str, Any]]) -> Table:

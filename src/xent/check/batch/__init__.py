@@ -8,11 +8,11 @@ from typing import Any, Literal
 import numpy as np
 
 from xent._engine.cpu import numpy_only
+from xent._report import Finding
 from xent.check.batch import agreement, forms, labels, scores
 from xent.check.batch.data import batch_of
 from xent.check.batch.facts import gather
 from xent.check.batch.report import BatchReport
-from xent.check.finding import Finding
 
 Kind = Literal["logits", "probabilities", "log-probabilities"]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from xent._report import Finding, Level
 from xent._validation import Array
 from xent.check.batch.evidence import clearly
 from xent.check.batch.facts import (
@@ -17,7 +18,6 @@ from xent.check.batch.facts import (
     log_probabilities,
 )
 from xent.check.batch.words import figure
-from xent.check.finding import Finding, Level
 from xent.functions import log_softmax
 
 LEAST = 0.1

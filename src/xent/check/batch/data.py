@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from xent._report import Finding
 from xent._targets import SUM_TOLERANCE, binary_targets, class_targets, ignored_rows
 from xent._validation import Array, as_floats, check_number, class_axis, to_numpy
 from xent.check.batch.repair import repaired
 from xent.check.batch.words import Words
-from xent.check.finding import Finding
 from xent.check.frameworks import framework_of
 
 KINDS = ("logits", "probabilities", "log-probabilities")

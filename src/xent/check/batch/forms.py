@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from xent._report import Finding
 from xent._validation import Array
 from xent.check.batch.evidence import clearly
 from xent.check.batch.facts import Facts
 from xent.check.batch.scores import sum_by_column, wrong_axis
 from xent.check.batch.words import figure
-from xent.check.finding import Finding
 from xent.metrics import log_loss
 
 EDGE = 0.05

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from xent._report import Finding
 from xent.check.batch.facts import ENOUGH, Facts
 from xent.check.batch.words import plural
-from xent.check.finding import Finding
 
 
 def findings(facts: Facts) -> Iterator[Finding]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from xent._report import Finding
 from xent._validation import Array
 from xent.check.batch.words import Words
-from xent.check.finding import Finding
 
 MARKS = (-1, 255)
 """Labels that often mark a row to be left out."""

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from xent._report import Finding
 from xent._validation import Array
 from xent.check.batch.facts import CERTAIN, Facts
 from xent.check.batch.words import figure, plural
-from xent.check.finding import Finding
 
 HEAVY = 10.0
 """Loss in nats of a row that is certain and wrong: p(label) is below 4.5e-5."""
