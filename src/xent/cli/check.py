@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal, cast
 import typer
 
 from xent._report import styled_lines
-from xent.check.batch import Kind as ScoreKind
-from xent.check.batch import diagnose
+from xent.check._batch import Kind as ScoreKind
+from xent.check._batch import diagnose
 from xent.cli.app import (
     Classes,
     Kind,
@@ -39,9 +39,9 @@ def audit_command(
         str,
         typer.Argument(metavar="MODULE:NAME", help="A loss function, or a PyTorch module's class."),
     ],
-    kind: Annotated[
+    task: Annotated[
         str | None,
-        typer.Option(metavar="KIND", help="classes or binary, where the name does not tell."),
+        typer.Option(metavar="TASK", help="classes or binary, where the name does not tell."),
     ] = None,
     output: Annotated[
         ReportFormat, typer.Option("--format", help="Form of the output.")
@@ -51,16 +51,16 @@ def audit_command(
 
     `xent audit torch.nn.functional:cross_entropy`
 
-    `xent audit my_losses:focal_loss --kind binary`
+    `xent audit my_losses:focal_loss --task binary`
 
     How it is called is found out by trying. Modules are looked for in the current folder too.
     """
-    from xent.check.auditing import audit
+    from xent.check._audit import audit
 
-    if kind not in (None, "classes", "binary"):
-        usage(f"--kind is {kind!r}; expected classes or binary.")
+    if task not in (None, "classes", "binary"):
+        usage(f"--task is {task!r}; expected classes or binary.")
     sys.path.insert(0, "")
-    card = audit(function, cast(Literal["classes", "binary"] | None, kind))
+    card = audit(function, cast(Literal["classes", "binary"] | None, task))
     _print(card, function, output)
 
 

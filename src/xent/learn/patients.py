@@ -131,7 +131,7 @@ class Stalled(Patient):
 class NeighboursClass(Patient):
     """Accuracy is far below chance."""
 
-    mistake = "label off by one"
+    mistake = "labels off by one"
 
     @staticmethod
     def grad(z: Array, y: Array) -> Array:

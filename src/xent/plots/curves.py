@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from xent._validation import Array
-from xent.check.gradients import gradient
+from xent.check import gradient
 from xent.explanation.expression import shown
 from xent.functions import sigmoid
 from xent.losses import binary_cross_entropy
