@@ -465,8 +465,6 @@ def test_a_function_of_ones_own(
         (("nothing_here:loss",), 1, "No module named 'nothing_here'"),
         (("xent:nothing",), 2, "xent has no 'nothing'."),
         (("xent",), 2, "'xent' names no function; expected package.module:name."),
-        (("xent:cross_entropy", "--task", "multi"), 2,
-         "--task is 'multi'; expected classes or binary."),
         (("xent:__version__",), 2, "xent:__version__ is str, which cannot be called."),
     ],
 )  # fmt: skip

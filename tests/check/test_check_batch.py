@@ -193,7 +193,7 @@ def test_arguments_are_not_written() -> None:
 
 ERRORS: list[tuple[tuple[Any, Any], dict[str, Any], type[Exception], str]] = [
     ((Z, Y), {"kind": "scores"}, ValueError,
-     "kind is 'scores'; expected 'logits', 'probabilities' or 'log-probabilities'."),
+     "kind is 'scores'; expected logits, probabilities, log-probabilities."),
     ((Y, Z), {}, TypeError,
      "logits has dtype int64; expected one of float16, bfloat16, float32, float64. Are logits and "
      "targets swapped? If not, pass logits.astype(numpy.float64)."),

@@ -23,11 +23,6 @@ def plural(number: int, one: str, many: str) -> str:
     return one if number == 1 else many
 
 
-def counted(number: int, one: str, many: str = "") -> str:
-    """A number and its noun: `1 row`, `2 rows`."""
-    return f"{number} {plural(number, one, many or one + 's')}"
-
-
 def others_like_it(mask: Array) -> str:
     """How many more entries than the first one are true, in parentheses; empty for none."""
     more = int(mask.sum()) - 1

@@ -9,8 +9,9 @@ from fractions import Fraction
 
 import numpy as np
 
-from xent.explanation import derivation
-from xent.explanation.expression import (
+from xent._format import shown
+from xent._report import Line
+from xent._report.expression import (
     Call,
     Derivative,
     Expression,
@@ -22,12 +23,13 @@ from xent.explanation.expression import (
     log1p,
     plus,
     reproduces,
-    shown,
     with_numbers,
 )
+from xent.explanation import derivation
 from xent.explanation.meaning import interpretation, rounding_remark
-from xent.explanation.moral import moral
-from xent.explanation.steps import Explanation, Line, Step, computed, direction
+from xent.explanation.result import Explanation
+from xent.explanation.steps import Step, computed, direction
+from xent.explanation.summary import summary
 from xent.functions import sigmoid
 from xent.losses import binary_cross_entropy
 from xent.metrics import log_loss
@@ -347,5 +349,5 @@ def _explanation(
         np.asarray(gradient),
         np.asarray(p[1]),
         {"logit": logit, "label": label},
-        moral(np.array(p), label, loss, gradient, names, certain=certain),
+        summary(np.array(p), label, loss, gradient, names, certain=certain),
     )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 
-from xent.explanation.expression import Symbol, exp, log, shown, with_numbers
-from xent.explanation.steps import Line, Step
+from xent._format import shown
+from xent._report import Line
+from xent._report.expression import Symbol, exp, log, with_numbers
+from xent.explanation.steps import Step
 
 L = Symbol("L")
 

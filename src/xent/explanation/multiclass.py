@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from xent._validation import Array
-from xent.explanation import derivation
-from xent.explanation.binary import LARGEST_CHECKED, STEP
-from xent.explanation.expression import (
+from xent._format import shown
+from xent._report import Line
+from xent._report.expression import (
     Derivative,
     Expression,
     Number,
@@ -22,12 +21,15 @@ from xent.explanation.expression import (
     log1p,
     plus,
     reproduces,
-    shown,
     with_numbers,
 )
+from xent._validation import Array
+from xent.explanation import derivation
+from xent.explanation.binary import LARGEST_CHECKED, STEP
 from xent.explanation.meaning import interpretation, rounding_remark
-from xent.explanation.moral import moral
-from xent.explanation.steps import Explanation, Line, Step, computed, computed_line, direction
+from xent.explanation.result import Explanation
+from xent.explanation.steps import Step, computed, computed_line, direction
+from xent.explanation.summary import summary
 from xent.functions import softmax
 from xent.losses import cross_entropy
 from xent.metrics import log_loss
@@ -60,7 +62,7 @@ def from_logits(logits: Array, label: int, names: Sequence[str]) -> Explanation:
         gradient=gradient,
         probabilities=p,
         inputs={"logits": logits.tolist(), "label": label},
-        moral=moral(p, label, loss, float(gradient[label]), names, masked, certain=certain),
+        summary=summary(p, label, loss, float(gradient[label]), names, masked, certain=certain),
     )
 
 
@@ -91,7 +93,7 @@ def from_probabilities(p: Array, label: int, names: Sequence[str]) -> Explanatio
         gradient=gradient,
         probabilities=p,
         inputs={"probabilities": p.tolist(), "label": label},
-        moral=moral(p, label, loss, float(gradient[label]), names, certain=q in (0, 1)),
+        summary=summary(p, label, loss, float(gradient[label]), names, certain=q in (0, 1)),
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xent._engine.cpu import numpy_only
+from xent._kind import Kind
 from xent._validation import Array, check_number
 from xent.functions import sigmoid, softmax
 from xent.losses import binary_cross_entropy, cross_entropy
@@ -35,7 +36,7 @@ class Predictions:
     """Of shape (rows, K), or (rows,) where they are binary."""
     labels: Array
     """Class indices, or whatever number stood there."""
-    kind: str
+    kind: Kind
     names: list[str] | None
     """Names of the classes, where they say more than the index."""
     whole: bool
@@ -159,13 +160,13 @@ def read_row(
         seen = rows.first + len(rows.labels)
         if rows.first <= row < seen:
             i = row - rows.first
-            scores, name = rows.scores[i], "logits"
-            if layout.kind == "probabilities":
-                name = "probabilities"
-            elif layout.kind == "log-probabilities" and not _vanishing(scores):
-                scores, name = np.minimum(np.exp(scores), 1), "probabilities"
-            found = {name: scores.tolist(), "label": int(rows.labels[i]), "names": _names(layout)}
-            return found if name == "logits" else {**found, "tolerance": tolerance}
+            return {
+                "logits": rows.scores[i].tolist(),
+                "kind": layout.kind,
+                "label": int(rows.labels[i]),
+                "names": _names(layout),
+                "tolerance": tolerance,
+            }
     what = (
         f"there is no row {row}; the file has rows 0 to {seen - 1}." if seen else "holds no rows."
     )
@@ -200,12 +201,6 @@ def read_predictions(
         _names(layout),
         whole=held <= most,
     )
-
-
-def _vanishing(log_probabilities: Array) -> bool:
-    """Would a probability underflow, so that its logarithm is better kept as a logit?"""
-    finite = np.isfinite(log_probabilities)
-    return log_probabilities.ndim > 0 and bool((log_probabilities[finite] < -700).any())
 
 
 def _names(layout: Layout) -> list[str] | None:

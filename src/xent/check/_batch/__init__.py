@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 
 from xent._engine.cpu import numpy_only
+from xent._kind import Kind
 from xent._report import Finding
 from xent.check._batch import alignment, labels, score_kind, scores
-from xent.check._batch.data import Kind, batch_of
+from xent.check._batch.data import batch_of
 from xent.check._batch.report import BatchReport
 from xent.check._batch.statistics import gather, mean
 from xent.check.mistakes import EXPLAINED_BY
-
-__all__ = ["Kind", "diagnose"]
 
 
 def diagnose(

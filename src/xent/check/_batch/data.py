@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 
+from xent._kind import Kind, check_kind
 from xent._report import Finding
 from xent._targets import SUM_TOLERANCE, binary_targets, class_targets
 from xent._validation import Array, as_floats, check_number, class_axis, to_numpy
 from xent.check._batch.label_repair import repaired
 from xent.check._batch.names import Names
-from xent.check.arguments import are_distributions, check_choice
+from xent.check.arguments import are_distributions
 from xent.check.frameworks import framework_of
 from xent.check.mistakes import found
-
-Kind = Literal["logits", "probabilities", "log-probabilities"]
-"""What scores are."""
 
 IGNORED = -100
 """PyTorch's label of a row that is left out."""
@@ -78,7 +76,7 @@ def batch_of(
     tolerance: float | None,
 ) -> Batch:
     """Refuse what is no batch at all, and bring the rest into one shape."""
-    check_choice(kind, "kind", get_args(Kind))
+    kind = check_kind(kind)
     scores = as_floats(_as_numpy(logits), "logits", "targets")
     if not scores.size:
         msg = f"logits has shape {scores.shape}: there is nothing to diagnose."

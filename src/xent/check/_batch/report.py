@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from xent._format import counted, plain
 from xent._report import Block, Finding, Report, Table, Text
 from xent.check._batch.significance import ENOUGH
 from xent.check.naming import figure
@@ -55,8 +55,8 @@ class BatchReport(Report):
     def verdict(self) -> str:
         """The findings counted, in words."""
         mistakes, notes = len(self.mistakes), len(self.notes)
-        told = f"{mistakes} mistake{'s' * (mistakes != 1)}" if mistakes else "no mistake found"
-        return f"{told}, {notes} note{'s' * (notes != 1)}" if notes else told
+        told = counted(mistakes, "mistake") if mistakes else "no mistake found"
+        return f"{told}, {counted(notes, 'note')}" if notes else told
 
     def __bool__(self) -> bool:
         return not self.mistakes
@@ -78,13 +78,13 @@ class BatchReport(Report):
             )
 
     def _what(self) -> str:
-        rows = f"{self.rows} row{'s' * (self.rows != 1)}"
+        rows = counted(self.rows, "row")
         what = {"logits": "logit", "probabilities": "probability of label 1"}
         of = f"with one {what.get(self.kind, 'log-probability of label 1')} each"
         if not self.binary:
             of = f"of {self.classes} {self.kind}"
-        counted = "" if self.counted == self.rows else f"; {self.counted} of them count below"
-        return f"{rows} {of}, in {self.dtype}{counted}."
+        part = "" if self.counted == self.rows else f"; {self.counted} of them count below"
+        return f"{rows} {of}, in {self.dtype}{part}."
 
     def _figures(self) -> Table:
         scores = {"logits": "logit"}.get(self.kind, self.kind.replace("ities", "ity"))
@@ -112,22 +112,16 @@ class BatchReport(Report):
             "binary": self.binary,
             "kind": self.kind,
             "dtype": self.dtype,
-            "loss": _plain(self.loss),
+            "loss": plain(self.loss),
             "chance": self.chance,
-            "base_rate_loss": _plain(self.base_loss),
-            "accuracy": _plain(self.accuracy),
-            "commonest_label_share": _plain(self.majority),
-            "lowest": _plain(self.lowest),
-            "highest": _plain(self.highest),
+            "base_rate_loss": plain(self.base_loss),
+            "accuracy": plain(self.accuracy),
+            "commonest_label_share": plain(self.majority),
+            "lowest": plain(self.lowest),
+            "highest": plain(self.highest),
             "remark": self.remark or None,
         }
 
     def __repr__(self) -> str:
         named = f": {', '.join(self.mistakes)}" if self.mistakes else ""
         return f"<BatchReport: {self.verdict}{named}>"
-
-
-def _plain(value: float) -> float | str | None:
-    if math.isnan(value):
-        return None
-    return value if math.isfinite(value) else str(value)

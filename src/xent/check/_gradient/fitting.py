@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from xent._format import counted
 from xent._validation import Array
 from xent.check._gradient.factors import near
 from xent.check._gradient.formulas import Formula
@@ -165,7 +166,7 @@ class Clip:
     hard: bool
 
     def __str__(self) -> str:
-        rows = f"{len(self.rows)} row{'s' * (len(self.rows) != 1)}"
+        rows = counted(len(self.rows), "row")
         if self.hard:
             return (
                 f"does not react in {rows} whose true class has a probability below "

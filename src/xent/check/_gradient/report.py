@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from xent._format import counted
 from xent._report import Block, Finding, Report, Table, Text
 from xent._validation import Array
 from xent.check._gradient.comparison import FAIL, INCONCLUSIVE, PASS, Directions
@@ -159,7 +160,7 @@ class GradientReport(Report):
         yield Text(self._how())
 
     def _how(self) -> str:
-        rows = _counted(
+        rows = counted(
             len(self.problem.logits), "logit" if self.problem.task == "binary" else "row"
         )
         if self.problem.task == "classes":
@@ -186,7 +187,7 @@ class GradientReport(Report):
         if self.problem.per_row and not self.independent:
             parts.append("Rows are not independent, so entries were moved one at a time.")
         if self.numeric.kinked.any():
-            corners = _counted(int(self.numeric.kinked.sum()), "entry", "entries")
+            corners = counted(int(self.numeric.kinked.sum()), "entry", "entries")
             parts.append(f"The loss has a corner at {corners}.")
         if self.inconclusive:
             parts.append(
@@ -217,10 +218,6 @@ class GradientReport(Report):
     def __repr__(self) -> str:
         named = f"; {', '.join(self.mistakes)}" if self.mistakes else ""
         return f"<GradientReport: {self.verdict}{named}>"
-
-
-def _counted(number: int, one: str, many: str = "") -> str:
-    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def _entries(entries: list[dict[str, Any]]) -> Table:

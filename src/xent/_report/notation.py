@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 
-from xent.explanation.expression import (
+from xent._report.expression import (
     ATOM,
     POWER,
     PRODUCT,
@@ -212,8 +212,8 @@ _LATEX = {
 
 
 def escape_latex(text: str) -> str:
-    """Prose for LaTeX."""
-    return "".join(_LATEX.get(character, character) for character in text)
+    """Prose for LaTeX, which would make a dash of two hyphens."""
+    return "".join(_LATEX.get(character, character) for character in text).replace("--", "-{}-")
 
 
 TEXT, LATEX, HTML = Notation(), Latex(), Html()

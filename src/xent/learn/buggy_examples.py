@@ -1,4 +1,4 @@
-"""Losses and gradients with one mistake each, and their cures: code as people write it.
+"""Losses and gradients with one mistake each, and their fixes: code as people write it.
 
 The notebook *Debugging clinic* shows their source beside the verdict of `xent.check.gradient`.
 Everything here is for (N, K) logits, N labels, and the mean over the rows.
@@ -19,7 +19,7 @@ Function = Callable[[Array, Array], Array]
 
 
 def softmax(z: Array, axis: int = 1) -> Array:
-    """What the patients share."""
+    """Used by all examples, and right."""
     e = np.exp(z - z.max(axis=axis, keepdims=True))
     return np.asarray(e / e.sum(axis=axis, keepdims=True))
 
@@ -29,8 +29,8 @@ def one_hot(y: Array, classes: int) -> Array:
     return np.eye(classes)[y]
 
 
-class Patient:
-    """A loss, its gradient and a cure; by default both are right. A docstring is a complaint."""
+class BuggyExample:
+    """A loss, its gradient and a fix; here both are right. The docstring tells the symptom."""
 
     mistake = ""
     start = 0.0
@@ -45,21 +45,18 @@ class Patient:
         return (softmax(z) - one_hot(y, z.shape[1])) / len(y)
 
     @classmethod
-    def complaint(cls) -> str:
+    def symptom(cls) -> str:
         """What is noticed."""
         return str(cls.__doc__).removesuffix(".")
 
     @classmethod
-    def cure(cls) -> tuple[Function, Function]:
-        """The loss and the gradient as they should be."""
-        cured = vars(cls).get("cured_loss"), vars(cls).get("cured_grad")
-        own: tuple[Function, Function] = (cls.loss, cls.grad)
-        return tuple(  # type: ignore[return-value]
-            each if new is None else new.__func__ for new, each in zip(cured, own, strict=True)
-        )
+    def fix(cls) -> tuple[Function, Function]:
+        """The loss and the gradient as they should be: those of this class, or fixes of its own."""
+        loss = getattr(cls, "fixed_loss", BuggyExample.loss)
+        return loss, getattr(cls, "fixed_grad", BuggyExample.grad)
 
 
-class ExplodingSteps(Patient):
+class ExplodingSteps(BuggyExample):
     """Training diverges as soon as the batch is made larger."""
 
     mistake = "mean missing"
@@ -68,12 +65,8 @@ class ExplodingSteps(Patient):
     def grad(z: Array, y: Array) -> Array:
         return softmax(z) - one_hot(y, z.shape[1])
 
-    @staticmethod
-    def cured_grad(z: Array, y: Array) -> Array:
-        return (softmax(z) - one_hot(y, z.shape[1])) / len(y)
 
-
-class Uphill(Patient):
+class Uphill(BuggyExample):
     """The loss rises from the first step on."""
 
     mistake = "wrong sign"
@@ -82,12 +75,8 @@ class Uphill(Patient):
     def grad(z: Array, y: Array) -> Array:
         return (one_hot(y, z.shape[1]) - softmax(z)) / len(y)
 
-    @staticmethod
-    def cured_grad(z: Array, y: Array) -> Array:
-        return (softmax(z) - one_hot(y, z.shape[1])) / len(y)
 
-
-class Sinking(Patient):
+class Sinking(BuggyExample):
     """All logits sink, that of the true class as well."""
 
     mistake = "label not subtracted"
@@ -97,13 +86,13 @@ class Sinking(Patient):
         return softmax(z) / len(y)
 
     @staticmethod
-    def cured_grad(z: Array, y: Array) -> Array:
+    def fixed_grad(z: Array, y: Array) -> Array:
         p = softmax(z)
         p[np.arange(len(y)), y] -= 1
         return p / len(y)
 
 
-class Stalled(Patient):
+class Stalled(BuggyExample):
     """The loss stays high, however long the training."""
 
     mistake = "softmax applied twice"
@@ -119,16 +108,8 @@ class Stalled(Patient):
         g = (softmax(p) - one_hot(y, z.shape[1])) / len(y)
         return np.asarray(p * (g - (p * g).sum(axis=1, keepdims=True)))
 
-    @staticmethod
-    def cured_loss(z: Array, y: Array) -> Array:
-        return np.asarray(-np.log(softmax(z)[np.arange(len(y)), y]).mean())
 
-    @staticmethod
-    def cured_grad(z: Array, y: Array) -> Array:
-        return (softmax(z) - one_hot(y, z.shape[1])) / len(y)
-
-
-class NeighboursClass(Patient):
+class NeighboursClass(BuggyExample):
     """Accuracy is far below chance."""
 
     mistake = "labels off by one"
@@ -138,12 +119,8 @@ class NeighboursClass(Patient):
         labels = (y + 1) % z.shape[1]  # "the file counts from 1"
         return (softmax(z) - one_hot(labels, z.shape[1])) / len(y)
 
-    @staticmethod
-    def cured_grad(z: Array, y: Array) -> Array:
-        return (softmax(z) - one_hot(y, z.shape[1])) / len(y)
 
-
-class GivesUp(Patient):
+class GivesUp(BuggyExample):
     """The worst rows never get better."""
 
     mistake = "clipping"
@@ -161,17 +138,13 @@ class GivesUp(Patient):
         return np.where(lost[:, None], 0, p - one_hot(y, z.shape[1])) / len(y)
 
     @staticmethod
-    def cured_loss(z: Array, y: Array) -> Array:
+    def fixed_loss(z: Array, y: Array) -> Array:
         m = z.max(axis=1, keepdims=True)
         log_p = z - m - np.log(np.exp(z - m).sum(axis=1, keepdims=True))
         return np.asarray(-log_p[np.arange(len(y)), y].mean())
 
-    @staticmethod
-    def cured_grad(z: Array, y: Array) -> Array:
-        return (softmax(z) - one_hot(y, z.shape[1])) / len(y)
 
-
-class TooLong(Patient):
+class TooLong(BuggyExample):
     """Steps are somewhat longer than in the paper."""
 
     mistake = "bits for nats"
@@ -180,12 +153,8 @@ class TooLong(Patient):
     def grad(z: Array, y: Array) -> Array:
         return np.asarray((softmax(z) - one_hot(y, z.shape[1])) / len(y) / np.log(2))
 
-    @staticmethod
-    def cured_grad(z: Array, y: Array) -> Array:
-        return (softmax(z) - one_hot(y, z.shape[1])) / len(y)
 
-
-class BatchMates(Patient):
+class BatchMates(BuggyExample):
     """The prediction for a row depends on who else is in the batch."""
 
     mistake = "softmax over the wrong axis"
@@ -201,16 +170,16 @@ class BatchMates(Patient):
         return (softmax(z, axis=0) * seen - one_hot(y, z.shape[1])) / len(y)
 
     @staticmethod
-    def cured_loss(z: Array, y: Array) -> Array:
+    def fixed_loss(z: Array, y: Array) -> Array:
         p = softmax(z, axis=1)
         return np.asarray(-np.log(p[np.arange(len(y)), y]).mean())
 
     @staticmethod
-    def cured_grad(z: Array, y: Array) -> Array:
+    def fixed_grad(z: Array, y: Array) -> Array:
         return (softmax(z, axis=1) - one_hot(y, z.shape[1])) / len(y)
 
 
-class SlowStarter(Patient):
+class SlowStarter(BuggyExample):
     """Sure mistakes are unlearned very slowly."""
 
     mistake = "derivative multiplied in again"
@@ -221,12 +190,12 @@ class SlowStarter(Patient):
         return np.asarray((p - one_hot(y, z.shape[1])) * p * (1 - p) / len(y))  # "the chain rule"
 
     @staticmethod
-    def cured_grad(z: Array, y: Array) -> Array:
+    def fixed_grad(z: Array, y: Array) -> Array:
         p = softmax(z)
         return (p - one_hot(y, z.shape[1])) / len(y)  # p (1 - p) is in it already
 
 
-class HalfTaught(Patient):
+class HalfTaught(BuggyExample):
     """The true logit rises, but wrong classes keep their probability."""
 
     mistake = "other classes forgotten"
@@ -239,13 +208,13 @@ class HalfTaught(Patient):
         return g / len(y)
 
     @staticmethod
-    def cured_grad(z: Array, y: Array) -> Array:
+    def fixed_grad(z: Array, y: Array) -> Array:
         g = softmax(z)
         g[np.arange(len(y)), y] -= 1
         return g / len(y)
 
 
-class Reshaped(Patient):
+class Reshaped(BuggyExample):
     """Nothing is learned, though all shapes fit."""
 
     mistake = "transposed"
@@ -255,12 +224,8 @@ class Reshaped(Patient):
         g = (softmax(z) - one_hot(y, z.shape[1])) / len(y)
         return g.T.reshape(z.shape)  # "rows last, then back"
 
-    @staticmethod
-    def cured_grad(z: Array, y: Array) -> Array:
-        return (softmax(z) - one_hot(y, z.shape[1])) / len(y)
 
-
-class Unmoved(Patient):
+class Unmoved(BuggyExample):
     """The weights do not move at all."""
 
     mistake = "gradient is zero"
@@ -270,12 +235,8 @@ class Unmoved(Patient):
         right = (softmax(z).argmax(axis=1) == y).astype(float)
         return np.asarray(np.zeros_like(z) * right[:, None])  # the slope of the accuracy
 
-    @staticmethod
-    def cured_grad(z: Array, y: Array) -> Array:
-        return (softmax(z) - one_hot(y, z.shape[1])) / len(y)
 
-
-PATIENTS = tuple(Patient.__subclasses__())
+EXAMPLES = tuple(BuggyExample.__subclasses__())
 
 
 def source(function: Function) -> str:
@@ -293,14 +254,14 @@ def source(function: Function) -> str:
 
     Examples
     --------
-    >>> from xent.learn import patients
-    >>> print(patients.source(patients.Sinking.grad))
+    >>> from xent.learn import buggy_examples
+    >>> print(buggy_examples.source(buggy_examples.Sinking.grad))
     def grad(z, y):
         return softmax(z) / len(y)
     """
     text = textwrap.dedent(inspect.getsource(function)).removeprefix("@staticmethod\n")
     head, rest = text.split("\n", 1)
-    head = re.sub(r": Array| -> Array", "", head).replace(": int = ", "=").replace("cured_", "")
+    head = re.sub(r": Array| -> Array", "", head).replace(": int = ", "=").replace("fixed_", "")
     rest = re.sub(r'    """.*?"""\n', "", rest)
     return f"{head}\n{re.sub(r'np.asarray(.*)', _unwrapped, rest)}".rstrip()
 

@@ -1,4 +1,4 @@
-"""The moral of an explanation: one sentence, from its own numbers."""
+"""The summary of an explanation: one sentence, from its own numbers."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from xent._format import shown
+from xent._report.expression import FULL
 from xent._validation import Array
-from xent.explanation.expression import FULL, shown
 from xent.explanation.meaning import costs_a_guess, guessed_among
 
 SURE = 0.9
@@ -18,7 +19,7 @@ TIE = 1e-4
 """Probabilities that differ by less, relative to the larger, are called alike."""
 
 
-def moral(
+def summary(
     p: Array,
     label: int,
     loss: float,

@@ -1,4 +1,4 @@
-"""The moral: one sentence, in every printer, that says of the numbers what they say."""
+"""The summary: one sentence, in every printer, that says of the numbers what they say."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import xent
 
 INF = math.inf
-MORALS: list[tuple[dict[str, Any], str]] = [
+SUMMARIES: list[tuple[dict[str, Any], str]] = [
     (
         {"logits": 3.0, "label": 1},
         "Right and sure: label 1 costs 0.0486 nats, and the gradient -0.0474 leaves little to "
@@ -114,19 +114,19 @@ MORALS: list[tuple[dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "moral"), MORALS)
-def test_moral(arguments: dict[str, Any], moral: str) -> None:
-    assert xent.explain(**arguments).moral == moral
+@pytest.mark.parametrize(("arguments", "summary"), SUMMARIES)
+def test_summary(arguments: dict[str, Any], summary: str) -> None:
+    assert xent.explain(**arguments).summary == summary
 
 
-@pytest.mark.parametrize("arguments", [arguments for arguments, _ in MORALS])
+@pytest.mark.parametrize("arguments", [arguments for arguments, _ in SUMMARIES])
 def test_every_printer_ends_with_it(arguments: dict[str, Any]) -> None:
     explanation = xent.explain(**arguments)
-    assert f"In short: {explanation.moral}" in " ".join(explanation.to_text().split())
+    assert f"In short: {explanation.summary}" in " ".join(explanation.to_text().split())
     assert "**In short: " in explanation.to_markdown()
     assert r"\paragraph{In short:}" in explanation.to_latex()
     assert "<p><strong>In short: " in explanation.to_html(pictures=False)
-    assert explanation.to_dict()["moral"] == explanation.moral
+    assert explanation.to_dict()["summary"] == explanation.summary
 
 
 @pytest.mark.parametrize("classes", [2, 3, 10, 1000])
@@ -135,8 +135,8 @@ def test_right_and_wrong_are_told_apart(classes: int) -> None:
     for scale in (0.1, 1.0, 10.0):
         z = rng.normal(0, scale, classes)
         best = int(z.argmax())
-        assert xent.explain(z, label=best).moral.startswith("Right ")
-        assert xent.explain(z, label=(best + 1) % classes).moral.startswith("Wrong ")
+        assert xent.explain(z, label=best).summary.startswith("Right ")
+        assert xent.explain(z, label=(best + 1) % classes).summary.startswith("Wrong ")
 
 
 @given(
@@ -144,7 +144,9 @@ def test_right_and_wrong_are_told_apart(classes: int) -> None:
     st.integers(0, 4),
 )
 def test_no_two_numbers_read_alike_that_are_told_apart(z: list[float], label: int) -> None:
-    told = re.search(r" has (\S+) and .* only (\S+),", xent.explain(z, label=label % len(z)).moral)
+    told = re.search(
+        r" has (\S+) and .* only (\S+),", xent.explain(z, label=label % len(z)).summary
+    )
     if told:
         assert float(told[1]) > float(told[2])
 
@@ -157,9 +159,9 @@ def test_it_guesses_among_the_same_classes_as_the_meaning(z: list[float], label:
     assume(max(z) > -INF)
     explanation = xent.explain(z, label=label % len(z))
     chance = explanation.steps[-1].lines[-2].value
-    if explanation.moral.startswith("At chance"):
-        assert f"ln {math.exp(chance):.0f}," in explanation.moral
+    if explanation.summary.startswith("At chance"):
+        assert f"ln {math.exp(chance):.0f}," in explanation.summary
         assert explanation.steps[-1].why.startswith("Just what ")
-    times = re.search(r"([\d.]+) times a guess", explanation.moral)
+    times = re.search(r"([\d.]+) times a guess", explanation.summary)
     if times and explanation.loss < 100 * chance:
         assert times[1] == f"{explanation.loss / chance:.1f}"

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Union
 
+from xent._format import shown
+
 SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 4
 """Binding strengths, for parentheses."""
 
@@ -223,28 +225,6 @@ def _exp(x: float) -> float:
         return math.exp(x)
     except OverflowError:
         return math.inf
-
-
-def shown(value: float, digits: int = 4, *, trim: bool = True) -> str:
-    """A number to `digits` places, tiny and huge ones as 1.2e-07.
-
-    With `trim`, a number that is shown in full by fewer places is: 0.5, not 0.5000.
-    """
-    if not math.isfinite(value):
-        return str(value)
-    value = float(value) + 0.0  # -0.0 reads 0
-    full = repr(value).removesuffix(".0")
-    size = abs(value)
-    if value == 0 or (1e-3 <= size < 1e6):
-        places = digits
-        if 1 - 10.0**-digits / 2 <= size < 1:  # 0.99999998 must not read 1.0000
-            places = digits - 2 - math.floor(math.log10(1 - size))
-        text = f"{value:.{places}f}"
-    else:
-        text = f"{value:.{digits}e}"
-    if trim and float(text) == value and len(full) <= len(text):
-        return full
-    return text
 
 
 def exactly(node: Expression) -> Fraction | float | None:

@@ -1,27 +1,28 @@
-"""Words of the glossary as links to a list of definitions in the same page."""
+"""Links terms in a text to their definitions in the same page."""
 
 from __future__ import annotations
 
 import html
 import re
-from collections.abc import Sequence
 
-from xent.explanation.glossary import BY_NAME, WORD, Term
-from xent.explanation.render.notation import HTML
+from xent._report.blocks import Term, Terms
+from xent._report.notation import HTML
 
 
 class Linker:
-    """Links each term where it first occurs; the definitions are at `prefix` and its slug."""
+    """Links each term where it first occurs; `anchor` and the term's name are its address."""
 
-    def __init__(self, terms: Sequence[Term], prefix: str) -> None:
-        self._terms, self._prefix = terms, prefix
-        self._unseen = {term.name for term in terms}
+    def __init__(self, block: Terms) -> None:
+        self._terms, self._anchor = block.terms, block.anchor
+        self._by_form = by_form(block.terms)
+        self._unseen = {term.name for term in block.terms} if block.anchor else set()
+        self._pattern = pattern(self._by_form)
 
     def linked(self, text: str) -> str:
         """Prose as HTML, with links."""
         parts, end = [], 0
-        for match in WORD.finditer(text):
-            term = BY_NAME[match[0].lower()]
+        for match in self._pattern.finditer(text) if self._unseen else ():
+            term = self._by_form[match[0].lower()]
             if term.name in self._unseen:
                 self._unseen.remove(term.name)
                 parts.append(html.escape(text[end : match.start()]))
@@ -30,7 +31,7 @@ class Linker:
         return "".join(parts) + html.escape(text[end:])
 
     def definitions(self) -> str:
-        """The list of terms that the links lead to."""
+        """The list of definitions that the links lead to."""
         lines = [part for term in self._terms for part in self._entry(term)]
         return "<dl>\n" + "\n".join(lines) + "\n</dl>"
 
@@ -46,7 +47,19 @@ class Linker:
         return [name, *(f"<dd>{part}</dd>" for part in told)]
 
     def _address(self, term: Term) -> str:
-        return f"{self._prefix}-{re.sub(r'[^a-z0-9]+', '-', term.name.lower())}"
+        slug = re.sub(r"[^a-z0-9]+", "-", term.name.lower())
+        return f"{self._anchor}-{slug}" if self._anchor else slug
 
     def _link(self, term: Term, text: str) -> str:
         return f'<a href="#{self._address(term)}">{html.escape(text)}</a>'
+
+
+def by_form(terms: tuple[Term, ...]) -> dict[str, Term]:
+    """Each term under its name and its other forms, in lower case."""
+    return {form.lower(): term for term in terms for form in (term.name, *term.forms)}
+
+
+def pattern(forms: dict[str, Term]) -> re.Pattern[str]:
+    """Finds whole words that are a form of a term, the longest first."""
+    longest_first = sorted(map(re.escape, forms), key=len, reverse=True)
+    return re.compile(rf"(?<![\w-])({'|'.join(longest_first)})(?![\w-])", re.IGNORECASE)
