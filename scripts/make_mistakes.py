@@ -13,7 +13,7 @@ import planted
 
 from xent._report import Block, Table, Text, to_markdown
 from xent.check import diagnose
-from xent.check.mistakes import KNOWN, MISTAKES, NOTES
+from xent.check.mistakes import Mistake, catalogue
 
 PAGE = Path(__file__).parents[1] / "docs" / "mistakes.md"
 
@@ -47,9 +47,9 @@ def in_gradients() -> Table:
         planted_[bug.name] += 1
         for name in bug.check().mistakes:
             (right if name == bug.name else wrong)[name] += 1
-    names = sorted(set(planted_) | set(wrong), key=list(KNOWN).index)
+    names = sorted(set(planted_) | set(wrong), key=list(catalogue()).index)
     rows = [
-        (name, str(planted_[name]), str(right[name]), str(wrong[name]), *KNOWN[name])
+        (name, str(planted_[name]), str(right[name]), str(wrong[name]), *texts(catalogue()[name]))
         for name in names
     ]
     heads = ("mistake", "planted", "named", "blamed wrongly", "why it matters", "what to change")
@@ -64,17 +64,21 @@ def in_batches() -> Table:
             planted_[name] += 1
             named[name] += name in diagnose(*arguments, **options).mistakes
     rows = tuple(
-        (name, str(planted_[name]), str(named[name]), *MISTAKES[name])
-        for name in MISTAKES
+        (name, str(planted_[name]), str(named[name]), *texts(entry))
+        for name, entry in catalogue().items()
         if planted_[name]
     )
     heads = ("mistake", "planted", "named", "why it matters", "what to change")
     return Table(heads, rows, left=(0, 3, 4))
 
 
+def texts(entry: Mistake) -> tuple[str, str]:
+    return entry.matters, entry.fix
+
+
 def page() -> str:
     total = len(planted.PLANTED)
-    notes = tuple((name, *texts) for name, texts in NOTES.items())
+    notes = tuple((name, *texts(entry)) for name, entry in catalogue().items() if entry.note)
     blocks: list[Block] = [
         Text(
             f"{total} bugs are planted in tests/support/planted.py, in losses, in gradients and in "

@@ -14,7 +14,7 @@ from xent.check._batch import alignment, labels, score_kind, scores
 from xent.check._batch.data import batch_of
 from xent.check._batch.report import BatchReport
 from xent.check._batch.statistics import gather, mean
-from xent.check.mistakes import EXPLAINED_BY
+from xent.check.mistakes import catalogue
 
 
 def diagnose(
@@ -133,7 +133,6 @@ def diagnose(
 def _without_consequences(found: list[Finding]) -> tuple[Finding, ...]:
     """Mistakes first, in the order of their causes, and no notes that they explain."""
     mistakes = [finding for finding in found if finding.level == "mistake"]
-    named = {finding.name for finding in mistakes}
-    notes = [finding for finding in found if finding.level == "note"]
-    kept = [f for f in notes if not named & EXPLAINED_BY.get(f.name, set())]
-    return (*mistakes, *kept)
+    explained = {note for mistake in mistakes for note in catalogue()[mistake.name].explains}
+    notes = (f for f in found if f.level == "note" and f.name not in explained)
+    return (*mistakes, *notes)

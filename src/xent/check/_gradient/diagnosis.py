@@ -27,7 +27,7 @@ from xent.check._gradient.formulas import (
 )
 from xent.check._gradient.reference import Reference
 from xent.check.dtypes import unit_roundoff
-from xent.check.mistakes import FORMULAS, OPTION_MISSING, found
+from xent.check.mistakes import catalogue, found
 
 
 def findings(case: Case) -> list[Finding]:
@@ -90,8 +90,8 @@ def _loss_factors(case: Case, match: Match) -> list[str]:
     """
     reference = case.reference
     assert reference is not None
-    missing = [o for o, name in OPTION_MISSING.items() if name == match.formula.mistake]
-    for given in (*(reference.changed(**{option: None}) for option in missing), reference):
+    option = catalogue()[match.formula.mistake].option if match.formula.mistake else ""
+    for given in (reference.changed(**{option: None}), reference) if option else (reference,):
         counts = Counts.of(given)
         expected = counts.expected(case.reduction, case.problem.per_row)
         names = names_of(match.scale, counts, expected)
@@ -263,7 +263,7 @@ def _named(match: Match, what: str, reference: Reference) -> Iterator[Finding]:
     """The mistake of a formula, if it is one."""
     name = match.formula.mistake
     if name:
-        is_what = FORMULAS[name].format(match.formula.detail)
+        is_what = catalogue()[name].formula.format(match.formula.detail)
         seen = f"In every entry that was looked at the {what} is {is_what}."
         if name == "softmax applied twice" and what == "loss":
             floor = np.log1p((reference.logits.shape[1] - 1) / np.e)

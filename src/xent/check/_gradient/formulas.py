@@ -14,7 +14,7 @@ import numpy as np
 from xent._engine.cpu import numpy_only
 from xent._validation import Array
 from xent.check._gradient.reference import Reference
-from xent.check.mistakes import OPTION_MISSING
+from xent.check.mistakes import options_missing
 from xent.functions import softmax
 
 
@@ -29,9 +29,10 @@ class Formula:
 
 def options_left_out(reference: Reference) -> Iterator[Formula]:
     """The loss without one of its options."""
+    names = options_missing()
     for option, value in reference.options.items():
-        if option in OPTION_MISSING and np.any(value):
-            yield Formula(OPTION_MISSING[option], reference.changed(**{option: None}).gradient())
+        if option in names and np.any(value):
+            yield Formula(names[option], reference.changed(**{option: None}).gradient())
 
 
 def wrong_losses(reference: Reference) -> Iterator[Formula]:
