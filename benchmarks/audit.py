@@ -23,7 +23,7 @@ from scipy import special
 
 from xent._report import Table, Text, to_markdown
 from xent.check import ScoreCard, audit
-from xent.check.auditing import LEGEND
+from xent.check._audit import LEGEND
 from xent.check.ulps import Errors
 
 PAGE = Path(__file__).parents[1] / "docs" / "audit.md"
@@ -66,7 +66,7 @@ PEERS: list[dict[str, Any]] = [
     {"function": "keras.losses:binary_crossentropy"},
     {
         "function": scipy_binary,
-        "kind": "binary",
+        "task": "binary",
         "grad": scipy_binary_grad,
         "name": "-scipy.special.log_expit(±z)",
     },

@@ -112,7 +112,7 @@ class Stalled(BuggyExample):
 class NeighboursClass(BuggyExample):
     """Accuracy is far below chance."""
 
-    mistake = "label off by one"
+    mistake = "labels off by one"
 
     @staticmethod
     def grad(z: Array, y: Array) -> Array:

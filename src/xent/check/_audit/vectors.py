@@ -1,4 +1,4 @@
-"""The test vectors that ship with xent: exact inputs, losses and gradients to 50 digits.
+"""Test vectors that ship with xent: exact inputs, losses and gradients to 50 digits.
 
 `vectors.json` may be read by any project; docs/test-vectors.md says how. It is written by
 scripts/make_vectors.py.
@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 
 from xent._validation import Array
-from xent.check.problem import Kind
+from xent.check.arguments import Task
 
 
 @dataclass(frozen=True, eq=False)
 class Group:
-    """Rows of one kind, in one dtype; answers are decimal strings."""
+    """Rows of one task, in one dtype; answers are decimal strings."""
 
-    kind: Kind
+    task: Task
     name: str
     dtype: str
     logits: Array
@@ -34,7 +34,7 @@ class Group:
 
     @property
     def has_margin(self) -> bool:
-        """Is it one of those by which accuracy is measured?"""
+        """Is it one of the groups by which accuracy is measured?"""
         return self.name.startswith("margin")
 
 
@@ -44,7 +44,7 @@ def vectors() -> tuple[Group, ...]:
     text = (files("xent.check") / "vectors.json").read_text(encoding="utf-8")
     return tuple(
         Group(
-            group["kind"],
+            group["kind"],  # the task, by its name in format 1 of the file
             group["name"],
             group["dtype"],
             np.array(group["logits"], dtype=np.float64),  # reads "Infinity" as well

@@ -11,23 +11,13 @@ import numpy as np
 from xent._format import counted
 from xent._report import Block, Finding, Report, Table, Text
 from xent._validation import Array
-from xent.check.differences import Derivatives
-from xent.check.problem import Problem
+from xent.check._gradient.comparison import FAIL, INCONCLUSIVE, PASS, Directions
+from xent.check._gradient.derivatives import Derivatives
+from xent.check._gradient.problem import Problem
 
-PASS, INCONCLUSIVE, FAIL = 1, 0, -1
 ENOUGH = 0.5
 """Share of the gradient, by size, that must be told for it to pass."""
 WORDS = {PASS: "pass", INCONCLUSIVE: "inconclusive", FAIL: "FAIL"}
-
-
-@dataclass(frozen=True)
-class Directions:
-    """Derivatives along random directions through all entries."""
-
-    analytic: Array
-    numeric: Array
-    allowed: Array
-    verdict: Array
 
 
 class GradientError(AssertionError):
@@ -80,8 +70,8 @@ class GradientReport(Report):
     @property
     def verdict(self) -> str:
         """`pass`, `fail` or `inconclusive`."""
-        astray = self.directions is not None and bool((self.directions.verdict == FAIL).any())
-        if self.failed or astray or self.mistakes:
+        elsewhere = self.directions is not None and self.directions.failed
+        if self.failed or elsewhere or self.mistakes:
             return "fail"
         # That 0 is 0, or that a few small entries are right, says little of the gradient.
         with np.errstate(invalid="ignore"):
@@ -119,7 +109,7 @@ class GradientReport(Report):
     def _entry(self, i: int) -> dict[str, Any]:
         row, column = int(self.numeric.row[i]), int(self.numeric.column[i])
         entry: dict[str, Any] = {"row": list(self.problem.index(row))}
-        if self.problem.kind == "classes":
+        if self.problem.task == "classes":
             entry["class"] = column
         entry["logit"] = float(self.problem.logits[row, column])
         label = self._label(row)
@@ -171,9 +161,9 @@ class GradientReport(Report):
 
     def _how(self) -> str:
         rows = counted(
-            len(self.problem.logits), "logit" if self.problem.kind == "binary" else "row"
+            len(self.problem.logits), "logit" if self.problem.task == "binary" else "row"
         )
-        if self.problem.kind == "classes":
+        if self.problem.task == "classes":
             rows += f" of {self.problem.classes} classes"
         method = {
             "central": "Central differences",

@@ -3,37 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from xent._engine.cpu import numpy_only
+from xent._kind import Kind
 from xent._report import Finding
-from xent.check.batch import agreement, forms, labels, scores
-from xent.check.batch.data import batch_of
-from xent.check.batch.facts import gather
-from xent.check.batch.report import BatchReport
-
-Kind = Literal["logits", "probabilities", "log-probabilities"]
-
-FLAT = ("class never predicted", "at chance", "worse than the labels' shares")
-ASTRAY = ("certain and wrong rows",)
-FOLLOWS = {
-    "probabilities given as logits": FLAT,
-    "log-probabilities given as logits": FLAT,
-    "softmax applied twice": FLAT,
-    "sigmoid applied twice": FLAT,
-    "softmax over the wrong axis": FLAT,
-    "not probabilities": FLAT,
-    "not log-probabilities": FLAT,
-    "labels flipped": ASTRAY,
-    "labels off by one": ASTRAY,
-    "labels one row off": ASTRAY,
-    "columns permuted": ASTRAY,
-    "logits negated": ASTRAY,
-    "worse than chance": ASTRAY,
-}
-"""Notes that say nothing more once a mistake is found."""
+from xent.check._batch import alignment, labels, score_kind, scores
+from xent.check._batch.data import batch_of
+from xent.check._batch.report import BatchReport
+from xent.check._batch.statistics import gather, mean
+from xent.check.mistakes import catalogue
 
 
 def diagnose(
@@ -46,7 +27,7 @@ def diagnose(
     names: Sequence[str] | None = None,
     tolerance: float | None = None,
 ) -> BatchReport:
-    r"""What is odd about a batch of scores and labels, and what to change.
+    r"""Say what is odd about a batch of scores and labels, and what to change.
 
     .. math:: \frac{1}{n} \sum_i \ell(z_i, y_i) \quad\text{beside}\quad
         \log K \quad\text{and}\quad \frac{1}{n} \sum_i \ell(z_i, \pi(y_i))
@@ -121,36 +102,37 @@ def diagnose(
             names=names,
             tolerance=tolerance,
         )
-        facts = gather(batch)
-        found = [
-            *batch.findings,
-            *scores.findings(facts),
-            *forms.findings(facts),
-            *labels.findings(facts),
-            *agreement.findings(facts),
-        ]
+        statistics = gather(batch)
+        columns = statistics.columns
         return BatchReport(
-            findings=tuple(_causes(found)),
-            rows=batch.total,
-            counted=len(facts.losses),
+            findings=_without_consequences(
+                [
+                    *batch.findings,
+                    *scores.findings(statistics),
+                    *score_kind.findings(statistics),
+                    *labels.findings(statistics),
+                    *alignment.findings(statistics),
+                ]
+            ),
+            rows=len(batch.scores),
+            counted=len(statistics.losses),
             classes=batch.classes,
             kind=batch.kind,
             binary=batch.binary,
             dtype=batch.dtype,
-            loss=facts.mean_loss,
-            chance=facts.chance,
-            base_loss=facts.base_loss,
-            accuracy=facts.accuracy,
-            majority=facts.majority,
-            lowest=facts.lowest,
-            highest=facts.highest,
+            loss=mean(statistics.losses),
+            chance=statistics.chance,
+            base_loss=mean(statistics.share_losses),
+            accuracy=mean(statistics.right),
+            majority=statistics.majority,
+            lowest=columns.lowest if np.isfinite(columns.lowest) else np.nan,
+            highest=columns.highest if np.isfinite(columns.highest) else np.nan,
         )
 
 
-def _causes(found: list[Finding]) -> list[Finding]:
-    """Mistakes first, in the order of their causes, and without what follows from them anyway."""
+def _without_consequences(found: list[Finding]) -> tuple[Finding, ...]:
+    """Mistakes first, in the order of their causes, and no notes that they explain."""
     mistakes = [finding for finding in found if finding.level == "mistake"]
-    told = {name for finding in mistakes for name in FOLLOWS.get(finding.name, ())}
-    return mistakes + [
-        finding for finding in found if finding.level == "note" and finding.name not in told
-    ]
+    explained = {note for mistake in mistakes for note in catalogue()[mistake.name].explains}
+    notes = (f for f in found if f.level == "note" and f.name not in explained)
+    return (*mistakes, *notes)

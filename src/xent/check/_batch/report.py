@@ -8,8 +8,8 @@ from typing import Any
 
 from xent._format import counted, plain
 from xent._report import Block, Finding, Report, Table, Text
-from xent.check.batch.facts import ENOUGH
-from xent.check.batch.words import figure
+from xent.check._batch.significance import ENOUGH
+from xent.check.naming import figure
 
 
 @dataclass(frozen=True, repr=False)

@@ -1,4 +1,4 @@
-"""`audit`: how right is an implementation of cross-entropy, where it is easy and where not?"""
+"""`audit`: how accurate is an implementation of cross-entropy, and what does it do at the edges?"""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 
 from xent._report import Block, Finding, Report, Table, Text
-from xent.check.exam import RIGHT, WRONG, Answer, answers, scores_of_rows
-from xent.check.gradients import gradient
-from xent.check.implementation import Implementation, UncallableError, implementation
+from xent._validation import Array
+from xent.check._audit.calling import Implementation, UncallableError, implementation
+from xent.check._audit.questions import RIGHT, WRONG, Answer, answers
+from xent.check._audit.vectors import Group, vectors
+from xent.check._gradient import gradient
+from xent.check.arguments import Task
 from xent.check.mistakes import found
-from xent.check.problem import Kind
 from xent.check.ulps import Errors, errors
-from xent.check.vectors import Group, vectors
 
 LEGEND = (
     "Largest error and, in parentheses, the median, in units of the last place (ULP) of the dtype, "
@@ -50,7 +51,7 @@ class ScoreCard(Report):
     """What an audit found. It prints as text; `answers` and `accuracy` hold the details."""
 
     name: str
-    kind: Kind
+    task: Task
     called: str
     accuracy: tuple[Accuracy, ...]
     answers: tuple[Answer, ...]
@@ -69,8 +70,8 @@ class ScoreCard(Report):
     def blocks(self) -> Iterator[Block]:
         """The card as text and tables."""
         yield Text(f"Audit of {self.name}", "title")
-        kind = "binary cross-entropy" if self.kind == "binary" else "softmax cross-entropy"
-        yield Text(f"Called as {kind}, with {self.called}.")
+        loss = "binary cross-entropy" if self.task == "binary" else "softmax cross-entropy"
+        yield Text(f"Called as {loss}, with {self.called}.")
         yield from self.findings
         yield Text("Accuracy", "section")
         yield Text(LEGEND)
@@ -93,7 +94,7 @@ class ScoreCard(Report):
         """Plain data, for JSON."""
         return {
             "name": self.name,
-            "kind": self.kind,
+            "task": self.task,
             "called": self.called,
             "findings": [finding.to_dict() for finding in self.findings],
             "accuracy": [accuracy.to_dict() for accuracy in self.accuracy],
@@ -106,12 +107,12 @@ class ScoreCard(Report):
 
 def audit(
     function: Any,
-    kind: Kind | None = None,
+    task: Task | None = None,
     *,
     grad: Callable[..., Any] | None = None,
     name: str | None = None,
 ) -> ScoreCard:
-    r"""Hold an implementation of cross-entropy against exact answers, and print a score card.
+    r"""Compare an implementation of cross-entropy with exact answers, and print a score card.
 
     .. math:: \text{error in ULP} = \frac{|\text{answer} - \text{exact}|}{\text{spacing of the
         dtype's numbers at the exact value}}
@@ -123,8 +124,8 @@ def audit(
         Keras or your own, a PyTorch module or its class, or "package.module:name". How it is
         called (arrays of which library, labels or one-hot rows, scores first or last, logits or
         probabilities, names of options) is found out by trying.
-    kind : {"classes", "binary"}, optional
-        Softmax or binary cross-entropy; told by the name (binary, sigmoid, bce) if not given.
+    task : {"classes", "binary"}, optional
+        Softmax or binary cross-entropy; read off the name (binary, sigmoid, bce) if not given.
     grad : callable, optional
         ``grad(logits, targets)`` of a NumPy function, for its accuracy too; PyTorch's and JAX's
         autograd is used by itself.
@@ -135,8 +136,8 @@ def audit(
     -------
     ScoreCard
         Errors in ULP by dtype and margin; answers on masks, infinities, reductions, weights,
-        smoothing, ignored rows, bad input and long means, each right, wrong or noted; and if the
-        loss is wrong on ordinary rows, the mistake by name. All in nats.
+        smoothing, ignored rows, bad input and long means, each right, wrong or noted; and the
+        mistake by name if the loss is wrong on ordinary rows. All in nats.
 
     Raises
     ------
@@ -170,11 +171,11 @@ def audit(
     if isinstance(function, str):
         name = name or function
         function = imported(function)
-    one = implementation(function, kind, name=name, grad=grad)
+    one = implementation(function, task, name=name, grad=grad)
     return ScoreCard(
         one.name,
-        one.kind,
-        str(one.how),
+        one.task,
+        str(one.convention),
         tuple(_accuracy(one, group) for group in vectors() if _asked(one, group)),
         tuple(answers(one)),
         tuple(_mistakes(one)),
@@ -197,39 +198,47 @@ def imported(path: str) -> Any:
 
 
 def _asked(one: Implementation, group: Group) -> bool:
-    return group.kind == one.kind and group.has_margin
+    return group.task == one.task and group.has_margin
 
 
 def _accuracy(one: Implementation, group: Group) -> Accuracy:
     """Errors of one group; what is raised instead of an answer is said."""
+    given = group.logits, group.labels, group.dtype
     found: dict[str, Errors | str] = {"loss": "-", "gradient": "-"}
-    for what, ask in (("loss", one.losses), ("gradient", one.gradients)):
-        if what == "gradient" and not one.has_gradient:
-            continue
+    for what in ("loss", "gradient") if one.has_gradient else ("loss",):
         exact = group.losses if what == "loss" else np.ravel(group.gradients).tolist()
         try:
-            found[what] = errors(ask(group.logits, group.labels, group.dtype), exact, group.dtype)
+            answers = one.losses(*given) if what == "loss" else one.gradients(*given)
+            found[what] = errors(answers, exact, group.dtype)
         except Exception as error:
             found[what] = f"raises {type(error).__name__}"
     return Accuracy(group.dtype, group.name, found["loss"], found["gradient"])
 
 
 def _mistakes(one: Implementation) -> list[Finding]:
-    """What is wrong with it on ordinary rows, by name."""
-    logits, labels = scores_of_rows(one)
+    """What is wrong with its loss of ordinary rows, by name."""
+    logits, labels = ordinary_rows(one.task)
 
     def loss(z: Any, t: Any) -> Any:
         return one.losses(np.asarray(z), np.asarray(t), "float64")
 
-    def none(z: Any, _: Any) -> Any:
+    def no_gradient(z: Any, _: Any) -> Any:
         return np.zeros_like(z)
 
     try:
-        report = gradient(loss, none, logits, labels, kind=one.kind, progress=False)
+        report = gradient(loss, no_gradient, logits, labels, task=one.task, progress=False)
     except (TypeError, ValueError) as error:
         return [found("not cross-entropy", f"It gives no loss of a row: {error}")]
-    own = {"gradient is zero"}
-    return [finding for finding in report.findings if finding.name not in own]
+    return [finding for finding in report.findings if finding.name != "gradient is zero"]
+
+
+def ordinary_rows(task: Task) -> tuple[Array, Array]:
+    """A batch of ordinary rows, every class among the labels."""
+    rng = np.random.default_rng(3)
+    if task == "binary":
+        return rng.normal(size=16) * 2, np.arange(16) % 3 % 2
+    z = rng.normal(size=(16, 4)) * 2
+    return z, np.concatenate([np.arange(4), rng.integers(4, size=12)])
 
 
 __all__ = ["ScoreCard", "UncallableError", "audit"]

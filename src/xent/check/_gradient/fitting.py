@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from xent._format import counted
 from xent._validation import Array
-from xent.check.factors import near
-from xent.check.formulas import Formula, Meant
+from xent.check._gradient.factors import near
+from xent.check._gradient.formulas import Formula
+from xent.check._gradient.reference import Reference
 
 
 @dataclass(frozen=True)
@@ -37,46 +39,45 @@ class Measured:
         """A gradient at the entries."""
         return np.asarray(gradient[self.row, self.column])
 
-    def only(self, mask: Array) -> Measured:
-        """Some of the entries."""
-        return Measured(
-            self.row[mask], self.column[mask], self.value[mask], self.error[mask], self.relative
-        )
-
     def follows(self, gradient: Array) -> float | None:
         """The factor of the gradient that gives these numbers, or None."""
         return self.factor_of(self.at(gradient))
 
-    def factor_of(self, wanted: Array) -> float | None:
-        """The factor of numbers at the same entries that gives these, or None."""
-        known = np.isfinite(self.value) & np.isfinite(wanted)
-        size = np.abs(wanted[known])
+    def factor_of(self, formula: Array) -> float | None:
+        """The factor of a formula's numbers at the same entries that gives these, or None."""
+        known = np.isfinite(self.value) & np.isfinite(formula)
+        size = np.abs(formula[known])
         largest = size.max(initial=0.0)
         if not largest:
             return None
-        value, target, error = self.value[known], wanted[known], self.error[known]
+        value, target, error = self.value[known], formula[known], self.error[known]
+        # The median of the ratios, since clipped or masked rows must not pull the factor, and of
+        # large numbers only, since the ratio of small ones is mostly error.
         big = size >= 0.05 * largest
         scale = float(np.median(value[big] / target[big]))
         if not scale or not np.isfinite(scale):
             return None
-        # A factor that the errors alone could make up says nothing.
-        sure = (np.abs(value[big]) > 4 * error[big]).any()
-        return scale if sure and self.agrees(wanted, scale) else None
+        # Numbers within their own error of 0 follow any formula with a small enough factor.
+        significant = (np.abs(value[big]) > 4 * error[big]).any()
+        return scale if significant and self.agrees(formula, scale) else None
 
-    def agrees(self, wanted: Array, scale: float, largest: float = 0.0) -> bool:
-        """Can these be the wanted numbers times the factor, for all that their errors tell?
+    def agrees(self, formula: Array, scale: float, largest: float = 0.0) -> bool:
+        """Can these be the formula's numbers times the factor, as far as their errors can tell?
 
-        Small numbers may differ by more than their own share, going by the largest of all.
+        Small numbers may differ by more than their own share, by that of a 100th of the largest.
         """
         with np.errstate(invalid="ignore"):
-            size = np.abs(wanted)
+            size = np.abs(formula)
             largest = max(largest, size[np.isfinite(size)].max(initial=0.0))
             size = np.maximum(size, 0.01 * largest)
-            off = np.abs(self.value - scale * wanted) - self.error
+            off = np.abs(self.value - scale * formula) - self.error
             return not bool((off > self.relative * abs(scale) * size).any())
 
     def by_row(self, gradient: Array) -> tuple[Array, Array, Array]:
-        """Rows, the factor of each, NaN where its formula is too small, and the factor's error."""
+        """Rows, the least-squares factor of each, and the factor's error.
+
+        The factor is NaN where the formula's numbers are too small to tell.
+        """
         v = self.at(gradient)
         known = np.isfinite(self.value) & np.isfinite(v)
         row, x, v, e = self.row[known], self.value[known], v[known], self.error[known]
@@ -104,36 +105,40 @@ def first_match(
     return first
 
 
-def smoothing(measured: Measured, meant: Meant) -> tuple[float, Match] | None:
-    """Label smoothing that nobody spoke of: a gradient is linear in it."""
-    if meant.options.get("label_smoothing"):
+def fit_smoothing(measured: Measured, reference: Reference) -> tuple[float, Match] | None:
+    """Label smoothing that was not asked for: a gradient is linear in it, so least squares do."""
+    if reference.options.get("label_smoothing"):
         return None
-    plain = measured.at(meant.gradient())
-    slope = measured.at(meant.changed(label_smoothing=1.0).gradient()) - plain
+    plain = measured.at(reference.gradient())
+    slope = measured.at(reference.changed(label_smoothing=1.0).gradient()) - plain
     known = np.isfinite(measured.value) & np.isfinite(plain) & np.isfinite(slope)
     basis = np.stack([plain[known], slope[known]], axis=1)
-    # A row's entries sum to 0: one of them is known by the others.
-    bound = 0 if meant.kind == "binary" else len(np.unique(measured.row[known]))
+    # The entries of a row sum to 0, so each row has one equation less than entries. Two unknowns
+    # need three equations, or anything would fit.
+    bound = 0 if reference.task == "binary" else len(np.unique(measured.row[known]))
     if len(basis) - bound < 3 or np.linalg.cond(basis) > 1e4:
         return None
     (scale, product), *_ = np.linalg.lstsq(basis, measured.value[known], rcond=None)
     share = float(product / scale) if scale else 0.0
     if not 1e-4 < share <= 1:
         return None
-    mixed = meant.changed(label_smoothing=min(share, 1.0))
-    found = first_match(measured, [Formula("", mixed.gradient())])
-    return None if found is None else (share, found)
+    mixed = reference.changed(label_smoothing=min(share, 1.0))
+    match = first_match(measured, [Formula("", mixed.gradient())])
+    return None if match is None else (share, match)
 
 
-def class_weights(measured: Measured, meant: Meant) -> Array | None:
-    """Class weights that nobody spoke of, up to a common factor: one for all rows of a label."""
-    labels = meant.labels
-    if labels is None or "class_weight" in meant.options:
+def fit_class_weights(measured: Measured, reference: Reference) -> Array | None:
+    """Class weights that were not asked for: one factor for all rows of a label.
+
+    They are known up to a common factor.
+    """
+    labels = reference.labels
+    if labels is None or "class_weight" in reference.options:
         return None
-    rows, factor, doubt = measured.by_row(meant.gradient())
-    told = np.isfinite(factor) & ~meant.ignored[rows] & (doubt <= 0.05 * np.abs(factor))
-    rows, factor = rows[told], factor[told]
-    classes = 2 if meant.kind == "binary" else meant.logits.shape[1]
+    rows, factor, doubt = measured.by_row(reference.gradient())
+    known = np.isfinite(factor) & ~reference.ignored[rows] & (doubt <= 0.05 * np.abs(factor))
+    rows, factor = rows[known], factor[known]
+    classes = 2 if reference.task == "binary" else reference.logits.shape[1]
     weights, confirmed = np.full(classes, np.nan), []
     for label in np.unique(labels[rows]):
         of_label = factor[labels[rows] == label]
@@ -142,13 +147,13 @@ def class_weights(measured: Measured, meant: Meant) -> Array | None:
             return None
         if len(of_label) > 1:
             confirmed.append(weights[label])
-    # Two classes of two rows each, at least, or it may be the rows that differ.
+    # At least two classes need two rows each, or it may be the rows that differ.
     if np.nanmin(weights, initial=1) <= 0 or len(confirmed) < 2:
         return None
     if np.ptp(confirmed) <= 1e-3 * max(confirmed):
         return None
     weights = np.where(np.isfinite(weights), weights, 1.0)
-    weighted = meant.changed(class_weight=weights).gradient()
+    weighted = reference.changed(class_weight=weights).gradient()
     return weights if measured.follows(weighted) is not None else None
 
 
@@ -160,21 +165,28 @@ class Clip:
     floor: float
     hard: bool
 
+    def __str__(self) -> str:
+        rows = counted(len(self.rows), "row")
+        if self.hard:
+            return (
+                f"does not react in {rows} whose true class has a probability below "
+                f"{self.floor:.3g}."
+            )
+        return f"fades in {rows}, as if {self.floor:.3g} were added to the probability."
 
-def clipping(measured: Measured, meant: Meant, scales: Iterable[float]) -> Clip | None:
+
+def fit_clipping(measured: Measured, reference: Reference, scales: Iterable[float]) -> Clip | None:
     """A floor under the true class's probability, seen by what it does to the rows below it."""
-    if meant.labels is None:
+    if reference.labels is None:
         return None
-    gradient = meant.gradient()
+    gradient = reference.gradient()
     rows, factor, doubt = measured.by_row(gradient)
-    usual = np.isfinite(factor) & ~meant.ignored[rows]
-    plain = meant.changed(class_weight=None, sample_weight=None, pos_weight=None,
-                          label_smoothing=None, z_loss=None)  # fmt: skip
-    p = np.where(meant.ignored, np.nan, np.exp(-plain.losses()))
+    usual = np.isfinite(factor) & ~reference.ignored[rows]
+    p = np.where(reference.ignored, np.nan, reference.label_probabilities)
     largest = np.abs(gradient[np.isfinite(gradient)]).max(initial=0.0)
     for scale in scales:
-        share, told = np.full(len(p), np.nan), usual & (doubt <= 0.05 * scale)
-        share[rows[told]] = factor[told] / scale
+        share, known = np.full(len(p), np.nan), usual & (doubt <= 0.05 * scale)
+        share[rows[known]] = factor[known] / scale
         for clip, kept in (_hard(p, share), _soft(p, share)):
             full = measured.at(gradient)
             left = measured.at(gradient * kept[:, None])
@@ -187,80 +199,86 @@ def clipping(measured: Measured, meant: Meant, scales: Iterable[float]) -> Clip 
 
 
 def _hard(p: Array, share: Array) -> tuple[Clip | None, Array]:
-    """Nothing is left of the rows below some probability (and perhaps above another), all else is.
+    """max(p, floor): nothing is left of the rows below some probability, all of the others.
 
-    The share that is left of a row is NaN where too little of it was seen to tell.
+    `share` is what is left of each row, NaN where too little of it was seen to tell.
     """
-    told, gone = ~np.isnan(share), np.abs(share) < 1e-3
+    known, gone = ~np.isnan(share), np.abs(share) < 1e-3
     below = gone & (p < 0.5)
     if not below.any():
         return None, share
     top = p[below].max()
     above = ~gone & (p > top)
-    if not above.any() or (told & ~below & (p < top)).any():
+    if not above.any() or (known & ~below & (p < top)).any():
         return None, share
-    if below.sum() + (above & told).sum() < 2:
+    if below.sum() + (above & known).sum() < 2:
         return None, share
-    unsure = ~told & (p > top) & (p < p[above & told].min(initial=1))
+    # A clip may have an upper bound as well, so rows that are gone count as clipped anywhere.
+    unsure = ~known & (p > top) & (p < p[above & known].min(initial=1))
     left = np.where(gone | (p <= top), 0.0, np.where(unsure, np.nan, 1.0))
     return Clip(np.flatnonzero(below), float(p[above].min()), hard=True), left
 
 
 def _soft(p: Array, share: Array) -> tuple[Clip | None, Array]:
-    """Of each row p / (p + floor) is left, as by log(p + floor)."""
+    """log(p + floor): of each row p / (p + floor) is left."""
     part = (share > 1e-3) & (share < 0.999)
     if not part.any() or (share < 0.999).sum() < 2:
         return None, share
+    # The row nearest to a half tells the floor best: near 0 and 1 the share hardly changes.
     clearest = np.abs(np.log(share[part]) - np.log1p(-share[part])).argmin()
     floor = float((p[part] * (1 / share[part] - 1))[clearest])
     return Clip(np.flatnonzero(share < 0.5), floor, hard=False), p / (p + floor)
 
 
-def permutation(measured: Measured, meant: Meant, scales: Iterable[float]) -> Match | None:
+def fit_permutation(
+    measured: Measured, reference: Reference, scales: Iterable[float]
+) -> Match | None:
     """Columns of the gradient, or labels of the loss, in another order."""
-    shape = meant.logits.shape
-    if len(measured.row) != shape[0] * shape[1] or shape[1] < 3 or meant.labels is None:
+    shape, labels = reference.logits.shape, reference.labels
+    if len(measured.row) != shape[0] * shape[1] or shape[1] < 3 or labels is None:
         return None
     x = np.zeros(shape)
     x[measured.row, measured.column] = np.nan_to_num(measured.value)
-    right = meant.gradient()
-    order = _assigned(np.abs(_cosines(x, right)))
+    right = reference.gradient()
+    order = _best_order(np.abs(_cosines(x, right)))
     if order is not None:
-        turned = np.empty_like(right)
-        turned[:, order] = right
-        detail = "column " + ", ".join(f"{j} stands at {k}" for j, k in _few(order))
-        found = first_match(measured, [Formula("classes permuted", turned, detail)])
-        if found is not None:
-            return found
-    labels = np.where(meant.ignored, 0, meant.labels)
+        moved = np.empty_like(right)
+        moved[:, order] = right
+        detail = "column " + ", ".join(f"{j} stands at {k}" for j, k in _first_moves(order))
+        match = first_match(measured, [Formula("classes permuted", moved, detail)])
+        if match is not None:
+            return match
+    counted = ~reference.ignored
+    known = np.where(counted, labels, 0)
     for scale in scales:
-        missing = x / scale - meant.probabilities  # less 1 at the label that was used
+        # x = scale (p - y), so this is -y for the labels that were really used.
+        used = x / scale - reference.probabilities
         sums = np.zeros((shape[1], shape[1]))
-        np.add.at(sums, labels[~meant.ignored], missing[~meant.ignored])
-        order = _assigned(-sums)
+        np.add.at(sums, known[counted], used[counted])
+        order = _best_order(-sums)
         if order is None:
             continue
-        moved = np.where(meant.ignored, meant.labels, order[labels])
-        detail = "label " + ", ".join(f"{j} is read as {k}" for j, k in _few(order))
-        gradient = meant.changed(targets=moved).gradient()
-        found = first_match(measured, [Formula("classes permuted", gradient, detail)])
-        if found is not None:
-            return found
+        read = np.where(counted, order[known], labels)
+        detail = "label " + ", ".join(f"{j} is read as {k}" for j, k in _first_moves(order))
+        gradient = reference.changed(targets=read).gradient()
+        match = first_match(measured, [Formula("classes permuted", gradient, detail)])
+        if match is not None:
+            return match
     return None
 
 
 def _cosines(x: Array, y: Array) -> Array:
-    """How alike the columns of y and of x are: rows for y, columns for x."""
+    """Cosine between every column of y (rows of the result) and every column of x."""
     with np.errstate(all="ignore"):
         x, y = (a / np.sqrt((a * a).sum(axis=0)) for a in (x, y))
         return np.asarray(np.nan_to_num(y.T @ x))
 
 
-def _assigned(likeness: Array) -> Array | None:
-    """The column most alike to each row, if that is a permutation, and not the usual order."""
+def _best_order(likeness: Array) -> Array | None:
+    """The column most alike to each row, if that is a permutation other than the identity."""
     order = np.argmax(likeness, axis=1)
     usual = np.arange(len(order))
-    empty = ~likeness.any(axis=1)  # a label that does not occur may stand for what is left over
+    empty = ~likeness.any(axis=1)  # a label that does not occur may have any column left over
     if empty.any():
         left = np.setdiff1d(usual, order[~empty])
         if len(left) == empty.sum():
@@ -269,6 +287,5 @@ def _assigned(likeness: Array) -> Array | None:
     return order if permuted else None
 
 
-def _few(order: Array) -> list[tuple[int, int]]:
-    pairs = [(j, int(k)) for j, k in enumerate(order) if j != k]
-    return pairs[:4]
+def _first_moves(order: Array) -> list[tuple[int, int]]:
+    return [(j, int(k)) for j, k in enumerate(order) if j != k][:4]
