@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from xent._kind import Kind, check_kind
+from xent._options import LossOptions
 from xent._report import Finding
-from xent._targets import SUM_TOLERANCE, binary_targets, class_targets
+from xent._targets import SUM_TOLERANCE, check_binary_shapes, class_targets
 from xent._validation import Array, as_floats, check_number, class_axis, to_numpy
 from xent.check._batch.label_repair import repaired
 from xent.check._batch.names import Names
@@ -142,7 +143,7 @@ def _is_binary(scores: Array, targets: Array, axis: int) -> bool:
 
 def _binary(scores: Array, targets: Array, ignore_index: int | None) -> tuple[Array, Array]:
     """Scores and targets as one row each; labels stay integers where they are."""
-    binary_targets(targets, scores.shape, ignore_index=ignore_index, values_later=True)
+    check_binary_shapes(targets, scores.shape, LossOptions(ignore_index=ignore_index).checked())
     whole = targets.dtype.kind in "biu"
     return scores.reshape(-1), targets.reshape(-1).astype(np.int64 if whole else np.float64)
 
@@ -161,7 +162,8 @@ def _classes(
         raise ValueError(msg)
     if targets.shape == scores.shape and targets.dtype.kind in "iu":  # one-hot rows
         targets = targets.astype(np.float64)
-    class_targets(targets, scores.shape, axis, ignore_index=ignore_index, labels_later=True)
+    options = LossOptions(ignore_index=ignore_index).checked()
+    class_targets(targets, scores.shape, axis, options, defer_label_check=True)
     rows = np.moveaxis(scores, axis, -1).reshape(-1, classes)
     if targets.dtype.kind in "iu":
         return rows, targets.reshape(-1).astype(np.int64), shape
