@@ -108,6 +108,10 @@ class LossOptions(NamedTuple):
         """Does nothing but labels and weights enter the loss?"""
         return self.softcap is None and not (self.label_smoothing or self.z_loss)
 
+    def with_z_scale(self, factor: Any) -> LossOptions:
+        """The record with z-loss times a factor."""
+        return self._replace(z_loss=self.z_loss * factor) if self.z_loss else self
+
     def map_weights(self, convert: Callable[[Any, str], Any]) -> LossOptions:
         """The record with each weight that is given as `convert(weight, its name)` makes it."""
         if self.class_weight is self.sample_weight is self.pos_weight is None:

@@ -195,15 +195,14 @@ def mean_divisor(targets: ClassTargets | BinaryTargets, options: LossOptions) ->
     if options.divisor is not None:
         return options.divisor, 1.0
     total, rows = targets.total, targets.total_rows
-    rescale = options.class_weight is not None and options.z_loss
     if not isinstance(total, float):  # not readable yet
-        if not rescale:
+        if options.class_weight is None:
             return total, 1.0
         xp = total.__array_namespace__()
         ratio = xp.where(total > 0, total / rows, xp.ones_like(total))
         return xp.where(total > 0, total, rows * xp.ones_like(total)), ratio
     check_total(total)
-    if not rescale:
+    if options.class_weight is None:
         return total, 1.0
     check_total(rows)
     return (total, total / rows) if total else (rows, 1.0)

@@ -254,8 +254,7 @@ def reduction(
     if options.reduction != "mean":
         return rows.total if options.divisor is None else options.divisor, 1.0, options, 1.0
     divisor, z_scale = mean_divisor(rows, options)
-    if options.z_loss:
-        options = options._replace(z_loss=options.z_loss * z_scale)
+    options = options.with_z_scale(z_scale)
     if isinstance(divisor, (int, float)):
         return divisor, z_scale, options, 1 / divisor if divisor > 0 else 1.0
     xp = array_namespace(divisor)

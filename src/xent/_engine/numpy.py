@@ -49,7 +49,7 @@ def cross_entropy(
         for index in [()] if small else blocks(logits.shape[:-1], logits.shape[-1]):
             z = float_rows(logits[index])
             if out.stats is not None:  # first: the gradient may overwrite the logits
-                put(out.stats, index, rows.class_stats(z, options.softcap, exact=exact))
+                put(out.stats, index, rows.class_stats(z, options, exact=exact))
             loss, gradient = rows.class_losses(
                 z,
                 targets if small and targets.plain else rows_of(targets, index),

@@ -230,9 +230,9 @@ def class_losses(
     return loss, grad
 
 
-def class_stats(z: Array, softcap: float | None, *, exact: bool) -> Array:
+def class_stats(z: Array, options: LossOptions, *, exact: bool) -> Array:
     """Log-sum-exp, entropy and largest class of each row; sums of terms that are never negative."""
-    p = partition(capped(z, softcap), exact=exact)
+    p = partition(capped(z, options.softcap), exact=exact)
     log_s = p.log1p_s()
     far = _times(p.e, -p.d).sum(axis=1)
     return np.stack([p.m + log_s, log_s + far / (1 + p.s), p.k], axis=1)

@@ -101,11 +101,13 @@ def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | N
     o = join_weights(ctx.options, others)
     for_logits = for_targets = None
     if to_gradient is not None:
-        _check_second_derivative(ctx, o)
+        if ctx.needs_input_grad[1]:
+            msg = "no second derivative where targets require a gradient. Pass targets.detach()."
+            raise NotImplementedError(msg)
         for_logits = class_second(gradient, to_gradient, targets, o, divisors)
     if to_stats and to_stats[0] is not None and o.keep_logits and ctx.needs_input_grad[0]:
         to_lse = to_stats[0][..., 0].unsqueeze(o.axis)  # the only one that has a gradient
-        change = logsumexp_gradient(logits, o.axis, o.softcap, to_lse).to(logits.dtype)
+        change = logsumexp_gradient(logits, o, to_lse).to(logits.dtype)
         for_logits = change if for_logits is None else for_logits + change
     if to_loss is not None:
         upstream = to_loss.unsqueeze(o.axis) if o.reduction == "none" else to_loss
@@ -128,16 +130,6 @@ def vmap(
         return None
     results, o = found
     return results, (0, 0 if o.needs_grad else None, None, 0)[: len(results)]
-
-
-def _check_second_derivative(ctx: Any, o: LossOptions) -> None:
-    """Say where a second derivative is not to be had."""
-    if o.softcap is not None:
-        msg = "no second derivative with softcap. Apply it before: cap * tanh(logits / cap)."
-        raise NotImplementedError(msg)
-    if ctx.needs_input_grad[1]:
-        msg = "no second derivative where targets require a gradient. Pass targets.detach()."
-        raise NotImplementedError(msg)
 
 
 def _operation(name: str, results: int, forward: Any, fake: Any) -> Operation:

@@ -13,7 +13,11 @@ from typing import Any
 import torch
 
 from xent import formula
+from xent._engine.compute import Loss
+from xent._engine.linear import Layer
 from xent._options import LossOptions
+from xent._targets import ClassTargets
+from xent.torch._functions import evaluate
 
 Tensor = torch.Tensor
 
@@ -56,6 +60,9 @@ def class_second(
     gradient: Tensor, direction: Tensor, targets: Tensor, o: LossOptions, divisors: Any
 ) -> Tensor:
     """Change of the gradient along a direction of the logits."""
+    if o.softcap is not None:
+        msg = "no second derivative with softcap. Apply it before: cap * tanh(logits / cap)."
+        raise NotImplementedError(msg)
     divisor, z_scale = divisors
     gradient, direction = gradient.movedim(o.axis, -1), direction.movedim(o.axis, -1)
     c = coefficients(targets, gradient, o, divisor)
@@ -90,21 +97,50 @@ def class_targets_gradient(
     return result.movedim(-1, o.axis)
 
 
-def logsumexp_gradient(
-    logits: Tensor, axis: int, softcap: float | None, upstream: Tensor
-) -> Tensor:
-    """Gradient of log-sum-exp, times the upstream gradient; 0 for a row of masks."""
+class LayerTargetsGradient:
+    """The gradient for soft targets: c s (A(z) - z), less what a mean's divisor takes back."""
+
+    def __init__(self, layer: Layer, rows: ClassTargets, o: LossOptions) -> None:
+        self.rows, self.o = rows, o
+        self.gradient = layer.products.empty((layer.rows, layer.classes), layer.dtype)
+        self.squares = self.gradient.new_zeros(layer.rows)
+        """Of the log-sum-exps: the mean of z-loss does not depend on the targets."""
+
+    def add(self, index: slice, logits: Tensor) -> None:
+        """A chunk's A(z) - z."""
+        z = formula.capped(logits, self.o.softcap)
+        log_z = torch.logsumexp(z, 1, keepdim=True)
+        self.gradient[index] = log_z - z
+        self.squares[index] = log_z[:, 0] ** 2
+
+    def finish(self, loss: Loss) -> None:
+        """Scale by smoothing, class weights, row weights and the mean's divisor."""
+        o, gradient = self.o, self.gradient
+        mean = o.reduction == "mean"
+        scale = (1 / loss.divisor if loss.divisor > 0 else 0.0) if mean else 1.0
+        weight = None if self.rows.weight is None else torch.from_numpy(self.rows.weight)
+        gradient *= 1 - o.label_smoothing
+        if o.class_weight is not None:
+            gradient *= o.class_weight.to(gradient.dtype)
+            if mean and o.divisor is None:
+                squares = self.squares.double()
+                squares = (
+                    squares if weight is None else torch.where(weight == 0, 0.0, squares * weight)
+                )
+                z_term = o.z_loss * loss.z_scale * scale * float(squares.sum()) if o.z_loss else 0.0
+                gradient -= (float(loss.value) - z_term) * o.class_weight.to(gradient.dtype)
+        gradient *= scale
+        if weight is not None:
+            gradient *= weight[:, None].to(gradient.dtype)
+            gradient[weight == 0] = 0
+
+
+def logsumexp_gradient(logits: Tensor, o: LossOptions, upstream: Tensor) -> Tensor:
+    """Gradient of log-sum-exp, times the upstream gradient."""
     z = logits.to(loss_kind(logits))
-    bent = formula.capped(z, softcap)
-    sure = bent == torch.inf
-    several = sure.sum(axis, keepdim=True)
-    # Such rows, and empty ones, have no differences that are numbers.
-    hard = (several > 0) & ~bent.isnan().any(axis, keepdim=True)
-    empty = (bent == -torch.inf).all(axis, keepdim=True)
-    p = torch.softmax(bent.masked_fill(empty | hard, 0), axis).masked_fill(empty, 0)
-    p = torch.where(hard, sure / several.clamp(min=1), p)
-    gradient = p * upstream.to(p.dtype)
-    return gradient if softcap is None else gradient * (1 - torch.tanh(z / softcap) ** 2)
+    p = evaluate(formula.capped(z, o.softcap), "softmax", o.axis)
+    slope: Tensor = formula.cap_slope(z, o.softcap)
+    return p * slope * upstream.to(p.dtype)
 
 
 def binary_terms(

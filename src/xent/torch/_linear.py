@@ -16,8 +16,8 @@ from xent._engine.linear import BIAS, INPUTS, TARGETS, WEIGHT, Layer
 from xent._engine.numpy import STATS
 from xent._options import SCHEMA, LossOptions
 from xent._targets import ClassTargets, check_class_shapes, class_targets
-from xent.formula import capped
 from xent.torch import _interop
+from xent.torch._derivatives import LayerTargetsGradient
 from xent.torch._operation import Operation
 from xent.torch._operation_options import join_weights, map_over_rows, split_weights
 from xent.torch._products import TensorProducts
@@ -54,7 +54,7 @@ def _computed(
 ) -> tuple[Any, ...]:
     layer, rows = _layer(inputs, weight, targets, bias, o)
     needed = o.needs_grad if o.reduction != "none" else 0
-    soft = _TargetsGradient(layer, rows, o) if needed & TARGETS else None
+    soft = LayerTargetsGradient(layer, rows, o) if needed & TARGETS else None
     with np.errstate(all="ignore"):
         loss = compute.linear_loss(
             layer,
@@ -89,7 +89,7 @@ def backward_of_rows(
     layer, rows = _layer(inputs, weight, targets, bias, o)
     o = o._replace(reduction="sum")
     factors = upstream.detach().reshape(-1, 1).to(layer.dtype)
-    soft = _TargetsGradient(layer, rows, o) if o.needs_grad & TARGETS else None
+    soft = LayerTargetsGradient(layer, rows, o) if o.needs_grad & TARGETS else None
     with np.errstate(all="ignore"):
         loss = compute.linear_loss(
             layer,
@@ -123,46 +123,8 @@ def _layer(
     return layer, rows.flat(np)
 
 
-class _TargetsGradient:
-    """The gradient for soft targets: c s (A(z) - z), less what a mean's divisor takes back."""
-
-    def __init__(self, layer: Layer, rows: ClassTargets, o: LossOptions) -> None:
-        self.rows, self.o = rows, o
-        self.gradient = layer.products.empty((layer.rows, layer.classes), layer.dtype)
-        self.squares = self.gradient.new_zeros(layer.rows)
-        """Of the log-sum-exps: the mean of z-loss does not depend on the targets."""
-
-    def add(self, index: slice, logits: Tensor) -> None:
-        """A chunk's A(z) - z."""
-        z = capped(logits, self.o.softcap)
-        log_z = torch.logsumexp(z, 1, keepdim=True)
-        self.gradient[index] = log_z - z
-        self.squares[index] = log_z[:, 0] ** 2
-
-    def finish(self, loss: compute.Loss) -> None:
-        """Scale by smoothing, class weights, row weights and the mean's divisor."""
-        o, gradient = self.o, self.gradient
-        mean = o.reduction == "mean"
-        scale = (1 / loss.divisor if loss.divisor > 0 else 0.0) if mean else 1.0
-        weight = None if self.rows.weight is None else torch.from_numpy(self.rows.weight)
-        gradient *= 1 - o.label_smoothing
-        if o.class_weight is not None:
-            gradient *= o.class_weight.to(gradient.dtype)
-            if mean and o.divisor is None:
-                squares = self.squares.double()
-                squares = (
-                    squares if weight is None else torch.where(weight == 0, 0.0, squares * weight)
-                )
-                z_term = o.z_loss * loss.z_scale * scale * float(squares.sum()) if o.z_loss else 0.0
-                gradient -= (float(loss.value) - z_term) * o.class_weight.to(gradient.dtype)
-        gradient *= scale
-        if weight is not None:
-            gradient *= weight[:, None].to(gradient.dtype)
-            gradient[weight == 0] = 0
-
-
 def _shaped(
-    layer: Layer, soft: _TargetsGradient | None, *arguments: Tensor | None
+    layer: Layer, soft: LayerTargetsGradient | None, *arguments: Tensor | None
 ) -> tuple[Tensor, ...]:
     """The gradients in the shapes and dtypes of inputs, weight, targets and bias."""
     grads = layer.grads
