@@ -125,10 +125,11 @@ def keep(ctx: Any, inputs: tuple[Any, ...], o: Options, output: tuple[Tensor, ..
     logits, targets = inputs
     loss, gradient, total, *stats = output
     ctx.set_materialize_grads(False)
-    if stats and not o.keep_logits:
+    lse = o.keep_logits and ctx.needs_input_grad[0]
+    if stats and not lse:
         ctx.mark_non_differentiable(*stats)
     ctx.total, total = (None, total) if isinstance(total, Tensor) else (total, None)
-    ctx.kept = targets.requires_grad or o.keep_logits
+    ctx.kept = targets.requires_grad or lse
     others = (loss, logits) if ctx.kept else ()
     weights: tuple[Any, ...] = ()
     if not (o.class_weight is None and o.sample_weight is None):
@@ -213,4 +214,5 @@ cross_entropy_with_stats = Operation(
     keep=keep,
     gradients=gradients,
     batched=batched,
+    function="cross_entropy",
 )

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from xent._validation import Array
+from xent.torch._autograd_state import check_constant
 
 _NUMPY = {torch.float16: np.float16, torch.float32: np.float32, torch.float64: np.float64}
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -78,9 +79,7 @@ def as_constant(value: Any, like: torch.Tensor, name: str) -> torch.Tensor | Non
     if value is None:
         return None
     tensor = as_partner(value, like, name)
-    if tensor.requires_grad and torch.is_grad_enabled():
-        msg = f"{name} requires a gradient, but weights get none. Pass {name}.detach()."
-        raise ValueError(msg)
+    check_constant(tensor, name)
     return tensor
 
 

@@ -159,6 +159,7 @@ linear_cross_entropy_with_stats = Operation(
     keep=keep,
     gradients=gradients,
     batched=batched,
+    function="linear_cross_entropy",
 )
 rows_gradients = Operation(
     f"linear_cross_entropy_rows_backward(Tensor upstream, {ARGUMENTS}) "
@@ -169,4 +170,5 @@ rows_gradients = Operation(
     asked=lambda o, *_: o,
     keep=unkept,
     gradients=no_second,
+    function="linear_cross_entropy",
 )

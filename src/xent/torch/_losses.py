@@ -9,6 +9,7 @@ import torch
 
 from xent._validation import check_layer, check_number, check_reduction, check_shape, class_axis
 from xent.torch import _binary, _classes, _linear
+from xent.torch._autograd_state import widened
 from xent.torch._binary import Options as BinaryOptions
 from xent.torch._chunks import Options as LinearOptions
 from xent.torch._classes import Options as ClassOptions
@@ -54,7 +55,7 @@ def cross_entropy(
         class_axis(z, axis),
         divisor,
         unchecked,
-        keep_logits and wants_gradient(z),
+        keep_logits,
         return_grad or asks(z),
     )
     operation = _classes.cross_entropy_with_stats if stats else _classes.cross_entropy
@@ -179,26 +180,6 @@ def asks(tensor: Tensor) -> bool:
     """Is the gradient to be made with the loss? A trace finds out when it runs."""
     asked: bool = tensor.requires_grad and torch.is_grad_enabled()
     return asked and torch._C._get_tracing_state() is None
-
-
-def wants_gradient(tensor: Tensor) -> bool:
-    """May a backward pass ask for the gradient?"""
-    return tensor.requires_grad and torch.is_grad_enabled()
-
-
-def widened(tensor: Tensor) -> Tensor:
-    """A float16 tensor that wants a gradient in float32, so that autograd rounds the gradient.
-
-    It does so after multiplying with what comes from above. Before, most entries of a mean's
-    gradient are too small for float16; hence its users scale the loss. What vmap maps over does
-    not say whether it wants one.
-    """
-    if tensor.dtype != torch.float16:
-        return tensor
-    asks = wants_gradient(tensor)
-    if not torch.compiler.is_compiling():
-        asks |= torch._C._functorch.is_batchedtensor(tensor) and torch.is_grad_enabled()
-    return tensor.float() if asks else tensor
 
 
 def no_out(out: Any) -> None:

@@ -10,10 +10,16 @@ import torch
 from torch._functorch.utils import enable_single_level_autograd_function
 from torch.autograd import forward_ad
 
+from xent.torch._autograd_state import check_constant
+
 Tensor = torch.Tensor
 PLAIN = (torch.Tensor, torch.nn.Parameter)
 is_tracing = torch._C._is_tracing
 LIBRARY = torch.library.Library("xent", "FRAGMENT")
+NO_FORWARD_MODE = (
+    "has no forward-mode derivative (jvp, jacfwd, linearize, hessian). Use reverse mode: "
+    "torch.func.jacrev(f), and for a Hessian torch.func.jacrev(torch.func.jacrev(f))."
+)
 
 
 class Operation:
@@ -36,10 +42,13 @@ class Operation:
         keep: Callable[..., None],
         gradients: Callable[..., Any],
         batched: Callable[..., Any] | None = None,
+        function: str = "",
     ) -> None:
         self.forward, self.asked, self.batched = forward, asked, batched
         self.options = options
         name = schema[: schema.index("(")]
+        self.function = function or name
+        """The function that a user called, for error messages."""
         self.node = _node(name, forward, keep, gradients)
         LIBRARY.define(schema, tags=(torch.Tag.pt2_compliant_tag,))
         self.operator = getattr(torch.ops.xent, name).default
@@ -82,20 +91,45 @@ class Operation:
 
     def _learned(self, keyset: Any, *arguments: Any) -> Any:
         """One level of derivatives; the rest of the dispatcher's keys make the results."""
+        self._check_derivatives(arguments)
         tensors, o = arguments[: self.tensors], self.options(*arguments[self.tensors :])
         learns = torch.is_grad_enabled()
-        below = partial(self._below, keyset, learns)
+        below = partial(self._below, keyset, learns, forward_ad._is_fwd_grad_enabled())
         learns = learns and any(t is not None and t.requires_grad for t in tensors)
-        if not learns and forward_ad._current_level < 0:
+        if not learns:
             return below(*tensors, o)
         with enable_single_level_autograd_function():
             return self.node.apply(*tensors, self.asked(o, *tensors), below)
 
-    def _below(self, keyset: Any, learns: bool, *arguments: Any) -> Any:
-        """The same below this level, where others may want derivatives too."""
+    def _check_derivatives(self, arguments: tuple[Any, ...]) -> None:
+        """Refuse forward mode, and gradients of weights, at the level that asks for them.
+
+        A result without tangent or graph would count as a constant, so its derivative would be 0 in
+        silence. The functions check weights too, but a compiler that traces nested transforms sees
+        `requires_grad` only here.
+        """
+        if forward_ad._is_fwd_grad_enabled():
+            for value in arguments:
+                if isinstance(value, Tensor) and forward_ad.unpack_dual(value).tangent is not None:
+                    msg = f"{self.function} {NO_FORWARD_MODE}"
+                    raise NotImplementedError(msg)
+        for name, value in zip(self.options._fields, arguments[self.tensors :], strict=True):
+            if isinstance(value, Tensor):
+                check_constant(value, name)
+
+    def _below(self, keyset: Any, learns: bool, forward_mode: bool, *arguments: Any) -> Any:
+        """The same below this level, where others may want derivatives too.
+
+        `Function.apply` switches off both modes of derivatives while it calls forward, for all
+        levels. For those below they are as they were, or a derivative of theirs would be 0.
+        """
         *tensors, o = arguments
         keys = keyset & torch._C._after_autograd_keyset
-        with torch.set_grad_enabled(learns), torch._C._AutoDispatchBelowAutograd():
+        with (
+            torch.set_grad_enabled(learns),
+            forward_ad._set_fwd_grad_enabled(forward_mode),
+            torch._C._AutoDispatchBelowAutograd(),
+        ):
             return self.operator.redispatch(keys, *tensors, *o)
 
     def _batched(self, info: Any, dims: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch.autograd import forward_ad
 
 from xent.torch._operation import on_cpu
 
@@ -24,6 +25,7 @@ def scaled(gradient: torch.Tensor, upstream: torch.Tensor, *, own: bool) -> torc
         or not on_cpu(upstream)  # before the others, which compilers do not know
         or torch.is_grad_enabled()
         or torch._C._are_functorch_transforms_active()
+        or forward_ad._current_level >= 0  # whose tangents detach() drops
         or torch._C._autograd._get_current_graph_task_keep_graph()
         or torch._C._storage_Use_Count(gradient.untyped_storage()._cdata) > ALONE
     ):
