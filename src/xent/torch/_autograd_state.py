@@ -1,8 +1,10 @@
-"""What autograd wants of a tensor."""
+"""Whether autograd wants a gradient for a tensor, and what follows from it."""
 
 from __future__ import annotations
 
 import torch
+
+from xent.torch import _compat
 
 Tensor = torch.Tensor
 
@@ -13,7 +15,7 @@ def wants_gradient(tensor: Tensor) -> bool:
 
 
 def check_constant(tensor: Tensor, name: str) -> None:
-    """Refuse a weight that wants a gradient, which it would not get."""
+    """Refuse a weight that requires a gradient, because it would not get one."""
     if wants_gradient(tensor):
         msg = f"{name} requires a gradient, but weights get none. Pass {name}.detach()."
         raise ValueError(msg)
@@ -24,11 +26,11 @@ def widened(tensor: Tensor) -> Tensor:
 
     Autograd rounds it after the product with the upstream gradient. Before that, most entries of a
     mean's gradient are too small for float16, which is why users of float16 scale their loss. A
-    tensor that vmap maps over does not say whether it wants a gradient.
+    tensor that vmap maps over does not say whether it wants a gradient, so it is widened too.
     """
     if tensor.dtype != torch.float16:
         return tensor
-    asks = wants_gradient(tensor)
+    wide = wants_gradient(tensor)
     if not torch.compiler.is_compiling():
-        asks |= torch._C._functorch.is_batchedtensor(tensor) and torch.is_grad_enabled()
-    return tensor.float() if asks else tensor
+        wide |= _compat.is_batched(tensor) and torch.is_grad_enabled()
+    return tensor.float() if wide else tensor

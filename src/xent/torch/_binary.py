@@ -11,8 +11,8 @@ from xent._engine.reduced import binary_loss
 from xent._targets import binary_targets
 from xent.torch import _buffer_pool, _interop, _small_batch
 from xent.torch._derivatives import binary_second, binary_targets_gradient
-from xent.torch._operation import Operation, in_front
-from xent.torch._scale_grad import scaled
+from xent.torch._operation import Operation, batch_dim_first
+from xent.torch._scale_grad import scale_grad
 from xent.torch._shapes import check_binary
 
 Tensor = torch.Tensor
@@ -85,12 +85,14 @@ def fake(logits: Tensor, targets: Tensor, o: Options) -> tuple[Tensor, Tensor, T
     return loss, grad, logits.new_empty((), dtype=torch.float64)
 
 
-def asked(o: Options, logits: Tensor, targets: Tensor) -> Options:  # noqa: ARG001
+def with_needed_grads(o: Options, logits: Tensor, targets: Tensor) -> Options:  # noqa: ARG001
     """With the gradient, if a level of derivatives asks for it."""
     return o._replace(want_grad=o.want_grad or logits.requires_grad)
 
 
-def keep(ctx: Any, inputs: tuple[Any, ...], o: Options, output: tuple[Tensor, ...]) -> None:
+def setup_context(
+    ctx: Any, inputs: tuple[Any, ...], o: Options, output: tuple[Tensor, ...]
+) -> None:
     """Keep what the derivatives need; elementwise, the logits are no larger than the rest."""
     ctx.set_materialize_grads(False)
     _, gradient, total = output
@@ -102,7 +104,7 @@ def keep(ctx: Any, inputs: tuple[Any, ...], o: Options, output: tuple[Tensor, ..
     ctx.save_for_backward(gradient, total, *inputs, *weights)
 
 
-def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
     """From the gradients of loss and gradient to those of logits and targets."""
     to_loss, to_gradient, _ = grads
     gradient, total, logits, targets, *weights = ctx.saved_tensors
@@ -113,7 +115,7 @@ def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | 
     for_logits = for_targets = None
     if to_loss is not None:
         if ctx.needs_input_grad[0]:
-            for_logits = scaled(gradient, to_loss, own=ctx.own)
+            for_logits = scale_grad(gradient, to_loss, owns_buffer=ctx.owns_gradient)
         if ctx.needs_input_grad[1]:
             _targets_are_free(o)
             change = binary_targets_gradient(logits, targets, o, total)
@@ -128,7 +130,7 @@ def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | 
     return for_logits, for_targets
 
 
-def batched(
+def vmap(
     operation: Operation, info: Any, dims: tuple[Any, ...], *arguments: Any
 ) -> tuple[Any, Any] | None:
     """Logits of a batch are logits like others, where they are not reduced."""
@@ -137,7 +139,7 @@ def batched(
     if o.reduction != "none" or dims[2] is not None or dims[4] is not None:
         return None
     z, y, weight = (
-        in_front(value, dim, info.batch_size)
+        batch_dim_first(value, dim, info.batch_size)
         for value, dim in zip((logits, targets, o.sample_weight), (*dims[:2], dims[3]), strict=True)
     )
     o = o._replace(sample_weight=weight)
@@ -156,8 +158,8 @@ binary_cross_entropy = Operation(
     Options,
     forward=forward,
     fake=fake,
-    asked=asked,
-    keep=keep,
-    gradients=gradients,
-    batched=batched,
+    with_needed_grads=with_needed_grads,
+    setup_context=setup_context,
+    backward=backward,
+    vmap=vmap,
 )

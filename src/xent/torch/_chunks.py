@@ -256,7 +256,7 @@ def backward_of_rows(
     bias: Tensor | None,
     o: Options,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Gradients of row losses, each times what comes from above."""
+    """Gradients of row losses, each times its upstream gradient."""
     work = Pass(inputs, weight, targets, bias, o)
     grads = work.gradients()
     factors = upstream.detach().reshape(-1, 1).to(work.kind)

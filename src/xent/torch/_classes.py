@@ -14,8 +14,8 @@ from xent._targets import class_targets
 from xent._validation import Array
 from xent.torch import _buffer_pool, _interop, _small_batch
 from xent.torch._derivatives import class_second, class_targets_gradient, logsumexp_gradient
-from xent.torch._operation import Operation, in_front
-from xent.torch._scale_grad import scaled
+from xent.torch._operation import Operation, batch_dim_first
+from xent.torch._scale_grad import scale_grad
 from xent.torch._shapes import check_classes
 
 Tensor = torch.Tensor
@@ -115,12 +115,14 @@ def _rows(logits: Tensor, o: Options) -> tuple[int, ...]:
     return *logits.shape[: o.axis], *logits.shape[o.axis + 1 :]
 
 
-def asked(o: Options, logits: Tensor, targets: Tensor) -> Options:  # noqa: ARG001
+def with_needed_grads(o: Options, logits: Tensor, targets: Tensor) -> Options:  # noqa: ARG001
     """With the gradient, if a level of derivatives asks for it."""
     return o._replace(want_grad=o.want_grad or logits.requires_grad)
 
 
-def keep(ctx: Any, inputs: tuple[Any, ...], o: Options, output: tuple[Tensor, ...]) -> None:
+def setup_context(
+    ctx: Any, inputs: tuple[Any, ...], o: Options, output: tuple[Tensor, ...]
+) -> None:
     """Keep the gradient; loss and logits only for targets that learn, or for log-sum-exp."""
     logits, targets = inputs
     loss, gradient, total, *stats = output
@@ -129,8 +131,8 @@ def keep(ctx: Any, inputs: tuple[Any, ...], o: Options, output: tuple[Tensor, ..
     if stats and not lse:
         ctx.mark_non_differentiable(*stats)
     ctx.total, total = (None, total) if isinstance(total, Tensor) else (total, None)
-    ctx.kept = targets.requires_grad or lse
-    others = (loss, logits) if ctx.kept else ()
+    ctx.saves_logits = targets.requires_grad or lse
+    others = (loss, logits) if ctx.saves_logits else ()
     weights: tuple[Any, ...] = ()
     if not (o.class_weight is None and o.sample_weight is None):
         o, weights = o._replace(**WITHOUT), o[: len(WEIGHTS)]
@@ -138,12 +140,12 @@ def keep(ctx: Any, inputs: tuple[Any, ...], o: Options, output: tuple[Tensor, ..
     ctx.save_for_backward(gradient, total, targets, *others, *weights)
 
 
-def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
     """From the gradients of loss, gradient and log-sum-exp to those of logits and targets."""
     to_loss, to_gradient, _, *to_stats = grads
     gradient, total, targets, *others = ctx.saved_tensors
     total = ctx.total if total is None else total
-    if ctx.kept:
+    if ctx.saves_logits:
         loss, logits, *others = others
     o = ctx.options
     if others:
@@ -163,12 +165,12 @@ def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | 
             for_targets = (bend * upstream).to(targets.dtype)
         if ctx.needs_input_grad[0]:
             # Last: it may write over the gradient.
-            slope = scaled(gradient, upstream, own=ctx.own)
+            slope = scale_grad(gradient, upstream, owns_buffer=ctx.owns_gradient)
             for_logits = slope if for_logits is None else for_logits + slope
     return for_logits, for_targets
 
 
-def batched(
+def vmap(
     operation: Operation, info: Any, dims: tuple[Any, ...], *arguments: Any
 ) -> tuple[Any, Any] | None:
     """Rows of a batch are rows like others, where they are not reduced."""
@@ -177,7 +179,7 @@ def batched(
     if o.reduction != "none" or dims[2] is not None:
         return None
     z, y, weight = (
-        in_front(value, dim, info.batch_size)
+        batch_dim_first(value, dim, info.batch_size)
         for value, dim in zip((logits, targets, o.sample_weight), (*dims[:2], dims[3]), strict=True)
     )
     o = o._replace(sample_weight=weight, axis=o.axis + 1)
@@ -200,19 +202,19 @@ cross_entropy = Operation(
     Options,
     forward=forward,
     fake=fake,
-    asked=asked,
-    keep=keep,
-    gradients=gradients,
-    batched=batched,
+    with_needed_grads=with_needed_grads,
+    setup_context=setup_context,
+    backward=backward,
+    vmap=vmap,
 )
 cross_entropy_with_stats = Operation(
     f"cross_entropy_with_stats({ARGUMENTS}) -> (Tensor, Tensor, Tensor, Tensor)",
     Options,
     forward=forward_with_stats,
     fake=fake_with_stats,
-    asked=asked,
-    keep=keep,
-    gradients=gradients,
-    batched=batched,
+    with_needed_grads=with_needed_grads,
+    setup_context=setup_context,
+    backward=backward,
+    vmap=vmap,
     function="cross_entropy",
 )

@@ -102,7 +102,7 @@ def class_targets_gradient(
 def logsumexp_gradient(
     logits: Tensor, axis: int, softcap: float | None, upstream: Tensor
 ) -> Tensor:
-    """Gradient of log-sum-exp, times what comes from above; 0 for a row of masks."""
+    """Gradient of log-sum-exp, times the upstream gradient; 0 for a row of masks."""
     z = logits.to(loss_kind(logits))
     bent = capped(z, softcap)
     sure = bent == torch.inf

@@ -1,7 +1,8 @@
 """A linear layer's cross-entropy of tensors: one operation with its derivatives.
 
 The gradients are made in the forward pass, where the logits are. Row losses are the exception: the
-gradient of each row is scaled by what comes from above, so the backward pass makes its chunks anew.
+gradient of each row is multiplied with its upstream gradient, so the backward pass makes its chunks
+anew.
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ import torch
 from xent._engine.numpy import STATS
 from xent.torch import _interop
 from xent.torch._chunks import Options, backward_of_rows, forward, forward_with_stats, wanted_kind
-from xent.torch._operation import Operation, in_front
-from xent.torch._scale_grad import scaled
+from xent.torch._operation import Operation, batch_dim_first
+from xent.torch._scale_grad import scale_grad
 from xent.torch._shapes import check_classes
 
 Tensor = torch.Tensor
@@ -68,7 +69,7 @@ def _fakes(
     )
 
 
-def asked(o: Options, *tensors: Tensor | None) -> Options:
+def with_needed_grads(o: Options, *tensors: Tensor | None) -> Options:
     """With the gradients that a level of derivatives asks for."""
     wanted = o.wanted
     for flag, tensor in zip(FLAGS, tensors, strict=True):
@@ -77,7 +78,9 @@ def asked(o: Options, *tensors: Tensor | None) -> Options:
     return o._replace(wanted=wanted)
 
 
-def keep(ctx: Any, inputs: tuple[Any, ...], o: Options, output: tuple[Tensor, ...]) -> None:
+def setup_context(
+    ctx: Any, inputs: tuple[Any, ...], o: Options, output: tuple[Tensor, ...]
+) -> None:
     """Keep the gradients, or for row losses the arguments."""
     ctx.set_materialize_grads(False)
     ctx.mark_non_differentiable(*output[5:])
@@ -88,7 +91,7 @@ def keep(ctx: Any, inputs: tuple[Any, ...], o: Options, output: tuple[Tensor, ..
         ctx.save_for_backward(*output[1:5])
 
 
-def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
     """From the gradient of the loss to those of inputs, weight, targets and bias."""
     upstream, *others = grads
     if any(other is not None for other in others):
@@ -99,10 +102,12 @@ def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
     if o.reduction == "none":
         *tensors, class_weight, sample_weight = ctx.saved_tensors
         o = o._replace(class_weight=class_weight, sample_weight=sample_weight)
-        made = rows_gradients(o, upstream, *tensors)
+        made = rows_backward(o, upstream, *tensors)
     else:
         made = tuple(
-            scaled(gradient, upstream, own=ctx.own) if o.wanted & flag else gradient
+            scale_grad(gradient, upstream, owns_buffer=ctx.owns_gradient)
+            if o.wanted & flag
+            else gradient
             for flag, gradient in zip(MADE, ctx.saved_tensors, strict=True)
         )
     for_inputs, for_weight, for_bias, for_targets = (
@@ -111,7 +116,7 @@ def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
     return for_inputs, for_weight, for_targets, for_bias
 
 
-def batched(
+def vmap(
     operation: Operation, info: Any, dims: tuple[Any, ...], *arguments: Any
 ) -> tuple[Any, Any] | None:
     """Rows of a batch are rows like others, where they are not reduced and share their layer."""
@@ -120,7 +125,7 @@ def batched(
     if o.reduction != "none" or any(dims[i] is not None for i in (1, 3, 4)):
         return None
     x, y, sample_weight = (
-        in_front(value, dim, info.batch_size)
+        batch_dim_first(value, dim, info.batch_size)
         for value, dim in zip(
             (inputs, targets, o.sample_weight), (dims[0], dims[2], dims[5]), strict=True
         )
@@ -130,7 +135,7 @@ def batched(
     return results, (0, None, None, None, None, 0)[: len(results)]
 
 
-def unkept(ctx: Any, *others: Any) -> None:
+def save_nothing(ctx: Any, *others: Any) -> None:
     """Nothing is kept for a second derivative."""
 
 
@@ -144,10 +149,10 @@ linear_cross_entropy = Operation(
     Options,
     forward=forward,
     fake=fake,
-    asked=asked,
-    keep=keep,
-    gradients=gradients,
-    batched=batched,
+    with_needed_grads=with_needed_grads,
+    setup_context=setup_context,
+    backward=backward,
+    vmap=vmap,
 )
 linear_cross_entropy_with_stats = Operation(
     f"linear_cross_entropy_with_stats({ARGUMENTS}) "
@@ -155,20 +160,20 @@ linear_cross_entropy_with_stats = Operation(
     Options,
     forward=forward_with_stats,
     fake=fake_with_stats,
-    asked=asked,
-    keep=keep,
-    gradients=gradients,
-    batched=batched,
+    with_needed_grads=with_needed_grads,
+    setup_context=setup_context,
+    backward=backward,
+    vmap=vmap,
     function="linear_cross_entropy",
 )
-rows_gradients = Operation(
+rows_backward = Operation(
     f"linear_cross_entropy_rows_backward(Tensor upstream, {ARGUMENTS}) "
     "-> (Tensor, Tensor, Tensor, Tensor)",
     Options,
     forward=backward_of_rows,
     fake=fake_of_rows,
-    asked=lambda o, *_: o,
-    keep=unkept,
-    gradients=no_second,
+    with_needed_grads=lambda o, *_: o,
+    setup_context=save_nothing,
+    backward=no_second,
     function="linear_cross_entropy",
 )

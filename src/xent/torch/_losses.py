@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from xent._validation import check_layer, check_number, check_reduction, check_shape, class_axis
-from xent.torch import _binary, _classes, _linear
+from xent.torch import _binary, _classes, _compat, _linear
 from xent.torch._autograd_state import widened
 from xent.torch._binary import Options as BinaryOptions
 from xent.torch._chunks import Options as LinearOptions
@@ -179,7 +179,7 @@ def _computed(
 def asks(tensor: Tensor) -> bool:
     """Is the gradient to be made with the loss? A trace finds out when it runs."""
     asked: bool = tensor.requires_grad and torch.is_grad_enabled()
-    return asked and torch._C._get_tracing_state() is None
+    return asked and (torch.compiler.is_compiling() or not _compat.is_jit_tracing())
 
 
 def no_out(out: Any) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import torch
-from torch.nn import _reduction as legacy
 
 from xent._validation import check_shape
 from xent.torch import _losses
@@ -52,7 +52,7 @@ def cross_entropy(
     reduce : bool, optional
         As size_average.
     reduction : {"mean", "sum", "none"}, default "mean"
-        "none" gives the loss of each row, and the gradient of each times what comes from above.
+        "none" gives the loss of each row, and the gradient of each times its upstream gradient.
     label_smoothing : float in [0, 1], default 0
         Mixes the target with the uniform distribution.
     z_loss : float >= 0, default 0
@@ -290,7 +290,11 @@ def _reduction(size_average: bool | None, reduce: bool | None, reduction: str) -
     """The reduction by its name, also where it is said in torch's older way."""
     if size_average is None and reduce is None:
         return reduction
-    return str(legacy.legacy_get_string(size_average, reduce))
+    summed = size_average is not None and not size_average
+    name = "none" if reduce is not None and not reduce else "sum" if summed else "mean"
+    msg = f"size_average and reduce args will be deprecated, please use reduction='{name}' instead."
+    warnings.warn(msg, stacklevel=3)
+    return name
 
 
 def _class_axis(z: Tensor) -> int:
