@@ -2,8 +2,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 OUT := examples/output
+PYTEST = $(BIN)/python -m pytest -n 2 $(ARGS)
 
-.PHONY: help run char-lm test test-light lint types format docs bench bench-check readme clean
+# Tests of the library alone: they need neither torch, JAX nor SciPy.
+LIGHT := tests/core tests/engine tests/scoring/test_row_errors.py tests/scoring/test_state.py
+
+.PHONY: help run char-lm test-fast test test-slow test-order test-light test-python test-lowest dist \
+	mutate lint types format docs bench bench-check readme clean
 
 ## List the targets.
 help:
@@ -23,17 +28,72 @@ run: .venv/.run
 char-lm: .venv/.test
 	$(BIN)/python examples/char_lm.py
 
-## Lint, types, accuracy, the audit page, tests, doctests, and the README's commands.
+## The quick tests, in less than two minutes once kernels are compiled.
+test-fast: .venv/.test
+	$(PYTEST) -m "not slow and not medium"
+
+## Lint, types, accuracy, the audit page, and all tests but the slow ones: less than ten minutes.
 test: .venv/.test lint types
 	$(BIN)/python benchmarks/accuracy.py --check
 	$(BIN)/python benchmarks/audit.py --check
-	$(BIN)/python -m pytest -n 2
+	$(PYTEST) -m "not slow"
+
+## The slow tests, which `make test` leaves out: less than half an hour.
+test-slow: .venv/.test
+	$(PYTEST) -m slow
+
+## All tests, their files and the tests in a file in random order.
+test-order: .venv/.test
+	$(PYTEST) --random-order
 
 ## The tests of the library alone, in an environment of its own without torch, JAX and SciPy.
 test-light:
 	$(PYTHON) -m venv .venv-light
 	.venv-light/bin/pip install --quiet '.[light]'
-	.venv-light/bin/python -m pytest tests/core tests/engine tests/scoring/test_row_errors.py tests/scoring/test_state.py
+	.venv-light/bin/python -m pytest $(LIGHT)
+
+# An environment of its own for all tests; $(1) is its folder, $(2) are further options of pip.
+# PyTorch is left out where only its build with several GB of CUDA libraries is to be had.
+define test-in
+	if $(1)/bin/pip install --quiet $(2) torch==2.13.0+cpu; then extras=test-without-torch,huggingface; \
+	else extras=test-without-torch; echo "No build of PyTorch for the CPU alone: without it."; fi; \
+	$(1)/bin/pip install --quiet $(2) --editable ".[$$extras]"
+	$(1)/bin/python -m pytest -n 2
+endef
+
+## All tests by another Python: make test-python PYTHON=/path/to/python3.13
+test-python: VERSION = $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+test-python:
+	$(PYTHON) -m venv .venv-$(VERSION)
+	$(call test-in,.venv-$(VERSION))
+
+## All tests with the lowest versions of all dependencies that pyproject.toml allows.
+test-lowest:
+	$(PYTHON) -m venv .venv-lowest
+	$(PYTHON) scripts/lowest.py > .venv-lowest/lowest.txt
+	$(call test-in,.venv-lowest,--constraint .venv-lowest/lowest.txt)
+
+## Build wheel and sdist; install each in an empty environment and test what is installed.
+dist:
+	rm -rf dist .venv-dist .venv-wheel .venv-sdist
+	$(PYTHON) -m venv .venv-dist
+	.venv-dist/bin/pip install --quiet build
+	.venv-dist/bin/python -m build --outdir dist
+	$(call test-installed,.venv-wheel,$$(ls dist/*.whl))
+	$(call test-installed,.venv-sdist,$$(ls dist/*.tar.gz))
+
+# $(1) is the folder of the environment, $(2) the file that is installed.
+define test-installed
+	$(PYTHON) -m venv $(1)
+	$(1)/bin/pip install --quiet "$(2)"
+	$(1)/bin/python scripts/smoke.py
+	$(1)/bin/pip install --quiet "$(2)[light]"
+	$(1)/bin/python -m pytest $(LIGHT)
+endef
+
+## Make mistakes in a copy of the sources, one at a time, and see that tests fail.
+mutate: .venv/.test
+	$(BIN)/python scripts/mutate.py
 
 ## Only the linter, and the format.
 lint: .venv/.test
@@ -73,7 +133,7 @@ readme: .venv/.test
 
 ## Remove what was made.
 clean:
-	rm -rf .venv .venv-light build dist site $(OUT) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-* build dist site $(OUT) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .venv/bin/pip:

@@ -13,7 +13,8 @@ from helpers import short
 
 import xent
 from xent.check import GradientError
-from xent.check import progress as progress_module
+from xent.check._gradient import entries
+from xent.check._gradient import progress as progress_module
 
 Z, Y = planted.Z, planted.Y
 check = xent.check.gradient
@@ -37,11 +38,11 @@ CALLS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: check(planted.rows, planted.right, Z[:0], Y[:0]), ValueError,
      "logits has shape (0, 5): there is nothing to check."),
     (lambda: check(planted.rows, planted.right, Z, Y, dtype="float8"), ValueError,
-     "dtype is 'float8'; expected one of float64, float32, float16, bfloat16."),
-    (lambda: check(planted.rows, planted.right, Z, Y, kind="multi"), ValueError,  # type: ignore[arg-type]
-     "kind is 'multi'; expected 'classes' or 'binary'."),
+     "dtype is 'float8'; expected 'float64', 'float32', 'float16' or 'bfloat16'."),
+    (lambda: check(planted.rows, planted.right, Z, Y, task="multi"), ValueError,  # type: ignore[arg-type]
+     "task is 'multi'; expected 'classes' or 'binary'."),
     (lambda: check(planted.rows, planted.right, Z, Y, method="exact"), ValueError,  # type: ignore[arg-type]
-     "method is 'exact'; expected one of central, forward, richardson, complex."),
+     "method is 'exact'; expected 'central', 'forward', 'richardson' or 'complex'."),
     (lambda: check(planted.rows, planted.right, Z, Y, definition="hinge"), ValueError,  # type: ignore[arg-type]
      "definition is 'hinge'; expected 'cross-entropy' or None."),
     (lambda: check(planted.rows, planted.right, Z, Y, h=0), ValueError,
@@ -54,7 +55,7 @@ CALLS: list[tuple[Callable[[], Any], type[Exception], str]] = [
      "loss returned shape (3,); expected one loss per row, (12,), or a single number."),
     (lambda: check(lambda z, y: z * z, planted.right, Z, Y), ValueError,
      "loss returned shape (12, 5); expected one loss per row, (12,), or a single number. Sum over "
-     "the classes, or pass kind='binary' if each logit is a row of its own."),
+     "the classes, or pass task='binary' if each logit is a row of its own."),
     (lambda: check(planted.rows, lambda z, y: planted.right(z, y).T, Z, Y), ValueError,
      "grad returned shape (5, 12); expected that of the logits, (12, 5). It is transposed."),
     (lambda: check(planted.rows, lambda z, y: z[0], Z, Y), ValueError,
@@ -133,7 +134,7 @@ def test_one_row_one_logit_and_many_labels() -> None:
     labels = (Z > 0).astype(float)
     report = check(planted.binary, planted.slope, Z, labels)
     assert report
-    assert report.problem.kind == "binary"
+    assert report.problem.task == "binary"
 
 
 def test_soft_targets_are_rows_of_classes() -> None:
@@ -144,7 +145,7 @@ def test_soft_targets_are_rows_of_classes() -> None:
 
     report = check(loss, lambda z, t: planted.softmax(z) - t, Z, soft)
     assert report
-    assert report.problem.kind == "classes"
+    assert report.problem.task == "classes"
 
 
 def test_of_many_classes_the_label_and_some_others_are_looked_at() -> None:
@@ -199,7 +200,7 @@ def test_a_corner_is_inconclusive() -> None:
 
     for slope in (0.0, -1.0, -0.5):
         report = check(hinge, lambda z, slope=slope: np.full(z.shape, slope),
-                       np.array([1.0]), kind="binary")  # fmt: skip
+                       np.array([1.0]), task="binary")  # fmt: skip
         assert report.verdict == "inconclusive"
         assert not report
         with pytest.raises(GradientError):
@@ -232,7 +233,7 @@ def test_the_worst_come_first() -> None:
     assert third["verdict"] == "pass"
     assert first["difference"] == pytest.approx(1e-2, rel=1e-5)
     assert json.loads(json.dumps(report.to_dict()))["worst"][0] == first
-    assert "2 of 60 entries disagree, all of them in rows 3, 7." in str(report)
+    assert "2 of 60 entries disagree, all of them in row 3 and row 7." in str(report)
 
 
 @pytest.mark.parametrize("wanted", [True, False])
@@ -324,7 +325,7 @@ def test_a_number_has_no_gradient() -> None:
 
 
 def test_a_slow_loss_is_probed_as_patience_allows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xent.check.gradients.PATIENCE", 0.0)
+    monkeypatch.setattr(entries, "PATIENCE", 0.0)
     report = check(planted.mean, lambda z, y: planted.right(z, y) / planted.ROWS, Z, Y)
     assert report
     assert len(report.verdicts) <= 32

@@ -6,7 +6,6 @@ import json
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
-from commands import XENT, Output, command
+from commands import HANGS, XENT, Output, command
 from helpers import close
 
 import xent
 import xent.__main__
-from xent.explanation.render.html import page
 from xent.scoring import score
 
 CSV = "prob_cat,prob_dog,label\n0.9,0.1,cat\n0.2,0.8,cat\n0.5,0.5,dog\n"
@@ -62,7 +60,7 @@ def test_explain_is_that_of_the_library(
     for form, wanted in (
         ("markdown", expected.to_markdown()),
         ("latex", expected.to_latex()),
-        ("html", page(expected)),
+        ("html", expected.to_page()),
     ):
         assert run("explain", *arguments, "--format", form).out.rstrip() == wanted.rstrip()
     text = run("explain", *arguments).out
@@ -165,8 +163,14 @@ USAGE: list[tuple[tuple[str, ...], str]] = [
      "--features is missing; --features and --weights go together."),
     (("explain", "--features", "1,x", "--weights", "1,2", "--label", "1"),
      "'x' is not a number (--features)."),
-    (("explain", "2", "--label", "1", "--kind", "logits"),
-     "--labels, --label-column, --score-columns and --kind go with FILE --row N."),
+    (("explain", "2", "--label", "1", "--label-column", "y"),
+     "--labels, --label-column and --score-columns go with FILE --row N."),
+    (("explain", "2", "--label", "1", "--kind", "prob"),
+     "kind is 'prob'; expected logits, probabilities, log-probabilities."),
+    (("explain", "2", "--label", "1", "--kind", "logits", "--probabilities"),
+     "--probabilities does not go with --kind logits."),
+    (("explain", "2", "--label", "1", "--kind", "log-probabilities"),
+     "log-probabilities are 2.0; none may be above 0."),
     (("explain", "--row", "1"), "--row goes with one FILE."),
     (("explain", "a.csv", "--row", "1", "--label", "0"),
      "--row takes label and scores from the file; leave the other inputs out."),
@@ -231,6 +235,7 @@ def test_a_bad_file_has_exit_code_1(
         (("explain", "2", "--lable", "1"), "--label"),
         (("explain", "2", "--label", "1", "--format", "pdf"), "'markdown'"),
         (("explain", "a.csv", "--row", "x"), "--row"),
+        (("audit", "xent:cross_entropy", "--task", "multi"), "'binary'"),
         (("score",), "Missing argument 'FILE'"),
         (("score", "a.csv", "b.csv"), "unexpected extra argument"),
     ],
@@ -281,7 +286,7 @@ import signal, sys, time, xent.scoring
 signal.signal(signal.SIGINT, signal.default_int_handler)
 def score(*_, **__):
     print("started", flush=True)
-    time.sleep(60)
+    time.sleep(900)
 xent.scoring.score = score
 sys.argv = ["xent", "score", "a.csv"]
 from xent.__main__ import main
@@ -297,9 +302,8 @@ def test_an_interrupt_is_quiet_and_130() -> None:
     )
     assert process.stdout is not None
     assert process.stdout.readline() == b"started\n"
-    time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=HANGS)
     assert (process.returncode, out, err) == (130, b"", b"")
 
 

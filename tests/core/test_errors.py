@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from helpers import LIBRARIES, read_only
-from messages import cases
+from messages import cases, each_case, error_of
 
 import xent
 
@@ -407,27 +407,20 @@ NAMES = {
 
 
 def said(call):
-    """What the call says; that there is an error is part of the test."""
-    with pytest.raises((TypeError, ValueError)) as caught:
-        eval(call, NAMES)
-    assert caught.value.__suppress_context__ or not caught.value.__context__  # one traceback
-    return f"{caught.type.__name__}: {caught.value}"
+    return error_of(call, NAMES)
 
 
-ALL = [
-    case
-    for text in (ARRAYS, NUMBERS, WEIGHTS, TARGETS, OUT, LINEAR, LOG_LOSS)
-    for case in cases(text)
-]
+TABLES = (ARRAYS, NUMBERS, WEIGHTS, TARGETS, OUT, LINEAR, LOG_LOSS)
 
 
-@pytest.mark.parametrize(("call", "words"), ALL, ids=[call for call, _ in ALL])
+@each_case(*TABLES)
 def test_words(call, words):
     assert said(call) == words
 
 
 def test_the_tables_are_read_whole():
-    assert len(ALL) == sum(": " in words[:12] for _, words in ALL) == 128
+    found = [case for table in TABLES for case in cases(table)]
+    assert len(found) == sum(": " in words[:12] for _, words in found) == 128
     assert list(cases("f(1)\n    a\n    b\ng()\n    c\n")) == [("f(1)", "a b"), ("g()", "c")]
 
 

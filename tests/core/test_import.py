@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from helpers import import_torch
+from helpers import NUMPYDOC_CODES, import_torch
 from numpydoc.validate import validate
 
 import xent
@@ -21,8 +21,6 @@ from xent.torch import huggingface  # noqa: E402
 HEAVY = ["array_api_compat", "jax", "matplotlib", "mpmath", "numba", "pandas", "pyarrow"]
 HEAVY += ["rich", "scipy", "sklearn", "torch", "transformers", "typer"]
 SECTIONS = ("Parameters", "Returns", "Examples")
-# Codes of numpydoc: sections missing or empty, parameters that are not the signature's.
-CODES = {"GL06", "GL08", "PR01", "PR02", "PR03", "RT01", "RT03", "SS01", "YD01"}
 REPORT = f"import sys; print([m for m in {HEAVY} if m in sys.modules], 'numpy' in sys.modules)"
 
 
@@ -96,7 +94,7 @@ def test_public_functions_are_documented(function):
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_docstrings_match_the_signatures(function):
     found = validate(f"{function.__module__}.{function.__qualname__}")["errors"]
-    assert [error for error in found if error[0] in CODES] == []
+    assert [error for error in found if error[0] in NUMPYDOC_CODES] == []
 
 
 def test_the_oracle_says_what_it_needs():

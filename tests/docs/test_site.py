@@ -14,6 +14,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import browser
 import pytest
+from commands import HANGS
 from console import ROOT
 
 import xent
@@ -56,7 +57,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", str(folder)]
     env = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
     built = subprocess.run(
-        command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=120
+        command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=HANGS
     )
     assert built.returncode == 0, built.stderr
     assert "WARNING" not in built.stderr

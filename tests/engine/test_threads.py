@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pytest
+from commands import HANGS
 from helpers import printed
 
 import xent
@@ -106,7 +107,7 @@ def test_a_fork_in_the_middle_of_calls():
         for _ in range(5):
             process = context.Process(target=child, args=(logits, labels, expected, answers))
             process.start()
-            process.join(60)
+            process.join(HANGS)
             assert process.exitcode == 0
             assert answers.get()
     finally:
@@ -160,7 +161,7 @@ def test_the_first_error_is_raised_and_the_pool_goes_on():
 
 def test_helpers_take_part():
     threads.set_num_threads(2)
-    both = threading.Barrier(2, timeout=30)
+    both = threading.Barrier(2, timeout=HANGS)
     threads.run([both.wait, both.wait])  # each waits for the other
 
 

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import xent
+from xent._report import Line
+from xent._report.notation import TEXT
 from xent.cli.quiz import GREETING, ask
 from xent.explanation import Explanation
 from xent.explanation.quiz import Question, agrees, enough, near, questions, read, slip
-from xent.explanation.render.notation import TEXT
-from xent.explanation.steps import Line
 
 INF = math.inf
 CASES: list[dict[str, Any]] = [
@@ -257,7 +257,7 @@ def test_no_answer_is_shown_before_it_is_asked(
         known |= {shown, shown.removeprefix("-")}
     count = len(several)
     assert f"Score: {count} of {count} right ({count} right at once)." in out
-    assert out.rstrip().endswith(explanation.moral.split()[-1])
+    assert out.rstrip().endswith(explanation.summary.split()[-1])
 
 
 def test_twice_wrong_shows_the_way(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:

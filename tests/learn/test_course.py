@@ -16,7 +16,7 @@ import pytest
 
 import xent
 from xent import oracle, plots
-from xent.learn import COURSE, patients
+from xent.learn import COURSE, buggy_examples
 
 NAMES = [lesson.name for lesson in COURSE]
 ACTIVE = """() => {
@@ -50,12 +50,15 @@ class Lesson:
 
     def press(self, slider: str, *keys: str) -> float:
         """Focus a slider and press keys; where it then stands."""
+        from playwright.sync_api import expect
+
         where = self.slider(slider)
         where.focus()
         for key in keys:
+            before = where.get_attribute("aria-valuenow")
             self.page.keyboard.press(key)
-        self.page.wait_for_timeout(300)
-        return float(self.slider(slider).get_attribute("aria-valuenow"))
+            expect(where).not_to_have_attribute("aria-valuenow", before, timeout=browser.PATIENCE)
+        return float(where.get_attribute("aria-valuenow"))
 
     def shows(self, row: str, *values: str) -> None:
         """Wait until a row of a table shows these cells."""
@@ -63,7 +66,7 @@ class Lesson:
         cells = self.page.locator("tr").filter(has=head).first.locator("td")
         for place, value in enumerate(values):
             expect = re.compile(f"^{re.escape(value)}$")
-            cells.nth(place).filter(has_text=expect).wait_for(timeout=20_000)
+            cells.nth(place).filter(has_text=expect).wait_for()
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +78,8 @@ def lessons(chromium: Any, course: str) -> Iterator[Callable[[str], Lesson]]:
         def open_lesson(name: str) -> Lesson:
             page = stack.enter_context(browser.page(chromium, workers_allowed=True))
             page.goto(f"{course}{name}/")
-            page.get_by_role("slider").first.wait_for(timeout=60_000)
-            page.locator("nav[aria-label=Lessons]").wait_for(timeout=60_000)  # the last cell
+            page.get_by_role("slider").first.wait_for()
+            page.locator("nav[aria-label=Lessons]").wait_for()  # the last cell
             return Lesson(page)
 
         yield open_lesson
@@ -135,6 +138,8 @@ def test_values_arrive_in_the_order_they_are_set(lesson: Lesson) -> None:
     values = "**/set_ui_element_value"
     lesson.page.route(values, lambda way: way.continue_() if late else late.append(way))
     lesson.press("learning rate", "ArrowRight", "ArrowRight", "ArrowRight")
+    while not late:
+        lesson.page.wait_for_timeout(50)
     late[0].continue_()
     lesson.page.get_by_text("= -1.3 \\cdot").first.wait_for(state="attached")
     lesson.page.unroute(values)
@@ -226,7 +231,9 @@ def test_clinic(lesson: Lesson) -> None:
     summary.focus()
     lesson.page.keyboard.press("Enter")
     lesson.page.get_by_text("The gradient is 14 times the loss's derivative.").wait_for()
-    lesson.page.get_by_role("combobox", name="patient").select_option(patients.Uphill.complaint())
+    lesson.page.get_by_role("combobox", name="patient").select_option(
+        buggy_examples.Uphill.symptom()
+    )
     lesson.page.get_by_text("MISTAKE: wrong sign").wait_for(state="attached")
     if not lesson.page.get_by_text("MISTAKE: wrong sign").is_visible():
         summary.press("Enter")
@@ -259,6 +266,6 @@ def test_the_contents_lead_to_every_lesson(chromium: Any, course: str) -> None:
         links = page.get_by_role("main").get_by_role("link")
         assert [link.get_attribute("href") for link in links.all()] == [f"{n}/" for n in NAMES]
         links.first.click()
-        page.get_by_role("heading", name=COURSE[0].title).wait_for(timeout=60_000)
+        page.get_by_role("heading", name=COURSE[0].title).wait_for()
         page.get_by_role("link", name=f"Next: {COURSE[1].title}").click()
-        page.get_by_role("heading", name=COURSE[1].title).first.wait_for(timeout=60_000)
+        page.get_by_role("heading", name=COURSE[1].title).first.wait_for()

@@ -37,6 +37,8 @@ LOCAL = re.compile(
     r"^(?:(?:about|blob|data|file):|\w+://(?:127\.0\.0\.1|localhost|\[::1\])(?:[:/]|$))"
 )
 """Addresses that reach no other machine."""
+PATIENCE = 180_000
+"""Milliseconds after which a page is taken to hang: far more than a busy machine needs."""
 ELSEWHERE = re.compile(rf"^(?!{LOCAL.pattern[1:]})")
 
 
@@ -96,7 +98,7 @@ def page(
         complaints: list[str] = []
         _watch(context, complaints, offline_allowed=offline_allowed)
         opened = context.new_page()
-        opened.set_default_timeout(15_000)
+        opened.set_default_timeout(PATIENCE)
         try:
             yield opened
         except Exception as error:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 XENT = (sys.executable, "-m", "xent")
+HANGS = 900
+"""Seconds after which a process of a test is taken to hang: far more than a busy machine needs."""
 
 
 class Output(NamedTuple):

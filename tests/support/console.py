@@ -7,6 +7,9 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
+
+from commands import HANGS
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -22,8 +25,25 @@ def commands(text: str) -> list[tuple[str, str]]:
     return pairs
 
 
-def run(command: str) -> str:
-    """What a command prints, in a terminal of 80 columns without colours."""
+class Result(NamedTuple):
+    """How a command ended, and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def shown(self) -> str:
+        """What a page shows of it: the output, and the error message of a command that failed.
+
+        A command that succeeds may write notices to stderr (that a kernel is being compiled, say),
+        which depend on the machine and are not part of its output.
+        """
+        return self.out + self.err if self.code else self.out
+
+
+def run(command: str) -> Result:
+    """Run a command as in a terminal of 80 columns without colours."""
     here = Path(sys.executable).parent
     env = {**os.environ, "COLUMNS": "80", "PATH": f"{here}{os.pathsep}{os.environ['PATH']}"}
     for name in ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS"):  # each of them asks for colours
@@ -37,9 +57,14 @@ def run(command: str) -> str:
         text=True,
         encoding="utf-8",
         check=False,
-        timeout=120,
+        timeout=HANGS,
     )
-    lines = [line.rstrip() for line in (result.stdout + result.stderr).splitlines()]
+    return Result(result.returncode, _trimmed(result.stdout), _trimmed(result.stderr))
+
+
+def _trimmed(text: str) -> str:
+    """The text without blanks at the ends of lines and empty lines at its end."""
+    lines = [line.rstrip() for line in text.splitlines()]
     return "\n".join(lines).rstrip() + "\n" if any(lines) else ""
 
 
@@ -47,7 +72,7 @@ def rewritten(text: str) -> str:
     """The text with every output as the command gives it now."""
 
     def block(match: re.Match[str]) -> str:
-        parts = [f"$ {command}\n{run(command)}" for command, _ in commands(match.group(0))]
+        parts = [f"$ {command}\n{run(command).shown}" for command, _ in commands(match.group(0))]
         return "```console\n" + "\n".join(parts) + "```"
 
     return BLOCK.sub(block, text)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from commands import HANGS
 
 WIDTHS = {2: [7, 4], 4: [5, 0, 1, 5]}
 """Classes of each rank: uneven, and one rank has none."""
@@ -489,7 +490,7 @@ def main(rank: int, size: int, folder: Path) -> None:
 
     torch.set_num_threads(1)
     store = dist.FileStore(str(folder / "store"), size)
-    limit = dt.timedelta(seconds=60)  # a rank that waits for ever is an error, not a hang
+    limit = dt.timedelta(seconds=HANGS / 2)  # a rank that waits for ever is an error, not a hang
     dist.init_process_group("gloo", store=store, rank=rank, world_size=size, timeout=limit)
     me = Rank(rank, size)
     got: dict[str, Any] = {name: me.compute(case) for name, case in cases().items()}

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from commands import HANGS
 from console import ROOT
 
 PAGE = ROOT / "docs" / "howto" / "huggingface.md"
@@ -24,7 +25,7 @@ def test_the_example_prints_what_its_page_shows() -> None:
     shown = PAGE.read_text("utf-8").split("```text\n")[1].split("```")[0]
     command = [sys.executable, "examples/char_lm.py"]
     result = subprocess.run(
-        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=HANGS
     )
     assert result.returncode == 0, result.stderr
     printed = result.stdout

@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 import ranks
+from commands import HANGS
 from console import ROOT
+from helpers import NUMPYDOC_CODES
 
 import xent
 
@@ -54,7 +56,7 @@ def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             for rank in range(size)
         ]
         try:
-            said = [process.communicate(timeout=120)[0] for process in running]
+            said = [process.communicate(timeout=HANGS)[0] for process in running]
         finally:
             for process in running:
                 process.kill()
@@ -369,8 +371,7 @@ def test_without_a_group() -> None:
 
 def test_the_document_strings_match_the_signatures() -> None:
     from numpydoc.validate import validate
-    from test_import import CODES
 
     for name in ("cross_entropy", "linear_cross_entropy"):
         errors = validate(f"xent.torch.parallel.{name}")["errors"]
-        assert [error for error in errors if error[0] in CODES] == []
+        assert [error for error in errors if error[0] in NUMPYDOC_CODES] == []

@@ -2,15 +2,7 @@
 
 from __future__ import annotations
 
-from xent.explanation.expression import (
-    Binary,
-    Derivative,
-    Expression,
-    Symbol,
-    Total,
-    exp,
-    log,
-)
+from xent._report.expression import Binary, Derivative, Expression, Symbol, Total, exp, log
 from xent.explanation.steps import Step
 
 SECTION = "Why the gradient is so"

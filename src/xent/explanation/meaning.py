@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-from xent.explanation.expression import Symbol, exp, log, shown, with_numbers
-from xent.explanation.steps import Line, Step
+from xent._format import shown
+from xent._report.expression import Symbol, exp, log
+from xent.explanation.steps import Step, line_of
 
 L = Symbol("L")
 
@@ -32,29 +33,18 @@ def interpretation(
     guess = "a coin flip" if classes == 2 else f"guessing among {classes} classes"
     if classes < every and loss < math.inf:
         guess = f"guessing among the {classes} classes not masked"
-    k, ten = Symbol("K"), Symbol("p")
+    k, ten, bits = Symbol("K"), Symbol("p"), loss / math.log(2)
     lines = [
-        Line(
-            Symbol("in bits"),
-            with_numbers(L / log(2), {L: loss}, loss / math.log(2)),
-            loss / math.log(2),
-            rounded=not certain,
-        ),
-        Line(Symbol(guess), with_numbers(log(k), {k: float(classes)}, chance), chance),
-        Line(
-            Symbol("if the true label had 10 %"),
-            with_numbers(-log(ten), {ten: 0.1}, -math.log(0.1)),
-            -math.log(0.1),
-        ),
+        line_of(Symbol("in bits"), L / log(2), {L: loss}, bits, rounded=not certain),
+        line_of(Symbol(guess), log(k), {k: float(classes)}, chance),
+        line_of(Symbol("if the true label had 10 %"), -log(ten), {ten: 0.1}, -math.log(0.1)),
     ]
+    verdict = _verdict(loss, classes, guess)
     if loss < 700:
-        odds = with_numbers(exp(L), {L: loss}, math.exp(loss))
-        lines.insert(1, Line(Symbol("perplexity"), odds, math.exp(loss), rounded=not certain))
-        verdict = _verdict(loss, classes, guess) + (
-            " Perplexity is the number of equally likely labels that would surprise as much."
-        )
-    else:
-        verdict = _verdict(loss, classes, guess)
+        perplexity = math.exp(loss)
+        odds = line_of(Symbol("perplexity"), exp(L), {L: loss}, perplexity, rounded=not certain)
+        lines.insert(1, odds)
+        verdict += " Perplexity is the number of equally likely labels that would surprise as much."
     return [
         Step(
             "What it means",
@@ -85,16 +75,9 @@ def rounding_remark(p: float, loss: float, symbol: str) -> list[Step]:
     if cut in (0, p) or loss < 0.01 or f"{-math.log(cut):.3f}" == f"{loss:.3f}":
         return []
     true = Symbol(symbol)
-    line = Line(
-        Symbol("L", "cut"), with_numbers(-log(true), {true: cut}, -math.log(cut)), -math.log(cut)
+    line = line_of(Symbol("L", "cut"), -log(true), {true: cut}, -math.log(cut))
+    why = (
+        f"{symbol} = {shown(p, 6)} cut to {cut:.3f} gives {-math.log(cut):.3f}; the exact loss "
+        f"is {loss:.3f}. Round only what is shown, at the end."
     )
-    return [
-        Step(
-            "Loss",
-            "A trap: rounding on the way",
-            (),
-            (line,),
-            f"{symbol} = {shown(p, 6)} cut to {cut:.3f} gives {-math.log(cut):.3f}; the exact loss "
-            f"is {loss:.3f}. Round only what is shown, at the end.",
-        )
-    ]
+    return [Step("Loss", "A trap: rounding on the way", (), (line,), why)]

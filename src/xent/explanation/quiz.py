@@ -12,8 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
-from xent.explanation.expression import Call, Expression, Negative, Power, Symbol, shown
-from xent.explanation.steps import Explanation, Line, Step
+from xent._format import shown
+from xent._report import Line
+from xent._report.expression import Call, Expression, Negative, Power, Symbol
+from xent.explanation.result import Explanation
+from xent.explanation.steps import Step
 
 ASKED = ("Prediction", "Loss", "Gradient")
 """Sections whose numbers are asked for; the rest checks and derives what is known by then."""

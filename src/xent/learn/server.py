@@ -20,6 +20,7 @@ except ModuleNotFoundError as error:
     message = f"the course needs {error.name}: pip install 'xent[learn]'"
     raise ModuleNotFoundError(message, name=error.name) from None
 
+from xent._report import page
 from xent.learn import COURSE
 
 HOST = "127.0.0.1"
@@ -38,15 +39,13 @@ def contents() -> str:
         f"{html.escape(each.about)}</li>"
         for each in COURSE
     )
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width">'
-        '<link rel="icon" href="data:,"><title>xent: the course</title>'
-        f"<style>{STYLE}</style></head><body><main><h1>Cross-entropy, live</h1>"
-        "<p>Six notebooks. Move a slider, and every number, curve and formula that hangs on it "
-        "moves too. Everything is computed on this machine.</p>"
-        f"<ol>{items}</ol></main></body></html>\n"
+    body = (
+        "<main><h1>Cross-entropy, live</h1>"
+        "<p>Six notebooks. Move a slider, and every number, curve and formula that depends on it "
+        "changes too. Everything is computed on this machine.</p>"
+        f"<ol>{items}</ol></main>"
     )
+    return page("xent: the course", body, STYLE)
 
 
 def application() -> Any:
@@ -56,10 +55,10 @@ def application() -> Any:
     live = marimo.create_asgi_app(quiet=True, session_ttl=30, html_head=head)
     for each in COURSE:
         live = live.with_app(path=f"/{each.name}", root=str(each.path))
-    page = HTMLResponse(contents())
+    first_page = HTMLResponse(contents())
 
     async def first(_: Any) -> HTMLResponse:
-        return page
+        return first_page
 
     return Starlette(routes=[Route("/", first), Mount("/", live.build())])
 

@@ -13,8 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from xent import plots
-from xent.explanation.render.latex import equations
-from xent.explanation.steps import Explanation
+from xent._format import shown
+from xent._report import Equations
+from xent._report.latex import aligned
+from xent._report.markdown import JUPYTER, fenced
+from xent.explanation import Explanation
 from xent.learn import COURSE
 
 ROW = "display:flex;flex-wrap:wrap;gap:0.5rem 1.5rem;align-items:flex-start"
@@ -69,21 +72,15 @@ def numbers(rows: Iterable[Sequence[Any]], heads: Sequence[str] = ()) -> mo.Html
     return mo.Html(f'<div style="overflow-x:auto"><table>{body}</table></div>')
 
 
-def figure(value: float) -> str:
-    """A number for a table."""
-    number = float(value)
-    if number == 0 or 1e-3 <= abs(number) < 1e6:
-        return f"{number:.4f}"
-    return f"{number:.4g}"
-
-
 def steps(explanation: Explanation, *names: str, why: bool = True) -> mo.Html:
     """Steps of an explanation, typeset, with the reader's numbers."""
     parts = []
     for name in names:
         step = explanation.step(name)
-        parts.append(f"**{step.name}**\n\n$$\n{equations(step)}\n$$")
+        equations = fenced(aligned(Equations(step.formula, step.lines)), JUPYTER)
+        parts.append(f"**{step.name}**\n\n{equations}")
         if why and step.why:
+            # marimo's Markdown knows fewer escapes than GitHub's.
             parts.append(step.why.replace("_", r"\_").replace("*", r"\*"))
     return mo.md("\n\n".join(parts))
 
@@ -117,4 +114,4 @@ def around(name: str) -> mo.Html:
 def _cell(value: Any) -> str:
     if isinstance(value, mo.Html):
         return str(value.text)
-    return html.escape(value) if isinstance(value, str) else figure(value)
+    return html.escape(value) if isinstance(value, str) else shown(float(value), trim=False)

@@ -13,6 +13,8 @@ from typing import Any
 
 import marimo as mo
 
+from xent._report import page as shell
+from xent._report.files import write_file
 from xent.learn import COURSE, Lesson
 from xent.learn.mathml import STYLE as MATH_STYLE
 from xent.learn.mathml import mathml
@@ -70,7 +72,7 @@ def write(folder: Path, lessons: Iterable[Lesson] = COURSE) -> Iterator[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     for each in lessons:
         path = folder / f"{each.name}.html"
-        path.write_text(page(each), "utf-8")
+        write_file(path, page(each))
         yield path
     items = "".join(
         f'<li><a href="{each.name}.html">{html.escape(each.title)}</a>: '
@@ -78,17 +80,12 @@ def write(folder: Path, lessons: Iterable[Lesson] = COURSE) -> Iterator[Path]:
         for each in COURSE
     )
     path = folder / "index.html"
-    path.write_text(_page("Cross-entropy", f"<h1>Cross-entropy</h1><ol>{items}</ol>"), "utf-8")
+    write_file(path, _page("Cross-entropy", f"<h1>Cross-entropy</h1><ol>{items}</ol>"))
     yield path
 
 
 def _page(title: str, body: str) -> str:
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
-        f"<title>{html.escape(title)}</title><style>{STYLE}</style></head>"
-        f"<body><main>\n{body}\n</main></body></html>\n"
-    )
+    return shell(title, f"<main>\n{body}\n</main>\n", STYLE)
 
 
 def _outputs(lesson: Lesson) -> Iterator[Any]:

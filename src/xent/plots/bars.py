@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
+from xent._format import shown
 from xent._validation import Array, as_floats
-from xent.explanation.expression import shown
 from xent.functions import softmax
 from xent.losses import cross_entropy
 from xent.plots.style import GREY, OTHER, PULL, PUSH, TRUE, axes_or_new, describe, titled

@@ -7,9 +7,9 @@ from typing import Any, Literal
 import numpy as np
 from matplotlib.axes import Axes
 
+from xent._format import shown
 from xent._validation import Array
-from xent.check.gradients import gradient
-from xent.explanation.expression import shown
+from xent.check import gradient
 from xent.functions import sigmoid
 from xent.losses import binary_cross_entropy
 from xent.plots.style import (

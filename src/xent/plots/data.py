@@ -8,8 +8,8 @@ from typing import Any, Literal
 import numpy as np
 from matplotlib.axes import Axes
 
+from xent._format import shown
 from xent._validation import Array, as_floats, check_shape, to_numpy
-from xent.explanation.expression import shown
 from xent.functions import sigmoid
 from xent.losses import binary_cross_entropy
 from xent.plots.style import (

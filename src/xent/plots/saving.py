@@ -5,17 +5,15 @@ from __future__ import annotations
 import html
 import re
 import warnings
-from io import StringIO
-from pathlib import Path
+from io import BytesIO, StringIO
 from typing import Any, cast
 
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from xent.plots.style import OTHER, PULL, PUSH, SIZE, TRUE, settings, style
+from xent.plots.style import OTHER, PULL, PUSH, SIZE, TRUE, settings
 
-ENDINGS = (".png", ".svg", ".pdf")
 LARGEST = 100 * 10**6
 """Pixels of a PNG; more take gigabytes of memory, and many programs refuse them."""
 
@@ -30,17 +28,10 @@ def new_figure(size: tuple[float, float] = SIZE, rows: int = 1, columns: int = 1
     return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
 
 
-def check_ending(path: Path) -> None:
-    """Is it the name of a picture that can be written?"""
-    if path.suffix.lower() not in ENDINGS:
-        msg = f"--output is {str(path)!r}; expected a name that ends in .png, .svg or .pdf."
-        raise ValueError(msg)
-
-
-def check_pixels(path: Path, wide: float, high: float, dpi: float) -> None:
-    """Will a PNG of these inches be one that programs can open?"""
+def check_pixels(wide: float, high: float, dpi: float) -> None:
+    """A PNG of these inches is one that programs can open."""
     across, down = round(wide * dpi), round(high * dpi)
-    if path.suffix.lower() == ".png" and across * down > LARGEST:
+    if across * down > LARGEST:
         msg = (
             f"--size {wide:g},{high:g} at --dpi {dpi:g} makes a PNG of {across} x {down} pixels; "
             f"expected at most {LARGEST // 10**6} million: give less of either, or write an SVG."
@@ -56,22 +47,24 @@ def fits(figure: Figure) -> bool:
     return not any("collapsed" in str(warning.message) for warning in caught)
 
 
-def save(figure: Figure, path: Path, title: str, told: str, *, dpi: float, dark: bool) -> bool:
-    """Write a figure in the format of the file's ending, with what it shows in words.
+def encoded(figure: Figure, form: str, title: str, told: str, *, dpi: float) -> tuple[bytes, bool]:
+    """A figure as a PNG, SVG or PDF file that says in words what it shows.
 
-    Were all its characters to be had? In an SVG they are, as far as the reader's fonts go.
+    Also whether the font has all its characters. An SVG takes them from the reader's fonts.
     """
-    check_ending(path)
-    with style(dark=dark), warnings.catch_warnings(record=True) as caught:
+    file = BytesIO()
+    with warnings.catch_warnings(record=True) as caught:
         warnings.filterwarnings("always", "Glyph ")
-        if path.suffix.lower() == ".svg":
-            path.write_text(svg(figure, title, told), encoding="utf-8")
-        elif path.suffix.lower() == ".pdf":
+        if form == "svg":
+            file.write(svg(figure, title, told).encode())
+        elif form == "pdf":
             about = {"Title": title, "Subject": told, "CreationDate": None}
-            figure.savefig(path, format="pdf", metadata=about)
+            figure.savefig(file, format="pdf", metadata=about)
         else:
-            figure.savefig(path, dpi=dpi, metadata={"Title": title, "Description": told})
-    return not any(str(warning.message).startswith("Glyph ") for warning in caught)
+            about = {"Title": title, "Description": told}
+            figure.savefig(file, format="png", dpi=dpi, metadata=about)
+    whole = not any(str(warning.message).startswith("Glyph ") for warning in caught)
+    return file.getvalue(), whole
 
 
 def svg(figure: Figure, title: str, told: str) -> str:

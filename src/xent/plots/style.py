@@ -15,7 +15,7 @@ except ModuleNotFoundError:
     message = "plots need matplotlib: pip install 'xent[plot]'"
     raise ModuleNotFoundError(message, name="matplotlib") from None
 
-from xent.explanation.expression import shown
+from xent._format import shown
 
 BLUE, ORANGE, GREEN, GREY = "#3b8bc4", "#e8761c", "#1f9e77", "#8c8c8c"
 """Told apart by colour-blind readers, and seen on light and dark ground."""

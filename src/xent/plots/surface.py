@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from xent._format import shown
 from xent._validation import Array, as_floats, check_number, to_numpy
-from xent.explanation.expression import shown
 from xent.losses import binary_cross_entropy
 from xent.plots.style import GREY, ORANGE, axes_or_new, describe, titled
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xent._engine.cpu import numpy_only
+from xent._kind import Kind
 from xent._validation import Array, check_number
 from xent.functions import sigmoid, softmax
 from xent.losses import binary_cross_entropy, cross_entropy
@@ -35,7 +36,7 @@ class Predictions:
     """Of shape (rows, K), or (rows,) where they are binary."""
     labels: Array
     """Class indices, or whatever number stood there."""
-    kind: str
+    kind: Kind
     names: list[str] | None
     """Names of the classes, where they say more than the index."""
     whole: bool
@@ -159,13 +160,13 @@ def read_row(
         seen = rows.first + len(rows.labels)
         if rows.first <= row < seen:
             i = row - rows.first
-            scores, name = rows.scores[i], "logits"
-            if layout.kind == "probabilities":
-                name = "probabilities"
-            elif layout.kind == "log-probabilities" and not _vanishing(scores):
-                scores, name = np.minimum(np.exp(scores), 1), "probabilities"
-            found = {name: scores.tolist(), "label": int(rows.labels[i]), "names": _names(layout)}
-            return found if name == "logits" else {**found, "tolerance": tolerance}
+            return {
+                "logits": rows.scores[i].tolist(),
+                "kind": layout.kind,
+                "label": int(rows.labels[i]),
+                "names": _names(layout),
+                "tolerance": tolerance,
+            }
     what = (
         f"there is no row {row}; the file has rows 0 to {seen - 1}." if seen else "holds no rows."
     )
@@ -200,12 +201,6 @@ def read_predictions(
         _names(layout),
         whole=held <= most,
     )
-
-
-def _vanishing(log_probabilities: Array) -> bool:
-    """Would a probability underflow, so that its logarithm is better kept as a logit?"""
-    finite = np.isfinite(log_probabilities)
-    return log_probabilities.ndim > 0 and bool((log_probabilities[finite] < -700).any())
 
 
 def _names(layout: Layout) -> list[str] | None:
@@ -244,29 +239,28 @@ def _open(
 
 
 @numpy_only()
-def _losses(rows: Rows, kind: str, clip: float | None) -> tuple[Array, Array]:
+def _losses(rows: Rows, kind: Kind, clip: float | None) -> tuple[Array, Array]:
     """Losses of the rows in float64, and the probabilities of all classes."""
-    scores = rows.scores.astype(np.float64, copy=False)
-    binary = scores.ndim == 1
-    if kind == "probabilities":
-        p = np.stack([1 - scores, scores], axis=1) if binary else scores
-        losses = log_loss(rows.labels, scores, clip=clip, tolerance=1.0, reduction="none")
-        return losses, p
-    if kind == "log-probabilities":
-        p = np.minimum(np.exp(scores), 1)
-        if binary:
-            p = np.stack([1 - p, p], axis=1)
-            of_zero = log_loss(np.zeros_like(rows.labels), p[:, 1], reduction="none")
-            losses = np.where(rows.labels == 1, -scores, of_zero)
-        else:
-            losses = -scores[np.arange(len(scores)), rows.labels]
-        losses = np.maximum(losses, 0)  # a log-probability may be above 0 by its rounding
-    elif binary:
-        losses = binary_cross_entropy(scores, rows.labels, reduction="none")
+    scores, labels = rows.scores.astype(np.float64, copy=False), rows.labels
+    binary, true = scores.ndim == 1, (np.arange(len(labels)), labels)
+    if kind == "logits" and binary:
+        losses = binary_cross_entropy(scores, labels, reduction="none")
         p = np.stack([sigmoid(-scores), sigmoid(scores)], axis=1)
+    elif kind == "logits":
+        losses, p = cross_entropy(scores, labels, reduction="none"), softmax(scores)
     else:
-        losses = cross_entropy(scores, rows.labels, reduction="none")
-        p = softmax(scores)
+        p = scores if kind == "probabilities" else np.minimum(np.exp(scores), 1)
+        if binary:
+            losses = log_loss(labels, p, reduction="none")
+            p = np.stack([1 - p, p], axis=1)
+        else:  # the sums of the rows are checked: what is left is the label's own probability
+            of_label = np.minimum(p[true], 1)
+            losses = log_loss(np.ones_like(labels), of_label, reduction="none")
+        if kind == "log-probabilities":
+            # A logarithm tells more than a probability near 0; rounding may put it above 0.
+            known = labels == 1 if binary else np.ones(len(labels), bool)
+            logs = scores if binary else scores[true]
+            losses = np.where(known, np.maximum(-logs, 0), losses)
     if clip is not None:  # of one probability both ends are clipped, as `log_loss` does
         losses = losses.clip(-np.log1p(-clip) if binary else 0, -np.log(clip))
     return losses, p

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from xent._kind import Kind, check_kind
 from xent._validation import Array
 from xent.scoring.errors import FileError
 from xent.scoring.reader import Batch, Reader
-
-Kind = Literal["logits", "probabilities", "log-probabilities"]
 
 LABEL_NAMES = ("label", "labels", "target", "targets", "y_true", "y", "class")
 SCORE_NAMES: dict[str, Kind] = {
@@ -86,15 +85,13 @@ class Layout:
         self.tolerance = tolerance
         self.lenient = lenient
         """Let odd scores and class indices out of range pass: they are to be explained."""
-        if kind is not None and kind not in get_args(Kind):
-            msg = f"kind is {kind!r}; expected {', '.join(get_args(Kind))}."
-            raise ValueError(msg)
+        asked = None if kind is None else check_kind(kind)
         self.weight = weight_column
         if weight_column is not None:
             self._must_exist(reader, weight_column)
         taken = (label_column, weight_column)
         self.scores, found_kind, suffixes = self._find_scores(reader, score_columns, taken)
-        self.kind: str = kind or found_kind
+        self.kind: Kind = asked or found_kind
         self.label = self._find_label(reader, label_column)
         for name in self.columns:
             if reader.names.count(name) > 1:

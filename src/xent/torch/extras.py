@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import torch
 
+from xent._options import LossOptions
+
 Tensor = torch.Tensor
 
 
@@ -24,14 +26,14 @@ class Extras(NamedTuple):
 def with_extras(
     loss: Callable[..., Any],
     arguments: tuple[Any, ...],
-    options: dict[str, Any],
+    options: LossOptions,
     targets: Tensor,
     extras: Extras,
 ) -> Any:
     """The loss alone, or a tuple of it and the extras."""
     if not any(extras):
-        return loss(*arguments, **options)
-    value, stats = loss(*arguments, **options, stats=True)
+        return loss(*arguments, options)
+    value, stats = loss(*arguments, options, stats=True)
     lse, entropy, predicted = stats.unbind(-1)
     results = [value]
     if extras.lse:
@@ -39,19 +41,16 @@ def with_extras(
     if extras.entropy:
         results.append(entropy.detach().to(value.dtype))
     if extras.accuracy:
-        axis = options.get("axis", -1)
-        correct, counted = _correct(predicted.detach(), targets, axis, options["ignore_index"])
+        correct, counted = _correct(predicted.detach(), targets, options)
         results.append(correct.sum().float() / counted.sum().clamp(min=1))
     return tuple(results)
 
 
-def _correct(
-    predicted: Tensor, targets: Tensor, axis: int, ignore_index: int | None
-) -> tuple[Tensor, Tensor]:
+def _correct(predicted: Tensor, targets: Tensor, options: LossOptions) -> tuple[Tensor, Tensor]:
     """Which rows are predicted correctly, and which are counted: those that are not ignored."""
     if targets.dtype.is_floating_point:
-        correct = predicted == targets.argmax(axis)
+        correct = predicted == targets.argmax(options.axis)
         return correct, torch.ones_like(correct)
     labels = targets.long()  # as uint8, the label 156 would equal an ignore_index of -100
-    counted = torch.ne(labels, -1 if ignore_index is None else ignore_index)
+    counted = torch.ne(labels, -1 if options.ignore_index is None else options.ignore_index)
     return (predicted == labels) & counted, counted

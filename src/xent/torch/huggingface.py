@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from xent._options import LossOptions
 from xent._validation import check_number
 from xent.torch._deferred_logits import DeferredLogits
 from xent.torch._losses import cross_entropy, linear_cross_entropy
@@ -199,20 +200,21 @@ def _loss(
     del vocab_size, kwargs  # as in the stock loss
     if shift_labels is None:
         shift_labels = torch.nn.functional.pad(labels, (0, 1), value=ignore_index)[..., 1:]
-    options: dict[str, Any] = {
-        "ignore_index": ignore_index,
-        "label_smoothing": fusion.label_smoothing,
+    options = LossOptions(
+        ignore_index=ignore_index,
+        label_smoothing=fusion.label_smoothing,
         # A mean with its divisor given: in half precision, gradients of a sum may overflow.
-        "divisor": None if num_items_in_batch is None else float(num_items_in_batch),
-    }
+        divisor=None if num_items_in_batch is None else float(num_items_in_batch),
+    )
     if isinstance(logits, DeferredLogits) and logits.made is not None:
         logits = logits.made
     if not isinstance(logits, DeferredLogits):
-        return cross_entropy(logits, shift_labels.to(logits.device), **options)
+        return cross_entropy(logits, shift_labels.to(logits.device), options)
     fusion.losses += 1
     inputs, weight, bias, softcap = logits.layer()
     targets = shift_labels.to(inputs.device)
-    return linear_cross_entropy(inputs, weight, targets, bias, softcap=softcap, **options)
+    options = options._replace(softcap=softcap)
+    return linear_cross_entropy(inputs, weight, targets, bias, options)
 
 
 def _output_layer(model: Any) -> Any:

@@ -1,0 +1,209 @@
+"""Mutation test: make one mistake at a time in a copy of the sources, and see that tests fail.
+
+    python scripts/mutate.py            # every mutation
+    python scripts/mutate.py state      # those whose file or description contains "state"
+
+Exits with 1 if a mutation is missed, or if its text is no longer in the file exactly once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+LEFT_OUT = shutil.ignore_patterns(
+    ".git", ".venv*", ".*_cache", ".hypothesis", "site", "dist", "build", "output"
+)
+"""Not copied. `__pycache__` is: it holds the compiled kernels."""
+
+
+class Mutation(NamedTuple):
+    """A mistake, and the tests of which one at least must fail."""
+
+    file: str
+    right: str
+    wrong: str
+    tests: str
+    why: str
+
+
+FORMULA = "tests/core/test_formula.py"
+STATE = "tests/scoring/test_state.py"
+LOSSES = "tests/core/test_contract.py tests/core/test_edges.py tests/core/test_properties.py"
+EXPLAIN = "tests/explanation"
+
+MUTATIONS = [
+    Mutation(
+        "formula.py",
+        "(1 - label_smoothing) * one_hot + label_smoothing / classes",
+        "(1 - label_smoothing) * one_hot + label_smoothing / (classes - 1)",
+        FORMULA,
+        "label smoothing spread over the other classes only",
+    ),
+    Mutation(
+        "formula.py",
+        "extra = 2 * z_loss * log_z\n    off_k",
+        "extra = z_loss * log_z\n    off_k",
+        FORMULA,
+        "half the gradient of the z-loss",
+    ),
+    Mutation(
+        "formula.py",
+        "grad = (b * p - a * q + 2 * z_loss * log_z * p)",
+        "grad = (b * p - a * p + 2 * z_loss * log_z * p)",
+        FORMULA,
+        "binary gradient of the positive part with p for 1 - p",
+    ),
+    Mutation(
+        "formula.py",
+        "xp.cosh(z / softcap) ** -2.0",
+        "xp.cosh(z / softcap) ** -1.0",
+        FORMULA,
+        "slope of the soft cap",
+    ),
+    Mutation(
+        "_engine/rows.py",
+        "grad[rows, labels] = -factor * q",
+        "grad[rows, labels] = factor / (1 + q) - scale",
+        "tests/core/test_accuracy.py",
+        "label's gradient by a subtraction that cancels",
+    ),
+    Mutation(
+        "_engine/rows.py",
+        "e_low *= e\n",
+        "e_low *= 0 * e\n",
+        "tests/core/test_accuracy.py",
+        "rounding error of z - m dropped",
+    ),
+    Mutation(
+        "_engine/rows.py",
+        "np.where((coefficient == 0) & np.isinf(value), 0.0, product)",
+        "product",
+        LOSSES,
+        "0 * infinity is NaN",
+    ),
+    Mutation(
+        "_engine/rows.py",
+        "return product, error",
+        "return product, 0 * error",
+        "tests/core/test_accuracy.py",
+        "rounding error of a product dropped",
+    ),
+    Mutation(
+        "threads.py",
+        "        if busy:\n            self._idle.wait()\n",
+        "",
+        "tests/engine/test_threads.py",
+        "helpers still at work are not waited for",
+    ),
+    Mutation(
+        "scoring/state.py",
+        "present = counted > 0",
+        "present = counted >= 0",
+        STATE,
+        "rows of weight 0 are counted",
+    ),
+    Mutation(
+        "scoring/state.py",
+        "rows = rows[losses[rows] >= losses[rows[top]].min()]",
+        "rows = rows[top]",
+        STATE,
+        "which of equally bad rows are kept depends on the batches",
+    ),
+    Mutation(
+        "scoring/state.py",
+        "whole & ((1 << 27) - 1)",
+        "whole & ((1 << 26) - 1)",
+        STATE,
+        "a bit of every loss is lost",
+    ),
+    Mutation(
+        "scoring/state.py",
+        "worst=sorted([*self.worst, *other.worst])[: self.keep]",
+        "worst=self.worst",
+        STATE,
+        "merging forgets the other's worst rows",
+    ),
+    Mutation(
+        "explanation/multiclass.py",
+        "gradient[label] -= 1",
+        "gradient[label] -= p[label]",
+        EXPLAIN,
+        "gradient of the label",
+    ),
+    Mutation(
+        "explanation/multiclass.py",
+        "shift = largest if",
+        "shift = 0.0 if",
+        EXPLAIN,
+        "exponentials that overflow",
+    ),
+    Mutation(
+        "explanation/binary.py",
+        "STEP = 1e-5",
+        "STEP = 1.0",
+        EXPLAIN,
+        "step of the numerical derivative far too large",
+    ),
+]
+
+
+def main() -> int:
+    """Run the mutations that are asked for, and say which are caught."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("words", nargs="*", help="only mutations with one of these words")
+    words = parser.parse_args().words
+    chosen = [m for m in MUTATIONS if not words or any(w in f"{m.file} {m.why}" for w in words)]
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "xent"
+        shutil.copytree(ROOT, copy, ignore=LEFT_OUT)
+        tests = sorted({test for mutation in chosen for test in mutation.tests.split()})
+        code, said = run(copy, tests)
+        if code:
+            print(f"without any mutation, tests fail:\n{said}")
+            return 1
+        caught = [apply(copy, mutation) for mutation in chosen]
+    print(f"{sum(caught)} of {len(chosen)} mutations caught")
+    return int(not all(caught))
+
+
+def apply(copy: Path, mutation: Mutation) -> bool:
+    """Make a mistake in the copy, run its tests, and mend it."""
+    path = copy / "src" / "xent" / mutation.file
+    text = path.read_text("utf-8")
+    if text.count(mutation.right) != 1:
+        print(f"STALE   {mutation.file}: {mutation.right!r} is not there exactly once", flush=True)
+        return False
+    path.write_text(text.replace(mutation.right, mutation.wrong), "utf-8")
+    try:
+        code, said = run(copy, mutation.tests.split())
+    finally:
+        path.write_text(text, "utf-8")
+    failed = [line for line in said.splitlines() if line.startswith("FAILED ")]
+    caught = code == 1 and bool(failed)
+    by = failed[0].removeprefix("FAILED ").split(" - ")[0] if failed else f"exit code {code}"
+    print(f"{'caught' if caught else 'MISSED'}  {mutation.file}: {mutation.why} ({by})", flush=True)
+    return caught
+
+
+def run(copy: Path, tests: list[str]) -> tuple[int, str]:
+    """Run test files in the copy until one fails: the exit code and the output."""
+    command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests]
+    environment = {**os.environ, "PYTHONPATH": str(copy / "src"), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        command, cwd=copy, env=environment, capture_output=True, text=True, check=False
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+if __name__ == "__main__":
+    sys.exit(main())

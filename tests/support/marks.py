@@ -1,0 +1,49 @@
+"""Which tests take long, and why: `make test-fast`, `test` and `test-slow` go by these lists.
+
+A name is a file, or a file and a test (with all its parameters). Seconds are those of a processor,
+with kernels compiled before.
+"""
+
+from __future__ import annotations
+
+SLOW = {
+    "tests/check/test_check_correct.py": "compiling",  # 33 s: JAX compiles every case
+    "tests/core/test_properties.py": "thorough",  # 24 s
+    "tests/docs/test_browser.py": "browser",
+    "tests/docs/test_site.py": "browser",
+    "tests/docs/test_targets.py::test_every_test_is_in_one_of_the_two": "thorough",  # 40 s
+    "tests/engine/test_kernels.py::test_the_mean_of_a_hundred_million_losses": "thorough",
+    "tests/engine/test_kernels.py::test_two_hundred_shapes_under_guard_pages": "compiling",
+    "tests/engine/test_kernels_loading.py::"
+    "test_where_nothing_can_be_written_kernels_are_compiled_all_the_same": "compiling",
+    "tests/learn/test_course.py": "browser",
+    "tests/torch/test_char_lm.py": "transformers",
+    "tests/torch/test_torch_huggingface.py": "transformers",
+    "tests/torch/test_torch_huggingface_fusing.py": "transformers",
+    "tests/torch/test_torch_parallel.py": "ranks",
+    "tests/torch/test_torch_recorded.py": "compiling",  # 30 s: torch.compile
+}
+"""Left to `make test-slow`, each with the mark that says why; all have the mark `slow` too."""
+
+MEDIUM = [
+    "tests/check/test_check_audit.py",
+    "tests/cli/test_cli.py",
+    "tests/cli/test_plot_command.py",
+    "tests/docs/test_readme.py",
+    "tests/explanation/test_display.py",
+    "tests/learn/test_learn.py",
+    "tests/plots/test_pictures.py",
+    "tests/plots/test_plots.py",
+    "tests/torch/test_torch_transforms.py",
+]
+"""Run by `make test`, but not by `make test-fast`."""
+
+
+def marks_of(nodeid: str) -> list[str]:
+    """The marks of a test."""
+    file, _, name = nodeid.partition("::")
+    places = {file, f"{file}::{name.partition('[')[0]}"}
+    marks = {mark for place in places & set(SLOW) for mark in ("slow", SLOW[place])}
+    if places & set(MEDIUM):
+        marks.add("medium")
+    return sorted(marks)
