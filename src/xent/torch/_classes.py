@@ -82,11 +82,12 @@ def setup_context(
     logits, targets = inputs
     loss, gradient, divisors, *stats = output
     ctx.set_materialize_grads(False)
-    if stats and not o.keep_logits:
+    lse_has_gradient = o.keep_logits and ctx.needs_input_grad[0]
+    if stats and not lse_has_gradient:
         ctx.mark_non_differentiable(*stats)
     ctx.divisors, divisors = (None, divisors) if isinstance(divisors, Tensor) else (divisors, None)
-    ctx.kept = targets.requires_grad or o.keep_logits
-    others = (loss, logits) if ctx.kept else ()
+    ctx.saves_logits = targets.requires_grad or lse_has_gradient
+    others = (loss, logits) if ctx.saves_logits else ()
     ctx.options, weights = split_weights(o)
     ctx.save_for_backward(gradient, divisors, targets, *others, *weights)
 
@@ -96,7 +97,7 @@ def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | N
     to_loss, to_gradient, _, *to_stats = grads
     gradient, divisors, targets, *others = ctx.saved_tensors
     divisors = ctx.divisors if divisors is None else divisors
-    if ctx.kept:
+    if ctx.saves_logits:
         loss, logits, *others = others
     o = join_weights(ctx.options, others)
     for_logits = for_targets = None

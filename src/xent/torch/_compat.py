@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -87,7 +87,7 @@ set_forward_mode: Callable[[bool], Any] | None = _find(
 )
 """A context manager that switches it. None means that no level below can be given tangents."""
 
-is_jit_tracing: Callable[[], bool] = _find("torch._C", "_is_tracing", torch.jit.is_tracing)
+is_jit_tracing: Callable[[], bool] = _find("torch._C", "_is_tracing", vars(torch.jit)["is_tracing"])
 """Is torch.jit.trace writing down what is called?"""
 
 _mode_count: Callable[[], int] = _find("torch._C", "_len_torch_dispatch_stack", lambda: 1)
@@ -113,10 +113,19 @@ compiled_autograd_key: Any = _find(
 )
 """The method by which compiled autograd tells Functions apart; None where there is none."""
 
+
+@contextlib.contextmanager
+def _refuse_transforms() -> Iterator[None]:
+    if transforms_active():
+        msg = "this version of PyTorch has no way to differentiate xent's operations in torch.func."
+        raise NotImplementedError(msg)
+    yield
+
+
 single_level: Callable[[], Any] = _find(
-    "torch._functorch.utils", "enable_single_level_autograd_function", contextlib.nullcontext
+    "torch._functorch.utils", "enable_single_level_autograd_function", _refuse_transforms
 )
-"""Allow a Function at one level of torch.func. Without it PyTorch refuses, with an error."""
+"""Allow a Function at one level of torch.func; if that cannot be, refuse it there."""
 
 _after_autograd = _find("torch._C", "_after_autograd_keyset", None)
 _below_autograd = _find("torch._C", "_AutoDispatchBelowAutograd", None)
@@ -131,10 +140,17 @@ def redispatch_below_autograd(operator: Any, keyset: Any, arguments: tuple[Any, 
         return operator.redispatch(keyset & _after_autograd, *arguments)
 
 
-has_kernel: Callable[[str, str], bool] = _find(
-    "torch._C", "_dispatch_has_kernel_for_dispatch_key", lambda *_: False
+_has_kernel: Callable[[str, str], bool] | None = _find(
+    "torch._C", "_dispatch_has_kernel_for_dispatch_key", None
 )
-"""Is a kernel registered for an operator and a dispatch key? If unknown, no."""
+_dispatch_key: Callable[[str], str] | None = _find("torch._C", "_dispatch_key_for_device", None)
+
+
+def has_kernel(operator: str, device_type: str) -> bool:
+    """Is an operator implemented for a type of device? If unknown, no."""
+    if _has_kernel is None or _dispatch_key is None:
+        return False
+    return _has_kernel(operator, _dispatch_key(device_type))
 
 
 # Who else holds a tensor.

@@ -123,7 +123,7 @@ class DeferredLogits(torch.Tensor):
         new.uses = self.uses
         return new
 
-    def _defer(self, func: Any, args: tuple[Any, ...], kwargs: Any) -> DeferredLogits | None:
+    def defer(self, func: Any, args: tuple[Any, ...], kwargs: Any) -> DeferredLogits | None:
         """The result of an operation that can be deferred too; None for any other."""
         if self.made is not None or kwargs:
             return None
@@ -155,7 +155,7 @@ class DeferredLogits(torch.Tensor):
         if func in METADATA:
             return super().__torch_function__(func, types, args, kwargs)
         if args and isinstance(args[0], cls):
-            deferred = args[0]._defer(func, args, kwargs)
+            deferred = args[0].defer(func, args, kwargs)
             if deferred is not None:
                 return deferred
         name = getattr(func, "__name__", str(func))

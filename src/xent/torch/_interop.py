@@ -10,7 +10,7 @@ import torch
 from xent._options import LossOptions
 from xent._validation import NAMES, Array, Names
 from xent.torch._autograd_state import check_constant
-from xent.torch._operation import is_recorded
+from xent.torch._operation import is_implemented_on, is_recorded
 
 _NUMPY = {torch.float16: np.float16, torch.float32: np.float32, torch.float64: np.float64}
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -77,7 +77,7 @@ def as_scores(value: Any, name: str, names: Names = NAMES["xent tensors"]) -> to
 def as_logits(value: Any, name: str, names: Names = NAMES["xent tensors"]) -> torch.Tensor:
     """The same on a device that xent computes on."""
     tensor = as_scores(value, name, names)
-    if not (tensor.is_cpu or tensor.is_meta):
+    if not (tensor.is_cpu or tensor.is_meta or is_implemented_on(tensor.device)):
         msg = f"{name} is on {tensor.device}; xent computes on the CPU so far: pass {name}.cpu()."
         raise ValueError(msg)
     return tensor

@@ -92,7 +92,6 @@ def checked_cross_entropy(
     Log-sum-exp among them has a gradient if the options say to keep the logits.
     """
     operation = _classes.cross_entropy_with_stats if stats else _classes.cross_entropy
-    options = options._replace(keep_logits=options.keep_logits and wants_gradient(z))
     return _computed(operation, z, y, options, return_grad=return_grad)
 
 

@@ -117,8 +117,8 @@ class Operation:
 
     def _autograd_kernel(self, keyset: Any, *arguments: Any) -> Any:
         """One level of derivatives; the dispatcher's remaining keys compute the results."""
-        self._check_derivatives(arguments)
         tensors, o = arguments[: self.tensors], self.options(*arguments[self.tensors :])
+        self._check_derivatives(tensors, o)
         grad_mode = torch.is_grad_enabled()
         below = partial(self._below, keyset, grad_mode, _compat.is_forward_mode_on())
         if not (grad_mode and any(t is not None and t.requires_grad for t in tensors)):
@@ -130,7 +130,7 @@ class Operation:
                 *tensors, self.with_needed_grads(o, *tensors), below
             )
 
-    def _check_derivatives(self, arguments: tuple[Any, ...]) -> None:
+    def _check_derivatives(self, tensors: tuple[Any, ...], o: Any) -> None:
         """Refuse forward mode, and gradients of weights, at the level that asks for them.
 
         A result without tangent or graph would count as a constant, so its derivative would be 0 in
@@ -138,13 +138,13 @@ class Operation:
         `requires_grad` only here.
         """
         if _compat.is_forward_mode_on():
-            for value in arguments:
+            for value in (*tensors, *o):
                 if isinstance(value, Tensor) and forward_ad.unpack_dual(value).tangent is not None:
                     msg = f"{self.user_function} {NO_FORWARD_MODE}"
                     raise NotImplementedError(msg)
-        for name, value in zip(self.options._fields, arguments[self.tensors :], strict=True):
+        for name, value in zip(o._fields, o, strict=True):
             if isinstance(value, Tensor):
-                check_constant(value, name)
+                check_constant(value, getattr(o.names, name))
 
     def _below(self, keyset: Any, grad_mode: bool, forward_mode: bool, *arguments: Any) -> Any:
         """The results from below this level, where outer levels may want derivatives too.
@@ -178,6 +178,11 @@ class Operation:
             results.append(self.operator(*one))
         stacked = tuple(torch.stack(column) for column in zip(*results, strict=True))
         return stacked, (0,) * len(stacked)
+
+
+def is_implemented_on(device: torch.device) -> bool:
+    """Has xent or another package registered the losses for this type of device?"""
+    return _compat.has_kernel("xent::cross_entropy", device.type)
 
 
 def batch_dim_first(value: Any, dim: int | None, size: int) -> Any:

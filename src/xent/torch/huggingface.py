@@ -265,10 +265,8 @@ def _unfused(model: Any, fusion: Fusion) -> str:
     if fusion.deferred is None:
         msg += "its forward did not call the output layer."
     elif fusion.deferred.uses:
-        msg += (
-            f"its forward used them in {fusion.deferred.uses[0]}, which xent cannot take into the "
-        )
-        msg += "loss (factors and a tanh softcap it can)."
+        msg += f"its forward used them in {fusion.deferred.uses[0]}, which xent cannot take into "
+        msg += "the loss (factors and a tanh softcap it can)."
     else:
         msg += "its forward did not pass them to model.loss_function."
     return msg + " Call xent.torch.huggingface.unfuse(model)."
