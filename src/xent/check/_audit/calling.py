@@ -144,6 +144,7 @@ class Implementation:
 
     def call(self, z: Any, t: Any, dtype: str, options: dict[str, Any]) -> Any:
         """Call it with scores and targets as it wants them, and options by xent's names."""
+        # An option may be an array (class weights), which must be of the function's own library.
         named = dict(self.always)
         for name, value in options.items():
             array = isinstance(value, np.ndarray)
@@ -213,6 +214,8 @@ def implementation(
     always = {"from_logits": True} if "from_logits" in parameters else {}
     wants_classes = "labels" in parameters and "y_pred" in parameters
     errors, callable_ = [], []
+    # A way of calling that runs may still be a wrong one: probabilities given for logits raise no
+    # error. So the first one that gives the known losses is taken.
     for convention in _conventions(function, task, parameters):
         found = Implementation(
             name, task, function, convention, options, always, grad, wants_classes
@@ -273,7 +276,7 @@ def _parameters(function: Any) -> list[str]:
 def _conventions(function: Any, task: Task, parameters: list[str]) -> Iterator[Convention]:
     """Ways to call a function, the likeliest first."""
     root = str(getattr(function, "__module__", "")).partition(".")[0]
-    if root == "keras":
+    if root == "keras":  # its functions take the arrays of the backend that is configured
         import keras
 
         libraries = [LIBRARIES.get(keras.config.backend(), "numpy")]
@@ -283,6 +286,8 @@ def _conventions(function: Any, task: Task, parameters: list[str]) -> Iterator[C
     takes = ["logits", "probabilities"]
     if task == "classes":
         takes.insert(1, "log-probabilities")
+    # The last of these varies fastest. Labels come before one-hot rows, and the order that the
+    # parameters' names suggest before the other, since some functions accept both.
     for library, given, targets_first, one_hot in itertools.product(
         libraries, takes, (first, not first), (False, True)
     ):
@@ -321,4 +326,5 @@ def _is_right(found: Implementation) -> bool:
         msg = f"it returned shape {value.shape} for two rows"
         raise ValueError(msg)
     expected = expected if value.size > 1 else expected.mean()
+    # Wide, so that a loss that rounds or clips passes; other ways of calling are far off.
     return bool(np.allclose(value.ravel(), expected, rtol=0.01))

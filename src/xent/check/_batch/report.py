@@ -73,7 +73,7 @@ class BatchReport(Report):
         if self.counted < ENOUGH:
             yield Text(
                 f"Fewer than {ENOUGH} rows tell too little for what rests on statistics: labels "
-                "flipped or shifted, columns permuted, a loss worse than chance were not looked "
+                "flipped or shifted, classes permuted, a loss worse than chance were not looked "
                 "for."
             )
 

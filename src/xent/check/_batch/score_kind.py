@@ -90,6 +90,7 @@ def _binary(statistics: Statistics) -> Iterator[Finding]:
     batch, losses = statistics.batch, statistics.losses
     raw = batch.scores[batch.kept[statistics.usable]].astype(np.float64)
     targets = statistics.labels if batch.soft is None else batch.soft[statistics.usable]
+    # With one label only, a bias explains everything.
     if len(np.unique(statistics.labels)) < 2:
         return
     if batch.kind == "probabilities":
@@ -131,6 +132,7 @@ def _between(
 
 def _are_probabilities(p: Array, targets: Array, losses: Array) -> Level | None:
     """'mistake' if these are surely probabilities, 'note' if perhaps."""
+    # An untrained model's logits may lie between 0 and 1 too, but hardly spread over half of it.
     if len(p) < 8 or p.min() < 0 or p.max() > 1 or np.ptp(p) < 0.5:
         return None
     low, high = int((p <= EDGE).sum()), int((p >= 1 - EDGE).sum())

@@ -125,6 +125,7 @@ def _columns(statistics: Statistics) -> Iterator[Finding]:
     rows = len(batch.kept)
     if rows < 3 or np.isnan(columns.low).any():
         return
+    # Two rows agree in a column by chance too often, at least in half precision.
     constant = columns.low == columns.high
     if constant.all():
         yield _identical(statistics)
@@ -201,6 +202,7 @@ def _heavy(statistics: Statistics) -> Iterator[Finding]:
     losses, names = statistics.losses, statistics.batch.names
     finite = np.isfinite(losses)
     heavy = finite & (losses > HEAVY)
+    # If most rows are heavy, the loss is bad altogether, which has a finding of its own.
     if not heavy.any() or heavy.sum() > 0.5 * len(losses):
         return
     part = float(losses[heavy].sum()) / float(losses[finite].sum())

@@ -46,6 +46,7 @@ def compare(
     with np.errstate(invalid="ignore"):
         steepest = largest(numeric.value)
         larger = np.maximum(np.abs(numeric.value), np.abs(analytic))
+        # Error estimates may be off by a factor of 2, and the gradient rounds its largest terms.
         allowed = 2 * numeric.error + relative * larger + 16 * unit * steepest
         # That 0 is 0 can be told if the allowed difference is small beside a usual derivative.
         usual = max(steepest, row_weight(problem))

@@ -42,6 +42,7 @@ def names_of(scale: float, counts: Counts, expected: list[float]) -> list[str]:
     """Mistakes that explain a factor, simplest first; none if it is one of those expected."""
     if any(near(scale, value) for value in expected):
         return []
+    # Plain factors first: -1/N is a sign and a divisor, and bits may be combined with either.
     for sign in (1, -1):
         for unit in UNITS:
             plain = scale / (sign * unit)
@@ -57,13 +58,14 @@ def _divisors(counts: Counts, expected: float) -> Iterator[tuple[float, str]]:
     yield expected, ""
     rows, total, valid, classes = counts.rows, counts.total, counts.valid, counts.classes
     if near(expected, 1) and not near(total, 1):
-        # A sum is expected.
+        # A sum is expected, so anything that divides is a mean.
         for divisor in (total, rows, valid):
             yield 1 / divisor, "mean for sum"
         return
     if valid < rows:
         yield expected * total / rows, "ignored rows counted in the mean"
         yield 1 / rows, "ignored rows counted in the mean"
+    # Where every row has weight 1 the two divisors are the same, and nothing is missing.
     if not near(total, valid):
         yield 1 / valid, "class weight missing from the mean"
     if not near(expected, 1 / total):

@@ -112,24 +112,18 @@ class GradientReport(Report):
         if self.problem.task == "classes":
             entry["class"] = column
         entry["logit"] = float(self.problem.logits[row, column])
-        label = self._label(row)
-        if label is not None:
-            entry["label"] = label
-        difference = abs(float(self.analytic[i]) - float(self.numeric.value[i]))
+        targets = self.problem.targets
+        if targets is not None and targets.size == len(self.problem.logits):
+            entry["label"] = targets.reshape(-1)[row].item()
+        analytic, numeric = float(self.analytic[i]), float(self.numeric.value[i])
         return entry | {
-            "analytic": float(self.analytic[i]),
-            "numeric": float(self.numeric.value[i]),
-            "difference": difference,
+            "analytic": analytic,
+            "numeric": numeric,
+            "difference": abs(analytic - numeric),
             "relative": float(self.relative_error[i]),
             "allowed": float(self.allowed[i]),
             "verdict": WORDS[int(self.verdicts[i])].lower(),
         }
-
-    def _label(self, row: int) -> float | int | None:
-        targets = self.problem.targets
-        if targets is None or targets.size != len(self.problem.logits):
-            return None
-        return targets.reshape(-1)[row].item()  # type: ignore[no-any-return]
 
     def blocks(self) -> Iterator[Block]:
         """The report as text and tables."""
@@ -154,15 +148,12 @@ class GradientReport(Report):
                 f"One that {does[int(d.verdict[worst])]}: "
                 f"{d.analytic[worst]:.9g} analytic, {d.numeric[worst]:.9g} numeric."
             )
-        elif total < self.problem.logits.size:
-            yield Text(f"{total} of {self.problem.logits.size} entries were looked at.")
         yield Text("How it was checked", "section")
         yield Text(self._how())
 
     def _how(self) -> str:
-        rows = counted(
-            len(self.problem.logits), "logit" if self.problem.task == "binary" else "row"
-        )
+        noun = "logit" if self.problem.task == "binary" else "row"
+        rows = counted(len(self.problem.logits), noun)
         if self.problem.task == "classes":
             rows += f" of {self.problem.classes} classes"
         method = {
@@ -221,18 +212,15 @@ class GradientReport(Report):
 
 
 def _entries(entries: list[dict[str, Any]]) -> Table:
-    heads = [name for name in entries[0] if any(name in entry for entry in entries)]
     digits = {"logit": 6, "analytic": 9, "numeric": 9, "difference": 3, "relative": 2, "allowed": 2}
-    rows = []
-    for entry in entries:
-        cells = []
-        for head in heads:
-            value = entry.get(head)
-            if head in digits and value is not None:
-                cells.append(f"{value:.{digits[head]}g}")
-            elif head == "row":
-                cells.append(", ".join(map(str, value)) if value else "-")
-            else:
-                cells.append("FAIL" if value == "fail" else str(value))
-        rows.append(tuple(cells))
-    return Table(tuple(heads), tuple(rows), left=(len(heads) - 1,))
+
+    def cell(head: str, value: Any) -> str:
+        if head in digits:
+            return f"{value:.{digits[head]}g}"
+        if head == "row":
+            return ", ".join(map(str, value)) or "-"
+        return "FAIL" if value == "fail" else str(value)
+
+    heads = tuple(entries[0])
+    rows = tuple(tuple(cell(head, entry[head]) for head in heads) for entry in entries)
+    return Table(heads, rows, left=(len(heads) - 1,))
