@@ -1,4 +1,4 @@
-"""Rows, classes and figures in words, as the findings name them."""
+"""How rows, classes and figures are written in findings."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def row_name(shape: tuple[int, ...], row: int) -> str:
 
 @dataclass(frozen=True)
 class Names:
-    """How the rows and classes of a batch are called."""
+    """Names of the rows and classes of a batch."""
 
     row_shape: tuple[int, ...]
     """Shape of the rows as they came."""
@@ -38,15 +38,15 @@ class Names:
 
     def classes(self, classes: Array, most: int = 8) -> str:
         """Some classes by name."""
-        told = ", ".join(self.of_class(int(j)) for j in classes[:most])
-        return f"{told} and {len(classes) - most} more" if len(classes) > most else told
+        first = ", ".join(self.of_class(int(j)) for j in classes[:most])
+        return f"{first} and {len(classes) - most} more" if len(classes) > most else first
 
-    def rows(self, rows: Array, total: int, told: str = "") -> str:
-        """How many rows, and which is the first; `told` is said of that one."""
-        first = self.row(int(rows[0])) + (f" ({told})" if told else "")
+    def rows(self, rows: Array, total: int, detail: str = "") -> str:
+        """How many rows, and which is the first; `detail` is about that one."""
+        first = self.row(int(rows[0])) + (f" ({detail})" if detail else "")
         if len(rows) == 1:
             return first
-        if len(rows) == total and not told:
+        if len(rows) == total and not detail:
             return f"all {total} rows"
         return f"{len(rows)} of {total} rows, the first being {first}"
 

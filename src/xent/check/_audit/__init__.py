@@ -1,4 +1,4 @@
-"""`audit`: how accurate is an implementation of cross-entropy, and what does it do at the edges?"""
+"""`audit`: how accurate is a cross-entropy, and what does it do in special cases?"""
 
 from __future__ import annotations
 
@@ -77,9 +77,9 @@ class ScoreCard(Report):
             left=(0, 1, 2, 3),
         )
         yield Text("Edges, options, bad input", "section")
-        told = f"{len(self.right)} right, {len(self.wrong)} wrong"
+        counts = f"{len(self.right)} right, {len(self.wrong)} wrong"
         others = len(self.answers) - len(self.right) - len(self.wrong)
-        yield Text(f"{told}, {others} noted.", "bad" if self.wrong else "good")
+        yield Text(f"{counts}, {others} noted.", "bad" if self.wrong else "good")
         rows = tuple((a.question, SIGNS.get(a.verdict, ""), a.answer) for a in self.answers)
         yield Table(("question", "", "answer"), rows, left=(0, 1, 2))
 
@@ -207,7 +207,7 @@ def _mistakes(one: Implementation) -> list[Finding]:
 
     zeros = np.zeros_like(logits)
     try:
-        # Only the loss is checked here: any gradient will do, and zeros are told at once.
+        # Only the loss is checked here: any gradient will do, and that of zeros is ignored below.
         report = gradient(loss, lambda *_: zeros, logits, labels, task=one.task, progress=False)
     except (TypeError, ValueError) as error:
         return [found("not cross-entropy", f"It gives no loss of a row: {error}")]

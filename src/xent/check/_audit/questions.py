@@ -264,11 +264,11 @@ def _long_mean(one: Implementation, z: Array, t: Array, dtype: str) -> tuple[str
     twice = one.value(np.concatenate([z, z]), np.concatenate([t, t]), "float64")
     growth = float(twice) / float(few)
     if not np.isclose(growth, 1, rtol=0.01) and not np.isclose(growth, 2, rtol=0.01):
-        return "not told: it is neither a mean nor a sum", NOTED
+        return "not judged: it is neither a mean nor a sum", NOTED
     # Compared with its own loss of a few rows: only the summation is in question here.
     exact = float(few) * (times if growth > 1.5 else 1)
     if dtype == "float16" and exact > np.finfo(np.float16).max:
-        return f"not told: the sum of {exact:.3g} is beyond the dtype", NOTED
+        return f"not judged: the sum of {exact:.3g} is beyond the dtype", NOTED
     if not np.isfinite(got):
         return f"{float(got):g}, where {exact:.6g} is expected", WRONG
     error = abs(float(got) / exact - 1)

@@ -1,4 +1,4 @@
-"""Scores and labels together: do labels belong to other columns or rows, or to nothing?"""
+"""Do the labels match the scores? Shifted, flipped and permuted labels; the loss against chance."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ class Reading:
     """Another way to read the labels, under which the loss might be low."""
 
     name: str
-    """The mistake if it is the right one."""
+    """The mistake, if this reading is right."""
     columns: Array
     """The column that each usable row's label may mean."""
     change: str
-    """What reads the labels so: "with ... the loss would be"."""
+    """The change in words: "with each label less 1"."""
     test: Array
-    """Which rows (of the usable ones) may speak for it."""
+    """Usable rows that count as evidence for it."""
     where: str = "The mean loss"
 
 
@@ -204,7 +204,7 @@ def _against_chance(statistics: Statistics) -> Iterator[Finding]:
     """How the loss compares with chance, and with always predicting the labels' shares."""
     losses, chance = np.minimum(statistics.losses, WORST), statistics.chance
     capped = float(losses.mean())
-    told, accuracy = figure(mean(statistics.losses)), mean(statistics.right)
+    loss, accuracy = figure(mean(statistics.losses)), mean(statistics.right)
     commonest = max(1 / statistics.batch.classes, statistics.majority)
     skilled = significantly_positive(statistics.right - commonest)
     shares = mean(statistics.share_losses)
@@ -212,21 +212,21 @@ def _against_chance(statistics: Statistics) -> Iterator[Finding]:
         if skilled:
             yield found(
                 "overconfident",
-                f"The mean loss is {told}, worse than chance ({_chance(statistics)}), though "
+                f"The mean loss is {loss}, worse than chance ({_chance(statistics)}), though "
                 f"accuracy is {accuracy:.4f}.",
             )
         else:
             yield found(
                 "worse than chance",
-                f"The mean loss is {told}, and chance {_chance(statistics)}; accuracy "
+                f"The mean loss is {loss}, and chance {_chance(statistics)}; accuracy "
                 f"{accuracy:.4f}, and the commonest label's share {statistics.majority:.4f}.",
                 level=_level(statistics, capped),
             )
     elif capped > 0.98 * chance and not skilled:
-        seen = f"The mean loss is {told}, no better than chance ({_chance(statistics)})."
+        seen = f"The mean loss is {loss}, no better than chance ({_chance(statistics)})."
         yield found("at chance", seen)
     elif shares > 0 and _worse_than_shares(statistics, losses):
-        seen = f"The mean loss is {told}; always predicting the labels' shares costs "
+        seen = f"The mean loss is {loss}; always predicting the labels' shares costs "
         yield found("worse than the labels' shares", f"{seen}{figure(shares)}.")
 
 

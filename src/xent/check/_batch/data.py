@@ -1,4 +1,4 @@
-"""A batch from what arrives: rows of scores, a label each, and what had to be put right first."""
+"""A batch: rows of scores with a label each, checked and brought into one shape."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def batch_of(
     names: Sequence[str] | None,
     tolerance: float | None,
 ) -> Batch:
-    """Refuse what is no batch at all, and bring the rest into one shape."""
+    """Check the arguments, and bring them into one shape."""
     kind = check_kind(kind)
     scores = as_floats(_as_numpy(logits), "logits", "targets")
     if not scores.size:

@@ -1,4 +1,4 @@
-"""Labels that are not classes: which, and what they were probably meant to be."""
+"""Labels that are not classes: which they are, and what they were probably meant to be."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MARKS = (-1, 255)
 def repaired(
     labels: Array, classes: int, rows: Array, names: Names, *, binary: bool
 ) -> tuple[Array, list[Finding]]:
-    """Labels as they were meant, as far as that is plain, and what was wrong with them.
+    """Labels as they were meant, where that is clear, and what was wrong with them.
 
     `rows` are the indices of the labels, to name them by.
     """

@@ -1,4 +1,4 @@
-"""Notes on the labels, beside what is predicted: classes that do not occur."""
+"""Notes on classes that do not occur among the labels or the predictions."""
 
 from __future__ import annotations
 

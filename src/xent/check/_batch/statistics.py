@@ -1,4 +1,4 @@
-"""One pass over a batch: what is known of each row, of each column, and of both together."""
+"""Statistics of a batch, from one pass over it: per row, per column and per class."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class DoubleSoftmax:
 
 @dataclass
 class Statistics:
-    """A batch and what one pass tells. Arrays have an entry for each of the batch's kept rows."""
+    """A batch and its statistics. Arrays have an entry for each of the batch's kept rows."""
 
     batch: Batch
     loss: Array

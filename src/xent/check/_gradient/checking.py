@@ -60,10 +60,10 @@ def run(problem: Problem, request: Request, progress: Progress) -> GradientRepor
     elsewhere = directions is not None and directions.failed and not failed.any()
     asked = request.reduction
     case = Case(problem, behaviour, reference, asked, numeric, given, failed, elsewhere)
-    told = findings(case)
+    named = findings(case)
     if why_not:
         seen = f"The loss was not compared with cross-entropy, which says: {why_not}"
-        told.append(found("not compared", seen))
+        named.append(found("not compared", seen))
     return GradientReport(
         problem=problem,
         numeric=numeric,
@@ -71,7 +71,7 @@ def run(problem: Problem, request: Request, progress: Progress) -> GradientRepor
         allowed=allowed,
         verdicts=verdicts,
         directions=directions,
-        findings=tuple(told),
+        findings=tuple(named),
         method=request.method,
         h=TINY_STEP if request.method == "complex" else steps.h,
         precision=behaviour.precision,

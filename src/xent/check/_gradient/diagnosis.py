@@ -34,20 +34,20 @@ def findings(case: Case) -> list[Finding]:
     """What is wrong, the likeliest cause first."""
     if not case.behaviour.deterministic:
         return [found("not deterministic", "The same logits gave another loss.")]
-    told = list(edges.findings(case))
+    named = list(edges.findings(case))
     numeric, given = case.measured()
     zero = not np.nan_to_num(case.analytic).any()
     all_zero = [found("gradient is zero", "Every entry is 0.")] if zero else []
     # A mean over no weight at all has no right value, so there is nothing to compare with.
     if case.reference is None or not (case.reference.total or case.problem.per_row):
-        if (case.failed.any() or case.only_directions_failed) and not told:
-            told += all_zero or _against_the_loss(case, numeric, given)
-        return told
+        if (case.failed.any() or case.only_directions_failed) and not named:
+            named += all_zero or _against_the_loss(case, numeric, given)
+        return named
     wrong, match, reference = _loss(case, case.reference, numeric)
-    told += wrong
+    named += wrong
     if case.unexplained.any() or case.only_directions_failed:
-        told += all_zero or _gradient(case, reference, numeric, given, match, bool(wrong))
-    return told
+        named += all_zero or _gradient(case, reference, numeric, given, match, bool(wrong))
+    return named
 
 
 def _loss(
@@ -79,12 +79,12 @@ def _loss(
         match = match or first_match(numeric, fitting.permuted(numeric, reference, scales))
     if match is None:
         return [_unknown_loss(case, reference)], None, reference
-    told = list(_named(match, "loss", reference))
+    named = list(_named(match, "loss", reference))
     names = _loss_factors(case, reference, match)
-    told += [_factor(name, match.scale, "loss", scales[0]) for name in names]
-    if not told and not notes:
-        told += _at_zero_logits(case, reference, [match.scale, *scales])
-    return told + notes, match, reference
+    named += [_factor(name, match.scale, "loss", scales[0]) for name in names]
+    if not named and not notes:
+        named += _at_zero_logits(case, reference, [match.scale, *scales])
+    return named + notes, match, reference
 
 
 def _loss_factors(case: Case, reference: Reference, match: Match) -> list[str]:
@@ -156,10 +156,10 @@ def _gradient(
         name = "label smoothing in the gradient only"
         formula = Formula(name, smoothed.formula.gradient, f"smoothing {share:.4g}")
         match = Match(formula, smoothed.scale)
-    told = list(_named(match, "gradient", reference))
+    named = list(_named(match, "gradient", reference))
     names = names_of(match.scale, counts, [scale])
-    told += [_factor(name, match.scale, "gradient", scale) for name in names]
-    return told or [_nothing_known(case)]
+    named += [_factor(name, match.scale, "gradient", scale) for name in names]
+    return named or [_nothing_known(case)]
 
 
 def _against_the_loss(case: Case, numeric: Measured, given: Measured) -> list[Finding]:

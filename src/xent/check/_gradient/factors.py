@@ -48,8 +48,8 @@ def names_of(scale: float, counts: Counts, expected: list[float]) -> list[str]:
             plain = scale / (sign * unit)
             for value, name in _divisors(counts, expected[0]):
                 if near(plain, value):
-                    told = ["wrong sign"] * (sign < 0) + ["bits for nats"] * (unit != 1)
-                    return told + [name] * bool(name)
+                    names = ["wrong sign"] * (sign < 0) + ["bits for nats"] * (unit != 1)
+                    return names + [name] * bool(name)
     return ["wrong sign", "scaled"] if scale < 0 < expected[0] else ["scaled"]
 
 

@@ -1,4 +1,4 @@
-"""Which formula do measured numbers follow, and with what factor?"""
+"""Find the formula that measured numbers follow, and its factor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the usual mistakes make of a cross-entropy's gradient.
+"""Formulas of the usual mistakes: the gradients that they give instead of the right one.
 
 All are gradients of the sum of the rows' losses, shape (rows, classes), computed by the library
 itself from other arguments than the right ones: labels moved by one, weights left out, and so on.

@@ -173,7 +173,7 @@ class Problem:
 
 
 def _task(logits: Array, targets: Array | None) -> Task:
-    """Binary where targets have the logits' own shape and are no rows that sum to 1."""
+    """Binary where targets have the logits' own shape and are not rows that sum to 1."""
     if targets is None:
         return "binary" if logits.ndim == 0 else "classes"
     if targets.shape != logits.shape:

@@ -1,4 +1,4 @@
-"""The cross-entropy that a loss is meant to be: its losses and gradients, with the same options."""
+"""The reference that a loss is compared with: xent's own, with the options that are meant."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a gradient check found, and how it is told."""
+"""The report of `check.gradient`: verdict, findings and the worst entries."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from xent.check._gradient.derivatives import Derivatives
 from xent.check._gradient.problem import Problem
 
 ENOUGH = 0.5
-"""Share of the gradient, by size, that must be told for it to pass."""
+"""Share of the gradient, by size, that must pass for the verdict to be `pass`."""
 WORDS = {PASS: "pass", INCONCLUSIVE: "inconclusive", FAIL: "FAIL"}
 
 
@@ -59,7 +59,7 @@ class GradientReport(Report):
 
     @property
     def inconclusive(self) -> int:
-        """How many entries could not be told."""
+        """How many entries are inconclusive."""
         return int((self.verdicts == INCONCLUSIVE).sum())
 
     @property
@@ -76,8 +76,8 @@ class GradientReport(Report):
         # That 0 is 0, or that a few small entries are right, says little of the gradient.
         with np.errstate(invalid="ignore"):
             size = np.nan_to_num(np.fmax(np.abs(self.analytic), np.abs(self.numeric.value)))
-        told = float(size[self.verdicts == PASS].sum()) >= ENOUGH * float(size.sum())
-        return "pass" if told and (size.any() or self.inconclusive == 0) else "inconclusive"
+        enough = float(size[self.verdicts == PASS].sum()) >= ENOUGH * float(size.sum())
+        return "pass" if enough and (size.any() or self.inconclusive == 0) else "inconclusive"
 
     @property
     def relative_error(self) -> Array:
@@ -92,7 +92,7 @@ class GradientReport(Report):
     def raise_if_failed(self) -> None:
         """Raise GradientError (an AssertionError) with the report, unless the verdict is `pass`.
 
-        A gradient that cannot be told, `inconclusive`, has not passed.
+        An inconclusive gradient has not passed.
         """
         if not self:
             raise GradientError("\n" + self.to_text())
@@ -102,7 +102,7 @@ class GradientReport(Report):
         with np.errstate(invalid="ignore", divide="ignore"):
             excess = np.abs(self.analytic - self.numeric.value) / self.allowed
         excess = np.where(np.isnan(excess), np.where(self.verdicts == FAIL, np.inf, 0), excess)
-        # Failed entries first, however large the excess of one that cannot be told.
+        # Failed entries first, however large the excess of an inconclusive one.
         order = np.lexsort((-np.nan_to_num(excess, posinf=1e300), self.verdicts))
         return [self._entry(int(i)) for i in order[:number]]
 
@@ -182,8 +182,8 @@ class GradientReport(Report):
             parts.append(f"The loss has a corner at {corners}.")
         if self.inconclusive:
             parts.append(
-                "Inconclusive are entries whose derivative is too small, or changes too sharply, "
-                "to be told from an error."
+                "Entries are inconclusive if their derivative is too small, or changes too "
+                "sharply, to be distinguished from an error."
             )
         if self.definition:
             parts.append(f"The loss was compared with {self.definition} too.")
