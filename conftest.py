@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from marks import marks_of
 
-from xent.check import gradients
+from xent.check._gradient import entries
 
 PAGES = r"README\.md|docs/.*\.md|tests/docs/test_readme\.py"
 """Files for one process: their examples write the same files."""
@@ -110,7 +110,7 @@ hypothesis.settings.load_profile("same")
 def unhurried() -> Iterator[None]:
     """The gradient check measures as many entries of a slow loss as of a fast one."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gradients, "PATIENCE", float("inf"))
+        patch.setattr(entries, "PATIENCE", float("inf"))
         yield
 
 

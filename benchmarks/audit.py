@@ -21,9 +21,9 @@ import machine
 import numpy as np
 from scipy import special
 
-from xent.check import ScoreCard, audit, document
-from xent.check.auditing import LEGEND
-from xent.check.document import Table, Text
+from xent._report import Table, Text, to_markdown
+from xent.check import ScoreCard, audit
+from xent.check._audit import LEGEND
 from xent.check.ulps import Errors
 
 PAGE = Path(__file__).parents[1] / "docs" / "audit.md"
@@ -66,7 +66,7 @@ PEERS: list[dict[str, Any]] = [
     {"function": "keras.losses:binary_crossentropy"},
     {
         "function": scipy_binary,
-        "kind": "binary",
+        "task": "binary",
         "grad": scipy_binary_grad,
         "name": "-scipy.special.log_expit(±z)",
     },
@@ -121,7 +121,7 @@ def short(found: list[ScoreCard]) -> str:
             )
         )
     heads = ("implementation", "largest error, float64 loss (ULP)", "wrongly 0", "right", "wrong")
-    return document.markdown([Table(heads, tuple(rows))])
+    return to_markdown([Table(heads, tuple(rows))])
 
 
 def page() -> str:
@@ -144,7 +144,7 @@ def page() -> str:
             for block in rest
             if not (isinstance(block, Text) and block.text == LEGEND)
         ]
-        parts.append(document.markdown([Text(card.name, "section"), *lower]))
+        parts.append(to_markdown([Text(card.name, "section"), *lower]))
     return head + short(found) + "\n" + "\n".join(parts)
 
 

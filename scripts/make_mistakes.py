@@ -8,53 +8,77 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
+import batches
 import planted
 
-from xent.check.document import Block, Table, Text, markdown
-from xent.check.mistakes import KNOWN, NOTES
+from xent._report import Block, Table, Text, to_markdown
+from xent.check import diagnose
+from xent.check.mistakes import Mistake, catalogue
 
 PAGE = Path(__file__).parents[1] / "docs" / "mistakes.md"
 
 HEAD = """\
 # Mistakes by name
 
-`xent.check.gradient` holds three gradients against each other: the one it is given, the numerical
-derivative of the loss it is given, and that of cross-entropy as it is meant. From which of them
-agree, and by what formula and factor they differ, it tells the mistake. This page is written by
-`python scripts/make_mistakes.py`, and a test holds it to what the check says.
+`xent.check.gradient` compares three gradients: the one it is given, the numerical derivative of the
+loss it is given, and that of the cross-entropy which the loss is meant to be. From which of them
+agree, and by what formula and factor they differ, it tells the mistake. `xent.check.diagnose` looks
+at a batch of scores and labels. Both take names from one catalogue, so a mistake has the same name
+in both. This page is written by `python scripts/make_mistakes.py`, and a test compares it with what
+the checks say.
 
 """
 
 
-def table(kind: str, bugs: list[planted.Planted]) -> Table:
+def every_bug(task: str, bugs: list[planted.Planted]) -> Table:
     """Planted bugs, and the names they are given."""
     rows = []
     for bug in bugs:
         named = bug.check().mistakes
         told = ", ".join(named) or "nothing"
         rows.append((bug.what, told, "yes" if named == [bug.name] else f"no: {bug.name}"))
-    return Table((f"planted in {kind}", "named", "rightly"), tuple(rows), left=(0, 1, 2))
+    return Table((f"planted in {task}", "named", "rightly"), tuple(rows), left=(0, 1, 2))
 
 
-def confusion() -> Table:
-    """How often each mistake was planted, and how often named so, or otherwise."""
+def in_gradients() -> Table:
+    """How often each mistake was planted, and how often it was named, rightly or wrongly."""
     planted_, right, wrong = Counter[str](), Counter[str](), Counter[str]()
     for bug in planted.PLANTED:
         planted_[bug.name] += 1
         for name in bug.check().mistakes:
             (right if name == bug.name else wrong)[name] += 1
-    names = sorted(set(planted_) | set(wrong), key=list(KNOWN).index)
+    names = sorted(set(planted_) | set(wrong), key=list(catalogue()).index)
     rows = [
-        (name, str(planted_[name]), str(right[name]), str(wrong[name]), *KNOWN[name])
+        (name, str(planted_[name]), str(right[name]), str(wrong[name]), *texts(catalogue()[name]))
         for name in names
     ]
     heads = ("mistake", "planted", "named", "blamed wrongly", "why it matters", "what to change")
     return Table(heads, tuple(rows), left=(0, 4, 5))
 
 
+def in_batches() -> Table:
+    """How often each mistake was planted in a batch, and how often named."""
+    planted_, named = Counter[str](), Counter[str]()
+    for name, level, arguments, options, _ in batches.PLANTED.values():
+        if level == "mistake":
+            planted_[name] += 1
+            named[name] += name in diagnose(*arguments, **options).mistakes
+    rows = tuple(
+        (name, str(planted_[name]), str(named[name]), *texts(entry))
+        for name, entry in catalogue().items()
+        if planted_[name]
+    )
+    heads = ("mistake", "planted", "named", "why it matters", "what to change")
+    return Table(heads, rows, left=(0, 3, 4))
+
+
+def texts(entry: Mistake) -> tuple[str, str]:
+    return entry.matters, entry.fix
+
+
 def page() -> str:
     total = len(planted.PLANTED)
-    notes = tuple((name, *KNOWN[name]) for name in KNOWN if name in NOTES)
+    notes = tuple((name, *texts(entry)) for name, entry in catalogue().items() if entry.note)
     blocks: list[Block] = [
         Text(
             f"{total} bugs are planted in tests/support/planted.py, in losses, in gradients and in "
@@ -63,14 +87,16 @@ def page() -> str:
             "(tests/support/correct.py) are called wrong by none of the checks of "
             "tests/check/test_check_correct.py: logits of scale 0.1 to 100, float64 and float32."
         ),
-        confusion(),
+        in_gradients(),
+        Text("In a batch", "section"),
+        in_batches(),
         Text("Not mistakes, but worth saying", "section"),
         Table(("note", "why it matters", "what to change"), notes, left=(0, 1, 2)),
         Text("Every planted bug", "section"),
-        table("softmax cross-entropy", planted.CLASS_MISTAKES),
-        table("binary cross-entropy", planted.BINARY_MISTAKES),
+        every_bug("softmax cross-entropy", planted.CLASS_MISTAKES),
+        every_bug("binary cross-entropy", planted.BINARY_MISTAKES),
     ]
-    return HEAD + markdown(blocks)
+    return HEAD + to_markdown(blocks)
 
 
 if __name__ == "__main__":

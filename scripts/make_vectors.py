@@ -14,7 +14,7 @@ import mpmath
 import numpy as np
 
 from xent import oracle
-from xent.check.frameworks import rounded
+from xent.check.dtypes import rounded
 
 FILE = Path(__file__).parents[1] / "src" / "xent" / "check" / "vectors.json"
 DIGITS = 50

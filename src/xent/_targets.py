@@ -1,231 +1,521 @@
-"""Labels, weights, smoothing and ignored rows -> the target rows and coefficients of the loss.
+"""Targets and options -> target rows and coefficients: what is asked of each row of logits.
 
-Every option that changes *what is asked of* a row, rather than its logits, ends here: a backend
-sees a target row ``y = scale * t + shift`` and a coefficient per row, and needs to know no more.
+An engine sees a target row ``y = scale * t + shift`` and a weight per row, and needs to know no
+more. The rows are made in array-API operations, so that they can be made on any device and under a
+tracer. The checks that read data stand apart; they are left out where numbers cannot be read, and
+left to the kernels where those find a wrong target themselves.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from xent._validation import (
-    FLOATS,
-    Array,
-    check_number,
-    check_shape,
-    check_weights,
-    class_last,
-    entry,
-    first,
-    report_first,
-    to_numpy,
-)
+from xent._options import LossOptions
+from xent._validation import FLOATS, NAMES, Names, check_shape, entry, first, report_first
 
-#: How far a row of probabilities may be from summing to 1 before it is called a mistake.
+Array = Any
+"""An array of any library that follows the array API."""
+
 SUM_TOLERANCE = {"float16": 3e-2, "bfloat16": 3e-2, "float32": 1e-3, "float64": 1e-3}
+"""How far a row of probabilities may be from summing to 1 before it is called a mistake."""
 
-#: Units of the last place of 1 by which mixed labels, a·y + (1 - a)·y', may miss 0 or 1.
 ROUNDING = 4
+"""ULP of 1 by which mixed labels, a·y + (1 - a)·y', may miss 0 or 1."""
 
 
-@dataclass(frozen=True, slots=True)
-class ClassTargets:
+Targets = TypeVar("Targets", "ClassTargets", "BinaryTargets")
+
+
+class ClassTargets(NamedTuple):
     """Target rows over K classes: ``y = scale * t + shift``, with t one-hot or probabilities.
 
     Exactly one of `labels` (rows) and `probabilities` (rows, K; class axis last) is set.
-    `shift` is None where it would be zero, `weight` (rows) None where every row counts once.
-    `total` is the total weight, by which a mean divides.
     """
 
     labels: Array | None
     probabilities: Array | None
     scale: Array
+    """Weight of each class, less the share of smoothing; (K,)."""
     shift: Array | None
+    """What smoothing adds to each class; None where it would be zero."""
     weight: Array | None
-    total: float
+    """Weight of each row, 0 where it is ignored; None where every row counts once."""
+    total: Any
+    """Sum over rows of sample weight times class weight: what a mean divides by."""
+    total_rows: Any
+    """Sum over rows of the sample weight: what the mean of z-loss divides by."""
     plain: bool = False
     """Are there only labels, each row counting once?"""
 
+    def part(self, index: Any) -> ClassTargets:
+        """The targets of some rows."""
+        return _part(self, index)
 
-@dataclass(frozen=True, slots=True)
-class BinaryTargets:
+    def flat(self, xp: Any) -> ClassTargets:
+        """The same with one axis of rows."""
+        labels, soft, weight = self.labels, self.probabilities, self.weight
+        return self._replace(
+            labels=None if labels is None else xp.reshape(labels, (-1,)),
+            probabilities=None
+            if soft is None
+            else xp.reshape(soft, (math.prod(soft.shape[:-1]), soft.shape[-1])),
+            weight=None if weight is None else xp.reshape(weight, (-1,)),
+        )
+
+
+class BinaryTargets(NamedTuple):
     """Binary targets t in [0, 1]; loss ``a * softplus(-z) + b * softplus(z)``.
 
     There ``a = positive * s(t)``, ``b = negative * s(1 - t)`` and
     ``s(t) = (1 - smoothing) t + smoothing / 2``.
-
-    `positive` may be an array over the last axis. `weight` and `total` as in ClassTargets.
     """
 
     values: Array
     positive: Any
-    negative: float
+    """A number, or an array over the last axis."""
+    negative: Any
     smoothing: float
     weight: Array | None
-    total: float
+    total: Any
+    total_rows: Any
+
+    def part(self, index: Any) -> BinaryTargets:
+        """The targets of some logits."""
+        return _part(self, index)
+
+
+def _part(targets: Targets, index: Any) -> Targets:
+    if not index:
+        return targets
+    arrays = ("labels", "probabilities", "values", "weight")
+    held = {name: getattr(targets, name, None) for name in arrays}
+    parts: dict[str, Any] = {name: a[(*index, ...)] for name, a in held.items() if a is not None}
+    return targets._replace(**parts)
 
 
 def class_targets(
-    targets: Any,
+    targets: Array,
     shape: tuple[int, ...],
     axis: int,
+    options: LossOptions,
     *,
-    class_weight: Any = None,
-    sample_weight: Any = None,
-    ignore_index: int | None = None,
-    label_smoothing: float = 0.0,
-    labels_later: bool = False,
-    unchecked: bool = False,
+    xp: Any = np,
+    dtype: Any = np.float64,
+    defer_label_check: bool = False,
+    readable: bool = True,
 ) -> ClassTargets:
-    """Check targets against logits of the given shape; say exactly what does not fit.
+    """Target rows for logits of the given shape; says exactly what does not fit.
 
-    With `labels_later`, that labels are classes is left to whoever reads them, and to
-    `check_labels`. With `unchecked`, probabilities may sum to anything.
+    With `defer_label_check`, whoever reads the labels finds those that are no class, and calls
+    `check_labels`. Where numbers are not `readable`, only shapes and dtypes are checked.
     """
-    rows = shape[:axis] + shape[axis + 1 :]
+    check_class_shapes(targets, shape, axis, options, readable=readable)
     classes = shape[axis]
-    if classes == 0:
-        msg = f"the logits have shape {shape}: no classes along axis {axis}."
-        raise ValueError(msg)
-    smoothing = check_number(label_smoothing, "label_smoothing", 0, 1)
-    weights = np.ones(classes)
-    if class_weight is not None:
-        why = "one weight per class"
-        weights = check_weights(class_weight, (classes,), "class_weight", why)
-    weight = None
-    if sample_weight is not None:
-        weight = check_weights(sample_weight, rows, "sample_weight", "one weight per row")
-
-    array = to_numpy(targets, "targets")
-    if array.size == 0 and isinstance(targets, (list, tuple)):
-        array = array.astype(np.int64)
-    labels = probabilities = None
-    if array.dtype.kind in "iu":
-        _check_label_shape(array, shape, rows)
-        weight, absent = _absent(weight, ignored_rows(array, ignore_index))
-        labels = array if absent is None else np.where(absent, array.dtype.type(0), array)
-        if not labels_later or class_weight is not None:
-            check_labels(labels, classes)
-        row_weight = None if class_weight is None else weights[labels]
-    elif array.dtype.name in FLOATS:
-        if ignore_index is not None:
-            msg = (
-                "ignore_index marks class indices, but targets holds probabilities. "
-                "Give the rows to ignore sample_weight 0."
-            )
-            raise ValueError(msg)
-        _check_probability_shape(array, shape, rows)
-        _, absent = _absent(weight, None)
-        if absent is not None:  # whatever an absent row holds
-            array = np.where(np.expand_dims(absent, axis), array.dtype.type(1 / classes), array)
-        if not unchecked:
-            _check_probabilities(array, axis)
-        probabilities = class_last(array, axis)
-        row_weight = None
+    smoothing = options.label_smoothing
+    class_weight = _weights(options, "class_weight", xp, dtype, readable)
+    weight = _weights(options, "sample_weight", xp, dtype, readable)
+    labels = probabilities = row_weight = None
+    if _is_integer(targets):
+        weight, absent = _absent(targets, weight, options.ignore_index, xp, dtype, readable)
+        labels = targets if absent is None else xp.where(absent, xp.zeros_like(targets), targets)
+        if readable and (class_weight is not None or not defer_label_check):
+            check_labels(labels, classes, options.names, xp)
         if class_weight is not None:
-            row_weight = probabilities.astype(np.float64, copy=False) @ weights
+            row_weight = take(xp, class_weight, labels)
     else:
-        raise TypeError(_not_class_targets(array))
+        _, absent = _absent(targets, weight, None, xp, dtype, readable)
+        if absent is not None:  # whatever an absent row holds
+            absent = xp.expand_dims(absent, axis=axis)
+            targets = xp.where(absent, xp.full_like(targets, 1 / classes), targets)
+        if readable and options.check_sums:
+            check_probabilities(targets, axis, options.names, xp)
+        probabilities = targets if axis == len(shape) - 1 else xp.moveaxis(targets, axis, -1)
+        if class_weight is not None:
+            row_weight = cast(xp, probabilities, dtype) @ class_weight
+    total, total_rows = _totals(
+        xp, math.prod(shape) // max(1, classes), weight, row_weight, readable
+    )
+    ones = xp.ones(classes, dtype=dtype) if class_weight is None else class_weight
     return ClassTargets(
-        labels=labels,
-        probabilities=probabilities,
-        scale=(1 - smoothing) * weights,
-        shift=(smoothing / classes) * weights if smoothing else None,
-        weight=weight,
-        total=_total(rows, weight, row_weight),
-        plain=labels is not None and weight is None and class_weight is None and not smoothing,
+        labels,
+        probabilities,
+        (1 - smoothing) * ones if smoothing else ones,
+        (smoothing / classes) * ones if smoothing else None,
+        weight,
+        total,
+        total_rows,
+        labels is not None and weight is None and class_weight is None and not smoothing,
     )
 
 
 def binary_targets(
-    targets: Any,
+    targets: Array,
     shape: tuple[int, ...],
+    options: LossOptions,
     *,
-    class_weight: Any = None,
-    sample_weight: Any = None,
-    pos_weight: Any = None,
-    ignore_index: int | None = None,
-    label_smoothing: float = 0.0,
-    values_later: bool = False,
+    xp: Any = np,
+    dtype: Any = np.float64,
+    defer_value_check: bool = False,
+    readable: bool = True,
 ) -> BinaryTargets:
-    """Check binary targets against logits of the given shape.
-
-    With `values_later`, that targets are from 0 to 1 is left to whoever reads them, and to
-    `checked_values`.
-    """
-    smoothing = check_number(label_smoothing, "label_smoothing", 0, 1)
-    negative, positive = 1.0, 1.0
-    if class_weight is not None:
-        why = "the weights of label 0 and label 1"
-        negative, positive = check_weights(class_weight, (2,), "class_weight", why).tolist()
-    weight = None
-    if sample_weight is not None:
-        weight = check_weights(sample_weight, shape, "sample_weight", "one weight per logit")
-
-    array = to_numpy(targets, "targets")
-    if array.dtype.kind not in "biu" and array.dtype.name not in FLOATS:
-        msg = (
-            f"targets has dtype {array.dtype}; expected 0 and 1, booleans, or probabilities. "
-            "Encode labels first, for example targets == 'yes'."
-        )
-        raise TypeError(msg)
-    check_shape(array, shape, "targets", "one target per logit, the logits' own shape")
-    weight, absent = _absent(weight, ignored_rows(array, ignore_index))
+    """The same for binary logits; `defer_value_check` leaves the range to `checked_values`."""
+    check_binary_shapes(targets, shape, options)
+    class_weight = _weights(options, "class_weight", xp, dtype, readable)
+    pos_weight = _weights(options, "pos_weight", xp, dtype, readable)
+    weight = _weights(options, "sample_weight", xp, dtype, readable)
+    weight, absent = _absent(targets, weight, options.ignore_index, xp, dtype, readable)
     if absent is not None:
-        array = np.where(absent, array.dtype.type(0), array)
-    if not values_later or class_weight is not None:
-        array = checked_values(array)
+        targets = xp.where(absent, xp.zeros_like(targets), targets)
+    if readable and (class_weight is not None or not defer_value_check):
+        targets = checked_values(targets, options.names, xp)
+    negative: Any = 1.0
+    positive: Any = 1.0
     row_weight = None
     if class_weight is not None:
-        row_weight = negative + (positive - negative) * array.astype(np.float64)
-    scale: Any = positive
+        negative, positive = _number(class_weight[0], readable), _number(class_weight[1], readable)
+        row_weight = negative + (positive - negative) * cast(xp, targets, dtype)
     if pos_weight is not None:
-        scale = positive * _pos_weight(pos_weight, shape)
-    total = _total(shape, weight, row_weight)
-    return BinaryTargets(array, scale, negative, smoothing, weight, total)
+        positive = positive * (pos_weight if pos_weight.ndim else _number(pos_weight, readable))
+    total, total_rows = _totals(xp, math.prod(shape), weight, row_weight, readable)
+    return BinaryTargets(
+        targets, positive, negative, options.label_smoothing, weight, total, total_rows
+    )
 
 
-def checked_values(targets: Array) -> Array:
-    """Binary targets, at 0 or 1 where rounding led beyond; or the first that is wrong is named."""
-    with np.errstate(invalid="ignore"):  # bfloat16 warns of NaN
-        bad = ~((targets >= 0) & (targets <= 1))
-        if bad.any() and targets.dtype.name in FLOATS:
-            within = targets.clip(0, 1)
-            bad = ~(abs(targets - within) <= ROUNDING * np.spacing(targets.dtype.type(1)))
-            targets = targets if bad.any() else within
-        if bad.any():
-            raise ValueError(_not_binary(targets, bad))
-    return targets
+def mean_divisor(targets: ClassTargets | BinaryTargets, options: LossOptions) -> tuple[Any, Any]:
+    """What a mean divides by, and the factor of z-loss that gives its term a mean of its own.
+
+    The mean of ``w l`` divides by the total of w times the class weights, that of ``w A(z)²`` by
+    the total of w alone, so that class weights do not rescale it. Where class weights leave no
+    weight at all, only the second mean is left.
+    """
+    if options.divisor is not None:
+        return options.divisor, 1.0
+    total, rows = targets.total, targets.total_rows
+    if not isinstance(total, float):  # not readable yet
+        if options.class_weight is None:
+            return total, 1.0
+        xp = total.__array_namespace__()
+        ratio = xp.where(total > 0, total / rows, xp.ones_like(total))
+        return xp.where(total > 0, total, rows * xp.ones_like(total)), ratio
+    check_total(total)
+    if options.class_weight is None:
+        return total, 1.0
+    check_total(rows)
+    return (total, total / rows) if total else (rows, 1.0)
 
 
-def check_row_sums(probabilities: Array, axis: int, name: str, tolerance: float, fix: str) -> None:
+def cast(xp: Any, array: Array, dtype: Any) -> Array:
+    """The array in a dtype, itself if it has it; `astype` came to NumPy's namespace with 2.1."""
+    if xp is np:
+        return array.astype(dtype, copy=False)
+    return xp.astype(array, dtype, copy=False)
+
+
+def take(xp: Any, values: Array, labels: Array) -> Array:
+    """The value of each label's class, in the labels' shape."""
+    return xp.reshape(xp.take(values, xp.reshape(labels, (-1,))), labels.shape)
+
+
+def _number(value: Array, readable: bool) -> Any:
+    return float(value) if readable else value
+
+
+def _weights(options: LossOptions, name: str, xp: Any, dtype: Any, readable: bool) -> Any:
+    """Weights in `dtype`; finite and not negative."""
+    array = getattr(options, name)
+    if array is None:
+        return None
+    weights = cast(xp, array, dtype)
+    if readable:
+        bad = ~(xp.isfinite(weights) & (weights >= 0))
+        if xp.any(bad):
+            rule = "weights must be finite and not negative"
+            report_first(bad, weights, getattr(options.names, name), rule)
+    return weights
+
+
+def _absent(
+    targets: Array, weight: Any, ignore_index: int | None, xp: Any, dtype: Any, readable: bool
+) -> tuple[Any, Any]:
+    """Row weights with 0 for ignored rows, and the mask of the rows that are as if absent."""
+    if ignore_index is not None:
+        ignored = targets == ignore_index
+        if not readable or xp.any(ignored):
+            one = xp.ones(ignored.shape, dtype=dtype) if weight is None else weight
+            weight = xp.where(ignored, xp.zeros_like(one), one)
+    if weight is None:
+        return None, None
+    absent = weight == 0
+    return weight, absent if not readable or xp.any(absent) else None
+
+
+def _totals(xp: Any, rows: int, weight: Any, row_weight: Any, readable: bool) -> tuple[Any, Any]:
+    """Total of sample weight times class weight of the target, and of sample weight alone."""
+    if weight is None and row_weight is None:
+        return float(rows), float(rows)
+    if not readable:
+        whole = float(rows) if weight is None else xp.sum(weight)
+        if row_weight is None:
+            return whole, whole
+        return xp.sum(row_weight if weight is None else weight * row_weight), whole
+    with np.errstate(over="ignore", under="ignore"):
+        whole = float(rows) if weight is None else float(xp.sum(weight))
+        if row_weight is None:
+            return whole, whole
+        product = row_weight if weight is None else weight * row_weight
+        total = float(xp.sum(product))
+        if not total and weight is not None and xp.any((weight > 0) & (row_weight > 0)):
+            total = 5e-324  # not nothing, though the product underflows
+        return total, whole
+
+
+# Checks of shapes and dtypes, which every array has.
+
+
+def check_class_shapes(
+    targets: Array,
+    shape: tuple[int, ...],
+    axis: int,
+    options: LossOptions,
+    *,
+    readable: bool = True,
+) -> None:
+    """Targets and weights have the dtypes and shapes that these logits ask for."""
+    names = options.names
+    rows = shape[:axis] + shape[axis + 1 :]
+    if shape[axis] == 0:
+        msg = f"{names.logits_have} shape {tuple(shape)}: no classes along axis {axis}."
+        raise ValueError(msg)
+    of_class = shape[axis : axis + 1]
+    check_weight_shape(
+        options.class_weight, of_class, "class_weight", "one weight per class", names
+    )
+    check_weight_shape(options.sample_weight, rows, "sample_weight", "one weight per row", names)
+    integer = _is_integer(targets)
+    if not (integer or _is_float(targets)):
+        raise TypeError(_not_class_targets(targets, names))
+    if not integer and options.ignore_index is not None:
+        msg = (
+            f"ignore_index marks class indices, but {names.targets} holds probabilities. "
+            "Give the rows to ignore sample_weight 0."
+        )
+        raise ValueError(msg)
+    if integer and targets.shape != rows:
+        _wrong_label_shape(targets, shape, rows, names, readable)
+    elif not integer and targets.shape != shape:
+        _wrong_probability_shape(targets, shape, rows, names, readable)
+
+
+def check_binary_shapes(targets: Array, shape: tuple[int, ...], options: LossOptions) -> None:
+    """The same for binary logits."""
+    names = options.names
+    why = "the weights of label 0 and label 1"
+    check_weight_shape(options.class_weight, (2,), "class_weight", why, names)
+    why = f"one weight per {names.score}"
+    check_weight_shape(options.sample_weight, shape, "sample_weight", why, names)
+    pos_weight = options.pos_weight
+    if pos_weight is not None:
+        scalar = not pos_weight.ndim
+        why = (
+            "one weight for label 1" if scalar else "one number, or one per entry of the last axis"
+        )
+        check_weight_shape(pos_weight, () if scalar else shape[-1:], "pos_weight", why, names)
+    if not (_is_integer(targets) or _is_float(targets) or _kind(targets) == "bool"):
+        msg = f"{names.targets} has dtype {names.dtype(targets)}; expected 0 and 1, booleans, or "
+        msg += "probabilities."
+        if not names.tensors:  # which hold no strings
+            msg += f" Encode labels first, for example {names.targets} == 'yes'."
+        raise TypeError(msg)
+    if targets.shape != shape:
+        why = f"one {names.target} per {names.score}, {names.own_shape}"
+        check_shape(targets, shape, names.targets, why)
+
+
+def check_weight_shape(
+    array: Any, expected: tuple[int, ...], which: str, why: str, names: Names
+) -> None:
+    """Weights are numbers of the expected shape."""
+    if array is None or (array.shape == expected and _is_float(array)):
+        return
+    name = getattr(names, which)
+    if not (_is_float(array) or _is_integer(array) or _kind(array) == "bool"):
+        msg = f"{name} has dtype {names.dtype(array)}; expected numbers: {why}."
+        raise TypeError(msg)
+    check_shape(array, expected, name, why)
+
+
+def _kind(array: Array) -> str:
+    """Name of the dtype, which some libraries write after their own."""
+    return str(array.dtype).rpartition(".")[2]
+
+
+def _is_float(array: Array) -> bool:
+    return _kind(array) in FLOATS
+
+
+def _is_integer(array: Array) -> bool:
+    return _kind(array).removeprefix("u").startswith("int")
+
+
+def _wrong_label_shape(
+    targets: Array, shape: tuple[int, ...], rows: tuple[int, ...], names: Names, readable: bool
+) -> None:
+    """Class indices have the logits' shape less the class axis."""
+    if targets.shape == shape:
+        msg = (
+            f"{names.targets} holds integers in {names.own_shape} {tuple(shape)}, but class "
+            f"indices have shape {tuple(rows)}. "
+        )
+        if targets.ndim == 1 and readable and _only_0_and_1(targets):
+            msg += f"If each logit is a row of its own, use {names.binary_function}. "
+        raise ValueError(msg + f"If they are one-hot rows, pass {names.to_float(names.targets)}.")
+    why = f"one class index per row, {names.of_logits} shape less the class axis"
+    others = [a for a in range(len(shape)) if targets.shape == shape[:a] + shape[a + 1 :]]
+    if others and names.pass_axis is not None:
+        fix = names.pass_axis.format(axis=others[0])
+        why += f". Their shape fits if the classes run along axis {others[0]}: {fix}"
+    check_shape(targets, rows, names.targets, why)
+
+
+def _wrong_probability_shape(
+    targets: Array, shape: tuple[int, ...], rows: tuple[int, ...], names: Names, readable: bool
+) -> None:
+    """Probabilities have the logits' shape."""
+    if targets.shape == rows and (not readable or _whole(targets)):
+        msg = (
+            f"{names.targets} holds floats of shape {tuple(rows)}, one per row. If they are class "
+            f"labels, pass {names.to_int(names.targets)}; probabilities have {names.own_shape} "
+            f"{tuple(shape)}."
+        )
+        raise ValueError(msg)
+    why = f"floats are probabilities and have {names.own_shape}; class labels are integers"
+    check_shape(targets, shape, names.targets, why)
+
+
+def _not_class_targets(targets: Array, names: Names) -> str:
+    name = names.targets
+    msg = f"{name} has dtype {names.dtype(targets)}; expected integers (class indices) or floats "
+    msg += "(probabilities)."
+    if _kind(targets) == "bool":
+        return msg + (
+            f" Pass {names.to_int(name)} for labels 0 and 1, {names.to_float('')} for one-hot rows."
+        )
+    if not isinstance(targets, np.ndarray):
+        return msg + f" Pass {names.to_int(name)}."
+    if targets.dtype.kind == "O" and targets.ndim == 0:
+        return f"{name} is {targets.item()!r:.60}; expected an array or a list of class indices."
+    if targets.dtype.kind in "USO":
+        return msg + f" Encode labels with numpy.unique({name}, return_inverse=True)[1]."
+    return msg + f" Pass {names.to_int(name)}."
+
+
+def _only_0_and_1(array: Array) -> bool:
+    values = np.asarray(array)
+    return bool(((values == 0) | (values == 1)).all())
+
+
+def _whole(array: Array) -> bool:
+    """Do floats look like class labels: whole numbers, none negative?"""
+    values = np.asarray(array, np.float64)
+    finite = values[np.isfinite(values)]
+    return bool(finite.size and (finite == np.floor(finite)).all() and (finite >= 0).all())
+
+
+# Checks that read data.
+
+
+def check_labels(labels: Array, classes: int, names: Names = NAMES["xent"], xp: Any = np) -> None:
+    """Every label is a class, or the first that is none is named."""
+    if not math.prod(labels.shape):
+        return
+    low, high = int(xp.min(labels)), int(xp.max(labels))
+    if low >= 0 and high < classes:
+        return
+    where = first((labels < 0) | (labels >= classes))
+    found = int(labels[where])
+    msg = (
+        f"{entry(names.targets, where)} is {found}, but {names.logits_have} {classes} "
+        f"{'class' if classes == 1 else 'classes'} (0 to {classes - 1})."
+    )
+    if classes == 1:
+        msg += f" One logit per row goes to {names.binary_function}, without the class axis."
+    elif low >= 1 and high == classes:
+        msg += " If your labels start at 1, subtract 1."
+    elif found < 0 or found == 255:  # the mark of segmentation maps
+        msg += f" If {found} marks rows to ignore, {names.ignore.format(label=found)}."
+    else:
+        msg += f" Check the labels, and that {names.of_logits} class axis is the one you mean."
+    raise ValueError(msg)
+
+
+def check_probabilities(array: Array, axis: int, names: Names, xp: Any = np) -> None:
+    """Float targets: no entry negative, each row summing to 1."""
+    if not math.prod(array.shape):
+        return
+    tolerance = SUM_TOLERANCE[_kind(array)]
+    rule = "floats are probabilities, from 0 to 1"
+    bad = ~((array >= 0) & (array <= 1 + tolerance))
+    if xp.any(bad):
+        report_first(bad, array, names.targets, rule)
+    fix = "Divide each row by its sum, or use sample_weight= for the weight of a row."
+    if array.ndim == 1 and _only_0_and_1(array):
+        fix = f"If each logit is a row of its own, use {names.binary_function}."
+    # Half precision is summed in float32 at least, whatever the library would choose.
+    wide = xp.float32 if _kind(array) in ("float16", "bfloat16") else None
+    sums = array.sum(axis, np.float64) if xp is np else xp.sum(array, axis=axis, dtype=wide)
+    check_row_sums(np.asarray(sums), axis, names.targets, tolerance, fix)
+
+
+def check_row_sums(
+    sums: Any, axis: int, name: str, tolerance: float, fix: str, of: str = ""
+) -> None:
     """Each row of probabilities sums to 1 within the tolerance, or the worst one is named."""
-    sums = probabilities.sum(axis=axis, dtype=np.float64)
     off = np.abs(sums - 1)
     if (off > tolerance).any():
         row = tuple(int(i) for i in np.unravel_index(int(off.argmax()), off.shape))
-        where = list(row)
-        index = ", ".join([*map(str, where[:axis]), ":", *map(str, where[axis:])])
+        where = [*map(str, row[:axis]), ":", *map(str, row[axis:])]
         msg = (
-            f"{name}[{index}] sums to {sums[row]:.6g}; each row of probabilities must sum to 1 "
-            f"(within {tolerance:g}). {fix}"
+            f"{name}[{', '.join(where)}] sums to {sums[row]:.6g}{of}; each row of probabilities "
+            f"must sum to 1 (within {tolerance:g}). {fix}"
         )
         raise ValueError(msg)
 
 
-def ignored_rows(array: Array, ignore_index: int | None) -> Array | None:
-    """Mask of the ignored rows, None where there are none."""
-    if ignore_index is None:
-        return None
-    if isinstance(ignore_index, bool) or not isinstance(ignore_index, (int, np.integer)):
-        msg = f"ignore_index is {ignore_index!r}; expected an integer."
-        raise TypeError(msg)
-    mask: Array = np.asarray(array == ignore_index)
-    return mask if mask.any() else None
+def checked_values(targets: Array, names: Names = NAMES["xent"], xp: Any = np) -> Array:
+    """Binary targets, at 0 or 1 where rounding led beyond; or the first that is wrong is named."""
+    with np.errstate(invalid="ignore"):  # bfloat16 warns of NaN
+        if xp.all((targets >= 0) & (targets <= 1)):
+            return targets
+        values = np.asarray(targets)
+        if _is_float(targets):
+            within = values.clip(0, 1)
+            bad = ~(abs(values - within) <= ROUNDING * np.spacing(values.dtype.type(1)))
+            if not bad.any():
+                return xp.asarray(within)
+        else:
+            bad = ~((values >= 0) & (values <= 1))
+        raise ValueError(_not_binary(values, bad, names))
+
+
+def _not_binary(array: Any, bad: Any, names: Names) -> str:
+    name, where = names.targets, first(bad)
+    msg = f"{entry(name, where)} is {array[where]}; "
+    msg += "expected 0, 1, or a probability between them."
+    values = set(np.unique(array).tolist()) if array.size < 10_000_000 else set()
+    if values <= {-1, 1}:
+        return msg + f" For labels -1 and +1 pass ({name} + 1) / 2."
+    if values <= {1, 2}:
+        return msg + " If your labels start at 1, subtract 1."
+    if array[where] < 0 and array.dtype.kind == "i":
+        fix = names.ignore.format(label=array[where])
+        return msg + f" If {array[where]} marks rows to ignore, {fix}."
+    if array[where] > 1 and (array == np.floor(array)).all():
+        return msg + f" For more than two classes {names.more_classes}."
+    return msg
 
 
 def check_total(total: float) -> None:
@@ -234,147 +524,3 @@ def check_total(total: float) -> None:
         msg = f"the weights sum to {total:g}; expected 0, or 1e-300 to 1e300. "
         msg += "Divide them by their mean."
         raise ValueError(msg)
-
-
-def _absent(weight: Array | None, ignored: Array | None) -> tuple[Array | None, Array | None]:
-    """Row weights with 0 for ignored rows, and the mask of the rows that are as if absent."""
-    if ignored is not None:
-        weight = np.where(ignored, 0.0, 1.0 if weight is None else weight)
-    if weight is None:
-        return None, None
-    absent = np.asarray(weight == 0)
-    return weight, absent if absent.any() else None
-
-
-def _total(rows: tuple[int, ...], weight: Array | None, row_weight: Array | None) -> float:
-    """Total weight of the rows: sum of sample weight times class weight of the target."""
-    if weight is None and row_weight is None:
-        return float(math.prod(rows))
-    with np.errstate(over="ignore", under="ignore"):
-        if weight is None or row_weight is None:
-            return float(np.sum(np.asarray(row_weight if weight is None else weight)))
-        product = weight * row_weight
-        total = float(np.sum(product))
-        if not total and ((weight > 0) & (row_weight > 0)).any():
-            return 5e-324  # not nothing, though the product underflows
-        return total
-
-
-def check_target_shape(array: Array, shape: tuple[int, ...]) -> None:
-    """Targets go with logits of the shape, class axis last."""
-    check = _check_label_shape if array.dtype.kind in "iu" else _check_probability_shape
-    check(array, shape, shape[:-1])
-
-
-def _check_label_shape(array: Array, shape: tuple[int, ...], rows: tuple[int, ...]) -> None:
-    """Class indices have the logits' shape less the class axis."""
-    if array.shape == rows:
-        return
-    if array.shape == shape:
-        msg = (
-            f"targets holds integers in the logits' own shape {shape}, but class indices have "
-            f"shape {rows}. "
-        )
-        if array.ndim == 1 and np.isin(array, (0, 1)).all():
-            msg += "If each logit is a row of its own, use binary_cross_entropy. "
-        raise ValueError(msg + "If they are one-hot rows, pass targets.astype(float).")
-    why = "one class index per row, the logits' shape less the class axis"
-    others = [a for a in range(len(shape)) if array.shape == shape[:a] + shape[a + 1 :]]
-    if others:
-        why += (
-            f". Their shape fits if the classes run along axis {others[0]}: pass axis={others[0]}"
-        )
-    check_shape(array, rows, "targets", why)
-
-
-def check_labels(labels: Array, classes: int) -> None:
-    """Every label is a class, or the first that is none is named."""
-    if labels.size and (int(labels.min()) < 0 or int(labels.max()) >= classes):
-        raise ValueError(_out_of_range(labels, classes))
-
-
-def _out_of_range(array: Array, classes: int) -> str:
-    bad = (array < 0) | (array >= classes)
-    where = first(bad)
-    msg = (
-        f"{entry('targets', where)} is {array[where]}, but the logits have {classes} "
-        f"{'class' if classes == 1 else 'classes'} (0 to {classes - 1})."
-    )
-    low, high = int(array.min()), int(array.max())
-    if classes == 1:
-        return msg + " One logit per row goes to binary_cross_entropy, without the class axis."
-    if low >= 1 and high == classes:
-        return msg + " If your labels start at 1, subtract 1."
-    if array[where] < 0 or array[where] == 255:  # the mark of segmentation maps
-        return msg + f" If {array[where]} marks rows to ignore, pass ignore_index={array[where]}."
-    return msg + " Check the labels, and that the logits' class axis is the one you mean."
-
-
-def _whole(array: Array) -> bool:
-    """Do floats look like class labels: whole numbers, none negative?"""
-    finite = array[np.isfinite(array)]
-    return bool(finite.size and (finite == np.floor(finite)).all() and (finite >= 0).all())
-
-
-def _check_probability_shape(array: Array, shape: tuple[int, ...], rows: tuple[int, ...]) -> None:
-    """Probabilities have the logits' shape."""
-    if array.shape == shape:
-        return
-    if array.shape == rows and _whole(array):
-        msg = (
-            f"targets holds floats of shape {array.shape}, one per row. If they are class "
-            "labels, pass targets.astype(int); probabilities have the logits' own shape "
-            f"{shape}."
-        )
-        raise ValueError(msg)
-    why = "floats are probabilities and have the logits' own shape; class labels are integers"
-    check_shape(array, shape, "targets", why)
-
-
-def _check_probabilities(array: Array, axis: int) -> None:
-    """Float targets: no entry negative, each row summing to 1."""
-    if not array.size:
-        return
-    rule = "floats are probabilities, from 0 to 1"
-    tolerance = SUM_TOLERANCE[array.dtype.name]
-    report_first(~((array >= 0) & (array <= 1 + tolerance)), array, "targets", rule)
-    fix = "Divide each row by its sum, or use sample_weight= for the weight of a row."
-    if array.ndim == 1 and np.isin(array, (0, 1)).all():
-        fix = "If each logit is a row of its own, use binary_cross_entropy."
-    check_row_sums(array, axis, "targets", tolerance, fix)
-
-
-def _not_class_targets(array: Array) -> str:
-    msg = f"targets has dtype {array.dtype}; expected integers (class indices) or floats "
-    msg += "(probabilities). "
-    if array.dtype.kind == "O" and array.ndim == 0:
-        return f"targets is {array.item()!r:.60}; expected an array or a list of class indices."
-    if array.dtype.kind == "b":
-        return msg + "Pass targets.astype(int) for labels 0 and 1, .astype(float) for one-hot rows."
-    if array.dtype.kind in "USO":
-        return msg + "Encode labels with numpy.unique(targets, return_inverse=True)[1]."
-    return msg + "Pass targets.astype(int)."
-
-
-def _not_binary(array: Array, bad: Array) -> str:
-    where = first(bad)
-    msg = f"{entry('targets', where)} is {array[where]}; "
-    msg += "expected 0, 1, or a probability between them."
-    values = set(np.unique(array).tolist()) if array.size < 10_000_000 else set()
-    if values <= {-1, 1}:
-        return msg + " For labels -1 and +1 pass (targets + 1) / 2."
-    if values <= {1, 2}:
-        return msg + " If your labels start at 1, subtract 1."
-    if array[where] < 0 and array.dtype.kind == "i":
-        return msg + f" If {array[where]} marks rows to ignore, pass ignore_index={array[where]}."
-    if array[where] > 1 and (array == np.floor(array)).all():
-        return msg + " For more than two classes use cross_entropy."
-    return msg
-
-
-def _pos_weight(value: Any, shape: tuple[int, ...]) -> Any:
-    """Check a number, or one weight per label where the last axis runs over labels."""
-    if np.ndim(value) == 0:
-        return check_weights(value, (), "pos_weight", "one weight for label 1").item()
-    last = shape[-1:]
-    return check_weights(value, last, "pos_weight", "one number, or one per entry of the last axis")

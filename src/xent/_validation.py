@@ -1,9 +1,9 @@
-"""What arrives: arrays checked at the door, and the words for what is wrong with them."""
+"""Checks of arguments; errors say what arrived, what was expected, and how to fix it."""
 
 from __future__ import annotations
 
 import math
-from typing import Any, Literal, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,85 @@ Reduction = Literal["mean", "sum", "none"]
 REDUCTIONS = get_args(Reduction)
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 
+
+class Names(NamedTuple):
+    """What the caller's function calls its arguments: errors are written in these names."""
+
+    logits: str = "logits"
+    targets: str = "targets"
+    inputs: str = "inputs"
+    weight: str = "weight"
+    bias: str = "bias"
+    class_weight: str = "class_weight"
+    sample_weight: str = "sample_weight"
+    pos_weight: str = "pos_weight"
+    logits_have: str = "the logits have"
+    of_logits: str = "the logits'"
+    own_shape: str = "the logits' own shape"
+    score: str = "logit"
+    target: str = "target"
+    binary_function: str = "binary_cross_entropy"
+    more_classes: str = "use cross_entropy"
+    pass_axis: str | None = "pass axis={axis}"
+    """The fix for a class axis in another place; None where the caller has no such choice."""
+    ignore: str = "pass ignore_index={label}"
+    tensors: bool = False
+    """Are the caller's arrays PyTorch's? Its conversions and dtypes have other names."""
+
+    def to_int(self, name: str) -> str:
+        """The code that makes an argument integers."""
+        return f"{name}.long()" if self.tensors else f"{name}.astype(int)"
+
+    def to_float(self, name: str) -> str:
+        """The code that makes an argument floats."""
+        return f"{name}.float()" if self.tensors else f"{name}.astype(float)"
+
+    def dtype(self, array: Any) -> str:
+        """An array's dtype, as its library writes it."""
+        text = str(array.dtype)
+        return f"torch.{text}" if self.tensors and not text.startswith("torch.") else text
+
+
+_TORCH = Names(
+    logits="input",
+    targets="target",
+    class_weight="weight",
+    sample_weight="weight",
+    logits_have="input has",
+    of_logits="input's",
+    own_shape="input's own shape",
+    binary_function="binary_cross_entropy_with_logits",
+    pass_axis="pass input.movedim({axis}, 1)",
+    tensors=True,
+)
+NAMES = {
+    "xent": Names(),
+    "xent tensors": Names(tensors=True),
+    "torch": _TORCH,
+    "torch binary": _TORCH._replace(ignore="give them weight 0"),
+    "torch linear": Names(
+        targets="target",
+        inputs="input",
+        weight="linear_weight",
+        bias="linear_bias",
+        class_weight="weight",
+        sample_weight="weight",
+        pass_axis=None,
+        tensors=True,
+    ),
+    "log_loss": Names(
+        logits="y_prob",
+        targets="y_true",
+        logits_have="y_prob has",
+        of_logits="y_prob's",
+        own_shape="y_prob's shape",
+        score="probability",
+        target="label",
+        more_classes="pass one column of y_prob per class",
+    ),
+}
+"""The names by caller: xent's own functions, the twins of torch's, the metric."""
+
 _CONVERSIONS = {
     "torch": "{name}.detach().cpu().numpy()",
     "jax": "numpy.asarray({name})",
@@ -21,12 +100,12 @@ _CONVERSIONS = {
 }
 
 
-def is_tensor(value: Any) -> bool:
-    """Is it PyTorch's? Told without importing PyTorch."""
-    kind = type(value)
-    if kind is np.ndarray or kind.__module__ == "torch":
-        return kind is not np.ndarray
-    return any(base.__module__.partition(".")[0] == "torch" for base in kind.__mro__)
+def is_array_api(value: Any) -> bool:
+    """Does it follow the array API, from a library that xent computes in?"""
+    if isinstance(value, (np.ndarray, np.generic)) or not hasattr(value, "__array_namespace__"):
+        return False
+    library = type(value).__module__.partition(".")[0].replace("jaxlib", "jax")
+    return library not in _CONVERSIONS
 
 
 def to_numpy(value: Any, name: str) -> Array:
@@ -74,12 +153,13 @@ def as_floats(value: Any, name: str, partner: str = "") -> Array:
     raise TypeError(msg)
 
 
-def class_axis(logits: Any, axis: int, name: str = "logits") -> int:
-    """Return `axis` counted from the front, or say why it is none."""
+def class_axis(logits: Any, axis: int, names: Names = NAMES["xent"]) -> int:
+    """Return `axis` counted from the front, or say why there is none."""
+    name = names.logits
     if logits.ndim == 0:
         msg = f"{name} is a single number; expected an array with a class axis."
-        if name == "logits":
-            msg += " For one logit per row use binary_cross_entropy."
+        if names.score == "logit":
+            msg += f" For one logit per row use {names.binary_function}."
         raise ValueError(msg)
     if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
         msg = f"axis is {axis!r}; expected an integer."
@@ -93,9 +173,12 @@ def class_axis(logits: Any, axis: int, name: str = "logits") -> int:
     return int(axis) % int(logits.ndim)
 
 
-def class_last(array: Array, axis: int) -> Array:
+def class_last(array: Any, axis: int) -> Any:
     """View with the class axis last; np.moveaxis is slow beside a small loss."""
-    return array if axis == array.ndim - 1 else np.moveaxis(array, axis, -1)
+    if axis == array.ndim - 1:
+        return array
+    xp = np if isinstance(array, np.ndarray) else array.__array_namespace__()
+    return xp.moveaxis(array, axis, -1)
 
 
 def check_shape(array: Any, expected: tuple[int, ...], name: str, why: str) -> None:
@@ -109,48 +192,35 @@ def check_shape(array: Any, expected: tuple[int, ...], name: str, why: str) -> N
     raise ValueError(msg)
 
 
-def check_layer(inputs: tuple[int, ...], weight: tuple[int, ...]) -> None:
-    """Shapes of a linear layer: (..., D) and (K, D)."""
+def check_layer(
+    inputs: tuple[int, ...], weight: tuple[int, ...], names: Names = NAMES["xent"]
+) -> None:
+    """Check the shapes of a linear layer: (..., D) and (K, D)."""
     if inputs and len(weight) == 2 and inputs[-1] == weight[1]:
         return
     msg = (
-        f"inputs has shape {tuple(inputs)} and weight {tuple(weight)}; expected (..., D) and "
-        "(K, D): one row of weights per class."
+        f"{names.inputs} has shape {tuple(inputs)} and {names.weight} {tuple(weight)}; expected "
+        "(..., D) and (K, D): one row of weights per class."
     )
     if inputs and len(weight) == 2 and inputs[-1] == weight[0]:
-        msg += " Pass weight.T."
+        msg += f" Pass {names.weight}.T."
     raise ValueError(msg)
 
 
-def check_weights(value: Any, expected: tuple[int, ...], name: str, why: str) -> Array:
-    """Return weights as float64: of the expected shape, finite and non-negative."""
-    array = to_numpy(value, name)
-    if array.dtype.kind not in "iubf" and array.dtype.name not in FLOATS:
-        msg = f"{name} has dtype {array.dtype}; expected numbers: {why}."
-        raise TypeError(msg)
-    check_shape(array, expected, name, why)
-    weights = array.astype(np.float64)
-    report_first(
-        ~(np.isfinite(weights) & (weights >= 0)),
-        weights,
-        name,
-        "weights must be finite and not negative",
-    )
-    return weights
-
-
-def report_first(bad: Array, values: Array, name: str, rule: str) -> None:
+def report_first(bad: Any, values: Any, name: str, rule: str) -> None:
     """Raise ValueError about the first bad entry, if there is one."""
+    bad = np.asarray(bad)
     if bad.any():
         where = first(bad)
         more = int(bad.sum()) - 1
         also = f" ({more} more like it)" if more else ""
-        msg = f"{entry(name, where)} is {values[where]}{also}; {rule}."
+        msg = f"{entry(name, where)} is {np.asarray(values)[where]}{also}; {rule}."
         raise ValueError(msg)
 
 
-def first(bad: Array) -> tuple[int, ...]:
+def first(bad: Any) -> tuple[int, ...]:
     """Index of the first true entry."""
+    bad = np.asarray(bad)
     return tuple(int(i) for i in np.unravel_index(int(bad.argmax()), bad.shape))
 
 

@@ -14,10 +14,19 @@ from __future__ import annotations
 
 from typing import Any
 
-from array_api_compat import array_namespace
+import numpy as np
 
 Array = Any
 """An array of any library that array-api-compat knows: NumPy, PyTorch, JAX, ..."""
+
+
+def array_namespace(array: Array) -> Any:
+    """The functions of the array's library, under the names of the array API."""
+    if isinstance(array, np.ndarray):
+        return np
+    import array_api_compat
+
+    return array_api_compat.array_namespace(array)
 
 
 def target_rows(
@@ -26,7 +35,8 @@ def target_rows(
     """Target rows of class labels: one-hot, smoothed, weighted; in the logits' dtype."""
     xp = array_namespace(logits)
     classes = logits.shape[-1]
-    one_hot = xp.astype(labels[..., None] == _indices(classes, logits), logits.dtype)
+    at_label = labels[..., None] == _indices(classes, logits)
+    one_hot = xp.where(at_label, xp.ones_like(logits), xp.zeros_like(logits))
     rows = (1 - label_smoothing) * one_hot + label_smoothing / classes
     return rows if class_weight is None else rows * class_weight
 
@@ -125,4 +135,4 @@ def cap_slope(z: Array, softcap: float | None) -> Array:
 
 def _indices(classes: int, like: Array) -> Array:
     xp = array_namespace(like)
-    return xp.arange(classes, device=getattr(like, "device", None))
+    return xp.arange(classes) if xp is np else xp.arange(classes, device=like.device)

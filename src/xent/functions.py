@@ -4,11 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from xent._engine import numpy as backend
-from xent._engine import rows
-from xent._validation import Array, as_floats, class_axis, class_last
+from xent._engine import library_of
 
 
 def sigmoid(logits: Any) -> Any:
@@ -46,7 +42,7 @@ def sigmoid(logits: Any) -> Any:
     ----------
     Blanchard, Higham & Higham (2021), doi:10.1093/imanum/draa038.
     """
-    return _elementwise(rows.sigmoid, logits)
+    return library_of(logits).evaluate("sigmoid", logits)
 
 
 def log_sigmoid(logits: Any) -> Any:
@@ -84,7 +80,7 @@ def log_sigmoid(logits: Any) -> Any:
     ----------
     Mächler (2012), Accurately computing log(1 - exp(-\|a\|)).
     """
-    return _elementwise(rows.log_sigmoid, logits)
+    return library_of(logits).evaluate("log_sigmoid", logits)
 
 
 def softmax(logits: Any, *, axis: int = -1) -> Any:
@@ -125,7 +121,7 @@ def softmax(logits: Any, *, axis: int = -1) -> Any:
     ----------
     Blanchard, Higham & Higham (2021), doi:10.1093/imanum/draa038.
     """
-    return _classwise(rows.softmax, logits, axis)
+    return library_of(logits).evaluate("softmax", logits, axis)
 
 
 def log_softmax(logits: Any, *, axis: int = -1) -> Any:
@@ -168,7 +164,7 @@ def log_softmax(logits: Any, *, axis: int = -1) -> Any:
     ----------
     Blanchard, Higham & Higham (2021), doi:10.1093/imanum/draa038.
     """
-    return _classwise(rows.log_softmax, logits, axis)
+    return library_of(logits).evaluate("log_softmax", logits, axis)
 
 
 def logsumexp(logits: Any, *, axis: int = -1) -> Any:
@@ -211,28 +207,4 @@ def logsumexp(logits: Any, *, axis: int = -1) -> Any:
     ----------
     Blanchard, Higham & Higham (2021), doi:10.1093/imanum/draa038.
     """
-    array = as_floats(logits, "logits")
-    moved = class_last(array, class_axis(array, axis))
-    result = np.empty(moved.shape[:-1], array.dtype)
-    if moved.shape[-1] == 0:
-        result.fill(-np.inf)
-    else:
-        backend.map_rows(rows.logsumexp, moved, result)
-    return result[()]
-
-
-def _elementwise(function: Any, logits: Any) -> Any:
-    array = as_floats(logits, "logits")
-    result = np.empty(array.shape, array.dtype)
-    backend.map_elements(function, array, result)
-    return result[()]
-
-
-def _classwise(function: Any, logits: Any, axis: int) -> Array:
-    array = as_floats(logits, "logits")
-    result = np.empty(array.shape, array.dtype)
-    axis = class_axis(array, axis)
-    if array.shape[axis]:
-        moved = class_last(result, axis)
-        backend.map_rows(function, class_last(array, axis), moved)
-    return result
+    return library_of(logits).evaluate("logsumexp", logits, axis)

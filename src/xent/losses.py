@@ -1,25 +1,12 @@
-"""Cross-entropy of raw scores: the functions users call, their arguments checked."""
+"""Cross-entropy of raw scores: the functions that users call."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from xent._engine import numpy as backend
-from xent._engine.reduced import binary_loss, class_loss, reduced, row_losses, scale
-from xent._targets import binary_targets, class_targets
-from xent._validation import (
-    Reduction,
-    as_floats,
-    check_layer,
-    check_number,
-    check_out,
-    check_reduction,
-    check_shape,
-    class_axis,
-    is_tensor,
-)
+from xent._engine import library_of
+from xent._options import LossOptions
+from xent._validation import Reduction
 
 
 def cross_entropy(
@@ -113,52 +100,18 @@ def cross_entropy(
     Blanchard, Higham & Higham (2021), Accurately computing the log-sum-exp and softmax
     functions, doi:10.1093/imanum/draa038.
     """
-    if is_tensor(logits):
-        from xent.torch import _losses
-
-        return _losses.cross_entropy(
-            logits,
-            targets,
-            axis=axis,
-            class_weight=class_weight,
-            sample_weight=sample_weight,
-            ignore_index=ignore_index,
-            label_smoothing=label_smoothing,
-            softcap=softcap,
-            z_loss=z_loss,
-            reduction=reduction,
-            return_grad=return_grad,
-            out=out,
-        )
-    z = as_floats(logits, "logits", "targets")
-    axis = class_axis(z, axis)
-    check_reduction(reduction)
-    rows = class_targets(
-        targets,
-        z.shape,
-        axis,
+    options = LossOptions(
+        axis=axis,
         class_weight=class_weight,
         sample_weight=sample_weight,
         ignore_index=ignore_index,
         label_smoothing=label_smoothing,
-        labels_later=backend.checks_targets(z, out),
-    )
-    grad = None
-    if return_grad or out is not None:
-        grad = check_out(
-            out, z, [rows.labels, rows.probabilities, rows.weight], return_grad=return_grad
-        )
-    loss = class_loss(
-        z,
-        axis,
-        rows,
-        total=rows.total,
-        softcap=_softcap(softcap),
-        z_loss=check_number(z_loss, "z_loss", 0, np.inf),
+        softcap=softcap,
+        z_loss=z_loss,
         reduction=reduction,
-        grad=grad,
-    )
-    return loss if grad is None else (loss, grad)
+    ).checked()
+    library = library_of(logits)
+    return library.cross_entropy(logits, targets, options, return_grad=return_grad, out=out)
 
 
 def binary_cross_entropy(
@@ -232,48 +185,18 @@ def binary_cross_entropy(
     ----------
     Mächler (2012), Accurately computing log(1 - exp(-\|a\|)).
     """
-    if is_tensor(logits):
-        from xent.torch import _losses
-
-        return _losses.binary_cross_entropy(
-            logits,
-            targets,
-            class_weight=class_weight,
-            sample_weight=sample_weight,
-            pos_weight=pos_weight,
-            ignore_index=ignore_index,
-            label_smoothing=label_smoothing,
-            softcap=softcap,
-            z_loss=z_loss,
-            reduction=reduction,
-            return_grad=return_grad,
-            out=out,
-        )
-    z = as_floats(logits, "logits", "targets")
-    check_reduction(reduction)
-    rows = binary_targets(
-        targets,
-        z.shape,
+    options = LossOptions(
         class_weight=class_weight,
         sample_weight=sample_weight,
         pos_weight=pos_weight,
         ignore_index=ignore_index,
         label_smoothing=label_smoothing,
-        values_later=backend.checks_targets(z, out),
-    )
-    grad = None
-    if return_grad or out is not None:
-        grad = check_out(out, z, [rows.values, rows.weight], return_grad=return_grad)
-    loss = binary_loss(
-        z,
-        rows,
-        total=rows.total,
-        softcap=_softcap(softcap),
-        z_loss=check_number(z_loss, "z_loss", 0, np.inf),
+        softcap=softcap,
+        z_loss=z_loss,
         reduction=reduction,
-        grad=grad,
-    )
-    return loss if grad is None else (loss, grad[()])
+    ).checked()
+    library = library_of(logits)
+    return library.binary_cross_entropy(logits, targets, options, return_grad=return_grad, out=out)
 
 
 def linear_cross_entropy(
@@ -343,58 +266,16 @@ def linear_cross_entropy(
     Wijmans et al. (2025), Cut Your Losses in Large-Vocabulary Language Models,
     arXiv:2411.09009, for the idea of not holding the logits.
     """
-    if is_tensor(inputs):
-        from xent.torch import _losses
-
-        return _losses.linear_cross_entropy(
-            inputs,
-            weight,
-            targets,
-            bias,
-            class_weight=class_weight,
-            sample_weight=sample_weight,
-            ignore_index=ignore_index,
-            label_smoothing=label_smoothing,
-            softcap=softcap,
-            z_loss=z_loss,
-            reduction=reduction,
-            return_grad=return_grad,
-        )
-    x, w = as_floats(inputs, "inputs"), as_floats(weight, "weight")
-    check_layer(x.shape, w.shape)
-    b = None
-    if bias is not None:
-        b = as_floats(bias, "bias")
-        check_shape(b, (len(w),), "bias", "one offset per class")
-    check_reduction(reduction)
-    shape = (*x.shape[:-1], len(w))
-    rows = class_targets(
-        targets,
-        shape,
-        len(shape) - 1,
+    options = LossOptions(
         class_weight=class_weight,
         sample_weight=sample_weight,
         ignore_index=ignore_index,
         label_smoothing=label_smoothing,
+        softcap=softcap,
+        z_loss=z_loss,
+        reduction=reduction,
+    ).checked()
+    library = library_of(inputs)
+    return library.linear_cross_entropy(
+        inputs, weight, targets, bias, options, return_grad=return_grad
     )
-    grads = None
-    if return_grad:
-        grads = (np.empty_like(x), np.empty_like(w), None if b is None else np.empty_like(b))
-    losses = row_losses(x if x.dtype.itemsize > w.dtype.itemsize else w, shape[:-1], reduction)
-    loss_sum = backend.linear_pass(
-        x,
-        w,
-        b,
-        rows,
-        scale=scale(reduction, rows.total),
-        softcap=_softcap(softcap),
-        z_loss=check_number(z_loss, "z_loss", 0, np.inf),
-        grads=grads,
-        losses=losses,
-    )
-    loss = reduced(reduction, loss_sum, rows.total, losses, *(grads or ()))
-    return loss if grads is None else (loss, grads)
-
-
-def _softcap(value: float | None) -> float | None:
-    return None if value is None else check_number(value, "softcap", 0, np.inf, above=True)

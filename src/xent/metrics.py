@@ -2,37 +2,34 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-from xent._engine import numpy as backend
+from xent._engine import library_of
+from xent._engine.compute import with_arrays
+from xent._engine.numpy import binary_probability_losses, probability_losses
+from xent._engine.numpy import total as fsum
+from xent._options import LossOptions
 from xent._targets import (
     SUM_TOLERANCE,
     binary_targets,
     check_row_sums,
     check_total,
     class_targets,
-    ignored_rows,
 )
 from xent._validation import (
     Array,
     Reduction,
     as_floats,
     check_number,
-    check_reduction,
     class_axis,
     class_last,
     entry,
     first,
-    is_tensor,
     report_first,
     to_numpy,
 )
-
-Targets = TypeVar("Targets")
 
 
 def log_loss(
@@ -106,50 +103,67 @@ def log_loss(
     ----------
     Good (1952), Rational Decisions, doi:10.1111/j.2517-6161.1952.tb00104.x.
     """
-    if is_tensor(y_prob):
-        from xent.torch import _metrics
+    options = {
+        "axis": axis,
+        "labels": labels,
+        "class_weight": class_weight,
+        "sample_weight": sample_weight,
+        "ignore_index": ignore_index,
+        "clip": clip,
+        "tolerance": tolerance,
+        "reduction": reduction,
+    }
+    return library_of(y_prob).metric(_log_loss, y_true, y_prob, options)
 
-        options = {
-            "axis": axis,
-            "labels": labels,
-            "class_weight": class_weight,
-            "sample_weight": sample_weight,
-            "ignore_index": ignore_index,
-            "clip": clip,
-            "tolerance": tolerance,
-            "reduction": reduction,
-        }
-        return _metrics.as_tensor(log_loss, y_true, y_prob, options)
-    prob = as_floats(y_prob, "y_prob", "y_true")
-    check_reduction(reduction)
+
+def _log_loss(
+    y_true: Any,
+    y_prob: Any,
+    *,
+    axis: int,
+    labels: Any,
+    class_weight: Any,
+    sample_weight: Any,
+    ignore_index: int | None,
+    clip: float | None,
+    tolerance: float | None,
+    reduction: Reduction,
+) -> Any:
+    """The metric of NumPy arrays."""
+    options = LossOptions(
+        class_weight=class_weight,
+        sample_weight=sample_weight,
+        ignore_index=ignore_index,
+        reduction=reduction,
+        caller="log_loss",
+    ).checked()
+    names = options.names
+    prob = as_floats(y_prob, names.logits, names.targets)
     if tolerance is None:
         tolerance = SUM_TOLERANCE[prob.dtype.name]
     tolerance = check_number(tolerance, "tolerance", 0, 1)
     smallest = 0.0 if clip is None else check_number(clip, "clip", 0, 0.5, above=True)
 
-    true = to_numpy(y_true, "y_true")
+    true = to_numpy(y_true, names.targets)
     if y_true is None:
         msg = "y_true is None; expected the labels."
         raise TypeError(msg)
     if not true.size:
         msg = "y_true is empty; the log loss of no rows is undefined. Pass at least one row."
         raise ValueError(msg)
-    weights = {
-        "class_weight": class_weight,
-        "sample_weight": sample_weight,
-    }
     binary = prob.ndim == true.ndim and prob.ndim < 2
     if not binary or prob.ndim:
-        axis = class_axis(prob, axis, "y_prob")
+        axis = class_axis(prob, axis, names)
     classes = 2 if binary else prob.shape[axis]
-    true, weights["ignore_index"] = _encoded(true, labels, classes, ignore_index)
+    true, ignore_index = _encoded(true, labels, classes, ignore_index)
+    options = with_arrays(options._replace(ignore_index=ignore_index), prob)
     if binary:
-        pair = _named(binary_targets, true, prob.shape, **weights)
+        pair = binary_targets(true, prob.shape, options)
         total, prob = pair.total, _present(prob, pair.weight, 0)
         _check_range(prob, tolerance)
-        losses = backend.binary_probability_losses(prob, pair, smallest)
+        losses = binary_probability_losses(prob, pair, smallest)
     else:
-        rows = _named(class_targets, true, prob.shape, axis, **weights)
+        rows = class_targets(true, prob.shape, axis, options)
         total, weight = rows.total, rows.weight
         weight = None if weight is None else np.expand_dims(weight, axis)
         prob = _present(prob, weight, 1 / classes)
@@ -157,8 +171,9 @@ def log_loss(
         fix = "Divide by the row's sum, or take softmax if these are raw scores."
         if classes == 1:
             fix = "If these are probabilities of label 1, pass y_prob[:, 0]."
-        check_row_sums(prob, axis, "y_prob", tolerance, fix)
-        losses = backend.probability_losses(class_last(prob, axis), rows, smallest)
+        sums = prob.sum(axis, np.float64)
+        check_row_sums(sums, axis, names.logits, tolerance, fix)
+        losses = probability_losses(class_last(prob, axis), rows, smallest)
     if reduction == "mean":
         check_total(total)
     if not total > 0:
@@ -166,7 +181,7 @@ def log_loss(
         raise ValueError(msg)
     if reduction == "none":
         return losses[()]
-    loss_sum = backend.total([float(losses.sum())])
+    loss_sum = fsum([float(losses.sum())])
     return np.float64(loss_sum if reduction == "sum" else loss_sum / total)
 
 
@@ -228,8 +243,9 @@ def _encoded(
     place = np.searchsorted(order, true, sorter=by_value).clip(max=classes - 1)
     codes = by_value[place]
     unknown = order[codes] != true
-    ignored = ignored_rows(true, ignore_index)
-    if ignored is not None:
+    ignored = None
+    if ignore_index is not None:
+        ignored = true == ignore_index
         codes = np.where(ignored, -1, codes)
         unknown &= ~ignored
     if unknown.any():
@@ -247,25 +263,3 @@ def _text(array: Array) -> Array:
     if array.dtype.kind == "T":
         return np.array(array.tolist(), dtype=str)
     return array.astype(str)
-
-
-def _named(check: Callable[..., Targets], *arguments: Any, **options: Any) -> Targets:
-    """The losses' check of targets, its messages in this function's argument names."""
-    try:
-        return check(*arguments, **options)
-    except (TypeError, ValueError) as error:
-        raise type(error)(_in_metric_terms(str(error))) from None
-
-
-def _in_metric_terms(message: str) -> str:
-    """Put the losses' messages in this function's argument names."""
-    message = re.sub(r"the logits'( own)?", "y_prob's", message)
-    for ours, theirs in (
-        ("the logits have", "y_prob has"),
-        ("targets", "y_true"),
-        ("target per logit", "label per probability"),
-        ("per logit", "per probability"),
-        ("use cross_entropy", "pass one column of y_prob per class"),
-    ):
-        message = message.replace(ours, theirs)
-    return message

@@ -1,9 +1,9 @@
-"""The threads that kernels run on: how many, and how work is handed to them.
+"""The thread pool that kernels run on: how many threads there are, and how they get their tasks.
 
-A kernel releases the GIL and works on a range; ranges are cut the same for any number of threads,
-and their sums are added in a fixed order, so results do not depend on it. The calling thread works
-too. Helpers that are busy with another call are not waited for. A forked child, which inherits no
-threads, starts its own.
+A kernel releases the GIL and computes a range. The ranges do not depend on the number of threads,
+and their sums are added in a fixed order, so neither do the results. The calling thread works too,
+and never waits for pool threads that are still busy with another call. A forked child inherits no
+threads and starts its own.
 """
 
 from __future__ import annotations
@@ -13,25 +13,26 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from queue import SimpleQueue
 
-_chosen: int | None = None
+_num_threads: int | None = None
 _queue: SimpleQueue[_Job] | None = None
-_helpers = 0
+_pool_size = 0
 _lock = threading.Lock()
 
 
 def set_num_threads(count: int | None) -> None:
-    """Choose on how many threads a call may run.
+    """Set how many threads a call may use.
 
     Parameters
     ----------
     count : int >= 1, or None
-        Threads of a call, the calling one included. None: the environment variable
-        XENT_NUM_THREADS, or else the processors this process may run on.
+        Threads of a call, including the calling thread. None: the value of the environment
+        variable XENT_NUM_THREADS if it is set, otherwise the number of processors that this
+        process may run on.
 
     Returns
     -------
     None
-        It holds for all later calls of this process, from any thread.
+        The setting applies to all later calls of this process, from any thread.
 
     Raises
     ------
@@ -40,7 +41,8 @@ def set_num_threads(count: int | None) -> None:
 
     Notes
     -----
-    Results are the same bits for any number. Small arrays are computed on the calling thread.
+    Results are the same, to the bit, for any number of threads. Small arrays are computed on the
+    calling thread alone.
 
     Examples
     --------
@@ -50,7 +52,7 @@ def set_num_threads(count: int | None) -> None:
     1
     >>> xent.set_num_threads(None)
     """
-    global _chosen
+    global _num_threads
     if count is not None:
         if isinstance(count, bool) or not hasattr(count, "__index__"):
             msg = f"count is {count!r}; expected an integer of at least 1, or None."
@@ -59,22 +61,22 @@ def set_num_threads(count: int | None) -> None:
         if count < 1:
             msg = f"count is {count}; expected at least 1, the calling thread."
             raise ValueError(msg)
-    _chosen = count
+    _num_threads = count
 
 
 def get_num_threads() -> int:
-    """Return on how many threads a call may run.
+    """Return how many threads a call may use.
 
     Returns
     -------
     int
-        The number chosen by `set_num_threads`, or by the environment variable XENT_NUM_THREADS,
-        or the processors that this process may run on.
+        The number set by `set_num_threads`; otherwise the value of the environment variable
+        XENT_NUM_THREADS; otherwise the number of processors that this process may run on.
 
     Raises
     ------
     ValueError
-        If XENT_NUM_THREADS is set to something else than a whole number of at least 1.
+        If XENT_NUM_THREADS is set to anything but a whole number of at least 1.
 
     Examples
     --------
@@ -82,8 +84,8 @@ def get_num_threads() -> int:
     >>> xent.get_num_threads() >= 1
     True
     """
-    if _chosen is not None:
-        return _chosen
+    if _num_threads is not None:
+        return _num_threads
     wanted = os.environ.get("XENT_NUM_THREADS", "").strip()
     if wanted:
         if not wanted.isdecimal() or int(wanted) < 1:
@@ -96,18 +98,18 @@ def get_num_threads() -> int:
 
 
 class _Job:
-    """Tasks that several threads take one by one, until none is left."""
+    """The tasks of one call, which several threads take one by one."""
 
     def __init__(self, tasks: Sequence[Callable[[], object]]) -> None:
         self._tasks: Iterator[Callable[[], object]] = iter(tasks)
         self._lock = threading.Lock()
-        self._working = 0
+        self._joined = 0  # pool threads at work
         self._closed = False
-        self._idle = threading.Event()
+        self._all_left = threading.Event()
         self._error: BaseException | None = None
 
     def work(self) -> None:
-        """Do tasks while there are any; after an error, none."""
+        """Do tasks until none is left, or one has failed."""
         try:
             for task in self._tasks:  # taking the next one is atomic
                 if self._error is not None:
@@ -116,69 +118,72 @@ class _Job:
         except BaseException as error:
             self._error = error
 
-    def help(self) -> None:
-        """Work as a helper, unless the job is over."""
+    def join(self) -> None:
+        """Work on a pool thread, unless the call is over already."""
         with self._lock:
             if self._closed:
                 return
-            self._working += 1
+            self._joined += 1
         self.work()
         self._leave()
 
     def _leave(self) -> None:
         with self._lock:
-            self._working -= 1
-            if self._closed and not self._working:
-                self._idle.set()
+            self._joined -= 1
+            if self._closed and not self._joined:
+                self._all_left.set()
 
     def finish(self) -> None:
-        """Wait for the helpers at work; raise the first error."""
+        """Wait for the pool threads at work; raise the first error.
+
+        Pool threads that have not joined by now find the job closed.
+        """
         with self._lock:
             self._closed = True
-            busy = self._working > 0
+            busy = self._joined > 0
         if busy:
-            self._idle.wait()
+            self._all_left.wait()
         if self._error is not None:
             raise self._error
 
 
 def run(tasks: Sequence[Callable[[], object]]) -> None:
-    """Do all tasks, on this thread and its helpers; raise the first error."""
-    helpers = min(get_num_threads(), len(tasks)) - 1
-    if helpers < 1:
+    """Do all tasks, on this thread and the pool's; raise the first error."""
+    others = min(get_num_threads(), len(tasks)) - 1
+    if others < 1:
         for task in tasks:
             task()
         return
     job = _Job(tasks)
-    queue = _ready(helpers)
-    for _ in range(helpers):
+    queue = _queue_with(others)
+    for _ in range(others):
         queue.put(job)
     job.work()
     job.finish()
 
 
-def _ready(helpers: int) -> SimpleQueue[_Job]:
-    """Return the helpers' queue, with at least so many of them."""
-    global _queue, _helpers
+def _queue_with(threads: int) -> SimpleQueue[_Job]:
+    """Return the pool's queue, after starting threads until there are at least so many."""
+    global _queue, _pool_size
     with _lock:
         if _queue is None:
             _queue = SimpleQueue()
-        for _ in range(helpers - _helpers):
-            threading.Thread(target=_help, args=(_queue,), name="xent", daemon=True).start()
-            _helpers += 1
+        for _ in range(threads - _pool_size):
+            threading.Thread(target=_serve, args=(_queue,), name="xent", daemon=True).start()
+            _pool_size += 1
         return _queue
 
 
-def _help(queue: SimpleQueue[_Job]) -> None:
+def _serve(queue: SimpleQueue[_Job]) -> None:
     while True:
-        queue.get().help()
+        queue.get().join()
 
 
-def _forget() -> None:
-    """Start anew in a forked child: the parent's helpers are not there, its locks may be held."""
-    global _queue, _helpers, _lock
-    _queue, _helpers, _lock = None, 0, threading.Lock()
+def _reset_after_fork() -> None:
+    """Start anew in a forked child: it has none of the threads, and the lock may be held."""
+    global _queue, _pool_size, _lock
+    _queue, _pool_size, _lock = None, 0, threading.Lock()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget)
+    os.register_at_fork(after_in_child=_reset_after_fork)

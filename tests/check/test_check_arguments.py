@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,14 +14,15 @@ from helpers import short
 
 import xent
 from xent.check import GradientError
-from xent.check import progress as progress_module
+from xent.check._gradient import entries
+from xent.check._gradient import progress as progress_module
 
 Z, Y = planted.Z, planted.Y
 check = xent.check.gradient
 
 
-def squared(z: Any, _: Any) -> Any:
-    return np.abs(z).sum(axis=1)
+def both(z: Any, y: Any) -> Any:
+    return planted.rows(z, y), planted.right(z, y)
 
 
 CALLS: list[tuple[Callable[[], Any], type[Exception], str]] = [
@@ -37,11 +39,11 @@ CALLS: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: check(planted.rows, planted.right, Z[:0], Y[:0]), ValueError,
      "logits has shape (0, 5): there is nothing to check."),
     (lambda: check(planted.rows, planted.right, Z, Y, dtype="float8"), ValueError,
-     "dtype is 'float8'; expected one of float64, float32, float16, bfloat16."),
-    (lambda: check(planted.rows, planted.right, Z, Y, kind="multi"), ValueError,  # type: ignore[arg-type]
-     "kind is 'multi'; expected 'classes' or 'binary'."),
+     "dtype is 'float8'; expected 'float64', 'float32', 'float16' or 'bfloat16'."),
+    (lambda: check(planted.rows, planted.right, Z, Y, task="multi"), ValueError,  # type: ignore[arg-type]
+     "task is 'multi'; expected 'classes' or 'binary'."),
     (lambda: check(planted.rows, planted.right, Z, Y, method="exact"), ValueError,  # type: ignore[arg-type]
-     "method is 'exact'; expected one of central, forward, richardson, complex."),
+     "method is 'exact'; expected 'central', 'forward', 'richardson' or 'complex'."),
     (lambda: check(planted.rows, planted.right, Z, Y, definition="hinge"), ValueError,  # type: ignore[arg-type]
      "definition is 'hinge'; expected 'cross-entropy' or None."),
     (lambda: check(planted.rows, planted.right, Z, Y, h=0), ValueError,
@@ -54,13 +56,33 @@ CALLS: list[tuple[Callable[[], Any], type[Exception], str]] = [
      "loss returned shape (3,); expected one loss per row, (12,), or a single number."),
     (lambda: check(lambda z, y: z * z, planted.right, Z, Y), ValueError,
      "loss returned shape (12, 5); expected one loss per row, (12,), or a single number. Sum over "
-     "the classes, or pass kind='binary' if each logit is a row of its own."),
+     "the classes, or pass task='binary' if each logit is a row of its own."),
     (lambda: check(planted.rows, lambda z, y: planted.right(z, y).T, Z, Y), ValueError,
      "grad returned shape (5, 12); expected that of the logits, (12, 5). It is transposed."),
     (lambda: check(planted.rows, lambda z, y: z[0], Z, Y), ValueError,
      "grad returned shape (5,); expected that of the logits, (12, 5)."),
     (lambda: check(planted.rows, planted.right, Z, Y, class_weight=[1.0, 2.0]), ValueError,
      "class_weight has shape (2,), expected (5,): one weight per class. Nothing is broadcast."),
+    (lambda: check(planted.rows, planted.right, Z, Y, reduction="none"), ValueError,  # type: ignore[arg-type]
+     "reduction is 'none'; expected 'mean' or 'sum'."),
+    (lambda: check(planted.rows, planted.right, Z, Y, definition=None, class_weight=planted.W),
+     ValueError,
+     "class_weight is given, but with definition=None the loss is compared with nothing."),
+    (lambda: check(planted.rows, planted.right, Z, Y, definition=None, label_smoothing=0.1),
+     ValueError,
+     "label_smoothing is given, but with definition=None the loss is compared with nothing."),
+    (lambda: check(lambda z: z * z, lambda z: 2 * z, planted.B, task="binary", softcap=3.0),
+     ValueError, "softcap is given, but with no targets the loss is compared with nothing."),
+    (lambda: check(lambda z, y: None, planted.right, Z, Y), TypeError,
+     "loss returned None; expected losses, or one loss."),
+    (lambda: check(both, planted.right, Z, Y), TypeError,
+     "loss returned a tuple; expected losses, or one loss."),
+    (lambda: check(planted.rows, lambda z, y: None, Z, Y), TypeError,
+     "grad returned None; expected the gradient alone."),
+    (lambda: check(planted.rows, both, Z, Y), TypeError,
+     "grad returned a tuple; expected the gradient alone."),
+    (lambda: check(planted.rows, lambda z, y: planted.right(z, y) * 1j, Z, Y), TypeError,
+     "grad returned complex128 of shape (12, 5); expected floats."),
 ]  # fmt: skip
 
 
@@ -95,18 +117,43 @@ def test_a_complex_step_is_exact_where_the_loss_is_analytic() -> None:
     assert "A complex step" in str(report)
 
 
-def test_a_complex_step_is_refused_where_it_is_not() -> None:
+NOT_ANALYTIC = (
+    "method='complex' is refused: the loss is not analytic. At {} a complex step gives {}, real "
+    "differences {}. abs, maximum, comparisons and casts do that. Use method='central' or "
+    "'richardson'."
+)
+
+
+def test_a_complex_step_is_refused_where_the_loss_is_not_analytic() -> None:
+    def half(z: Any) -> Any:
+        return np.where(np.arange(3) == 1, (z + np.abs(z)) / 2 + z / 2, z)
+
+    words = re.escape(NOT_ANALYTIC.format("logits[1]", "1", "0.5"))
+    with pytest.raises(ValueError, match=f"^{words}$"):
+        check(half, lambda z: z, np.array([1.0, -2.0, 3.0]), task="binary", method="complex")
+
     def stable(z: Any, t: Any) -> Any:
         return np.maximum(z, 0) - t * z + np.log1p(np.exp(-np.abs(z)))
 
     with pytest.raises(ValueError, match=r"^method='complex' is refused: the loss is not analytic"):
         check(stable, planted.slope, planted.B, planted.T, method="complex")
 
+
+def test_a_complex_step_says_what_the_loss_said() -> None:
+    import torch
+    import torch.nn.functional as F  # noqa: N812
+
     def casting(z: Any, y: Any) -> Any:
         return planted.rows(z.astype(float), y)
 
-    with pytest.raises(ValueError, match="needs a loss that computes with complex logits"):
+    words = (
+        r"^method='complex' needs a loss that computes with complex logits, and this one does "
+        r"not: \w+: .*[^.]\. Use method='central' or 'richardson'\.$"
+    )
+    with pytest.raises(ValueError, match=words):
         check(casting, planted.right, Z, Y, method="complex")
+    with pytest.raises(ValueError, match=words):
+        check(F.cross_entropy, None, torch.tensor(Z), torch.tensor(Y), method="complex")
 
 
 # Shapes.
@@ -133,18 +180,21 @@ def test_one_row_one_logit_and_many_labels() -> None:
     labels = (Z > 0).astype(float)
     report = check(planted.binary, planted.slope, Z, labels)
     assert report
-    assert report.problem.kind == "binary"
+    assert report.problem.task == "binary"
 
 
-def test_soft_targets_are_rows_of_classes() -> None:
+def test_the_task_is_inferred_or_given() -> None:
     soft = planted.softmax(-Z)
-
-    def loss(z: Any, t: Any) -> Any:
-        return -(t * np.log(planted.softmax(z))).sum(axis=1)
-
-    report = check(loss, lambda z, t: planted.softmax(z) - t, Z, soft)
-    assert report
-    assert report.problem.kind == "classes"
+    inferred = check(lambda z, t: -(t * np.log(planted.softmax(z))).sum(axis=1),
+                     lambda z, t: planted.softmax(z) - t, Z, soft)  # fmt: skip
+    assert inferred
+    assert inferred.problem.task == "classes"
+    # Rows of probabilities may as well be probabilities of many labels: then one has to say so.
+    given = check(planted.binary, planted.slope, Z, soft, task="binary")
+    assert given
+    assert given.problem.task == "binary"
+    assert given.problem.classes == 1
+    assert len(given.verdicts) == Z.size
 
 
 def test_of_many_classes_the_label_and_some_others_are_looked_at() -> None:
@@ -199,7 +249,7 @@ def test_a_corner_is_inconclusive() -> None:
 
     for slope in (0.0, -1.0, -0.5):
         report = check(hinge, lambda z, slope=slope: np.full(z.shape, slope),
-                       np.array([1.0]), kind="binary")  # fmt: skip
+                       np.array([1.0]), task="binary")  # fmt: skip
         assert report.verdict == "inconclusive"
         assert not report
         with pytest.raises(GradientError):
@@ -232,7 +282,7 @@ def test_the_worst_come_first() -> None:
     assert third["verdict"] == "pass"
     assert first["difference"] == pytest.approx(1e-2, rel=1e-5)
     assert json.loads(json.dumps(report.to_dict()))["worst"][0] == first
-    assert "2 of 60 entries disagree, all of them in rows 3, 7." in str(report)
+    assert "2 of 60 entries disagree, all of them in row 3 and row 7." in str(report)
 
 
 @pytest.mark.parametrize("wanted", [True, False])
@@ -312,19 +362,8 @@ def test_weights_of_labels_may_differ() -> None:
     assert check(loss, grad, Z, labels, pos_weight=weights)
 
 
-def test_a_number_has_no_gradient() -> None:
-    import torch
-    import torch.nn.functional as F  # noqa: N812
-
-    with pytest.raises(TypeError) as caught:
-        check(lambda z, y: F.cross_entropy(z, y).item(), None, torch.tensor(Z), torch.tensor(Y))
-    assert str(caught.value) == (
-        "loss returned float, through which no gradient passes; return a tensor, without .item()."
-    )
-
-
 def test_a_slow_loss_is_probed_as_patience_allows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("xent.check.gradients.PATIENCE", 0.0)
+    monkeypatch.setattr(entries, "PATIENCE", 0.0)
     report = check(planted.mean, lambda z, y: planted.right(z, y) / planted.ROWS, Z, Y)
     assert report
     assert len(report.verdicts) <= 32

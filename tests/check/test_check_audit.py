@@ -19,18 +19,17 @@ from commands import Output
 from helpers import short
 
 import xent
-from xent.check import exam
-from xent.check.auditing import ScoreCard, UncallableError, audit
-from xent.check.implementation import implementation
+from xent.check._audit import ScoreCard, audit, imported, ordinary_rows, questions
+from xent.check._audit.calling import UncallableError, implementation
+from xent.check._audit.vectors import vectors
 from xent.check.ulps import errors, matches, unit
-from xent.check.vectors import vectors
 
 
 @pytest.fixture(scope="module", autouse=True)
 def shorter() -> Any:
     """A million rows are for the page; the sums show as much with fewer."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(exam, "LONG", 1 << 17)
+        patch.setattr(questions, "LONG", 1 << 17)
         yield
 
 
@@ -84,7 +83,7 @@ def test_answers_by_another_way() -> None:
     """The plain definition, at a precision where its cancellation does not matter."""
     with mpmath.workdps(1000):
         for group in vectors():
-            if group.kind != "classes" or not group.has_margin:
+            if group.task != "classes" or not group.has_margin:
                 continue
             for z, y, loss, grad in zip(
                 group.logits, group.labels, group.losses, group.gradients, strict=True
@@ -99,7 +98,7 @@ def test_answers_by_another_way() -> None:
 def test_inputs_are_numbers_of_their_dtype() -> None:
     seen = set()
     for group in vectors():
-        seen.add((group.kind, group.dtype))
+        seen.add((group.task, group.dtype))
         if group.dtype != "bfloat16":
             assert (group.logits.astype(group.dtype) == group.logits).all()
         else:
@@ -166,29 +165,25 @@ CALLS = [
 ]
 
 
-@pytest.mark.parametrize(("function", "kind", "how"), CALLS, ids=short)
+@pytest.mark.parametrize(("function", "task", "how"), CALLS, ids=short)
 def test_the_way_of_calling_is_found(
-    function: Any, kind: Any, how: str, monkeypatch: pytest.MonkeyPatch
+    function: Any, task: Any, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KERAS_BACKEND", "torch")
-    from xent.check.auditing import imported
-
-    found = implementation(imported(function) if isinstance(function, str) else function, kind)
-    assert str(found.how) == how
-    z, y = exam.scores_of_rows(found)
-    due = xent.binary_cross_entropy if found.kind == "binary" else xent.cross_entropy
+    found = implementation(imported(function) if isinstance(function, str) else function, task)
+    assert str(found.convention) == how
+    z, y = ordinary_rows(found.task)
+    loss = xent.binary_cross_entropy if found.task == "binary" else xent.cross_entropy
     got = found.losses(z, y, "float64")
-    np.testing.assert_allclose(got, due(z, y, reduction="none"), rtol=1e-5)
+    np.testing.assert_allclose(got, loss(z, y, reduction="none"), rtol=1e-5)
 
 
 def test_gradients_pass_through_what_it_takes() -> None:
-    from xent.check.auditing import imported
-
     for path in ("torch.nn.functional:nll_loss", "torch.nn.functional:binary_cross_entropy"):
         found = implementation(imported(path))
-        z, y = exam.scores_of_rows(found)
-        due = xent.binary_cross_entropy if found.kind == "binary" else xent.cross_entropy
-        grad = due(z, y, reduction="sum", return_grad=True)[1]
+        z, y = ordinary_rows(found.task)
+        loss = xent.binary_cross_entropy if found.task == "binary" else xent.cross_entropy
+        grad = loss(z, y, reduction="sum", return_grad=True)[1]
         np.testing.assert_allclose(found.gradients(z, y, "float64"), grad, atol=1e-12)
 
 
@@ -295,12 +290,12 @@ def doubled(z: Any, y: Any, reduction: str = "mean") -> Any:
 
 BAD: list[tuple[Callable[..., Any], str, str]] = [
     (over_rows, "mean with class weights",
-     r".*, where .* is due: it divides by the number of all rows, not by their weight"),
-    (counting_ignored, "mean with ignored rows", r".*, where .* is due"),
+     r".*, where .* is expected: it divides by the number of all rows, not by their weight"),
+    (counting_ignored, "mean with ignored rows", r".*, where .* is expected"),
     (spreading, "NaN in one row", "spreads"),
     (overwriting, "its arguments", "changed"),
     (in_float16, "mean of 131,072 rows, float32", r"inf, .*|relative error .*"),
-    (doubled, "reduction 'sum'", r".*, where .* is due"),
+    (doubled, "reduction 'sum'", r".*, where .* is expected"),
     (rowwise, "logit +inf at the label", "loss nan"),
     (rowwise, "label -1", r"accepted without a word: shape \(3,\)"),
     (rowwise, "one target for all rows", r"accepted without a word: shape \(3,\)"),
@@ -330,19 +325,19 @@ def test_a_wrong_gradient_is_seen() -> None:
 
 
 @pytest.mark.parametrize(
-    ("function", "kind", "name"),
+    ("function", "task", "name"),
     [
         (planted.twice, "classes", "softmax applied twice"),
         (lambda z, y: planted.rows(z, y) / np.log(2), "classes", "bits for nats"),
-        (lambda z, y: planted.rows(z, y - 1), "classes", "label off by one"),
+        (lambda z, y: planted.rows(z, y - 1), "classes", "labels off by one"),
         (lambda z, y: -planted.rows(z, y), "classes", "wrong sign"),
         (lambda z, t: planted.binary(z, 1 - t), "binary", "labels flipped"),
         (lambda z, t: planted.binary(planted.sigmoid(z), t), "binary", "sigmoid applied twice"),
     ],
 )
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")
-def test_a_mistake_in_ordinary_rows_is_named(function: Any, kind: Any, name: str) -> None:
-    card = audit(function, kind, name="mine")
+def test_a_mistake_in_ordinary_rows_is_named(function: Any, task: Any, name: str) -> None:
+    card = audit(function, task, name="mine")
     assert [finding.name for finding in card.findings] == [name]
     assert f"MISTAKE: {name}" in str(card)
 
@@ -355,7 +350,7 @@ def test_what_is_raised_is_noted() -> None:
         return planted.rows(z, y)
 
     card = audit(picky)
-    noted = {a.question: a.answer for a in card.answers if a.verdict == exam.NOTED}
+    noted = {a.question: a.answer for a in card.answers if a.verdict == questions.NOTED}
     assert noted["masked classes, float64"] == "raises ValueError: only finite logits"
 
 
@@ -383,7 +378,7 @@ def test_the_forms(own: ScoreCard) -> None:
     assert marked.count("| float64 |") == 5
     assert page.count("<table>") == page.count("</table>") == 2
     data = json.loads(json.dumps(own.to_dict()))
-    assert data["kind"] == own.kind
+    assert data["task"] == own.task
     assert len(data["accuracy"]) == 18
     assert data["accuracy"][0]["loss"]["compared"] > 10
     assert repr(own) == f"<ScoreCard: {own.name}; {len(own.right)} right, 0 wrong>"
@@ -416,7 +411,7 @@ def test_no_way_to_call_is_said_with_the_first_reason() -> None:
     assert str(caught.value) == (
         "hopeless: no way was found to call it on logits and labels. The first call said: "
         "KeyError: 'I want a dictionary' Wrap it in a function of (logits, labels); "
-        "kind='binary' is for one logit per row."
+        "task='binary' is for one logit per row."
     )
 
 
@@ -459,7 +454,7 @@ def test_a_function_of_ones_own(
         "import numpy as np\ndef mine(z, y):\n    return np.logaddexp(0, z) - (1 - y) * z\n"
     )
     monkeypatch.chdir(tmp_path)
-    output = run("audit", "my_losses:mine", "--kind", "binary")
+    output = run("audit", "my_losses:mine", "--task", "binary")
     assert output.code == 0
     assert "MISTAKE: labels flipped" in output.out
 
@@ -470,8 +465,6 @@ def test_a_function_of_ones_own(
         (("nothing_here:loss",), 1, "No module named 'nothing_here'"),
         (("xent:nothing",), 2, "xent has no 'nothing'."),
         (("xent",), 2, "'xent' names no function; expected package.module:name."),
-        (("xent:cross_entropy", "--kind", "multi"), 2,
-         "--kind is 'multi'; expected classes or binary."),
         (("xent:__version__",), 2, "xent:__version__ is str, which cannot be called."),
     ],
 )  # fmt: skip
@@ -494,4 +487,4 @@ def test_what_gives_no_loss_of_a_row_is_said() -> None:
     assert "It gives no loss of a row" in str(card)
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         audit("xent:cross_entropy", "multi")  # type: ignore[arg-type]
-    assert str(caught.value) == "kind is 'multi'; expected 'classes' or 'binary'."
+    assert str(caught.value) == "task is 'multi'; expected 'classes' or 'binary'."

@@ -14,8 +14,8 @@ from commands import Output, command
 from helpers import close
 
 import xent
-from xent.check.batch import diagnose
-from xent.check.batch.report import BatchReport
+from xent.check._batch import diagnose
+from xent.check._batch.report import BatchReport
 from xent.cli import check as cli
 
 Run = Callable[..., Output]
@@ -58,7 +58,7 @@ def test_names_are_used() -> None:
     z, y = classes(n=300, k=3)
     report = diagnose(z[:, [2, 0, 1]], y, names=["cat", "dog", "eel"])
     (finding,) = report.findings
-    assert finding.name == "columns permuted"
+    assert finding.name == "classes permuted"
     assert "cat in column 1, dog in column 2, eel in column 0" in finding.seen
     assert diagnose(z[:, [2, 0, 1]], y).mistakes == ["labels off by one"], "without names a shift"
 
@@ -120,7 +120,7 @@ def test_blocks_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
         PLANTED[case] for case in ("permuted", "off by one", "softmax twice", "NaN", "ignored")
     ]
     whole = [diagnose(*arguments, **options) for _, _, arguments, options, _ in cases]
-    monkeypatch.setattr("xent.check.batch.data.BLOCK", 130)
+    monkeypatch.setattr("xent.check._batch.data.BLOCK", 130)
     for (_, _, arguments, options, _), before in zip(cases, whole, strict=True):
         after = diagnose(*arguments, **options)
         assert [f.name for f in after.findings] == [f.name for f in before.findings]
@@ -193,7 +193,7 @@ def test_arguments_are_not_written() -> None:
 
 ERRORS: list[tuple[tuple[Any, Any], dict[str, Any], type[Exception], str]] = [
     ((Z, Y), {"kind": "scores"}, ValueError,
-     "kind is 'scores'; expected 'logits', 'probabilities' or 'log-probabilities'."),
+     "kind is 'scores'; expected logits, probabilities, log-probabilities."),
     ((Y, Z), {}, TypeError,
      "logits has dtype int64; expected one of float16, bfloat16, float32, float64. Are logits and "
      "targets swapped? If not, pass logits.astype(numpy.float64)."),
@@ -270,10 +270,10 @@ Batch: 1 mistake
 
 MISTAKE: labels off by one
   The mean loss is 6.2487, worse than chance (log 10 = 2.3026); with each label less 1
-  (mod 10) it would be 0.1367.
+  (targets - 1, mod 10) it would be 0.1367.
   Each row is scored against its neighbour's class.
-  Take the labels less 1: targets - 1; look where labels and columns begin to be
-  counted, and for a background class.
+  Check where labels and columns start to count (classes are counted from 0), and look
+  for a background class.
 
 Figures
 -------
@@ -360,7 +360,7 @@ def test_command_on_a_good_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 
 
 IN_FILES: dict[str, tuple[tuple[Any, ...], dict[str, Any], str]] = {
-    "permuted": ((ZF[:, [2, 0, 1]], named(YF)), {}, "columns permuted"),
+    "permuted": ((ZF[:, [2, 0, 1]], named(YF)), {}, "classes permuted"),
     "probabilities": ((xent.softmax(ZF), named(YF)), {}, "probabilities given as logits"),
     "one-based": ((ZF, YF + 1), {"names": range(3)}, "labels one-based"),
     "out of range": ((ZF, put(YF, 3, 7)), {"names": range(3)}, "labels out of range"),
@@ -427,13 +427,16 @@ def test_only_the_first_rows_are_read(
     path = tmp_path / "a.npz"
     monkeypatch.setattr(cli, "MOST_ROWS", 150)
     output = run("diagnose", path)
-    assert (output.code, "Read were the first 150 rows of the file." in output.out) == (0, True)
+    assert (output.code, "Only the first 150 rows of the file were read." in output.out) == (
+        0,
+        True,
+    )
     monkeypatch.setattr("xent.scoring.reader.BATCH", 50)
     monkeypatch.setattr("xent.scoring.npy.BATCH", 50)
     assert run("diagnose", path) == output
     monkeypatch.setattr(cli, "MOST_ROWS", 200)
     output = run("diagnose", path)
-    assert (output.code, "Read were" in output.out) == (1, False)
+    assert (output.code, "rows of the file were read" in output.out) == (1, False)
     monkeypatch.setattr("xent.scoring.MOST_NUMBERS", 300)
     assert "first 100 rows" in run("diagnose", path).out
 

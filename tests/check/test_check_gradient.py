@@ -12,8 +12,8 @@ import pytest
 from helpers import import_torch
 
 import xent
-from xent.check import gradients
-from xent.check.frameworks import rounded
+from xent.check._gradient import entries
+from xent.check.dtypes import rounded
 
 check = xent.check.gradient
 RNG = np.random.default_rng(7)
@@ -57,7 +57,7 @@ def test_the_dtype_of_a_result_is_noticed(dtype: str) -> None:
 def test_float32_within_float64_is_noticed(
     rows: int, scale: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gradients, "BUDGET", 2e5)
+    monkeypatch.setattr(entries, "BUDGET", 2e5)
     z, y = batch(rows, 6, scale)
 
     def single(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -106,7 +106,7 @@ def test_a_gradient_in_float32_for_a_loss_in_float64() -> None:
 def test_a_float32_gradient_passes_along_directions_too(
     shift: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(gradients, "BUDGET", 1e5)
+    monkeypatch.setattr(entries, "BUDGET", 1e5)
     z, y = batch(300, 20)
     report = check(
         lambda z, y: planted.rows(z, y).sum(), lambda z, y: grad_of(np.float32(z), y), z + shift, y
@@ -137,7 +137,7 @@ def test_a_loss_that_is_cut_is_not_taken_for_a_narrow_dtype() -> None:
 
 
 def test_a_loss_in_bfloat16_within_float64(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gradients, "BUDGET", 1e5)
+    monkeypatch.setattr(entries, "BUDGET", 1e5)
     torch = import_torch()
     import torch.nn.functional as F  # noqa: N812
 
@@ -202,7 +202,7 @@ def test_a_detached_loss() -> None:
 def test_one_wrong_entry_in_a_hundred_thousand_is_caught_by_directions(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(gradients, "BUDGET", 1e7)
+    monkeypatch.setattr(entries, "BUDGET", 1e7)
     z, y = batch(10_000, 10)
     assert y[4321] != 3
 
@@ -231,7 +231,7 @@ def test_one_wrong_entry_in_a_hundred_thousand_is_caught_by_directions(
 
 def test_labels_and_their_neighbours_are_among_the_entries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Else p and p - onehot(y + 1) look alike."""
-    monkeypatch.setattr(gradients, "BUDGET", 1e5)
+    monkeypatch.setattr(entries, "BUDGET", 1e5)
     z, y = batch(160, 47)
     for seed in range(4):
         report = check(mean, lambda z, y: planted.softmax(z) / len(z), z, y, seed=seed)
@@ -239,11 +239,11 @@ def test_labels_and_their_neighbours_are_among_the_entries(monkeypatch: pytest.M
         assert report.mistakes == ["label not subtracted"]
     for step in (1, -1):
         off = check(mean, lambda z, y, s=step: grad_of(z, (y + s) % 47) / len(z), z, y)
-        assert off.mistakes == ["label off by one"]
+        assert off.mistakes == ["labels off by one"]
 
 
 def test_clipping_is_seen_in_a_sample_of_entries(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gradients, "BUDGET", 2e6)
+    monkeypatch.setattr(entries, "BUDGET", 2e6)
     z, y = batch(176, 13, 2.0)
     for loss in (planted.clamped, planted.padded):
         report = check(lambda z, y, loss=loss: loss(z, y).mean(),
@@ -252,20 +252,7 @@ def test_clipping_is_seen_in_a_sample_of_entries(monkeypatch: pytest.MonkeyPatch
         assert report.mistakes == ["clipping"]
 
 
-# Kinds, edges, and rows that depend on each other.
-
-
-def test_the_kind_is_inferred_or_given() -> None:
-    soft = planted.softmax(planted.Z)
-    inferred = check(lambda z, t: -(t * np.log(planted.softmax(z))).sum(axis=1),
-                     lambda z, t: planted.softmax(z) - t, planted.Z, soft)  # fmt: skip
-    assert inferred.problem.kind == "classes"
-    # Rows of probabilities may as well be probabilities of many labels: then one has to say so.
-    given = check(planted.binary, planted.slope, planted.Z, soft, kind="binary")
-    assert given
-    assert given.problem.kind == "binary"
-    assert given.problem.classes == 1
-    assert len(given.verdicts) == planted.Z.size
+# Edges, and rows that depend on each other.
 
 
 def test_rows_that_depend_on_each_other_by_a_class_without_label() -> None:
@@ -313,7 +300,7 @@ def test_rows_without_weight_are_judged_by_nothing() -> None:
     report = check(
         lambda z, t: xent.binary_cross_entropy(z, t, **options),
         lambda z, t: xent.binary_cross_entropy(z, t, return_grad=True, **options)[1],
-        np.array([0.3, -0.4]), np.array([1, 1]), kind="binary", **options,
+        np.array([0.3, -0.4]), np.array([1, 1]), task="binary", **options,
     )  # fmt: skip
     assert not report.mistakes
 
@@ -380,13 +367,13 @@ def test_a_corner_near_a_logit_is_no_failure(steps: float, method: Any) -> None:
     h = 2.0**-10
     z = np.concatenate([[steps * h, -steps * h], RNG.normal(size=20) + 3])
     report = check(
-        lambda z: np.maximum(z, 0) + 9 * z, lambda z: (z > 0) + 9.0, z, kind="binary",
+        lambda z: np.maximum(z, 0) + 9 * z, lambda z: (z > 0) + 9.0, z, task="binary",
         method=method, h=h,
     )  # fmt: skip
     assert report.failed == 0, report
     assert report.verdict == "pass"
     wrong = check(
-        lambda z: np.maximum(z, 0) + 9 * z, lambda z: (z > 0) + 9.1, z, kind="binary",
+        lambda z: np.maximum(z, 0) + 9 * z, lambda z: (z > 0) + 9.1, z, task="binary",
         method=method, h=h,
     )  # fmt: skip
     assert wrong.failed >= 10  # what is nearest to a corner is not told
@@ -398,24 +385,24 @@ def test_a_jump_of_the_curvature_is_no_failure(method: Any) -> None:
         return np.where(np.abs(z) < 1, z * z / 2, np.abs(z) - 0.5)
 
     z = np.array([-1.0, 0.0, 1.0, 2.5])
-    report = check(huber, lambda z: np.clip(z, -1, 1), z, kind="binary", method=method)
+    report = check(huber, lambda z: np.clip(z, -1, 1), z, task="binary", method=method)
     assert report.failed == 0, report
-    assert check(huber, lambda z: np.clip(z, -1, 1) + 1e-3, z, kind="binary").failed == 4
+    assert check(huber, lambda z: np.clip(z, -1, 1) + 1e-3, z, task="binary").failed == 4
 
 
 def test_a_bend_sharper_than_the_step_is_no_failure() -> None:
     z = np.array([0.0, 1.0, 2.0])
     report = check(lambda z: np.tanh(1e6 * z) + z, lambda z: 1e6 / np.cosh(1e6 * z) ** 2 + 1, z,
-                   kind="binary")  # fmt: skip
+                   task="binary")  # fmt: skip
     assert report.verdicts.tolist() == [0, 1, 1]
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_directions_may_step_over_corners(dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gradients, "BUDGET", 1e4)
+    monkeypatch.setattr(entries, "BUDGET", 1e4)
     z = np.random.default_rng(3).normal(size=(60, 20)) * 0.1
     report = check(
-        lambda z: np.maximum(z, 0).sum(), lambda z: (z > 0) * 1.0, z, dtype=dtype, kind="binary"
+        lambda z: np.maximum(z, 0).sum(), lambda z: (z > 0) * 1.0, z, dtype=dtype, task="binary"
     )
     assert report.directions is not None
     assert report.verdict == ("pass" if dtype == "float64" else "inconclusive"), report
@@ -512,88 +499,6 @@ def test_a_naive_binary_loss(loss: Any) -> None:
     assert re.search(r"In row \d the probability is nearly 1 or 0\. The loss", said(report))
 
 
-# Arguments that are at odds.
-
-
-@pytest.mark.parametrize(
-    ("more", "words"),
-    [
-        ({"reduction": "none"}, "reduction is 'none'; expected 'mean' or 'sum'."),
-        (
-            {"definition": None, "class_weight": planted.W},
-            "class_weight is given, but with definition=None the loss is compared with nothing.",
-        ),
-        (
-            {"definition": None, "label_smoothing": 0.1},
-            "label_smoothing is given, but with definition=None the loss is compared with nothing.",
-        ),
-    ],
-)
-def test_arguments_at_odds(more: dict[str, Any], words: str) -> None:
-    with pytest.raises(ValueError, match=f"^{re.escape(words)}$"):
-        check(planted.rows, planted.right, planted.Z, planted.Y, **more)
-
-
-def test_options_without_targets() -> None:
-    words = "softcap is given, but with no targets the loss is compared with nothing."
-    with pytest.raises(ValueError, match=f"^{words}$"):
-        check(lambda z: z * z, lambda z: 2 * z, planted.B, kind="binary", softcap=3.0)
-
-
-@pytest.mark.parametrize(
-    ("loss", "grad", "words"),
-    [
-        (lambda z, y: None, planted.right, "loss returned None; expected losses, or one loss."),
-        (
-            lambda z, y: (planted.rows(z, y), planted.right(z, y)),
-            planted.right,
-            "loss returned a tuple; expected losses, or one loss.",
-        ),
-        (planted.rows, lambda z, y: None, "grad returned None; expected the gradient alone."),
-        (
-            planted.rows,
-            lambda z, y: (planted.rows(z, y), planted.right(z, y)),
-            "grad returned a tuple; expected the gradient alone.",
-        ),
-        (
-            planted.rows,
-            lambda z, y: planted.right(z, y) * 1j,
-            "grad returned complex128 of shape (12, 5); expected floats.",
-        ),
-    ],
-)
-def test_what_functions_may_not_return(loss: Any, grad: Any, words: str) -> None:
-    with pytest.raises(TypeError, match=f"^{re.escape(words)}$"):
-        check(loss, grad, planted.Z, planted.Y)
-
-
-def test_a_complex_step_says_where_it_is_refused() -> None:
-    words = (
-        "method='complex' is refused: the loss is not analytic. At logits[1] a complex step gives "
-        "1, real differences 0.5. abs, maximum, comparisons and casts do that. Use "
-        "method='central' or 'richardson'."
-    )
-
-    def half(z: Any) -> Any:
-        return np.where(np.arange(3) == 1, (z + np.abs(z)) / 2 + z / 2, z)
-
-    with pytest.raises(ValueError, match=f"^{re.escape(words)}$"):
-        check(half, lambda z: z, np.array([1.0, -2.0, 3.0]), kind="binary", method="complex")
-
-
-def test_a_complex_step_says_what_the_loss_said() -> None:
-    torch = import_torch()
-    import torch.nn.functional as F  # noqa: N812
-
-    z, y = (torch.tensor(a) for a in batch(4, 3))
-    words = (
-        r"^method='complex' needs a loss that computes with complex logits, and this one does "
-        r"not: \w+: .*[^.]\. Use method='central' or 'richardson'\.$"
-    )
-    with pytest.raises(ValueError, match=words):
-        check(F.cross_entropy, None, z, y, method="complex")
-
-
 def test_one_wrong_entry_of_many_classes_is_caught_by_directions() -> None:
     z, y = batch(20, 2000)
 
@@ -619,3 +524,20 @@ def test_directions_tell_nothing_of_an_infinite_loss() -> None:
     report = check(rows, lambda z, y: np.nan_to_num(grad_of(z, y)), z, y)
     assert report.directions is not None
     assert not (report.directions.verdict == -1).any()
+
+
+def test_weights_that_were_not_asked_for_do_not_spoil_the_factor_of_a_mean() -> None:
+    weight = np.array([1.0, 3.0, 0.5])
+    z, y = batch(30, 3)
+
+    def weighted(z: Any, y: Any) -> Any:
+        return xent.cross_entropy(z, y, class_weight=weight)
+
+    def grad(z: Any, y: Any) -> Any:
+        return xent.cross_entropy(z, y, class_weight=weight, return_grad=True)[1]
+
+    report = check(weighted, grad, z, y)
+    assert not report.mistakes, report
+    [note] = report.findings
+    assert note.name == "weighted classes"
+    assert note.seen.endswith("up to a factor.")

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import html
+import inspect
 import json
+import re
 
+import batches
 import planted
 import pytest
 from planted import Planted
 
-from xent.check.mistakes import KNOWN, NOTES, found
+import xent
+from xent.check.mistakes import catalogue, found
 
 CASES = [
     *(pytest.param(p, id=f"classes, {p.what}") for p in planted.CLASS_MISTAKES),
@@ -30,10 +34,10 @@ def test_a_planted_mistake_is_named(mistake: Planted) -> None:
     assert [f["name"] for f in told if f["level"] == "mistake"] == [mistake.name]
 
 
-@pytest.mark.parametrize("kind", ["classes", "binary"])
-def test_what_the_mistakes_are_made_of_is_right(kind: str) -> None:
+@pytest.mark.parametrize("task", ["classes", "binary"])
+def test_what_the_mistakes_are_made_of_is_right(task: str) -> None:
     """Else a mistake might be named for another that was not meant."""
-    if kind == "classes":
+    if task == "classes":
         case = Planted("none", "", planted.rows, planted.right)
     else:
         case = planted.b("none", "", planted.binary, planted.slope)
@@ -42,10 +46,42 @@ def test_what_the_mistakes_are_made_of_is_right(kind: str) -> None:
     assert not report.findings
 
 
+NOTES = {name for name, entry in catalogue().items() if entry.note}
+MISTAKES = set(catalogue()) - NOTES
+IN_GRADIENTS = {p.name for p in planted.PLANTED}
+IN_BATCHES = {name for name, *_ in batches.PLANTED.values()}
+NOTED = {"not compared"}
+"""In tests/check/test_check_arguments.py."""
+
+
 def test_every_known_mistake_is_planted() -> None:
-    assert {p.name for p in planted.PLANTED} == set(KNOWN) - NOTES
+    unasked = {f.name for p in planted.PLANTED if "unspoken" in p.what for f in p.check().findings}
+    noted = NOTED | unasked & NOTES
+    assert IN_GRADIENTS | IN_BATCHES | noted == set(catalogue())
+    assert not IN_GRADIENTS & NOTES
 
 
-def test_notes_are_no_mistakes() -> None:
+def test_a_mistake_has_the_same_name_in_a_gradient_and_in_a_batch() -> None:
+    both = [
+        "classes permuted", "labels flipped", "labels off by one", "sigmoid applied twice",
+        "softmax applied twice", "softmax over the wrong axis",
+    ]  # fmt: skip
+    assert sorted(IN_GRADIENTS & IN_BATCHES) == both
+
+
+def test_levels() -> None:
     assert {found(name, "").level for name in NOTES} == {"note"}
-    assert {found(name, "").level for name in set(KNOWN) - NOTES} == {"mistake"}
+    assert {found(name, "").level for name in MISTAKES} == {"mistake"}
+    assert found("identical rows", "", level="note").level == "note"
+
+
+def test_the_catalogue_is_of_one_piece() -> None:
+    options = inspect.signature(xent.check.gradient).parameters
+    for name, entry in catalogue().items():
+        assert not entry.formula or name in IN_GRADIENTS, name
+        assert not entry.option or (entry.formula and entry.option in options), name
+        assert set(entry.explains) <= NOTES, name
+        assert entry.matters != entry.fix, name
+        for text in (entry.matters, entry.fix):
+            assert re.fullmatch(r"\S.*[^.]\.", text), name
+            assert "  " not in text, name

@@ -19,7 +19,6 @@ from helpers import close
 
 import xent
 import xent.__main__
-from xent.explanation.render.html import page
 from xent.scoring import score
 
 CSV = "prob_cat,prob_dog,label\n0.9,0.1,cat\n0.2,0.8,cat\n0.5,0.5,dog\n"
@@ -61,7 +60,7 @@ def test_explain_is_that_of_the_library(
     for form, wanted in (
         ("markdown", expected.to_markdown()),
         ("latex", expected.to_latex()),
-        ("html", page(expected)),
+        ("html", expected.to_page()),
     ):
         assert run("explain", *arguments, "--format", form).out.rstrip() == wanted.rstrip()
     text = run("explain", *arguments).out
@@ -164,8 +163,14 @@ USAGE: list[tuple[tuple[str, ...], str]] = [
      "--features is missing; --features and --weights go together."),
     (("explain", "--features", "1,x", "--weights", "1,2", "--label", "1"),
      "'x' is not a number (--features)."),
-    (("explain", "2", "--label", "1", "--kind", "logits"),
-     "--labels, --label-column, --score-columns and --kind go with FILE --row N."),
+    (("explain", "2", "--label", "1", "--label-column", "y"),
+     "--labels, --label-column and --score-columns go with FILE --row N."),
+    (("explain", "2", "--label", "1", "--kind", "prob"),
+     "kind is 'prob'; expected logits, probabilities, log-probabilities."),
+    (("explain", "2", "--label", "1", "--kind", "logits", "--probabilities"),
+     "--probabilities does not go with --kind logits."),
+    (("explain", "2", "--label", "1", "--kind", "log-probabilities"),
+     "log-probabilities are 2.0; none may be above 0."),
     (("explain", "--row", "1"), "--row goes with one FILE."),
     (("explain", "a.csv", "--row", "1", "--label", "0"),
      "--row takes label and scores from the file; leave the other inputs out."),
@@ -230,6 +235,7 @@ def test_a_bad_file_has_exit_code_1(
         (("explain", "2", "--lable", "1"), "--label"),
         (("explain", "2", "--label", "1", "--format", "pdf"), "'markdown'"),
         (("explain", "a.csv", "--row", "x"), "--row"),
+        (("audit", "xent:cross_entropy", "--task", "multi"), "'binary'"),
         (("score",), "Missing argument 'FILE'"),
         (("score", "a.csv", "b.csv"), "unexpected extra argument"),
     ],

@@ -15,9 +15,9 @@ from helpers import luminance
 
 import xent
 import xent.__main__
+from xent._report import styled_lines
+from xent._report.roles import COLOURS
 from xent.explanation.glossary import TERMS
-from xent.explanation.render.colours import MEANING
-from xent.explanation.render.text import styled_lines
 
 EXPLAIN = ("explain", "2", "1", "0.1", "--label", "0")
 
@@ -56,8 +56,8 @@ def test_relations_and_points_stand_in_columns(run: Callable[..., Output]) -> No
 
 @pytest.mark.parametrize("width", [40, 60, 80, 100])
 def test_a_narrow_terminal_gets_narrow_lines(width: int) -> None:
-    for spans in styled_lines(xent.explain([2.0, 1.0, 0.1], label=0), width=width):
-        if spans and spans[0][0] in ("symbol", "true", "why", "moral"):
+    for spans in styled_lines(xent.explain([2.0, 1.0, 0.1], label=0).blocks(), width=width):
+        if spans and spans[0][0] in ("symbol", "true", "why", "summary"):
             assert len("".join(part for _, part in spans)) <= width
 
 
@@ -92,7 +92,7 @@ def test_html_has_the_same_meaning() -> None:
     assert re.search(r'--xent-true,#\w+\)"><i>p</i><sub>0</sub></span>', text)
 
 
-@pytest.mark.parametrize(("role", "shades"), MEANING.items())
+@pytest.mark.parametrize(("role", "shades"), COLOURS.items())
 def test_colours_are_seen_on_their_ground(role: str, shades: tuple[str, str, str]) -> None:
     """Contrast, after WCAG: 4.5 on the ground meant, and nearly so where it is not known."""
     unknown, light, dark = shades
@@ -142,7 +142,7 @@ def test_definitions_where_asked(run: Callable[..., Output]) -> None:
     for form, text in wanted.items():
         assert run(*EXPLAIN, "--glossary", "--format", form).out == text
     data = json.loads(run(*EXPLAIN, "--glossary", "--format", "json").out)
-    assert data["glossary"] == {term.name: term.definition for term in expected.words}
+    assert data["glossary"] == {term.name: term.definition for term in expected.terms}
     assert "glossary" not in json.loads(run(*EXPLAIN, "--format", "json").out)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
@@ -148,6 +149,8 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("loss", "-o", "a.bmp"),
      "--output is 'a.bmp'; expected a name that ends in .png, .svg or .pdf."),
     (("loss", "-o", "a"), "--output is 'a'; expected a name that ends in .png, .svg or .pdf."),
+    (("loss", "-o", "a.svg", "--format", "png"),
+     "--format png does not go with --output a.svg, whose ending says svg."),
     (("loss", "--dpi", "0"), "--dpi is 0; expected 10 to 1200."),
     (("loss", "--size", "4"),
      "--size is '4'; expected width and height in inches, 2 to 50, as in 6.4,4.2."),
@@ -248,7 +251,18 @@ def test_the_largest_logits_are_drawn_in_silence(
 
 def test_a_folder_that_is_not_there(run: Callable[..., Output]) -> None:
     output = run("loss", "-o", "nowhere/a.png")
-    assert (output.code, output.err) == (1, "xent: nowhere/a.png: No such file or directory\n")
+    assert output == (1, "", "xent: nowhere/a.png: there is no folder nowhere.\n")
+
+
+@pytest.mark.parametrize("form", ["svg", "pdf", "png"])
+def test_a_picture_on_standard_output(form: str, tmp_path: Path) -> None:
+    program = (sys.executable, "-m", "xent", "plot", "sigmoid", "1")
+    written = subprocess.run([*program, "-o", f"a.{form}"], cwd=tmp_path, capture_output=True)
+    assert written.stderr == b""
+    printed = subprocess.run([*program, "--format", form], cwd=tmp_path, capture_output=True)
+    assert (printed.returncode, printed.stderr) == (0, b"")
+    assert printed.stdout == (tmp_path / f"a.{form}").read_bytes()
+    assert not (tmp_path / "sigmoid.png").exists()
 
 
 def test_a_slip_in_the_kind(run: Callable[..., Output]) -> None:

@@ -51,9 +51,9 @@ def exps(x, low, out):
 
 
 @loop
-def decays(x, out):
+def exps_nonpositive(x, out):
     for i in range(x.size):
-        out[i] = elementary.decay(x[i])
+        out[i] = elementary.exp_nonpositive(x[i])
 
 
 @loop
@@ -63,21 +63,21 @@ def logs(q, low, out):
 
 
 @loop
-def logs_once(q, out):
+def fast_logs(q, out):
     for i in range(q.size):
-        out[i] = elementary.log1p_once(q[i])
+        out[i] = elementary.log1p_fast(q[i])
 
 
 @loop
-def logs_of_decay(q, out):
+def unit_logs(q, out):
     for i in range(q.size):
-        out[i] = elementary.log1p_of_decay(q[i])
+        out[i] = elementary.log1p_unit(q[i])
 
 
 @loop
 def short_exps(x, out):
     for i in range(x.size):
-        out[i] = elementary.exp_short(x[i])
+        out[i] = elementary.exp_poly_short(x[i])
 
 
 def test_exp():
@@ -97,17 +97,17 @@ def test_exp():
 
 
 @pytest.mark.parametrize(("dtype", "least"), [(np.float32, -87.0), (np.float64, -708.0)])
-def test_decay(dtype, least):
+def test_exp_of_nonpositive_numbers(dtype, least):
     x = np.concatenate([RNG.uniform(least, 0, 3000), RNG.uniform(-1, 0, 1000)]).astype(dtype)
     got = np.empty_like(x)
-    decays(x, got)
+    exps_nonpositive(x, got)
     assert worst_ulps(got, [mpmath.exp(float(v)) for v in x], dtype) <= 1.2
 
 
-def test_decay_reaches_the_smallest_numbers_gradually():
+def test_exp_underflows_gradually():
     x = np.linspace(-103.2, -87, 300).astype(np.float32)
     got = np.empty_like(x)
-    decays(x, got)
+    exps_nonpositive(x, got)
     exact = np.exp(x.astype(float))
     assert np.abs(got - exact).max() <= 1.01 * np.finfo(np.float32).smallest_subnormal
     assert (got > 0).all()
@@ -124,37 +124,38 @@ def test_log1p():
             for a, b in zip(q, low, strict=True)
         ]
     assert worst_ulps(got, exact, np.float64) <= 1.2
-    logs_once(q, got)
+    fast_logs(q, got)
     exact = [mpmath.log1p(float(a)) for a in q]
     assert max(abs(g / e - 1) for g, e in zip(got.tolist(), exact, strict=True)) <= 2.0**-51
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_log1p_of_a_decay(dtype):
+def test_log1p_of_numbers_up_to_1(dtype):
     q = np.concatenate([RNG.uniform(0, 1, 3000), 10.0 ** RNG.uniform(-30, 0, 1000)]).astype(dtype)
     got = np.empty_like(q)
-    logs_of_decay(q, got)
+    unit_logs(q, got)
     with mpmath.workprec(200):
         assert worst_ulps(got, [mpmath.log1p(float(v)) for v in q], dtype) <= 1.5
 
 
 @loop
-def caps(z, out, slope):
+def caps(z, out, derivative):
     for i in range(z.size):
-        out[i], slope[i] = elementary.capped(z[i], 30.0)
+        out[i], derivative[i] = elementary.softcap_and_derivative(z[i], 30.0)
 
 
 def test_softcap_and_its_derivative():
     z = np.concatenate([RNG.normal(size=2000) * 60, 10.0 ** RNG.uniform(-12, 0, 1000)])
-    got, slope = np.empty_like(z), np.empty_like(z)
-    caps(z, got, slope)
+    got, derivative = np.empty_like(z), np.empty_like(z)
+    caps(z, got, derivative)
     with mpmath.workprec(200):
         exact = [30 * mpmath.tanh(mpmath.mpf(float(v)) / 30) for v in z]
-        slopes = [mpmath.sech(mpmath.mpf(float(v)) / 30) ** 2 for v in z]
+        derivatives = [mpmath.sech(mpmath.mpf(float(v)) / 30) ** 2 for v in z]
     assert worst_ulps(got, exact, np.float64) <= 4
-    assert max(abs(g / s - 1) for g, s in zip(slope.tolist(), slopes, strict=True)) <= 1e-14
+    pairs = zip(derivative.tolist(), derivatives, strict=True)
+    assert max(abs(g / d - 1) for g, d in pairs) <= 1e-14
     ends = np.array([-INF, INF, 0.0, NAN, -1e300])
-    caps(ends, got, slope)
+    caps(ends, got, derivative)
     np.testing.assert_array_equal(got[:5], [-INF, 30, 0, NAN, -30])
 
 
@@ -169,39 +170,44 @@ def test_short_exp_is_good_to_float32():
 
 
 HOT = {
-    "wide, float32": (many_classes.take_terms, [np.zeros(64, "f4"), *[np.float32(1)] * 2,
+    "many classes, float32": (many_classes.exp_terms, [np.zeros(64, "f4"), *[np.float32(1)] * 2,
         np.zeros(64, "f4"), np.zeros(1, "u4")]),
-    "wide, float64": (many_classes.take_terms, [np.zeros(64), 1.0, 1.0, np.zeros(64),
+    "many classes, float64": (many_classes.exp_terms, [np.zeros(64), 1.0, 1.0, np.zeros(64),
         np.zeros(1, "u8")]),
-    "wide, bfloat16": (many_classes.take_terms, [np.zeros(64, "u2"), *[np.float32(1)] * 2,
+    "many classes, bfloat16": (many_classes.exp_terms, [np.zeros(64, "u2"), *[np.float32(1)] * 2,
         np.zeros(64, "f4"), np.zeros(1, "u4")]),
-    "wide, sum": (many_classes.add_terms, [np.zeros(64, "f4"), np.zeros(16), None]),
-    "wide, sum in float64": (many_classes.add_terms, [np.zeros(64), *[np.zeros(16)] * 2]),
-    "wide, gradient": (nontemporal.scale_part, [np.zeros(64, "f4"), *[np.float32(1)] * 3,
+    "many classes, sum": (many_classes.add_groups, [np.zeros(64, "f4"), np.zeros(16), None]),
+    "many classes, sum in float64": (many_classes.add_groups, [np.zeros(64), *[np.zeros(16)] * 2]),
+    "many classes, gradient": (nontemporal.scale_terms, [np.zeros(64, "f4"), *[np.float32(1)] * 3,
         np.zeros(64, "f4")]),
-    "narrow, terms": (few_classes.take_columns, [*[np.zeros(128, "f4")] * 2, 0, np.zeros(128, "i4"),
-        128, *[np.zeros(128, "f4")] * 2, np.zeros(128, "u4"), *[np.zeros(128, "f4")] * 3]),
-    "narrow, sum": (few_classes.add_columns, [128, *[np.zeros(128, "f4")] * 2, np.zeros(128),
+    "few classes, terms": (few_classes.exp_columns, [*[np.zeros(128, "f4")] * 2, 0,
+        np.zeros(128, "i4"), 128, *[np.zeros(128, "f4")] * 2, np.zeros(128, "u4"),
+        *[np.zeros(128, "f4")] * 3]),
+    "few classes, sum": (few_classes.add_columns, [128, *[np.zeros(128, "f4")] * 2, np.zeros(128),
         None]),
-    "narrow, losses": (few_classes.finish, [128, *[np.zeros(128, "f4")] * 2, np.zeros(128, "u4"),
-        np.zeros(128, "f4"), np.zeros(128), None, np.zeros(128)]),
-    "narrow, labels": (few_classes.find_logits, [np.zeros(128, "f4"), 0, np.zeros(128, "i4"), 128,
-        np.zeros(128, "f4")]),
-    "narrow, three classes": (transpose.turn_rows, [np.zeros(384, "f4"), 128, (0, 0, 0),
-        np.zeros((4, 144), "f4")]),
-    "narrow, ten classes": (transpose.turn_pairs, [np.zeros(640, "u8"), 128, (0,) * 5,
+    "few classes, losses": (few_classes.finish_rows, [128, *[np.zeros(128, "f4")] * 2,
+        np.zeros(128, "u4"), np.zeros(128, "f4"), np.zeros(128), None, None, 1.0, np.zeros(128),
+        None, *[np.zeros(128, "f4")] * 2]),
+    "few classes, gradient factors": (few_classes.finish_rows, [128, *[np.zeros(128, "f4")] * 2,
+        np.zeros(128, "u4"), np.zeros(128, "f4"), np.zeros(128), None, None, 1.0, np.zeros(128),
+        *[np.zeros(128, "f4")] * 3]),
+    "few classes, labels": (few_classes.select_label_logits, [np.zeros(128, "f4"), 0,
+        np.zeros(128, "i4"), 128, np.zeros(128, "f4")]),
+    "transpose, three classes": (transpose.elements_to_columns, [np.zeros(384, "f4"), 128,
+        (0, 0, 0), np.zeros((4, 144), "f4")]),
+    "transpose, ten classes": (transpose.pairs_to_columns, [np.zeros(640, "u8"), 128, (0,) * 5,
         np.zeros((10, 144), "f4")]),
-    "narrow, ten classes in bfloat16": (transpose.back_pairs, [np.zeros((10, 144), "f4"), 128,
-        (0,) * 5, np.zeros(640, "u4")]),
-    "binary, float32": (binary.plain_losses, [*[np.zeros(64, "f4")] * 2, None,
-        binary.options(1.0, 1.0, 0.0, 1.0, np.float32), np.zeros(64, "f4")]),
-    "binary, gradient": (binary.plain_slopes, [*[np.zeros(64)] * 2, None,
-        binary.options(1.0, 1.0, 0.0, 1.0, np.float64), *[np.zeros(64)] * 2]),
-    "statistics, float32": (stats.moments, [np.zeros(64, "f4"), np.float32(1)]),
-    "statistics, float64": (stats.moments, [np.zeros(64), 1.0]),
-    "narrow, statistics": (stats.add_column, [np.zeros(128, "f4"), 0, 128, np.zeros(128, "f4"),
+    "transpose, ten classes in bfloat16": (transpose.columns_to_pairs, [
+        np.zeros((10, 144), "f4"), 128, (0,) * 5, np.zeros(640, "u4")]),
+    "binary, float32": (binary.finite_losses, [*[np.zeros(64, "f4")] * 2, None,
+        binary.make_coefficients(1.0, 1.0, 0.0, 1.0, np.float32), np.zeros(64, "f4"), None]),
+    "binary, gradient": (binary.finite_losses, [*[np.zeros(64)] * 2, None,
+        binary.make_coefficients(1.0, 1.0, 0.0, 1.0, np.float64), *[np.zeros(64)] * 2]),
+    "statistics, float32": (stats.exp_and_gap_sums, [np.zeros(64, "f4"), np.float32(1)]),
+    "statistics, float64": (stats.exp_and_gap_sums, [np.zeros(64), 1.0]),
+    "few classes, statistics": (stats.add_column, [np.zeros(128, "f4"), 0, 128, np.zeros(128, "f4"),
         np.zeros(128, "i4"), *[np.zeros(128)] * 2]),
-    "full": (general.exponentials, [np.zeros(64), 0.0, np.zeros(64)]),
+    "general": (general.exponentials, [np.zeros(64), 0.0, np.zeros(64)]),
 }  # fmt: skip
 
 
@@ -218,7 +224,7 @@ def test_hot_loops_are_vectors(name):
     assert not re.search(r"\b(expf?|exp2f?|log1pf?|logf?)\b", code)
     packed = len(re.findall(r"\bv?f[n]?m(?:add|sub)\w*p[sd]\b", code))
     scalar = len(re.findall(r"\bv?f[n]?m(?:add|sub)\w*s[sd]\b", code))
-    if not re.search("three|ten|labels|sum", name):
+    if not re.search("transpose|labels|sum", name):
         assert packed >= scalar  # scalars are the few elements at the end of a loop
         assert packed
 
@@ -289,7 +295,7 @@ def test_any_bits_as_logits(classes, word):
         (xent.binary_cross_entropy, (RNG.integers(2, size=logits.shape),)),
     ):
         rows = {"reduction": "none", "return_grad": True}
-        loss, grad = drive_anyway(function, logits, *arguments, **rows)
+        loss, grad = with_kernels(function, logits, *arguments, **rows)
         with cpu.numpy_only():
             expected, expected_grad = function(logits, *arguments, **rows)
         eps = np.finfo(kind).eps
@@ -297,7 +303,7 @@ def test_any_bits_as_logits(classes, word):
         np.testing.assert_allclose(grad, expected_grad, rtol=8 * eps, atol=1e-37)
 
 
-def drive_anyway(function, *arguments, **options):
+def with_kernels(function, *arguments, **options):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cpu, "SMALLEST", 1)
         return function(*arguments, **options)
@@ -320,7 +326,7 @@ def test_confident_rows_far_from_zero_keep_their_digits(classes, dtype, offset):
     logits = (logits + offset).astype(dtype)
     labels[::2] = logits[::2].argmax(axis=1)
     logits[np.arange(300), labels] += RNG.uniform(0, 60, 300).astype(dtype)
-    losses = drive_anyway(xent.cross_entropy, logits, labels, reduction="none")
+    losses = with_kernels(xent.cross_entropy, logits, labels, reduction="none")
     exact = [oracle.label_row(z, y).loss for z, y in zip(logits, labels, strict=True)]
     assert worst_ulps(losses, exact, dtype) <= 2
 
@@ -344,7 +350,7 @@ def test_the_mean_of_a_hundred_million_losses(dtype):
     part = (RNG.normal(size=1000) * 4).astype(dtype)
     targets = RNG.integers(2, size=1000).astype(bool)
     logits, all_targets = np.tile(part, 100_000), np.tile(targets, 100_000)
-    rows = drive_anyway(xent.binary_cross_entropy, part, targets, reduction="none")
+    rows = with_kernels(xent.binary_cross_entropy, part, targets, reduction="none")
     exact = math.fsum(rows.astype(float).tolist()) / 1000
     assert xent.binary_cross_entropy(logits, all_targets) == pytest.approx(exact, rel=1e-15)
 
@@ -353,7 +359,7 @@ def test_the_mean_of_a_hundred_million_losses(dtype):
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_mean_of_many_rows_is_that_of_few_repeated(classes, dtype):
     logits, labels = case(1000, classes, dtype)
-    few = drive_anyway(xent.cross_entropy, logits, labels)
+    few = with_kernels(xent.cross_entropy, logits, labels)
     many = xent.cross_entropy(np.tile(logits, (2000, 1)), np.tile(labels, 2000))
     assert many == pytest.approx(few, rel=1e-15)
 
@@ -403,8 +409,8 @@ def test_two_hundred_shapes_under_guard_pages():
         [sys.executable, script, "200"], check=False, capture_output=True, text=True
     )
     assert done.stdout == "200 shapes\n", done.stderr
-    fall = subprocess.run([sys.executable, script, "fall"], check=False, capture_output=True)
-    assert fall.returncode < 0  # the guard does guard
+    crash = subprocess.run([sys.executable, script, "crash"], check=False, capture_output=True)
+    assert crash.returncode < 0  # the guard pages do guard
 
 
 def test_numpy_only_is_for_its_own_context():

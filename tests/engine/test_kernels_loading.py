@@ -1,11 +1,10 @@
-"""How compiled kernels come in: when, from where, with which words; and how it goes without."""
+"""Loading of the compiled kernels: when, from where, with which notice; and life without them."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 import os
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +15,10 @@ import xent
 from xent._engine import cpu
 from xent._engine.cpu import caching, compiling, few_classes, many_classes
 
-# When they come in.
+# When they are loaded, and from where.
 
 
+NO_FOLDER = "from numba.core import caching; caching.CacheImpl._locator_classes = []"
 LOADED = "import sys; print('numba' in sys.modules)"
 LOSS = "import numpy as np, xent; xent.cross_entropy(np.zeros(({rows}, 4)), np.zeros({rows}, int))"
 
@@ -32,9 +32,9 @@ def test_small_arrays_never_load_numba():
 def test_a_second_process_loads_from_disk():
     code = (
         "import xent; xent.warmup(['float32']);"
-        "from xent._engine.cpu import narrow, wide, binary;"
+        "from xent._engine.cpu import binary, few_classes, many_classes;"
         "print([sum(k.stats.cache_misses.values()) for k in"
-        " (few_classes.label_losses, many_classes.label_losses, binary.losses_of)])"
+        " (few_classes.label_losses, many_classes.label_losses, binary.binary_losses)])"
     )
     printed(code)
     assert printed(code) == "[0, 0, 0]"
@@ -42,14 +42,14 @@ def test_a_second_process_loads_from_disk():
 
 def test_where_nothing_can_be_written_kernels_are_compiled_all_the_same():
     code = (
-        "from numba.core import caching; caching.CacheImpl._locator_classes = [];"
-        f"{LOSS.format(rows=9000)}; from xent._engine.cpu import full;"
-        "print(type(full.soft._cache).__name__)"
+        f"{NO_FOLDER}; {LOSS.format(rows=9000)};"
+        "from xent._engine.cpu import few_classes;"
+        "print(type(few_classes.label_losses._cache).__name__)"
     )
-    assert printed(code) == "NullCache"
+    assert printed(code) == "NoCache"
 
 
-def test_a_change_of_any_source_voids_what_is_on_disk():
+def test_a_change_of_any_source_invalidates_what_is_on_disk():
     stamp = many_classes.label_losses._cache._cache_file._source_stamp
     assert stamp == few_classes.label_losses._cache._cache_file._source_stamp
     files = sorted(Path(many_classes.__file__).parent.glob("*.py"))
@@ -67,7 +67,7 @@ def test_what_two_processes_compile_at_once_is_kept_apart(tmp_path):
 
 
 @pytest.mark.parametrize("size", [0, 5])
-def test_a_damaged_file_is_as_none(tmp_path, size):
+def test_a_damaged_file_counts_as_none(tmp_path, size):
     files = caching._Files(str(tmp_path), "kernel", "sources")
     files.save("float32", list(range(100)))
     (path,) = tmp_path.iterdir()
@@ -86,24 +86,67 @@ def test_a_full_disk_costs_a_compilation_and_no_more(tmp_path, monkeypatch):
     assert files.load("float32") is None
 
 
-class AtOnce(threading.Timer):
-    """A timer whose time is over when it starts: a test must not wait for a clock."""
-
-    def start(self):
-        self.function()
+# The notice about compiling.
 
 
-def test_a_long_compilation_is_announced_once(monkeypatch, caplog):
-    monkeypatch.setattr(compiling, "_announced", False)
-    monkeypatch.setattr(compiling, "_ready", set())
-    monkeypatch.setattr(compiling.threading, "Timer", AtOnce)
+NOTICE_CODE = """if True:
+    import logging, numpy as np
+    heard = []
+    logging.getLogger("xent").addFilter(lambda record: heard.append(record.getMessage()))
+    {first}
+    import xent
+    from xent._engine.cpu import compiling
+    for dtype in (np.float32, np.float64):
+        xent.sigmoid(np.zeros(20000, dtype))
+        xent.sigmoid(np.zeros((200, 100), dtype))
+    print(heard == [compiling.NOTICE] * {times})"""
+
+
+def test_the_notice_comes_once_if_nothing_is_on_disk(tmp_path):
+    """NUMBA_CACHE_DIR is where Numba looks first, so its folder begins empty."""
+    code = NOTICE_CODE.format(first="", times=1)
+    assert printed(code, NUMBA_CACHE_DIR=str(tmp_path)) == "True"
+
+
+def test_no_notice_comes_if_the_kernels_are_on_disk(tmp_path):
+    printed(NOTICE_CODE.format(first="", times=1), NUMBA_CACHE_DIR=str(tmp_path))
+    code = NOTICE_CODE.format(first="", times=0)
+    assert printed(code, NUMBA_CACHE_DIR=str(tmp_path)) == "True"
+
+
+def test_the_notice_comes_if_no_folder_can_be_written():
+    assert printed(NOTICE_CODE.format(first=NO_FOLDER, times=1)) == "True"
+
+
+def test_the_notice_says_what_to_do(monkeypatch, caplog):
+    monkeypatch.setattr(compiling, "_notice_given", False)
     with caplog.at_level(logging.WARNING, "xent"):
-        for kind in (1, 1.0, "again"):
-            compiling.prepare(lambda *_: None, (kind,))
+        for _ in range(3):
+            compiling.give_notice()
     assert caplog.messages == [
         "xent is compiling kernels for this machine and this kind of array. That takes some "
         "seconds, once if they can be kept on disk. To compile ahead, call xent.warmup()."
     ]
+
+
+def test_a_kernel_is_prepared_once_for_each_kind_of_arguments(monkeypatch):
+    monkeypatch.setattr(compiling, "_prepared", set())
+    calls = []
+
+    def kernel(number, array):
+        calls.append((type(number), array.dtype.name))
+
+    for number, array in (
+        (1, np.zeros(2)),
+        (2, np.ones(3)),
+        (1.0, np.ones(3)),
+        (1, np.zeros(2, "f4")),
+    ):
+        compiling.prepare(kernel, (number, array))
+    assert calls == [(int, "float64"), (float, "float64"), (int, "float32")]
+
+
+# Warming up.
 
 
 def test_warmup_knows_its_dtypes():
@@ -114,23 +157,23 @@ def test_warmup_knows_its_dtypes():
     )
 
 
-def test_warmup_compiles_what_the_common_calls_want():
+def test_warmup_compiles_what_common_calls_need():
     code = """if True:
         import numpy as np, xent
         from xent._engine.cpu import compiling
         xent.warmup("float32")
-        before = set(compiling._ready)
+        before = set(compiling._prepared)
         for classes in (3, 10, 40):
             z, y = np.zeros((9000, classes), np.float32), np.zeros(9000, int)
             xent.cross_entropy(z, y)
             xent.cross_entropy(z, y, return_grad=True)
         xent.binary_cross_entropy(z, z)
         xent.binary_cross_entropy(z, z, return_grad=True)
-        print(len(compiling._ready - before))"""
+        print(len(compiling._prepared - before))"""
     assert printed(code) == "0"
 
 
-# Without them.
+# Without kernels.
 
 
 WITHOUT = """if True:

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 import xent
-from xent.explanation.glossary import BY_NAME, TERMS, Term, look_up, used
-from xent.explanation.render.html import page
-from xent.explanation.render.notation import HTML, LATEX, TEXT
+from xent._report import Term
+from xent._report.notation import HTML, LATEX, TEXT
+from xent.explanation.glossary import BY_NAME, TERMS, look_up, used
 
 CASES: list[dict[str, Any]] = [
     {"logits": 1.5, "label": 1},
@@ -81,7 +81,7 @@ def test_look_up() -> None:
 @pytest.mark.parametrize("arguments", CASES)
 def test_words_used_are_listed_where_asked(arguments: dict[str, Any]) -> None:
     explanation = xent.explain(**arguments)
-    words = explanation.words
+    words = explanation.terms
     assert len(words) > 8
     plain = " ".join(explanation.to_text().split())
     assert f"xent glossary WORD: {', '.join(term.name for term in words)}." in plain
@@ -92,7 +92,7 @@ def test_words_used_are_listed_where_asked(arguments: dict[str, Any]) -> None:
         assert f"**{term.name}**" in explanation.to_markdown(glossary=True)
         assert rf"\paragraph{{{term.name}:}}" in explanation.to_latex(glossary=True)
     assert "Words used" not in explanation.to_markdown() + explanation.to_latex()
-    assert explanation.to_dict()["words"] == [term.name for term in words]
+    assert explanation.to_dict()["terms"] == [term.name for term in words]
 
 
 class Links(HTMLParser):
@@ -120,7 +120,7 @@ class Links(HTMLParser):
 def test_html_links_every_word_to_its_definition(arguments: dict[str, Any]) -> None:
     explanation = xent.explain(**arguments)
     found = Links(explanation.to_html(pictures=False))
-    assert len(found.ids) == len(set(found.ids)) == len(explanation.words)
+    assert len(found.ids) == len(set(found.ids)) == len(explanation.terms)
     targets = [address for address, _ in found.links]
     assert all(target.removeprefix("#") in found.ids for target in targets)
     assert {target.removeprefix("#") for target in targets} == set(found.ids)
@@ -136,6 +136,6 @@ def test_two_explanations_in_one_page_do_not_clash() -> None:
 
 def test_a_class_called_like_a_term_or_like_a_tag_does_no_harm() -> None:
     explanation = xent.explain([1.0, 2.0], label=0, names=["<gradient>", "logit"])
-    text = page(explanation, pictures=False)
+    text = explanation.to_page(pictures=False)
     assert "&lt;" in text
     assert "<gradient>" not in text

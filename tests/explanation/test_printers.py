@@ -12,7 +12,6 @@ from make_golden import CASES, FOLDER, FORMS, printed
 
 import xent
 from xent.explanation import Explanation
-from xent.explanation.render.html import page
 
 NAMES = ["a_b", "<b>", "50%", "[red]", "$x$", "né", "a&b", "{c}~^#", "`d`*|\\"]
 EVERY = [
@@ -127,8 +126,8 @@ def mathematics(step: Any) -> bool:
 
 def test_markdown_escapes() -> None:
     escaped = (
-        r"0 is a\_b, 1 is \<b\>, 2 is 50%, 3 is \[red\], 4 is \$x\$, 5 is né, 6 is a\&b, "
-        r"7 is \{c\}\~^\#, 8 is \`d\`\*\|\\."
+        r"0 is a_b, 1 is \<b\>, 2 is 50%, 3 is \[red\], 4 is \$x\$, 5 is né, 6 is a\&b, "
+        r"7 is {c}\~^\#, 8 is \`d\`\*\|\\."
     )
     assert escaped in NAMED.to_markdown()
 
@@ -241,6 +240,6 @@ def test_notebooks_show_the_printers() -> None:
 
 
 def test_a_page_of_its_own_says_its_encoding() -> None:
-    text = page(NAMED)
+    text = NAMED.to_page()
     assert text.startswith('<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>')
     assert NAMED.to_html().replace("<details>", "<details open>") in text

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import xent
+from xent._report import Line
+from xent._report.notation import TEXT
 from xent.cli.quiz import GREETING, ask
 from xent.explanation import Explanation
 from xent.explanation.quiz import Question, agrees, enough, near, questions, read, slip
-from xent.explanation.render.notation import TEXT
-from xent.explanation.steps import Line
 
 INF = math.inf
 CASES: list[dict[str, Any]] = [
@@ -257,7 +257,7 @@ def test_no_answer_is_shown_before_it_is_asked(
         known |= {shown, shown.removeprefix("-")}
     count = len(several)
     assert f"Score: {count} of {count} right ({count} right at once)." in out
-    assert out.rstrip().endswith(explanation.moral.split()[-1])
+    assert out.rstrip().endswith(explanation.summary.split()[-1])
 
 
 def test_twice_wrong_shows_the_way(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
@@ -282,7 +282,7 @@ def test_a_hint_and_a_skip(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> 
 
 def test_what_is_no_answer_costs_nothing(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     out = transcript(LABEL_1, "two\n0.1\n0.14\n", monkeypatch, capsys)
-    assert "   'two' is no number; expected one like 0.66, 2/3 or 1.2e-5.\n" in out
+    assert "   'two' is not a number; expected one like 0.66, 2/3 or 1.2e-5.\n" in out
     assert "   Too few digits to tell; give two or more.\n" in out
     assert "Score: 1 of 1 right (1 right at once).\n" in out
 

@@ -16,7 +16,7 @@ import pytest
 
 import xent
 from xent import oracle, plots
-from xent.learn import COURSE, patients
+from xent.learn import COURSE, buggy_examples
 
 NAMES = [lesson.name for lesson in COURSE]
 ACTIVE = """() => {
@@ -231,7 +231,9 @@ def test_clinic(lesson: Lesson) -> None:
     summary.focus()
     lesson.page.keyboard.press("Enter")
     lesson.page.get_by_text("The gradient is 14 times the loss's derivative.").wait_for()
-    lesson.page.get_by_role("combobox", name="patient").select_option(patients.Uphill.complaint())
+    lesson.page.get_by_role("combobox", name="patient").select_option(
+        buggy_examples.Uphill.symptom()
+    )
     lesson.page.get_by_text("MISTAKE: wrong sign").wait_for(state="attached")
     if not lesson.page.get_by_text("MISTAKE: wrong sign").is_visible():
         summary.press("Enter")

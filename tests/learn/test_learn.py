@@ -21,7 +21,7 @@ from commands import HANGS
 
 import xent
 from xent import learn
-from xent.learn import COURSE, Lesson, naive, patients, server, show, static
+from xent.learn import COURSE, Lesson, buggy_examples, naive, server, show, static
 from xent.learn.mathml import mathml
 
 OWN_ARITHMETIC = {"exp", "log", "log2", "log10", "log1p", "expm1", "logaddexp", "tanh"}
@@ -99,6 +99,19 @@ def test_one_lesson_alone(tmp_path: Path) -> None:
     assert done.stdout.splitlines() == [str(tmp_path / "score.html"), str(tmp_path / "index.html")]
 
 
+def test_one_lesson_as_a_page(tmp_path: Path) -> None:
+    path = tmp_path / "score.html"
+    done = cli("score", "--output", str(path))
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"wrote {path}\n", "")
+    assert path.read_text("utf-8") == static.page(COURSE[0])
+    done = cli("--format", "html")
+    message = "--format and --output are for one LESSON; for all there is --static FOLDER."
+    assert (done.returncode, done.stderr) == (2, f"xent: {message}\n")
+    done = cli("score", "--output", "a.md")
+    message = "--output is 'a.md'; expected a name that ends in .html."
+    assert (done.returncode, done.stderr) == (2, f"xent: {message}\n")
+
+
 def test_an_unknown_lesson_is_named() -> None:
     done = cli("calculus")
     names = "score, gradient, classes, dataset, breaks, clinic"
@@ -157,26 +170,26 @@ SEEN = {"GivesUp": 2.0}
 """The spread of logits from which a mistake shows: where none is clipped, nothing is wrong."""
 
 
-@pytest.mark.parametrize("patient", patients.PATIENTS, ids=lambda patient: patient.__name__)
+@pytest.mark.parametrize("example", buggy_examples.EXAMPLES, ids=lambda example: example.__name__)
 @pytest.mark.parametrize("rows", [6, 48])
 @pytest.mark.parametrize("spread", [0.5, 2.0, 8.0])
-def test_the_clinic_names_and_cures(patient: Any, rows: int, spread: float) -> None:
+def test_the_clinic_names_and_fixes(example: Any, rows: int, spread: float) -> None:
     z = spread * np.random.default_rng(20).normal(size=(48, 4))[:rows]
     y = np.arange(rows) % 4
-    report = xent.check.gradient(patient.loss, patient.grad, z, y, progress=False)
-    shows = spread >= SEEN.get(patient.__name__, 0)
-    assert report.mistakes == [patient.mistake] * shows
-    assert xent.check.gradient(*patient.cure(), z, y, progress=False)
+    report = xent.check.gradient(example.loss, example.grad, z, y, progress=False)
+    shows = spread >= SEEN.get(example.__name__, 0)
+    assert report.mistakes == [example.mistake] * shows
+    assert xent.check.gradient(*example.fix(), z, y, progress=False)
 
 
-def test_a_patients_source_is_what_runs() -> None:
-    for patient in patients.PATIENTS:
+def test_an_examples_source_is_what_runs() -> None:
+    for example in buggy_examples.EXAMPLES:
         names: dict[str, Any] = {"np": np}
-        parts = [patients.softmax, patients.one_hot, patient.loss, patient.grad]
-        exec("\n".join(patients.source(part) for part in parts), names)
+        parts = [buggy_examples.softmax, buggy_examples.one_hot, example.loss, example.grad]
+        exec("\n".join(buggy_examples.source(part) for part in parts), names)
         z, y = np.arange(12.0).reshape(4, 3) % 5, np.array([0, 1, 2, 0])
-        np.testing.assert_array_equal(names["loss"](z, y), patient.loss(z, y))
-        np.testing.assert_array_equal(names["grad"](z, y), patient.grad(z, y))
+        np.testing.assert_array_equal(names["loss"](z, y), example.loss(z, y))
+        np.testing.assert_array_equal(names["grad"](z, y), example.grad(z, y))
 
 
 def test_where_textbook_formulas_break() -> None:
@@ -197,8 +210,8 @@ def test_where_textbook_formulas_break() -> None:
 
 
 def test_figures_in_tables() -> None:
-    assert [show.figure(v) for v in (0.0, 2.0, -0.12345, 1e-7, 1e7)] == [
-        "0.0000", "2.0000", "-0.1235", "1e-07", "1e+07",
+    assert [show._cell(v) for v in (0.0, 2.0, -0.12345, 1e-7, 1e7)] == [
+        "0.0000", "2.0000", "-0.1235", "1.0000e-07", "1.0000e+07",
     ]  # fmt: skip
 
 

@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 
 import xent
-from xent.explanation.render.html import page
 
 CASES: list[tuple[dict[str, Any], list[str]]] = [
     ({"logits": 2.0, "label": 0},
@@ -93,7 +92,7 @@ def test_the_same_bytes_each_time() -> None:
 
 
 def test_the_page_is_for_light_and_dark_and_for_narrow_screens() -> None:
-    text = page(xent.explain(2.0, label=1), pictures=False)
+    text = xent.explain(2.0, label=1).to_page(pictures=False)
     assert "color-scheme: light dark" in text
     assert "prefers-color-scheme: dark" in text
     assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in text

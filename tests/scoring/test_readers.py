@@ -71,7 +71,13 @@ def test_a_row_is_read_from_every_format(
     for module in (npy, tables):
         monkeypatch.setattr(module, "BATCH", 7)
     row = read_row(tmp_path / name, 31, **options)
-    assert row == {"logits": LOGITS[31].tolist(), "label": LABELS[31], "names": None}
+    assert row == {
+        "logits": LOGITS[31].tolist(),
+        "kind": "logits",
+        "label": LABELS[31],
+        "names": None,
+        "tolerance": 1e-3,
+    }
 
 
 def test_the_score_agrees_with_the_library_and_with_scikit_learn(expected: Score) -> None:

@@ -60,7 +60,8 @@ PLANTED: dict[str, tuple[str, str, tuple[Any, Any], dict[str, Any], tuple[str, .
         "probabilities given as logits", "mistake", (P.astype(np.float16), Y), {}, ()),
     "probabilities, binary": (
         "probabilities given as logits", "mistake", (PB, T), {},
-        ("All 400 logits lie between 0 and 1", "between 0.5 and 0.7311", "Leave the sigmoid out")),
+        ("All 400 logits lie between 0 and 1", "between 0.5 and 0.7311",
+         "Leave the softmax or sigmoid out")),
     "probabilities, weak and binary": (
         "probabilities given as logits", "mistake", (xent.sigmoid(B / 3), T), {}, ()),
     "perhaps probabilities": (
@@ -154,10 +155,10 @@ PLANTED: dict[str, tuple[str, str, tuple[Any, Any], dict[str, Any], tuple[str, .
         "logits negated", "mistake", (-Z, Y), {},
         ("with the sign of all logits changed", "Pass -logits.")),
     "permuted": (
-        "columns permuted", "mistake", (Z[:, np.argsort(ORDER)], Y), {},
+        "classes permuted", "mistake", (Z[:, np.argsort(ORDER)], Y), {},
         ("9 of 10 classes", "0 in column 4, 1 in column 0", f"logits[:, {ORDER.tolist()}]")),
-    "three columns permuted": (
-        "columns permuted", "mistake", (Z[:, np.argsort(THREE)], Y), {},
+    "three classes permuted": (
+        "classes permuted", "mistake", (Z[:, np.argsort(THREE)], Y), {},
         ("3 of 10 classes are found in each other's columns: 2 in column 7, 5 in column 2, 7 in "
          "column 5.",)),
     "worse than chance": (
@@ -188,7 +189,7 @@ PLANTED: dict[str, tuple[str, str, tuple[Any, Any], dict[str, Any], tuple[str, .
         "class never in the labels", "note", (Z[Y != 3], Y[Y != 3]), {}, ("is 3.",)),
     "classes without labels": (
         "class never in the labels", "note", (Z[Y > 3], Y[Y > 3]), {},
-        ("is 0, 1, 2, 3.", "Their outputs are")),
+        ("is 0, 1, 2, 3.", "only ever pushed down")),
     "never predicted": (
         "class never predicted", "note", (put(Z, (slice(None), 3), -3), Y), {},
         ("is predicted 3, though", "have that label")),

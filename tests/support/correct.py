@@ -19,7 +19,7 @@ class Correct(NamedTuple):
     loss: Callable[..., Any]
     grad: Callable[..., Any] | None
     library: str = "numpy"
-    kind: str = "classes"
+    task: str = "classes"
     options: dict[str, Any] = {}  # noqa: RUF012
     largest: float = 100.0
     """Scale of the logits up to which it is right: naive forms overflow."""
@@ -58,10 +58,15 @@ def numpy_losses() -> list[Correct]:
                 lambda z, y: xent.cross_entropy(z, y, softcap=20.0, z_loss=0.01, reduction="sum",
                                                 return_grad=True)[1],
                 options={"softcap": 20.0, "z_loss": 0.01}),
-        Correct("logaddexp", planted.binary, planted.slope, kind="binary"),
-        Correct("-log(sigmoid)", from_probability, planted.slope, kind="binary", largest=1),
+        Correct("xent, mean with z-loss and weights",
+                lambda z, y: xent.cross_entropy(z, y, z_loss=0.01, class_weight=WEIGHTS),
+                lambda z, y: xent.cross_entropy(z, y, z_loss=0.01, class_weight=WEIGHTS,
+                                                return_grad=True)[1],
+                options={"z_loss": 0.01, "class_weight": WEIGHTS}),
+        Correct("logaddexp", planted.binary, planted.slope, task="binary"),
+        Correct("-log(sigmoid)", from_probability, planted.slope, task="binary", largest=1),
         Correct("xent, binary", xent.binary_cross_entropy,
-                lambda z, t: xent.binary_cross_entropy(z, t, return_grad=True)[1], kind="binary"),
+                lambda z, t: xent.binary_cross_entropy(z, t, return_grad=True)[1], task="binary"),
     ]  # fmt: skip
 
 
@@ -122,7 +127,7 @@ def scipy_losses() -> list[Correct]:
         Correct("mean of log_softmax", lambda z, y: rows(z, y).mean(),
                 lambda z, y: grad(z, y) / len(y)),
         Correct("log_expit", lambda z, t: -special.log_expit(np.where(t == 1, z, -z)),
-                lambda z, t: special.expit(z) - t, kind="binary"),
+                lambda z, t: special.expit(z) - t, task="binary"),
     ]  # fmt: skip
 
 
@@ -136,7 +141,7 @@ def sklearn_losses() -> list[Correct]:
 
     return [
         Correct("HalfMultinomialLoss", by(classes.loss), by(classes.gradient)),
-        Correct("HalfBinomialLoss", by(binary.loss), by(binary.gradient), kind="binary"),
+        Correct("HalfBinomialLoss", by(binary.loss), by(binary.gradient), task="binary"),
     ]
 
 
@@ -172,7 +177,7 @@ LIBRARIES = {
 def check(correct: Correct, scale: float, dtype: str, rows: int) -> xent.check.GradientReport:
     """The report on it, at logits of this scale."""
     rng = np.random.default_rng(rows)
-    if correct.kind == "classes":
+    if correct.task == "classes":
         logits, targets = rng.normal(size=(rows, 5)) * scale, rng.integers(5, size=rows)
     else:
         logits, targets = rng.normal(size=rows) * scale, rng.integers(2, size=rows)

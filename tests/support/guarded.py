@@ -1,6 +1,6 @@
-"""Random shapes whose arrays end (or begin) at a page that must not be touched.
+"""Losses of random shapes, with arrays that end (or begin) at a page that must not be touched.
 
-Run by tests/engine/test_kernels.py in a process of its own: a read or write out of bounds ends it.
+tests/engine/test_kernels.py runs this in a process of its own: any access out of bounds ends it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ MAPS = []
 
 
 def guarded(array, *, at_end):
-    """Copy of an array, with a forbidden page right behind it (or in front of it)."""
+    """Copy an array to memory that has a forbidden page right behind it (or in front of it)."""
     size = max(1, -(-array.nbytes // PAGE)) * PAGE
     memory = mmap.mmap(-1, size + 2 * PAGE)
     address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
@@ -34,7 +34,8 @@ def guarded(array, *, at_end):
     return copy
 
 
-def one(rng, number):
+def check_shape(rng, number):
+    """Compare the kernels with NumPy for one random shape and its options."""
     at_end = bool(number % 2)
     dtype = [np.float32, np.float64][number // 2 % 2]
     classes = int(
@@ -42,7 +43,7 @@ def one(rng, number):
     )
     rows = int(rng.integers(1, 300))
     values = rng.normal(size=(rows, classes)) * 5
-    values[rng.random(rows) < 0.1] = -np.inf  # rows that take the long way
+    values[rng.random(rows) < 0.1] = -np.inf  # rows for the general kernel
     logits = guarded(values.astype(dtype), at_end=at_end)
     labels = guarded(rng.integers(0, classes, rows), at_end=at_end)
     weight = guarded(rng.random(rows) * (rng.random(rows) < 0.9), at_end=at_end)
@@ -50,15 +51,20 @@ def one(rng, number):
     options = {} if number % 3 else {"sample_weight": weight}
     loss, _ = xent.cross_entropy(logits, labels, return_grad=True, out=grad, **options)
     targets = guarded((logits > 0).astype(dtype), at_end=at_end)
-    slope = guarded(np.empty((rows, classes), dtype), at_end=at_end)
-    binary, _ = xent.binary_cross_entropy(logits, targets, return_grad=True, out=slope)
+    binary_grad = guarded(np.empty((rows, classes), dtype), at_end=at_end)
+    binary, _ = xent.binary_cross_entropy(logits, targets, return_grad=True, out=binary_grad)
     with cpu.numpy_only():
         expected, expected_grad = xent.cross_entropy(logits, labels, return_grad=True, **options)
-        of_binary, expected_slope = xent.binary_cross_entropy(logits, targets, return_grad=True)
+        expected_binary, expected_binary_grad = xent.binary_cross_entropy(
+            logits, targets, return_grad=True
+        )
     tolerance = 1e-13 if dtype is np.float64 else 2e-6
     for got, right in (
-        (loss, expected), (grad, expected_grad), (binary, of_binary), (slope, expected_slope),
-    ):  # fmt: skip
+        (loss, expected),
+        (grad, expected_grad),
+        (binary, expected_binary),
+        (binary_grad, expected_binary_grad),
+    ):
         np.testing.assert_allclose(got, right, rtol=tolerance, atol=tolerance * 1e-3)
 
 
@@ -67,15 +73,15 @@ def main():
     rng = np.random.default_rng(5)
     count = int(sys.argv[1])
     for number in range(count):
-        one(rng, number)
+        check_shape(rng, number)
     print(f"{count} shapes")
 
 
-def fall():
-    """Read behind an array, to see that it is fatal."""
+def crash():
+    """Read behind an array, to show that it is fatal."""
     array = guarded(np.zeros(10), at_end=True)
     ctypes.string_at(array.ctypes.data, array.nbytes + 1)
 
 
 if __name__ == "__main__":
-    fall() if sys.argv[1] == "fall" else main()
+    crash() if sys.argv[1] == "crash" else main()

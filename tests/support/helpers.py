@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 
 from xent import oracle
-from xent._engine import numpy as backend
+from xent._engine import linear
+from xent._engine import numpy as blockwise
 from xent.scoring import FileError, score
 
 Array = np.ndarray[Any, Any]
@@ -138,10 +139,10 @@ def close(got: Any, expected: Any, rtol: float = 1e-13, atol: float = 1e-14) -> 
 
 @contextlib.contextmanager
 def block_size(size: int) -> Iterator[None]:
-    """The backend with blocks of `size` elements, for the losses and for linear layers."""
+    """The NumPy engine with blocks of `size` elements, and linear layers with such chunks."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(backend.blocks, "__defaults__", (size,))
-        patch.setattr(backend, "LINEAR_BLOCK", size)
+        patch.setattr(blockwise.blocks, "__defaults__", (size,))
+        patch.setattr(linear, "CHUNK", size)
         yield
 
 

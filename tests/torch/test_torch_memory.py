@@ -1,4 +1,4 @@
-"""Memory of gradients that is used again, and small batches that go a way of their own."""
+"""The pool of gradient buffers, and the short path of small batches."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DTYPES = ["float16", "bfloat16", "float32", "float64"]
 
 
 @pytest.fixture(autouse=True)
-def nothing_spare() -> None:
+def empty_pool() -> None:
     gc.collect()
     twins.empty_cache()
 
@@ -52,30 +52,30 @@ def test_memory_comes_back_when_no_tensor_is_left(dtype: str) -> None:
     assert (again == 1).all()
 
 
-def test_of_another_size_all_is_given_back() -> None:
+def test_a_request_for_another_size_empties_the_pool() -> None:
     held = [_buffer_pool.empty((n * MIB,), torch.float32) for n in (1, 1, 3)]
     held.clear()
-    assert sorted(block.nbytes // MIB for block in _buffer_pool._spare) == [4, 4, 12]
+    assert sorted(block.nbytes // MIB for block in _buffer_pool._free) == [4, 4, 12]
     little = _buffer_pool.empty((5 * MIB // 4,), torch.float32)  # 4 MiB is less, 12 too much
-    assert not _buffer_pool._spare
+    assert not _buffer_pool._free
     del little
-    assert len(_buffer_pool._spare) == 1
+    assert len(_buffer_pool._free) == 1
     less = _buffer_pool.empty((MIB // 2,), torch.float32)  # 5 MiB is too much
-    assert not _buffer_pool._spare
+    assert not _buffer_pool._free
     del less
     twins.empty_cache()
-    assert not _buffer_pool._spare
+    assert not _buffer_pool._free
 
 
-def test_no_more_than_four_blocks_are_kept() -> None:
+def test_no_more_than_four_buffers_are_kept() -> None:
     held = [_buffer_pool.empty((MIB,), torch.float32) for _ in range(9)]
     held.clear()
-    assert len(_buffer_pool._spare) == _buffer_pool.MOST == 4
+    assert len(_buffer_pool._free) == _buffer_pool.MAX_FREE == 4
 
 
-def test_small_blocks_are_the_systems() -> None:
-    _buffer_pool.empty((_buffer_pool.LEAST // 4 - 1,), torch.float32)
-    assert not _buffer_pool._spare
+def test_small_buffers_are_not_pooled() -> None:
+    _buffer_pool.empty((_buffer_pool.MIN_BYTES // 4 - 1,), torch.float32)
+    assert not _buffer_pool._free
 
 
 def test_gradients_that_are_held_stay_as_they_are() -> None:

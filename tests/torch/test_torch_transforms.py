@@ -13,7 +13,6 @@ import xent
 torch = import_torch()
 
 import torch.nn.functional as F  # noqa: E402, N812 - everyone's name for it
-from torch.autograd import forward_ad  # noqa: E402
 from torch.func import grad, jacrev, vmap  # noqa: E402
 
 import xent.torch as twins  # noqa: E402
@@ -201,16 +200,6 @@ def test_many_layers() -> None:
         vmap(xent.linear_cross_entropy, (1, None, 1))(X.movedim(0, 1), W, Y.T),
         vmap(lambda x, y: F.cross_entropy(F.linear(x, W), y))(X, Y),
     )
-
-
-@pytest.mark.filterwarnings("ignore:.*is deprecated:DeprecationWarning")  # torch's own
-@pytest.mark.parametrize("name", LOSSES)
-def test_a_forward_derivative_is_refused(name: str) -> None:
-    ours, _, z, y = LOSSES[name]
-    with pytest.raises(RuntimeError, match="jvp"):
-        torch.func.jvp(lambda z: ours(z, y[0]), (z[0],), (z[1],))
-    with forward_ad.dual_level(), pytest.raises(RuntimeError, match="jvp"):
-        ours(forward_ad.make_dual(z[0], z[1]), y[0])
 
 
 def test_batched_gradients_of_linear_rows() -> None:

@@ -271,9 +271,9 @@ def test_twins_say_no_name_of_xents_nor_a_fix_of_numpys() -> None:
 
 
 @pytest.mark.filterwarnings("ignore:.*should not be instantiated:DeprecationWarning")
-def test_under_a_compiler_the_error_is_the_same_but_for_names() -> None:
+def test_under_a_compiler_the_error_is_the_same() -> None:
     compiled = torch.compile(twins.cross_entropy, fullgraph=True, backend="aot_eager")
     z = NAMES["z"].clone().requires_grad_()
-    with pytest.raises(ValueError, match=r"targets\[1\] is 3, but the logits have 3 classes"):
+    with pytest.raises(ValueError, match=r"target\[1\] is 3, but input has 3 classes"):
         compiled(z, torch.tensor([0, 3]))
     torch.compiler.reset()

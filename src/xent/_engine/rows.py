@@ -18,8 +18,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from xent._options import LossOptions
 from xent._targets import BinaryTargets, ClassTargets
 from xent._validation import Array
+from xent.formula import capped
 
 
 class Partition(NamedTuple):
@@ -41,7 +43,7 @@ class Partition(NamedTuple):
 
     def inverse(self) -> tuple[Array, Array | None]:
         """1 / (1 + S), and its rounding error."""
-        return over_one_more(self.s, self.s_low)
+        return reciprocal_1p(self.s, self.s_low)
 
     def times(self, coefficient: Array) -> tuple[Array, Array]:
         """coefficient * softmax: all entries (0 at k), and their sum."""
@@ -94,7 +96,7 @@ def partition(z: Array, *, exact: bool) -> Partition:
     return Partition(k, m, d, e, e_low, s, s_low, special)
 
 
-class Asked(NamedTuple):
+class TargetTerms(NamedTuple):
     """The target rows y of a block: dense, or one-hot `on` at the labels plus a common shift."""
 
     y: Array | None
@@ -105,7 +107,7 @@ class Asked(NamedTuple):
     cost: Array  # sum of y_j (m - z_j)
 
 
-def asked(targets: ClassTargets, p: Partition) -> Asked:
+def target_terms(targets: ClassTargets, p: Partition) -> TargetTerms:
     """Target rows of a block, seen from the largest logit."""
     times = _times if p.special else np.multiply
     rows = np.arange(len(p.k))
@@ -113,7 +115,7 @@ def asked(targets: ClassTargets, p: Partition) -> Asked:
     if targets.labels is not None:
         on = targets.scale[targets.labels]
         at_k = np.where(targets.labels == p.k, on, 0.0)
-        row = Asked(None, on, on, at_k, on - at_k, times(on, -p.d[rows, targets.labels]))
+        row = TargetTerms(None, on, on, at_k, on - at_k, times(on, -p.d[rows, targets.labels]))
         if shift is None:
             return row
         others = np.zeros(len(shift))  # sums of the shift but for one class, not as differences
@@ -131,7 +133,7 @@ def asked(targets: ClassTargets, p: Partition) -> Asked:
     others = y.copy()
     others[rows, p.k] = 0.0
     cost = times(y, -p.d).sum(axis=1)
-    return Asked(y, None, y.sum(axis=1), y[rows, p.k], others.sum(axis=1), cost)
+    return TargetTerms(y, None, y.sum(axis=1), y[rows, p.k], others.sum(axis=1), cost)
 
 
 def label_losses(
@@ -159,7 +161,7 @@ def label_losses(
     return loss, grad
 
 
-def over_one_more(s: Array, s_low: Array | None) -> tuple[Array, Array | None]:
+def reciprocal_1p(s: Array, s_low: Array | None) -> tuple[Array, Array | None]:
     """1 / (1 + s), and its rounding error where the low part of s is given."""
     t = 1 + s
     inverse = 1 / t
@@ -173,33 +175,21 @@ def over_one_more(s: Array, s_low: Array | None) -> tuple[Array, Array | None]:
 def class_losses(
     z: Array,
     targets: ClassTargets,
+    options: LossOptions,
     scale: float,
-    softcap: float | None,
-    z_loss: float,
     *,
     exact: bool,
     want_grad: bool,
-    stats: Array | None = None,
 ) -> tuple[Array, Array | None]:
-    """Weighted losses of a block of rows and, if wanted, the gradient times `scale`.
-
-    `stats`, where given, is filled with log-sum-exp, entropy and largest class of each row.
-    """
-    labels = targets.labels
-    if (
-        stats is None
-        and targets.plain
-        and labels is not None
-        and softcap is None
-        and not z_loss
-        and not exact
-    ):
+    """Weighted losses of a block of rows and, if wanted, the gradient times `scale`."""
+    labels, softcap, z_loss = targets.labels, options.softcap, options.z_loss
+    if targets.plain and labels is not None and options.label_only and not exact:
         done = label_losses(z, labels, scale, want_grad=want_grad)
         if done:
             return done
-    raw, z = z, _capped(z, softcap)
+    raw, z = z, capped(z, softcap)
     p = partition(z, exact=exact)
-    row = asked(targets, p)
+    row = target_terms(targets, p)
     weight = targets.weight
     log_s = p.log1p_s()
     loss = _times(row.total, log_s) + row.cost
@@ -240,9 +230,9 @@ def class_losses(
     return loss, grad
 
 
-def class_stats(z: Array, softcap: float | None, *, exact: bool) -> Array:
+def class_stats(z: Array, options: LossOptions, *, exact: bool) -> Array:
     """Log-sum-exp, entropy and largest class of each row; sums of terms that are never negative."""
-    p = partition(_capped(z, softcap), exact=exact)
+    p = partition(capped(z, options.softcap), exact=exact)
     log_s = p.log1p_s()
     far = _times(p.e, -p.d).sum(axis=1)
     return np.stack([p.m + log_s, log_s + far / (1 + p.s), p.k], axis=1)
@@ -251,14 +241,14 @@ def class_stats(z: Array, softcap: float | None, *, exact: bool) -> Array:
 def binary_losses(
     z: Array,
     targets: BinaryTargets,
+    options: LossOptions,
     scale: float,
-    softcap: float | None,
-    z_loss: float,
     *,
     want_grad: bool,
 ) -> tuple[Array, Array | None]:
     """Weighted losses of a block of binary logits and the gradient times `scale`."""
-    raw, z = z, _capped(z, softcap)
+    softcap, z_loss = options.softcap, options.z_loss
+    raw, z = z, capped(z, softcap)
     t, weight = targets.values.astype(np.float64), targets.weight
     keep, half = 1 - targets.smoothing, targets.smoothing / 2
     a = targets.positive * (keep * t + half)
@@ -374,13 +364,6 @@ def _exact_sum(e: Array, e_low: Array) -> tuple[Array, Array]:
     s_high, s_low = high.sum(axis=1), low.sum(axis=1)
     s = s_high + s_low
     return s, (s_high - s) + s_low
-
-
-def _capped(z: Array, softcap: float | None) -> Array:
-    """softcap * tanh(z / softcap); a masked class stays masked."""
-    if softcap is None:
-        return z
-    return np.where(z == -np.inf, z, softcap * np.tanh(z / softcap))
 
 
 def _surprise(p: Array) -> Array:

@@ -2,14 +2,17 @@
 
 from typing import TYPE_CHECKING, Any
 
-from xent.check.batch import diagnose
-from xent.check.batch.report import BatchReport
-from xent.check.finding import Finding
-from xent.check.gradients import gradient
-from xent.check.report import GradientError, GradientReport
+from xent._report import Finding
+from xent.check._batch import diagnose
+from xent.check._batch.report import BatchReport
+
+# The packages have underscores because importing a package `gradient` or `audit` would set the
+# attribute of that name on `xent.check`, in place of the function.
+from xent.check._gradient import gradient
+from xent.check._gradient.report import GradientError, GradientReport
 
 if TYPE_CHECKING:
-    from xent.check.auditing import ScoreCard, audit
+    from xent.check._audit import ScoreCard, audit
 
 __all__ = [
     "BatchReport",
@@ -24,10 +27,10 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Load the audit when it is asked for: it needs mpmath, the gradient check does not."""
+    """Import the audit on first use: it needs mpmath, the other checks do not."""
     if name in ("ScoreCard", "audit"):
-        from xent.check import auditing
+        from xent.check import _audit
 
-        return getattr(auditing, name)
+        return getattr(_audit, name)
     message = f"module 'xent.check' has no attribute {name!r}"
     raise AttributeError(message)

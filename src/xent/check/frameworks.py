@@ -1,6 +1,7 @@
-"""NumPy, PyTorch and JAX as the functions under test want them: arrays in, numbers out.
+"""NumPy, PyTorch and JAX: arrays converted to and from NumPy, and each library's autograd.
 
-Everything here computes on NumPy arrays; a function under test is given arrays of its own library.
+Everything in `check` computes on NumPy arrays; a function under test gets arrays of its own
+library.
 """
 
 from __future__ import annotations
@@ -14,53 +15,51 @@ import numpy as np
 
 from xent._validation import Array
 
-PRECISION = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8}
-"""Binary digits of a number, the leading one included."""
-
 
 @dataclass(frozen=True)
 class Framework:
-    """One array library: how arrays go in and come out, and its own gradients, if it has any."""
+    """One array library: conversion of arrays, and its autograd if it has one."""
 
     name: str
-    put: Callable[[Array, str], Any]
-    """An array, and the dtype it is to have."""
-    labels: Callable[[Array], Any]
-    get: Callable[[Any], Array]
+    from_numpy: Callable[[Array, str], Any]
+    """Convert floats to the given dtype of the library."""
+    labels_from_numpy: Callable[[Array], Any]
+    """Convert labels; their dtype is kept."""
+    to_numpy: Callable[[Any], Array]
     autograd: Callable[[Callable[..., Any]], Callable[..., Any]] | None
-    wide: Callable[[], AbstractContextManager[Any]] = nullcontext
-    """A context in which float64 stays float64."""
+    keep_float64: Callable[[], AbstractContextManager[Any]] = nullcontext
+    """A context in which float64 arrays stay float64."""
 
 
 def framework_of(value: Any) -> Framework:
-    """The library that an array is from; NumPy for anything that is no other's array."""
+    """The library of an array; NumPy for anything that is not another library's array."""
     name = type(value).__module__.partition(".")[0].replace("jaxlib", "jax")
     return _torch(value.device) if name == "torch" else framework(name)
 
 
 def framework(name: str) -> Framework:
-    """The library of this name; NumPy for a name it does not know."""
+    """The library of this name; NumPy for a name that is not known."""
     return {"torch": _torch, "jax": _jax}.get(name, _numpy)()
 
 
 def _numpy() -> Framework:
-    def put(array: Array, dtype: str) -> Any:
+    def from_numpy(array: Array, dtype: str) -> Any:
         if dtype == "bfloat16":
             import ml_dtypes
 
             return array.astype(ml_dtypes.bfloat16)
         return array.astype(dtype)[()]
 
-    return Framework("numpy", put, lambda a: a[()], np.asarray, None)
+    return Framework("numpy", from_numpy, lambda a: a[()], np.asarray, None)
 
 
 def _torch(device: Any = None) -> Framework:
     import torch
 
-    def put(array: Array, dtype: str) -> Any:
+    def from_numpy(array: Array, dtype: str) -> Any:
         return torch.tensor(array).to(device, getattr(torch, dtype))
 
-    def get(value: Any) -> Array:
+    def to_numpy(value: Any) -> Array:
         if not isinstance(value, torch.Tensor):
             return np.asarray(value)
         value = value.detach().cpu()
@@ -76,14 +75,18 @@ def _torch(device: Any = None) -> Framework:
                     "return a tensor, without .item()."
                 )
                 raise TypeError(msg)
-            if not getattr(value, "requires_grad", False):
+            # A detached loss has no graph: PyTorch would raise, but its gradient is 0.
+            if not value.requires_grad:
                 return torch.zeros_like(leaf)
             torch.autograd.backward(value.sum())
             return torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
 
         return grad
 
-    return Framework("torch", put, lambda a: torch.tensor(a, device=device), get, autograd)
+    def labels(array: Array) -> Any:
+        return torch.tensor(array, device=device)
+
+    return Framework("torch", from_numpy, labels, to_numpy, autograd)
 
 
 def _jax() -> Framework:
@@ -101,13 +104,3 @@ def _jax() -> Framework:
         autograd,
         lambda: jax.enable_x64(True),
     )
-
-
-def rounded(array: Array, dtype: str) -> Array:
-    """The values as numbers of the dtype, held in float64."""
-    if dtype != "bfloat16":
-        return array.astype(dtype).astype(np.float64)
-    bits = array.astype(np.float32).view(np.uint32)
-    even = bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))
-    kept = np.where(np.isnan(array), bits, even) & np.uint32(0xFFFF0000)
-    return kept.view(np.float32).astype(np.float64)

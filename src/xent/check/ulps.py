@@ -1,4 +1,4 @@
-"""How far answers are from exact ones, in units of the last place of a dtype."""
+"""Errors of answers against exact ones, in units of the last place (ULP) of a dtype."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ except ModuleNotFoundError:
 import numpy as np
 
 from xent._validation import Array
-from xent.check.frameworks import PRECISION
+from xent.check.dtypes import PRECISION, SMALLEST_EXPONENT
 
-DIGITS = 60  # the exact answers have 50
-NOTHING = 2.0**-149
+DIGITS = 60  # more than the 50 of the exact answers
+NEGLIGIBLE = 2.0**-149
 """The smallest float32: answers below it may as well be 0."""
-SMALLEST = {"float64": -1022, "float32": -126, "bfloat16": -126, "float16": -14}
-"""Exponent of the smallest normal number."""
 
 
 @dataclass(frozen=True)
 class Errors:
-    """Errors of some answers: of those to normal numbers, but zeros and NaN are counted apart."""
+    """Errors of answers where the exact value is a normal number of the dtype.
+
+    Answers of 0, infinity or NaN are counted apart.
+    """
 
     compared: int
     largest: float
@@ -48,8 +49,7 @@ class Errors:
 
 
 def _figure(ulps: float) -> str:
-    """Two digits; of an answer in a wider dtype, only that it is good."""
-    if ulps < 0.01:
+    if ulps < 0.01:  # an answer in a wider dtype
         return "< 0.01"
     if ulps < 100:
         return f"{ulps:.2g}"
@@ -62,7 +62,7 @@ def errors(answers: Array, exact: Iterable[str], dtype: str) -> Errors:
     with mpmath.workdps(DIGITS):
         for answer, text in zip(np.ravel(answers).tolist(), exact, strict=True):
             value = number(text)
-            if not mpmath.isfinite(value) or abs(value) < mpmath.mpf(2) ** SMALLEST[dtype]:
+            if not mpmath.isfinite(value) or abs(value) < mpmath.mpf(2) ** SMALLEST_EXPONENT[dtype]:
                 continue
             if not np.isfinite(answer):
                 broken += 1
@@ -96,6 +96,6 @@ def matches(answer: float, text: str, relative: float) -> bool:
         value = number(text)
         if mpmath.isinf(value) or not np.isfinite(answer):
             return bool(float(value) == answer)
-        if abs(value) < NOTHING:
-            return bool(abs(answer) < NOTHING)
+        if abs(value) < NEGLIGIBLE:
+            return bool(abs(answer) < NEGLIGIBLE)
         return bool(abs(mpmath.mpf(answer) - value) <= relative * abs(value))

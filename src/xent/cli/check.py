@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import replace
-from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Literal
 
 import typer
 
-from xent.check.batch import Kind as ScoreKind
-from xent.check.batch import diagnose
-from xent.check.document import styled_lines
-from xent.cli.app import (
-    Classes,
-    Kind,
-    LabelColumn,
-    LabelsFile,
-    ReportFormat,
-    ScoreColumns,
-    Tolerance,
-    app,
-    names_of,
-    page,
-    print_lines,
-    usage,
-)
+from xent.check import diagnose
+from xent.cli.app import app
+from xent.cli.options import Columns, Output, PredictionsFile, with_options
 from xent.scoring import read_predictions
 
 MOST_ROWS = 1_000_000
@@ -34,57 +18,44 @@ MOST_ROWS = 1_000_000
 
 
 @app.command("audit")
+@with_options
 def audit_command(
+    *,
     function: Annotated[
         str,
         typer.Argument(metavar="MODULE:NAME", help="A loss function, or a PyTorch module's class."),
     ],
-    kind: Annotated[
-        str | None,
-        typer.Option(metavar="KIND", help="classes or binary, where the name does not tell."),
+    task: Annotated[
+        Literal["classes", "binary"] | None,
+        typer.Option(help="What the loss is for, where its name does not tell."),
     ] = None,
-    output: Annotated[
-        ReportFormat, typer.Option("--format", help="Form of the output.")
-    ] = ReportFormat.text,
+    out: Output,
 ) -> None:
-    """Hold an implementation of cross-entropy against exact answers, and print a score card.
+    """Compare an implementation of cross-entropy with exact answers, and print a score card.
 
     `xent audit torch.nn.functional:cross_entropy`
 
-    `xent audit my_losses:focal_loss --kind binary`
+    `xent audit my_losses:focal_loss --task binary`
 
-    How it is called is found out by trying. Modules are looked for in the current folder too.
+    How the function is called is found by trying. Modules in the current folder are found too.
     """
-    from xent.check.auditing import audit
+    from xent.check import audit
 
-    if kind not in (None, "classes", "binary"):
-        usage(f"--kind is {kind!r}; expected classes or binary.")
     sys.path.insert(0, "")
-    card = audit(function, cast(Literal["classes", "binary"] | None, kind))
-    _print(card, function, output)
+    out.put(audit(function, task))
 
 
 @app.command("diagnose")
+@with_options
 def diagnose_command(
-    file: Annotated[
-        Path,
-        typer.Argument(
-            metavar="FILE", help="CSV, TSV, JSON Lines, Parquet, Arrow/Feather, NPY or NPZ."
-        ),
-    ],
-    label_column: LabelColumn = None,
-    score_columns: ScoreColumns = None,
-    kind: Kind = None,
-    classes: Classes = None,
-    labels: LabelsFile = None,
-    tolerance: Tolerance = 1e-3,
+    *,
+    file: PredictionsFile,
     ignore_index: Annotated[
         int | None,
         typer.Option(metavar="N", help="Label of the rows that are left out; -100 unless given."),
     ] = None,
-    output: Annotated[
-        ReportFormat, typer.Option("--format", help="Form of the output.")
-    ] = ReportFormat.text,
+    columns: Columns,
+    out: Output,
 ) -> None:
     """Say what is odd about a file of predictions, why it matters and what to change.
 
@@ -94,37 +65,17 @@ def diagnose_command(
 
     The exit code is 0 if no mistake is found, and 1 if one is.
     """
-    found = read_predictions(
-        file,
-        most_rows=MOST_ROWS,
-        labels=labels,
-        label_column=label_column,
-        score_columns=names_of(score_columns),
-        kind=kind,
-        classes=names_of(classes),
-        tolerance=tolerance,
-    )
+    found = read_predictions(file, most_rows=MOST_ROWS, **columns.arguments)
     report = diagnose(
         found.scores,
         found.labels,
-        kind=cast(ScoreKind, found.kind),
+        kind=found.kind,
         ignore_index=ignore_index,
         names=found.names,
-        tolerance=tolerance,
+        tolerance=columns.tolerance,
     )
-    part = "" if found.whole else f"Read were the first {len(found.labels)} rows of the file."
+    part = "" if found.whole else f"Only the first {len(found.labels)} rows of the file were read."
     report = replace(report, source=str(file), remark=part)
-    _print(report, f"{file}: {report.verdict}", output)
+    out.put(report)
     if not report:
         raise typer.Exit(1)
-
-
-def _print(report: Any, title: str, output: ReportFormat) -> None:
-    if output is ReportFormat.text:
-        print_lines(styled_lines(report.blocks()))
-    elif output is ReportFormat.markdown:
-        sys.stdout.write(report.to_markdown())
-    elif output is ReportFormat.html:
-        sys.stdout.write(page(title, report.to_html()))
-    else:
-        print(json.dumps(report.to_dict(), indent=2, ensure_ascii=False))

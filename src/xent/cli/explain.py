@@ -2,48 +2,24 @@
 
 from __future__ import annotations
 
-import json
-import sys
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
-from xent.cli.app import (
-    Classes,
-    Kind,
-    LabelColumn,
-    LabelsFile,
-    ScoreColumns,
-    Tolerance,
-    app,
-    names_of,
-    print_spans,
-    usage,
-    width_of_terminal,
-)
+from xent.cli.app import app, usage
 from xent.cli.numbers import NumberCommand, label_of, number_of, numbers_of
+from xent.cli.options import Columns, Output, RowNumber, with_options
 from xent.cli.quiz import ask
-from xent.explanation import Explanation, explain
-from xent.explanation.render.html import page
-from xent.explanation.render.text import NUMBERS, styled_lines
+from xent.explanation import explain
 from xent.scoring import read_row
 
 LINEAR = "--features and --weights"
 
 
-class Format(StrEnum):
-    """Forms of an explanation."""
-
-    text = "text"
-    markdown = "markdown"
-    latex = "latex"
-    html = "html"
-    json = "json"
-
-
 @app.command("explain", cls=NumberCommand)
+@with_options
 def explain_command(
+    *,
     values: Annotated[
         list[str] | None,
         typer.Argument(
@@ -55,7 +31,7 @@ def explain_command(
         typer.Option(metavar="LABEL", help="The true label: its index, or its name in --classes."),
     ] = None,
     probabilities: Annotated[
-        bool, typer.Option("--probabilities", help="The numbers are probabilities, not logits.")
+        bool, typer.Option("--probabilities", help="Short for --kind probabilities.")
     ] = False,
     features: Annotated[
         str | None, typer.Option(metavar="X,X,...", help="Features x of f = w·x + b.")
@@ -66,23 +42,18 @@ def explain_command(
     bias: Annotated[
         float | None, typer.Option(help="Bias b of f = w·x + b, 0 unless given.")
     ] = None,
-    row: Annotated[int | None, typer.Option(help="Row of the file, counted from 0.")] = None,
-    output: Annotated[Format, typer.Option("--format", help="Form of the output.")] = Format.text,
-    classes: Classes = None,
-    label_column: LabelColumn = None,
-    score_columns: ScoreColumns = None,
-    kind: Kind = None,
-    labels: LabelsFile = None,
-    tolerance: Tolerance = 1e-3,
+    row: RowNumber = None,
     glossary: Annotated[
         bool, typer.Option("--glossary", help="Define the words used, at the end.")
     ] = False,
     pictures: Annotated[
-        bool, typer.Option(help="With --format html: curves or bars, if matplotlib is installed.")
+        bool, typer.Option(help="In HTML: curves or bars, if matplotlib is installed.")
     ] = True,
     quiz: Annotated[
         bool, typer.Option("--quiz", help="Ask for the numbers instead of showing them.")
     ] = False,
+    columns: Columns,
+    out: Output,
 ) -> None:
     """Show the loss and its gradient step by step.
 
@@ -96,11 +67,10 @@ def explain_command(
 
     `xent explain 2.0 1.0 0.1 --label 0 --quiz`
     """
-    if quiz and output is not Format.text:
-        usage(f"--quiz asks in the terminal; it does not go with --format {output.value}.")
-
+    if quiz and (out.output or out.chosen != "text"):
+        other = f"--output {out.output}" if out.output else f"--format {out.chosen}"
+        usage(f"--quiz asks in the terminal; it does not go with {other}.")
     values = values or []
-    names = names_of(classes)
     linear = (features, weights, bias) != (None, None, None)
     arguments: dict[str, Any]
     if row is not None:
@@ -108,21 +78,12 @@ def explain_command(
             usage("--row goes with one FILE.")
         if label is not None or linear or probabilities:
             usage("--row takes label and scores from the file; leave the other inputs out.")
-        arguments = read_row(
-            values[0],
-            row,
-            labels=labels,
-            label_column=label_column,
-            score_columns=names_of(score_columns),
-            kind=kind,
-            classes=names,
-            tolerance=tolerance,
-        )
+        arguments = read_row(values[0], row, **columns.arguments)
     else:
-        if any(option is not None for option in (labels, label_column, score_columns, kind)):
-            usage("--labels, --label-column, --score-columns and --kind go with FILE --row N.")
+        if any((columns.labels, columns.label_column, columns.score_columns)):
+            usage("--labels, --label-column and --score-columns go with FILE --row N.")
         if linear:
-            if values or probabilities:
+            if values or probabilities or columns.kind:
                 usage(
                     "give either --features with --weights, or logits or probabilities, not both."
                 )
@@ -130,30 +91,25 @@ def explain_command(
             w = numbers_of(weights, "--weights", LINEAR)
             arguments = {"features": x, "weights": w, "bias": bias or 0.0}
         elif values:
-            numbers = [number_of(value) for value in values]
-            given: Any = numbers[0] if len(numbers) == 1 else numbers
-            arguments = {"probabilities" if probabilities else "logits": given}
+            arguments = scores_of(values, columns, probabilities=probabilities)
         else:
             usage("nothing to explain: give logits, --features with --weights, or FILE --row N.")
-        arguments["label"] = label_of(label, names, "xent explain 2.0 --label 1")
-        arguments["names"] = names
+        arguments["label"] = label_of(label, columns.names, "xent explain 2.0 --label 1")
+        arguments["names"] = columns.names
     explanation = explain(**arguments)
     if quiz:
         ask(explanation)
+    elif out.chosen == "html":
+        out.put(explanation, pictures=pictures)
     else:
-        _print(explanation, output, glossary=glossary, pictures=pictures)
+        out.put(explanation, glossary=glossary)
 
 
-def _print(explanation: Explanation, output: Format, *, glossary: bool, pictures: bool) -> None:
-    if output is Format.text:
-        print_spans(styled_lines(explanation, glossary=glossary, width=width_of_terminal(NUMBERS)))
-    elif output is Format.json:
-        data = explanation.to_dict()
-        if glossary:
-            data["glossary"] = {term.name: term.definition for term in explanation.words}
-        print(json.dumps(data, indent=2, ensure_ascii=False))
-    elif output is Format.html:
-        sys.stdout.write(page(explanation, pictures=pictures))
-    else:
-        render = getattr(explanation, f"to_{output.value}")
-        sys.stdout.write(render(glossary=glossary))
+def scores_of(values: list[str], columns: Columns, *, probabilities: bool) -> dict[str, Any]:
+    """Scores given on the command line, and what they are."""
+    numbers = [number_of(value) for value in values]
+    kind = columns.kind or ("probabilities" if probabilities else "logits")
+    if probabilities and kind != "probabilities":
+        usage(f"--probabilities does not go with --kind {kind}.")
+    scores = numbers[0] if len(numbers) == 1 else numbers
+    return {"logits": scores, "kind": kind, "tolerance": columns.tolerance}

@@ -6,16 +6,19 @@ from typing import Annotated
 
 import typer
 
-from xent.cli.app import app, print_spans, width_of_terminal
-from xent.explanation.glossary import TERMS, look_up
-from xent.explanation.render.text import WIDTH, entry
+from xent.cli.app import app
+from xent.cli.options import Output, with_options
+from xent.explanation.glossary import TERMS, Glossary, look_up
 
 
 @app.command("glossary")
+@with_options
 def glossary_command(
+    *,
     word: Annotated[
         list[str] | None, typer.Argument(metavar="WORD", help="One term; all if not given.")
     ] = None,
+    out: Output,
 ) -> None:
     """Say what the words of the explanations mean.
 
@@ -23,8 +26,4 @@ def glossary_command(
 
     `xent glossary log loss`
     """
-    terms = (look_up(" ".join(word)),) if word else TERMS
-    for number, term in enumerate(terms):
-        if number:
-            print_spans([[]])
-        print_spans(entry(term, width_of_terminal(WIDTH)))
+    out.put(Glossary((look_up(" ".join(word)),) if word else TERMS))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import signal
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from xent.cli.app import app
+from xent.cli.app import app, usage
+from xent.cli.options import form_of, put
 from xent.learn import COURSE, lesson
 
 
@@ -24,6 +25,14 @@ def learn_command(
     no_browser: Annotated[
         bool, typer.Option("--no-browser", help="Only say where the course is.")
     ] = False,
+    form: Annotated[
+        Literal["html"] | None,
+        typer.Option("--format", help="Print the lesson as a page that needs no server."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="FILE", help="Write that page; ends in .html."),
+    ] = None,
     static: Annotated[
         Path | None,
         typer.Option(metavar="FOLDER", help="Write the lessons as HTML files that need no server."),
@@ -35,10 +44,19 @@ def learn_command(
 
     `xent learn gradient`
 
+    `xent learn gradient --output gradient.html`
+
     They are served by this machine to this machine, and need no network. Ctrl-C ends it.
     """
     if name is not None:
         lesson(name)
+    if form_of(form, output, {"html": ".html"}):
+        if name is None:
+            usage("--format and --output are for one LESSON; for all there is --static FOLDER.")
+        from xent.learn.static import page
+
+        put(page(lesson(name)), output)
+        return
     if static is not None:
         from xent.learn.static import write
 

@@ -4,30 +4,19 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Callable, Sequence
-from enum import StrEnum
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import Annotated, Any, Literal
 
 import typer
 
 from xent._validation import Array
-from xent.cli.app import (
-    Classes,
-    Kind,
-    LabelColumn,
-    LabelsFile,
-    ScoreColumns,
-    Tolerance,
-    app,
-    names_of,
-    usage,
-)
+from xent.cli.app import app, usage
 from xent.cli.numbers import NumberCommand, label_of, number_of, numbers_of
+from xent.cli.options import Columns, RowNumber, form_of, put, with_options
 from xent.scoring import read_predictions, read_row
-
-if TYPE_CHECKING:  # matplotlib is loaded only once something is drawn
-    from matplotlib.axes import Axes
 
 LACKING = (
     "xent: the picture's font lacks some characters of the names; an SVG is shown in the "
@@ -37,6 +26,8 @@ LACKING = (
 MOST_ROWS = 2000
 """Rows of a file that a picture has room for."""
 
+FORMS = {"png": ".png", "svg": ".svg", "pdf": ".pdf"}
+
 plot = typer.Typer(
     help="Draw loss, gradient, probabilities and more into a PNG, SVG or PDF file.",
     no_args_is_help=True,
@@ -44,116 +35,127 @@ plot = typer.Typer(
 )
 app.add_typer(plot, name="plot")
 
-
-class Method(StrEnum):
-    """Ways to take a numerical gradient."""
-
-    central = "central"
-    forward = "forward"
-    richardson = "richardson"
-
-
-Output = Annotated[
-    Path | None,
-    typer.Option(
-        "--output", "-o", metavar="FILE", help="Ends in .png, .svg or .pdf; KIND.png if not given."
-    ),
+OwnLogit = Annotated[
+    str | None, typer.Argument(metavar="LOGIT", help="Your own point, with --label.")
 ]
-Dark = Annotated[bool, typer.Option("--dark", help="Light lines on a dark ground.")]
-Dpi = Annotated[float, typer.Option(help="Dots per inch of a PNG.")]
-Size = Annotated[str | None, typer.Option(metavar="W,H", help="Inches, 6.4,4.2 unless given.")]
-Logit = Annotated[str | None, typer.Argument(metavar="LOGIT", help="Your own point, with --label.")]
 Label = Annotated[
     str | None, typer.Option(metavar="LABEL", help="The true label: its index, or its name.")
 ]
+Draw = Callable[[Any, Any], Any]
+"""Draws by `xent.plots`, which is given, into an Axes. Matplotlib is loaded only then."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Where a picture goes, and how it looks."""
+
+    form: Annotated[
+        Literal["png", "svg", "pdf"] | None,
+        typer.Option("--format", help="Write the picture to standard output in this form."),
+    ] = None
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Ends in .png, .svg or .pdf; KIND.png if neither is given.",
+        ),
+    ] = None
+    dark: Annotated[bool, typer.Option("--dark", help="Light lines on a dark background.")] = False
+    dpi: Annotated[float, typer.Option(help="Dots per inch of a PNG.")] = 150.0
+    size: Annotated[
+        str | None, typer.Option(metavar="W,H", help="Inches, 6.4,4.2 unless given.")
+    ] = None
+
+    def __post_init__(self) -> None:
+        form_of(self.form, self.output, FORMS)  # refuse before anything is computed
+        if not 10 <= self.dpi <= 1200:
+            usage(f"--dpi is {self.dpi:g}; expected 10 to 1200.")
+
+    def draw(self, kind: str, *draws: Draw) -> None:
+        """Draw into a new figure, with an Axes for each part, and put it where it belongs."""
+        from xent import plots
+        from xent.plots.saving import check_pixels, encoded, fits, new_figure
+        from xent.plots.style import SIZE
+
+        output = self.output or (None if self.form else Path(f"{kind}.png"))
+        form = form_of(self.form, output, FORMS) or "png"
+        side = 1 if len(draws) == 1 else 2
+        wide, high = self._inches() if self.size else (SIZE[0] * side, SIZE[1] * side)
+        if form == "png":
+            check_pixels(wide, high, self.dpi)
+        with plots.style(dark=self.dark):
+            figure, axes = new_figure((wide, high), side, side)
+            for draw, ax in zip(draws, axes, strict=True):
+                draw(plots, ax)
+            if not fits(figure):
+                room = "leaves no room for the picture; give more inches."
+                usage(f"--size is {self.size}, which {room}")
+            told = " ".join(dict.fromkeys(plots.description(ax) for ax in axes))
+            title = "; ".join(ax.get_title() for ax in axes)
+            content, whole = encoded(figure, form, title, told, dpi=self.dpi)
+        put(content, output)
+        if not whole:
+            print(LACKING, file=sys.stderr)
+
+    def _inches(self) -> tuple[float, float]:
+        sides = numbers_of(self.size, "--size", "")
+        if len(sides) != 2 or not all(2 <= side <= 50 for side in sides):
+            expected = "expected width and height in inches, 2 to 50, as in 6.4,4.2."
+            usage(f"--size is {self.size!r}; {expected}")
+        return sides[0], sides[1]
 
 
 @plot.command("loss", cls=NumberCommand)
-def loss_command(
-    logit: Logit = None,
-    label: Label = None,
-    output: Output = None,
-    dark: Dark = False,
-    dpi: Dpi = 150.0,
-    size: Size = None,
-) -> None:
+@with_options
+def loss_command(*, logit: OwnLogit = None, label: Label = None, picture: Picture) -> None:
     """Loss against the logit, for both labels.
 
     `xent plot loss 2.0 --label 1 --output loss.svg`
     """
     z, y = _point(logit, label, "loss")
-
-    def draw(axes: Sequence[Axes]) -> None:
-        from xent.plots import loss_curves
-
-        loss_curves(z, y, ax=axes[0])
-
-    _draw("loss", draw, output, dark, dpi, size)
+    picture.draw("loss", lambda plots, ax: plots.loss_curves(z, y, ax=ax))
 
 
 @plot.command("gradient", cls=NumberCommand)
-def gradient_command(
-    logit: Logit = None,
-    label: Label = None,
-    output: Output = None,
-    dark: Dark = False,
-    dpi: Dpi = 150.0,
-    size: Size = None,
-) -> None:
+@with_options
+def gradient_command(*, logit: OwnLogit = None, label: Label = None, picture: Picture) -> None:
     """Gradient of the loss against the logit, for both labels.
 
     `xent plot gradient -1.5 --label 1`
     """
     z, y = _point(logit, label, "gradient")
-
-    def draw(axes: Sequence[Axes]) -> None:
-        from xent.plots import gradient_curves
-
-        gradient_curves(z, y, ax=axes[0])
-
-    _draw("gradient", draw, output, dark, dpi, size)
+    picture.draw("gradient", lambda plots, ax: plots.gradient_curves(z, y, ax=ax))
 
 
 @plot.command("sigmoid", cls=NumberCommand)
+@with_options
 def sigmoid_command(
+    *,
     logit: Annotated[str | None, typer.Argument(metavar="LOGIT", help="Your own point.")] = None,
-    output: Output = None,
-    dark: Dark = False,
-    dpi: Dpi = 150.0,
-    size: Size = None,
+    picture: Picture,
 ) -> None:
     """The sigmoid, from logit to probability, and its slope.
 
     `xent plot sigmoid 2.0`
     """
     z = None if logit is None else number_of(logit)
-
-    def draw(axes: Sequence[Axes]) -> None:
-        from xent.plots import sigmoid_curve
-
-        sigmoid_curve(z, ax=axes[0])
-
-    _draw("sigmoid", draw, output, dark, dpi, size)
+    picture.draw("sigmoid", lambda plots, ax: plots.sigmoid_curve(z, ax=ax))
 
 
 @plot.command("classes", cls=NumberCommand)
+@with_options
 def classes_command(
+    *,
     values: Annotated[
         list[str],
         typer.Argument(metavar="LOGIT... | FILE", help="K class logits, or a file with --row."),
     ],
     label: Label = None,
-    row: Annotated[int | None, typer.Option(help="Row of the file, counted from 0.")] = None,
-    classes: Classes = None,
-    label_column: LabelColumn = None,
-    score_columns: ScoreColumns = None,
-    kind: Kind = None,
-    labels: LabelsFile = None,
-    tolerance: Tolerance = 1e-3,
-    output: Output = None,
-    dark: Dark = False,
-    dpi: Dpi = 150.0,
-    size: Size = None,
+    row: RowNumber = None,
+    columns: Columns,
+    picture: Picture,
 ) -> None:
     """Probabilities of the classes as bars, the gradient as arrows.
 
@@ -163,55 +165,41 @@ def classes_command(
     """
     from xent.explanation import explain
 
-    names = names_of(classes)
+    names = columns.names
     if row is not None:
         if len(values) != 1 or label is not None:
             usage("--row goes with one FILE, which holds the label too.")
-        arguments = read_row(
-            values[0],
-            row,
-            labels=labels,
-            label_column=label_column,
-            score_columns=names_of(score_columns),
-            kind=kind,
-            classes=names,
-            tolerance=tolerance,
-        )
+        arguments = read_row(values[0], row, **columns.arguments)
     else:
         example = "xent plot classes 2.0 1.0 --label 1"
         logits = [number_of(value) for value in values]
         arguments = {"logits": logits, "label": label_of(label, names, example), "names": names}
+        arguments |= {"kind": columns.kind or "logits", "tolerance": columns.tolerance}
     found = explain(**arguments)
     if found.probabilities.ndim == 0:
         usage("bars need two classes or more; for one logit there is xent plot loss.")
 
-    def draw(axes: Sequence[Axes]) -> None:
+    def draw(_: Any, ax: Any) -> None:
         from xent.plots.bars import draw_classes
 
         p, gradient, index = found.probabilities, found.gradient, found.inputs["label"]
-        draw_classes(p, gradient, found.loss, index, found.inputs.get("names"), axes[0])
+        draw_classes(p, gradient, found.loss, index, found.inputs.get("names"), ax)
 
-    _draw("classes", draw, output, dark, dpi, size)
+    picture.draw("classes", draw)
 
 
 @plot.command("dataset")
+@with_options
 def dataset_command(
+    *,
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="Binary predictions, as xent score reads them.")
     ],
     frame: Annotated[
         int | None, typer.Option(metavar="1..4", help="One of the four frames; all if not given.")
     ] = None,
-    label_column: LabelColumn = None,
-    score_columns: ScoreColumns = None,
-    kind: Kind = None,
-    classes: Classes = None,
-    labels: LabelsFile = None,
-    tolerance: Tolerance = 1e-3,
-    output: Output = None,
-    dark: Dark = False,
-    dpi: Dpi = 150.0,
-    size: Size = None,
+    columns: Columns,
+    picture: Picture,
 ) -> None:
     """From scores to the loss of a data set, in four frames.
 
@@ -222,69 +210,50 @@ def dataset_command(
     """
     if frame not in (None, 1, 2, 3, 4):
         usage(f"--frame is {frame}; expected 1, 2, 3 or 4.")
-    found = read_predictions(
-        file,
-        most_rows=MOST_ROWS,
-        labels=labels,
-        label_column=label_column,
-        score_columns=names_of(score_columns),
-        kind=kind,
-        classes=names_of(classes),
-        tolerance=tolerance,
-    )
+    found = read_predictions(file, most_rows=MOST_ROWS, **columns.arguments)
     logits = _binary_logits(found.scores, found.kind, file)
+    part = "" if found.whole else f" (first {len(logits)} rows)"
+
+    def draw(number: int, plots: Any, ax: Any) -> None:
+        plots.dataset(logits, found.labels, number, ax=ax)
+        ax.set_xlabel(ax.get_xlabel() + part)
+
     frames = (1, 2, 3, 4) if frame is None else (frame,)
-    part = "" if found.whole else f"first {len(logits)} rows"
-
-    def draw(axes: Sequence[Axes]) -> None:
-        from xent.plots import dataset
-
-        for ax, number in zip(axes, frames, strict=True):
-            dataset(logits, found.labels, cast(Literal[1, 2, 3, 4], number), ax=ax)
-            if part:
-                ax.set_xlabel(f"{ax.get_xlabel()} ({part})")
-
-    _draw("dataset", draw, output, dark, dpi, size, len(frames))
+    picture.draw("dataset", *(partial(draw, number) for number in frames))
 
 
 @plot.command("error", cls=NumberCommand)
+@with_options
 def error_command(
+    *,
     logit: Annotated[
         str, typer.Argument(metavar="LOGIT", help="Where the gradient is taken.")
     ] = "1.0",
     label: Label = "1",
-    method: Annotated[Method, typer.Option(help="How.")] = Method.central,
-    output: Output = None,
-    dark: Dark = False,
-    dpi: Dpi = 150.0,
-    size: Size = None,
+    method: Annotated[
+        Literal["central", "forward", "richardson"], typer.Option(help="How.")
+    ] = "central",
+    picture: Picture,
 ) -> None:
     """Error of a numerical gradient against its step h: a V.
 
     `xent plot error 1.0 --label 1 --method forward`
     """
     z, y = number_of(logit), label_of(label, None, "")
-
-    def draw(axes: Sequence[Axes]) -> None:
-        from xent.plots import gradient_error
-
-        gradient_error(z, y, method=method.value, ax=axes[0])
-
-    _draw("error", draw, output, dark, dpi, size)
+    picture.draw("error", lambda plots, ax: plots.gradient_error(z, y, method=method, ax=ax))
 
 
 @plot.command("surface")
+@with_options
 def surface_command(
+    *,
     features: Annotated[
         str, typer.Option(metavar="X,X,...", help="The feature x of each row, in f = w·x + b.")
     ],
     labels: Annotated[str, typer.Option(metavar="Y,Y,...", help="The label of each row, 0 or 1.")],
     rate: Annotated[float, typer.Option(help="Size of a step of the descent.")] = 1.0,
     steps: Annotated[int, typer.Option(help="Steps of the descent; 0 for none.")] = 50,
-    output: Output = None,
-    dark: Dark = False,
-    dpi: Dpi = 150.0,
-    size: Size = None,
+    picture: Picture,
 ) -> None:
     """Mean loss over weight and bias as a map, with gradient descent on it.
 
@@ -301,14 +270,12 @@ def surface_command(
     if not 0 < rate < math.inf:
         usage(f"--rate is {rate:g}; expected a finite number above 0, such as 1.")
 
-    def draw(axes: Sequence[Axes]) -> None:
-        from xent.plots import descend, loss_surface
-
+    def draw(plots: Any, ax: Any) -> None:
         rows, truth = [[value, 1.0] for value in x], [int(value) for value in y]
-        path = descend(rows, truth, rate=rate, steps=steps) if steps else None
-        loss_surface(rows, truth, path, ax=axes[0])
+        path = plots.descend(rows, truth, rate=rate, steps=steps) if steps else None
+        plots.loss_surface(rows, truth, path, ax=ax)
 
-    _draw("surface", draw, output, dark, dpi, size)
+    picture.draw("surface", draw)
 
 
 def _point(logit: str | None, label: str | None, kind: str) -> tuple[float | None, int | None]:
@@ -336,43 +303,3 @@ def _binary_logits(scores: Array, kind: str, file: Path) -> Array:
         if kind == "log-probabilities":
             return np.asarray(scores - np.log(-np.expm1(scores)))
     return scores
-
-
-def _draw(
-    kind: str,
-    draw: Callable[[Sequence[Axes]], None],
-    output: Path | None,
-    dark: bool,
-    dpi: float,
-    size: str | None,
-    frames: int = 1,
-) -> None:
-    """Draw into a new figure, write it, and say where."""
-    from xent.plots.saving import check_ending, check_pixels, fits, new_figure, save
-    from xent.plots.style import SIZE, description, style
-
-    path = Path(f"{kind}.png") if output is None else output
-    check_ending(path)
-    if not 10 <= dpi <= 1200:
-        usage(f"--dpi is {dpi:g}; expected 10 to 1200.")
-    side = 1 if frames == 1 else 2
-    wide, high = _inches(size) if size else (SIZE[0] * side, SIZE[1] * side)
-    check_pixels(path, wide, high, dpi)
-    with style(dark=dark):
-        figure, axes = new_figure((wide, high), side, side)
-        draw(axes)
-        if not fits(figure):
-            usage(f"--size is {size}, which leaves no room for the picture; give more inches.")
-        told = " ".join(dict.fromkeys(description(ax) for ax in axes))
-        title = "; ".join(ax.get_title() for ax in axes)
-        whole = save(figure, path, title, told, dpi=dpi, dark=dark)
-    print(f"wrote {path}")
-    if not whole:
-        print(LACKING, file=sys.stderr)
-
-
-def _inches(size: str) -> tuple[float, float]:
-    numbers = numbers_of(size, "--size", "")
-    if len(numbers) != 2 or not all(2 <= number <= 50 for number in numbers):
-        usage(f"--size is {size!r}; expected width and height in inches, 2 to 50, as in 6.4,4.2.")
-    return numbers[0], numbers[1]

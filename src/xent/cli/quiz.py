@@ -1,27 +1,17 @@
-"""`xent explain --quiz`: the numbers of an explanation, asked one by one."""
+"""`xent explain --quiz` asks for the numbers of an explanation one by one."""
 
 from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterable
 
-from xent.cli.app import print_spans, width_of_terminal
+from xent._report import Equations, Text
+from xent._report.expression import Symbol
+from xent._report.notation import TEXT
+from xent._report.text import INDENT, NUMBERS, WIDTH, formula, numbers, prose
+from xent.cli.app import print_blocks, print_lines, width_of_terminal
 from xent.explanation import Explanation
-from xent.explanation.expression import Symbol
 from xent.explanation.quiz import Question, agrees, enough, near, questions, read, slip, symbols
-from xent.explanation.render.notation import TEXT
-from xent.explanation.render.text import (
-    INDENT,
-    NUMBERS,
-    WIDTH,
-    Spans,
-    formula,
-    heading,
-    left_width,
-    numbers,
-    prose,
-)
 from xent.explanation.steps import Step
 
 GREETING = (
@@ -34,34 +24,35 @@ OUTCOMES = ("right at once", "right with a hint", "wrong", "skipped")
 
 def ask(explanation: Explanation) -> None:
     """Go through the steps, asking; end with a score."""
-    _tell([[("title", explanation.title)], [("title", "=" * len(explanation.title))]])
+    print_blocks(Text(explanation.title, "title"))
     _prose(GREETING, "why", "")
     score: Counter[str] = Counter()
     try:
         section = ""
         for number, (step, asked) in enumerate(questions(explanation), start=1):
-            _tell([[]])
-            if step.section != section:
-                section = step.section
-                _tell(heading(section))
-            _tell([[("name", f"{number}. {step.name}")], *formula(step)])
+            print_lines([[]])
+            name = Text(f"{number}. {step.name}", "name")
+            print_blocks(*([Text(step.section, "section")] * (step.section != section)), name)
+            section = step.section
+            print_lines(formula(Equations(step.formula, step.lines)))
             if any(M in symbols(node) for node in step.formula):
                 _prose("Here m is the largest logit.", "why")
             for question in asked:
                 score[_question(question, explanation)] += 1
             _told(step, len(asked))
     except (EOFError, KeyboardInterrupt):
-        _tell([[], [("", "Ended early.")]])
+        print_lines([[], [("", "Ended early.")]])
         _score(score)
         return
     _score(score)
-    _prose(f"In short: {explanation.moral}", "moral", "")
+    print_blocks(Text(f"In short: {explanation.summary}", "summary"))
 
 
 def _told(step: Step, asked: int) -> None:
-    """What was not asked for, and why it is so: known now."""
+    """Show the numbers that were not asked for, and the reason."""
     if len(step.lines) > asked:
-        _tell(numbers(step.lines, left_width(step), width_of_terminal(NUMBERS)))
+        equations = Equations(step.formula, step.lines)
+        print_lines(numbers(equations, width_of_terminal(NUMBERS)))
     _prose(step.why, "why")
 
 
@@ -80,7 +71,7 @@ def _question(question: Question, explanation: Explanation) -> str:
             continue
         answer = read(text)
         if answer is None:
-            _prose(f"{text!r} is no number; expected one like 0.66, 2/3 or 1.2e-5.", "plain")
+            _prose(f"{text!r} is not a number; expected one like 0.66, 2/3 or 1.2e-5.", "plain")
             continue
         if not enough(answer, line):
             _prose("Too few digits to tell; give two or more.", "plain")
@@ -88,16 +79,16 @@ def _question(question: Question, explanation: Explanation) -> str:
         right = agrees(answer, line.value, line)
         if right or near(answer, line.value):
             how = "" if right else ", but for the last digit"
-            _tell([[("good", f"{INDENT}Right"), ("", f"{how}: {line.text}.")]])
+            print_lines([[("good", f"{INDENT}Right"), ("", f"{how}: {line.text}.")]])
             return "right with a hint" if helped else "right at once"
         known = slip(answer, question, explanation)
         wrong += 1
         if wrong == 2:
-            _tell([[("bad", f"{INDENT}Not so"), ("", f"{': ' + known if known else ''}.")]])
+            print_lines([[("bad", f"{INDENT}Not so"), ("", f"{': ' + known if known else ''}.")]])
             _prose(f"It is {_solution(question)}", "plain")
             return "wrong"
         helped = 1
-        _tell([[("bad", f"{INDENT}Not yet"), ("", f"{': ' + known if known else ''}.")]])
+        print_lines([[("bad", f"{INDENT}Not yet"), ("", f"{': ' + known if known else ''}.")]])
         _prose(f"Hint: {_hint(question)}", "plain")
 
 
@@ -113,7 +104,7 @@ def _solution(question: Question) -> str:
 
 
 def _input(prompt: str) -> str:
-    """One answer; where it is not typed in a terminal, it is shown as if it were."""
+    """One answer. If it is not typed in a terminal, it is printed as if it were."""
     text = input(prompt).strip()
     if not sys.stdin.isatty():
         print(text)
@@ -127,13 +118,8 @@ def _score(score: Counter[str]) -> None:
     parts = [f"{score[name]} {name}" for name in OUTCOMES if score[name]]
     told = f" ({', '.join(parts)})" if parts else ""
     right = score["right at once"] + score["right with a hint"]
-    _tell([[], [("head", f"Score: {right} of {total} right{told}.")]])
+    print_lines([[], [("head", f"Score: {right} of {total} right{told}.")]])
 
 
 def _prose(text: str, role: str, indent: str = INDENT) -> None:
-    _tell(prose(text, role, width_of_terminal(WIDTH), indent))
-
-
-def _tell(lines: Iterable[Spans]) -> None:
-    print_spans(lines)
-    sys.stdout.flush()
+    print_lines(prose(text, role, width_of_terminal(WIDTH), indent))

@@ -1,4 +1,4 @@
-"""`explain`: the loss and its gradient, step by step, with the reader's own numbers."""
+"""`explain` shows the loss and its gradient step by step, with the reader's own numbers."""
 
 from __future__ import annotations
 
@@ -8,11 +8,17 @@ from typing import Any
 
 import numpy as np
 
+from xent._kind import Kind, check_kind
+from xent._report import Line
 from xent._validation import Array, as_floats, check_number
 from xent.explanation import binary, multiclass
-from xent.explanation.steps import Explanation, Line, Step
+from xent.explanation.result import Explanation
+from xent.explanation.steps import Step
 
 __all__ = ["Explanation", "Line", "Step", "explain"]
+
+SMALLEST = -700
+"""A log-probability below it would be a probability that rounds to 0, or loses digits."""
 
 
 def explain(
@@ -23,6 +29,7 @@ def explain(
     weights: Any = None,
     bias: float = 0.0,
     probabilities: Any = None,
+    kind: Kind = "logits",
     names: Sequence[str] | None = None,
     tolerance: float = 1e-3,
 ) -> Explanation:
@@ -43,6 +50,8 @@ def explain(
         See `features`.
     probabilities : float, or array_like of shape (K,), optional
         Instead of `logits`: the probability of label 1, or of each of K >= 2 classes.
+    kind : {"logits", "probabilities", "log-probabilities"}, default "logits"
+        What the scores given as `logits` are, where they are not logits.
     names : sequence of str, optional
         Names of the classes (of labels 0 and 1 for a binary row).
     tolerance : float, default 0.001
@@ -52,13 +61,13 @@ def explain(
     -------
     Explanation
         Steps as data, with `to_text`, `to_markdown`, `to_latex`, `to_html`, `to_dict`; the
-        results at full precision in `loss` (nats), `gradient` and `probabilities`; `moral`, one
-        sentence to remember; `words`, the terms of the glossary that occur.
+        results at full precision in `loss` (nats), `gradient` and `probabilities`; `summary`,
+        one sentence to remember; `terms`, those of the glossary that occur.
 
     Raises
     ------
     TypeError, ValueError
-        If there is no label, more than one kind of input, or one that is no row.
+        If there is no label, more than one kind of input, or input that is not one row.
 
     Notes
     -----
@@ -78,15 +87,8 @@ def explain(
     ----------
     Bridle (1990), Probabilistic interpretation of feedforward classification network outputs.
     """
-    given = [
-        kind
-        for kind, value in (
-            ("logits", logits),
-            ("features", features),
-            ("probabilities", probabilities),
-        )
-        if value is not None
-    ]
+    scores = {"logits": logits, "features": features, "probabilities": probabilities}
+    given = [name for name, value in scores.items() if value is not None]
     if features is None and weights is not None:
         msg = "features is missing; features and weights go together."
         raise ValueError(msg)
@@ -99,21 +101,23 @@ def explain(
             f"explain got {what}; expected one of logits, features with weights, or probabilities."
         )
         raise ValueError(msg)
+    if check_kind(kind) != "logits" and logits is None:
+        msg = f"kind is {kind!r}, but no logits are given; it says what those are."
+        raise ValueError(msg)
     if label is None:
         msg = "label is missing; expected the true class, as in explain(2.0, label=1)."
         raise ValueError(msg)
     if isinstance(label, bool) or not isinstance(label, (int, np.integer)):
         msg = f"label is {label!r}; expected the index of the true class, an integer."
         raise TypeError(msg)
-    with np.errstate(all="ignore"):  # overflow and underflow are explained, not warned of
+    with np.errstate(all="ignore"):  # overflow and underflow are explained, so no warning is needed
         if features is not None:
             explanation = _of_features(features, weights, bias, int(label), names)
-        elif probabilities is not None:
-            row = _row(probabilities, "probabilities")
-            _check_probabilities(row, check_number(tolerance, "tolerance", 0, 1))
-            explanation = _of_probabilities(row, int(label), names)
         else:
-            explanation = _of_logits(_row(logits, "logits"), int(label), names)
+            tolerance = check_number(tolerance, "tolerance", 0, 1)
+            row, kind = _scores(logits, probabilities, kind, tolerance)
+            of = _of_logits if kind == "logits" else _of_probabilities
+            explanation = of(row, int(label), names)
     if names is None:
         return explanation
     return replace(explanation, inputs={**explanation.inputs, "names": [str(n) for n in names]})
@@ -175,13 +179,28 @@ def _vector(value: Any, name: str) -> Array:
     return array
 
 
-def _check_probabilities(row: Array, tolerance: float) -> None:
-    if not ((row >= 0) & (row <= 1)).all():
-        msg = f"probabilities are {row.tolist()}; each must lie between 0 and 1."
-        raise ValueError(msg)
-    if row.size > 1 and abs(row.sum() - 1) > tolerance:
-        msg = f"probabilities sum to {row.sum():.6g}; they must sum to 1 (within {tolerance:g})."
-        raise ValueError(msg)
+def _scores(logits: Any, probabilities: Any, kind: Kind, tolerance: float) -> tuple[Array, Kind]:
+    """The scores of a row as logits or probabilities, checked, and which of them they are."""
+    if probabilities is not None:
+        logits, kind = probabilities, "probabilities"
+    row = _row(logits, kind)
+    if kind == "log-probabilities":
+        if not (row <= tolerance).all():
+            msg = f"log-probabilities are {row.tolist()}; none may be above 0."
+            raise ValueError(msg)
+        if row.ndim and (row[np.isfinite(row)] < SMALLEST).any():
+            return row, "logits"  # logarithms of probabilities are logits of the same classes
+        row, kind = np.minimum(np.exp(row), 1), "probabilities"  # rounding may lead above 1
+    if kind == "probabilities":
+        if not ((row >= 0) & (row <= 1)).all():
+            msg = f"probabilities are {row.tolist()}; each must lie between 0 and 1."
+            raise ValueError(msg)
+        if row.size > 1 and abs(row.sum() - 1) > tolerance:
+            msg = (
+                f"probabilities sum to {row.sum():.6g}; they must sum to 1 (within {tolerance:g})."
+            )
+            raise ValueError(msg)
+    return row, kind
 
 
 def _labelled(

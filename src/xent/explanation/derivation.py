@@ -1,16 +1,8 @@
-"""The derivations as steps: why the gradient is p - y, for one logit and for K."""
+"""The steps that derive the gradient p - y, for one logit and for K."""
 
 from __future__ import annotations
 
-from xent.explanation.expression import (
-    Binary,
-    Derivative,
-    Expression,
-    Symbol,
-    Total,
-    exp,
-    log,
-)
+from xent._report.expression import Binary, Derivative, Expression, Symbol, Total, exp, log
 from xent.explanation.steps import Step
 
 SECTION = "Why the gradient is so"

@@ -1,35 +1,24 @@
-"""The words of the explanations, each defined once for every printer and the glossary page."""
+"""The terms of the explanations, each defined once for every printer and the glossary page."""
 
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from xent.explanation.expression import (
+from xent._report import Block, Report, Term, Terms
+from xent._report.expression import (
     Call,
     Derivative,
-    Expression,
     Symbol,
     Total,
     exp,
     log,
     log1p,
 )
-
-
-@dataclass(frozen=True)
-class Term:
-    """A word, what it means, its formula as a chain of equal expressions, and its relatives."""
-
-    name: str
-    definition: str
-    formula: tuple[Expression, ...] = ()
-    see: tuple[str, ...] = ()
-    forms: tuple[str, ...] = ()
-    """Other forms and names under which it occurs, in lower case."""
-
+from xent._report.links import by_form, pattern
+from xent._report.notation import TEXT
 
 F, P, L, S = Symbol("f"), Symbol("p"), Symbol("L"), Symbol("S")
 H, Z_J, Z_K, Z_Y = Symbol("h"), Symbol("z", "j"), Symbol("z", "k"), Symbol("z", "y")
@@ -273,12 +262,9 @@ TERMS = (
     ),
 )
 
-BY_NAME = {name.lower(): term for term in TERMS for name in (term.name, *term.forms)}
-WORD = re.compile(
-    rf"(?<![\w-])({'|'.join(sorted(map(re.escape, BY_NAME), key=len, reverse=True))})(?![\w-])",
-    re.IGNORECASE,
-)
-"""Any term in any form, the longest first."""
+BY_NAME = by_form(TERMS)
+WORD = pattern(BY_NAME)
+"""Any term in any form."""
 
 
 def look_up(word: str) -> Term:
@@ -298,3 +284,25 @@ def used(texts: Iterable[str]) -> tuple[Term, ...]:
     """The terms that occur, in the order of the glossary."""
     found = {BY_NAME[match.lower()].name for text in texts for match in WORD.findall(text)}
     return tuple(term for term in TERMS if term.name in found)
+
+
+@dataclass(frozen=True)
+class Glossary(Report):
+    """Terms with their definitions, as a report."""
+
+    terms: tuple[Term, ...]
+
+    def blocks(self) -> Iterator[Block]:
+        """The terms alone."""
+        yield Terms(self.terms)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON: each term's definition, formula and related terms."""
+        return {
+            term.name: {
+                "definition": term.definition,
+                "formula": " = ".join(map(TEXT.write, term.formula)),
+                "see": list(term.see),
+            }
+            for term in self.terms
+        }

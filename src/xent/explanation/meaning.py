@@ -1,22 +1,23 @@
-"""What the numbers mean, and where rounding on the way misleads."""
+"""What the loss means, in other units and beside other losses; and where rounding misleads."""
 
 from __future__ import annotations
 
 import math
 
-from xent.explanation.expression import Symbol, exp, log, shown, with_numbers
-from xent.explanation.steps import Line, Step
+from xent._format import shown
+from xent._report.expression import Symbol, exp, log
+from xent.explanation.steps import Step, line_of
 
 L = Symbol("L")
 
 
 def guessed_among(classes: int, masked: int = 0) -> int:
-    """The classes to guess among: those that are not masked, if there is more than one."""
+    """How many classes a guess is among: the unmasked ones, if there are at least two."""
     return classes - masked if classes - masked >= 2 else classes
 
 
 def costs_a_guess(loss: float, among: int) -> bool:
-    """Is it, to the digits shown, the loss of a uniform guess among so many classes?"""
+    """Is it, to the digits shown, the loss of a uniform guess among `among` classes?"""
     return shown(loss, trim=False) == shown(math.log(among), trim=False)
 
 
@@ -25,36 +26,25 @@ def interpretation(
 ) -> list[Step]:
     """The loss in bits, as a perplexity, and beside that of guessing and of a 10 % forecast.
 
-    `certain` says that a loss of 0 or inf is just that, and no double rounded to it.
+    `certain` says that a loss of 0 or inf is exact, not the result of rounding.
     """
     every, classes = classes, guessed_among(classes, masked)
     chance = math.log(classes)
     guess = "a coin flip" if classes == 2 else f"guessing among {classes} classes"
     if classes < every and loss < math.inf:
         guess = f"guessing among the {classes} classes not masked"
-    k, ten = Symbol("K"), Symbol("p")
+    k, ten, bits = Symbol("K"), Symbol("p"), loss / math.log(2)
     lines = [
-        Line(
-            Symbol("in bits"),
-            with_numbers(L / log(2), {L: loss}, loss / math.log(2)),
-            loss / math.log(2),
-            rounded=not certain,
-        ),
-        Line(Symbol(guess), with_numbers(log(k), {k: float(classes)}, chance), chance),
-        Line(
-            Symbol("if the true label had 10 %"),
-            with_numbers(-log(ten), {ten: 0.1}, -math.log(0.1)),
-            -math.log(0.1),
-        ),
+        line_of(Symbol("in bits"), L / log(2), {L: loss}, bits, rounded=not certain),
+        line_of(Symbol(guess), log(k), {k: float(classes)}, chance),
+        line_of(Symbol("if the true label had 10 %"), -log(ten), {ten: 0.1}, -math.log(0.1)),
     ]
+    verdict = _verdict(loss, classes, guess)
     if loss < 700:
-        odds = with_numbers(exp(L), {L: loss}, math.exp(loss))
-        lines.insert(1, Line(Symbol("perplexity"), odds, math.exp(loss), rounded=not certain))
-        verdict = _verdict(loss, classes, guess) + (
-            " Perplexity is the number of equally likely labels that would surprise as much."
-        )
-    else:
-        verdict = _verdict(loss, classes, guess)
+        perplexity = math.exp(loss)
+        odds = line_of(Symbol("perplexity"), exp(L), {L: loss}, perplexity, rounded=not certain)
+        lines.insert(1, odds)
+        verdict += " Perplexity is the number of equally likely labels that would surprise as much."
     return [
         Step(
             "What it means",
@@ -79,22 +69,15 @@ def _verdict(loss: float, among: int, guess: str) -> str:
 
 
 def rounding_remark(p: float, loss: float, symbol: str) -> list[Step]:
-    """Where a probability cut to three digits gives another loss, say so."""
+    """A step that warns if a probability cut to three digits gives another loss."""
     cut = math.floor(p * 1000) / 1000
-    # Of a loss below 0.01 three places show next to nothing, whichever way it was computed.
+    # Three decimals show next to nothing of a loss below 0.01, however it was computed.
     if cut in (0, p) or loss < 0.01 or f"{-math.log(cut):.3f}" == f"{loss:.3f}":
         return []
     true = Symbol(symbol)
-    line = Line(
-        Symbol("L", "cut"), with_numbers(-log(true), {true: cut}, -math.log(cut)), -math.log(cut)
+    line = line_of(Symbol("L", "cut"), -log(true), {true: cut}, -math.log(cut))
+    why = (
+        f"{symbol} = {shown(p, 6)} cut to {cut:.3f} gives {-math.log(cut):.3f}; the exact loss "
+        f"is {loss:.3f}. Round only what is shown, at the end."
     )
-    return [
-        Step(
-            "Loss",
-            "A trap: rounding on the way",
-            (),
-            (line,),
-            f"{symbol} = {shown(p, 6)} cut to {cut:.3f} gives {-math.log(cut):.3f}; the exact loss "
-            f"is {loss:.3f}. Round only what is shown, at the end.",
-        )
-    ]
+    return [Step("Loss", "A trap: rounding on the way", (), (line,), why)]

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from xent._validation import Array
-from xent.explanation import derivation
-from xent.explanation.binary import LARGEST_CHECKED, STEP
-from xent.explanation.expression import (
+from xent._format import shown
+from xent._report import Line
+from xent._report.expression import (
     Derivative,
     Expression,
     Number,
@@ -22,12 +21,15 @@ from xent.explanation.expression import (
     log1p,
     plus,
     reproduces,
-    shown,
     with_numbers,
 )
+from xent._validation import Array
+from xent.explanation import derivation
+from xent.explanation.binary import LARGEST_CHECKED, STEP
 from xent.explanation.meaning import interpretation, rounding_remark
-from xent.explanation.moral import moral
-from xent.explanation.steps import Explanation, Line, Step, computed, computed_line, direction
+from xent.explanation.result import Explanation
+from xent.explanation.steps import Step, computed, computed_line, direction, line_of
+from xent.explanation.summary import summary
 from xent.functions import softmax
 from xent.losses import cross_entropy
 from xent.metrics import log_loss
@@ -48,50 +50,43 @@ def from_logits(logits: Array, label: int, names: Sequence[str]) -> Explanation:
     steps = [_scores_step(logits, label, names, classes)]
     steps += _softmax_steps(logits, p, label, classes)
     steps += _loss_steps(logits, p, label, loss)
-    steps += _gradient_steps(p, gradient, label, classes, loss, _known(logits))
+    steps.append(_gradient_step(p, gradient, label, classes, loss, _known(logits)))
     if math.isfinite(loss) and np.abs(logits[np.isfinite(logits)]).max() <= LARGEST_CHECKED:
         steps.append(_check_step(logits, label, gradient, classes, loss, certain=certain))
-    steps += derivation.multiclass()
-    steps += interpretation(loss, len(logits), masked, certain=certain)
+    meaning = interpretation(loss, len(p), masked, certain=certain)
     return Explanation(
         title=f"Softmax cross-entropy of {len(logits)} logits, label {_called(label, names)}",
-        steps=tuple(steps),
+        steps=(*steps, *derivation.multiclass(), *meaning),
         loss=loss,
         gradient=gradient,
         probabilities=p,
         inputs={"logits": logits.tolist(), "label": label},
-        moral=moral(p, label, loss, float(gradient[label]), names, masked, certain=certain),
+        summary=summary(p, label, loss, float(gradient[label]), names, masked, certain=certain),
     )
 
 
 def from_probabilities(p: Array, label: int, names: Sequence[str]) -> Explanation:
     """Probabilities given as such: the loss, and the gradient for the logits behind them."""
-    q, loss = float(p[label]), float(log_loss([label], [p], tolerance=1.0))
+    q, loss = float(p[label]), float(log_loss([1], [p[label]]))
     gradient = p.copy()
     gradient[label] -= 1
-    classes = _chosen(p, label)
-    lines = tuple(Line(Symbol("p", str(j)), None, float(p[j]), true=j == label) for j in classes)
+    classes, certain = _chosen(p, label), q in (0, 1)
+    why = f"As given; {_legend(label, names, classes)}{_chosen_remark(len(p), classes)}"
+    exact = np.ones(len(p), bool)
     steps = [
-        Step(
-            "Prediction",
-            "Probabilities",
-            (),
-            lines,
-            f"As given; {_legend(label, names, classes)}{_chosen_remark(len(p), classes)}",
-        ),
+        Step("Prediction", "Probabilities", (), _given("p", p, label, classes), why),
         *_log_step(q, label, loss, exact=True),
-        *_gradient_steps(p, gradient, label, classes, loss, np.ones(len(p), bool), given=True),
-        *derivation.multiclass(),
-        *interpretation(loss, len(p), certain=q in (0, 1)),
+        _gradient_step(p, gradient, label, classes, loss, exact, given=True),
     ]
+    meaning = interpretation(loss, len(p), certain=certain)
     return Explanation(
         title=f"Cross-entropy of {len(p)} probabilities, label {_called(label, names)}",
-        steps=tuple(steps),
+        steps=(*steps, *derivation.multiclass(), *meaning),
         loss=loss,
         gradient=gradient,
         probabilities=p,
         inputs={"probabilities": p.tolist(), "label": label},
-        moral=moral(p, label, loss, float(gradient[label]), names, certain=q in (0, 1)),
+        summary=summary(p, label, loss, float(gradient[label]), names, certain=certain),
     )
 
 
@@ -103,15 +98,19 @@ def _chosen(p: Array, label: int) -> list[int]:
     return sorted({label, *likeliest})
 
 
-def _scores_step(logits: Array, label: int, names: Sequence[str], classes: list[int]) -> Step:
-    lines = tuple(
-        Line(Symbol("z", str(j)), None, float(logits[j]), true=j == label) for j in classes
+def _given(symbol: str, values: Array, label: int, classes: list[int]) -> tuple[Line, ...]:
+    """The numbers that the rest is computed from."""
+    return tuple(
+        Line(Symbol(symbol, str(j)), None, float(values[j]), true=j == label) for j in classes
     )
+
+
+def _scores_step(logits: Array, label: int, names: Sequence[str], classes: list[int]) -> Step:
     why = f"One raw score per class; {_legend(label, names, classes)}"
     if np.isneginf(logits).any():
         why += " A score of -inf masks its class: it can never be the answer."
     why += _chosen_remark(len(logits), classes)
-    return Step("Prediction", "Logits", (), lines, why)
+    return Step("Prediction", "Logits", (), _given("z", logits, label, classes), why)
 
 
 def _chosen_remark(count: int, classes: list[int]) -> str:
@@ -139,59 +138,52 @@ def _softmax_steps(logits: Array, p: Array, label: int, classes: list[int]) -> l
     e = np.exp(logits - shift)
     masked = np.isneginf(logits)
     exact = bool(((logits == shift) | masked).all())
-    z_j, z_k, p_j = Symbol("z", "j"), Symbol("z", "k"), Symbol("p", "j")
-    of: Expression = z_j - M if shift else z_j
-    lines, terms = [], {}
+
+    def power(index: str) -> Expression:
+        z = Symbol("z", index)
+        return exp(z - M if shift else z)
+
+    a, s, total = Symbol("a"), Symbol("S"), float(e.sum())
+    lines, quotients, terms = [], [], {}
     for j in classes:
-        z = Symbol("z", str(j))
-        top = z - M if shift else z
-        node = with_numbers(exp(top), {z: float(logits[j]), M: shift}, float(e[j]))
-        lines.append(Line(exp(top), node, float(e[j]), true=j == label))
-        terms[Symbol("E", str(j))] = float(e[j])
-    total = float(e.sum())
+        true, e_j = j == label, float(e[j])
+        values = {Symbol("z", str(j)): float(logits[j]), M: shift}
+        lines.append(line_of(power(str(j)), power(str(j)), values, e_j, true=true))
+        values, rounded = {a: e_j, s: total}, not (exact or masked[j])
+        share = Symbol("p", str(j))
+        quotients.append(line_of(share, a / s, values, float(p[j]), rounded=rounded, true=true))
+        terms[Symbol("E", str(j))] = e_j
     rest = len(logits) - len(classes)
     if rest:
-        mask = np.ones(len(logits), bool)
-        mask[classes] = False
-        others = float(e[mask].sum())
+        others = float(np.delete(e, classes).sum())
         lines.append(Line(Symbol(f"the other {rest}"), None, others, rounded=not exact))
         terms[Symbol("rest")] = others
     why = "Larger scores count exponentially more; every term is positive."
-    if np.isneginf(logits).any():
+    if masked.any():
         why = why.replace(".", ", but for 0 where a class is masked.")
     if shift:
         why += (
             f" The largest score, m = {shown(shift)}, is taken off first: it cancels in the "
             "quotient, and no exponential can overflow."
         )
-    total_formula = Total("k", exp(z_k - M if shift else z_k))
-    s = Symbol("S")
-    quotients = []
-    for j in classes:
-        node = with_numbers(Symbol("a") / s, {Symbol("a"): float(e[j]), s: total}, float(p[j]))
-        inexact = not (exact or masked[j])
-        quotients.append(Line(Symbol("p", str(j)), node, float(p[j]), 4, inexact, true=j == label))
-    shares = [v for v in p[classes].tolist() if 1e-3 <= v < 0.9995]
-    uneven = [v for v in shares if f"{v:.3f}" != f"{_cut(v):.3f}"]
-    remark = "Each exponential over their sum: the softmax. They add up to 1."
-    if uneven:
-        remark += (
-            f" To three places {shown(uneven[-1])} is {uneven[-1]:.3f}; cut off it would read "
-            f"{_cut(uneven[-1]):.3f}."
-        )
+    sums = "Sum of the exponentials"
+    chain = (s, Total("k", power("k")))
+    probability = (Symbol("p", "j"), power("j") / s)
+    remark = f"Each exponential over their sum: the softmax. They add up to 1.{_uneven(p[classes])}"
     return [
-        Step("Prediction", "Exponentials", (exp(of),), tuple(lines), why),
-        computed(
-            "Prediction",
-            "Sum of the exponentials",
-            (s, total_formula),
-            plus(*terms),
-            terms,
-            total,
-            exact=exact,
-        ),
-        Step("Prediction", "Probabilities", (p_j, exp(of) / s), tuple(quotients), remark),
+        Step("Prediction", "Exponentials", (power("j"),), tuple(lines), why),
+        computed("Prediction", sums, chain, plus(*terms), terms, total, exact=exact),
+        Step("Prediction", "Probabilities", probability, tuple(quotients), remark),
     ]
+
+
+def _uneven(p: Array) -> str:
+    """A probability whose third place depends on whether it is rounded or cut off."""
+    shares = [v for v in p.tolist() if 1e-3 <= v < 0.9995 and f"{v:.3f}" != f"{_cut(v):.3f}"]
+    if not shares:
+        return ""
+    rounded, cut = f"{shares[-1]:.3f}", f"{_cut(shares[-1]):.3f}"
+    return f" To three places {shown(shares[-1])} is {rounded}; cut off it would read {cut}."
 
 
 def _cut(value: float) -> float:
@@ -202,14 +194,11 @@ def _log_step(q: float, label: int, loss: float, *, exact: bool) -> list[Step]:
     """Loss = -log p_y, and whether rounding p_y on the way would show."""
     p_y = Symbol("p", str(label))
     chain = (L, -Total("j", Symbol("y", "j") * log(Symbol("p", "j"))), -log(Symbol("p", "y")))
-    node = with_numbers(-log(p_y), {p_y: q}, loss)
-    if reproduces(node, loss):
+    line = line_of(L, -log(p_y), {p_y: q}, loss, rounded=not exact, role="loss")
+    if line.substituted is not None and reproduces(line.substituted, loss):
         why = "Only the true class has y_j = 1: the loss is the surprise at it."
-        line = Line(L, node, loss, rounded=not exact, role="loss")
-        return [
-            Step("Loss", "Loss", chain, (line,), why),
-            *rounding_remark(q, loss, f"p_{label}"),
-        ]
+        step = Step("Loss", "Loss", chain, (line,), why)
+        return [step, *rounding_remark(q, loss, f"p_{label}")]
     why = (
         "Only the true class has y_j = 1. But p_y is rounded so near its limit that the "
         "logarithm cannot tell any more; the next step can."
@@ -253,12 +242,12 @@ def _loss_steps(logits: Array, p: Array, label: int, loss: float) -> list[Step]:
 
 
 def _known(logits: Array) -> Array:
-    """Classes whose probability is not rounded: those masked, and all if the others are equal."""
+    """Classes whose probability is exact: masked ones, and all if the others are equal."""
     masked = np.isneginf(logits)
     return np.asarray(masked | (np.ptp(logits[~masked]) == 0))
 
 
-def _gradient_steps(
+def _gradient_step(
     p: Array,
     gradient: Array,
     label: int,
@@ -267,19 +256,16 @@ def _gradient_steps(
     known: Array,
     *,
     given: bool = False,
-) -> list[Step]:
+) -> Step:
     """p_j - y_j for each class, and their sum; `known` are those whose p_j is not rounded."""
-    z_j, p_j, y_j = Symbol("z", "j"), Symbol("p", "j"), Symbol("y", "j")
     lines = []
     for j in classes:
-        pj, value = Symbol("p", str(j)), float(gradient[j])
-        y = Number("1" if j == label else "0")
-        node: Expression | None = with_numbers(pj - y, {pj: float(p[j])}, value)
-        if node is not None and not reproduces(node, value):
-            node = None
-        symbol = Derivative(L, Symbol("z", str(j)), partial=True)
+        p_j, value = Symbol("p", str(j)), float(gradient[j])
+        node = with_numbers(p_j - Number(str(int(j == label))), {p_j: float(p[j])}, value)
+        shows = node if reproduces(node, value) else None
         marks: dict[str, Any] = {"role": direction(value), "true": j == label}
-        lines.append(Line(symbol, node, value, rounded=not known[j], **marks))
+        symbol = Derivative(L, Symbol("z", str(j)), partial=True)
+        lines.append(Line(symbol, shows, value, rounded=not known[j], **marks))
     total = math.fsum(gradient.tolist())
     total = 0.0 if abs(total) < 1e-15 else total
     why = (
@@ -292,15 +278,9 @@ def _gradient_steps(
         why = "The true class was called impossible: no finite change of its logit mends that."
     elif gradient[label] == 0 and math.isinf(loss):
         why = "The true class is masked: it cannot be pulled up, and the others are pushed down."
-    return [
-        Step(
-            "Gradient",
-            "Gradient for the logits",
-            (Derivative(L, z_j, partial=True), p_j - y_j),
-            (*lines, Line(Symbol("sum of all"), None, total)),
-            why,
-        )
-    ]
+    chain = (Derivative(L, Symbol("z", "j"), partial=True), Symbol("p", "j") - Symbol("y", "j"))
+    lines.append(Line(Symbol("sum of all"), None, total))
+    return Step("Gradient", "Gradient for the logits", chain, tuple(lines), why)
 
 
 def _check_step(
@@ -315,9 +295,10 @@ def _check_step(
         pair[1, j] -= STEP
         above, below = cross_entropy(pair, [label, label], reduction="none").tolist()
         slope = (above - below) / (2 * STEP)
-        node = with_numbers((up - down) / (2 * h), {up: above, down: below, h: STEP}, slope, 9)
         symbol = Derivative(L, Symbol("z", str(j)), partial=True)
-        lines.append(Line(symbol, node, slope, 9, rounded=not certain))
+        values = {up: above, down: below, h: STEP}
+        quotient = (up - down) / (2 * h)
+        lines.append(line_of(symbol, quotient, values, slope, 9, rounded=not certain))
         worst = max(worst, abs(slope - float(gradient[j])))
     lines.append(Line(Symbol("largest difference"), None, worst, 2, rounded=not certain))
     finite = np.isfinite(logits)

@@ -1,4 +1,4 @@
-"""What the notebooks show things with: pictures with text, tables of numbers, steps, code."""
+"""Functions with which the notebooks show pictures, tables of numbers, steps and code."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from xent import plots
-from xent.explanation.render.latex import equations
-from xent.explanation.steps import Explanation
+from xent._format import shown
+from xent._report import Equations
+from xent._report.latex import aligned
+from xent._report.markdown import JUPYTER, fenced
+from xent.explanation import Explanation
 from xent.learn import COURSE
 
 ROW = "display:flex;flex-wrap:wrap;gap:0.5rem 1.5rem;align-items:flex-start"
@@ -24,7 +27,7 @@ CELL = "padding:0.15rem 0.8rem 0.15rem 0.3rem;text-align:left;vertical-align:top
 def picture(
     draw: Callable[[Axes], Any], alt: str, *, size: tuple[float, float] = (5.6, 3.7)
 ) -> mo.Html:
-    """Draw into an Axes, and show it with a text for those who do not see it."""
+    """Draw into an Axes, and show it with a text for readers who cannot see it."""
     with plots.style(dark=mo.app_meta().theme == "dark"):
         figure = Figure(figsize=size, layout="constrained")
         draw(figure.subplots())
@@ -37,8 +40,9 @@ def picture(
 
 
 class Clicks(mo.ui.button):
-    """A button whose value is how often it was pressed, also where presses come in faster than
-    cells run: the browser counts them.
+    """A button whose value is how often it was pressed.
+
+    The browser counts, so that no press is lost while cells run.
     """
 
     def __init__(self, label: str) -> None:
@@ -49,7 +53,7 @@ class Clicks(mo.ui.button):
 
 
 def beside(*items: Any, least: str = "18rem") -> mo.Html:
-    """Side by side where there is room, else below each other."""
+    """Items side by side if there is room, otherwise below each other."""
     boxes = "".join(
         f'<div style="flex:1 1 {least};min-width:0;max-width:100%">{mo.as_html(item).text}</div>'
         for item in items
@@ -69,33 +73,27 @@ def numbers(rows: Iterable[Sequence[Any]], heads: Sequence[str] = ()) -> mo.Html
     return mo.Html(f'<div style="overflow-x:auto"><table>{body}</table></div>')
 
 
-def figure(value: float) -> str:
-    """A number for a table."""
-    number = float(value)
-    if number == 0 or 1e-3 <= abs(number) < 1e6:
-        return f"{number:.4f}"
-    return f"{number:.4g}"
-
-
 def steps(explanation: Explanation, *names: str, why: bool = True) -> mo.Html:
     """Steps of an explanation, typeset, with the reader's numbers."""
     parts = []
     for name in names:
         step = explanation.step(name)
-        parts.append(f"**{step.name}**\n\n$$\n{equations(step)}\n$$")
+        equations = fenced(aligned(Equations(step.formula, step.lines)), JUPYTER)
+        parts.append(f"**{step.name}**\n\n{equations}")
         if why and step.why:
+            # marimo's Markdown knows fewer escapes than GitHub's.
             parts.append(step.why.replace("_", r"\_").replace("*", r"\*"))
     return mo.md("\n\n".join(parts))
 
 
 def answer(question: str, reply: str) -> mo.Html:
-    """A question whose answer is one key away."""
+    """A question whose answer is folded away."""
     box = mo.md(reply).text
     return mo.Html(f"<details><summary>{html.escape(question)}</summary>{box}</details>")
 
 
 def code(source: str) -> mo.Html:
-    """Python to copy: it gives the numbers that are shown."""
+    """Python code to copy; it gives the numbers that are shown."""
     return mo.md(f"```python\n{source.strip()}\n```")
 
 
@@ -117,4 +115,4 @@ def around(name: str) -> mo.Html:
 def _cell(value: Any) -> str:
     if isinstance(value, mo.Html):
         return str(value.text)
-    return html.escape(value) if isinstance(value, str) else figure(value)
+    return html.escape(value) if isinstance(value, str) else shown(float(value), trim=False)

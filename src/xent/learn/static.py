@@ -1,4 +1,4 @@
-"""Lessons as static pages: what a notebook shows at first, without server, script or network."""
+"""Lessons as static pages: a notebook's first outputs, without server, scripts or network."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from typing import Any
 
 import marimo as mo
 
+from xent._report import page as shell
+from xent._report.files import write_file
 from xent.learn import COURSE, Lesson
 from xent.learn.mathml import STYLE as MATH_STYLE
 from xent.learn.mathml import mathml
@@ -27,9 +29,9 @@ img {{ background: #fff }} pre {{ overflow-x: auto; padding: 0.8rem; background:
 {MATH_STYLE}"""
 TEX = re.compile(r"\|\|([(\[])(.*)\|\|[)\]]", re.DOTALL)
 SPANS = {"markdown": ("", ""), "paragraph": ("<p>", "</p>")}
-"""Spans of marimo's that are something else by its style sheet."""
+"""Spans that marimo's style sheet turns into other elements, by class."""
 HIDDEN = "marimo-ui-element"
-"""Around every control; says nothing itself."""
+"""The element around every control; it shows nothing itself."""
 
 
 def fragment(lesson: Lesson) -> str:
@@ -43,7 +45,7 @@ def fragment(lesson: Lesson) -> str:
     Returns
     -------
     str
-        Headings, text, tables, pictures and formulas; a control is said in words.
+        Headings, text, tables, pictures and formulas; controls are described in words.
     """
     parts = []
     for output in _outputs(lesson):
@@ -70,7 +72,7 @@ def write(folder: Path, lessons: Iterable[Lesson] = COURSE) -> Iterator[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     for each in lessons:
         path = folder / f"{each.name}.html"
-        path.write_text(page(each), "utf-8")
+        write_file(path, page(each))
         yield path
     items = "".join(
         f'<li><a href="{each.name}.html">{html.escape(each.title)}</a>: '
@@ -78,21 +80,16 @@ def write(folder: Path, lessons: Iterable[Lesson] = COURSE) -> Iterator[Path]:
         for each in COURSE
     )
     path = folder / "index.html"
-    path.write_text(_page("Cross-entropy", f"<h1>Cross-entropy</h1><ol>{items}</ol>"), "utf-8")
+    write_file(path, _page("Cross-entropy", f"<h1>Cross-entropy</h1><ol>{items}</ol>"))
     yield path
 
 
 def _page(title: str, body: str) -> str:
-    return (
-        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width"><link rel="icon" href="data:,">'
-        f"<title>{html.escape(title)}</title><style>{STYLE}</style></head>"
-        f"<body><main>\n{body}\n</main></body></html>\n"
-    )
+    return shell(title, f"<main>\n{body}\n</main>\n", STYLE)
 
 
 def _outputs(lesson: Lesson) -> Iterator[Any]:
-    """What the cells of a notebook show, in their order."""
+    """What the cells of a notebook show, in order."""
     spec = importlib.util.spec_from_file_location(f"lesson_{lesson.name}", lesson.path)
     if spec is None or spec.loader is None:
         msg = f"{lesson.path} cannot be loaded."
@@ -104,14 +101,14 @@ def _outputs(lesson: Lesson) -> Iterator[Any]:
 
 
 class _Writer(HTMLParser):
-    """Copies HTML, with marimo's own elements turned into what any browser shows."""
+    """Copies HTML, with marimo's own elements replaced by what any browser shows."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=False)
         self.parts: list[str] = []
         self.formula: list[str] | None = None
         self.spans: list[str] = []
-        """What closes the spans that are open."""
+        """The closing tags of the open spans."""
 
     def text(self) -> str:
         return "".join(self.parts)

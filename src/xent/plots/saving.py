@@ -1,21 +1,19 @@
-"""Figures as files and as SVG: the same bytes for the same picture, its text kept as text."""
+"""Figures as files and as inline SVG: the same bytes each time, with text kept as text."""
 
 from __future__ import annotations
 
 import html
 import re
 import warnings
-from io import StringIO
-from pathlib import Path
+from io import BytesIO, StringIO
 from typing import Any, cast
 
 import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from xent.plots.style import OTHER, PULL, PUSH, SIZE, TRUE, settings, style
+from xent.plots.style import OTHER, PULL, PUSH, SIZE, TRUE, settings
 
-ENDINGS = (".png", ".svg", ".pdf")
 LARGEST = 100 * 10**6
 """Pixels of a PNG; more take gigabytes of memory, and many programs refuse them."""
 
@@ -24,23 +22,16 @@ INK = "#010203"
 
 
 def new_figure(size: tuple[float, float] = SIZE, rows: int = 1, columns: int = 1) -> Any:
-    """A figure that no window shows, and its Axes in a flat list."""
+    """A figure that is not shown in a window, and its Axes in a flat list."""
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
 
 
-def check_ending(path: Path) -> None:
-    """Is it the name of a picture that can be written?"""
-    if path.suffix.lower() not in ENDINGS:
-        msg = f"--output is {str(path)!r}; expected a name that ends in .png, .svg or .pdf."
-        raise ValueError(msg)
-
-
-def check_pixels(path: Path, wide: float, high: float, dpi: float) -> None:
-    """Will a PNG of these inches be one that programs can open?"""
+def check_pixels(wide: float, high: float, dpi: float) -> None:
+    """A PNG of these inches is one that programs can open."""
     across, down = round(wide * dpi), round(high * dpi)
-    if path.suffix.lower() == ".png" and across * down > LARGEST:
+    if across * down > LARGEST:
         msg = (
             f"--size {wide:g},{high:g} at --dpi {dpi:g} makes a PNG of {across} x {down} pixels; "
             f"expected at most {LARGEST // 10**6} million: give less of either, or write an SVG."
@@ -56,33 +47,35 @@ def fits(figure: Figure) -> bool:
     return not any("collapsed" in str(warning.message) for warning in caught)
 
 
-def save(figure: Figure, path: Path, title: str, told: str, *, dpi: float, dark: bool) -> bool:
-    """Write a figure in the format of the file's ending, with what it shows in words.
+def encoded(figure: Figure, form: str, title: str, told: str, *, dpi: float) -> tuple[bytes, bool]:
+    """A figure as a PNG, SVG or PDF file that says in words what it shows.
 
-    Were all its characters to be had? In an SVG they are, as far as the reader's fonts go.
+    Also whether the font has all its characters. An SVG takes them from the reader's fonts.
     """
-    check_ending(path)
-    with style(dark=dark), warnings.catch_warnings(record=True) as caught:
+    file = BytesIO()
+    with warnings.catch_warnings(record=True) as caught:
         warnings.filterwarnings("always", "Glyph ")
-        if path.suffix.lower() == ".svg":
-            path.write_text(svg(figure, title, told), encoding="utf-8")
-        elif path.suffix.lower() == ".pdf":
+        if form == "svg":
+            file.write(svg(figure, title, told).encode())
+        elif form == "pdf":
             about = {"Title": title, "Subject": told, "CreationDate": None}
-            figure.savefig(path, format="pdf", metadata=about)
+            figure.savefig(file, format="pdf", metadata=about)
         else:
-            figure.savefig(path, dpi=dpi, metadata={"Title": title, "Description": told})
-    return not any(str(warning.message).startswith("Glyph ") for warning in caught)
+            about = {"Title": title, "Description": told}
+            figure.savefig(file, format="png", dpi=dpi, metadata=about)
+    whole = not any(str(warning.message).startswith("Glyph ") for warning in caught)
+    return file.getvalue(), whole
 
 
 def svg(figure: Figure, title: str, told: str) -> str:
-    """A figure as an SVG document that screen readers can tell."""
+    """A figure as an SVG document that screen readers can read aloud."""
     body = _drawn(figure)
     words = f"<title>{html.escape(title)}</title>\n<desc>{html.escape(told)}</desc>\n"
     return re.sub(r"(<svg [^>]*)>\n", rf'\1 role="img">\n{_literal(words)}', body, count=1)
 
 
 def inline(figure: Figure, title: str, told: str, prefix: str) -> str:
-    """A figure as an SVG element for a page: no names that clash, the page's ink and ground."""
+    """A figure as an SVG element for a page, with names of its own and the page's colours."""
     body = _drawn(figure)
     body = body[body.index("<svg ") :]
     width, height = re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', body)[0]
@@ -106,14 +99,14 @@ def inline(figure: Figure, title: str, told: str, prefix: str) -> str:
 
 
 def page_ink() -> Any:
-    """Settings by which a picture takes the ink and the ground of the page around it."""
+    """Settings for a picture in the text colour and on the background of its page."""
     return mpl.rc_context(cast(Any, settings(INK, "none")))
 
 
 def _drawn(figure: Figure) -> str:
     file = StringIO()
     with warnings.catch_warnings():
-        # Text stays text: a reader's fonts may have what matplotlib's lack.
+        # Text stays text, and the reader's fonts may have the characters that matplotlib's lack.
         warnings.filterwarnings("ignore", "Glyph ")
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     body = re.sub(r"(?s) *<metadata>.*?</metadata>\n", "", file.getvalue())

@@ -1,13 +1,17 @@
-"""A score read off a state: the figures, as properties and as plain data."""
+"""`Score`: the figures computed from a state, as properties, as a report and as plain data."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from xent._format import counted, plain, shown
+from xent._kind import Kind
+from xent._report import Block, Report, Table, Text
 from xent.metrics import log_loss
 from xent.scoring.state import State, WorstRow, ratio
 
@@ -24,19 +28,14 @@ class ClassScore:
 
 
 @dataclass(frozen=True, repr=False)
-class Score:
+class Score(Report):
     """How good the predictions of a file are."""
 
     path: str
-    kind: str
+    kind: Kind
     classes: tuple[str, ...]
     state: State
     looks_like_probabilities: bool = False
-
-    def __str__(self) -> str:
-        from xent.scoring import text
-
-        return text.render(self)
 
     def __repr__(self) -> str:
         return f"Score({self.path!r}, rows={self.rows}, loss={self.loss:.6g})"
@@ -58,7 +57,7 @@ class Score:
 
     @property
     def finite_loss(self) -> float:
-        """The losses of the rows of finite loss, over the weight of all rows."""
+        """The sum of the finite losses, over the weight of all rows."""
         return ratio(sum(self.state.losses), sum(self.state.weights))
 
     @property
@@ -141,17 +140,55 @@ class Score:
             notes.append("The predictions are worse than always predicting the base rates.")
         return notes
 
+    def blocks(self) -> Iterator[Block]:
+        """The figures, the classes, the worst rows and the notes."""
+        yield Text(f"{self.path}: {counted(self.rows, 'row')}, {self.kind}", "headline")
+        figures = (
+            ("log loss", self.loss, "nats per row"),
+            ("", self.bits, "bits per row"),
+            ("perplexity", self.perplexity, "classes as hard to guess"),
+            ("base rate", self.base_loss, "nats, always predicting the labels' shares"),
+            ("skill", self.skill, "1 - log loss / base rate"),
+            ("accuracy", self.accuracy, "likeliest class is the true one"),
+        )
+        yield Table((), tuple((name, _cell(x), about) for name, x, about in figures), left=(0, 2))
+        yield Table(
+            ("class", "rows", "share", "log loss", "accuracy"),
+            tuple(
+                (c.name, str(c.rows), _cell(c.share), _cell(c.loss), _cell(c.accuracy))
+                for c in self.by_class
+            ),
+            left=(),
+        )
+        if self.worst:
+            yield Table(
+                ("worst row", "label", "predicted", "p(label)", "log loss"),
+                tuple(
+                    (
+                        str(row.row),
+                        self.classes[row.label],
+                        self.classes[row.predicted],
+                        _cell(row.probability),
+                        _cell(row.loss),
+                    )
+                    for row in self.worst
+                ),
+                left=(),
+            )
+        for note in self.notes:
+            yield Text(f"Note: {note}", "note")
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON: infinities as "inf", undefined skill as null."""
         return {
             "file": self.path,
             "scores": self.kind,
             "rows": self.rows,
-            "log_loss_nats": _plain(self.loss),
-            "log_loss_bits": _plain(self.bits),
-            "perplexity": _plain(self.perplexity),
-            "base_rate_loss": _plain(self.base_loss),
-            "skill": _plain(self.skill),
+            "log_loss_nats": plain(self.loss),
+            "log_loss_bits": plain(self.bits),
+            "perplexity": plain(self.perplexity),
+            "base_rate_loss": plain(self.base_loss),
+            "skill": plain(self.skill),
             "accuracy": self.accuracy,
             "infinite_rows": self.infinite,
             "classes": [
@@ -159,7 +196,7 @@ class Score:
                     "class": each.name,
                     "rows": each.rows,
                     "share": each.share,
-                    "log_loss_nats": _plain(each.loss),
+                    "log_loss_nats": plain(each.loss),
                     "accuracy": each.accuracy,
                 }
                 for each in self.by_class
@@ -170,7 +207,7 @@ class Score:
                     "label": self.classes[row.label],
                     "predicted": self.classes[row.predicted],
                     "probability_of_label": row.probability,
-                    "log_loss_nats": _plain(row.loss),
+                    "log_loss_nats": plain(row.loss),
                 }
                 for row in self.worst
             ],
@@ -178,7 +215,6 @@ class Score:
         }
 
 
-def _plain(value: float) -> float | str | None:
-    if math.isnan(value):
-        return None
-    return value if math.isfinite(value) else str(value)
+def _cell(value: float) -> str:
+    """Four decimals, so that the cells of a column line up."""
+    return shown(value, trim=False)

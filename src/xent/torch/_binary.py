@@ -2,149 +2,94 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 
-from xent._engine import numpy as backend
-from xent._engine.reduced import binary_loss
-from xent._targets import binary_targets
+from xent._engine import compute
+from xent._options import SCHEMA, LossOptions
+from xent._targets import check_binary_shapes
 from xent.torch import _buffer_pool, _interop, _small_batch
+from xent.torch._classes import Results, with_needed_grads
 from xent.torch._derivatives import binary_second, binary_targets_gradient
-from xent.torch._operation import Operation, in_front
-from xent.torch._scale_grad import scaled
-from xent.torch._shapes import check_binary
+from xent.torch._operation import Operation
+from xent.torch._operation_options import join_weights, map_over_rows, split_weights
+from xent.torch._scale_grad import scale_grad
 
 Tensor = torch.Tensor
 
 
-class Options(NamedTuple):
-    """What belongs to a loss beside logits and targets."""
-
-    class_weight: Tensor | None
-    sample_weight: Tensor | None
-    pos_weight: Tensor | None
-    ignore_index: int | None
-    label_smoothing: float
-    softcap: float | None
-    z_loss: float
-    reduction: str
-    divisor: float | None
-    """What a mean divides by, if not the total weight."""
-    want_grad: bool
-
-
-WEIGHTS = ("class_weight", "sample_weight", "pos_weight")
-WITHOUT: dict[str, Any] = dict.fromkeys(WEIGHTS)
-
-
-def forward(logits: Tensor, targets: Tensor, o: Options) -> tuple[Tensor, Tensor, float]:
-    """Loss, its gradient (empty if not wanted) and the mean's divisor, on the CPU."""
+def forward(logits: Tensor, targets: Tensor, o: LossOptions) -> Results:
+    """Loss, its gradient (empty if not needed) and the mean's divisors, on the CPU."""
     quick = _small_batch.binary_losses(logits, targets, o)
     if quick is not None:
         return quick
-    z = _interop.array(logits)
-    rows = binary_targets(
+    grad = _buffer_pool.empty(tuple(logits.shape) if o.needs_grad else (0,), logits.dtype)
+    loss = compute.binary_loss(
+        _interop.array(logits),
         _interop.array(targets),
-        z.shape,
-        class_weight=_interop.option(o.class_weight),
-        sample_weight=_interop.option(o.sample_weight),
-        pos_weight=_interop.option(o.pos_weight),
-        ignore_index=o.ignore_index,
-        label_smoothing=o.label_smoothing,
-        values_later=backend.checks_targets(z, None),
+        _interop.with_arrays(o),
+        grad=_interop.array(grad) if o.needs_grad else None,
     )
-    total = rows.total if o.divisor is None else o.divisor
-    grad = _buffer_pool.empty(tuple(logits.shape) if o.want_grad else (0,), logits.dtype)
-    loss = binary_loss(
-        z,
-        rows,
-        total=total,
-        softcap=o.softcap,
-        z_loss=o.z_loss,
-        reduction=o.reduction,
-        grad=_interop.array(grad) if o.want_grad else None,
-    )
-    kind = _interop.loss_dtype(logits.dtype)
-    return _interop.tensor(loss, kind), grad, total
+    value = _interop.tensor(loss.value, _interop.loss_dtype(logits.dtype))
+    return value, grad, (loss.divisor, loss.z_scale)
 
 
-SCHEMA = """binary_cross_entropy(
-    Tensor logits, Tensor targets, Tensor? class_weight, Tensor? sample_weight,
-    Tensor? pos_weight, SymInt? ignore_index, float label_smoothing, float? softcap,
-    float z_loss, str reduction, Scalar? divisor, bool want_grad
-) -> (Tensor, Tensor, Tensor)"""
-
-
-def fake(logits: Tensor, targets: Tensor, o: Options) -> tuple[Tensor, Tensor, Tensor]:
+def fake(logits: Tensor, targets: Tensor, o: LossOptions) -> tuple[Tensor, Tensor, Tensor]:
     """Results of the right shape, without numbers."""
-    check_binary(logits.shape, targets, o)
+    check_binary_shapes(targets, logits.shape, o)
     shape = logits.shape if o.reduction == "none" else ()
     loss = logits.new_empty(shape, dtype=_interop.loss_dtype(logits.dtype))
-    grad = logits.new_empty(logits.shape if o.want_grad else (0,))
-    return loss, grad, logits.new_empty((), dtype=torch.float64)
+    grad = logits.new_empty(logits.shape if o.needs_grad else (0,))
+    return loss, grad, logits.new_empty((2,), dtype=torch.float64)
 
 
-def asked(o: Options, logits: Tensor, targets: Tensor) -> Options:  # noqa: ARG001
-    """With the gradient, if a level of derivatives asks for it."""
-    return o._replace(want_grad=o.want_grad or logits.requires_grad)
-
-
-def keep(ctx: Any, inputs: tuple[Any, ...], o: Options, output: tuple[Tensor, ...]) -> None:
+def setup_context(
+    ctx: Any, inputs: tuple[Any, ...], o: LossOptions, output: tuple[Any, ...]
+) -> None:
     """Keep what the derivatives need; elementwise, the logits are no larger than the rest."""
     ctx.set_materialize_grads(False)
-    _, gradient, total = output
-    ctx.total, total = (None, total) if isinstance(total, Tensor) else (total, None)
-    weights: tuple[Any, ...] = ()
-    if not (o.class_weight is None and o.sample_weight is None and o.pos_weight is None):
-        o, weights = o._replace(**WITHOUT), o[: len(WEIGHTS)]
-    ctx.options = o
-    ctx.save_for_backward(gradient, total, *inputs, *weights)
+    _, gradient, divisors = output
+    ctx.divisors, divisors = (None, divisors) if isinstance(divisors, Tensor) else (divisors, None)
+    ctx.options, weights = split_weights(o)
+    ctx.save_for_backward(gradient, divisors, *inputs, *weights)
 
 
-def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
+def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
     """From the gradients of loss and gradient to those of logits and targets."""
     to_loss, to_gradient, _ = grads
-    gradient, total, logits, targets, *weights = ctx.saved_tensors
-    total = ctx.total if total is None else total
-    o = ctx.options
-    if weights:
-        o = o._replace(**dict(zip(WEIGHTS, weights, strict=True)))
+    gradient, divisors, logits, targets, *weights = ctx.saved_tensors
+    divisors = ctx.divisors if divisors is None else divisors
+    o = join_weights(ctx.options, weights)
     for_logits = for_targets = None
     if to_loss is not None:
         if ctx.needs_input_grad[0]:
-            for_logits = scaled(gradient, to_loss, own=ctx.own)
+            for_logits = scale_grad(gradient, to_loss, owns_buffer=ctx.owns_gradient)
         if ctx.needs_input_grad[1]:
-            _targets_are_free(o)
-            change = binary_targets_gradient(logits, targets, o, total)
+            _check_targets_gradient(o)
+            change = binary_targets_gradient(logits, targets, o, divisors)
             for_targets = (change * to_loss).to(targets.dtype)
     if to_gradient is not None:
         if ctx.needs_input_grad[1]:
-            msg = "no second derivative where targets require a gradient. "
-            raise NotImplementedError(msg + "Pass targets.detach().")
-        bend = binary_second(logits, targets, o, total)
-        change = (bend * to_gradient).to(logits.dtype)
+            msg = "no second derivative where targets require a gradient. Pass targets.detach()."
+            raise NotImplementedError(msg)
+        change = (binary_second(logits, targets, o, divisors) * to_gradient).to(logits.dtype)
         for_logits = change if for_logits is None else for_logits + change
     return for_logits, for_targets
 
 
-def batched(
+def vmap(
     operation: Operation, info: Any, dims: tuple[Any, ...], *arguments: Any
 ) -> tuple[Any, Any] | None:
     """Logits of a batch are logits like others, where they are not reduced."""
-    logits, targets, *options = arguments
-    o = Options(*options)
-    if o.reduction != "none" or dims[2] is not None or dims[4] is not None:
+    found = map_over_rows(operation, info, dims, arguments, {0, 1})
+    if found is None:
         return None
-    z, y, weight = (
-        in_front(value, dim, info.batch_size)
-        for value, dim in zip((logits, targets, o.sample_weight), (*dims[:2], dims[3]), strict=True)
-    )
-    o = o._replace(sample_weight=weight)
-    return operation.operator(z, y, *o), (0, 0 if o.want_grad else None, None)
+    results, o = found
+    return results, (0, 0 if o.needs_grad else None, None)
 
 
-def _targets_are_free(o: Options) -> None:
+def _check_targets_gradient(o: LossOptions) -> None:
     if o.class_weight is not None and o.reduction == "mean" and o.divisor is None:
         msg = "targets that require a gradient, class_weight and a mean do not go together, since "
         msg += "the mean's divisor depends on the targets. Use reduction='sum' and divide."
@@ -152,12 +97,12 @@ def _targets_are_free(o: Options) -> None:
 
 
 binary_cross_entropy = Operation(
-    SCHEMA,
-    Options,
+    f"binary_cross_entropy(Tensor logits, Tensor targets, {SCHEMA}) -> (Tensor, Tensor, Tensor)",
+    LossOptions,
     forward=forward,
     fake=fake,
-    asked=asked,
-    keep=keep,
-    gradients=gradients,
-    batched=batched,
+    with_needed_grads=with_needed_grads,
+    setup_context=setup_context,
+    backward=backward,
+    vmap=vmap,
 )

@@ -1,8 +1,9 @@
-"""Memory for gradients, used again: to fill fresh memory costs more than to compute a gradient.
+"""A pool of buffers for gradients: to fill fresh memory costs more than to compute a gradient.
 
-The system hands out fresh memory page by page, and clears each. A training loop asks for the same
-sizes in each step; so the memory of a gradient that is no longer held goes to the next one of about
-its size. NumPy asks for large pages where PyTorch does not, which helps the first time too.
+The operating system hands out fresh memory page by page, and clears each. A training loop asks for
+the same sizes in each step, so the buffer of a gradient that is no longer held goes to the next one
+of about its size. NumPy asks for large pages where PyTorch does not, which helps the first time
+too.
 """
 
 from __future__ import annotations
@@ -14,57 +15,61 @@ import torch
 
 from xent._validation import Array
 
-LEAST = 1 << 20
-"""Bytes from which memory comes from the system each time anew, and is kept here."""
-MOST = 4
-"""Blocks that are kept: a linear layer needs three."""
+MIN_BYTES = 1 << 20
+"""Smaller buffers are not pooled: the allocator keeps those itself."""
+MAX_FREE = 4
+"""Buffers that are kept: a linear layer needs three."""
 
 _NUMPY = {torch.float16: "f2", torch.bfloat16: "i2", torch.float32: "f4", torch.float64: "f8"}
-_spare: list[Array] = []
+_free: list[Array] = []
 
 
-class _Lease:
-    """Memory as an array's base, which comes back when the last tensor over it is gone."""
+class _PooledBuffer:
+    """Memory as an array's base, which goes back to the pool with the last tensor over it."""
 
-    def __init__(self, memory: Array, shape: tuple[int, ...], kind: str) -> None:
+    def __init__(self, memory: Array, shape: tuple[int, ...], typestr: str) -> None:
         self._memory = memory
         address = memory.__array_interface__["data"]
-        self.__array_interface__ = {"version": 3, "data": address, "shape": shape, "typestr": kind}
+        self.__array_interface__ = {
+            "version": 3,
+            "data": address,
+            "shape": shape,
+            "typestr": typestr,
+        }
 
     def __del__(self) -> None:
-        if len(_spare) < MOST:
-            _spare.append(self._memory)
+        if len(_free) < MAX_FREE:
+            _free.append(self._memory)
 
 
-def empty(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
-    """A contiguous tensor on the CPU, of any content."""
+def empty(
+    shape: tuple[int, ...], dtype: torch.dtype, device: torch.device | None = None
+) -> torch.Tensor:
+    """A contiguous tensor of any content, on the CPU if no other device is given."""
+    if device is not None and device.type != "cpu":
+        return torch.empty(shape, dtype=dtype, device=device)
     size = math.prod(shape) * dtype.itemsize
-    if size < LEAST:
+    if size < MIN_BYTES:
         return torch.empty(shape, dtype=dtype, device="cpu")
-    memory = _taken(size)
+    memory = _take(size)
     if memory is None:
         memory = np.empty(size, np.uint8)
-    array = np.asarray(_Lease(memory, shape, np.dtype(_NUMPY[dtype]).str))
+    array = np.asarray(_PooledBuffer(memory, shape, np.dtype(_NUMPY[dtype]).str))
     return torch.from_numpy(array).view(dtype)
 
 
-def empty_on(device: torch.device, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
-    """The same on any device."""
-    if device.type == "cpu":
-        return empty(shape, dtype)
-    return torch.empty(shape, dtype=dtype, device=device)
-
-
-def zeros(shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
-    """The same, zero."""
-    return empty(shape, dtype).zero_()
+def zeros(
+    shape: tuple[int, ...], dtype: torch.dtype, device: torch.device | None = None
+) -> torch.Tensor:
+    """The same, filled with zeros."""
+    return empty(shape, dtype, device).zero_()
 
 
 def empty_cache() -> None:
     """Give memory that is kept for the next gradients back to the system.
 
     Gradients on the CPU of a MiB or more are written to memory of earlier ones that nobody holds
-    any more; up to four blocks are kept, and all are given back when one of another size is asked
+    any more. Up to four buffers are kept, and all are given back when one of another size is asked
     for. A training loop never needs to call this.
 
     Returns
@@ -77,19 +82,19 @@ def empty_cache() -> None:
     >>> import xent.torch
     >>> xent.torch.empty_cache()
     """
-    _spare.clear()
+    _free.clear()
 
 
-def _taken(size: int) -> Array | None:
-    """A spare block of about the size. Where there is none, all are given back first."""
+def _take(size: int) -> Array | None:
+    """A free buffer of about the size. If there is none, all are given back to the system."""
     others: list[Array] = []
-    while _spare:
+    while _free:
         try:
-            memory = _spare.pop()
-        except IndexError:  # another thread was faster
+            memory = _free.pop()
+        except IndexError:  # another thread took the last one
             break
         if size <= memory.nbytes <= 2 * size:
-            _spare.extend(others)
+            _free.extend(others)
             return memory
         others.append(memory)
     return None

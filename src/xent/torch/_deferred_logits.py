@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch.utils._pytree import tree_map
+
+from xent.torch import _compat
 
 Tensor = torch.Tensor
 
-# What may be asked of logits that are not made.
-FREE = {
+# Questions that can be answered without the numbers.
+METADATA = {
     Tensor.device.__get__,
     Tensor.dim,
     Tensor.dtype.__get__,  # type: ignore[attr-defined]
@@ -23,8 +24,8 @@ FREE = {
     torch.is_floating_point,
     torch.numel,
 }
-# What is remembered and done to the logits when they are made, or to the loss.
-SAME = {Tensor.contiguous, Tensor.float}
+# Operations that are deferred: applied when the logits are made, or taken into the loss.
+CASTS = {Tensor.contiguous, Tensor.float}
 TIMES = {Tensor.mul, Tensor.__mul__, Tensor.__rmul__, torch.mul, torch.multiply}
 OVER = {Tensor.div, Tensor.__truediv__, torch.div, torch.true_divide, torch.divide}
 TANH = {Tensor.tanh, torch.tanh}
@@ -33,8 +34,8 @@ TANH = {Tensor.tanh, torch.tanh}
 class DeferredLogits(torch.Tensor):
     """``cap * tanh(factor * z)``, or ``factor * z`` without a cap, where ``z = W x + b``.
 
-    A model that scales or caps its logits on the way to its loss gets such a tensor again. Any
-    other use makes the logits, in place of this tensor, and goes on with them.
+    A model that scales or caps its logits on the way to its loss gets another such tensor. Any
+    other use computes the logits, which then stand for this tensor.
     """
 
     inputs: Tensor
@@ -43,10 +44,11 @@ class DeferredLogits(torch.Tensor):
     factor: float
     cap: float | None
     made: Tensor | None
-    learns: bool
-    versions: list[int]
+    grad_mode: bool
+    """Whether gradients were enabled where the layer was called."""
+    versions: list[Any]
     uses: list[str]
-    """What asked for the numbers, of these logits or of those they were scaled from."""
+    """Functions that needed the numbers, of these logits or of those they were scaled from."""
 
     @staticmethod
     def __new__(
@@ -58,17 +60,17 @@ class DeferredLogits(torch.Tensor):
         cap: float | None = None,
         dtype: torch.dtype | None = None,
     ) -> DeferredLogits:
-        """Remember the layer; nothing is computed."""
-        self: DeferredLogits = torch.Tensor._make_wrapper_subclass(
+        """Keep the layer; nothing is computed."""
+        self: DeferredLogits = _compat.make_wrapper(
             cls,
             (*inputs.shape[:-1], len(weight)),
-            dtype=dtype or torch.promote_types(inputs.dtype, weight.dtype),
-            device=inputs.device,
+            dtype or torch.promote_types(inputs.dtype, weight.dtype),
+            inputs.device,
         )
         self.inputs, self.weight, self.bias = inputs, weight, bias
         self.factor, self.cap = factor, cap
         self.made, self.uses = None, []
-        self.learns = torch.is_grad_enabled()
+        self.grad_mode = torch.is_grad_enabled()
         self.versions = _versions(inputs, weight, bias)
         return self
 
@@ -76,26 +78,26 @@ class DeferredLogits(torch.Tensor):
         del arguments
 
     def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
-        """Without making the logits."""
+        """The shape and dtype, without computing the logits."""
         del tensor_contents
         state = "not made" if self.made is None else f"made for {self.uses[-1]}"
         return f"DeferredLogits({tuple(self.shape)}, {self.dtype}, {state})"
 
     def make(self, by: str = "make") -> Tensor:
-        """The logits, with the gradient they would have had."""
+        """The logits, with the gradient that they would have had."""
         if self.made is None:
             if self.versions != _versions(self.inputs, self.weight, self.bias):
                 msg = "These logits were not made in the forward pass, and weights have changed "
                 msg += f"since, so {by} would see others. Use them before the optimizer's step."
                 raise RuntimeError(msg)
-            with torch.set_grad_enabled(self.learns):
-                z = self._made()
-            self.made = z
+            with torch.set_grad_enabled(self.grad_mode):
+                self.made = self._computed()
             self.uses.append(by)
         return self.made
 
     def layer(self) -> tuple[Tensor, Tensor, Tensor | None, float | None]:
-        """Inputs, weight, bias and softcap of the same logits."""
+        """Inputs, weight, bias and softcap of a layer with the same logits, without a factor."""
+        # The loss applies cap * tanh(z / cap), these logits cap * tanh(factor * z).
         scale = self.factor if self.cap is None else self.factor * self.cap
         x, b = self.inputs, self.bias
         if abs(scale - 1) > 1e-12:  # z / 30 * 30 is z
@@ -103,7 +105,7 @@ class DeferredLogits(torch.Tensor):
             x, b = x.to(kind) * scale, None if b is None else b.to(kind) * scale
         return x, self.weight, b, self.cap
 
-    def _made(self) -> Tensor:
+    def _computed(self) -> Tensor:
         kind = torch.promote_types(self.inputs.dtype, self.weight.dtype)
         bias = None if self.bias is None else self.bias.to(kind)
         z = torch.nn.functional.linear(self.inputs.to(kind), self.weight.to(kind), bias)
@@ -121,12 +123,12 @@ class DeferredLogits(torch.Tensor):
         new.uses = self.uses
         return new
 
-    def _remembered(self, func: Any, args: tuple[Any, ...], kwargs: Any) -> DeferredLogits | None:
-        """The result of an operation that need not be done yet; None for another."""
+    def defer(self, func: Any, args: tuple[Any, ...], kwargs: Any) -> DeferredLogits | None:
+        """The result of an operation that can be deferred too; None for any other."""
         if self.made is not None or kwargs:
             return None
         match args:
-            case (_,) if func in SAME:
+            case (_,) if func in CASTS:
                 return self._with(dtype=torch.float32) if func is Tensor.float else self
             case (_,) if func in TANH and self.cap is None:
                 return self._with(cap=1.0)
@@ -148,33 +150,38 @@ class DeferredLogits(torch.Tensor):
     def __torch_function__(
         cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        """Remember the operation, or make the logits for it."""
-        del types
+        """Defer the operation, or compute the logits for it."""
         kwargs = kwargs or {}
-        if func in FREE:
-            with torch._C.DisableTorchFunctionSubclass():
-                return func(*args, **kwargs)
+        if func in METADATA:
+            return super().__torch_function__(func, types, args, kwargs)
         if args and isinstance(args[0], cls):
-            later = args[0]._remembered(func, args, kwargs)
-            if later is not None:
-                return later
+            deferred = args[0].defer(func, args, kwargs)
+            if deferred is not None:
+                return deferred
         name = getattr(func, "__name__", str(func))
-
-        def made(value: Any) -> Any:
-            return value.make(name) if isinstance(value, cls) else value
-
-        return func(*tree_map(made, args), **tree_map(made, kwargs))
+        return func(*_with_logits(args, name), **_with_logits(kwargs, name))
 
     @classmethod
     def __torch_dispatch__(  # type: ignore[override]
         cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        """Refuse uses that come by another way than Python's: they would cut the gradient."""
+        """Refuse uses that do not come through Python: they would cut the gradient."""
         del types, args, kwargs
         msg = f"{func} reached logits that are not made. Pass it logits.make()."
         raise RuntimeError(msg)
 
 
-def _versions(*tensors: Tensor | None) -> list[int]:
-    """How often each was written to; inference keeps no count."""
-    return [0 if t is None or t.is_inference() else t._version for t in tensors]
+def _with_logits(value: Any, used_by: str) -> Any:
+    """Arguments of a function with computed logits in place of deferred ones."""
+    if isinstance(value, DeferredLogits):
+        return value.make(used_by)
+    if isinstance(value, dict):
+        return {key: _with_logits(each, used_by) for key, each in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(_with_logits(each, used_by) for each in value)
+    return value
+
+
+def _versions(*tensors: Tensor | None) -> list[Any]:
+    """How often each was written to; inference tensors keep no count."""
+    return [0 if t is None or t.is_inference() else _compat.version(t) for t in tensors]

@@ -12,166 +12,192 @@ from typing import Any
 
 import torch
 
+from xent import formula
+from xent._engine.compute import Loss
+from xent._engine.linear import Layer
+from xent._options import LossOptions
+from xent._targets import ClassTargets
+from xent.torch._functions import evaluate
+
 Tensor = torch.Tensor
 
 
-def target_rows(
-    targets: Tensor, like: Tensor, axis: int, class_weight: Tensor | None, smoothing: float
-) -> Tensor:
-    """Dense target rows of labels or probabilities, smoothed and weighted; class axis at `axis`."""
-    classes = like.shape[axis]
+def target_rows(targets: Tensor, like: Tensor, o: LossOptions) -> Tensor:
+    """Dense target rows of labels or probabilities, smoothed and weighted; class axis last."""
     if targets.dtype.is_floating_point:
-        rows = targets.to(like.dtype)
-    else:
-        inside = targets.clamp(0, classes - 1).long()  # ignored labels; their rows weigh nothing
-        rows = torch.nn.functional.one_hot(inside, classes).to(like.dtype).movedim(-1, axis)
-    rows = (1 - smoothing) * rows + smoothing / classes
-    return rows if class_weight is None else rows * along(class_weight, like, axis)
+        rows = (1 - o.label_smoothing) * targets.to(like.dtype).movedim(o.axis, -1)
+        rows = rows + o.label_smoothing / rows.shape[-1]
+        return rows if o.class_weight is None else rows * o.class_weight.to(like.dtype)
+    inside = targets.clamp(0, like.shape[-1] - 1).long()  # ignored labels; their rows weigh nothing
+    weight = None if o.class_weight is None else o.class_weight.to(like.dtype)
+    one_hot: Tensor = formula.target_rows(
+        inside, like, class_weight=weight, label_smoothing=o.label_smoothing
+    )
+    return one_hot
 
 
-def over(total: Tensor | float, kind: torch.dtype) -> Tensor | float:
+def reciprocal(divisor: Tensor | float, kind: torch.dtype) -> Tensor | float:
     """One over a mean's divisor; 0 where nothing counts."""
-    if isinstance(total, Tensor):
-        return torch.where(total > 0, 1 / total, torch.zeros_like(total)).to(kind)
-    return 1 / total if total > 0 else 0.0
+    if isinstance(divisor, Tensor):
+        return torch.where(divisor > 0, 1 / divisor, torch.zeros_like(divisor)).to(kind)
+    return 1 / divisor if divisor > 0 else 0.0
 
 
-def along(vector: Tensor, like: Tensor, axis: int) -> Tensor:
-    """A vector over the classes, to be broadcast."""
-    shape = [1] * like.ndim
-    shape[axis] = -1
-    return vector.to(like.dtype).reshape(shape)
-
-
-def coefficients(
-    targets: Tensor, like: Tensor, axis: int, options: Any, total: Tensor | float
-) -> Tensor:
-    """What each row's loss is multiplied with in the reduced loss, class axis kept as 1."""
-    rows = like.shape[:axis] + like.shape[axis + 1 :]
+def coefficients(targets: Tensor, like: Tensor, o: LossOptions, divisor: Any) -> Tensor:
+    """What each row's loss is multiplied with in the reduced loss; class axis kept, last, as 1."""
+    rows = like.shape[:-1]
     weight = torch.ones(rows, dtype=like.dtype, device=like.device)
-    if options.sample_weight is not None:
-        weight = options.sample_weight.to(like.dtype)
-    if options.ignore_index is not None and not targets.dtype.is_floating_point:
-        weight = weight.masked_fill(targets == options.ignore_index, 0)
-    if options.reduction == "mean":
-        weight = weight * over(total, like.dtype)
-    return weight.unsqueeze(axis)
+    if o.sample_weight is not None:
+        weight = o.sample_weight.to(like.dtype)
+    if o.ignore_index is not None and not targets.dtype.is_floating_point:
+        weight = weight.masked_fill(targets == o.ignore_index, 0)
+    if o.reduction == "mean":
+        weight = weight * reciprocal(divisor, like.dtype)
+    return weight.unsqueeze(-1)
 
 
 def class_second(
-    gradient: Tensor,
-    direction: Tensor,
-    targets: Tensor,
-    axis: int,
-    options: Any,
-    total: Tensor | float,
-) -> tuple[Tensor, Tensor]:
-    """Change of the gradient along a direction of the logits, and p · direction per row."""
-    c = coefficients(targets, gradient, axis, options, total)
-    y = target_rows(targets, gradient, axis, options.class_weight, options.label_smoothing)
-    q = gradient + c * y
-    mass = q.sum(axis, keepdim=True)
+    gradient: Tensor, direction: Tensor, targets: Tensor, o: LossOptions, divisors: Any
+) -> Tensor:
+    """Change of the gradient along a direction of the logits."""
+    if o.softcap is not None:
+        msg = "no second derivative with softcap. Apply it before: cap * tanh(logits / cap)."
+        raise NotImplementedError(msg)
+    divisor, z_scale = divisors
+    gradient, direction = gradient.movedim(o.axis, -1), direction.movedim(o.axis, -1)
+    c = coefficients(targets, gradient, o, divisor)
+    q = gradient + c * target_rows(targets, gradient, o)
+    mass = q.sum(-1, keepdim=True)
     p = q / torch.where(mass == 0, torch.ones_like(mass), mass)
-    mean = (p * direction).sum(axis, keepdim=True)
+    mean = (p * direction).sum(-1, keepdim=True)
     change = q * (direction - mean)
-    if options.z_loss:
-        change = change + 2 * options.z_loss * c * mean * p
-    return change, mean
+    if o.z_loss:
+        change = change + 2 * o.z_loss * z_scale * c * mean * p
+    return change.movedim(-1, o.axis)
 
 
 def class_targets_gradient(
-    logits: Tensor, targets: Tensor, loss: Tensor, axis: int, options: Any, total: Tensor | float
+    logits: Tensor, targets: Tensor, loss: Tensor, o: LossOptions, divisors: Any
 ) -> Tensor:
     """Gradient of the reduced loss for probabilities given as targets: c s (A(z) - z)."""
+    divisor, z_scale = divisors
     kind = loss.dtype
-    z = capped(logits.to(kind), options.softcap)
-    c = coefficients(targets, z, axis, options, total)
-    surprise = torch.logsumexp(z, axis, keepdim=True) - z
+    z = formula.capped(logits.to(kind), o.softcap).movedim(o.axis, -1)
+    c = coefficients(targets, z, o, divisor)
+    log_z = torch.logsumexp(z, -1, keepdim=True)
     # 0 · ∞ = 0: what is absent costs nothing, also where a class is masked.
-    result = torch.where(
-        c == 0, torch.zeros_like(surprise), (1 - options.label_smoothing) * c * surprise
-    )
-    if options.class_weight is not None:
-        w = along(options.class_weight, z, axis)
+    result = torch.where(c == 0, torch.zeros_like(z), (1 - o.label_smoothing) * c * (log_z - z))
+    if o.class_weight is not None:
+        w = o.class_weight.to(kind)
         result = result * w
-        if options.reduction == "mean" and options.divisor is None:
-            result = result - loss * c * w  # the total weight depends on the targets
-    return result
+        if o.reduction == "mean" and o.divisor is None:
+            # The total weight depends on the targets, the mean of z-loss does not.
+            z_term = torch.where(c == 0, 0.0, o.z_loss * z_scale * c * log_z**2).sum()
+            result = result - (loss - z_term) * c * w
+    return result.movedim(-1, o.axis)
 
 
-def logsumexp_gradient(
-    logits: Tensor, axis: int, softcap: float | None, upstream: Tensor
-) -> Tensor:
-    """Gradient of log-sum-exp, times what comes from above; 0 for a row of masks."""
+class LayerTargetsGradient:
+    """The gradient for soft targets: c s (A(z) - z), less what a mean's divisor takes back."""
+
+    def __init__(self, layer: Layer, rows: ClassTargets, o: LossOptions) -> None:
+        self.rows, self.o = rows, o
+        self.gradient = layer.products.empty((layer.rows, layer.classes), layer.dtype)
+        self.squares = self.gradient.new_zeros(layer.rows)
+        """Of the log-sum-exps: the mean of z-loss does not depend on the targets."""
+
+    def add(self, index: slice, logits: Tensor) -> None:
+        """A chunk's A(z) - z."""
+        z = formula.capped(logits, self.o.softcap)
+        log_z = torch.logsumexp(z, 1, keepdim=True)
+        self.gradient[index] = log_z - z
+        self.squares[index] = log_z[:, 0] ** 2
+
+    def finish(self, loss: Loss) -> None:
+        """Scale by smoothing, class weights, row weights and the mean's divisor."""
+        o, gradient = self.o, self.gradient
+        mean = o.reduction == "mean"
+        scale = (1 / loss.divisor if loss.divisor > 0 else 0.0) if mean else 1.0
+        weight = None if self.rows.weight is None else torch.from_numpy(self.rows.weight)
+        gradient *= 1 - o.label_smoothing
+        if o.class_weight is not None:
+            gradient *= o.class_weight.to(gradient.dtype)
+            if mean and o.divisor is None:
+                squares = self.squares.double()
+                squares = (
+                    squares if weight is None else torch.where(weight == 0, 0.0, squares * weight)
+                )
+                z_term = o.z_loss * loss.z_scale * scale * float(squares.sum()) if o.z_loss else 0.0
+                gradient -= (float(loss.value) - z_term) * o.class_weight.to(gradient.dtype)
+        gradient *= scale
+        if weight is not None:
+            gradient *= weight[:, None].to(gradient.dtype)
+            gradient[weight == 0] = 0
+
+
+def logsumexp_gradient(logits: Tensor, o: LossOptions, upstream: Tensor) -> Tensor:
+    """Gradient of log-sum-exp, times the upstream gradient."""
     z = logits.to(loss_kind(logits))
-    bent = capped(z, softcap)
-    sure = bent == torch.inf
-    several = sure.sum(axis, keepdim=True)
-    # Such rows, and empty ones, have no differences that are numbers.
-    hard = (several > 0) & ~bent.isnan().any(axis, keepdim=True)
-    empty = (bent == -torch.inf).all(axis, keepdim=True)
-    p = torch.softmax(bent.masked_fill(empty | hard, 0), axis).masked_fill(empty, 0)
-    p = torch.where(hard, sure / several.clamp(min=1), p)
-    gradient = p * upstream.to(p.dtype)
-    return gradient if softcap is None else gradient * (1 - torch.tanh(z / softcap) ** 2)
-
-
-def capped(z: Tensor, softcap: float | None) -> Tensor:
-    """Logits as softcap bends them; a mask stays one."""
-    if softcap is None:
-        return z
-    return torch.where(z == -torch.inf, z, softcap * torch.tanh(z / softcap))
+    bent = formula.capped(z, o.softcap)
+    certain = bent == torch.inf
+    count = certain.sum(o.axis, keepdim=True)
+    # Several infinite logits have no softmax; as for PyTorch, they share the gradient.
+    shared = (count > 1) & ~bent.isnan().any(o.axis, keepdim=True)
+    p = evaluate(bent.masked_fill(shared, 0), "softmax", o.axis)
+    p = torch.where(shared, certain / count.clamp(min=1), p)
+    slope: Tensor = formula.cap_slope(z, o.softcap)
+    return p * slope * upstream.to(p.dtype)
 
 
 def binary_terms(
-    logits: Tensor, targets: Tensor, options: Any, total: Tensor | float
+    logits: Tensor, targets: Tensor, o: LossOptions, divisors: Any
 ) -> tuple[Tensor, ...]:
     """a, b and c of the loss c (a softplus(-z) + b softplus(z))."""
     kind = loss_kind(logits)
-    t = (1 - options.label_smoothing) * targets.to(kind) + options.label_smoothing / 2
+    t = (1 - o.label_smoothing) * targets.to(kind) + o.label_smoothing / 2
     negative: Any = 1.0
     positive: Any = 1.0
-    if options.class_weight is not None:
-        negative, positive = options.class_weight.to(kind).unbind()
-    if options.pos_weight is not None:
-        positive = positive * options.pos_weight.to(kind)
-    weight = torch.ones_like(t) if options.sample_weight is None else options.sample_weight.to(kind)
-    if options.ignore_index is not None:
-        weight = weight.masked_fill(targets == options.ignore_index, 0)
-    if options.reduction == "mean":
-        weight = weight * over(total, kind)
+    if o.class_weight is not None:
+        negative, positive = o.class_weight.to(kind).unbind()
+    if o.pos_weight is not None:
+        positive = positive * o.pos_weight.to(kind)
+    weight = torch.ones_like(t) if o.sample_weight is None else o.sample_weight.to(kind)
+    if o.ignore_index is not None:
+        weight = weight.masked_fill(targets == o.ignore_index, 0)
+    if o.reduction == "mean":
+        weight = weight * reciprocal(divisors[0], kind)
     return positive * t, negative * (1 - t), weight, positive, negative
 
 
-def binary_second(logits: Tensor, targets: Tensor, options: Any, total: Tensor | float) -> Tensor:
+def binary_second(logits: Tensor, targets: Tensor, o: LossOptions, divisors: Any) -> Tensor:
     """Second derivative of the reduced loss for each logit."""
-    a, b, c, _, _ = binary_terms(logits, targets, options, total)
-    z = logits.to(a.dtype)
+    a, b, c, _, _ = binary_terms(logits, targets, o, divisors)
+    z, z_loss = logits.to(a.dtype), o.z_loss * divisors[1]
     first, second = torch.ones_like(z), torch.zeros_like(z)
-    if options.softcap is not None:
-        bent = torch.tanh(z / options.softcap)
+    if o.softcap is not None:
+        bent = torch.tanh(z / o.softcap)
         first = 1 - bent * bent
-        second = -2 / options.softcap * bent * first
-        z = options.softcap * bent
+        second = -2 / o.softcap * bent * first
+        z = o.softcap * bent
     p, r = torch.sigmoid(z), torch.sigmoid(-z)
     partition = torch.nn.functional.softplus(z)
-    slope = b * p - a * r + 2 * options.z_loss * partition * p
-    bend = (a + b) * p * r + 2 * options.z_loss * (p * p + partition * p * r)
+    slope = b * p - a * r + 2 * z_loss * partition * p
+    bend = (a + b) * p * r + 2 * z_loss * (p * p + partition * p * r)
     second_derivative: Tensor = c * (bend * first * first + slope * second)
     return second_derivative
 
 
 def binary_targets_gradient(
-    logits: Tensor, targets: Tensor, options: Any, total: Tensor | float
+    logits: Tensor, targets: Tensor, o: LossOptions, divisors: Any
 ) -> Tensor:
     """Gradient of the reduced loss for the targets."""
-    _, _, c, positive, negative = binary_terms(logits, targets, options, total)
+    _, _, c, positive, negative = binary_terms(logits, targets, o, divisors)
     z = logits.to(c.dtype)
-    if options.softcap is not None:
-        z = options.softcap * torch.tanh(z / options.softcap)
+    if o.softcap is not None:
+        z = o.softcap * torch.tanh(z / o.softcap)
     softplus = torch.nn.functional.softplus
     change: Tensor = positive * softplus(-z) - negative * softplus(z)
-    return torch.where(c == 0, torch.zeros_like(c), (1 - options.label_smoothing) * c * change)
+    return torch.where(c == 0, torch.zeros_like(c), (1 - o.label_smoothing) * c * change)
 
 
 def loss_kind(logits: Tensor) -> torch.dtype:

@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from xent._validation import Array
+from xent._options import LossOptions
+from xent._validation import NAMES, Array, Names
+from xent.torch._autograd_state import check_constant
+from xent.torch._operation import is_implemented_on, is_recorded
 
 _NUMPY = {torch.float16: np.float16, torch.float32: np.float32, torch.float64: np.float64}
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -23,12 +26,30 @@ def array(tensor: torch.Tensor) -> Array:
 
 def tensor(value: Any, dtype: torch.dtype) -> torch.Tensor:
     """A NumPy number or array as a tensor; in few steps, for small losses."""
+    if dtype == torch.bfloat16:  # which torch does not take from NumPy
+        return torch.from_numpy(np.asarray(value).view(np.int16)).view(dtype)
     return torch.from_numpy(np.asarray(value, _NUMPY[dtype]))
 
 
-def option(tensor: torch.Tensor | None) -> Array | None:
-    """An optional argument."""
-    return None if tensor is None else array(tensor)
+def readable(tensor: torch.Tensor) -> bool:
+    """Are its numbers to be had here and now?"""
+    return tensor.is_cpu and not is_recorded()
+
+
+def with_arrays(options: LossOptions) -> LossOptions:
+    """The options with their weights as NumPy arrays."""
+    return options.map_weights(lambda weight, _: array(weight))
+
+
+def with_tensors(options: LossOptions, like: torch.Tensor) -> LossOptions:
+    """The options with their weights as tensors beside the logits, which get no gradient."""
+
+    def convert(weight: Any, name: str) -> torch.Tensor:
+        tensor = as_tensor_like(weight, like, name)
+        check_constant(tensor, name)
+        return tensor
+
+    return options.map_weights(convert)
 
 
 def loss_dtype(dtype: torch.dtype) -> torch.dtype:
@@ -36,16 +57,16 @@ def loss_dtype(dtype: torch.dtype) -> torch.dtype:
     return dtype if dtype == torch.float64 else torch.float32
 
 
-def as_scores(value: Any, name: str = "logits") -> torch.Tensor:
+def as_scores(value: Any, name: str, names: Names = NAMES["xent tensors"]) -> torch.Tensor:
     """A dense floating tensor of any device, or an error that says what it is."""
     if not isinstance(value, torch.Tensor):
         msg = f"{name} is {type(value).__name__}; expected a torch tensor, as the others are."
         raise TypeError(msg)
     if value.dtype not in FLOATS:
-        names = ", ".join(str(dtype) for dtype in FLOATS)
-        msg = f"{name} has dtype {value.dtype}; expected one of {names}."
+        floats = ", ".join(str(dtype) for dtype in FLOATS)
+        msg = f"{name} has dtype {value.dtype}; expected one of {floats}."
         if not value.dtype.is_floating_point and not value.dtype.is_complex:
-            msg += f" Are {name} and targets swapped? If not, pass {name}.float()."
+            msg += f" Are {name} and {names.targets} swapped? If not, pass {name}.float()."
         raise TypeError(msg)
     if value.layout != torch.strided:
         msg = f"{name} has layout {value.layout}; expected a dense tensor: pass {name}.to_dense()."
@@ -53,16 +74,16 @@ def as_scores(value: Any, name: str = "logits") -> torch.Tensor:
     return value
 
 
-def as_logits(value: Any, name: str = "logits") -> torch.Tensor:
+def as_logits(value: Any, name: str, names: Names = NAMES["xent tensors"]) -> torch.Tensor:
     """The same on a device that xent computes on."""
-    tensor = as_scores(value, name)
-    if not (tensor.is_cpu or tensor.is_meta):
+    tensor = as_scores(value, name, names)
+    if not (tensor.is_cpu or tensor.is_meta or is_implemented_on(tensor.device)):
         msg = f"{name} is on {tensor.device}; xent computes on the CPU so far: pass {name}.cpu()."
         raise ValueError(msg)
     return tensor
 
 
-def as_partner(value: Any, like: torch.Tensor, name: str) -> torch.Tensor:
+def as_tensor_like(value: Any, like: torch.Tensor, name: str) -> torch.Tensor:
     """Targets and weights: tensors beside the logits; NumPy arrays and lists are taken."""
     if not isinstance(value, torch.Tensor):
         return _as_tensor(value, name, like)
@@ -73,22 +94,12 @@ def as_partner(value: Any, like: torch.Tensor, name: str) -> torch.Tensor:
     return value
 
 
-def as_constant(value: Any, like: torch.Tensor, name: str) -> torch.Tensor | None:
-    """Weights, through which no gradient goes."""
-    if value is None:
-        return None
-    tensor = as_partner(value, like, name)
-    if tensor.requires_grad and torch.is_grad_enabled():
-        msg = f"{name} requires a gradient, but weights get none. Pass {name}.detach()."
-        raise ValueError(msg)
-    return tensor
-
-
 def _as_tensor(value: Any, name: str, like: torch.Tensor) -> torch.Tensor:
     try:
         return torch.as_tensor(value, device=like.device)
     except (TypeError, ValueError, RuntimeError):
-        expected = "class labels or probabilities" if name == "targets" else "numbers"
+        targets = name in ("targets", "target")
+        expected = "class labels or probabilities" if targets else "numbers"
         msg = f"{name} is {value!r:.60}; expected a tensor of {expected}."
         raise TypeError(msg) from None
 

@@ -1,47 +1,152 @@
 """A linear layer's cross-entropy of tensors: one operation with its derivatives.
 
-The gradients are made in the forward pass, where the logits are. Row losses are the exception: the
-gradient of each row is scaled by what comes from above, so the backward pass makes its chunks anew.
+The gradients are made in the forward pass, where the logits are. Row losses are the exception: each
+row's gradient is scaled by its upstream gradient, so the backward pass makes the chunks anew.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 
+from xent._engine import compute
+from xent._engine.linear import BIAS, INPUTS, TARGETS, WEIGHT, Layer
 from xent._engine.numpy import STATS
+from xent._options import SCHEMA, LossOptions
+from xent._targets import ClassTargets, check_class_shapes, class_targets
 from xent.torch import _interop
-from xent.torch._chunks import Options, backward_of_rows, forward, forward_with_stats, wanted_kind
-from xent.torch._operation import Operation, in_front
-from xent.torch._scale_grad import scaled
-from xent.torch._shapes import check_classes
+from xent.torch._derivatives import LayerTargetsGradient
+from xent.torch._operation import Operation
+from xent.torch._operation_options import join_weights, map_over_rows, split_weights
+from xent.torch._products import TensorProducts
+from xent.torch._scale_grad import scale_grad
 
 Tensor = torch.Tensor
-FLAGS = 1, 2, 8, 4
-"""Of the gradients of inputs, weight, targets and bias, as the arguments stand."""
-MADE = 1, 2, 4, 8
-"""Of those of inputs, weight, bias and targets, as the results stand."""
-ARGUMENTS = """
-    Tensor inputs, Tensor weight, Tensor targets, Tensor? bias, Tensor? class_weight,
-    Tensor? sample_weight, SymInt? ignore_index, float label_smoothing, float? softcap,
-    float z_loss, str reduction, Scalar? divisor, bool unchecked, SymInt wanted
-"""
+FLAGS = INPUTS, WEIGHT, TARGETS, BIAS
+"""Bits of `needs_grad`, in the order of the tensors and of the results."""
+TENSORS = "Tensor inputs, Tensor weight, Tensor targets, Tensor? bias"
 NO_SECOND = (
     "linear_cross_entropy has no second derivative. "
     "Use cross_entropy(torch.nn.functional.linear(inputs, weight, bias), targets)."
 )
 
 
+def forward(*arguments: Any) -> tuple[Tensor, ...]:
+    """Loss and the gradients for the four tensors, empty where not needed."""
+    return _computed(*arguments)[:5]
+
+
+def forward_with_stats(*arguments: Any) -> tuple[Tensor, ...]:
+    """The same, and log-sum-exp, entropy and likeliest class of each row."""
+    return _computed(*arguments, stats=True)
+
+
+def _computed(
+    inputs: Tensor,
+    weight: Tensor,
+    targets: Tensor,
+    bias: Tensor | None,
+    o: LossOptions,
+    *,
+    stats: bool = False,
+) -> tuple[Any, ...]:
+    layer, rows = _layer(inputs, weight, targets, bias, o)
+    needed = o.needs_grad if o.reduction != "none" else 0
+    soft = LayerTargetsGradient(layer, rows, o) if needed & TARGETS else None
+    with np.errstate(all="ignore"):
+        loss = compute.linear_loss(
+            layer,
+            rows,
+            o,
+            wanted=needed,
+            inputs_dtype=inputs.dtype,
+            as_array=Tensor.numpy,
+            before=None if soft is None else soft.add,
+            stats=stats,
+        )
+    if soft is not None:
+        soft.finish(loss)
+    value = _interop.tensor(loss.value, _interop.loss_dtype(layer.dtype))
+    if o.reduction == "none":
+        value = value.reshape(inputs.shape[:-1])
+    found = None
+    if stats:
+        found = _interop.tensor(loss.stats, torch.float64).reshape(*inputs.shape[:-1], STATS)
+    return value, *_shaped(layer, soft, inputs, weight, targets, bias), found
+
+
+def backward_of_rows(
+    upstream: Tensor,
+    inputs: Tensor,
+    weight: Tensor,
+    targets: Tensor,
+    bias: Tensor | None,
+    o: LossOptions,
+) -> tuple[Tensor, ...]:
+    """Gradients of row losses, each times its upstream gradient."""
+    layer, rows = _layer(inputs, weight, targets, bias, o)
+    o = o._replace(reduction="sum")
+    factors = upstream.detach().reshape(-1, 1).to(layer.dtype)
+    soft = LayerTargetsGradient(layer, rows, o) if o.needs_grad & TARGETS else None
+    with np.errstate(all="ignore"):
+        loss = compute.linear_loss(
+            layer,
+            rows,
+            o,
+            wanted=o.needs_grad,
+            inputs_dtype=inputs.dtype,
+            as_array=Tensor.numpy,
+            before=None if soft is None else soft.add,
+            row_factors=factors,
+        )
+    if soft is not None:
+        soft.finish(loss)
+        soft.gradient *= factors
+    return _shaped(layer, soft, inputs, weight, targets, bias)
+
+
+def _layer(
+    inputs: Tensor, weight: Tensor, targets: Tensor, bias: Tensor | None, o: LossOptions
+) -> tuple[Layer, ClassTargets]:
+    """The layer with its rows along one axis, and their targets."""
+    layer = Layer(
+        TensorProducts(inputs.device),
+        inputs.detach().reshape(-1, inputs.shape[-1]),
+        weight.detach(),
+        None if bias is None else bias.detach(),
+    )
+    shape = (*inputs.shape[:-1], weight.shape[0])
+    arrays = _interop.with_arrays(o)
+    rows = class_targets(_interop.array(targets), shape, len(shape) - 1, arrays)
+    return layer, rows.flat(np)
+
+
+def _shaped(
+    layer: Layer, soft: LayerTargetsGradient | None, *arguments: Tensor | None
+) -> tuple[Tensor, ...]:
+    """The gradients in the shapes and dtypes of inputs, weight, targets and bias."""
+    grads = layer.grads
+    made = (grads.inputs, grads.weight, None if soft is None else soft.gradient, grads.bias)
+    return tuple(
+        layer.inputs.new_empty((0,))
+        if gradient is None or argument is None
+        else gradient.to(argument.dtype).reshape(argument.shape)
+        for gradient, argument in zip(made, arguments, strict=True)
+    )
+
+
 def fake(*arguments: Any) -> tuple[Tensor, ...]:
     """Results of the right shape, without numbers."""
     inputs, weight, targets, bias, o = arguments
     rows = inputs.shape[:-1]
-    check_classes((*rows, weight.shape[0]), len(rows), targets, o)
-    kind = _interop.loss_dtype(wanted_kind(inputs, weight))
-    loss = inputs.new_empty(rows if o.reduction == "none" else (), dtype=kind)
-    wanted = o.wanted if o.reduction != "none" else 0
-    return loss, *_fakes(inputs, weight, targets, bias, wanted)
+    check_class_shapes(targets, (*rows, weight.shape[0]), len(rows), o, readable=False)
+    double = torch.float64 in (inputs.dtype, weight.dtype)
+    dtype = torch.float64 if double else torch.float32
+    loss = inputs.new_empty(rows if o.reduction == "none" else (), dtype=dtype)
+    needed = o.needs_grad if o.reduction != "none" else 0
+    return loss, *_fakes((inputs, weight, targets, bias), needed)
 
 
 def fake_with_stats(*arguments: Any) -> tuple[Tensor, ...]:
@@ -53,42 +158,42 @@ def fake_with_stats(*arguments: Any) -> tuple[Tensor, ...]:
 
 def fake_of_rows(upstream: Tensor, *arguments: Any) -> tuple[Tensor, ...]:  # noqa: ARG001
     """The same for the gradients of row losses."""
-    inputs, weight, targets, bias, o = arguments
-    return _fakes(inputs, weight, targets, bias, o.wanted)
+    *tensors, o = arguments
+    return _fakes(tensors, o.needs_grad)
 
 
-def _fakes(
-    inputs: Tensor, weight: Tensor, targets: Tensor, bias: Tensor | None, wanted: int
-) -> tuple[Tensor, ...]:
+def _fakes(tensors: Any, needed: int) -> tuple[Tensor, ...]:
     return tuple(
-        torch.empty_like(argument, memory_format=torch.contiguous_format)
-        if wanted & flag and argument is not None
-        else inputs.new_empty((0,))
-        for flag, argument in zip(MADE, (inputs, weight, bias, targets), strict=True)
+        torch.empty_like(tensor, memory_format=torch.contiguous_format)
+        if needed & flag and tensor is not None
+        else tensors[0].new_empty((0,))
+        for flag, tensor in zip(FLAGS, tensors, strict=True)
     )
 
 
-def asked(o: Options, *tensors: Tensor | None) -> Options:
+def with_needed_grads(o: LossOptions, *tensors: Tensor | None) -> LossOptions:
     """With the gradients that a level of derivatives asks for."""
-    wanted = o.wanted
+    needed = o.needs_grad
     for flag, tensor in zip(FLAGS, tensors, strict=True):
         if tensor is not None and tensor.requires_grad:
-            wanted |= flag
-    return o._replace(wanted=wanted)
+            needed |= flag
+    return o._replace(needs_grad=needed)
 
 
-def keep(ctx: Any, inputs: tuple[Any, ...], o: Options, output: tuple[Tensor, ...]) -> None:
+def setup_context(
+    ctx: Any, inputs: tuple[Any, ...], o: LossOptions, output: tuple[Tensor, ...]
+) -> None:
     """Keep the gradients, or for row losses the arguments."""
     ctx.set_materialize_grads(False)
     ctx.mark_non_differentiable(*output[5:])
-    ctx.options = o._replace(class_weight=None, sample_weight=None)
+    ctx.options, weights = split_weights(o)
     if o.reduction == "none":
-        ctx.save_for_backward(*inputs, o.class_weight, o.sample_weight)
+        ctx.save_for_backward(*inputs, *weights)
     else:
         ctx.save_for_backward(*output[1:5])
 
 
-def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
     """From the gradient of the loss to those of inputs, weight, targets and bias."""
     upstream, *others = grads
     if any(other is not None for other in others):
@@ -97,76 +202,69 @@ def gradients(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
         return None, None, None, None
     o = ctx.options
     if o.reduction == "none":
-        *tensors, class_weight, sample_weight = ctx.saved_tensors
-        o = o._replace(class_weight=class_weight, sample_weight=sample_weight)
-        made = rows_gradients(o, upstream, *tensors)
+        inputs, weight, targets, bias, *weights = ctx.saved_tensors
+        o = join_weights(o, weights)
+        made = rows_gradients(o, upstream, inputs, weight, targets, bias)
     else:
         made = tuple(
-            scaled(gradient, upstream, own=ctx.own) if o.wanted & flag else gradient
-            for flag, gradient in zip(MADE, ctx.saved_tensors, strict=True)
+            scale_grad(gradient, upstream, owns_buffer=ctx.owns_gradient)
+            if o.needs_grad & flag
+            else gradient
+            for flag, gradient in zip(FLAGS, ctx.saved_tensors, strict=True)
         )
-    for_inputs, for_weight, for_bias, for_targets = (
-        gradient if o.wanted & flag else None for flag, gradient in zip(MADE, made, strict=True)
+    return tuple(
+        gradient if o.needs_grad & flag else None
+        for flag, gradient in zip(FLAGS, made, strict=True)
     )
-    return for_inputs, for_weight, for_targets, for_bias
 
 
-def batched(
+def vmap(
     operation: Operation, info: Any, dims: tuple[Any, ...], *arguments: Any
 ) -> tuple[Any, Any] | None:
     """Rows of a batch are rows like others, where they are not reduced and share their layer."""
-    inputs, weight, targets, bias, *options = arguments
-    o = Options(*options)
-    if o.reduction != "none" or any(dims[i] is not None for i in (1, 3, 4)):
+    found = map_over_rows(operation, info, dims, arguments, {0, 2})
+    if found is None:
         return None
-    x, y, sample_weight = (
-        in_front(value, dim, info.batch_size)
-        for value, dim in zip(
-            (inputs, targets, o.sample_weight), (dims[0], dims[2], dims[5]), strict=True
-        )
-    )
-    o = o._replace(sample_weight=sample_weight)
-    results = operation.operator(x, weight, y, bias, *o)
+    results, _ = found
     return results, (0, None, None, None, None, 0)[: len(results)]
 
 
-def unkept(ctx: Any, *others: Any) -> None:
+def save_nothing(ctx: Any, *others: Any) -> None:
     """Nothing is kept for a second derivative."""
 
 
-def no_second(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+def refuse(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
     """A gradient of rows would else be taken for a constant."""
     raise NotImplementedError(NO_SECOND)
 
 
-linear_cross_entropy = Operation(
-    f"linear_cross_entropy({ARGUMENTS}) -> (Tensor, Tensor, Tensor, Tensor, Tensor)",
-    Options,
-    forward=forward,
-    fake=fake,
-    asked=asked,
-    keep=keep,
-    gradients=gradients,
-    batched=batched,
-)
-linear_cross_entropy_with_stats = Operation(
-    f"linear_cross_entropy_with_stats({ARGUMENTS}) "
-    "-> (Tensor, Tensor, Tensor, Tensor, Tensor, Tensor)",
-    Options,
-    forward=forward_with_stats,
-    fake=fake_with_stats,
-    asked=asked,
-    keep=keep,
-    gradients=gradients,
-    batched=batched,
+def _operation(name: str, results: int, forward: Any, fake: Any) -> Operation:
+    returns = ", ".join(["Tensor"] * results)
+    return Operation(
+        f"{name}({TENSORS}, {SCHEMA}) -> ({returns})",
+        LossOptions,
+        forward=forward,
+        fake=fake,
+        with_needed_grads=with_needed_grads,
+        setup_context=setup_context,
+        backward=backward,
+        vmap=vmap,
+        function="linear_cross_entropy",
+    )
+
+
+linear_cross_entropy = _operation("linear_cross_entropy", 5, forward, fake)
+linear_cross_entropy_with_stats = _operation(
+    "linear_cross_entropy_with_stats", 6, forward_with_stats, fake_with_stats
 )
 rows_gradients = Operation(
-    f"linear_cross_entropy_rows_backward(Tensor upstream, {ARGUMENTS}) "
+    f"linear_cross_entropy_rows_backward(Tensor upstream, {TENSORS}, {SCHEMA}) "
     "-> (Tensor, Tensor, Tensor, Tensor)",
-    Options,
+    LossOptions,
     forward=backward_of_rows,
     fake=fake_of_rows,
-    asked=lambda o, *_: o,
-    keep=unkept,
-    gradients=no_second,
+    with_needed_grads=lambda o, *_: o,
+    setup_context=save_nothing,
+    backward=refuse,
+    function="linear_cross_entropy",
 )

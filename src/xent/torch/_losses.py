@@ -1,221 +1,182 @@
-"""The loss functions for tensors: arguments checked, and handed to the operations."""
+"""The losses and functions of tensors: arguments checked once, and handed to the operations.
+
+The functions without a prefix are what `xent.losses`, `xent.functions` and `xent.metrics` call;
+those that begin with `checked_` take tensors, and serve the twins of torch's functions too.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 import torch
 
-from xent._validation import check_layer, check_number, check_reduction, check_shape, class_axis
-from xent.torch import _binary, _classes, _linear
-from xent.torch._binary import Options as BinaryOptions
-from xent.torch._chunks import Options as LinearOptions
-from xent.torch._classes import Options as ClassOptions
-from xent.torch._error_text import ERRORS, TENSORS, reworded
-from xent.torch._interop import as_constant, as_logits, as_partner
-from xent.torch._shapes import check_layer_targets
+from xent._engine.linear import BIAS, INPUTS, WEIGHT
+from xent._options import LossOptions
+from xent._targets import check_class_shapes
+from xent._validation import NAMES, check_layer, check_shape, class_axis
+from xent.torch import _binary, _classes, _compat, _functions, _interop, _linear
+from xent.torch._autograd_state import wants_gradient, widened
+from xent.torch._interop import as_logits, as_tensor_like, with_tensors
 
 Tensor = torch.Tensor
 
 
 def cross_entropy(
-    logits: Any,
-    targets: Any,
-    *,
-    axis: int = -1,
-    class_weight: Any = None,
-    sample_weight: Any = None,
-    ignore_index: int | None = None,
-    label_smoothing: float = 0.0,
-    softcap: float | None = None,
-    z_loss: float = 0.0,
-    reduction: str = "mean",
-    return_grad: bool = False,
-    out: Any = None,
-    divisor: float | None = None,
-    unchecked: bool = False,
-    stats: bool = False,
-    keep_logits: bool = False,
+    logits: Any, targets: Any, options: LossOptions, *, return_grad: bool = False, out: Any = None
 ) -> Any:
-    """As `xent.cross_entropy`; and a `divisor` of the mean, and `unchecked` sums of targets.
-
-    With `stats`, also those of the rows; log-sum-exp has a gradient if it may `keep_logits`.
-    """
-    z = as_logits(logits)
-    no_out(out)
-    check_reduction(reduction)
-    options = ClassOptions(
-        as_constant(class_weight, z, "class_weight"),
-        as_constant(sample_weight, z, "sample_weight"),
-        ignore_index,
-        *numbers(label_smoothing, softcap, z_loss),
-        reduction,
-        class_axis(z, axis),
-        divisor,
-        unchecked,
-        keep_logits and wants_gradient(z),
-        return_grad or asks(z),
-    )
-    operation = _classes.cross_entropy_with_stats if stats else _classes.cross_entropy
-    return _computed(operation, options, z, targets, return_grad=return_grad)
+    """See `xent.cross_entropy`."""
+    options = options._replace(caller="xent tensors")
+    z, y = _logits_and_targets(logits, targets, options, out)
+    options = options._replace(axis=class_axis(z, options.axis, options.names))
+    return checked_cross_entropy(z, y, with_tensors(options, z), return_grad=return_grad)
 
 
 def binary_cross_entropy(
-    logits: Any,
-    targets: Any,
-    *,
-    class_weight: Any = None,
-    sample_weight: Any = None,
-    pos_weight: Any = None,
-    ignore_index: int | None = None,
-    label_smoothing: float = 0.0,
-    softcap: float | None = None,
-    z_loss: float = 0.0,
-    reduction: str = "mean",
-    return_grad: bool = False,
-    out: Any = None,
-    divisor: float | None = None,
+    logits: Any, targets: Any, options: LossOptions, *, return_grad: bool = False, out: Any = None
 ) -> Any:
-    """As `xent.binary_cross_entropy`; and a `divisor` of the mean."""
-    z = as_logits(logits)
-    no_out(out)
-    check_reduction(reduction)
-    options = BinaryOptions(
-        as_constant(class_weight, z, "class_weight"),
-        as_constant(sample_weight, z, "sample_weight"),
-        as_constant(pos_weight, z, "pos_weight"),
-        ignore_index,
-        *numbers(label_smoothing, softcap, z_loss),
-        reduction,
-        divisor,
-        return_grad or asks(z),
-    )
-    return _computed(_binary.binary_cross_entropy, options, z, targets, return_grad=return_grad)
+    """See `xent.binary_cross_entropy`."""
+    options = options._replace(caller="xent tensors")
+    z, y = _logits_and_targets(logits, targets, options, out)
+    return checked_binary_cross_entropy(z, y, with_tensors(options, z), return_grad=return_grad)
 
 
 def linear_cross_entropy(
     inputs: Any,
     weight: Any,
     targets: Any,
-    bias: Any = None,
+    bias: Any,
+    options: LossOptions,
     *,
-    class_weight: Any = None,
-    sample_weight: Any = None,
-    ignore_index: int | None = None,
-    label_smoothing: float = 0.0,
-    softcap: float | None = None,
-    z_loss: float = 0.0,
-    reduction: str = "mean",
     return_grad: bool = False,
-    divisor: float | None = None,
-    unchecked: bool = False,
-    stats: bool = False,
 ) -> Any:
-    """As `xent.linear_cross_entropy`; and a `divisor` of the mean, and `unchecked` sums.
-
-    With `stats`, also those of the rows.
-    """
-    x, w = as_logits(inputs, "inputs"), as_logits(weight, "weight")
-    check_layer(x.shape, w.shape)
-    b = None if bias is None else as_logits(bias, "bias")
-    if b is not None:
-        check_shape(b, (len(w),), "bias", "one offset per class")
-    check_reduction(reduction)
-    if return_grad and reduction == "none":
+    """See `xent.linear_cross_entropy`."""
+    options = options._replace(caller="xent tensors")
+    if return_grad and options.reduction == "none":
         msg = "return_grad=True of row losses is the gradient of their sum: pass reduction='sum'."
         raise ValueError(msg)
-    y = as_partner(targets, x, "targets")
-    arguments = (x, w, b, y)
-    wanted = sum(
-        flag
-        for flag, argument in zip(_linear.MADE, arguments, strict=True)
-        if argument is not None and (asks(argument) or (return_grad and flag < 8))
+    layer = checked_layer(inputs, weight, targets, bias, options)
+    return checked_linear_cross_entropy(*layer, options, return_grad=return_grad)
+
+
+def evaluate(function: str, logits: Any, axis: int | None = None) -> Tensor:
+    """Softmax and its kin, differentiable any number of times in reverse mode."""
+    z = as_logits(logits, "logits")
+    axis = -1 if axis is None else class_axis(z, axis, NAMES["xent tensors"])
+    return _functions.evaluate(z, function, axis)
+
+
+def metric(
+    function: Callable[..., Any], y_true: Any, y_prob: Tensor, options: dict[str, Any]
+) -> Tensor:
+    """A metric of NumPy arrays over the tensors' memory, without a gradient."""
+    if wants_gradient(y_prob):
+        msg = "y_prob requires a gradient, and log_loss is a metric, without one. To train, pass "
+        msg += "logits to cross_entropy; to measure, pass y_prob.detach()."
+        raise ValueError(msg)
+    prob = as_logits(y_prob, "y_prob", NAMES["log_loss"])
+    arrays = {
+        name: _interop.array(value) if isinstance(value, Tensor) else value
+        for name, value in {**options, "y_true": y_true}.items()
+    }
+    return torch.as_tensor(
+        function(arrays.pop("y_true"), _interop.array(prob), **arrays), device=prob.device
+    )
+
+
+def checked_cross_entropy(
+    z: Tensor, y: Tensor, options: LossOptions, *, return_grad: bool = False, stats: bool = False
+) -> Any:
+    """Loss of class logits; with `stats` also those of the rows.
+
+    Log-sum-exp among them has a gradient if the options say to keep the logits.
+    """
+    operation = _classes.cross_entropy_with_stats if stats else _classes.cross_entropy
+    return _computed(operation, z, y, options, return_grad=return_grad)
+
+
+def checked_binary_cross_entropy(
+    z: Tensor, y: Tensor, options: LossOptions, *, return_grad: bool = False
+) -> Any:
+    """Loss of binary logits."""
+    return _computed(_binary.binary_cross_entropy, z, y, options, return_grad=return_grad)
+
+
+def checked_layer(
+    inputs: Any, weight: Any, targets: Any, bias: Any, options: LossOptions
+) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    """Inputs, weight, targets and bias as tensors that go with each other."""
+    names = options.names
+    x = as_logits(inputs, names.inputs, names)
+    w = as_logits(weight, names.weight, names)
+    check_layer(tuple(x.shape), tuple(w.shape), names)
+    b = None if bias is None else as_logits(bias, names.bias, names)
+    if b is not None:
+        check_shape(b, (w.shape[0],), names.bias, "one offset per class")
+    return x, w, as_tensor_like(targets, x, names.targets), b
+
+
+def checked_linear_cross_entropy(
+    x: Tensor,
+    w: Tensor,
+    y: Tensor,
+    b: Tensor | None,
+    options: LossOptions,
+    *,
+    return_grad: bool = False,
+    stats: bool = False,
+) -> Any:
+    """Loss of a linear layer; with `stats` also those of the rows."""
+    shape = (*x.shape[:-1], w.shape[0])
+    options = with_tensors(options._replace(axis=len(shape) - 1), x)
+    check_class_shapes(y, shape, options.axis, options, readable=_interop.readable(y))
+    tensors = (x, w, y, b)
+    needed = sum(
+        1 << place
+        for place, tensor in enumerate(tensors)
+        if tensor is not None and needs_gradient(tensor)
     )
     if return_grad:
-        x, w, y = x.detach(), w.detach(), y.detach()
-        b = None if b is None else b.detach()
+        needed = INPUTS | WEIGHT | (0 if b is None else BIAS)
+        tensors = (x.detach(), w.detach(), y.detach(), None if b is None else b.detach())
     else:
-        x, w, b = widened(x), widened(w), None if b is None else widened(b)
-    options = LinearOptions(
-        as_constant(class_weight, x, "class_weight"),
-        as_constant(sample_weight, x, "sample_weight"),
-        ignore_index,
-        *numbers(label_smoothing, softcap, z_loss),
-        reduction,
-        divisor,
-        unchecked,
-        wanted,
-    )
-    try:
-        check_layer_targets((*x.shape[:-1], len(w)), y)
-        if stats:
-            loss, *_, found = _linear.linear_cross_entropy_with_stats(options, x, w, y, b)
-            return loss, found
-        loss, *grads = _linear.linear_cross_entropy(options, x, w, y, b)
-    except ERRORS as error:
-        raise reworded(error, TENSORS) from None
+        tensors = (widened(x), widened(w), y, None if b is None else widened(b))
+    options = options._replace(needs_grad=needed)
+    if stats:
+        loss, *_, found = _linear.linear_cross_entropy_with_stats(options, *tensors)
+        return loss, found
+    loss, *grads = _linear.linear_cross_entropy(options, *tensors)
     if not return_grad:
         return loss
-    return loss.detach(), (grads[0], grads[1], None if b is None else grads[2])
+    return loss.detach(), (grads[0], grads[1], None if b is None else grads[3])
+
+
+def needs_gradient(tensor: Tensor) -> bool:
+    """Is the gradient to be made with the loss? A trace finds out when it runs."""
+    return wants_gradient(tensor) and (
+        torch.compiler.is_compiling() or not _compat.is_jit_tracing()
+    )
 
 
 def _computed(
-    operation: Any, options: Any, logits: Tensor, targets: Any, *, return_grad: bool
+    operation: Any, logits: Tensor, targets: Tensor, options: LossOptions, *, return_grad: bool
 ) -> Any:
     """The loss of an operation on logits, and its gradient if asked for."""
     z = logits.detach() if return_grad else widened(logits)
-    y = as_partner(targets, logits, "targets")
-    try:
-        loss, grad, _, *stats = operation(options, z, y)
-    except ERRORS as error:
-        raise reworded(error, TENSORS) from None
+    options = options._replace(needs_grad=int(return_grad or needs_gradient(logits)))
+    loss, grad, _, *stats = operation(options, z, targets)
     if return_grad:
         return loss.detach(), grad
     return (loss, *stats) if stats else loss
 
 
-def asks(tensor: Tensor) -> bool:
-    """Is the gradient to be made with the loss? A trace finds out when it runs."""
-    asked: bool = tensor.requires_grad and torch.is_grad_enabled()
-    return asked and torch._C._get_tracing_state() is None
-
-
-def wants_gradient(tensor: Tensor) -> bool:
-    """May a backward pass ask for the gradient?"""
-    return tensor.requires_grad and torch.is_grad_enabled()
-
-
-def widened(tensor: Tensor) -> Tensor:
-    """A float16 tensor that wants a gradient in float32, so that autograd rounds the gradient.
-
-    It does so after multiplying with what comes from above. Before, most entries of a mean's
-    gradient are too small for float16; hence its users scale the loss. What vmap maps over does
-    not say whether it wants one.
-    """
-    if tensor.dtype != torch.float16:
-        return tensor
-    asks = wants_gradient(tensor)
-    if not torch.compiler.is_compiling():
-        asks |= torch._C._functorch.is_batchedtensor(tensor) and torch.is_grad_enabled()
-    return tensor.float() if asks else tensor
-
-
-def no_out(out: Any) -> None:
-    """Refuse out=, which autograd has no use for."""
+def _logits_and_targets(
+    logits: Any, targets: Any, options: LossOptions, out: Any
+) -> tuple[Tensor, Tensor]:
+    names = options.names
+    z = as_logits(logits, names.logits, names)
     if out is not None:
         msg = "out= receives the gradient of NumPy arrays. That of tensors comes by backward(), "
         msg += "or with return_grad=True."
         raise TypeError(msg)
-
-
-def numbers(smoothing: Any, softcap: Any, z_loss: Any) -> tuple[float, float | None, float]:
-    """Label smoothing, softcap and z-loss, checked."""
-    if softcap is None and type(smoothing) is type(z_loss) is float and not (smoothing or z_loss):
-        return 0.0, None, 0.0  # most calls; the checks take their time
-    cap = None if softcap is None else check_number(softcap, "softcap", 0, np.inf, above=True)
-    return (
-        check_number(smoothing, "label_smoothing", 0, 1),
-        cap,
-        check_number(z_loss, "z_loss", 0, np.inf),
-    )
+    return z, as_tensor_like(targets, z, names.targets)

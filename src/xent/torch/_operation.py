@@ -7,22 +7,36 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch._functorch.utils import enable_single_level_autograd_function
 from torch.autograd import forward_ad
 
+from xent.torch import _compat
+from xent.torch._autograd_state import check_constant
+
 Tensor = torch.Tensor
-PLAIN = (torch.Tensor, torch.nn.Parameter)
-is_tracing = torch._C._is_tracing
+PLAIN_TYPES = (torch.Tensor, torch.nn.Parameter)
 LIBRARY = torch.library.Library("xent", "FRAGMENT")
+NO_FORWARD_MODE = (
+    "has no forward-mode derivative (jvp, jacfwd, linearize, hessian). Use reverse mode: "
+    "torch.func.jacrev(f), and for a Hessian torch.func.jacrev(torch.func.jacrev(f))."
+)
+NO_REDISPATCH = (
+    "cannot be compiled or transformed with a gradient by this version of PyTorch, which has no "
+    "functions to call one kernel of an operator from another. Call it outside of torch.compile "
+    "and torch.func."
+)
 
 
 class Operation:
-    """A function of tensors and options, with its derivatives and its batching rule.
+    """A function of tensors and options, with its derivatives and its rule for vmap.
 
-    torch examines a Function with `setup_context`, and each of its arguments, on every call, which
-    costs as much as the loss of a small batch. So the Function is of the older form, which has its
-    context from the start; for transforms and compilers it is a kernel of the dispatcher, which
-    gives them one level of derivatives at a time.
+    PyTorch examines a Function that has `setup_context`, and each of its arguments, on every call,
+    which costs as much as the loss of a small batch. So the Function is of the older form, which
+    has its context from the start. For transforms and compilers, which cannot look into that form,
+    it is a kernel of the dispatcher, which gives them one level of derivatives at a time.
+
+    The computation is registered for the CPU, and one that only knows shapes for fake and meta
+    tensors. Another package may register its own for another device; derivatives and vmap are the
+    same for all.
     """
 
     def __init__(
@@ -32,140 +46,195 @@ class Operation:
         *,
         forward: Callable[..., Any],
         fake: Callable[..., Any],
-        asked: Callable[..., Any],
-        keep: Callable[..., None],
-        gradients: Callable[..., Any],
-        batched: Callable[..., Any] | None = None,
+        with_needed_grads: Callable[..., Any],
+        setup_context: Callable[..., None],
+        backward: Callable[..., Any],
+        vmap: Callable[..., Any] | None = None,
+        function: str = "",
     ) -> None:
-        self.forward, self.asked, self.batched = forward, asked, batched
-        self.options = options
         name = schema[: schema.index("(")]
-        self.node = _node(name, forward, keep, gradients)
+        self.forward, self.with_needed_grads, self.vmap = forward, with_needed_grads, vmap
+        self.options = options
+        self.user_function = function or name
+        """The function that a user called, for error messages."""
+        self.autograd_function = _autograd_function(name, forward, setup_context, backward)
+        arguments = schema[: schema.index(")")].count(",") + 1
+        self.tensors = arguments - len(options._fields)
+        """How many arguments come before the options."""
         LIBRARY.define(schema, tags=(torch.Tag.pt2_compliant_tag,))
         self.operator = getattr(torch.ops.xent, name).default
-        self.tensors = len(self.operator._schema.arguments) - len(options._fields)
-        LIBRARY.impl(name, self._joined(forward), "CompositeExplicitAutograd")
-        LIBRARY.impl(name, self._learned, "Autograd", with_keyset=True)
-        torch.library.register_fake(f"xent::{name}", self._joined(fake), lib=LIBRARY)
-        torch.library.register_vmap(f"xent::{name}", self._batched, lib=LIBRARY)
+        LIBRARY.impl(name, self._as_kernel(forward), "CPU")
+        if _compat.can_redispatch:
+            LIBRARY.impl(name, self._autograd_kernel, "Autograd", with_keyset=True)
+        else:
+            LIBRARY.impl(name, torch.library.fallthrough_kernel, "Autograd")
+        torch.library.register_fake(f"xent::{name}", self._as_kernel(fake), lib=LIBRARY)
+        torch.library.register_vmap(f"xent::{name}", self._vmap_kernel, lib=LIBRARY)
 
     def __call__(self, o: Any, *tensors: Tensor | None) -> Any:
         """The results, by the shortest way there is."""
-        if recorded():
-            return self.operator(*tensors, *o)
-        seen = torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0
-        learned = False
+        if is_recorded():
+            return self._dispatched(o, tensors)
+        dispatch = _compat.transforms_active() or _compat.in_dual_level()
+        requires_grad = False
         for tensor in tensors:
             if tensor is not None:
-                learned |= tensor.requires_grad
-                seen |= type(tensor) not in PLAIN or not tensor.is_cpu
-                seen |= torch._C._functorch.is_functorch_wrapped_tensor(tensor)  # or was once
-                seen |= torch._C._functorch.is_legacy_batchedtensor(tensor)
-        if seen:
-            return self.operator(*tensors, *o)
-        if learned and torch.is_grad_enabled():
-            return self.node.apply(*tensors, o, self.forward)
+                requires_grad |= tensor.requires_grad
+                dispatch |= type(tensor) not in PLAIN_TYPES or not tensor.is_cpu
+                # Also a tensor that has left its transform, which is still wrapped.
+                dispatch |= _compat.is_functorch_wrapped(tensor)
+                dispatch |= _compat.is_legacy_batched(tensor)
+        if dispatch:
+            return self._dispatched(o, tensors)
+        if requires_grad and torch.is_grad_enabled():
+            return self.autograd_function.apply(*tensors, o, self.forward)
         return self.forward(*tensors, o)
 
-    def _joined(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """A function of tensors and options, as one of arguments that the dispatcher lists."""
+    def _dispatched(self, o: Any, tensors: tuple[Tensor | None, ...]) -> Any:
+        """The results by way of the dispatcher."""
+        if not _compat.can_redispatch and torch.is_grad_enabled():
+            wrapped = _compat.transforms_active() or _compat.in_dual_level()
+            if wrapped or any(t is not None and t.requires_grad for t in tensors):
+                msg = f"{self.user_function} {NO_REDISPATCH}"
+                raise NotImplementedError(msg)
+        return self.operator(*tensors, *o)
 
-        def listed(*arguments: Any) -> Any:
+    def _as_kernel(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """A function of tensors and options as one of the arguments that the dispatcher lists."""
+
+        def kernel(*arguments: Any) -> Any:
             options = self.options(*arguments[self.tensors :])
             results = function(*arguments[: self.tensors], options)
+            if isinstance(results, Tensor):
+                return results
+            # A kernel returns tensors only; directly called, a number costs less.
             return tuple(
                 each if isinstance(each, Tensor) else torch.tensor(each, dtype=torch.float64)
                 for each in results
             )
 
-        return listed
+        return kernel
 
-    def _learned(self, keyset: Any, *arguments: Any) -> Any:
-        """One level of derivatives; the rest of the dispatcher's keys make the results."""
+    def _autograd_kernel(self, keyset: Any, *arguments: Any) -> Any:
+        """One level of derivatives; the dispatcher's remaining keys compute the results."""
         tensors, o = arguments[: self.tensors], self.options(*arguments[self.tensors :])
-        learns = torch.is_grad_enabled()
-        below = partial(self._below, keyset, learns)
-        learns = learns and any(t is not None and t.requires_grad for t in tensors)
-        if not learns and forward_ad._current_level < 0:
+        self._check_derivatives(tensors, o)
+        grad_mode = torch.is_grad_enabled()
+        below = partial(self._below, keyset, grad_mode, _compat.is_forward_mode_on())
+        if not (grad_mode and any(t is not None and t.requires_grad for t in tensors)):
             return below(*tensors, o)
-        with enable_single_level_autograd_function():
-            return self.node.apply(*tensors, self.asked(o, *tensors), below)
+        with _compat.single_level():
+            # Only here is it known what this level needs: an inner level of nested transforms
+            # hides it from the function that the user called.
+            return self.autograd_function.apply(
+                *tensors, self.with_needed_grads(o, *tensors), below
+            )
 
-    def _below(self, keyset: Any, learns: bool, *arguments: Any) -> Any:
-        """The same below this level, where others may want derivatives too."""
+    def _check_derivatives(self, tensors: tuple[Any, ...], o: Any) -> None:
+        """Refuse forward mode, and gradients of weights, at the level that asks for them.
+
+        A result without tangent or graph would count as a constant, so its derivative would be 0 in
+        silence. The functions check weights too, but a compiler that traces nested transforms sees
+        `requires_grad` only here.
+        """
+        if _compat.is_forward_mode_on():
+            for value in (*tensors, *o):
+                if isinstance(value, Tensor) and forward_ad.unpack_dual(value).tangent is not None:
+                    msg = f"{self.user_function} {NO_FORWARD_MODE}"
+                    raise NotImplementedError(msg)
+        for name, value in zip(o._fields, o, strict=True):
+            if isinstance(value, Tensor):
+                check_constant(value, getattr(o.names, name))
+
+    def _below(self, keyset: Any, grad_mode: bool, forward_mode: bool, *arguments: Any) -> Any:
+        """The results from below this level, where outer levels may want derivatives too.
+
+        `Function.apply` switches both modes of derivatives off while it calls `forward`, for all
+        levels at once. Those below get them back as they were, or their derivatives would be 0.
+        """
         *tensors, o = arguments
-        keys = keyset & torch._C._after_autograd_keyset
-        with torch.set_grad_enabled(learns), torch._C._AutoDispatchBelowAutograd():
-            return self.operator.redispatch(keys, *tensors, *o)
+        if _compat.set_forward_mode is None:
+            if _compat.in_dual_level():
+                msg = f"{self.user_function} {NO_FORWARD_MODE}"
+                raise NotImplementedError(msg)
+            with torch.set_grad_enabled(grad_mode):
+                return _compat.redispatch_below_autograd(self.operator, keyset, (*tensors, *o))
+        with torch.set_grad_enabled(grad_mode), _compat.set_forward_mode(forward_mode):
+            return _compat.redispatch_below_autograd(self.operator, keyset, (*tensors, *o))
 
-    def _batched(self, info: Any, dims: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any]:
-        """All at once where the operation can, else one by one."""
-        found: tuple[Any, Any] | None = None
-        if self.batched is not None:
-            found = self.batched(self, info, dims, *arguments)
-        if found is not None:
-            return found
-        parts = []
+    def _vmap_kernel(self, info: Any, dims: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any]:
+        """The whole batch at once where the operation can, else one element after another."""
+        at_once: tuple[Any, Any] | None = None
+        if self.vmap is not None:
+            at_once = self.vmap(self, info, dims, *arguments)
+        if at_once is not None:
+            return at_once
+        results = []
         for i in range(info.batch_size):
             one = [
                 value if dim is None else value.select(dim, i)
                 for value, dim in zip(arguments, dims, strict=True)
             ]
-            parts.append(self.operator(*one))
-        columns = list(zip(*parts, strict=True))
-        return tuple(torch.stack(column) for column in columns), (0,) * len(columns)
+            results.append(self.operator(*one))
+        stacked = tuple(torch.stack(column) for column in zip(*results, strict=True))
+        return stacked, (0,) * len(stacked)
 
 
-def in_front(value: Any, dim: int | None, size: int) -> Any:
-    """A tensor with its batch in front; what is not batched is the same for all of it."""
+def is_implemented_on(device: torch.device) -> bool:
+    """Has xent or another package registered the losses for this type of device?"""
+    return _compat.has_kernel("xent::cross_entropy", device.type)
+
+
+def batch_dim_first(value: Any, dim: int | None, size: int) -> Any:
+    """A tensor with its batch dimension first; one without is the same for the whole batch."""
     if value is None:
         return None
     return value.expand(size, *value.shape) if dim is None else value.movedim(dim, 0)
 
 
-def recorded() -> bool:
-    """Does somebody write down what is called, to call it again with other numbers?"""
+def is_recorded() -> bool:
+    """Is the call being recorded, to be repeated with other numbers?"""
     return (
-        torch.compiler.is_compiling()
-        or is_tracing()
-        or (torch._C._len_torch_dispatch_stack() > 0 and _traced())
+        torch.compiler.is_compiling()  # first: a compiler cannot trace the others
+        or _compat.is_jit_tracing()
+        or _compat.is_fx_tracing()
     )
 
 
-def _traced() -> bool:
-    return torch._C._get_dispatch_mode(torch._C._TorchDispatchModeKey.PROXY) is not None
+def is_plain_cpu(tensor: Tensor) -> bool:
+    """Is this memory of the CPU that can be read now: no wrapper, no subclass, not recorded?"""
+    return (
+        not is_recorded()
+        and tensor.is_cpu
+        and type(tensor) in PLAIN_TYPES
+        and not _compat.is_functorch_wrapped(tensor)
+        and not _compat.is_legacy_batched(tensor)
+    )
 
 
-def on_cpu(tensor: Tensor) -> bool:
-    """Is this memory of the CPU, that can be read here and now?"""
-    if recorded() or not tensor.is_cpu:
-        return False
-    wrapped = torch._C._functorch.is_functorch_wrapped_tensor(tensor)
-    wrapped |= torch._C._functorch.is_legacy_batchedtensor(tensor)
-    return type(tensor) in PLAIN and not wrapped
-
-
-def _node(
+def _autograd_function(
     name: str,
     direct: Callable[..., Any],
-    keep: Callable[..., None],
-    gradients: Callable[..., Any],
+    setup_context: Callable[..., None],
+    backward: Callable[..., Any],
 ) -> Any:
-    """A Function that is also told by what it is computed."""
+    """A Function of tensors, options, and the function that computes the results."""
 
-    def forward(ctx: Any, *arguments: Any) -> Any:
-        results = arguments[-1](*arguments[:-1])
-        keep(ctx, arguments[:-2], arguments[-2], results)
-        hooks = torch._C._autograd._top_saved_tensors_default_hooks(False)
-        ctx.own = arguments[-1] is direct and hooks is None
+    def apply_forward(ctx: Any, *arguments: Any) -> Any:
+        *tensors, o, function = arguments
+        results = function(*tensors, o)
+        setup_context(ctx, tuple(tensors), o, results)
+        # The graph alone holds the gradient if it was made here and nobody was shown it.
+        ctx.owns_gradient = function is direct and not _compat.are_saved_tensors_hooked()
         return results
 
-    def backward(ctx: Any, *grads: Any) -> Any:
-        return *gradients(ctx, *grads), None, None
+    def apply_backward(ctx: Any, *grads: Any) -> Any:
+        return *backward(ctx, *grads), None, None
 
-    body = {
-        "forward": staticmethod(forward),
-        "backward": staticmethod(backward),
-        "_compiled_autograd_key": torch.autograd.Function._compiled_autograd_key,
+    body: dict[str, Any] = {
+        "forward": staticmethod(apply_forward),
+        "backward": staticmethod(apply_backward),
     }
-    return type(name, (torch.autograd.function._SingleLevelFunction,), body)
+    if _compat.compiled_autograd_key is not None:
+        body["_compiled_autograd_key"] = _compat.compiled_autograd_key
+    return type(name, (_compat.SingleLevelFunction,), body)

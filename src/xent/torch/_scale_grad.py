@@ -1,31 +1,36 @@
-"""A kept gradient times what comes from above."""
+"""A gradient that was made in the forward pass, times the upstream gradient."""
 
 from __future__ import annotations
 
 import torch
 
-from xent.torch._operation import on_cpu
+from xent.torch import _compat
+from xent.torch._operation import is_plain_cpu
 
-ALONE = 3
-"""Who holds the memory of a kept gradient: the graph, the tensor at hand, and who asks."""
+SOLE_USES = 3
+"""Holders of a saved gradient's memory where nobody else has it: graph, tensor, and this query."""
 
 
-def scaled(gradient: torch.Tensor, upstream: torch.Tensor, *, own: bool) -> torch.Tensor:
+def scale_grad(
+    gradient: torch.Tensor, upstream: torch.Tensor, *, owns_buffer: bool
+) -> torch.Tensor:
     """The product, in the gradient's dtype; in its own memory where nobody else needs that.
 
-    A loss that is not scaled has the factor 1, and saves a pass over its gradient. The factor is
-    looked at only where that is free: on the CPU, outside of compilers, of transforms and of graphs
-    that are to be differentiated again. A graph that is kept keeps its gradient: what is returned
-    may become a leaf's `.grad`, to which the next pass adds in place. So does who looked at the
-    saved tensors; where hooks did, the gradient is not the graph's `own`.
+    A loss that is not scaled has the upstream gradient 1, which saves a pass over the gradient. Its
+    value is read only where that is free: on the CPU, outside of compilers, of transforms and of
+    graphs that are to be differentiated again. A graph that is kept keeps its gradient, because
+    what is returned may become a leaf's `.grad`, to which the next backward pass adds in place. The
+    same holds for anyone who looked at the saved tensors; where hooks did, the graph does not own
+    the buffer.
     """
     if (
-        not own
-        or not on_cpu(upstream)  # before the others, which compilers do not know
+        not owns_buffer
+        or not is_plain_cpu(upstream)  # before the others, which compilers do not know
         or torch.is_grad_enabled()
-        or torch._C._are_functorch_transforms_active()
-        or torch._C._autograd._get_current_graph_task_keep_graph()
-        or torch._C._storage_Use_Count(gradient.untyped_storage()._cdata) > ALONE
+        or _compat.transforms_active()
+        or _compat.in_dual_level()  # detach() below would drop the tangent
+        or _compat.is_graph_kept()
+        or _compat.storage_uses(gradient) > SOLE_USES
     ):
         if gradient.dtype in (torch.float16, torch.bfloat16):
             return (gradient * upstream.to(torch.float32)).to(gradient.dtype)

@@ -12,14 +12,15 @@ from typing import Any
 import torch
 
 from xent._engine import cpu
+from xent._options import LossOptions
 
 Tensor = torch.Tensor
-Result = tuple[Tensor, Tensor, float]
+Result = tuple[Tensor, Tensor, tuple[float, float]]
 SCALAR = torch.zeros((), dtype=torch.float32, device="cpu")
 NO_LABEL = -(2**63)
 
 
-def label_losses(logits: Tensor, targets: Tensor, o: Any) -> Result | None:
+def label_losses(logits: Tensor, targets: Tensor, o: LossOptions) -> Result | None:
     """Rows with class labels, ignored ones among them."""
     if (
         logits.ndim != 2
@@ -38,7 +39,7 @@ def label_losses(logits: Tensor, targets: Tensor, o: Any) -> Result | None:
     return _result(kernel.label_losses, logits, targets, o, *logits.shape, ignored)
 
 
-def binary_losses(logits: Tensor, targets: Tensor, o: Any) -> Result | None:
+def binary_losses(logits: Tensor, targets: Tensor, o: LossOptions) -> Result | None:
     """Binary logits, with targets of their own dtype."""
     if (
         targets.dtype != torch.float32
@@ -59,17 +60,15 @@ def _is_label(number: Any) -> bool:
     return type(number) is int and -(2**63) <= number < 2**63
 
 
-def _fits(logits: Tensor, targets: Tensor, o: Any) -> bool:
+def _fits(logits: Tensor, targets: Tensor, o: LossOptions) -> bool:
     """Is the batch small and plain, its numbers one after the other in memory?"""
     return (
         logits.dtype == torch.float32
         and logits.numel() < cpu.SMALLEST
         and o.class_weight is None
         and o.sample_weight is None
-        and o.softcap is None
         and o.divisor is None
-        and not o.label_smoothing
-        and not o.z_loss
+        and o.label_only
         and logits.is_contiguous()
         and targets.is_contiguous()
         and not logits.is_neg()
@@ -77,16 +76,16 @@ def _fits(logits: Tensor, targets: Tensor, o: Any) -> bool:
 
 
 def _result(
-    kernel: Callable[..., int], logits: Tensor, targets: Tensor, o: Any, *sizes: int
+    kernel: Callable[..., int], logits: Tensor, targets: Tensor, o: LossOptions, *sizes: int
 ) -> Result | None:
     """Room for the kernel's results, and its call."""
     rows = o.reduction == "none"
     loss = logits.new_empty(targets.shape) if rows else torch.empty_like(SCALAR)
-    grad = torch.empty_like(logits) if o.want_grad else logits.new_empty((0,))
+    grad = torch.empty_like(logits) if o.needs_grad else logits.new_empty((0,))
     z, y = logits.data_ptr(), targets.data_ptr()
     if not (z and y) and logits.numel():  # tensors that are zero, or recorded, without memory
         return None
     place = loss.data_ptr()
     where = (place, 0) if rows else (0, place)
     count = kernel(z, y, grad.data_ptr(), *where, *sizes, o.reduction == "mean")
-    return None if count < 0 else (loss, grad, float(count))
+    return None if count < 0 else (loss, grad, (float(count), 1.0))

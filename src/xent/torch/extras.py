@@ -1,6 +1,6 @@
-"""What a training loop wants beside the loss: log-sum-exp, entropy and accuracy of the rows.
+"""Results beside the loss: log-sum-exp and entropy of the rows, and the accuracy.
 
-All come from the pass over the logits that makes loss and gradient.
+All come from the same pass over the logits as the loss and its gradient.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from typing import Any, NamedTuple
 
 import torch
 
+from xent._options import LossOptions
+
 Tensor = torch.Tensor
 
 
 class Extras(NamedTuple):
-    """Which are asked for."""
+    """Which results are returned beside the loss, in this order."""
 
     lse: bool
     entropy: bool
@@ -24,34 +26,31 @@ class Extras(NamedTuple):
 def with_extras(
     loss: Callable[..., Any],
     arguments: tuple[Any, ...],
-    options: dict[str, Any],
+    options: LossOptions,
     targets: Tensor,
-    asked: Extras,
+    extras: Extras,
 ) -> Any:
-    """The loss alone, or with what was asked for."""
-    if not any(asked):
-        return loss(*arguments, **options)
-    value, stats = loss(*arguments, **options, stats=True)
-    lse, entropy, likeliest = stats.unbind(-1)
+    """The loss alone, or a tuple of it and the extras."""
+    if not any(extras):
+        return loss(*arguments, options)
+    value, stats = loss(*arguments, options, stats=True)
+    lse, entropy, predicted = stats.unbind(-1)
     results = [value]
-    if asked.lse:
+    if extras.lse:
         results.append(lse.to(value.dtype))
-    if asked.entropy:
+    if extras.entropy:
         results.append(entropy.detach().to(value.dtype))
-    if asked.accuracy:
-        axis = options.get("axis", -1)
-        right, counts = _right(likeliest.detach(), targets, axis, options["ignore_index"])
-        results.append(right.sum().float() / counts.sum().clamp(min=1))
+    if extras.accuracy:
+        correct, counted = _correct(predicted.detach(), targets, options)
+        results.append(correct.sum().float() / counted.sum().clamp(min=1))
     return tuple(results)
 
 
-def _right(
-    likeliest: Tensor, targets: Tensor, axis: int, ignore_index: int | None
-) -> tuple[Tensor, Tensor]:
-    """Which rows have the target's class as their likeliest and count, and which count."""
+def _correct(predicted: Tensor, targets: Tensor, options: LossOptions) -> tuple[Tensor, Tensor]:
+    """Which rows are predicted correctly, and which are counted: those that are not ignored."""
     if targets.dtype.is_floating_point:
-        right = likeliest == targets.argmax(axis)
-        return right, torch.ones_like(right)
-    labels = targets.long()  # compared as they are, 156 of eight bits would be -100
-    counts = torch.ne(labels, -1 if ignore_index is None else ignore_index)
-    return (likeliest == labels) & counts, counts
+        correct = predicted == targets.argmax(options.axis)
+        return correct, torch.ones_like(correct)
+    labels = targets.long()  # as uint8, the label 156 would equal an ignore_index of -100
+    counted = torch.ne(labels, -1 if options.ignore_index is None else options.ignore_index)
+    return (predicted == labels) & counted, counted

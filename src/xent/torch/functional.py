@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import torch
-from torch.nn import _reduction as legacy
 
-from xent._validation import check_shape
+from xent._options import LossOptions
+from xent._validation import NAMES, Names, check_shape
 from xent.torch import _losses
-from xent.torch._error_text import BINARY, ERRORS, LINEAR, TWINS, reworded
-from xent.torch._interop import as_constant, as_logits, as_partner
+from xent.torch._interop import as_logits, as_tensor_like, with_tensors
 from xent.torch.extras import Extras, with_extras
 
 Tensor = torch.Tensor
@@ -52,7 +52,7 @@ def cross_entropy(
     reduce : bool, optional
         As size_average.
     reduction : {"mean", "sum", "none"}, default "mean"
-        "none" gives the loss of each row, and the gradient of each times what comes from above.
+        "none" gives the loss of each row, and the gradient of each times its upstream gradient.
     label_smoothing : float in [0, 1], default 0
         Mixes the target with the uniform distribution.
     z_loss : float >= 0, default 0
@@ -92,24 +92,23 @@ def cross_entropy(
     >>> print(f"{loss.item():.4f}", [round(g, 4) for g in logits.grad[0].tolist()])
     0.4170 [-0.341, 0.2424, 0.0986]
     """
-    try:
-        reduction = _reduction(size_average, reduce, reduction)
-        z = as_logits(input)
-        y = as_partner(target, z, "targets")
-        axis = _class_axis(z)
-        options = {
-            "axis": axis,
-            "class_weight": weight,
-            "label_smoothing": label_smoothing,
-            "softcap": softcap,
-            "z_loss": z_loss,
-            "keep_logits": return_lse,
-            **_target_options(y, z.shape[axis], ignore_index, reduction),
-        }
-        asked = Extras(return_lse, return_entropy, return_accuracy)
-        return with_extras(_losses.cross_entropy, (z, y), options, y, asked)
-    except ERRORS as error:
-        raise reworded(error, TWINS) from None
+    names = NAMES["torch"]
+    z = as_logits(input, names.logits, names)
+    y = as_tensor_like(target, z, names.targets)
+    axis = _class_axis(z, names)
+    options = LossOptions(
+        axis=axis,
+        class_weight=weight,
+        label_smoothing=label_smoothing,
+        softcap=softcap,
+        z_loss=z_loss,
+        keep_logits=return_lse,
+        caller="torch",
+    )
+    reduction = _reduction(size_average, reduce, reduction)
+    options = _as_torch(options, y, z.shape[axis], ignore_index, reduction)
+    extras = Extras(return_lse, return_entropy, return_accuracy)
+    return with_extras(_losses.checked_cross_entropy, (z, y), with_tensors(options, z), y, extras)
 
 
 def binary_cross_entropy_with_logits(
@@ -167,34 +166,34 @@ def binary_cross_entropy_with_logits(
     >>> print(f"{loss.item():.4f}")
     0.1269
     """
-    try:
-        reduction = _reduction(size_average, reduce, reduction)
-        z = as_logits(input)
-        y = as_partner(target, z, "targets")
-        shape = z.shape
-        w, q = as_constant(weight, z, "sample_weight"), as_constant(pos_weight, z, "pos_weight")
-        if w is not None:
-            w = _broadcast(w, shape, "sample_weight")
-        if q is not None and q.ndim and q.shape != shape[-1:]:
-            # One weight for each element: all of them become one row.
-            q = _broadcast(q, shape, "pos_weight").reshape(-1)
-            if y.shape == shape:
-                z, y = z.reshape(-1), y.reshape(-1)
-                w = None if w is None else w.reshape(-1)
-        loss: Tensor = _losses.binary_cross_entropy(
-            z,
-            y,
-            sample_weight=w,
-            pos_weight=q,
-            softcap=softcap,
-            z_loss=z_loss,
-            reduction=reduction,
-            # Weights do not count in torch's divisor; without them, the mean's own is the same.
-            divisor=torch.sym_float(z.numel()) if reduction == "mean" and w is not None else None,
-        )
-        return loss.reshape(shape) if reduction == "none" else loss
-    except ERRORS as error:
-        raise reworded(error, BINARY) from None
+    names = NAMES["torch binary"]
+    z = as_logits(input, names.logits, names)
+    y = as_tensor_like(target, z, names.targets)
+    options = LossOptions(
+        sample_weight=weight,
+        pos_weight=pos_weight,
+        softcap=softcap,
+        z_loss=z_loss,
+        reduction=_reduction(size_average, reduce, reduction),  # type: ignore[arg-type]
+        caller="torch binary",
+    )
+    options = with_tensors(options.checked(), z)
+    shape = z.shape
+    w, q = options.sample_weight, options.pos_weight
+    if w is not None:
+        w = _broadcast(w, shape, names.sample_weight, names)
+    if q is not None and q.ndim and q.shape != shape[-1:]:
+        # One weight for each element: all of them become one row.
+        q = _broadcast(q, shape, names.pos_weight, names).reshape(-1)
+        if y.shape == shape:
+            z, y = z.reshape(-1), y.reshape(-1)
+            w = None if w is None else w.reshape(-1)
+    # Weights do not count in torch's divisor; without them, the mean's own is the same.
+    own = w is not None and options.reduction == "mean"
+    divisor = torch.sym_float(z.numel()) if own else None
+    options = options._replace(sample_weight=w, pos_weight=q, divisor=divisor)
+    loss: Tensor = _losses.checked_binary_cross_entropy(z, y, options)
+    return loss.reshape(shape) if options.reduction == "none" else loss
 
 
 def linear_cross_entropy(
@@ -265,75 +264,80 @@ def linear_cross_entropy(
     0.4170
     """
     del options
-    try:
-        x, w = as_logits(input, "inputs"), as_logits(linear_weight, "weight")
-        y = as_partner(target, x, "targets")
-        chosen = {
-            "class_weight": weight,
-            "label_smoothing": label_smoothing,
-            "softcap": softcap,
-            "z_loss": z_loss,
-            **_target_options(y, len(w), -100 if ignore_index is None else ignore_index, reduction),
-        }
-        asked = Extras(return_lse, return_entropy, return_accuracy)
-        if w.ndim > 2:
-            chosen.update(axis=1, keep_logits=return_lse)
-            logits = _logits(x, w, linear_bias)
-            return with_extras(_losses.cross_entropy, (logits, y), chosen, y, asked)
-        layer = (x, w, y, linear_bias)
-        return with_extras(_losses.linear_cross_entropy, layer, chosen, y, asked)
-    except ERRORS as error:
-        raise reworded(error, LINEAR) from None
+    names = NAMES["torch linear"]
+    chosen = LossOptions(
+        class_weight=weight,
+        label_smoothing=label_smoothing,
+        softcap=softcap,
+        z_loss=z_loss,
+        keep_logits=return_lse,
+        caller="torch linear",
+    )
+    x = as_logits(input, names.inputs, names)
+    w = as_logits(linear_weight, names.weight, names)
+    y = as_tensor_like(target, x, names.targets)
+    ignored = -100 if ignore_index is None else ignore_index
+    chosen = _as_torch(chosen, y, len(w), ignored, reduction)
+    extras = Extras(return_lse, return_entropy, return_accuracy)
+    if w.ndim > 2:
+        z = _logits(x, w, linear_bias, names)
+        chosen = with_tensors(chosen._replace(axis=1), z)
+        return with_extras(_losses.checked_cross_entropy, (z, y), chosen, y, extras)
+    layer = _losses.checked_layer(x, w, y, linear_bias, chosen)
+    return with_extras(_losses.checked_linear_cross_entropy, layer, chosen, y, extras)
 
 
 def _reduction(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
     """The reduction by its name, also where it is said in torch's older way."""
     if size_average is None and reduce is None:
         return reduction
-    return str(legacy.legacy_get_string(size_average, reduce))
+    summed = size_average is not None and not size_average
+    name = "none" if reduce is not None and not reduce else "sum" if summed else "mean"
+    msg = f"size_average and reduce args will be deprecated, please use reduction='{name}' instead."
+    warnings.warn(msg, stacklevel=3)
+    return name
 
 
-def _class_axis(z: Tensor) -> int:
+def _class_axis(z: Tensor, names: Names) -> int:
     """Torch's: the first of one row, else the second."""
     if z.ndim == 0:
-        msg = "logits is a single number; expected shape (C), (N, C) or (N, C, d1, ...). "
-        raise ValueError(msg + "For one logit per row use binary_cross_entropy.")
+        msg = f"{names.logits} is a single number; expected shape (C), (N, C) or (N, C, d1, ...). "
+        raise ValueError(msg + f"For one logit per row use {names.binary_function}.")
     return 0 if z.ndim == 1 else 1
 
 
-def _target_options(
-    target: Tensor, classes: int, ignore_index: int, reduction: str
-) -> dict[str, Any]:
+def _as_torch(
+    options: LossOptions, target: Tensor, classes: int, ignore_index: int, reduction: Any
+) -> LossOptions:
     """Options by which targets mean what they do in torch: probabilities may sum to anything."""
     soft = target.dtype.is_floating_point
-    return {
-        "ignore_index": None if soft else ignore_index,
-        "reduction": reduction,
-        "divisor": torch.sym_float(target.numel() // max(1, classes))
-        if soft and reduction == "mean"
-        else None,
-        "unchecked": True,
-    }
+    rows = target.numel() // max(1, classes)
+    return options._replace(
+        ignore_index=None if soft else ignore_index,
+        reduction=reduction,
+        divisor=torch.sym_float(rows) if soft and reduction == "mean" else None,
+        check_sums=False,
+    ).checked()
 
 
-def _logits(x: Tensor, w: Tensor, bias: Tensor | None) -> Tensor:
+def _logits(x: Tensor, w: Tensor, bias: Tensor | None, names: Names) -> Tensor:
     """Of a layer that makes K dimensions of classes: (N, C, d1, ..., dK)."""
     if x.ndim != 2 or x.shape[1] != w.shape[-1]:
-        msg = f"inputs has shape {tuple(x.shape)} and weight {tuple(w.shape)}; expected (N, D) "
-        msg += "and (C, d1, ..., dK, D)."
+        msg = f"{names.inputs} has shape {tuple(x.shape)} and {names.weight} {tuple(w.shape)}; "
+        msg += "expected (N, D) and (C, d1, ..., dK, D)."
         if x.shape == w.shape[-1:]:
-            msg += " Pass inputs[None] and targets[None]."
+            msg += f" Pass {names.inputs}[None] and {names.targets}[None]."
         raise ValueError(msg)
     if bias is not None:
-        check_shape(bias, w.shape[:-1], "bias", "one offset per class and place")
+        check_shape(bias, w.shape[:-1], names.bias, "one offset per class and place")
         bias = bias.flatten()
     z = torch.nn.functional.linear(x, w.flatten(0, -2), bias)
     return z.reshape(len(x), *w.shape[:-1])
 
 
-def _broadcast(tensor: Tensor, shape: torch.Size, name: str) -> Tensor:
+def _broadcast(tensor: Tensor, shape: torch.Size, name: str, names: Names) -> Tensor:
     try:
         return tensor.expand(shape)
     except RuntimeError:
-        msg = f"{name} has shape {tuple(tensor.shape)}, which does not broadcast to the logits' "
-        raise ValueError(msg + f"shape {tuple(shape)}.") from None
+        msg = f"{name} has shape {tuple(tensor.shape)}, which does not broadcast to "
+        raise ValueError(msg + f"{names.of_logits} shape {tuple(shape)}.") from None

@@ -1,4 +1,4 @@
-"""Causal language models of `transformers`, whose loss no longer needs their logits."""
+"""Causal language models of `transformers` with a loss that does not need their logits."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import torch
 
+from xent._options import LossOptions
 from xent._validation import check_number
 from xent.torch._deferred_logits import DeferredLogits
 from xent.torch._losses import cross_entropy, linear_cross_entropy
@@ -18,24 +19,25 @@ __all__ = ["fuse", "unfuse"]
 
 Model = TypeVar("Model", bound=torch.nn.Module)
 STATE = "_xent_fusion"
-HOOK = "_loss_function"
-"""Where `transformers` keeps a loss that was set."""
+LOSS_ATTRIBUTE = "_loss_function"
+"""Where `transformers` keeps a loss function that was set on a model."""
 
 
 @dataclass
 class Fusion:
-    """What a model and its output layer know of each other."""
+    """State that a fused model and its output layer share."""
 
     label_smoothing: float
-    labels_at: int
+    labels_index: int
     """Place of `labels` among the positional arguments of forward."""
-    earlier: Any
+    previous_forward: Any
     """A forward that was set on the model before, and is called by ours."""
-    armed: bool = False
+    active: bool = False
     """Is a forward pass with labels under way?"""
-    handed: DeferredLogits | None = None
+    deferred: DeferredLogits | None = None
+    """The output layer's logits of this pass."""
     losses: int = 0
-    """How many came from deferred logits in this pass."""
+    """How many losses were computed from deferred logits in this pass."""
 
 
 def fuse(model: Model, *, label_smoothing: float = 0.0) -> Model:
@@ -102,13 +104,13 @@ def fuse(model: Model, *, label_smoothing: float = 0.0) -> Model:
     unfuse(model)
     inner = _unwrapped(model)
     head = _output_layer(inner)
-    fusion = Fusion(float(label_smoothing), _place_of_labels(inner), inner.__dict__.get("forward"))
-    for module, made in ((inner, _model_forward), (head, _head_forward)):
+    fusion = Fusion(float(label_smoothing), _labels_index(inner), inner.__dict__.get("forward"))
+    for module, make_forward in ((inner, _model_forward), (head, _head_forward)):
         setattr(module, STATE, fusion)
-        # Named and with the signature of the stock's: the Trainer reads it.
-        forward = functools.wraps(type(module).forward)(made())
+        # With the name and the signature of the stock forward, because the Trainer reads them.
+        forward = functools.wraps(type(module).forward)(make_forward())
         module.forward = types.MethodType(forward, module)
-    setattr(inner, HOOK, functools.partial(_loss, fusion))
+    setattr(inner, LOSS_ATTRIBUTE, functools.partial(_loss, fusion))
     return model
 
 
@@ -141,9 +143,9 @@ def unfuse(model: Model) -> Model:
     for module in (inner, inner.get_output_embeddings()):
         if module.__dict__.pop(STATE, None) is not None:
             module.__dict__.pop("forward", None)
-    if fusion.earlier is not None:
-        inner.forward = fusion.earlier
-    inner.__dict__.pop(HOOK, None)
+    if fusion.previous_forward is not None:
+        inner.forward = fusion.previous_forward
+    inner.__dict__.pop(LOSS_ATTRIBUTE, None)
     return model
 
 
@@ -155,17 +157,17 @@ def _unwrapped(model: Any) -> Any:
 def _model_forward() -> Any:
     def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
         fusion: Fusion = getattr(self, STATE)
-        stock = fusion.earlier or functools.partial(type(self).forward, self)
-        labels = kwargs.get("labels", dict(enumerate(args)).get(fusion.labels_at))
+        stock = fusion.previous_forward or functools.partial(type(self).forward, self)
+        labels = kwargs.get("labels", dict(enumerate(args)).get(fusion.labels_index))
         if labels is None:
             return stock(*args, **kwargs)
-        fusion.armed, fusion.handed, fusion.losses = True, None, 0
+        fusion.active, fusion.deferred, fusion.losses = True, None, 0
         try:
             outputs = stock(*args, **kwargs)
             if not fusion.losses:
                 raise RuntimeError(_unfused(self, fusion))
         finally:
-            fusion.armed, fusion.handed = False, None
+            fusion.active, fusion.deferred = False, None
         return outputs
 
     return forward
@@ -175,10 +177,10 @@ def _head_forward() -> Any:
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def forward(self: Any, inputs: torch.Tensor) -> torch.Tensor:
         fusion: Fusion = getattr(self, STATE)
-        if not fusion.armed:
+        if not fusion.active:
             return type(self).forward(self, inputs)  # type: ignore[no-any-return]
-        fusion.handed = DeferredLogits(inputs, self.weight, self.bias)
-        return fusion.handed
+        fusion.deferred = DeferredLogits(inputs, self.weight, self.bias)
+        return fusion.deferred
 
     return forward
 
@@ -198,20 +200,21 @@ def _loss(
     del vocab_size, kwargs  # as in the stock loss
     if shift_labels is None:
         shift_labels = torch.nn.functional.pad(labels, (0, 1), value=ignore_index)[..., 1:]
-    options: dict[str, Any] = {
-        "ignore_index": ignore_index,
-        "label_smoothing": fusion.label_smoothing,
+    options = LossOptions(
+        ignore_index=ignore_index,
+        label_smoothing=fusion.label_smoothing,
         # A mean with its divisor given: in half precision, gradients of a sum may overflow.
-        "divisor": None if num_items_in_batch is None else float(num_items_in_batch),
-    }
+        divisor=None if num_items_in_batch is None else float(num_items_in_batch),
+    )
     if isinstance(logits, DeferredLogits) and logits.made is not None:
         logits = logits.made
     if not isinstance(logits, DeferredLogits):
-        return cross_entropy(logits, shift_labels.to(logits.device), **options)
+        return cross_entropy(logits, shift_labels.to(logits.device), options)
     fusion.losses += 1
     inputs, weight, bias, softcap = logits.layer()
     targets = shift_labels.to(inputs.device)
-    return linear_cross_entropy(inputs, weight, targets, bias, softcap=softcap, **options)
+    options = options._replace(softcap=softcap)
+    return linear_cross_entropy(inputs, weight, targets, bias, options)
 
 
 def _output_layer(model: Any) -> Any:
@@ -249,7 +252,7 @@ def _origin(head: Any) -> str:
     return str(getattr(getattr(forward, "func", forward), "__module__", "someone"))
 
 
-def _place_of_labels(model: Any) -> int:
+def _labels_index(model: Any) -> int:
     names = list(inspect.signature(type(model).forward).parameters)
     if "labels" not in names:
         msg = f"forward of {type(model).__name__} takes no labels, so it computes no loss."
@@ -259,11 +262,11 @@ def _place_of_labels(model: Any) -> int:
 
 def _unfused(model: Any, fusion: Fusion) -> str:
     msg = f"{type(model).__name__} computed no loss from deferred logits: "
-    if fusion.handed is None:
+    if fusion.deferred is None:
         msg += "its forward did not call the output layer."
-    elif fusion.handed.uses:
-        msg += f"its forward used them in {fusion.handed.uses[0]}, which xent cannot take into the "
-        msg += "loss (factors and a tanh softcap it can)."
+    elif fusion.deferred.uses:
+        msg += f"its forward used them in {fusion.deferred.uses[0]}, which xent cannot take into "
+        msg += "the loss (factors and a tanh softcap it can)."
     else:
         msg += "its forward did not pass them to model.loss_function."
     return msg + " Call xent.torch.huggingface.unfuse(model)."

@@ -13,8 +13,8 @@ from typing import Any
 import torch
 
 from xent._validation import check_layer, check_number, class_axis
+from xent.torch._autograd_state import wants_gradient, widened
 from xent.torch._interop import as_partner, as_scores
-from xent.torch._losses import wants_gradient, widened
 from xent.torch._sharded import linear
 from xent.torch._sharded.classes import Job, ShardedCrossEntropy
 from xent.torch._sharded.group import Team, checksum, checksum_of_rows, fingerprint

@@ -1,4 +1,4 @@
-"""Compiled kernels, loaded when a large array first asks for them."""
+"""Loading of the compiled CPU kernels: at the first large array, and only where they can run."""
 
 from __future__ import annotations
 
@@ -13,61 +13,61 @@ from types import ModuleType
 from xent._validation import FLOATS
 
 SMALLEST = 1 << 14
-"""Elements from which an array is worth a kernel; smaller ones never wait for a compilation."""
+"""The fewest elements for which kernels are used. Smaller arrays never wait for a compilation."""
 
-_off: ContextVar[bool] = ContextVar("xent_numpy_only", default=False)
-_tried = False
-_cpu: ModuleType | None = None
-_tiny: ModuleType | None = None
+_numpy_only: ContextVar[bool] = ContextVar("xent_numpy_only", default=False)
+_load_attempted = False
+_launch: ModuleType | None = None
+_small_batch: ModuleType | None = None
 
 
 def for_size(size: int) -> ModuleType | None:
-    """Return the CPU kernels for an array of so many elements; None if NumPy is to compute it."""
-    if size < SMALLEST or _off.get():
+    """Return the kernels for an array of this many elements, or None if NumPy should compute it."""
+    if size < SMALLEST or _numpy_only.get():
         return None
     return load()
 
 
 @contextmanager
 def numpy_only() -> Iterator[None]:
-    """Compute with NumPy whatever the size, so that a row's bits do not depend on its batch's."""
-    token = _off.set(True)
+    """Compute with NumPy only, so that the bits of a row do not depend on the size of its batch."""
+    token = _numpy_only.set(True)
     try:
         yield
     finally:
-        _off.reset(token)
+        _numpy_only.reset(token)
 
 
 def load() -> ModuleType | None:
-    """Return the CPU kernels, or None, after one warning, where they cannot run."""
-    global _tried, _cpu
-    if not _tried:
-        missing = _missing()
-        if missing:
-            message = f"xent computes large arrays with NumPy alone, many times slower: {missing}"
+    """Return the kernels; or None, after one warning, if they cannot run here."""
+    global _load_attempted, _launch
+    if not _load_attempted:
+        obstacle = _obstacle()
+        if obstacle:
+            message = f"xent computes large arrays with NumPy alone, many times slower: {obstacle}"
             warnings.warn(message, RuntimeWarning, stacklevel=2)
         else:
             from xent._engine.cpu import launch
 
-            _cpu = launch
-        _tried = True
-    return _cpu
+            _launch = launch
+        _load_attempted = True
+    return _launch
 
 
 def tiny() -> ModuleType | None:
-    """Return the kernels for small batches of tensors, where calling NumPy costs most."""
-    global _tiny
-    if _off.get() or load() is None:
+    """Return the kernels for small batches of tensors, for which NumPy's calls take too long."""
+    global _small_batch
+    if _numpy_only.get() or load() is None:
         return None
-    if _tiny is None:
-        from xent._engine.cpu import small_batch as module
+    if _small_batch is None:
+        from xent._engine.cpu import small_batch
 
-        _tiny = module
-    return _tiny
+        _small_batch = small_batch
+    return _small_batch
 
 
-def _missing() -> str:
-    """Say what keeps the kernels from running, if anything does."""
+def _obstacle() -> str:
+    """Say what keeps the kernels from running, or return an empty string."""
     try:
         import numba
         from llvmlite import binding
@@ -84,7 +84,7 @@ def _missing() -> str:
 
 
 def warmup(dtypes: Iterable[str] = ("float32", "float64")) -> None:
-    """Compile the kernels ahead, or load them from disk, so that no call has to wait.
+    """Compile the kernels now, or load them from disk, so that no later call has to wait.
 
     Parameters
     ----------
@@ -94,18 +94,19 @@ def warmup(dtypes: Iterable[str] = ("float32", "float64")) -> None:
     Returns
     -------
     None
-        Compiled are `cross_entropy` of class labels and `binary_cross_entropy`, each with and
-        without gradient. Other options compile at their first large call.
+        The kernels for `cross_entropy` with class labels and for `binary_cross_entropy` are
+        compiled, each with and without gradient. Those for other options are compiled at their
+        first large call.
 
     Raises
     ------
     ValueError
-        If a dtype is none of the four.
+        If a dtype is not one of the four.
 
     Notes
     -----
-    A process that finds them on disk takes a fraction of a second for each dtype, one that has
-    to compile some ten seconds.
+    Loading from disk takes a fraction of a second for each dtype; compiling takes some ten seconds,
+    once per machine.
 
     Examples
     --------

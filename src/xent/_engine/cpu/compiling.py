@@ -1,57 +1,53 @@
-"""When a kernel is compiled, and what a user is told of it."""
+"""Compile a kernel before the first call that needs it, and tell the user why the call is slow."""
 
 from __future__ import annotations
 
 import logging
-import threading
 from typing import Any
 
 import numpy as np
 
-LONG = 1.0
-"""Seconds after which a compilation is announced."""
+NOTICE = (
+    "xent is compiling kernels for this machine and this kind of array. That takes some "
+    "seconds, once if they can be kept on disk. To compile ahead, call xent.warmup()."
+)
 
-_ready: set[Any] = set()
-_announced = False
+_prepared: set[Any] = set()
+_notice_given = False
 _log = logging.getLogger("xent")
 
 
 def prepare(kernel: Any, arguments: tuple[Any, ...]) -> None:
-    """Compile a kernel for such arguments, or load it from disk, if this process has not yet.
+    """Compile a kernel for arguments of these types, or load it from disk, on this thread.
 
-    The arguments ask for no work: an empty range.
+    The arguments must describe an empty range: the kernel is called with them. A process does
+    this once for each kernel and kind of arguments.
     """
-    key = (kernel, _kinds(arguments))
-    if key in _ready:
-        return
-    timer = threading.Timer(LONG, _announce)
-    timer.daemon = True
-    timer.start()
-    try:
+    key = (kernel, _types(arguments))
+    if key not in _prepared:
         kernel(*arguments)
-    finally:
-        timer.cancel()
-    _ready.add(key)
+        _prepared.add(key)
 
 
-def _kinds(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-    """What of the arguments a compilation depends on."""
+def _types(arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return what Numba compiles for: dtypes and dimensions of arrays, types of all else."""
     return tuple(
         (a.dtype.char, a.ndim)
         if isinstance(a, np.ndarray)
-        else _kinds(a)
+        else _types(a)
         if isinstance(a, tuple)
         else type(a)
         for a in arguments
     )
 
 
-def _announce() -> None:
-    global _announced
-    if _announced:
-        return
-    _announced = True
-    _log.warning(
-        "xent is compiling kernels for this machine and this kind of array. That takes some "
-        "seconds, once if they can be kept on disk. To compile ahead, call xent.warmup()."
-    )
+def give_notice() -> None:
+    """Log, once per process, that kernels are being compiled.
+
+    The cache calls this when it has no compiled code for a kernel, so whether the notice appears
+    depends on what is on disk and never on how long a compilation takes.
+    """
+    global _notice_given
+    if not _notice_given:
+        _notice_given = True
+        _log.warning(NOTICE)

@@ -1,7 +1,7 @@
-"""Class labels, few classes: many rows at once, in vectors across rows.
+"""Class labels, few classes: a block of rows at a time, vectorized over the rows.
 
-A block of rows is turned over, so that each class is a column in cache, one row to a lane. What a
-wide row does then happens to a whole block, column by column.
+A block of rows is transposed in the cache, so that each class is a column with one row in each
+lane. What `many_classes` does to a row then happens to the whole block, column by column.
 """
 
 from __future__ import annotations
@@ -10,314 +10,320 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xent._engine.cpu.elementary import scaled_exp
-from xent._engine.cpu.general import any_row
-from xent._engine.cpu.intrinsics import fma, inner, kernel, larger, loop
+from xent._engine.cpu.elementary import scaled_exp, two_sum
+from xent._engine.cpu.general import general_row, row_scratch
+from xent._engine.cpu.intrinsics import (
+    fma,
+    if_given,
+    inner,
+    kernel,
+    loop,
+    unsigned_max,
+)
 from xent._engine.cpu.label_row import (
     ABSENT,
-    LANES,
-    LIMIT,
-    add_losses,
-    clear_total,
-    first_wrong,
-    result,
-    slope_factors,
-    two_sum,
+    LABEL_LIMIT,
+    first_bad_label,
+    grad_factors,
+    in_range,
+    label_loss,
+    row_scale,
+    sum_chunks,
     unshift,
-    usable,
     weighted,
-    window,
 )
-from xent._engine.cpu.stats import add_column, open_rows, put_rows, take_largest
-from xent._engine.cpu.transpose import turn, turn_back
+from xent._engine.cpu.stats import add_column, start_columns, store_columns, update_max
+from xent._engine.cpu.transpose import to_columns, to_rows
 
-MOST = 32
-"""Classes up to which a block is turned over."""
+MAX_CLASSES = 32
+"""The most classes for which a block is transposed."""
 
 BLOCK = 128
-STRIDE = BLOCK + 16  # columns a power of two apart would share their place in the cache
+STRIDE = BLOCK + 16  # columns at a power of two from each other would share their cache sets
 
 
-class Work(NamedTuple):
-    """Memory of one thread: columns of BLOCK rows, of the dtype to compute in or of float64."""
+class Scratch(NamedTuple):
+    """Scratch memory of one thread: columns of BLOCK rows, in the compute dtype or float64."""
 
     logits: Any  # a column for each class
-    terms: Any
+    terms: Any  # the same
     labels: Any
     z: Any  # the label's logit
-    n: Any  # its power of two
+    n: Any  # its exponent
     magic: Any
-    low: Any
-    top: Any
-    own: Any  # the label's own term
-    t: Any
-    t_low: Any  # None in float32
+    x_min: Any
+    max_bits: Any
+    label_term: Any
+    total: Any
+    total_low: Any  # None in float32
     factor: Any
     factor_low: Any
-    at_label: Any
-    m: Any  # for statistics: the largest logit, and its class
+    label_grad: Any
+    m: Any  # for statistics: the largest logit, its class,
     k: Any
-    s: Any  # sum of the others' exp(z - m), and of their distances
-    far: Any
-    row: Any  # of the gradient, for `any_row`
-    rows: Any
-    one: Any
+    s: Any  # the sum of exp(z - m) over the others,
+    gaps: Any  # and of exp(z - m) (m - z)
+    row_grad: Any  # for `general_row`
+    general_row: Any
+    ones: Any
     loss: Any
 
 
-def work(classes, dtype):
-    """Memory for rows of `classes` logits computed in `dtype`."""
+def make_scratch(classes, dtype):
+    """Allocate scratch for rows of `classes` logits computed in `dtype`."""
     single = dtype == np.float32
-    even = classes + classes % 2  # the one too many is masked
-    return Work(
+    # Integers as wide as the floats: the vectors of a loop have the lanes of its widest type.
+    int_type, bits_type = (np.int32, np.uint32) if single else (np.int64, np.uint64)
+    even = classes + classes % 2  # classes are summed in pairs; the one in excess is masked
+    return Scratch(
         logits=np.full((even, STRIDE), -np.inf, dtype),
         terms=np.empty((even, STRIDE), dtype),
-        labels=np.empty(BLOCK, np.int32 if single else np.int64),
+        labels=np.empty(BLOCK, int_type),
         z=np.empty(BLOCK, dtype),
         n=np.empty(BLOCK, dtype),
         magic=np.empty(BLOCK, dtype),
-        low=np.empty(BLOCK, dtype),
-        top=np.empty(BLOCK, np.uint32 if single else np.uint64),
-        own=np.empty(BLOCK, dtype),
-        t=np.empty(BLOCK),
-        t_low=None if single else np.empty(BLOCK),
+        x_min=np.empty(BLOCK, dtype),
+        max_bits=np.empty(BLOCK, bits_type),
+        label_term=np.empty(BLOCK, dtype),
+        total=np.empty(BLOCK),
+        total_low=None if single else np.empty(BLOCK),
         factor=np.empty(BLOCK, dtype),
         factor_low=np.empty(BLOCK, dtype),
-        at_label=np.empty(BLOCK, dtype),
+        label_grad=np.empty(BLOCK, dtype),
         m=np.empty(BLOCK, dtype),
-        k=np.empty(BLOCK, np.int32 if single else np.int64),
+        k=np.empty(BLOCK, int_type),
         s=np.empty(BLOCK),
-        far=np.empty(BLOCK),
-        row=np.empty((1, classes), dtype),
-        rows=np.empty(3 * classes + 2 * LANES),
-        one=np.ones(classes),
+        gaps=np.empty(BLOCK),
+        row_grad=np.empty((1, classes), dtype),
+        general_row=row_scratch(classes),
+        ones=np.ones(classes),
         loss=np.empty(BLOCK),
     )
 
 
+# Loops over the rows of a block.
+
+
 @loop
-def take_labels(labels, classes, taken):
-    """Fill `taken` with the labels; is each of them a class?"""
-    wrong = 0
+def load_labels(labels, classes, out):
+    """Copy the labels; say whether each of them is a class."""
+    bad = 0
     for i in range(labels.size):
         label = labels[i]
-        wrong |= (label < 0) | (label >= classes)
-        taken[i] = label
-    return wrong == 0
+        bad |= (label < 0) | (label >= classes)
+        out[i] = label
+    return bad == 0
 
 
 @loop
-def find_logits(column, j, labels, n, z):
-    """Take the label's logit of the rows whose label is j."""
+def select_label_logits(column, j, labels, n, z):
+    """Set z to the logit of class j in the rows whose label it is."""
     for i in range(n):
         here, before = column[i], z[i]  # both loaded, so that LLVM need not branch
         z[i] = here if labels[i] == j else before
 
 
 @loop
-def open_windows(n, z, power, magic, low, top):
-    """Prepare the rows: the window that the label's logit gives."""
+def scale_rows(n, z, exponent, magic, x_min, max_bits):
+    """Set the scale of each row by its label's logit."""
     for i in range(n):
-        power[i], magic[i], low[i] = window(z[i], z[i])
-        top[i] = 0
+        exponent[i], magic[i], x_min[i] = row_scale(z[i], z[i])
+        max_bits[i] = 0
 
 
 @loop
-def clear_sums(n, t, t_low):
-    """Start the rows' sums."""
+def zero_sums(n, total, total_low):
+    """Set the rows' sums to 0."""
     for i in range(n):
-        t[i] = 0.0
-        if t_low is not None:
-            t_low[i] = 0.0
+        total[i] = 0.0
+        if total_low is not None:
+            total_low[i] = 0.0
 
 
 @loop
-def take_columns(first, second, j, labels, n, magic, low, top, own, terms, more_terms):
-    """Fill the terms of classes j and j + 1; the label's is kept as the row's own, 0 among them.
+def exp_columns(logits, next_logits, j, labels, n, magic, x_min, max_bits, label_term, terms,
+    next_terms,
+):  # fmt: skip
+    """Fill the terms of classes j and j + 1. A label's term is kept apart, with 0 in its place.
 
-    They are added apart, so that LLVM takes a float32 as half as wide as a float64.
+    The terms are added in another loop: float64 sums in this one would halve the lanes of float32.
     """
-    none = first.dtype.type(0)
+    zero = logits.dtype.type(0)
     for i in range(n):
-        label, shift, least = labels[i], magic[i], low[i]
-        a, seen = scaled_exp(first[i], shift, least)
-        b, seen_b = scaled_exp(second[i], shift, least)
-        top[i] = larger(larger(seen, seen_b), top[i])
-        mine = own[i]
-        mine = a if label == j else mine
-        own[i] = b if label == j + 1 else mine
-        terms[i] = none if label == j else a
-        more_terms[i] = none if label == j + 1 else b
+        label, row_magic, row_x_min = labels[i], magic[i], x_min[i]
+        a, bits_a = scaled_exp(logits[i], row_magic, row_x_min)
+        b, bits_b = scaled_exp(next_logits[i], row_magic, row_x_min)
+        max_bits[i] = unsigned_max(unsigned_max(bits_a, bits_b), max_bits[i])
+        own = label_term[i]
+        own = a if label == j else own
+        label_term[i] = b if label == j + 1 else own
+        terms[i] = zero if label == j else a
+        next_terms[i] = zero if label == j + 1 else b
 
 
 @loop
-def add_columns(n, terms, more_terms, t, t_low):
+def add_columns(n, terms, next_terms, total, total_low):
     """Add the terms of two classes to the rows' sums."""
     for i in range(n):
-        a, b = terms[i], more_terms[i]
-        if t_low is None:
-            t[i] = (t[i] + np.float64(a)) + np.float64(b)
+        a, b = terms[i], next_terms[i]
+        if total_low is None:
+            total[i] = (total[i] + np.float64(a)) + np.float64(b)
         else:
-            s, lost = two_sum(t[i], a)
-            t[i], lost_too = two_sum(s, b)
-            t_low[i] += lost + lost_too
+            s, error_a = two_sum(total[i], a)
+            total[i], error_b = two_sum(s, b)
+            total_low[i] += error_a + error_b
 
 
 @loop
-def finish(n, z, power, top, own, t, t_low, loss):
-    """Fill the rows' unweighted losses; could all be done this way?"""
-    wrong = 0
-    for i in range(n):
-        wrong |= not (abs(z[i]) <= LIMIT) & usable(top[i], t[i], z[i])
-        loss[i] = result(z[i], power[i], t[i], 0.0 if t_low is None else t_low[i], own[i])[0]
-    return wrong == 0
+def finish_rows(
+    n, z, exponent, max_bits, label_term, total, total_low, coefficients, c, loss, factor,
+    factor_low, label_grad,
+):  # fmt: skip
+    """Fill the rows' unweighted losses; and, if not None, what makes the gradient of their terms.
 
-
-@loop
-def finish_slopes(
-    n, z, power, top, own, t, t_low, coefficients, c, loss, factor, factor_low, at_label
-):
-    """The same, and what makes the gradient of the rows' terms."""
-    wrong = 0
+    Says whether all rows were in range.
+    """
+    bad = 0
     for i in range(n):
-        wrong |= not (abs(z[i]) <= LIMIT) & usable(top[i], t[i], z[i])
-        lower = 0.0 if t_low is None else t_low[i]
-        row_loss, q, q_low, inverse, low = result(z[i], power[i], t[i], lower, own[i])
+        bad |= not (abs(z[i]) <= LABEL_LIMIT) & in_range(max_bits[i], total[i], z[i])
+        low = 0.0 if total_low is None else total_low[i]
+        row_loss, q, q_low, inverse, inverse_low = label_loss(
+            z[i], exponent[i], total[i], low, label_term[i]
+        )
         loss[i] = row_loss
-        w = c if coefficients is None else c * coefficients[i]
-        f, f_low, g = slope_factors(q, q_low, inverse, low, w, z[i])
-        factor[i] = f
-        factor_low[i] = f_low
-        at_label[i] = g
-    return wrong == 0
+        if factor is not None:
+            w = c if coefficients is None else c * coefficients[i]
+            f, f_low, g = grad_factors(q, q_low, inverse, inverse_low, w, z[i])
+            factor[i] = f
+            factor_low[i] = f_low
+            label_grad[i] = g
+    return bad == 0
 
 
 @loop
-def scale_column(terms, j, labels, n, factor, factor_low, at_label):
+def terms_to_grad(terms, j, labels, n, factor, factor_low, label_grad):
     """Turn the terms of class j into its gradient."""
     scale = unshift(terms[0])
     for i in range(n):
         term = terms[i] * scale
-        g, special = fma(term, factor[i], term * factor_low[i]), at_label[i]
-        terms[i] = special if labels[i] == j else g
+        g, at_label = fma(term, factor[i], term * factor_low[i]), label_grad[i]
+        terms[i] = at_label if labels[i] == j else g
 
 
 @loop
-def weigh(loss, coefficients):
-    """Multiply the losses with their coefficients."""
+def weight_losses(loss, coefficients):
+    """Multiply the losses by their coefficients."""
     for i in range(loss.size):
         loss[i] = 0.0 if coefficients[i] == ABSENT else weighted(coefficients[i], loss[i])
 
 
+# Steps of a block.
+
+
 @inner
-def correct(x, start, n, labels, coefficients, c, loss, work, grad, stats):
-    """Do the rows anew that the fast way cannot do, and empty those that are absent."""
+def sum_classes(n, classes, keep_terms, scratch):
+    """Add the terms of all classes, two at a time, and keep them if wanted."""
+    for j in range(0, classes, 2):
+        at = j if keep_terms else 0
+        terms, next_terms = scratch.terms[at], scratch.terms[at + 1]
+        exp_columns(
+            scratch.logits[j], scratch.logits[j + 1], j, scratch.labels, n, scratch.magic,
+            scratch.x_min, scratch.max_bits, scratch.label_term, terms, next_terms,
+        )  # fmt: skip
+        add_columns(n, terms, next_terms, scratch.total, scratch.total_low)
+
+
+@inner
+def fill_stats(start, n, classes, stats, scratch):
+    """Fill the rows' statistics."""
+    start_columns(n, scratch.m, scratch.k, scratch.s, scratch.gaps)
+    for j in range(classes):
+        update_max(scratch.logits[j], j, n, scratch.m, scratch.k)
+    for j in range(classes):
+        add_column(scratch.logits[j], j, n, scratch.m, scratch.k, scratch.s, scratch.gaps)
+    store_columns(n, scratch.m, scratch.k, scratch.s, scratch.gaps, stats, start)
+
+
+@inner
+def finish_block(n, classes, coefficients, c, scratch, grad):
+    """Fill the losses and turn the terms into the gradient; say whether all rows were in range."""
+    fast = finish_rows(
+        n, scratch.z, scratch.n, scratch.max_bits, scratch.label_term, scratch.total,
+        scratch.total_low, coefficients, c, scratch.loss, if_given(grad, scratch.factor),
+        scratch.factor_low, scratch.label_grad,
+    )  # fmt: skip
+    if grad is not None:
+        for j in range(classes):
+            terms_to_grad(
+                scratch.terms[j], j, scratch.labels, n, scratch.factor, scratch.factor_low,
+                scratch.label_grad,
+            )  # fmt: skip
+    return fast
+
+
+@inner
+def redo_rows(x, start, n, coefficients, c, scratch, grad, stats):
+    """Compute rows that were not in range again, and zero the gradient of absent ones."""
     for i in range(n):
         w = 1.0 if coefficients is None else coefficients[start + i]
-        wrong = not (abs(work.z[i]) <= LIMIT and usable(work.top[i], work.t[i], work.z[i]))
-        if wrong and (w != ABSENT or stats is not None):
-            target = None if grad is None else work.row
-            loss[i] = any_row(
-                x[start + i], labels[i], None, work.one, None, w * c, 0.0, 0.0, work.rows, target,
-                0, stats, start + i,
+        bad = not (
+            abs(scratch.z[i]) <= LABEL_LIMIT
+            and in_range(scratch.max_bits[i], scratch.total[i], scratch.z[i])
+        )
+        if bad and (w != ABSENT or stats is not None):
+            scratch.loss[i] = general_row(
+                x[start + i], scratch.labels[i], None, scratch.ones, None, w * c, 0.0, 0.0,
+                scratch.general_row, if_given(grad, scratch.row_grad), 0, stats, start + i,
             )  # fmt: skip
-        if w == ABSENT:
-            if grad is not None:
+        if grad is not None:
+            if w == ABSENT:
                 for j in range(x.shape[1]):
-                    work.terms[j, i] = 0
-        elif wrong and grad is not None:
-            for j in range(x.shape[1]):
-                work.terms[j, i] = work.row[0, j]
+                    scratch.terms[j, i] = 0
+            elif bad:
+                for j in range(x.shape[1]):
+                    scratch.terms[j, i] = scratch.row_grad[0, j]
 
 
 @inner
-def add_stats(start, n, classes, stats, work):
-    """Fill the rows' statistics."""
-    open_rows(n, work.m, work.k, work.s, work.far)
-    for j in range(classes):
-        take_largest(work.logits[j], j, n, work.m, work.k)
-    for j in range(classes):
-        add_column(work.logits[j], j, n, work.m, work.k, work.s, work.far)
-    put_rows(n, work.m, work.k, work.s, work.far, stats, start)
-
-
-@inner
-def add_all(n, classes, keep, work):
-    """Add the terms of all classes, two at a time, and keep them where wanted."""
-    for j in range(0, classes, 2):
-        first, second = work.logits[j], work.logits[j + 1]
-        at = j if keep else 0
-        terms, more_terms = work.terms[at], work.terms[at + 1]
-        take_columns(
-            first, second, j, work.labels, n, work.magic, work.low, work.top, work.own, terms,
-            more_terms,
-        )  # fmt: skip
-        add_columns(n, terms, more_terms, work.t, work.t_low)
-
-
-@inner
-def finish_all(start, n, classes, coefficients, c, grad, work):
-    """Fill the block's losses, and turn its terms into the gradient; was all of it usable?"""
-    if grad is None:
-        return finish(n, work.z, work.n, work.top, work.own, work.t, work.t_low, work.loss)
-    if coefficients is None:
-        fine = finish_slopes(
-            n, work.z, work.n, work.top, work.own, work.t, work.t_low, None, c, work.loss,
-            work.factor, work.factor_low, work.at_label,
-        )  # fmt: skip
-    else:
-        fine = finish_slopes(
-            n, work.z, work.n, work.top, work.own, work.t, work.t_low, coefficients[start:], c,
-            work.loss, work.factor, work.factor_low, work.at_label,
-        )  # fmt: skip
-    for j in range(classes):
-        scale_column(work.terms[j], j, work.labels, n, work.factor, work.factor_low, work.at_label)
-    return fine
-
-
-@inner
-def block_losses(x, flat, words, start, n, labels, coefficients, c, grad, grad_words, stats, work):
-    """Fill the losses of n rows; return the first whose label is not a class, or -1."""
+def block_losses(
+    start, n, scratch, x, flat, words, labels, coefficients, c, grad, grad_words, stats
+):
+    """Fill the losses of n rows; return the first row whose label is not a class, or -1."""
     classes = x.shape[1]
-    if not take_labels(labels[start : start + n], classes, work.labels):
-        return first_wrong(labels, classes, start)
-    turn(flat, words, start, n, classes, work.logits)
+    if not load_labels(labels[start : start + n], classes, scratch.labels):
+        return first_bad_label(labels, classes, start)
+    to_columns(flat, words, start, n, classes, scratch.logits)
     for j in range(classes):
-        find_logits(work.logits[j], j, work.labels, n, work.z)
-    open_windows(n, work.z, work.n, work.magic, work.low, work.top)
-    clear_sums(n, work.t, work.t_low)
-    add_all(n, classes, grad is not None, work)
+        select_label_logits(scratch.logits[j], j, scratch.labels, n, scratch.z)
+    scale_rows(n, scratch.z, scratch.n, scratch.magic, scratch.x_min, scratch.max_bits)
+    zero_sums(n, scratch.total, scratch.total_low)
+    sum_classes(n, classes, grad is not None, scratch)
     if stats is not None:
-        add_stats(start, n, classes, stats, work)
-    fine = finish_all(start, n, classes, coefficients, c, grad, work)
-    if coefficients is not None or not fine:
-        correct(x, start, n, work.labels, coefficients, c, work.loss, work, grad, stats)
-    if grad is not None:
-        turn_back(work.terms, n, classes, grad, grad_words, start)
+        fill_stats(start, n, classes, stats, scratch)
+    block_coefficients = coefficients
     if coefficients is not None:
-        weigh(work.loss[:n], coefficients[start : start + n])
+        block_coefficients = coefficients[start : start + n]
+    fast = finish_block(n, classes, block_coefficients, c, scratch, grad)
+    if coefficients is not None or not fast:
+        redo_rows(x, start, n, coefficients, c, scratch, grad, stats)
+    if grad is not None:
+        to_rows(scratch.terms, n, classes, grad, grad_words, start)
+    if coefficients is not None:
+        weight_losses(scratch.loss[:n], block_coefficients)
     return -1
 
 
 @kernel
 def label_losses(
-    x, flat, words, labels, coefficients, c, grad, grad_words, losses, stats, sums, chunk,
-    first, last, work,
+    x, flat, words, labels, coefficients, c, grad, grad_words, losses, stats, sums, chunk, first,
+    last, scratch,
 ):  # fmt: skip
-    """Losses of rows with class labels, in chunks of rows from `first` to `last`.
+    """Compute the losses of rows with class labels, in chunks of rows from `first` to `last`.
 
-    `flat` and `words` are x seen flat and in `pairs`, `grad` (or None) and `grad_words` the
-    gradient. The rest is as in `wide.label_losses`.
+    `flat` is x as one axis, `words` is `transpose.pair_words` of it; `grad` (or None), as one axis,
+    and `grad_words` are the same for the gradient. All else is as in `many_classes.label_losses`.
     """
-    for number in range(first, last):
-        clear_total(sums, number)
-        stop = min(number * chunk + chunk, x.shape[0])
-        for start in range(number * chunk, stop, BLOCK):
-            n = min(BLOCK, stop - start)
-            wrong = block_losses(
-                x, flat, words, start, n, labels, coefficients, c, grad, grad_words, stats, work
-            )
-            if wrong >= 0:
-                return wrong
-            add_losses(work.loss[:n], losses, start, sums, number)
-    return -1
+    arguments = (x, flat, words, labels, coefficients, c, grad, grad_words, stats)
+    return sum_chunks(
+        block_losses, arguments, x.shape[0], BLOCK, losses, sums, chunk, first, last, scratch
+    )

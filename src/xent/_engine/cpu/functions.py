@@ -1,4 +1,4 @@
-"""Softmax, its logarithm, log-sum-exp, sigmoid; in float64 whatever is stored."""
+"""Softmax, log-softmax, log-sum-exp, sigmoid and log-sigmoid, computed in float64."""
 
 from __future__ import annotations
 
@@ -6,112 +6,92 @@ import math
 
 import numpy as np
 
-from xent._engine.cpu.elementary import exp, log1p, log1p_of_decay
-from xent._engine.cpu.general import exponentials, largest, load, sum_twice
-from xent._engine.cpu.intrinsics import fma, inner, kernel, loaded, loop, rounded
-from xent._engine.cpu.label_row import LANES, two_sum
+from xent._engine.cpu.elementary import exp, log1p_unit
+from xent._engine.cpu.general import log1p_sum, partition, reciprocal_1p
+from xent._engine.cpu.intrinsics import fma, inner, kernel, load, loop, store_as
 
-SOFTMAX, LOG_SOFTMAX, LOGSUMEXP = 0, 1, 2
+SOFTMAX, LOG_SOFTMAX, LOGSUMEXP, SIGMOID, LOG_SIGMOID = range(5)
 
 
-def work(classes):
-    """Memory of one thread."""
-    return np.empty(3 * classes + 2 * LANES)
+@loop
+def fill_softmax(e, m, k, s, s_low, out):
+    """Fill the softmax: e / (1 + S), and 1 / (1 + S) at k; 0 if every class is masked."""
+    inverse, low = reciprocal_1p(s, s_low)
+    low = low if math.isfinite(low) else 0.0
+    for j in range(out.size):
+        out[j] = store_as(fma(e[j], inverse, e[j] * low), out[j])
+    out[k] = store_as(0.0 if m == -np.inf else inverse + low, out[k])
+
+
+@loop
+def fill_log_softmax(z, m, k, log_s, out):
+    """Fill the log-softmax: the sum of two terms that are never positive."""
+    for j in range(out.size):
+        out[j] = store_as((z[j] - m) - log_s, out[j])
+    at_k = -log_s
+    if m == -np.inf:  # every class is masked, and z - m is NaN
+        at_k = m
+        for j in range(out.size):
+            out[j] = store_as(m, out[j])
+    out[k] = store_as(at_k, out[k])
 
 
 @inner
-def parts(x, scratch):
-    """Return m = z_k, k, S and its low part; leave z and exp(z - m), 0 at k, in scratch."""
-    width = x.size
-    z, e = scratch[:width], scratch[width : 2 * width]
-    high, low = scratch[3 * width : 3 * width + LANES], scratch[3 * width + LANES :]
-    load(x, 0.0, z, z)
-    m, k = largest(z)
-    exponentials(z, 0.0 if m == -np.inf else m, e)
-    e[k] = 0.0
-    s, s_low = sum_twice(e, high, low)
-    return m, k, np.nan if m != m else s, s_low if math.isfinite(s_low) else 0.0
+def fill_row(which, x, out, scratch):
+    """Fill `out` with one of the functions of the row x."""
+    m, k, s, s_low = partition(x, 0.0, scratch)
+    z, e = scratch[: x.size], scratch[x.size : 2 * x.size]
+    if which == SOFTMAX:
+        fill_softmax(e, m, k, s, s_low, out)
+        return
+    log_s = log1p_sum(s, s_low)
+    if which == LOG_SOFTMAX:
+        fill_log_softmax(z, m, k, log_s, out)
+    else:
+        out[0] = store_as(m + log_s, out[0])
 
 
 @loop
-def put_shares(e, m, k, s, s_low, row):
-    """Fill the softmax: e / (1 + S), and at k what is left for it."""
-    t, t_low = two_sum(1.0, s)
-    inverse = 1.0 / t
-    low = (fma(-inverse, t, 1.0) - inverse * (t_low + s_low)) * inverse
-    low = low if math.isfinite(low) else 0.0
-    for j in range(row.size):
-        row[j] = rounded(fma(e[j], inverse, e[j] * low), row[j])
-    row[k] = rounded(0.0 if m == -np.inf else inverse + low, row[k])
-
-
-@loop
-def put_logs(z, m, k, log_s, row):
-    """Fill the log-softmax: two terms that are never positive."""
-    for j in range(row.size):
-        row[j] = rounded((z[j] - m) - log_s, row[j])
-    at_k = -log_s
-    if m == -np.inf:
-        at_k = m
-        for j in range(row.size):
-            row[j] = rounded(m, row[j])
-    row[k] = rounded(at_k, row[k])
-
-
-@kernel
-def of_rows(which, x, result, first, last, work):
-    """Fill `result` with a function of the rows; log-sum-exp has a column of it for each row."""
-    width = x.shape[1]
-    for i in range(first, last):
-        m, k, s, s_low = parts(x[i], work)
-        row = result[i]
-        if which == SOFTMAX:
-            put_shares(work[width : 2 * width], m, k, s, s_low, row)
-        else:
-            log_s = log1p(s, s_low) if s < np.inf else s
-            if which == LOG_SOFTMAX:
-                put_logs(work[:width], m, k, log_s, row)
-            else:
-                row[0] = rounded(m + log_s, row[0])
-
-
-@kernel
-def sigmoids(x, result, first, last, work):
-    """Fill `result` with the sigmoid."""
-    fill_sigmoids(x[first:last], result[first:last])
-
-
-@kernel
-def log_sigmoids(x, result, first, last, work):
-    """Fill `result` with the sigmoid's logarithm."""
-    fill_log_sigmoids(x[first:last], result[first:last])
-
-
-@kernel
-def flush(x, tiny, first, last, work):
-    """Set what is below the smallest normal number to 0."""
-    flush_part(x[first:last], tiny)
-
-
-@loop
-def flush_part(x, tiny):
+def fill_sigmoid(x, out):
     for i in range(x.size):
-        value = x[i]
-        x[i] = value if not abs(value) < tiny else value - value
-
-
-@loop
-def fill_sigmoids(x, result):
-    for i in range(x.size):
-        z = np.float64(loaded(x[i]))
+        z = np.float64(load(x[i]))
         tail = exp(-abs(z), 0.0)
         p = (1.0 if z >= 0 else tail) / (1.0 + tail)
-        result[i] = rounded(p if z == z else z, result[i])
+        out[i] = store_as(p if z == z else z, out[i])  # exp does not keep NaN
 
 
 @loop
-def fill_log_sigmoids(x, result):
+def fill_log_sigmoid(x, out):
     for i in range(x.size):
-        z = np.float64(loaded(x[i]))
-        value = (z if z < 0 else 0.0) - log1p_of_decay(exp(-abs(z), 0.0))
-        result[i] = rounded(value if z == z else z, result[i])
+        z = np.float64(load(x[i]))
+        value = (z if z < 0 else 0.0) - log1p_unit(exp(-abs(z), 0.0))
+        out[i] = store_as(value if z == z else z, out[i])
+
+
+@loop
+def flush(x, smallest_normal):
+    for i in range(x.size):
+        value = x[i]
+        x[i] = value if not abs(value) < smallest_normal else value - value
+
+
+@kernel
+def row_function(which, x, out, first, last, scratch):
+    """Fill rows of `out` with a function of the rows of x; log-sum-exp fills one column."""
+    for i in range(first, last):
+        fill_row(which, x[i], out[i], scratch)
+
+
+@kernel
+def element_function(which, x, out, first, last, scratch):
+    """Fill `out` with a function of each element of x."""
+    if which == SIGMOID:
+        fill_sigmoid(x[first:last], out[first:last])
+    else:
+        fill_log_sigmoid(x[first:last], out[first:last])
+
+
+@kernel
+def flush_subnormals(x, smallest_normal, first, last, scratch):
+    """Set what is below the smallest normal number to 0."""
+    flush(x[first:last], smallest_normal)

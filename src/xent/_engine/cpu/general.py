@@ -1,4 +1,4 @@
-"""Any target row and any logits: one row after the other, in float64, seen from its largest logit.
+"""Any target row and any logits: one row at a time, in float64, relative to its largest logit.
 
 With k the argmax and m = z_k, as in `xent._engine.rows`,
 
@@ -7,8 +7,11 @@ With k the argmax and m = z_k, as in `xent._engine.rows`,
     grad_j = (sum y) exp(z_j - m) / (1 + S) - y_j
     grad_k = (sum over j != k of y_j - y_k S) / (1 + S)
 
-Here pass soft and smoothed targets, softcap and z-loss; and the rows with a label that the fast
-kernels leave: NaN, infinities, labels far below the largest logit.
+This computes soft and smoothed targets, softcap and z-loss, and the rows with a class label that do
+not suit the fast kernels: NaN, infinities, labels far below the largest logit.
+
+Arguments that may be None are passed one by one, not in a record: Numba removes a branch on
+`x is None` only if x is an argument of the function.
 """
 
 from __future__ import annotations
@@ -18,34 +21,28 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xent._engine.cpu.elementary import capped, exp, log1p
-from xent._engine.cpu.intrinsics import any_order, fma, inner, kernel, loaded, loop, rounded
-from xent._engine.cpu.label_row import (
-    BLOCK,
-    LANES,
-    add_losses,
-    clear_row,
-    clear_total,
-    sum_lanes,
-    two_sum,
-)
-from xent._engine.cpu.stats import distances, put
+from xent._engine.cpu.elementary import exp, log1p, softcap_and_derivative, two_diff, two_sum
+from xent._engine.cpu.intrinsics import any_order, fma, inner, kernel, load, loop, store_as
+from xent._engine.cpu.label_row import BLOCK, LANES, sum_chunks, sum_lanes, zero_grad, zero_lanes
+from xent._engine.cpu.stats import store_stats, sum_gaps
+
+# Steps of a row.
 
 
 @loop
-def load(x, softcap, z, slope):
-    """Fill z with the logits in float64; capped, and their slope, where `softcap` is not 0."""
+def load_row(x, softcap, z, derivative):
+    """Fill z with the logits in float64. If `softcap` is not 0, cap them, and fill `derivative`."""
     if softcap == 0.0:
         for j in range(x.size):
-            z[j] = loaded(x[j])
+            z[j] = load(x[j])
     else:
         for j in range(x.size):
-            z[j], slope[j] = capped(np.float64(loaded(x[j])), softcap)
+            z[j], derivative[j] = softcap_and_derivative(np.float64(load(x[j])), softcap)
 
 
 @loop
-def largest(z):
-    """Return the largest entry and its first place; NaN where there is one."""
+def max_and_argmax(z):
+    """Return the largest entry and its first index; NaN if there is one."""
     m, k = z[0], 0
     for j in range(z.size):
         if not z[j] <= m:
@@ -57,43 +54,77 @@ def largest(z):
 
 @loop
 def exponentials(z, m, e):
-    """Fill e with exp(z - m), the rounding of the difference carried along."""
+    """Fill e with exp(z - m). exp would magnify the rounding error of z - m, so it is passed on."""
     for j in range(z.size):
-        d = z[j] - m
-        back = z[j] - d
-        lost = (z[j] - (d + back)) + (back - m)
-        e[j] = exp(d, 0.0 if d < -800.0 else lost)
+        d, d_low = two_diff(z[j], m)
+        e[j] = exp(d, 0.0 if d < -800.0 else d_low)  # d_low is NaN for an infinite d
 
 
 @loop
-def sum_twice(e, high, low):
-    """Return the sum of the entries and its rounding error; `high` and `low` are lanes."""
-    for lane in range(LANES):
-        high[lane] = 0.0
-        low[lane] = 0.0
+def compensated_sum(e, total, total_low):
+    """Return the sum of the entries and its low part. `total` and `total_low` are lanes."""
+    zero_lanes(total, total_low)
     whole = e.size // LANES * LANES
     for start in range(0, whole, LANES):
         for lane in range(LANES):
-            high[lane], lost = two_sum(high[lane], e[start + lane])
-            low[lane] += lost
+            total[lane], error = two_sum(total[lane], e[start + lane])
+            total_low[lane] += error
     for j in range(whole, e.size):
-        high[0], lost = two_sum(high[0], e[j])
-        low[0] += lost
-    return sum_lanes(high, low)
+        total[0], error = two_sum(total[0], e[j])
+        total_low[0] += error
+    return sum_lanes(total, total_low)
+
+
+def row_scratch(classes):
+    """Allocate scratch for `partition`: the row's z, e and derivative of softcap, and two lanes."""
+    return np.empty(3 * classes + 2 * LANES)
 
 
 @inner
-def times(a, b):
-    """Product with 0 * infinity = 0: a class without target mass costs nothing; NaN stays."""
+def partition(x, softcap, scratch):
+    """Return what a row's log-sum-exp is made of: m, k, and S with its low part.
+
+    Leaves z, e = exp(z - m) and the derivative of the softcap in the scratch, one after the other.
+    e[k] is 0, so that e sums to S.
+    """
+    width = x.size
+    z, e, derivative = scratch[:width], scratch[width : 2 * width], scratch[2 * width : 3 * width]
+    total, total_low = scratch[3 * width : 3 * width + LANES], scratch[3 * width + LANES :]
+    load_row(x, softcap, z, derivative)
+    m, k = max_and_argmax(z)
+    exponentials(z, 0.0 if m == -np.inf else m, e)  # -inf - -inf would be NaN
+    e[k] = 0.0
+    s, s_low = compensated_sum(e, total, total_low)
+    return m, k, np.nan if m != m else s, s_low if math.isfinite(s_low) else 0.0
+
+
+@inner
+def log1p_sum(s, s_low):
+    """Return log1p(S), also where S is infinite or NaN."""
+    return log1p(s, s_low) if s < np.inf else s
+
+
+@inner
+def reciprocal_1p(s, s_low):
+    """Return 1 / (1 + S) and its low part, which may be infinite or NaN."""
+    t, t_low = two_sum(1.0, s)
+    t_low += s_low
+    inverse = 1.0 / t
+    return inverse, (fma(-inverse, t, 1.0) - inverse * t_low) * inverse
+
+
+@inner
+def safe_product(a, b):
+    """Return a * b with 0 * infinity = 0: a class without target mass costs nothing; NaN stays."""
     return 0.0 if a == 0.0 and math.isinf(b) else a * b
 
 
 @inner
-def target(j, label, probabilities, scale, shift, i):
-    """Return y_j: scale times the target, plus the shift of smoothing."""
+def target_at(j, label, probabilities, scale, shift, i):
+    """Return y_j: scale times the target, plus the shift that smoothing adds."""
     y = 0.0
     if probabilities is not None:
-        y = scale[j] * np.float64(loaded(probabilities[i, j]))
+        y = scale[j] * np.float64(load(probabilities[i, j]))
     elif j == label:
         y = scale[j]
     if shift is not None:
@@ -102,53 +133,36 @@ def target(j, label, probabilities, scale, shift, i):
 
 
 @loop
-def masses(z, m, k, label, probabilities, scale, shift, i):
-    """Return the sum of y off k, y_k, and the sum of y_j (m - z_j)."""
-    y_k = target(k, label, probabilities, scale, shift, i)
+def target_sums(z, m, k, label, probabilities, scale, shift, i):
+    """Return the sum of y_j over j != k, y_k, and the sum of y_j (m - z_j)."""
+    y_k = target_at(k, label, probabilities, scale, shift, i)
     if probabilities is None and shift is None:
-        cost = times(scale[label], distance(z[label], m, label == k))
+        cost = safe_product(scale[label], gap(z[label], m, label == k))
         return scale[label] - y_k, y_k, cost
-    off, cost = 0.0, 0.0
+    others, cost = 0.0, 0.0
     for j in range(z.size):
-        y = target(j, label, probabilities, scale, shift, i)
-        off = any_order(off, 0.0 if j == k else y)
-        cost = any_order(cost, times(y, distance(z[j], m, j == k)))
-    return off, y_k, cost
+        y = target_at(j, label, probabilities, scale, shift, i)
+        others = any_order(others, 0.0 if j == k else y)
+        cost = any_order(cost, safe_product(y, gap(z[j], m, j == k)))
+    return others, y_k, cost
 
 
 @inner
-def distance(z, m, same):
-    """Return m - z: infinite for a masked class, also where all are masked."""
+def gap(z, m, is_max):
+    """Return m - z: infinite for a masked class, also if all are masked."""
     if m == -np.inf:
         return np.inf
-    return 0.0 if same else m - z
+    return 0.0 if is_max else m - z
 
 
 @loop
-def slopes(
-    z,
-    e,
-    slope,
-    s,
-    s_low,
-    k,
-    label,
-    probabilities,
-    scale,
-    shift,
-    of_p,
-    at_k,
-    c,
-    softcap,
-    grad,
-    i,
-):
-    """Fill the gradient: of_p * e / (1 + S) - y, `at_k` at k, times the coefficient c."""
-    t, t_low = two_sum(1.0, s)
-    t_low += s_low
-    inverse = 1.0 / t
-    inverse_low = (fma(-inverse, t, 1.0) - inverse * t_low) * inverse
-    factor = of_p * c
+def fill_grad(
+    z, e, derivative, s, s_low, k, label, probabilities, scale, shift, p_factor, grad_k, c, softcap,
+    grad, i,
+):  # fmt: skip
+    """Fill row i of the gradient: c times p_factor * e / (1 + S) - y, and c * grad_k at k."""
+    inverse, inverse_low = reciprocal_1p(s, s_low)
+    factor = p_factor * c
     high = inverse * factor
     low = fma(inverse, factor, -high) + inverse_low * factor
     low = low if math.isfinite(low) else 0.0
@@ -156,123 +170,99 @@ def slopes(
     for j in range(z.size):
         g = fma(e[j], high, e[j] * low)
         if probabilities is not None or shift is not None or j == label:
-            g -= target(j, label, probabilities, scale, shift, i) * c
-        g = at_k * c if j == k else g
+            g -= target_at(j, label, probabilities, scale, shift, i) * c
+        g = grad_k * c if j == k else g
         if softcap != 0.0:
-            g *= slope[j]
-        row[j] = rounded(0.0 if z[j] == -np.inf else g, row[j])
+            g *= derivative[j]
+        row[j] = store_as(0.0 if z[j] == -np.inf else g, row[j])
 
 
 @inner
-def any_row(
-    x, label, probabilities, scale, shift, c, z_loss, softcap, scratch, grad, i, stats, place
-):
-    """Loss of a row of logits, unweighted; its gradient times c in grad[i], where `grad` is given.
+def general_row(
+    x, label, probabilities, scale, shift, c, z_loss, softcap, scratch, grad, i, stats, stats_row,
+):  # fmt: skip
+    """Return the loss of a row of logits, unweighted; fill c times its gradient, if wanted.
 
-    Its statistics go to stats[place]. `probabilities`, where given, holds its target row at i.
-    `scratch` holds three rows, and two of LANES more. The gradient may overwrite x.
+    The gradient goes to grad[i] and may overwrite x, statistics go to stats[stats_row].
+    `probabilities`, if not None, holds the target at row i. `scratch` is from `row_scratch`.
     """
     width = x.size
-    z, e, slope = scratch[:width], scratch[width : 2 * width], scratch[2 * width : 3 * width]
-    high, low = scratch[3 * width : 3 * width + LANES], scratch[3 * width + LANES :]
-    load(x, softcap, z, slope)
-    m, k = largest(z)
-    exponentials(z, 0.0 if m == -np.inf else m, e)
-    e[k] = 0.0
-    s, s_low = sum_twice(e, high, low)
-    s = np.nan if m != m else s
-    s_low = s_low if math.isfinite(s_low) else 0.0
-    log_s = log1p(s, s_low) if s < np.inf else s
+    z, e, derivative = scratch[:width], scratch[width : 2 * width], scratch[2 * width : 3 * width]
+    m, k, s, s_low = partition(x, softcap, scratch)
+    log_s = log1p_sum(s, s_low)
     if stats is not None:
-        put(stats, place, m, k, s, s_low, distances(z, e, m))
-    off, y_k, cost = masses(z, m, k, label, probabilities, scale, shift, i)
-    loss = times(off + y_k, log_s) + cost
-    extra = 0.0
+        store_stats(stats, stats_row, m, k, s, s_low, sum_gaps(z, e, m))
+    others, y_k, cost = target_sums(z, m, k, label, probabilities, scale, shift, i)
+    loss = safe_product(others + y_k, log_s) + cost
+    z_loss_factor = 0.0
     if z_loss != 0.0:
         log_z = m + log_s
         loss += z_loss * log_z * log_z
-        extra = 2.0 * z_loss * log_z
+        z_loss_factor = 2.0 * z_loss * log_z
     if grad is not None:
-        of_p = off + y_k + extra
-        at_k = (off + extra - y_k * s) / (1.0 + s)
-        slopes(
-            z,
-            e,
-            slope,
-            s,
-            s_low,
-            k,
-            label,
-            probabilities,
-            scale,
-            shift,
-            of_p,
-            at_k,
-            c,
-            softcap,
-            grad,
-            i,
-        )
+        p_factor = others + y_k + z_loss_factor
+        grad_k = (others + z_loss_factor - y_k * s) / (1.0 + s)
+        fill_grad(
+            z, e, derivative, s, s_low, k, label, probabilities, scale, shift, p_factor, grad_k, c,
+            softcap, grad, i,
+        )  # fmt: skip
     return loss
 
 
-class Work(NamedTuple):
-    """Memory of one thread."""
-
-    scratch: Any
-    loss: Any  # losses of a block of rows
+# Blocks of rows.
 
 
-def work(classes):
-    """Memory for rows of `classes` logits."""
-    return Work(np.empty(3 * classes + 2 * LANES), np.empty(BLOCK))
+class Scratch(NamedTuple):
+    """Scratch memory of one thread."""
+
+    row: Any
+    loss: Any  # the losses of a block of rows
+
+
+def make_scratch(classes):
+    """Allocate scratch for rows of `classes` logits."""
+    return Scratch(row_scratch(classes), np.empty(BLOCK))
 
 
 @inner
 def block_losses(
-    x, start, n, labels, probabilities, scale, shift, weight, c, z_loss, softcap, grad, stats,
-    work,
+    start, n, scratch, x, labels, probabilities, scale, shift, weight, c, z_loss, softcap, grad,
+    stats,
 ):  # fmt: skip
-    """Fill the losses of n rows; return the first whose label is not a class, or -1."""
+    """Fill the losses of n rows; return the first row whose label is not a class, or -1."""
     for i in range(start, start + n):
         w = 1.0 if weight is None else weight[i]
         label = 0 if labels is None else labels[i]
         if w == 0.0 and stats is None:
-            work.loss[i - start] = 0.0
-            clear_row(grad, i)
+            scratch.loss[i - start] = 0.0
+            zero_grad(grad, i)
         elif label < 0 or label >= x.shape[1]:
             return i
         else:
-            loss = any_row(
-                x[i], label, probabilities, scale, shift, w * c, z_loss, softcap, work.scratch,
-                grad, i, stats, i,
+            loss = general_row(
+                x[i], label, probabilities, scale, shift, w * c, z_loss, softcap, scratch.row, grad,
+                i, stats, i,
             )  # fmt: skip
-            work.loss[i - start] = 0.0 if w == 0.0 else w * loss
+            # Not 0 * loss and 0 * grad: whatever a row of weight 0 holds, NaN too, must not count.
+            scratch.loss[i - start] = 0.0 if w == 0.0 else w * loss
             if w == 0.0:
-                clear_row(grad, i)
+                zero_grad(grad, i)
     return -1
 
 
 @kernel
-def soft(
+def target_losses(
     x, labels, probabilities, scale, shift, weight, c, z_loss, softcap, grad, losses, stats, sums,
-    chunk, first, last, work,
+    chunk, first, last, scratch,
 ):  # fmt: skip
-    """Losses of rows with any target, in chunks of rows from `first` to `last`.
+    """Compute the losses of rows with any target, in chunks of rows from `first` to `last`.
 
-    Targets are `labels` or `probabilities`, the other being None; y = scale * t + shift. The rest
-    is as in `wide.label_losses`.
+    Targets are `labels` or `probabilities`, the other being None; y = scale * t + shift. All else
+    is as in `many_classes.label_losses`.
     """
-    for number in range(first, last):
-        clear_total(sums, number)
-        stop = min(number * chunk + chunk, x.shape[0])
-        for start in range(number * chunk, stop, BLOCK):
-            n = min(BLOCK, stop - start)
-            wrong = block_losses(
-                x, start, n, labels, probabilities, scale, shift, weight, c, z_loss, softcap, grad,
-                stats, work,
-            )  # fmt: skip
-            if wrong >= 0:
-                return wrong
-            add_losses(work.loss[:n], losses, start, sums, number)
-    return -1
+    arguments = (
+        x, labels, probabilities, scale, shift, weight, c, z_loss, softcap, grad, stats
+    )  # fmt: skip
+    return sum_chunks(
+        block_losses, arguments, x.shape[0], BLOCK, losses, sums, chunk, first, last, scratch
+    )

@@ -1,14 +1,16 @@
-"""The few things Numba's Python lacks: exact multiply-add, bits of floats, half precision.
+"""What kernels need beyond Numba: compiler options, fma, bits of floats, half precision, prefetch.
 
-A kernel is compiled without fast-math, so that what is written is what is computed, in every
-build: the products of `fma` are not rounded, and the only sums that LLVM may reorder are those
-written with `any_order`.
+Kernels are compiled without fast-math, so what is written is what is computed, in every build: the
+product inside `fma` is not rounded, and LLVM may reorder only the sums written with `any_order`.
+
+Half precision has no type in Numba: bfloat16 values are passed as uint16 and float16 as int16.
+`load` and `store_as` convert them.
 """
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numba
@@ -18,19 +20,22 @@ from numba import types
 from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.extending import intrinsic, overload
 
-from xent._engine.cpu.caching import Cache
+from xent._engine.cpu.caching import open_cache
+from xent._engine.cpu.compiling import give_notice
 
-WORD = {types.float32: (32, 23), types.float64: (64, 52)}
-"""Bits of a float, and of its mantissa."""
+FLOAT_BITS = {types.float32: (32, 23), types.float64: (64, 52)}
+"""Bits of a float and of its mantissa."""
+
+# "numpy" divides without first testing for zero, a test that would keep loops from being
+# vectorized. Without _nrt there is no reference counting of arrays: kernels allocate nothing.
+JIT_OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False}
 
 
-OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False}
-"""Without a check for zero before each division, and without counting references to arrays:
-kernels allocate nothing."""
+class _NoAliasCompiler(CompilerBase):  # type: ignore[misc]
+    """Compile with all array arguments declared not to overlap.
 
-
-class _Restrict(CompilerBase):  # type: ignore[misc]
-    """Arrays that are arguments never overlap; without this LLVM tests for it, or gives up."""
+    Otherwise LLVM adds run-time overlap checks to loops, or does not vectorize them.
+    """
 
     def define_pipelines(self) -> list[Any]:
         self.state.flags.noalias = True
@@ -38,25 +43,54 @@ class _Restrict(CompilerBase):  # type: ignore[misc]
 
 
 def inner(function: Callable[..., Any]):
-    """Compile a function to be inlined into loops."""
-    return numba.njit(forceinline=True, **OPTIONS)(function)
+    """Compile a function that is inlined wherever it is called.
+
+    It cannot return slices of arrays: they would need reference counts.
+    """
+    return numba.njit(forceinline=True, **JIT_OPTIONS)(function)
 
 
 def loop(function: Callable[..., Any]):
-    """Compile a loop over arrays that do not overlap."""
-    return numba.njit(pipeline_class=_Restrict, **OPTIONS)(function)
+    """Compile a loop over arrays that do not overlap.
+
+    Loops run over slices, from index 0: with another start, Numba's wrap-around of negative indices
+    makes LLVM gather single elements, 3 to 8 times slower. Conditions are written so that both
+    alternatives are loaded first: LLVM then selects between them instead of branching.
+    """
+    return numba.njit(pipeline_class=_NoAliasCompiler, **JIT_OPTIONS)(function)
 
 
-def kernel(function: Callable[..., Any]):
-    """Compile what Python calls: without the GIL, kept on disk if any folder can be written."""
+def kernel(function: Callable[..., Any], *, on_miss: Callable[[], None] = give_notice):
+    """Compile a function that Python calls: without the GIL, and cached on disk."""
     compiled = numba.njit(nogil=True, error_model="numpy")(function)
-    with contextlib.suppress(RuntimeError):  # Numba's word for there being none
-        compiled._cache = Cache(function)
+    compiled._cache = open_cache(function, on_miss)
     return compiled
 
 
-any_order = numba.njit(fastmath={"reassoc"}, forceinline=True, **OPTIONS)(lambda a, b: a + b)
-"""A sum that LLVM may take in any order, and so in vectors."""
+quick_kernel = partial(kernel, on_miss=lambda: None)
+"""A kernel that compiles in about a second, for which no notice is logged."""
+
+
+def by_dtype(float32: Any, float64: Any):
+    """Let a stub compile as one of two `inner` functions, by the dtype of its last argument."""
+    options = {"forceinline": True, **JIT_OPTIONS}
+
+    def decorate(stub: Callable[..., Any]):
+        @overload(stub, jit_options=options, strict=False)
+        def choose(*arguments):
+            return (float32 if arguments[-1] == types.float32 else float64).py_func
+
+        return stub
+
+    return decorate
+
+
+any_order = numba.njit(fastmath={"reassoc"}, forceinline=True, **JIT_OPTIONS)(lambda a, b: a + b)
+"""a + b in a sum that LLVM may reorder, and therefore vectorize.
+
+Used for float64 sums in which every order is precise enough: of float32 terms, which leave 29 bits
+to spare, of the losses of one block, of costs that are float64 themselves.
+"""
 
 
 @intrinsic
@@ -79,30 +113,37 @@ def bits(typing, x):
     word = types.uint32 if x == types.float32 else types.uint64
 
     def build(_, builder, signature, args):
-        return builder.bitcast(args[0], ir.IntType(WORD[x][0]))
+        return builder.bitcast(args[0], ir.IntType(FLOAT_BITS[x][0]))
 
     return word(x), build
 
 
 @intrinsic
-def ordered(typing, x):
-    """Return an unsigned integer that orders a float as its value does; -0 is 0, NaN anything."""
-    width, _ = WORD[x]
+def ordered_bits(typing, x):
+    """Return an unsigned integer that orders as the float does; -0 equals 0, NaN may be anything.
+
+    Integer maxima vectorize where maxima of floats, which must treat NaN, do not.
+    """
+    width, _ = FLOAT_BITS[x]
     kind = types.uint32 if x == types.float32 else types.uint64
 
     def build(_, builder, signature, args):
         word = ir.IntType(width)
-        value = builder.fadd(args[0], ir.Constant(args[0].type, 0.0))
+        value = builder.fadd(args[0], ir.Constant(args[0].type, 0.0))  # -0 + 0 is 0
         raw = builder.bitcast(value, word)
-        below = builder.ashr(raw, word(width - 1))
-        return builder.xor(raw, builder.or_(below, word(1 << (width - 1))))
+        # Negative floats order backwards: invert all their bits. Of others, set the sign bit.
+        negative = builder.ashr(raw, word(width - 1))
+        return builder.xor(raw, builder.or_(negative, word(1 << (width - 1))))
 
     return kind(x), build
 
 
 @intrinsic
-def larger(typing, a, b):
-    """Larger of two unsigned integers, which stay as wide as they are."""
+def unsigned_max(typing, a, b):
+    """Return the larger of two unsigned integers, in their own width.
+
+    Numba's max would widen 32-bit integers to 64, which halves the lanes of a vector.
+    """
 
     def build(_, builder, signature, args):
         return builder.select(builder.icmp_unsigned(">", *args), *args)
@@ -112,8 +153,8 @@ def larger(typing, a, b):
 
 @intrinsic
 def add_exponent(typing, x, t):
-    """Return x * 2**n, n being the lowest bits of t's mantissa; x must not leave the range."""
-    width, mantissa = WORD[x]
+    """Return x * 2**n, n being the lowest bits of t's mantissa; the result must be normal."""
+    width, mantissa = FLOAT_BITS[x]
 
     def build(_, builder, signature, args):
         word = ir.IntType(width)
@@ -124,44 +165,44 @@ def add_exponent(typing, x, t):
 
 
 @intrinsic
-def split(typing, u):
-    """Return the float64 u > 0 as (k, m): u = 2**k * m with m near 1, in [0.707, 1.414)."""
+def split_exponent(typing, u):
+    """Return the float64 u > 0 as (k, m): u = 2**k * m with m in [0.707, 1.414)."""
     pair = types.UniTuple(types.float64, 2)
 
     def build(context, builder, signature, args):
         word = ir.IntType(64)
         raw = builder.bitcast(args[0], word)
-        root_half = ir.Constant(word, 0x3FE6A09E667F3BCD)
+        root_half = ir.Constant(word, 0x3FE6A09E667F3BCD)  # the bits of sqrt(1/2)
         k = builder.ashr(builder.sub(raw, root_half), ir.Constant(word, 52))
         m = builder.bitcast(
             builder.sub(raw, builder.shl(k, ir.Constant(word, 52))), ir.DoubleType()
         )
-        # k is small: narrowed first, since processors before AVX-512 cannot convert 64 bits.
+        # Truncate k to 32 bits first: AVX2 has no vector conversion of 64-bit integers.
         k = builder.sitofp(builder.trunc(k, ir.IntType(32)), ir.DoubleType())
         return context.make_tuple(builder, pair, (k, m))
 
     return pair(u), build
 
 
-# Half precision has no type in Numba: bfloat16 travels as uint16, float16 as int16.
+# Half precision, and words of two elements.
 
 
-HALF = {types.uint64: types.float32, types.uint32: types.uint16, types.int32: types.int16}
-"""Of words of two elements."""
+HALF_OF_WORD = {types.uint64: types.float32, types.uint32: types.uint16, types.int32: types.int16}
+"""The type of the two elements in a word."""
 
 
-def _pattern(kind):
-    """The integer of a type's bits."""
+def _int_type(kind):
+    """Return LLVM's integer type as wide as a Numba type."""
     return ir.IntType(kind.bitwidth)
 
 
 @intrinsic
-def _halves(typing, word):
-    half = HALF[word]
+def _split_word(typing, word):
+    half = HALF_OF_WORD[word]
 
     def build(context, builder, signature, args):
-        bits = _pattern(half)
-        upper = builder.lshr(args[0], _pattern(word)(half.bitwidth))
+        bits = _int_type(half)
+        upper = builder.lshr(args[0], _int_type(word)(half.bitwidth))
         both = [builder.trunc(part, bits) for part in (args[0], upper)]
         if half == types.float32:
             both = [builder.bitcast(part, ir.FloatType()) for part in both]
@@ -171,12 +212,12 @@ def _halves(typing, word):
 
 
 @intrinsic
-def _joined(typing, a, b):
-    word = next(word for word, half in HALF.items() if half == a)
+def _join_word(typing, a, b):
+    word = next(word for word, half in HALF_OF_WORD.items() if half == a)
 
     def build(_, builder, signature, args):
-        whole = _pattern(word)
-        first, second = [builder.zext(builder.bitcast(part, _pattern(a)), whole) for part in args]
+        whole = _int_type(word)
+        first, second = [builder.zext(builder.bitcast(part, _int_type(a)), whole) for part in args]
         return builder.or_(first, builder.shl(second, whole(a.bitwidth)))
 
     return word(a, b), build
@@ -184,6 +225,8 @@ def _joined(typing, a, b):
 
 @intrinsic
 def _from_bfloat16(typing, x):
+    """Convert to float32: a bfloat16 is the upper half of its bits."""
+
     def build(_, builder, signature, args):
         word = ir.IntType(32)
         upper = builder.shl(builder.zext(args[0], word), ir.Constant(word, 16))
@@ -201,7 +244,7 @@ def _from_float16(typing, x):
 
 
 def _upper_half(builder, x):
-    """Build the upper half of a float32's bits, and all of them rounded to it, ties to even."""
+    """Build the upper half of a float32's bits: truncated, and rounded with ties to even."""
     word = ir.IntType(32)
     raw = builder.bitcast(x, word)
     upper = builder.lshr(raw, word(16))
@@ -217,15 +260,15 @@ def _to_bfloat16(typing, x):
     def build(_, builder, signature, args):
         upper, nearest = _upper_half(builder, args[0])
         nan = builder.fcmp_unordered("uno", args[0], args[0])
-        quiet = builder.or_(upper, ir.IntType(32)(0x40))
+        quiet = builder.or_(upper, ir.IntType(32)(0x40))  # rounding could carry NaN into infinity
         return builder.trunc(builder.select(nan, quiet, nearest), ir.IntType(16))
 
     return types.uint16(x), build
 
 
 @intrinsic
-def _number_to_bfloat16(typing, x):
-    """The same, but that a NaN with all its lowest bits set becomes 0."""
+def _non_nan_to_bfloat16(typing, x):
+    """Round to nearest, ties to even; a NaN whose lowest bits are all set becomes 0."""
 
     def build(_, builder, signature, args):
         return builder.trunc(_upper_half(builder, args[0])[1], ir.IntType(16))
@@ -241,36 +284,34 @@ def _to_float16(typing, x):
     return types.int16(x), build
 
 
-def loaded(x):
+def load(x):
     """Return a stored element as the float that kernels compute with."""
-    raise NotImplementedError
 
 
-def rounded(x, like):
-    """Return a computed float as an element is stored beside `like`."""
-    raise NotImplementedError
+def store_as(x, like):
+    """Return a computed float in the stored form of the element `like`."""
 
 
-def rounded_number(x, like):
-    """The same, a little faster, for what is computed of numbers: no NaN of other origin."""
-    raise NotImplementedError
+def store_non_nan_as(x, like):
+    """Do the same a little faster, for values that were computed from numbers.
+
+    A NaN that arithmetic makes is stored as NaN; one with a payload of the caller's may not be.
+    """
 
 
-def unpaired(word):
-    """Return the two elements of a word as computed with, the first in memory first.
+def load_pair(word):
+    """Return the two elements of a word as floats to compute with, the first in memory first.
 
     Words of float32 are uint64, of bfloat16 uint32, of float16 int32.
     """
-    raise NotImplementedError
 
 
-def paired(a, b, like):
-    """Return the word that holds two elements, as words are stored beside `like`."""
-    raise NotImplementedError
+def store_pair_as(a, b, like):
+    """Return the word that holds two computed floats in the stored form of the word `like`."""
 
 
-@overload(loaded, inline="always")
-def _loaded(x):
+@overload(load, inline="always")
+def _load(x):
     if x == types.uint16:
         return lambda x: _from_bfloat16(x)
     if x == types.int16:
@@ -278,8 +319,8 @@ def _loaded(x):
     return lambda x: x
 
 
-@overload(rounded, inline="always")
-def _rounded(x, like):
+@overload(store_as, inline="always")
+def _store_as(x, like):
     if like == types.uint16:
         return lambda x, like: _to_bfloat16(numba.float32(x))
     if like == types.int16:
@@ -289,33 +330,50 @@ def _rounded(x, like):
     return lambda x, like: numba.float64(x)
 
 
-@overload(rounded_number, inline="always")
-def _rounded_number(x, like):
+@overload(store_non_nan_as, inline="always")
+def _store_non_nan_as(x, like):
     if like == types.uint16:
-        return lambda x, like: _number_to_bfloat16(numba.float32(x))
-    return lambda x, like: rounded(x, like)
+        return lambda x, like: _non_nan_to_bfloat16(numba.float32(x))
+    return lambda x, like: store_as(x, like)
 
 
-@overload(unpaired, inline="always")
-def _unpaired(word):
+@overload(load_pair, inline="always")
+def _load_pair(word):
     def both(word):
-        a, b = _halves(word)
-        return loaded(a), loaded(b)
+        a, b = _split_word(word)
+        return load(a), load(b)
 
     return both
 
 
-@overload(paired, inline="always")
-def _paired(a, b, like):
+@overload(store_pair_as, inline="always")
+def _store_pair_as(a, b, like):
     if like == types.uint64:
-        return lambda a, b, like: _joined(a, b)
+        return lambda a, b, like: _join_word(a, b)
     half = np.uint16(0) if like == types.uint32 else np.int16(0)
-    return lambda a, b, like: _joined(rounded(a, half), rounded(b, half))
+    return lambda a, b, like: _join_word(store_as(a, half), store_as(b, half))
+
+
+def if_given(option, value):
+    """Return the value, or None if the option is None, which is known at compile time.
+
+    A conditional expression would have Numba's Optional type, which loops test at run time.
+    """
+
+
+@overload(if_given, inline="always")
+def _if_given(option, value):
+    if isinstance(option, types.NoneType):
+        return lambda option, value: None
+    return lambda option, value: value
+
+
+# Memory.
 
 
 @intrinsic
 def prefetch(typing, array, i):
-    """Ask for the array's element i to be brought near; a hint, never a fault."""
+    """Ask the processor to bring the array's element i into the cache; a hint, never a fault."""
     signature = types.void(array, i)
 
     def build(context, builder, signature, args):
@@ -324,15 +382,18 @@ def prefetch(typing, array, i):
         word = ir.IntType(32)
         kind = ir.FunctionType(ir.VoidType(), [place.type, word, word, word])
         name = builder.module.declare_intrinsic("llvm.prefetch", [place.type], kind)
-        builder.call(name, [place, word(0), word(2), word(1)])  # to read, into L2, data
+        builder.call(name, [place, word(0), word(2), word(1)])  # for reading, into L2, data
         return context.get_dummy_value()
 
     return signature, build
 
 
 @intrinsic
-def stream(typing, target, start, source):
-    """Copy 64 bytes of the source to target[start:], past the caches; aligned there to 64 bytes."""
+def nontemporal_store(typing, target, start, source):
+    """Copy a cache line (64 bytes) of the source to target[start:], which is aligned to 64 bytes.
+
+    The store bypasses the caches, so the line is not read from memory first.
+    """
     signature = types.void(target, start, source)
 
     def build(context, builder, signature, args):

@@ -1,21 +1,24 @@
-"""What wide and narrow kernels share: a row of logits seen from its label.
+"""Loss and gradient of a row with a class label; shared by the kernels for many and few classes.
 
-With y the label, everything a hard label needs is one sum of positive terms,
+With y the label, everything follows from one sum of positive terms:
 
     q = sum over j != y of exp(z_j - z_y)       loss = log1p(q)
     p_j = exp(z_j - z_y) / (1 + q)              p_y - 1 = -q / (1 + q)
 
-so nothing cancels, however confident the row. Terms are kept as exp(z_j) * 2**s with s chosen for
-the row: that rounds nothing, where subtracting z_y would. T is their sum without the label's, and
+so nothing cancels, however confident the row is. The terms are computed as exp(z_j) * 2**s, with s
+chosen for the row: scaling by a power of two is exact, where subtracting z_y would round. With T
+the sum of these terms without the label's,
 
     q = T / (exp(z_y) 2**s)
+
+and exp(z_y) 2**s = 2**SHIFT exp(z_y) / 2**n, n being the exponent of exp(z_y). A row whose terms do
+not fit into the range of the dtype is noticed by its largest exponent and its sum, and left to
+`general`.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import types
-from numba.extending import overload
 
 from xent._engine.cpu.elementary import (
     LN2,
@@ -23,248 +26,267 @@ from xent._engine.cpu.elementary import (
     LN2_LOW,
     LOG2_E,
     LOG2_E_F,
-    ROUNDER,
-    ROUNDER_F,
+    MAGIC,
+    MAGIC_F,
     F,
-    exp_rest,
-    exp_short,
+    exp_poly_short,
+    expm1_poly,
     log1p,
-    log1p_once,
+    log1p_fast,
+    two_sum,
 )
-from xent._engine.cpu.intrinsics import any_order, fma, inner, loop, rounded
+from xent._engine.cpu.intrinsics import any_order, by_dtype, fma, inner, loop, store_as
 
-# The label's own term is about 2**SHIFT. Terms up to 2**TOP are summed as they are; below the
-# smallest normal number they are that number. The room between is all that a loss can show.
+# The label's term is scaled to about 2**SHIFT. Terms up to 2**TOP can be summed without overflow.
+# Terms below the smallest normal number, 2**BOTTOM times the label's term, are replaced by it: what
+# is that much smaller than the label's term does not show in a loss.
 SHIFT_F, TOP_F, BOTTOM_F = F(60), F(122), F(-60 - 125)
 SHIFT_D, TOP_D, BOTTOM_D = 400.0, 1000.0, -400.0 - 1021.0
+UNSHIFT_F, UNSHIFT_D = F(2.0) ** -SHIFT_F, 2.0**-SHIFT_D
 
-LIMIT = 16384.0
-"""Logits of labels beyond this go the long way; up to it their exponent fits the rounder."""
+MAX_BITS_F = np.float32(MAGIC_F + TOP_F).view(np.uint32)
+MAX_BITS_D = np.float64(MAGIC + TOP_D).view(np.uint64)
+"""The bits from `scaled_exp` at 2**TOP."""
+
+MIN_SUM_F, MIN_SUM_D = 2.0**-60, 2.0**-900
+"""In a smaller sum, terms that were replaced could show."""
+
+LABEL_LIMIT = 16384.0
+"""Rows with a label's logit beyond this are left to `general`: its exponent must fit into MAGIC."""
 
 ABSENT = -1.0
-"""Coefficient of a row that counts for nothing, whatever it holds."""
+"""Coefficient of a row that does not count, whatever it holds."""
+
+LANES = 16
+"""Partial sums that are kept side by side, so that LLVM adds them as vectors."""
+
+GROUP = 4 * LANES
+"""Columns that are added at a time: four for each lane."""
+
+TILE = 16 * GROUP
+"""Columns of a row whose terms are computed, and then added, at a time."""
+
+BLOCK = 256
+"""Rows whose losses are added plainly, in any order; all sums above that are compensated."""
 
 
-def window(z, like):
-    """For a label's logit: n, and the `magic` and `low` of `scaled_exp` for its row."""
-    raise NotImplementedError
-
-
-@overload(window, inline="always")
-def _window(z, like):
-    if like == types.float32:
-        return lambda z, like: window_f(z)
-    return lambda z, like: window_d(z)
-
-
-@inner
-def window_f(z):
-    n = fma(z, LOG2_E_F, ROUNDER_F) - ROUNDER_F
-    return n, ROUNDER_F + (SHIFT_F - n), (n + BOTTOM_F) * LN2_F
+# The scale of a row.
 
 
 @inner
-def window_d(z):
-    n = fma(z, LOG2_E, ROUNDER) - ROUNDER
-    return n, ROUNDER + (SHIFT_D - n), (n + BOTTOM_D) * LN2
+def row_scale_f(z, like):
+    n = fma(z, LOG2_E_F, MAGIC_F) - MAGIC_F
+    return n, MAGIC_F + (SHIFT_F - n), (n + BOTTOM_F) * LN2_F
 
 
-def usable(most, t, like):
-    """Did no term leave the range (by the bits `most`), and is their sum t not all lowest terms?"""
-    raise NotImplementedError
+@inner
+def row_scale_d(z, like):
+    n = fma(z, LOG2_E, MAGIC) - MAGIC
+    return n, MAGIC + (SHIFT_D - n), (n + BOTTOM_D) * LN2
 
 
-_CEILING_F = np.float32(ROUNDER_F + TOP_F).view(np.uint32)
-_CEILING_D = np.float64(ROUNDER + TOP_D).view(np.uint64)
-_FLOOR_F, _FLOOR_D = 2.0**-60, 2.0**-900
+@by_dtype(row_scale_f, row_scale_d)
+def row_scale(z, like):
+    """Return the exponent n of a label's exp(z), and `magic` and `x_min` for `scaled_exp`."""
 
 
-@overload(usable, inline="always")
-def _usable(most, t, like):
-    if like == types.float32:
-        return lambda most, t, like: most <= _CEILING_F and t >= _FLOOR_F
-    return lambda most, t, like: most <= _CEILING_D and t >= _FLOOR_D
+@inner
+def _in_range_f(max_bits, total, like):
+    return max_bits <= MAX_BITS_F and total >= MIN_SUM_F
 
 
+@inner
+def _in_range_d(max_bits, total, like):
+    return max_bits <= MAX_BITS_D and total >= MIN_SUM_D
+
+
+@by_dtype(_in_range_f, _in_range_d)
+def in_range(max_bits, total, like):
+    """Say whether no term of a row was too large, and their sum T is not too small to be right."""
+
+
+@inner
+def _unshift_f(like):
+    return UNSHIFT_F
+
+
+@inner
+def _unshift_d(like):
+    return UNSHIFT_D
+
+
+@by_dtype(_unshift_f, _unshift_d)
 def unshift(like):
     """Return 2**-SHIFT for the dtype."""
-    raise NotImplementedError
 
 
-_UNSHIFT_F, _UNSHIFT_D = F(2.0) ** -SHIFT_F, 2.0**-SHIFT_D
-
-
-@overload(unshift, inline="always")
-def _unshift(like):
-    if like == types.float32:
-        return lambda like: _UNSHIFT_F
-    return lambda like: _UNSHIFT_D
-
-
-def result(z, n, t, t_low, own):
-    """From a label's logit, its n, T with its low part, and the label's own term: the row's loss,
-    q, and 2**n exp(-z), the last two each with a low part. In float32 there are no low parts.
-    """
-    raise NotImplementedError
-
-
-@overload(result, inline="always")
-def _result(z, n, t, t_low, own):
-    if z == types.float32:
-        return lambda z, n, t, t_low, own: result_f(
-            np.float64(z), np.float64(n), t, np.float64(own)
-        )
-    return lambda z, n, t, t_low, own: result_d(z, n, t, t_low)
+# From the sum of a row to its loss and gradient.
 
 
 @inner
-def result_f(z, n, t, own):
-    inverse = exp_short(fma(n, LN2, -z))
-    # By its own float32 term where that is not the largest part: what all terms have in common of
-    # their rounding then cancels, and a row of equal logits costs log K to the last digit.
-    off = fma(own * 2.0**-60, inverse, -1.0)
-    shared = fma(-off, 1.0 - off, 1.0)
-    inverse *= shared if t >= own else 1.0
-    q = t * inverse * 2.0**-60
-    return log1p_once(q), q, 0.0, inverse, 0.0
+def label_loss_f(z, n, total, total_low, label_term):
+    inverse = exp_poly_short(fma(np.float64(n), LN2, -np.float64(z)))
+    # Where the label's term is not the largest part of the sum, divide by the float32 term itself
+    # and not by an exact one: the error that all terms of a row may have in common then cancels,
+    # and a row of equal logits costs log K to the last digit.
+    relative_error = fma(np.float64(label_term) * 2.0**-60, inverse, -1.0)
+    correction = fma(-relative_error, 1.0 - relative_error, 1.0)  # 1 / (1 + relative_error)
+    inverse *= correction if total >= np.float64(label_term) else 1.0
+    q = total * inverse * 2.0**-60
+    return log1p_fast(q), q, 0.0, inverse, 0.0
 
 
 @inner
-def result_d(z, n, t, t_low):
+def label_loss_d(z, n, total, total_low, label_term):
+    # Here float64 is not wider than the terms, so every rounding error is carried along.
     r = fma(n, -LN2, z)
     upper = fma(n, -LN2_LOW, r)
     r_low = fma(n, -LN2_LOW, r - upper)
-    s = exp_rest(-upper)
+    s = expm1_poly(-upper)
     inverse = 1.0 + s
-    low = ((1.0 - inverse) + s) - r_low * inverse
-    product = t * inverse
-    error = fma(t, inverse, -product) + (t * low + t_low * inverse)
-    q, q_low = product * _UNSHIFT_D, error * _UNSHIFT_D
-    return log1p(q, q_low), q, q_low, inverse, low
+    inverse_low = ((1.0 - inverse) + s) - r_low * inverse
+    product = total * inverse
+    error = fma(total, inverse, -product) + (total * inverse_low + total_low * inverse)
+    q, q_low = product * UNSHIFT_D, error * UNSHIFT_D
+    return log1p(q, q_low), q, q_low, inverse, inverse_low
 
 
-def slope_factors(q, q_low, inverse, low, c, like):
-    """For a row of coefficient c: factor of the unshifted terms, its low part, label's gradient."""
-    raise NotImplementedError
+@by_dtype(label_loss_f, label_loss_d)
+def label_loss(z, n, total, total_low, label_term):
+    """Return a row's loss, q and q_low, and the inverse of exp(z) / 2**n with its low part.
 
-
-@overload(slope_factors, inline="always")
-def _slope_factors(q, q_low, inverse, low, c, like):
-    if like == types.float32:
-        return lambda q, q_low, inverse, low, c, like: slope_factors_f(q, inverse, c)
-    return lambda q, q_low, inverse, low, c, like: slope_factors_d(q, q_low, inverse, low, c)
+    z is the label's logit, n its exponent, `total` the sum T. In float32 the low parts are 0: T and
+    all that follows are float64, which has digits to spare.
+    """
 
 
 @inner
-def slope_factors_f(q, inverse, c):
-    share = c / (1.0 + q)
-    factor = share * inverse
+def grad_factors_f(q, q_low, inverse, inverse_low, c, like):
+    p_label = c / (1.0 + q)
+    factor = p_label * inverse
+    # The float64 factor, as two float32 numbers: the product with a term is then rounded once.
     upper = F(factor)
     lower = F(factor - np.float64(upper)) if abs(upper) < np.inf else F(0)
-    return upper, lower, F(-share * q)
+    return upper, lower, F(-p_label * q)
 
 
 @inner
-def slope_factors_d(q, q_low, inverse, low, c):
+def grad_factors_d(q, q_low, inverse, inverse_low, c, like):
     t, t_low = two_sum(1.0, q)
     t_low += q_low
     over_t = 1.0 / t
     product = c * inverse
-    product_low = fma(c, inverse, -product) + c * low
+    product_low = fma(c, inverse, -product) + c * inverse_low
     factor = product * over_t
     factor_low = (fma(-factor, t, product) + (product_low - factor * t_low)) * over_t
-    share = q * over_t
-    share_low = (fma(-share, t, q) + (q_low - share * t_low)) * over_t
-    return factor, factor_low, -(c * share + c * share_low)
+    rest = q * over_t  # 1 - p_y
+    rest_low = (fma(-rest, t, q) + (q_low - rest * t_low)) * over_t
+    return factor, factor_low, -(c * rest + c * rest_low)
 
 
-def type_one(like):
-    """Return 1 in the dtype."""
-    raise NotImplementedError
+@by_dtype(grad_factors_f, grad_factors_d)
+def grad_factors(q, q_low, inverse, inverse_low, c, like):
+    """Return what makes a row's gradient: a factor of its terms, its low part, the label's entry.
 
-
-@overload(type_one, inline="always")
-def _type_one(like):
-    one = F(1) if like == types.float32 else 1.0
-    return lambda like: one
+    c is the row's coefficient. The terms must first be multiplied by `unshift`.
+    """
 
 
 @inner
 def weighted(coefficient, loss):
-    """Coefficient times loss, with 0 * infinity = 0."""
+    """Return coefficient * loss, with 0 * infinity = 0."""
     return 0.0 if coefficient == 0.0 and loss == np.inf else coefficient * loss
 
 
-LANES = 16
-GROUP = 4 * LANES
-PART = 16 * GROUP
-"""Columns of a wide row that are added, and worked on, at a time."""
+@loop
+def zero_grad(grad, i):
+    """Set row i of the gradient, where there is one, to 0."""
+    if grad is not None:
+        row = grad[i]
+        for j in range(row.size):
+            row[j] = store_as(0.0, row[j])
 
 
 @inner
-def sum_lanes(high, low):
-    """Return the sum of LANES numbers with their low parts (or None), and its rounding error.
+def first_bad_label(labels, classes, start):
+    """Return the first row from `start` whose label is not a class; there must be one."""
+    while 0 <= labels[start] < classes:
+        start += 1
+    return start
 
-    By halves, so that it is four sums deep. Overwrites the lanes.
+
+# Sums.
+
+
+@loop
+def zero_lanes(total, total_low):
+    """Set the lanes of a sum, and their low parts if there are any, to 0."""
+    for lane in range(LANES):
+        total[lane] = 0.0
+        if total_low is not None:
+            total_low[lane] = 0.0
+
+
+@inner
+def sum_lanes(total, total_low):
+    """Return the sum of the lanes, low parts (or None) included, and its low part.
+
+    Adds by halves, so that only four additions depend on each other. Overwrites the lanes.
     """
     rest = 0.0
     width = LANES
     while width > 1:
         width //= 2
         for lane in range(width):
-            high[lane], lost = two_sum(high[lane], high[lane + width])
-            if low is None:
-                rest += lost
+            total[lane], error = two_sum(total[lane], total[lane + width])
+            if total_low is None:
+                rest += error
             else:
-                low[lane] += low[lane + width] + lost
-    return high[0], rest if low is None else low[0]
+                total_low[lane] += total_low[lane + width] + error
+    return total[0], rest if total_low is None else total_low[0]
 
 
 @inner
-def two_sum(a, b):
-    """Return a + b, and what its rounding lost."""
-    s = a + b
-    other = s - a
-    return s, (a - (s - other)) + (b - other)
+def add_to_sum(sums, number, value):
+    """Add a block's sum to the compensated sum of chunk `number`."""
+    sums[number, 0], error = two_sum(sums[number, 0], value)
+    sums[number, 1] += error if np.isfinite(error) else 0.0  # NaN if the sum is infinite
 
 
 @loop
-def clear_row(grad, i):
-    """Set the gradient of an absent row to 0."""
-    if grad is not None:
-        row = grad[i]
-        for j in range(row.size):
-            row[j] = rounded(0.0, row[j])
-
-
-BLOCK = 256
-"""Rows whose losses are summed at a time, in any order: all other sums are twice as precise."""
-
-
-@inner
-def clear_total(sums, number):
-    """Start the sum of a chunk of rows."""
-    sums[number, 0] = 0.0
-    sums[number, 1] = 0.0
+def copy(source, target):
+    """Copy elements as they are stored."""
+    for i in range(target.size):
+        target[i] = source[i]
 
 
 @loop
-def add_losses(loss, losses, start, sums, number):
-    """Add the losses of at most BLOCK rows to their chunk's sum, and write them where asked."""
+def block_sum(loss):
+    """Return the sum of a block's losses in float64."""
     s = 0.0
     for i in range(loss.size):
-        s = any_order(s, loss[i])
-    total, lost = two_sum(sums[number, 0], s)
-    sums[number, 0] = total
-    sums[number, 1] += lost if np.isfinite(lost) else 0.0
-    if losses is not None:
-        for i in range(loss.size):
-            losses[start + i] = loss[i]
+        s = any_order(s, np.float64(loss[i]))
+    return s
 
 
 @inner
-def first_wrong(labels, classes, start):
-    """Return the first row from `start` whose label is not a class."""
-    while 0 <= labels[start] < classes:
-        start += 1
-    return start
+def sum_chunks(block_losses, arguments, rows, block, losses, sums, chunk, first, last, scratch):
+    """Compute the losses of the chunks of rows from `first` to `last`, a block at a time.
+
+    `block_losses` fills scratch.loss for n rows from `start` and returns the first row whose label
+    is not a class, or -1; so does this. `sums` takes the sum of each chunk, `losses` (or None) the
+    losses of rows.
+    """
+    for number in range(first, last):
+        sums[number, 0] = 0.0
+        sums[number, 1] = 0.0
+        stop = min(number * chunk + chunk, rows)
+        for start in range(number * chunk, stop, block):
+            n = min(block, stop - start)
+            bad = block_losses(start, n, scratch, *arguments)
+            if bad >= 0:
+                return bad
+            add_to_sum(sums, number, block_sum(scratch.loss[:n]))
+            if losses is not None:
+                copy(scratch.loss[:n], losses[start : start + n])
+    return -1

@@ -1,4 +1,4 @@
-"""From arrays and targets to kernels: dtypes, chunks of rows, threads, and the sum of the sums."""
+"""Call the kernels: convert arrays, choose a kernel, split rows into chunks for the threads."""
 
 from __future__ import annotations
 
@@ -9,275 +9,303 @@ from typing import Any
 import numpy as np
 
 from xent import threads
+from xent._engine import Outputs
 from xent._engine.cpu import binary, few_classes, functions, general, many_classes, transpose
 from xent._engine.cpu.compiling import prepare
-from xent._targets import BinaryTargets, ClassTargets
+from xent._engine.cpu.label_row import ABSENT
+from xent._options import LossOptions
+from xent._targets import BinaryTargets, ClassTargets, binary_targets, class_targets
 from xent._validation import Array
 
 CHUNK = 1 << 17
-"""Elements of a chunk: what a thread takes at the least, and whose losses are summed apart."""
+"""Elements of a chunk: the least that a thread takes, with a sum of its own.
 
-STORED = {"float16": np.int16, "bfloat16": np.uint16}
-"""What half precision travels as; see `lang`."""
+Chunks depend on the shape alone, so the sums, and their bits, do not depend on the threads.
+"""
+
+STORED_AS = {"float16": np.int16, "bfloat16": np.uint16}
+"""The dtype in which half precision is passed to kernels; see `intrinsics`."""
 
 
-def stored(array: Array) -> Array:
-    """View an array as the kernels take it; copy it only if it is not contiguous."""
+# Arguments.
+
+
+def as_stored(array: Array) -> Array:
+    """View an array in the dtype that kernels take; copy it only if it is not contiguous."""
     array = np.ascontiguousarray(array)
-    kind = STORED.get(array.dtype.name)
+    kind = STORED_AS.get(array.dtype.name)
     array = array if kind is None else array.view(kind)
-    return array if array.flags.writeable else np.asarray(_Unlocked(array))
+    return array if array.flags.writeable else np.asarray(_Writeable(array))
 
 
-class _Unlocked:
-    """Memory of a read-only array, as if not so: Numba would compile a kernel of its own for it.
+class _Writeable:
+    """The memory of a read-only array as a writeable one.
 
-    Kernels write to gradients and losses only, which are not read-only.
+    Numba would compile every kernel again for read-only arrays. Kernels write only to gradients,
+    losses and statistics, which are never read-only.
     """
 
     def __init__(self, array: Array) -> None:
         interface = array.__array_interface__
         self.__array_interface__ = {**interface, "data": (interface["data"][0], False)}
-        self.kept = array
+        self.array = array  # keeps the memory alive
 
 
-def arithmetic(array: Array) -> type[np.floating[Any]]:
+def compute_dtype(array: Array) -> type[np.floating[Any]]:
     """Return the dtype to compute in."""
     return np.float64 if array.dtype == np.float64 else np.float32
 
 
+def as_rows(array: Array | None, classes: int) -> Array | None:
+    """View an array (or None) as stored rows."""
+    return None if array is None else as_stored(array).reshape(-1, classes)
+
+
+def as_flat(array: Array | None) -> Array | None:
+    """View an array (or None) as one stored axis."""
+    return None if array is None else as_stored(array).reshape(-1)
+
+
+def as_labels(labels: Array | None) -> Array | None:
+    """View labels (or None) as one axis of int64."""
+    return None if labels is None else as_flat(labels.astype(np.int64, copy=False))
+
+
 def coefficients(targets: ClassTargets) -> Array | None:
-    """Return what a row's loss is multiplied with, -1 where it is absent; None for 1 in all."""
+    """Return the coefficients of row losses: ABSENT for rows of weight 0; None if all are 1."""
     weight, labels = targets.weight, targets.labels
-    by_class = None if (targets.scale == 1).all() or labels is None else targets.scale[labels]
+    class_weight = None if (targets.scale == 1).all() or labels is None else targets.scale[labels]
     if weight is None:
-        return None if by_class is None else stored(by_class).reshape(-1)
-    whole = weight if by_class is None else weight * by_class
-    return stored(np.where(weight == 0, -1.0, whole)).reshape(-1)
+        return as_flat(class_weight)
+    product = weight if class_weight is None else weight * class_weight
+    return as_flat(np.where(weight == 0, ABSENT, product))
+
+
+# Losses.
 
 
 def cross_entropy(
     logits: Array,
     targets: ClassTargets,
-    *,
+    options: LossOptions,
     scale: float,
-    softcap: float | None,
-    z_loss: float,
-    grad: Array | None,
-    losses: Array | None,
-    stats: Array | None = None,
+    out: Outputs,
 ) -> tuple[list[float], int]:
-    """Fill `grad`, `losses` and `stats`; return sums of parts, and the first wrong row or -1.
+    """Fill the outputs; return partial sums of the loss, and a bad row or -1.
 
-    Wrong is a label that is no class. All arrays are C-contiguous, with the class axis last.
+    A bad row has a label that is no class. All arrays are C-contiguous, with the class axis last.
     """
     classes = logits.shape[-1]
-    x = stored(logits).reshape(-1, classes)
-    out = None if grad is None else stored(grad).reshape(-1, classes)
+    x, grad = as_stored(logits).reshape(-1, classes), as_rows(out.grad, classes)
     per_row = (
-        None if losses is None else losses.reshape(-1),
-        None if stats is None else stats.reshape(-1, stats.shape[-1]),
+        None if out.losses is None else out.losses.reshape(-1),
+        None if out.stats is None else out.stats.reshape(-1, out.stats.shape[-1]),
     )
-    if targets.labels is not None and targets.shift is None and softcap is None and not z_loss:
-        return _labels(x, targets, targets.labels, scale, arithmetic(logits), out, per_row)
-    options = (scale, float(z_loss), float(softcap or 0))
-    arguments = (x, *_soft_targets(targets, classes), *options, out, *per_row)
-    return spread(
-        general.soft, arguments, len(x), chunk_of(len(x), classes), partial(general.work, classes)
-    )
+    if targets.labels is not None and options.label_only:
+        return _label_losses(x, targets, scale, compute_dtype(logits), grad, per_row)
+    arguments = (
+        x, as_labels(targets.labels), as_rows(targets.probabilities, classes), targets.scale,
+        targets.shift, as_flat(targets.weight), scale, float(options.z_loss),
+        float(options.softcap or 0), grad, *per_row,
+    )  # fmt: skip
+    make_scratch = partial(general.make_scratch, classes)
+    chunk = chunk_rows(len(x), classes)
+    return sum_chunks(general.target_losses, arguments, len(x), chunk, make_scratch)
 
 
-def _labels(
+def _label_losses(
     x: Array,
     targets: ClassTargets,
-    labels: Array,
     scale: float,
-    kind: type[np.floating[Any]],
+    dtype: type[np.floating[Any]],
     out: Array | None,
     per_row: tuple[Array | None, Array | None],
 ) -> tuple[list[float], int]:
-    """Rows with class labels and weights at the most: narrow or many_classes."""
-    size, classes = x.shape
-    chunk = chunk_of(size, classes)
-    labels = stored(labels.astype(np.int64, copy=False)).reshape(-1)
-    common = (labels, coefficients(targets), scale)
-    if classes > few_classes.MOST:
-        streamed = out is not None and not np.may_share_memory(x, out)
-        memory = partial(
-            many_classes.work,
-            classes,
-            kind,
-            x.dtype,
-            keep=out is not None,
-            stream=streamed,
-        )
-        flat = None if out is None else out.reshape(-1)
-        return spread(
-            many_classes.label_losses, (x, *common, out, flat, *per_row), size, chunk, memory
-        )
-    arguments = (
-        x, x.reshape(-1), transpose.pairs(x), *common, None if out is None else out.reshape(-1),
-        transpose.pairs(x if out is None else out), *per_row,
-    )  # fmt: skip
-    return spread(
-        few_classes.label_losses, arguments, size, chunk, partial(few_classes.work, classes, kind)
-    )
+    """Compute rows with class labels and no option but weights."""
+    rows, classes = x.shape
+    common = (as_labels(targets.labels), coefficients(targets), scale)
+    flat = None if out is None else out.reshape(-1)
+    arguments: tuple[Any, ...]
+    make_scratch: Callable[[], Any]
+    if classes > few_classes.MAX_CLASSES:
+        kernel, arguments = many_classes.label_losses, (x, *common, out, flat, *per_row)
+        make_scratch = partial(
+            many_classes.make_scratch, classes, dtype, x.dtype,
+            keep_terms=out is not None, nontemporal=_is_separate(out, x),
+        )  # fmt: skip
+    else:
+        words = transpose.pair_words(x)
+        # Without a gradient its words are not used; they only must have the type.
+        grad_words = words if out is None else transpose.pair_words(out)
+        kernel = few_classes.label_losses
+        arguments = (x, x.reshape(-1), words, *common, flat, grad_words, *per_row)
+        make_scratch = partial(few_classes.make_scratch, classes, dtype)
+    return sum_chunks(kernel, arguments, rows, chunk_rows(rows, classes), make_scratch)
 
 
-def _soft_targets(targets: ClassTargets, classes: int) -> tuple[Any, ...]:
-    """Labels or probabilities, what makes a target row of them, and the rows' weights."""
-    labels, soft, weight = targets.labels, targets.probabilities, targets.weight
-    return (
-        None if labels is None else stored(labels.astype(np.int64, copy=False)).reshape(-1),
-        None if soft is None else stored(soft).reshape(-1, classes),
-        targets.scale,
-        targets.shift,
-        None if weight is None else stored(weight).reshape(-1),
-    )
+def _is_separate(grad: Array | None, logits: Array) -> bool:
+    """Say whether there is a gradient that does not overwrite the logits.
+
+    Only then do non-temporal stores save anything: lines of logits are in the cache.
+    """
+    return grad is not None and not np.may_share_memory(logits, grad)
 
 
 def binary_cross_entropy(
     logits: Array,
     targets: BinaryTargets,
-    *,
+    options: LossOptions,
     scale: float,
-    softcap: float | None,
-    z_loss: float,
-    grad: Array | None,
-    losses: Array | None,
+    out: Outputs,
 ) -> tuple[list[float], int]:
-    """The same for binary logits; the place is one near a target out of range."""
-    z = stored(logits).reshape(-1)
-    out = None if grad is None else stored(grad).reshape(-1)
-    kind = arithmetic(logits)
+    """Do the same for binary logits; the index returned is one near a target out of range."""
+    z, grad = as_stored(logits).reshape(-1), as_flat(out.grad)
+    dtype = compute_dtype(logits)
     values = np.ascontiguousarray(targets.values).reshape(-1)
     if values.dtype.kind == "b":
         values = values.view(np.uint8)
     elif values.dtype.kind in "iu":
         values = values.astype(np.int64, copy=False)
-    pos_weight = np.ones(1) if np.ndim(targets.positive) == 0 else targets.positive
-    positive = targets.positive if np.ndim(targets.positive) == 0 else 1.0
-    options = (positive, targets.negative, targets.smoothing, scale)
-    everywhere = bool(softcap or z_loss or np.ndim(targets.positive))
-    everywhere |= kind == np.float32 and not _single(targets.weight)
-    rest = binary.Rest(
-        binary.options(*options, np.float64), stored(np.asarray(pos_weight)),
-        float(softcap or 0), float(z_loss), everywhere,
-    )  # fmt: skip
-    weight = None if targets.weight is None else stored(targets.weight).reshape(-1)
     arguments = (
-        z, stored(values), weight, binary.options(*options, kind), rest, out,
-        None if losses is None else losses.reshape(-1),
+        z, as_stored(values), as_flat(targets.weight),
+        _binary_options(targets, options, scale, dtype), grad,
+        None if out.losses is None else out.losses.reshape(-1),
     )  # fmt: skip
-    streamed = out is not None and not np.may_share_memory(z, out)
-    memory = partial(binary.work, kind, z.dtype, stream=streamed)
-    return spread(binary.losses_of, arguments, z.size, CHUNK, memory)
+    make_scratch = partial(binary.make_scratch, dtype, z.dtype, nontemporal=_is_separate(grad, z))
+    return sum_chunks(binary.binary_losses, arguments, z.size, CHUNK, make_scratch)
 
 
-def _single(weight: Array | None) -> bool:
-    """Are weights well inside the range of float32?"""
+def _binary_options(
+    targets: BinaryTargets,
+    options: LossOptions,
+    scale: float,
+    dtype: type[np.floating[Any]],
+) -> binary.Options:
+    """Make the options of the binary kernel."""
+    per_entry = bool(np.ndim(targets.positive))  # weights for each entry of the last axis
+    positive, pos_weight = (1.0, targets.positive) if per_entry else (targets.positive, np.ones(1))
+    label_weights = (positive, targets.negative, targets.smoothing, scale)
+    general = bool(options.softcap or options.z_loss or per_entry)
+    general |= dtype == np.float32 and not _fit_float32(targets.weight)
+    return binary.Options(
+        fast=binary.make_coefficients(*label_weights, dtype),
+        exact=binary.make_coefficients(*label_weights, np.float64),
+        pos_weight=as_stored(np.asarray(pos_weight)),
+        softcap=float(options.softcap or 0),
+        z_loss=float(options.z_loss),
+        general=general,
+    )
+
+
+def _fit_float32(weight: Array | None) -> bool:
+    """Say whether weights are well inside the range of float32."""
     if weight is None:
         return True
     return bool(((weight == 0) | (weight > 1e-30) & (weight < 1e30)).all())
 
 
+# Functions.
+
+
 def softmax(logits: Array, result: Array) -> None:
     """Fill `result` with the softmax of rows."""
-    _of_rows(functions.SOFTMAX, logits, result)
+    _map_rows(functions.SOFTMAX, logits, result)
 
 
 def log_softmax(logits: Array, result: Array) -> None:
     """Fill `result` with the log-softmax of rows."""
-    _of_rows(functions.LOG_SOFTMAX, logits, result)
+    _map_rows(functions.LOG_SOFTMAX, logits, result)
 
 
 def logsumexp(logits: Array, result: Array) -> None:
     """Fill `result` with the log-sum-exp of rows."""
-    _of_rows(functions.LOGSUMEXP, logits, result)
+    _map_rows(functions.LOGSUMEXP, logits, result)
 
 
 def sigmoid(logits: Array, result: Array) -> None:
     """Fill `result` with the sigmoid."""
-    _of_elements(functions.sigmoids, logits, result)
+    _map_elements(functions.SIGMOID, logits, result)
 
 
 def log_sigmoid(logits: Array, result: Array) -> None:
     """Fill `result` with the logarithm of the sigmoid."""
-    _of_elements(functions.log_sigmoids, logits, result)
+    _map_elements(functions.LOG_SIGMOID, logits, result)
 
 
 def flush_subnormals(array: Array) -> None:
     """Set entries below the smallest normal number to 0."""
     arguments = (array.reshape(-1), np.finfo(array.dtype).tiny)
-    _each(functions.flush, arguments, array.size, CHUNK, lambda: None)
+    _map_chunks(functions.flush_subnormals, arguments, array.size, CHUNK, lambda: None)
 
 
-def _of_rows(which: int, logits: Array, result: Array) -> None:
+def _map_rows(which: int, logits: Array, result: Array) -> None:
     classes = logits.shape[-1]
-    x = stored(logits).reshape(-1, classes)
-    arguments = (which, x, stored(result).reshape(len(x), -1))
-    memory = partial(functions.work, classes)
-    _each(functions.of_rows, arguments, len(x), chunk_of(len(x), classes), memory)
+    x = as_stored(logits).reshape(-1, classes)
+    arguments = (which, x, as_stored(result).reshape(len(x), -1))
+    make_scratch = partial(general.row_scratch, classes)
+    chunk = chunk_rows(len(x), classes)
+    _map_chunks(functions.row_function, arguments, len(x), chunk, make_scratch)
 
 
-def _of_elements(kernel: Any, logits: Array, result: Array) -> None:
-    arguments = (stored(logits).reshape(-1), stored(result).reshape(-1))
-    _each(kernel, arguments, logits.size, CHUNK, lambda: None)
+def _map_elements(which: int, logits: Array, result: Array) -> None:
+    arguments = (which, as_flat(logits), as_flat(result))
+    _map_chunks(functions.element_function, arguments, logits.size, CHUNK, lambda: None)
 
 
-def _each(
-    kernel: Any, arguments: tuple[Any, ...], size: int, chunk: int, memory: Callable[[], Any]
+# Chunks and threads.
+
+
+def chunk_rows(rows: int, classes: int) -> int:
+    """Return the rows of a chunk; a multiple of the kernels' blocks, if there are enough."""
+    chunk = max(1, CHUNK // classes)
+    return chunk if chunk < 256 or rows <= chunk else chunk // 256 * 256
+
+
+def _map_chunks(
+    kernel: Any, arguments: tuple[Any, ...], size: int, chunk: int, make_scratch: Callable[[], Any]
 ) -> None:
-    """Run a kernel that sums nothing over chunks of a range."""
-    prepare(kernel, (*arguments, 0, 0, memory()))
+    """Run a kernel that sums nothing over the chunks of a range."""
+    prepare(kernel, (*arguments, 0, 0, make_scratch()))
 
     def task(start: int) -> None:
-        kernel(*arguments, start, min(start + chunk, size), memory())
+        kernel(*arguments, start, min(start + chunk, size), make_scratch())
 
     threads.run([partial(task, start) for start in range(0, size, chunk)])
 
 
-def chunk_of(rows: int, classes: int) -> int:
-    """Rows of a chunk: whole blocks of the kernels, where there are so many."""
-    some = max(1, CHUNK // classes)
-    return some if some < 256 or rows <= some else some // 256 * 256
-
-
-def spread(
-    kernel: Any, arguments: tuple[Any, ...], size: int, chunk: int, memory: Callable[[], Any]
+def sum_chunks(
+    kernel: Any, arguments: tuple[Any, ...], size: int, chunk: int, make_scratch: Callable[[], Any]
 ) -> tuple[list[float], int]:
-    """Run a kernel over chunks of rows, on the threads there are."""
+    """Run a loss kernel over chunks of rows; return its partial sums, and a bad row or -1."""
     chunks = -(-size // chunk)
     sums = np.zeros((chunks, 2))
-    wrong: list[int] = []
-    prepare(kernel, (*arguments, sums, chunk, 0, 0, memory()))
-    # A few pieces for each thread, since threads are not equally fast.
+    bad_rows: list[int] = []
+    prepare(kernel, (*arguments, sums, chunk, 0, 0, make_scratch()))
+    # Several pieces for each thread, since threads are not equally fast.
     pieces = min(chunks, 8 * threads.get_num_threads()) if chunks > 1 else 1
 
     def task(number: int) -> None:
         first, last = chunks * number // pieces, chunks * (number + 1) // pieces
-        bad = kernel(*arguments, sums, chunk, first, last, memory())
+        bad = kernel(*arguments, sums, chunk, first, last, make_scratch())
         if bad >= 0:
-            wrong.append(bad)
+            bad_rows.append(bad)
 
     threads.run([partial(task, number) for number in range(pieces)])
-    return sums.reshape(-1).tolist(), min(wrong, default=-1)
+    return sums.reshape(-1).tolist(), min(bad_rows, default=-1)
+
+
+# Warm-up.
 
 
 def warm(dtype: str) -> None:
-    """Compile the kernels of class labels and of binary targets for logits of a dtype."""
-    options: Any = {"scale": 1.0, "softcap": None, "z_loss": 0.0, "losses": None}
-    kind = STORED.get(dtype, dtype)  # kernels see only the bits of half precision
-
-    def logits(*shape: int) -> Array:
-        return np.zeros(shape, kind)
-
-    for classes in (2, few_classes.MOST + 1):
-        labels = ClassTargets(np.zeros(1, np.int64), None, np.ones(classes), None, None, 1.0)
-        for grad in (None, logits(1, classes)):
-            cross_entropy(logits(1, classes), labels, grad=grad, **options)
-    targets = BinaryTargets(
-        np.zeros(1, "f4" if dtype != "float64" else "f8"), 1.0, 1.0, 0.0, None, 1.0
-    )
-    for grad in (None, logits(1)):
-        binary_cross_entropy(logits(1), targets, grad=grad, **options)
+    """Compile the kernels for class labels and for binary targets, for logits of a dtype."""
+    stored = STORED_AS.get(dtype, dtype)  # kernels see only the bits of half precision
+    options = LossOptions()
+    for shape in ((1, 2), (1, few_classes.MAX_CLASSES + 1)):
+        labels = class_targets(np.zeros(1, np.int64), shape, 1, options)
+        for grad in (None, np.zeros(shape, stored)):
+            cross_entropy(np.zeros(shape, stored), labels, options, 1.0, Outputs(grad))
+    values = np.zeros(1, "f4" if dtype != "float64" else "f8")
+    targets = binary_targets(values, (1,), options)
+    for slopes in (None, np.zeros(1, stored)):
+        binary_cross_entropy(np.zeros(1, stored), targets, options, 1.0, Outputs(slopes))

@@ -1,92 +1,122 @@
-"""A wide row of the gradient, on its way from the terms to memory.
+"""Non-temporal stores of the gradient: cache lines go to memory without being read first.
 
-With a buffer `work.stream` it goes there in whole lines, past the caches, so that no line is read
-first. Rows begin and end within lines; what a row leaves over is held back for the next one.
+A normal store reads the cache line that it writes to, which costs as much bandwidth as the logits.
+A non-temporal store does not, but it needs whole, aligned lines of 64 bytes. Rows begin and end
+within lines, so the end of a row waits in a buffer until the next row completes its line.
 """
 
 from __future__ import annotations
 
-from xent._engine.cpu.intrinsics import fma, inner, loop, prefetch, rounded, rounded_number, stream
-from xent._engine.cpu.label_row import GROUP, PART
+from xent._engine.cpu.intrinsics import (
+    fma,
+    inner,
+    loop,
+    nontemporal_store,
+    prefetch,
+    store_as,
+    store_non_nan_as,
+)
+from xent._engine.cpu.label_row import GROUP, TILE, copy
 
-
-@loop
-def scale_part(terms, scale, factor, factor_low, grad):
-    """Fill a part of the gradient with the terms, times a power of two and a factor."""
-    for j in range(grad.size):
-        term = terms[j] * scale
-        grad[j] = rounded_number(fma(term, factor, term * factor_low), grad[j])
+LINE = 64
+"""Bytes of a cache line."""
 
 
 @inner
-def fetch_columns(row, start, stop):
-    """Ask for columns of a row, a line of the cache each time."""
-    for j in range(start, min(stop, row.size), 64 // row.itemsize):
+def prefetch_columns(row, start, stop):
+    """Prefetch columns of a row, one line at a time."""
+    for j in range(start, min(stop, row.size), LINE // row.itemsize):
         prefetch(row, j)
 
 
-@inner
-def write_row(work, scale, factor, factor_low, grad, flat, i, label, at_label, ahead):
-    """Fill row i of the gradient from its terms; meanwhile the next row of logits is fetched.
+@loop
+def scale_terms(terms, scale, factor, factor_low, grad):
+    """Fill a part of the gradient with the terms, times a power of two and a factor."""
+    for j in range(grad.size):
+        term = terms[j] * scale
+        grad[j] = store_non_nan_as(fma(term, factor, term * factor_low), grad[j])
 
-    Without that, memory would idle while rows are written, and again while they are read. `flat` is
-    the gradient seen flat.
+
+@inner
+def store_grad(scratch, scale, factor, factor_low, grad, flat, i, label, label_grad, next_row):
+    """Fill row i of the gradient from its terms, and prefetch the next row of logits.
+
+    Without the prefetch, memory would idle while terms are computed, and be read and written in
+    turns. `flat` is the gradient as one axis. Without a line buffer in `scratch`, stores are normal
+    ones: the gradient overwrites the logits, whose lines are in the cache.
     """
     classes = grad.shape[1]
-    terms, buffer, held = work.terms, work.stream, work.held
+    terms, buffer, pending = scratch.terms, scratch.line_buffer, scratch.pending
     if not buffer.size:
-        for start in range(0, classes, PART):
-            stop = min(start + PART, classes)
-            fetch_columns(ahead, start, stop)
-            scale_part(terms[start:stop], scale, factor, factor_low, grad[i, start:stop])
-        grad[i, label] = rounded(at_label, grad[i, label])
+        for start in range(0, classes, TILE):
+            stop = min(start + TILE, classes)
+            prefetch_columns(next_row, start, stop)
+            scale_terms(terms[start:stop], scale, factor, factor_low, grad[i, start:stop])
+        grad[i, label] = store_as(label_grad, grad[i, label])
         return
-    if held[0] == held[1]:
-        held[0] = held[1] = grad[i].ctypes.data % 64 // grad.itemsize
-    for start in range(0, classes, PART):
-        stop = min(start + PART, classes)
-        fetch_columns(ahead, start, stop)
-        end = held[1]
-        some = (stop - start + GROUP - 1) // GROUP * GROUP  # what is past the row is written over
-        scale_part(terms[start : start + some], scale, factor, factor_low, buffer[end : end + some])
+    if pending[0] == pending[1]:  # the buffer is empty: align it with the row
+        pending[0] = pending[1] = grad[i].ctypes.data % LINE // grad.itemsize
+    for start in range(0, classes, TILE):
+        stop = min(start + TILE, classes)
+        prefetch_columns(next_row, start, stop)
+        end = pending[1]
+        width = (stop - start + GROUP - 1) // GROUP * GROUP  # the excess is overwritten later
+        part = buffer[end : end + width]
+        scale_terms(terms[start : start + width], scale, factor, factor_low, part)
         if start <= label < stop:
-            buffer[end + label - start] = rounded(at_label, buffer[0])
-        held[1] = end + stop - start
-        stream_lines(work, flat, i * classes + stop)
+            buffer[end + label - start] = store_as(label_grad, buffer[0])
+        pending[1] = end + stop - start
+        store_full_lines(buffer, pending, flat, i * classes + stop)
 
 
 @inner
-def stream_lines(work, flat, stop):
-    """Send the whole lines of what is held, which ends at `stop`, to memory."""
-    buffer, held = work.stream, work.held
-    line = 64 // buffer.itemsize
+def store_full_lines(buffer, pending, flat, stop):
+    """Write the full lines of the buffer, whose last element belongs to flat[stop - 1]."""
+    line = LINE // buffer.itemsize
     start = 0
-    place = stop - held[1]
-    if held[0] > 0 and held[1] >= line:
-        copy_back(buffer[held[0] : line], flat[place + held[0] :])
-        held[0] = 0
+    origin = stop - pending[1]  # where in `flat` the buffer begins
+    if pending[0] > 0 and pending[1] >= line:  # a first line that is only in part ours
+        copy(buffer[pending[0] : line], flat[origin + pending[0] : origin + line])
+        pending[0] = 0
         start = line
-    while held[1] - start >= line:
-        stream(flat, place + start, buffer[start:])
+    while pending[1] - start >= line:
+        nontemporal_store(flat, origin + start, buffer[start:])
         start += line
     if start:
-        for j in range(line):
+        for j in range(line):  # move what is left to the front
             buffer[j] = buffer[start + j]
-        held[1] -= start
+        pending[1] -= start
 
 
 @inner
-def settle(work, flat, stop):
-    """Write what is held, which ends at `stop`; rows that others write, or none, come next."""
+def flush_tail(scratch, flat, stop):
+    """Write what is still in the buffer, and belongs before flat[stop].
+
+    Needed before a row that is written in another way, and after the last row.
+    """
     if flat is not None:
-        held = work.held
-        if held[1] > held[0]:
-            copy_back(work.stream[held[0] : held[1]], flat[stop - held[1] + held[0] :])
-        held[0] = held[1] = 0
+        pending = scratch.pending
+        if pending[1] > pending[0]:
+            first = stop - pending[1] + pending[0]
+            copy(scratch.line_buffer[pending[0] : pending[1]], flat[first:stop])
+        pending[0] = pending[1] = 0
 
 
 @loop
-def copy_back(part, target):
-    """Write less than a line of what is held."""
-    for j in range(part.size):
-        target[j] = part[j]
+def store_block(values, target):
+    """Copy computed floats to the stored form of the target."""
+    for i in range(target.size):
+        target[i] = store_as(values[i], target[i])
+
+
+@inner
+def store_block_nontemporal(values, target, buffer):
+    """Do the same by non-temporal stores for the whole lines of the target."""
+    line = LINE // target.itemsize
+    first = min(-target.ctypes.data % LINE // target.itemsize, target.size)
+    last = first + (target.size - first) // line * line
+    store_block(values[:first], target[:first])
+    store_block(values[first:last], buffer[first:last])
+    for i in range(first, last, line):
+        nontemporal_store(target, i, buffer[i:])
+    store_block(values[last:], target[last:])

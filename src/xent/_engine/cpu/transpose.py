@@ -1,170 +1,130 @@
-"""Rows turned over: a block of rows into a column for each class, and back.
+"""Transpose a block of rows: to one column for each class, and back.
 
-LLVM does it in registers where it knows the words of a row, so there is one loop for each number of
-them; `words` is a tuple of that length. Else it goes column by column.
+LLVM transposes in registers if the number of elements in a row is a constant. So a loop is compiled
+for each small width; `width` is a tuple of that length, since the length of a tuple is part of its
+type. With 10 to 16 classes, rows of half precision and float32 are read as words of two elements,
+which halves the width. Other rows are read column by column.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from numba import types
-from numba.extending import overload
 
-from xent._engine.cpu.intrinsics import inner, loaded, loop, paired, rounded, unpaired
+from xent._engine.cpu.intrinsics import inner, load, load_pair, loop, store_as, store_pair_as
 
 UNROLLED = 8
-"""Words of a row up to which LLVM turns rows over in registers, their number being known."""
+"""The largest width, in elements or words, for which there is a loop."""
 
-WORDS = {"float32": np.uint64, "uint16": np.uint32, "int16": np.int32, "float64": np.uint64}
-"""What holds two elements as they are stored, but that float64 has no such word."""
+WORDS = {"float32": np.uint64, "uint16": np.uint32, "int16": np.int32}
+"""The word of two elements, by their stored dtype. float64 has none."""
 
 
-def pairs(array):
-    """See rows as words of two logits, where they turn over faster so; or nothing."""
-    classes = array.shape[1]
-    kind = WORDS[array.dtype.name]
-    if array.itemsize < 8 and classes % 2 == 0 and UNROLLED < classes <= 2 * UNROLLED:
+def pair_words(array):
+    """View rows as words of two elements where that transposes faster.
+
+    Returns an empty array where it does not, and None for float64.
+    """
+    if array.dtype.name not in WORDS:
+        return None
+    kind, classes = WORDS[array.dtype.name], array.shape[1]
+    if classes % 2 == 0 and UNROLLED < classes <= 2 * UNROLLED:
         return array.reshape(-1).view(kind)
     return np.empty(0, kind)
 
 
 @loop
-def turn_rows(source, n, words, columns):
+def elements_to_columns(source, n, width, columns):
     for i in range(n):
-        for j in range(len(words)):
-            columns[j, i] = loaded(source[i * len(words) + j])
+        for j in range(len(width)):
+            columns[j, i] = load(source[i * len(width) + j])
 
 
 @loop
-def turn_pairs(source, n, words, columns):
+def pairs_to_columns(source, n, width, columns):
     for i in range(n):
-        for j in range(len(words)):
-            a, b = unpaired(source[i * len(words) + j])
+        for j in range(len(width)):
+            a, b = load_pair(source[i * len(width) + j])
             columns[2 * j, i] = a
             columns[2 * j + 1, i] = b
 
 
 @loop
-def turn_columns(source, n, classes, columns):
+def strided_to_columns(source, n, classes, columns):
     for j in range(classes):
         column, rest = columns[j], source[j:]
         for i in range(n):
-            column[i] = loaded(rest[i * classes])
+            column[i] = load(rest[i * classes])
 
 
 @loop
-def back_rows(columns, n, words, target):
+def columns_to_elements(columns, n, width, target):
     for i in range(n):
-        for j in range(len(words)):
-            place = i * len(words) + j
-            target[place] = rounded(columns[j, i], target[place])
+        for j in range(len(width)):
+            place = i * len(width) + j
+            target[place] = store_as(columns[j, i], target[place])
 
 
 @loop
-def back_pairs(columns, n, words, target):
+def columns_to_pairs(columns, n, width, target):
     for i in range(n):
-        for j in range(len(words)):
-            place = i * len(words) + j
-            target[place] = paired(columns[2 * j, i], columns[2 * j + 1, i], target[place])
+        for j in range(len(width)):
+            place = i * len(width) + j
+            target[place] = store_pair_as(columns[2 * j, i], columns[2 * j + 1, i], target[place])
 
 
 @loop
-def back_columns(columns, n, classes, target):
+def columns_to_strided(columns, n, classes, target):
     for j in range(classes):
         column, rest = columns[j], target[j:]
         for i in range(n):
-            rest[i * classes] = rounded(column[i], rest[i * classes])
+            rest[i * classes] = store_as(column[i], rest[i * classes])
 
 
 @inner
-def turn(x, words, start, n, classes, columns):
-    """Fill the columns from the rows from `start`; `words` as from `pairs`."""
-    if words.size:
-        turn_words(words[start * classes // 2 :], n, classes, columns)
-        return
-    rows = x[start * classes :]
-    if classes == 2:
-        turn_rows(rows, n, (0, 0), columns)
-    elif classes == 3:
-        turn_rows(rows, n, (0, 0, 0), columns)
-    elif classes == 4:
-        turn_rows(rows, n, (0, 0, 0, 0), columns)
-    elif classes == 5:
-        turn_rows(rows, n, (0, 0, 0, 0, 0), columns)
-    elif classes == 6:
-        turn_rows(rows, n, (0, 0, 0, 0, 0, 0), columns)
-    elif classes == 7:
-        turn_rows(rows, n, (0, 0, 0, 0, 0, 0, 0), columns)
-    elif classes == 8:
-        turn_rows(rows, n, (0, 0, 0, 0, 0, 0, 0, 0), columns)
+def with_width_5_to_8(transpose, width, source, n, target):
+    """Call a loop for one of these widths."""
+    if width == 5:
+        transpose(source, n, (0, 0, 0, 0, 0), target)
+    elif width == 6:
+        transpose(source, n, (0, 0, 0, 0, 0, 0), target)
+    elif width == 7:
+        transpose(source, n, (0, 0, 0, 0, 0, 0, 0), target)
     else:
-        turn_columns(rows, n, classes, columns)
+        transpose(source, n, (0, 0, 0, 0, 0, 0, 0, 0), target)
 
 
 @inner
-def turn_back(columns, n, classes, target, words, start):
-    """Fill the rows from `start` from the columns."""
-    if words.size:
-        back_words(columns, n, classes, words[start * classes // 2 :])
-        return
-    rows = target[start * classes :]
-    if classes == 2:
-        back_rows(columns, n, (0, 0), rows)
-    elif classes == 3:
-        back_rows(columns, n, (0, 0, 0), rows)
-    elif classes == 4:
-        back_rows(columns, n, (0, 0, 0, 0), rows)
-    elif classes == 5:
-        back_rows(columns, n, (0, 0, 0, 0, 0), rows)
-    elif classes == 6:
-        back_rows(columns, n, (0, 0, 0, 0, 0, 0), rows)
-    elif classes == 7:
-        back_rows(columns, n, (0, 0, 0, 0, 0, 0, 0), rows)
-    elif classes == 8:
-        back_rows(columns, n, (0, 0, 0, 0, 0, 0, 0, 0), rows)
+def with_width_2_to_8(transpose, width, source, n, target):
+    """Call a loop for one of these widths."""
+    if width == 2:
+        transpose(source, n, (0, 0), target)
+    elif width == 3:
+        transpose(source, n, (0, 0, 0), target)
+    elif width == 4:
+        transpose(source, n, (0, 0, 0, 0), target)
     else:
-        back_columns(columns, n, classes, rows)
+        with_width_5_to_8(transpose, width, source, n, target)
 
 
-def turn_words(words, n, classes, columns):
-    """Fill the columns from rows of 5 to 8 pairs."""
-    raise NotImplementedError
+@inner
+def to_columns(x, words, start, n, classes, columns):
+    """Fill the columns with n rows from `start`. x is flat, `words` is `pair_words` of it."""
+    if words is not None and words.size:
+        rows = words[start * classes // 2 :]
+        with_width_5_to_8(pairs_to_columns, classes // 2, rows, n, columns)
+    elif 2 <= classes <= UNROLLED:
+        with_width_2_to_8(elements_to_columns, classes, x[start * classes :], n, columns)
+    else:
+        strided_to_columns(x[start * classes :], n, classes, columns)
 
 
-def back_words(columns, n, classes, words):
-    """Fill rows of 5 to 8 pairs from the columns."""
-    raise NotImplementedError
-
-
-@overload(turn_words)
-def _turn_words(words, n, classes, columns):
-    def turn_them(words, n, classes, columns):
-        if classes == 10:
-            turn_pairs(words, n, (0, 0, 0, 0, 0), columns)
-        elif classes == 12:
-            turn_pairs(words, n, (0, 0, 0, 0, 0, 0), columns)
-        elif classes == 14:
-            turn_pairs(words, n, (0, 0, 0, 0, 0, 0, 0), columns)
-        else:
-            turn_pairs(words, n, (0, 0, 0, 0, 0, 0, 0, 0), columns)
-
-    if columns.dtype == types.float32:
-        return turn_them
-    return lambda words, n, classes, columns: None  # in float64 there are no pairs
-
-
-@overload(back_words)
-def _back_words(columns, n, classes, words):
-    def back_them(columns, n, classes, words):
-        if classes == 10:
-            back_pairs(columns, n, (0, 0, 0, 0, 0), words)
-        elif classes == 12:
-            back_pairs(columns, n, (0, 0, 0, 0, 0, 0), words)
-        elif classes == 14:
-            back_pairs(columns, n, (0, 0, 0, 0, 0, 0, 0), words)
-        else:
-            back_pairs(columns, n, (0, 0, 0, 0, 0, 0, 0, 0), words)
-
-    if columns.dtype == types.float32:
-        return back_them
-    return lambda columns, n, classes, words: None
+@inner
+def to_rows(columns, n, classes, target, words, start):
+    """Fill n rows from `start` of the flat target with the columns."""
+    if words is not None and words.size:
+        rows = words[start * classes // 2 :]
+        with_width_5_to_8(columns_to_pairs, classes // 2, columns, n, rows)
+    elif 2 <= classes <= UNROLLED:
+        with_width_2_to_8(columns_to_elements, classes, columns, n, target[start * classes :])
+    else:
+        columns_to_strided(columns, n, classes, target[start * classes :])

@@ -11,9 +11,9 @@ def _():
     import numpy as np
 
     import xent
-    from xent.learn import patients, show
+    from xent.learn import buggy_examples, show
 
-    return mo, np, patients, show, xent
+    return buggy_examples, mo, np, show, xent
 
 
 @app.cell(hide_code=True)
@@ -30,10 +30,10 @@ def _(mo):
 
 
 @app.cell(hide_code=True)
-def _(mo, patients):
+def _(buggy_examples, mo):
     who = mo.ui.dropdown(
-        {patient.complaint(): patient for patient in patients.PATIENTS},
-        value=patients.PATIENTS[0].complaint(),
+        {example.symptom(): example for example in buggy_examples.EXAMPLES},
+        value=buggy_examples.EXAMPLES[0].symptom(),
         label="patient",
     )
     rows = mo.ui.slider(
@@ -63,12 +63,17 @@ def _(mo):
 
 
 @app.cell(hide_code=True)
-def _(mo, patients, show, who):
-    shared = [patients.source(patients.softmax), patients.source(patients.one_hot)]
+def _(buggy_examples, mo, show, who):
+    shared = [
+        buggy_examples.source(buggy_examples.softmax),
+        buggy_examples.source(buggy_examples.one_hot),
+    ]
     mo.vstack(
         [
             show.code(
-                "\n\n".join([patients.source(who.value.loss), patients.source(who.value.grad)])
+                "\n\n".join(
+                    [buggy_examples.source(who.value.loss), buggy_examples.source(who.value.grad)]
+                )
             ),
             mo.Html(
                 "<details><summary>softmax and one_hot, which are right</summary>"
@@ -113,12 +118,12 @@ def _(np, report, rows, show, who, xent, y, z):
 
 
 @app.cell(hide_code=True)
-def _(mo, patients, show, who, xent, y, z):
-    cured_loss, cured_grad = who.value.cure()
-    after = xent.check.gradient(cured_loss, cured_grad, z, y, progress=False)
+def _(buggy_examples, mo, show, who, xent, y, z):
+    fixed_loss, fixed_grad = who.value.fix()
+    after = xent.check.gradient(fixed_loss, fixed_grad, z, y, progress=False)
     changed = [
-        patients.source(new)
-        for new, old in ((cured_loss, who.value.loss), (cured_grad, who.value.grad))
+        buggy_examples.source(new)
+        for new, old in ((fixed_loss, who.value.loss), (fixed_grad, who.value.grad))
         if new is not old
     ]
     body = show.code("\n\n".join(changed)).text
@@ -126,7 +131,7 @@ def _(mo, patients, show, who, xent, y, z):
         f"<details><summary>The cure, and the check after it</summary>{body}"
         f'<div style="overflow-x:auto">{after.to_html()}</div></details>'
     )
-    return cured_grad, cured_loss
+    return fixed_grad, fixed_loss
 
 
 @app.cell(hide_code=True)
@@ -161,7 +166,7 @@ def _(np, rows):
 
 
 @app.cell(hide_code=True)
-def _(cloud, cured_grad, kinds, middles, np, rate, who, xent):
+def _(cloud, fixed_grad, kinds, middles, np, rate, who, xent):
     def train(gradient, own):
         weight = who.value.start * middles
         true, said = [], []
@@ -173,7 +178,7 @@ def _(cloud, cured_grad, kinds, middles, np, rate, who, xent):
         return true, said
 
     ill, said = train(who.value.grad, who.value.loss)
-    well, _ = train(cured_grad, who.value.loss)
+    well, _ = train(fixed_grad, who.value.loss)
     return ill, said, well
 
 
@@ -190,7 +195,7 @@ def _(ill, said, show, well, who):
     show.beside(
         show.picture(
             draw_training,
-            f"The mean loss in training with the complaint: {who.value.complaint().lower()}. With the "
+            f"The mean loss in training with the complaint: {who.value.symptom().lower()}. With the "
             f"patient's gradient it goes from {ill[0]:.4f} to {ill[-1]:.4f}, with the cured one to "
             f"{well[-1]:.4f}.",
         ),

@@ -11,8 +11,8 @@ import torch
 from xent._targets import check_total
 from xent.torch import _buffer_pool
 from xent.torch._interop import loss_dtype
-from xent.torch._operation import on_cpu
-from xent.torch._scale_grad import scaled
+from xent.torch._operation import is_plain_cpu
+from xent.torch._scale_grad import scale_grad
 from xent.torch._sharded.fused import fused, fused_look
 from xent.torch._sharded.group import Team
 from xent.torch._sharded.rows import Local, again, capped, joined, look, losses, merge, slope, taken
@@ -47,7 +47,7 @@ def forward(logits: Tensor, job: Job) -> tuple[Tensor, Tensor]:
     kind = loss_dtype(logits.dtype)
     shape = logits.shape
     z = logits.detach().reshape(shape[:-1].numel(), shape[-1])
-    grad = _buffer_pool.empty_on(z.device, tuple(z.shape) if job.want_grad else (0,), z.dtype)
+    grad = _buffer_pool.empty(tuple(z.shape) if job.want_grad else (0,), z.dtype, z.device)
     # Half precision would round the exponentials: they are made a second time.
     kept = grad if job.want_grad and logits.dtype == kind else None
     cut = list(blocks(len(z), shard.width, z.device))
@@ -135,4 +135,4 @@ class ShardedCrossEntropy(torch.autograd.Function):
             return None, None
         (grad,) = ctx.saved_tensors
         factor = upstream.unsqueeze(-1) if ctx.rows else upstream
-        return scaled(grad, factor, own=on_cpu(grad)), None
+        return scale_grad(grad, factor, owns_buffer=is_plain_cpu(grad)), None

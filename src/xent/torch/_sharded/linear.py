@@ -18,8 +18,8 @@ from xent._targets import check_total
 from xent.torch import _buffer_pool
 from xent.torch._chunks import CHUNK, wanted_kind
 from xent.torch._interop import loss_dtype
-from xent.torch._operation import on_cpu
-from xent.torch._scale_grad import scaled
+from xent.torch._operation import is_plain_cpu
+from xent.torch._scale_grad import scale_grad
 from xent.torch._sharded.classes import reduced
 from xent.torch._sharded.fused import fused_look
 from xent.torch._sharded.group import Team
@@ -96,7 +96,7 @@ class Pass:
     def chunk(self) -> Tensor:
         """Room for the numbers of a chunk."""
         size = (min(self.job.step, len(self.x)), len(self.w))
-        return _buffer_pool.empty_on(self.x.device, size, self.kind)
+        return _buffer_pool.empty(size, self.kind, self.x.device)
 
     def tiles(self) -> Iterator[tuple[slice, Tensor]]:
         """Classes whose weights are widened at a time: the whole weight may be large."""
@@ -112,12 +112,8 @@ class Pass:
         """Room for the gradients that are wanted."""
         flags, x, w = self.job.wanted, self.x, self.w
         return Gradients(
-            _buffer_pool.empty_on(x.device, tuple(x.shape), self.kind).zero_()
-            if flags & 1
-            else None,
-            _buffer_pool.empty_on(x.device, tuple(w.shape), self.kind).zero_()
-            if flags & 2
-            else None,
+            _buffer_pool.zeros(tuple(x.shape), self.kind, x.device) if flags & 1 else None,
+            _buffer_pool.zeros(tuple(w.shape), self.kind, x.device) if flags & 2 else None,
             torch.zeros(len(w), dtype=torch.float64, device=x.device) if flags & 4 else None,
         )
 
@@ -241,7 +237,7 @@ class ShardedLinearCrossEntropy(torch.autograd.Function):
             if not job.wanted & flag:
                 result.append(None)
                 continue
-            grad = scaled(grad, upstream, own=on_cpu(grad))
+            grad = scale_grad(grad, upstream, owns_buffer=is_plain_cpu(grad))
             if flag == 1 and torch.is_grad_enabled():
                 grad = SummedOnce.apply(grad, job.team)
             elif flag == 1:

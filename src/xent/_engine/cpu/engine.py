@@ -1,0 +1,110 @@
+"""The compiled kernels as an engine: strided arrays are made contiguous a piece at a time."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from xent._engine import Outputs, cpu
+from xent._engine.numpy import ELEMENTWISE, allocated, blocks, result_of, total
+from xent._options import LossOptions
+from xent._targets import BinaryTargets, ClassTargets, check_labels, checked_values
+from xent._validation import Array
+
+PIECE = 1 << 20
+"""Elements of a strided array that are made contiguous at a time."""
+
+
+def accepts(logits: Any) -> bool:
+    """Large NumPy arrays, where the kernels can run."""
+    return isinstance(logits, np.ndarray) and cpu.for_size(logits.size) is not None
+
+
+def finds_wrong_targets() -> bool:
+    """Kernels look at each target as they read it."""
+    return True
+
+
+def cross_entropy(
+    logits: Array, targets: ClassTargets, options: LossOptions, scale: float, want: Outputs
+) -> tuple[float, Outputs]:
+    """Sum of the row losses; see `Engine`."""
+    out = allocated(want, logits, logits.shape[:-1])
+    sums, wrong = _in_pieces("cross_entropy", logits, targets, 1, options, scale, out)
+    if wrong and targets.labels is not None:
+        check_labels(targets.labels, logits.shape[-1], options.names)
+    return total(sums), out
+
+
+def binary_cross_entropy(
+    logits: Array, targets: BinaryTargets, options: LossOptions, scale: float, want: Outputs
+) -> tuple[float, Outputs]:
+    """Sum of the losses, one per logit; see `Engine`."""
+    out = allocated(want, logits, logits.shape)
+    width = 1 if np.ndim(targets.positive) else 0
+    while True:
+        sums, wrong = _in_pieces(
+            "binary_cross_entropy", logits, targets, width, options, scale, out
+        )
+        if not wrong:
+            return total(sums), out
+        # Raises, or moves targets that are 0 or 1 but for rounding.
+        targets = targets._replace(values=checked_values(targets.values, options.names))
+
+
+def evaluate(function: str, logits: Array) -> Array:
+    """A function of rows or of elements; see `Engine`."""
+    kernel = getattr(cpu.load(), function)
+    result = result_of(function, logits)
+    if _plain(logits):
+        kernel(logits, result)
+        return result
+    for index in _pieces(logits, 0 if function in ELEMENTWISE else 1):
+        part = np.empty(result[index].shape, result.dtype)
+        kernel(np.ascontiguousarray(logits[index]), part)
+        result[index] = part
+    return result
+
+
+def _in_pieces(
+    name: str,
+    logits: Array,
+    targets: Any,
+    width: int,
+    options: LossOptions,
+    scale: float,
+    out: Outputs,
+) -> tuple[list[float], bool]:
+    """Sums of the parts from a kernel, and: was a target wrong?
+
+    The last `width` axes stay whole.
+    """
+    kernel = getattr(cpu.load(), name)
+    if all(a is None or _plain(a) for a in (logits, *out)):
+        sums, wrong = kernel(logits, targets, options, scale, out)
+        return sums, wrong >= 0
+    sums = []
+    for index in _pieces(logits, width):
+        part = Outputs(*(None if a is None else np.empty(a[index].shape, a.dtype) for a in out))
+        z = np.ascontiguousarray(logits[index])
+        more, wrong = kernel(z, targets.part(index), options, scale, part)
+        if wrong >= 0:
+            return sums, True
+        sums += more
+        for whole, piece in zip(out, part, strict=True):
+            if whole is not None:
+                whole[index] = piece
+    return sums, False
+
+
+def _plain(array: Array) -> bool:
+    """Can a kernel walk the array as it is?"""
+    return bool(array.flags.c_contiguous and array.flags.aligned)
+
+
+def _pieces(logits: Array, width: int) -> Any:
+    rows = logits.ndim - width
+    pieces: Any = blocks(logits.shape[:rows], math.prod(logits.shape[rows:]), PIECE)
+    return pieces

@@ -1,0 +1,50 @@
+"""How numbers are shown to a reader, and how they are written as JSON."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+
+def shown(value: float, digits: int = 4, *, trim: bool = True) -> str:
+    """A number to `digits` decimals, very small and very large ones as 1.2e-07.
+
+    With `trim`, an exact number is shown without trailing zeros: 0.5, not 0.5000. Tables do not
+    trim, so that their columns line up.
+    """
+    if not math.isfinite(value):
+        return str(value)
+    value = float(value) + 0.0  # -0.0 reads 0
+    full = repr(value).removesuffix(".0")
+    size = abs(value)
+    if value == 0 or (1e-3 <= size < 1e6):
+        places = digits
+        if 1 - 10.0**-digits / 2 <= size < 1:  # 0.99999998 must not read 1.0000
+            places = digits - 2 - math.floor(math.log10(1 - size))
+        text = f"{value:.{places}f}"
+    else:
+        text = f"{value:.{digits}e}"
+    if trim and float(text) == value and len(full) <= len(text):
+        return full
+    return text
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """A number and its noun: "1 row", "2 rows", "3 entries"."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def plain(value: Any) -> Any:
+    """A value for JSON, which has no infinity and no NaN: "inf", and null for what is undefined.
+
+    Arrays become lists.
+    """
+    if isinstance(value, (np.ndarray, np.generic)):
+        value = value.tolist()
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    return value

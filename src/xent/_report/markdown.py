@@ -1,0 +1,76 @@
+"""Prints blocks as Markdown, with tables and formulas as GitHub reads them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from xent._report.blocks import Block, Equations, Finding, Picture, Table, Term, Terms, Text
+from xent._report.expression import Expression
+from xent._report.latex import aligned
+from xent._report.notation import LATEX
+
+GITHUB = ("```math", "```")
+"""The fence of a formula. Between dollar signs GitHub reads backslashes as Markdown first, and
+loses the rows."""
+
+JUPYTER = ("$$", "$$")
+STRONG = ("good", "bad", "unsure", "name", "summary")
+
+
+def to_markdown(blocks: Iterable[Block], *, top: int = 1, fence: tuple[str, str] = GITHUB) -> str:
+    """Markdown, with the title as a heading of level `top`."""
+    parts: list[str] = []
+    for block in blocks:
+        match block:
+            case Text(_, "hint") | Picture():
+                pass
+            case Text(text, "title" | "headline"):
+                parts.append(f"{'#' * top} {escape(text)}")
+            case Text(text, "section"):
+                parts.append(f"{'#' * (top + 1)} {escape(text)}")
+            case Text(text, role):
+                strong = "**" if role in STRONG else ""
+                parts.append(f"{strong}{escape(text)}{strong}")
+            case Table():
+                parts.append(_table(block))
+            case Finding():
+                told = " ".join((block.seen, block.matters, block.fix))
+                parts.append(f"**{escape(block.heading)}.** {escape(told)}")
+            case Equations():
+                parts.append(fenced(aligned(block), fence))
+            case Terms(terms, heading):
+                if heading:
+                    parts.append(f"{'#' * (top + 1)} {escape(heading)}")
+                parts += [_term(term, fence) for term in terms]
+    return "\n\n".join(parts) + "\n"
+
+
+def _table(table: Table) -> str:
+    columns = range(len(table.rows[0]))
+    heads = table.heads or ("",) * len(columns)
+    rule = [":--" if i in table.left else "--:" for i in columns]
+    rows = [map(escape, heads), rule, *(map(escape, row) for row in table.rows)]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _term(term: Term, fence: tuple[str, str]) -> str:
+    see = f" See {', '.join(term.see)}." if term.see else ""
+    told = f"**{escape(term.name)}**: {escape(term.definition + see)}"
+    return told + chain(term.formula, fence)
+
+
+def chain(formula: tuple[Expression, ...], fence: tuple[str, str] = GITHUB) -> str:
+    """A blank line and a chain of equal expressions, if there is one."""
+    return f"\n\n{fenced(' = '.join(map(LATEX.write, formula)), fence)}" if formula else ""
+
+
+def fenced(mathematics: str, fence: tuple[str, str] = GITHUB) -> str:
+    """A formula on lines of its own."""
+    opening, closing = fence
+    return f"{opening}\n{mathematics}\n{closing}"
+
+
+def escape(text: str) -> str:
+    """Text that Markdown shows as it is. Underscores within a word emphasise nothing."""
+    return re.sub(r"([\\`*\[\]<>#|$~&]|(?<!\w)_|_(?!\w))", r"\\\1", text)

@@ -1,0 +1,219 @@
+"""How the nodes of a formula are written, in plain text, LaTeX and HTML."""
+
+from __future__ import annotations
+
+import html
+
+from xent._report.expression import (
+    ATOM,
+    POWER,
+    PRODUCT,
+    Binary,
+    Call,
+    Derivative,
+    Expression,
+    Negative,
+    Number,
+    Power,
+    Symbol,
+    Total,
+)
+
+
+class Notation:
+    """Plain text; the others override what differs."""
+
+    times = " · "
+
+    def write(self, node: Expression, least: int = 0) -> str:
+        """A node, in parentheses if it binds less tightly than `least`."""
+        text = self.node(node)
+        return text if node.strength >= least else self.group(text)
+
+    def node(self, node: Expression) -> str:
+        """A node without regard to what is around it."""
+        match node:
+            case Number(text):
+                return self.number(text)
+            case Symbol():
+                return self.symbol(node)
+            case Negative(body):
+                return f"-{self.write(body, PRODUCT)}"
+            case Power(base, exponent):
+                return self.power(self.write(base, ATOM), exponent)
+            case Binary("/", left, right):
+                return self.quotient(left, right)
+            case Binary("*", left, right):
+                return self.write(left, PRODUCT) + self.times + self.factor(right)
+            case Binary(operator, left, right):
+                return f"{self.write(left, 0)} {operator} {self.write(right, PRODUCT)}"
+            case Call(function, arguments):
+                return self.call(function, [self.write(a) for a in arguments])
+            case Total(index, body):
+                return self.total(index, self.write(body, PRODUCT))
+            case Derivative(top, bottom, partial):
+                return self.derivative("∂" if partial else "d", self.write(top), self.write(bottom))
+        msg = f"no notation for {node!r}"
+        raise TypeError(msg)
+
+    def factor(self, node: Expression) -> str:
+        """The right factor of a product; a quotient there gets parentheses."""
+        quotient = isinstance(node, Binary) and node.operator == "/"
+        return self.write(node, POWER if quotient else PRODUCT)
+
+    def group(self, text: str) -> str:
+        """Parentheses."""
+        return f"({text})"
+
+    def number(self, text: str) -> str:
+        """A number as shown."""
+        return text
+
+    def symbol(self, node: Symbol) -> str:
+        """A name, with its index behind an underscore."""
+        return f"{node.name}_{node.index}" if node.index else node.name
+
+    def power(self, base: str, exponent: Expression) -> str:
+        """Exponents behind a caret; in parentheses unless a number, symbol or |x|, or minus it."""
+        inner = exponent.body if isinstance(exponent, Negative) else exponent
+        simple = isinstance(inner, (Number, Symbol)) or (
+            isinstance(inner, Call) and inner.function == "abs"
+        )
+        return f"{base}^{self.write(exponent) if simple else self.group(self.write(exponent))}"
+
+    def quotient(self, left: Expression, right: Expression) -> str:
+        """A fraction on one line."""
+        return f"{self.write(left, PRODUCT)} / {self.write(right, POWER)}"
+
+    def call(self, function: str, arguments: list[str]) -> str:
+        """A function of its arguments."""
+        if function == "abs":
+            return f"|{arguments[0]}|"
+        if function == "lim":
+            return f"lim h→0 {arguments[0]}"
+        return f"{function}({', '.join(arguments)})"
+
+    def total(self, index: str, body: str) -> str:
+        """A sum over an index."""
+        return f"Σ_{index} {body}"
+
+    def derivative(self, sign: str, top: str, bottom: str) -> str:
+        """A derivative on one line."""
+        return f"{sign}{top}/{sign}{bottom}"
+
+
+class Latex(Notation):
+    """LaTeX mathematics."""
+
+    times = r" \cdot "
+
+    def factor(self, node: Expression) -> str:
+        """The right factor of a product; built-up fractions need no parentheses."""
+        return self.write(node, PRODUCT)
+
+    def group(self, text: str) -> str:
+        r"""Parentheses that grow."""
+        return rf"\left({text}\right)"
+
+    def number(self, text: str) -> str:
+        """1.2e-07 as 1.2 x 10^-7."""
+        if "inf" in text:
+            return text.replace("inf", r"\infty")
+        if "e" not in text:
+            return text
+        digits, exponent = text.split("e")
+        power = f"10^{{{int(exponent)}}}"
+        if digits in ("1", "-1"):
+            return digits.removesuffix("1") + power
+        return rf"{digits} \times {power}"
+
+    def symbol(self, node: Symbol) -> str:
+        """Single letters as variables, words upright."""
+        name = node.name if len(node.name) == 1 else rf"\text{{{escape_latex(node.name)}}}"
+        name = name.replace("ε", r"\varepsilon")
+        word = len(node.index) > 1 and node.index.isalpha()
+        index = rf"\text{{{node.index}}}" if word else node.index.replace("≠", r" \ne ")
+        return f"{name}_{{{index}}}" if index else name
+
+    def power(self, base: str, exponent: Expression) -> str:
+        """A raised exponent."""
+        return f"{base}^{{{self.write(exponent)}}}"
+
+    def quotient(self, left: Expression, right: Expression) -> str:
+        """A built-up fraction."""
+        return rf"\frac{{{self.write(left)}}}{{{self.write(right)}}}"
+
+    def call(self, function: str, arguments: list[str]) -> str:
+        """A function of its arguments."""
+        if function == "abs":
+            return rf"\left|{arguments[0]}\right|"
+        if function == "lim":
+            return rf"\lim_{{h \to 0}} {arguments[0]}"
+        names = {"log": r"\log", "log1p": r"\mathrm{log1p}", "max": r"\max", "σ": r"\sigma"}
+        return rf"{names.get(function, function)}{self.group(', '.join(arguments))}"
+
+    def total(self, index: str, body: str) -> str:
+        """A sum over an index."""
+        index = index.replace("≠", r" \ne ")
+        return rf"\sum_{{{index}}} {body}"
+
+    def derivative(self, sign: str, top: str, bottom: str) -> str:
+        """A built-up derivative."""
+        d = r"\partial " if sign == "∂" else "d"
+        return rf"\frac{{{d}{top}}}{{{d}{bottom}}}"
+
+
+class Html(Notation):
+    """HTML with sub- and superscripts; readable with the tags stripped."""
+
+    def number(self, text: str) -> str:
+        """A number that does not break across lines."""
+        return html.escape(text)
+
+    def symbol(self, node: Symbol) -> str:
+        """A name, with its index lowered."""
+        name = html.escape(node.name)
+        if len(name) == 1:
+            name = f"<i>{name}</i>"
+        return f"{name}<sub>{html.escape(node.index)}</sub>" if node.index else name
+
+    def power(self, base: str, exponent: Expression) -> str:
+        """A raised exponent, behind a caret that shows only where tags are stripped."""
+        left, right = ("(", ")") if isinstance(exponent, Binary) else ("", "")
+        raised = f"<sup>{self.write(exponent)}</sup>"
+        return f"{base}{_hidden('^' + left)}{raised}{_hidden(right)}"
+
+    def total(self, index: str, body: str) -> str:
+        """A sum over an index."""
+        return f"Σ<sub>{html.escape(index)}</sub> {body}"
+
+
+def _hidden(text: str) -> str:
+    return f'<span style="display:none">{text}</span>' if text else ""
+
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    **{c: f"\\{c}" for c in "&%$#_{}"},
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\^{}",
+    "·": r"\(\cdot\)",
+    "→": r"\(\to\)",
+    "∂": r"\(\partial\)",
+    "±": r"\(\pm\)",
+    "≈": r"\(\approx\)",
+    "σ": r"\(\sigma\)",
+    "≠": r"\(\ne\)",
+    "ε": r"\(\varepsilon\)",
+}
+
+
+def escape_latex(text: str) -> str:
+    """Prose for LaTeX, which would make a dash of two hyphens."""
+    return "".join(_LATEX.get(character, character) for character in text).replace("--", "-{}-")
+
+
+TEXT, LATEX, HTML = Notation(), Latex(), Html()

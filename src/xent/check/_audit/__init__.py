@@ -1,0 +1,223 @@
+"""`audit`: how accurate is a cross-entropy, and what does it do in special cases?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from xent._report import Block, Finding, Report, Table, Text
+from xent._validation import Array
+from xent.check._audit.calling import Implementation, implementation
+from xent.check._audit.questions import RIGHT, WRONG, Answer, answers
+from xent.check._audit.vectors import Group, vectors
+from xent.check._gradient import gradient
+from xent.check.arguments import Task
+from xent.check.mistakes import found
+from xent.check.ulps import Errors, errors
+
+LEGEND = (
+    "Largest error and, in parentheses, the median, in units of the last place (ULP) of the dtype, "
+    "against 50-digit answers; a rounded exact value is off by 0.5 at most. Answers of 0, infinity "
+    "or NaN where the exact value is another number are counted apart. The margin is that of the "
+    "true class."
+)
+SIGNS = {RIGHT: "right", WRONG: "WRONG"}
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Errors of losses and gradients in one dtype at one range of margins."""
+
+    dtype: str
+    margin: str
+    loss: Errors | str
+    """A string says what was raised."""
+    gradient: Errors | str
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class ScoreCard(Report):
+    """What an audit found. It prints as text; `answers` and `accuracy` hold the details."""
+
+    name: str
+    task: Task
+    called: str
+    findings: tuple[Finding, ...]
+    accuracy: tuple[Accuracy, ...]
+    answers: tuple[Answer, ...]
+
+    @property
+    def wrong(self) -> list[Answer]:
+        """Questions answered wrongly."""
+        return [answer for answer in self.answers if answer.verdict == WRONG]
+
+    @property
+    def right(self) -> list[Answer]:
+        """Questions answered rightly."""
+        return [answer for answer in self.answers if answer.verdict == RIGHT]
+
+    def blocks(self) -> Iterator[Block]:
+        """The card as text and tables."""
+        yield Text(f"Audit of {self.name}", "title")
+        loss = "binary cross-entropy" if self.task == "binary" else "softmax cross-entropy"
+        yield Text(f"Called as {loss}, with {self.called}.")
+        yield from self.findings
+        yield Text("Accuracy", "section")
+        yield Text(LEGEND)
+        yield Table(
+            ("dtype", "margin", "loss", "gradient"),
+            tuple(
+                (a.dtype, a.margin.removeprefix("margin "), str(a.loss), str(a.gradient))
+                for a in self.accuracy
+            ),
+            left=(0, 1, 2, 3),
+        )
+        yield Text("Edges, options, bad input", "section")
+        counts = f"{len(self.right)} right, {len(self.wrong)} wrong"
+        others = len(self.answers) - len(self.right) - len(self.wrong)
+        yield Text(f"{counts}, {others} noted.", "bad" if self.wrong else "good")
+        rows = tuple((a.question, SIGNS.get(a.verdict, ""), a.answer) for a in self.answers)
+        yield Table(("question", "", "answer"), rows, left=(0, 1, 2))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        return asdict(self)
+
+    def __repr__(self) -> str:
+        return f"<ScoreCard: {self.name}; {len(self.right)} right, {len(self.wrong)} wrong>"
+
+
+def audit(
+    function: Any,
+    task: Task | None = None,
+    *,
+    grad: Callable[..., Any] | None = None,
+    name: str | None = None,
+) -> ScoreCard:
+    r"""Compare an implementation of cross-entropy with exact answers, and print a score card.
+
+    .. math:: \text{error in ULP} = \frac{|\text{answer} - \text{exact}|}{\text{spacing of the
+        dtype's numbers at the exact value}}
+
+    Parameters
+    ----------
+    function : callable, class, or str
+        A loss of logits and labels: a function of PyTorch, JAX, optax, scikit-learn, SciPy,
+        Keras or your own, a PyTorch module or its class, or "package.module:name". How it is
+        called (arrays of which library, labels or one-hot rows, scores first or last, logits or
+        probabilities, names of options) is found out by trying.
+    task : {"classes", "binary"}, optional
+        Softmax or binary cross-entropy; read off the name (binary, sigmoid, bce) if not given.
+    grad : callable, optional
+        ``grad(logits, targets)`` of a NumPy function, for its accuracy too; PyTorch's and JAX's
+        autograd is used by itself.
+    name : str, optional
+        What the card calls it.
+
+    Returns
+    -------
+    ScoreCard
+        Errors in ULP by dtype and margin; answers on masks, infinities, reductions, weights,
+        smoothing, ignored rows, bad input and long means, each right, wrong or noted; and the
+        mistake by name if the loss is wrong on ordinary rows. All in nats.
+
+    Raises
+    ------
+    TypeError
+        If no way was found to call it.
+    ModuleNotFoundError
+        If mpmath is not installed (``pip install 'xent[check]'``).
+
+    Notes
+    -----
+    Exact answers come from the test vectors that ship with xent (docs/test-vectors.md), computed
+    by mpmath at 256 bits. What is right at the edges is the contract of `xent.cross_entropy`:
+    a mean over no rows is 0, a label on a masked class costs infinity, nothing is broadcast.
+
+    Examples
+    --------
+    >>> import numpy as np, xent
+    >>> def loss(z, y):
+    ...     p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    ...     return -np.log(p[np.arange(len(y)), y])
+    >>> card = xent.check.audit(loss, name="naive")
+    >>> card
+    <ScoreCard: naive; 9 right, 7 wrong>
+    >>> print(card.wrong[0].question, "->", card.wrong[0].answer)
+    huge logits, float64 -> nan for 0.693147, nan for 1.60944
+
+    References
+    ----------
+    Muller et al. (2018), Handbook of Floating-Point Arithmetic, section 2.6, for ULP.
+    """
+    if isinstance(function, str):
+        name = name or function
+        function = imported(function)
+    one = implementation(function, task, name=name, grad=grad)
+    groups = [group for group in vectors() if group.task == one.task and group.has_margin]
+    return ScoreCard(
+        one.name,
+        one.task,
+        str(one.convention),
+        tuple(_mistakes(one)),
+        tuple(_accuracy(one, group) for group in groups),
+        tuple(answers(one)),
+    )
+
+
+def imported(path: str) -> Any:
+    """What `package.module:name` stands for."""
+    module, _, attribute = path.partition(":")
+    if not attribute:
+        msg = f"{path!r} names no function; expected package.module:name."
+        raise ValueError(msg)
+    found = import_module(module)
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            msg = f"{module} has no {attribute!r}."
+            raise ValueError(msg)
+        found = getattr(found, part)
+    return found
+
+
+def _accuracy(one: Implementation, group: Group) -> Accuracy:
+    """Errors of one group; what is raised instead of an answer is said."""
+    given = group.logits, group.labels, group.dtype
+    found: dict[str, Errors | str] = {"loss": "-", "gradient": "-"}
+    for what in ("loss", "gradient") if one.has_gradient else ("loss",):
+        exact = group.losses if what == "loss" else np.ravel(group.gradients).tolist()
+        try:
+            answers = one.losses(*given) if what == "loss" else one.gradients(*given)
+            found[what] = errors(answers, exact, group.dtype)
+        except Exception as error:
+            found[what] = f"raises {type(error).__name__}"
+    return Accuracy(group.dtype, group.name, found["loss"], found["gradient"])
+
+
+def _mistakes(one: Implementation) -> list[Finding]:
+    """What is wrong with its loss of ordinary rows, by name."""
+    logits, labels = ordinary_rows(one.task)
+
+    def loss(z: Any, t: Any) -> Any:
+        return one.losses(np.asarray(z), np.asarray(t), "float64")
+
+    zeros = np.zeros_like(logits)
+    try:
+        # Only the loss is checked here: any gradient will do, and that of zeros is ignored below.
+        report = gradient(loss, lambda *_: zeros, logits, labels, task=one.task, progress=False)
+    except (TypeError, ValueError) as error:
+        return [found("not cross-entropy", f"It gives no loss of a row: {error}")]
+    return [finding for finding in report.findings if finding.name != "gradient is zero"]
+
+
+def ordinary_rows(task: Task) -> tuple[Array, Array]:
+    """A batch of ordinary rows, every class among the labels."""
+    rng = np.random.default_rng(3)
+    if task == "binary":
+        return rng.normal(size=16) * 2, np.arange(16) % 3 % 2
+    z = rng.normal(size=(16, 4)) * 2
+    return z, np.concatenate([np.arange(4), rng.integers(4, size=12)])

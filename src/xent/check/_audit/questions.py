@@ -1,0 +1,277 @@
+"""The questions of an audit beyond accuracy: edges, options, reductions, bad input, long means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from xent._validation import Array
+from xent.check._audit.calling import Implementation
+from xent.check._audit.vectors import vectors
+from xent.check.dtypes import rounded
+from xent.check.ulps import matches
+
+RIGHT, WRONG, NOTED = "right", "wrong", "noted"
+"""A noted answer is neither: an error where another gives a number, a choice that differs."""
+
+LONG = 1 << 20
+# Small batches with margins of different signs, so that no option leaves the loss as it is.
+Z = np.array([[2.0, 1.0, 0.25, -1.0], [0.5, 1.5, -1.0, 0.0], [0.0, 3.0, -2.0, 1.0]])
+Y = np.array([0, 2, 1])
+W = np.array([1.0, 2.0, 0.5, 3.0])
+B, T = np.array([1.5, -0.5, 3.0]), np.array([1, 0, 0])
+
+Ask = Callable[[], tuple[str, str]]
+"""Puts a question to an implementation; gives what it did and the verdict."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One question, what the implementation did, and whether that is right."""
+
+    question: str
+    answer: str
+    verdict: str
+
+
+def answers(one: Implementation) -> Iterator[Answer]:
+    """Answers to all questions that can be put to the implementation."""
+    for questions in (_edges, _other_rows, _options, _bad_input, _long_means):
+        for question, ask in questions(one):
+            try:
+                answer, verdict = ask()
+            except Exception as error:
+                answer, verdict = f"raises {_error_text(error)}", NOTED
+            yield Answer(question, answer, verdict)
+
+
+def _right_if(is_right: bool) -> str:
+    return RIGHT if is_right else WRONG
+
+
+def _error_text(error: Exception) -> str:
+    text = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {text[:90]}{'…' if len(text) > 90 else ''}"
+
+
+def _batch(one: Implementation) -> tuple[Array, Array]:
+    return (B, T) if one.task == "binary" else (Z, Y)
+
+
+# Edges: test vectors beyond ordinary margins, and infinite logits.
+
+
+def _edges(one: Implementation) -> Iterator[tuple[str, Ask]]:
+    for group in vectors():
+        if group.name == "huge logits" and one.convention.takes != "logits":
+            continue  # their probabilities underflow before the function sees them
+        if group.task != one.task or group.has_margin or group.dtype not in ("float64", "float32"):
+            continue
+        question = f"{group.name}, {group.dtype}"
+        given = group.logits, group.labels, group.dtype
+        yield question, partial(_matching, partial(one.losses, *given), group.losses, "1e-5")
+        # The gradient of an infinite loss is a matter of taste.
+        if one.has_gradient and group.name != "label on a masked class":
+            expected = np.ravel(group.gradients).tolist()
+            ask = partial(_matching, partial(one.gradients, *given), expected, "1e-4")
+            yield f"{question}: gradient", ask
+    inf = np.inf
+    cases: list[tuple[str, Any, int, float]] = [
+        ("logit +inf at the label", [[inf, 1.0, 0.0, 2.0]], 0, 0.0),
+        ("logit +inf at another class", [[inf, 1.0, 0.0, 2.0]], 1, inf),
+    ]
+    if one.task == "binary":
+        cases = [
+            ("logit +inf, label 1", [inf], 1, 0.0),
+            ("logit -inf, label 0", [-inf], 0, 0.0),
+            ("logit +inf, label 0", [inf], 0, inf),
+        ]
+    for question, logits, label, loss in cases:
+        yield question, partial(_infinite_logit, one, logits, label, loss)
+
+
+def _matching(call: Callable[[], Array], exact: list[str], tolerance: str) -> tuple[str, str]:
+    """Are all numbers right within the relative tolerance? The first two that are not are said."""
+    wrong = [
+        f"{got:.6g} for {float(value):.6g}"
+        for got, value in zip(np.ravel(call()).tolist(), exact, strict=True)
+        if not matches(float(got), str(value), float(tolerance))
+    ]
+    return ", ".join(wrong[:2]) or f"to {tolerance}", _right_if(not wrong)
+
+
+def _infinite_logit(one: Implementation, logits: Any, label: int, loss: float) -> tuple[str, str]:
+    got = float(one.losses(np.array(logits), np.array([label]), "float64")[0])
+    return f"loss {got:g}", _right_if(got == loss)
+
+
+# Other rows: does one row spoil another, and does a call leave its arguments alone?
+
+
+def _other_rows(one: Implementation) -> Iterator[tuple[str, Ask]]:
+    z, t = _batch(one)
+    yield "NaN in one row", partial(_nan_in_one_row, one, z, t)
+    if one.convention.takes == "logits":
+        yield "its arguments", partial(_arguments_kept, one, z, t)
+    yield "no rows", partial(_no_rows, one, z, t)
+
+
+def _nan_in_one_row(one: Implementation, z: Array, t: Array) -> tuple[str, str]:
+    bad = z.copy()
+    bad[1] = np.nan  # in the middle, so that both neighbours show it
+    got, expected = one.losses(bad, t, "float64"), one.losses(z, t, "float64")
+    kept = bool(np.isnan(got[1]) and np.array_equal(got[::2], expected[::2]))
+    return "stays there" if kept else "spreads", _right_if(kept)
+
+
+def _arguments_kept(one: Implementation, z: Array, t: Array) -> tuple[str, str]:
+    with one.library.keep_float64():
+        given, targets = one.arguments(z, t, "float64")
+        before = np.array(one.library.to_numpy(given))
+        one.call(given, targets, "float64", {})
+        same = bool(np.array_equal(before, one.library.to_numpy(given)))
+    return "left alone" if same else "changed", _right_if(same)
+
+
+def _no_rows(one: Implementation, z: Array, t: Array) -> tuple[str, str]:
+    got = one.value(z[:0], t[:0], "float64")
+    if got.ndim:
+        return f"shape {got.shape}", NOTED
+    # NaN is not wrong by itself, only unlike xent: a mean over nothing has no value.
+    return f"{float(got):g}", RIGHT if float(got) == 0 else NOTED
+
+
+# Options: reductions, weights, smoothing, ignored rows; alone and together.
+
+
+def _options(one: Implementation) -> Iterator[tuple[str, Ask]]:
+    z, t = _batch(one)
+    if "reduction" in one.options:
+        for reduction in ("mean", "sum"):
+            ask = partial(_as_xent, one, z, t, {"reduction": reduction})
+            yield f"reduction {reduction!r}", ask
+    else:
+        yield "it returns", partial(_what_it_returns, one, z, t)
+    parts: dict[str, dict[str, Any]] = {
+        "class weights": {"class_weight": W},
+        "smoothing": {"label_smoothing": 0.1},
+        "ignored rows": {"ignore_index": -100},
+    }
+    together = [tuple(parts)[:2], tuple(parts)]
+    if one.task == "binary":
+        together = []
+        parts = {
+            "pos_weight": {"pos_weight": np.array(3.0)},
+            "class weights": {"class_weight": W[:2]},
+            "smoothing": {"label_smoothing": 0.1},
+        }
+    for names in [*((name,) for name in parts), *together]:
+        options = {key: value for name in names for key, value in parts[name].items()}
+        if set(options) <= set(one.options):
+            labels = np.where(np.arange(3) == 1, -100, t) if "ignored rows" in names else t
+            yield f"mean with {' and '.join(names)}", partial(_as_xent, one, z, labels, options)
+    if "ignore_index" in one.options:
+        yield "all rows ignored", partial(_all_ignored, one, z)
+
+
+def _what_it_returns(one: Implementation, z: Array, t: Array) -> tuple[str, str]:
+    got = one.value(z, t, "float64").astype(np.float64)
+    rows = one.reference(z, t, reduction="none")
+    expected = {"losses of the rows": rows, "the mean": rows.mean(), "the sum": rows.sum()}
+    for what, value in expected.items():
+        if got.shape == np.shape(value) and np.allclose(got, value):
+            return what, RIGHT
+    return f"shape {got.shape}, none of rows, mean and sum", WRONG
+
+
+def _as_xent(one: Implementation, z: Array, t: Array, options: dict[str, Any]) -> tuple[str, str]:
+    """Is the loss with these options that of xent?"""
+    own = {k: v.item() if k == "pos_weight" else v for k, v in options.items()}
+    expected = float(one.reference(z, t, **own))
+    got = float(one.value(z, t, "float64", **options))
+    if np.isclose(got, expected, rtol=1e-6):
+        return f"{got:.6g}", RIGHT
+    text = f"{got:.6g}, where {expected:.6g} is expected"
+    weights = options.get("class_weight")
+    if weights is not None:  # the usual other denominator
+        counted = t != options.get("ignore_index", -1)
+        total = float(np.sum(weights[np.where(counted, t, 0)] * counted))
+        for rows, what in ((len(t), "all rows"), (int(counted.sum()), "rows")):
+            if np.isclose(got * rows, expected * total, rtol=1e-9):
+                text += f": it divides by the number of {what}, not by their weight"
+                break
+    return text, WRONG
+
+
+def _all_ignored(one: Implementation, z: Array) -> tuple[str, str]:
+    got = float(one.value(z, np.full(3, -100), "float64", ignore_index=-100))
+    spoils = ", which spoils a training run" if np.isnan(got) else ""
+    return f"{got:g}{spoils}", _right_if(got == 0)
+
+
+# Bad input: an error is the right answer.
+
+
+def _bad_input(one: Implementation) -> Iterator[tuple[str, Ask]]:
+    z, t = _batch(one)
+    classes = 2 if one.task == "binary" else z.shape[1]
+    cases: list[tuple[str, Array]] = [
+        (f"targets of shape ({len(t)}, 1) for {len(t)} rows", t[:, None]),
+        (f"{len(t) - 1} targets for {len(t)} rows", t[1:]),
+        ("one target for all rows", t[:1]),
+        (f"label {classes} of {classes} classes", np.where(np.arange(3) == 1, classes, t)),
+        ("label -1", np.where(np.arange(3) == 1, -1, t)),
+    ]
+    if one.task == "classes" and one.convention.one_hot:
+        return  # it takes no labels that could be wrong
+    for question, targets in cases:
+        yield question, partial(_refused, one, z, targets)
+
+
+def _refused(one: Implementation, z: Array, targets: Array) -> tuple[str, str]:
+    try:
+        got = one.value(z, targets, "float64")
+    except Exception as error:
+        return f"refused: {_error_text(error)}", RIGHT
+    what = f"{float(got):.6g}" if got.ndim == 0 else f"shape {got.shape}"
+    if got.size and not np.isfinite(got.astype(np.float64)).all():
+        what += ", not all finite"
+    return f"accepted without a word: {what}", WRONG
+
+
+# Long means: how many digits are lost over a million rows?
+
+
+def _long_means(one: Implementation) -> Iterator[tuple[str, Ask]]:
+    rng = np.random.default_rng(5)
+    shape, classes = ((256,), 2) if one.task == "binary" else ((256, 3), 3)
+    for dtype in ("float16", "bfloat16", "float32"):
+        z, t = rounded(rng.normal(size=shape) * 2, dtype), rng.integers(classes, size=256)
+        yield f"mean of {LONG:,} rows, {dtype}", partial(_long_mean, one, z, t, dtype)
+
+
+def _long_mean(one: Implementation, z: Array, t: Array, dtype: str) -> tuple[str, str]:
+    times = LONG // len(t)
+    few = one.value(z, t, "float64")
+    got = one.value(np.concatenate([z] * times), np.tile(t, times), dtype)
+    if got.ndim:
+        return "left to the caller", NOTED
+    # A mean stays the same when the batch is doubled, and a sum doubles.
+    twice = one.value(np.concatenate([z, z]), np.concatenate([t, t]), "float64")
+    growth = float(twice) / float(few)
+    if not np.isclose(growth, 1, rtol=0.01) and not np.isclose(growth, 2, rtol=0.01):
+        return "not judged: it is neither a mean nor a sum", NOTED
+    # Compared with its own loss of a few rows: only the summation is in question here.
+    exact = float(few) * (times if growth > 1.5 else 1)
+    if dtype == "float16" and exact > np.finfo(np.float16).max:
+        return f"not judged: the sum of {exact:.3g} is beyond the dtype", NOTED
+    if not np.isfinite(got):
+        return f"{float(got):g}, where {exact:.6g} is expected", WRONG
+    error = abs(float(got) / exact - 1)
+    # That the result is rounded to its own dtype is no fault of the sum.
+    limit = {"float16": 1e-3, "bfloat16": 8e-3, "float32": 1e-6}[dtype]
+    return f"relative error {error:.1e}", _right_if(error < limit)

@@ -1,0 +1,139 @@
+"""`diagnose`: what is odd about this batch of scores and labels?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from xent._engine.cpu import numpy_only
+from xent._kind import Kind
+from xent._report import Finding
+from xent.check._batch import alignment, labels, score_kind, scores
+from xent.check._batch.data import batch_of
+from xent.check._batch.report import BatchReport
+from xent.check._batch.statistics import gather, mean
+from xent.check.mistakes import catalogue
+
+
+def diagnose(
+    logits: Any,
+    targets: Any,
+    *,
+    kind: Kind = "logits",
+    axis: int = -1,
+    ignore_index: int | None = None,
+    names: Sequence[str] | None = None,
+    tolerance: float | None = None,
+) -> BatchReport:
+    r"""Say what is odd about a batch of scores and labels, and what to change.
+
+    .. math:: \frac{1}{n} \sum_i \ell(z_i, y_i) \quad\text{beside}\quad
+        \log K \quad\text{and}\quad \frac{1}{n} \sum_i \ell(z_i, \pi(y_i))
+
+    Parameters
+    ----------
+    logits : array
+        Scores in NumPy, PyTorch or JAX: shape (..., K) with the class axis at `axis`, or any
+        where each score is a binary row of its own.
+    targets : array
+        Integers of the logits' shape less the class axis: class labels, whatever their values.
+        Of the logits' own shape: rows that sum to 1 are probabilities of the classes, anything
+        else is binary (0 and 1, booleans, or probabilities of label 1).
+    kind : {"logits", "probabilities", "log-probabilities"}, default "logits"
+        What the scores are meant to be; binary ones are of label 1.
+    axis : int, default -1
+        The class axis.
+    ignore_index : int, optional
+        Label of the rows that are left out; -100 unless given.
+    names : sequence of str, optional
+        Names of the classes in the order of the scores, to be used in the report.
+    tolerance : float, optional
+        How far a row of probabilities may be from summing to 1; by default 0.001, or 0.03 in
+        half precision.
+
+    Returns
+    -------
+    BatchReport
+        True if no mistake was found. It prints as text, and has `findings`: mistakes and notes,
+        each saying what was seen, why it matters and what to change.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If this is no batch: shapes that do not fit, labels or scores of a wrong kind. Odd values
+        (labels out of range, NaN, masked rows) are findings instead.
+
+    Notes
+    -----
+    Losses and probabilities are those of the library, in float64. A symptom that rests on
+    statistics (labels flipped or shifted, columns permuted, worse than chance) needs 20 rows and
+    a mean difference of more than 5 standard errors, and more for few rows. For labels that
+    belong to other columns, that must also hold for scores less their columns' means, since
+    a model that always predicts the same class may be wrong by its bias alone; a permutation of
+    the columns is read off one half of the rows and tested on the other.
+
+    Examples
+    --------
+    >>> import numpy as np, xent
+    >>> rng = np.random.default_rng(0)
+    >>> labels = rng.integers(4, size=200)
+    >>> logits = 5 * np.eye(4)[labels] + rng.normal(size=(200, 4))
+    >>> report = xent.check.diagnose(logits, labels)
+    >>> bool(report), round(report.loss, 4), round(report.chance, 4)
+    (True, 0.0524, 1.3863)
+    >>> report = xent.check.diagnose(xent.softmax(logits), labels + 1)
+    >>> [finding.name for finding in report.findings]
+    ['labels one-based', 'probabilities given as logits']
+
+    References
+    ----------
+    Karpathy (2019), A recipe for training neural networks: look at the loss at the start, and
+    at what enters the loss.
+    """
+    # NaN and infinities are findings, not warnings.
+    with numpy_only(), np.errstate(all="ignore"):
+        batch = batch_of(
+            logits,
+            targets,
+            kind=kind,
+            axis=axis,
+            ignore_index=ignore_index,
+            names=names,
+            tolerance=tolerance,
+        )
+        statistics = gather(batch)
+        columns = statistics.columns
+        return BatchReport(
+            findings=_without_consequences(
+                [
+                    *batch.findings,
+                    *scores.findings(statistics),
+                    *score_kind.findings(statistics),
+                    *labels.findings(statistics),
+                    *alignment.findings(statistics),
+                ]
+            ),
+            rows=len(batch.scores),
+            counted=len(statistics.losses),
+            classes=batch.classes,
+            kind=batch.kind,
+            binary=batch.binary,
+            dtype=batch.dtype,
+            loss=mean(statistics.losses),
+            chance=statistics.chance,
+            base_loss=mean(statistics.share_losses),
+            accuracy=mean(statistics.right),
+            majority=statistics.majority,
+            lowest=columns.lowest if np.isfinite(columns.lowest) else np.nan,
+            highest=columns.highest if np.isfinite(columns.highest) else np.nan,
+        )
+
+
+def _without_consequences(found: list[Finding]) -> tuple[Finding, ...]:
+    """Mistakes first, in the order of their causes, and no notes that they explain."""
+    mistakes = [finding for finding in found if finding.level == "mistake"]
+    explained = {note for mistake in mistakes for note in catalogue()[mistake.name].explains}
+    notes = (f for f in found if f.level == "note" and f.name not in explained)
+    return (*mistakes, *notes)

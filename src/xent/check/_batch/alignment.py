@@ -1,0 +1,246 @@
+"""Do the labels match the scores? Shifted, flipped and permuted labels; the loss against chance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from xent._report import Finding, Level
+from xent._validation import Array
+from xent.check._batch.significance import ENOUGH, significantly_positive
+from xent.check._batch.statistics import (
+    WORST,
+    Statistics,
+    as_logits,
+    log_probabilities,
+    mean,
+)
+from xent.check.mistakes import found
+from xent.check.naming import figure
+from xent.functions import log_softmax
+
+LEAST = 0.1
+"""How much of log K the losses must differ by, however many rows there are."""
+
+SLIGHT, FAR, VERY_FAR = 0.05, 1.5, 3.0
+"""A loss beyond log K by a 20th is worth a note; one of 1.5 or 3 times log K is a mistake."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Another way to read the labels, under which the loss might be low."""
+
+    name: str
+    """The mistake, if this reading is right."""
+    columns: Array
+    """The column that each usable row's label may mean."""
+    change: str
+    """The change in words: "with each label less 1"."""
+    test: Array
+    """Usable rows that count as evidence for it."""
+    where: str = "The mean loss"
+
+
+def findings(statistics: Statistics) -> Iterator[Finding]:
+    """The best other reading of the labels; without one, how the loss compares with chance."""
+    columns = statistics.columns
+    if len(statistics.usable) < ENOUGH or (columns.low == columns.high).all():
+        return
+    reading = _best_reading(statistics)
+    if reading is not None:
+        yield reading
+    else:
+        yield from _against_chance(statistics)
+
+
+def _best_reading(statistics: Statistics) -> Finding | None:
+    readings = list(_readings(statistics))
+    if not readings:
+        return None
+    chance, least = statistics.chance, LEAST * statistics.chance
+    level, above_usual, negated = _look_up(statistics, readings)
+
+    def is_better(gain: Array, moves: Array) -> bool:
+        # A bias alone would be right under other labels too; what moves with the rows is not.
+        return significantly_positive(gain, least) and significantly_positive(moves)
+
+    better: list[tuple[float, Finding]] = []
+    for k, reading in enumerate(readings, 1):
+        gain, moves = ((x[k] - x[0])[reading.test] for x in (level, above_usual))
+        here, there = (-float(level[i, reading.test].mean()) for i in (0, k))
+        if here > chance and is_better(gain, moves):
+            seen = (
+                f"{reading.where} is {figure(here)}, worse than chance ({_chance(statistics)}); "
+                f"{reading.change} it would be {figure(there)}."
+            )
+            better.append((there, found(reading.name, seen)))
+    if negated is not None and is_better(negated - level[0], -above_usual[0]):
+        here, there = -float(level[0].mean()), -float(negated.mean())
+        seen = (
+            f"The mean loss is {figure(here)}; with the sign of all logits changed it would be "
+            f"{figure(there)}."
+        )
+        better.append((there, found("logits negated", seen)))
+    if not better:
+        return None
+    # The first that is as good as the best, within what is luck.
+    best = min(loss for loss, _ in better)
+    return next(finding for loss, finding in better if loss <= best + least)
+
+
+def _readings(statistics: Statistics) -> Iterator[Reading]:
+    """Other readings worth testing, the likelier first: of labels that do not fit as given."""
+    permuted = list(_permuted(statistics))
+    named = bool(statistics.batch.names.of_classes)
+    if named:  # named classes have no neighbours
+        yield from permuted
+    # Labels that fit better than chance are not looked at: a few wrong rows prove no shift.
+    if np.minimum(statistics.losses, WORST).mean() > statistics.chance:
+        labels, classes = statistics.labels, statistics.batch.classes
+        everyone = np.ones(len(labels), dtype=bool)
+        if classes == 2:
+            change = "with the two labels exchanged"
+            yield Reading("labels flipped", 1 - labels, change, everyone)
+        else:
+            for step, change in ((-1, "less 1 (targets - 1"), (1, "plus 1 (targets + 1")):
+                columns = (labels + step) % classes
+                change = f"with each label {change}, mod {classes})"
+                yield Reading("labels off by one", columns, change, everyone)
+        for step, other, pairs in (
+            (-1, "next", "logits[:-1] with targets[1:]"),
+            (1, "previous", "logits[1:] with targets[:-1]"),
+        ):
+            change = f"with the label of the {other} row ({pairs})"
+            yield Reading("labels one row off", np.roll(labels, step), change, everyone)
+    if not named:
+        yield from permuted
+
+
+def _permuted(statistics: Statistics) -> Iterator[Reading]:
+    """Labels whose columns are exchanged, if there are rows enough to test it."""
+    place = _permutation(statistics)
+    if place is None:
+        return
+    columns = place[statistics.labels]
+    # Not on the rows that it was read off: those fit any permutation a little.
+    test = (columns != statistics.labels) & ~statistics.half[statistics.usable]
+    if test.sum() < ENOUGH:
+        return
+    names, moved = statistics.batch.names, np.flatnonzero(place != np.arange(len(place)))
+    pairs = ", ".join(f"{names.of_class(j)} in column {place[j]}" for j in moved[:10].tolist())
+    more = f" and {len(moved) - 10} more" if len(moved) > 10 else ""
+    order = f", logits[:, {place.tolist()}]," if len(place) <= 20 else ""
+    where = (
+        f"The scores of {len(moved)} of {len(place)} classes are found in each other's columns: "
+        f"{pairs}{more}. In {int(test.sum())} rows kept apart to test that, the mean loss"
+    )
+    yield Reading("classes permuted", columns, f"with the columns put in order{order}", test, where)
+
+
+def _permutation(statistics: Statistics) -> Array | None:
+    """The column that each label's rows favour, where that exchanges labels among themselves."""
+    by_label = statistics.columns.by_label
+    if by_label is None:
+        return None
+    classes = statistics.batch.classes
+    half = statistics.half[statistics.usable]
+    rows = np.bincount(statistics.labels[half], minlength=classes)
+    # One row may favour any column by chance.
+    favourite = np.where(rows >= 2, by_label.argmax(axis=1), np.arange(classes))
+    place = np.arange(classes)
+    for cycle in _cycles(favourite):
+        place[cycle] = favourite[cycle]
+    return place if (place != np.arange(classes)).any() else None
+
+
+def _cycles(to: Array) -> Iterator[list[int]]:
+    """Cycles of two or more in the graph i -> to[i]."""
+    seen = np.zeros(len(to), dtype=bool)
+    for start in range(len(to)):
+        path: list[int] = []
+        here = start
+        while not seen[here]:
+            seen[here] = True
+            path.append(here)
+            here = int(to[here])
+        if here in path and len(path) - path.index(here) > 1:
+            yield path[path.index(here) :]
+
+
+def _look_up(statistics: Statistics, readings: list[Reading]) -> tuple[Array, Array, Array | None]:
+    """Log-probabilities at the labels (the first row) and at each reading's columns.
+
+    Then what they exceed the column's mean by, and those at the labels for negated logits.
+    """
+    batch, usable = statistics.batch, statistics.usable
+    usual = statistics.columns.log_probability / len(usable)
+    wanted = [statistics.labels, *(reading.columns for reading in readings)]
+    level = np.empty((len(wanted), len(usable)))
+    finite = bool(np.isfinite(statistics.low).all() and np.isfinite(statistics.high).all())
+    # Of two classes, negated logits and exchanged labels are the same; the latter is more common.
+    sign = batch.kind == "logits" and batch.classes > 2 and finite
+    negated = np.empty(len(usable)) if sign else None
+    place = np.cumsum(~np.isnan(statistics.loss)) - 1  # of a kept row among the usable ones
+    for part, raw in batch.blocks():
+        chosen = np.flatnonzero(~np.isnan(statistics.loss[part]))
+        z = as_logits(raw, batch)[chosen]
+        here = place[part][chosen]
+        each = np.arange(len(z))
+        logs = log_probabilities(z)
+        for k, columns in enumerate(wanted):
+            level[k, here] = logs[each, columns[here]]
+        if negated is not None:
+            negated[here] = log_probabilities(-z)[each, statistics.labels[here]]
+    return level, level - usual[np.stack(wanted)], negated
+
+
+def _chance(statistics: Statistics) -> str:
+    return f"log {statistics.batch.classes} = {figure(statistics.chance)}"
+
+
+def _against_chance(statistics: Statistics) -> Iterator[Finding]:
+    """How the loss compares with chance, and with always predicting the labels' shares."""
+    losses, chance = np.minimum(statistics.losses, WORST), statistics.chance
+    capped = float(losses.mean())
+    loss, accuracy = figure(mean(statistics.losses)), mean(statistics.right)
+    commonest = max(1 / statistics.batch.classes, statistics.majority)
+    skilled = significantly_positive(statistics.right - commonest)
+    shares = mean(statistics.share_losses)
+    if significantly_positive(losses - chance, SLIGHT * chance):
+        if skilled:
+            yield found(
+                "overconfident",
+                f"The mean loss is {loss}, worse than chance ({_chance(statistics)}), though "
+                f"accuracy is {accuracy:.4f}.",
+            )
+        else:
+            yield found(
+                "worse than chance",
+                f"The mean loss is {loss}, and chance {_chance(statistics)}; accuracy "
+                f"{accuracy:.4f}, and the commonest label's share {statistics.majority:.4f}.",
+                level=_level(statistics, capped),
+            )
+    elif capped > 0.98 * chance and not skilled:
+        seen = f"The mean loss is {loss}, no better than chance ({_chance(statistics)})."
+        yield found("at chance", seen)
+    elif shares > 0 and _worse_than_shares(statistics, losses):
+        seen = f"The mean loss is {loss}; always predicting the labels' shares costs "
+        yield found("worse than the labels' shares", f"{seen}{figure(shares)}.")
+
+
+def _worse_than_shares(statistics: Statistics, losses: Array) -> bool:
+    """Does a constant do better? Of few rows the shares would be read off too well."""
+    enough = len(losses) >= 10 * statistics.batch.classes
+    return enough and significantly_positive(losses - statistics.share_losses, 0.02)
+
+
+def _level(statistics: Statistics, capped: float) -> Level:
+    """A fresh model's bias alone can be wrong for labels that are mostly of one class."""
+    if capped < FAR * statistics.chance:
+        return "note"
+    usual = log_softmax(statistics.columns.log_probability / len(statistics.usable))
+    by_bias = -float(usual[statistics.labels].mean())
+    rows_too = capped > by_bias + LEAST * statistics.chance
+    return "mistake" if rows_too or capped > VERY_FAR * statistics.chance else "note"

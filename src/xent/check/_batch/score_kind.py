@@ -1,0 +1,158 @@
+"""Scores that are not what they are called: probabilities for logits, softmax applied twice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+
+from xent._report import Finding, Level
+from xent._validation import Array
+from xent.check._batch.scores import sum_by_column, wrong_axis
+from xent.check._batch.significance import significantly_positive
+from xent.check._batch.statistics import Statistics
+from xent.check.mistakes import found
+from xent.check.naming import figure
+from xent.metrics import log_loss
+
+EDGE = 0.05
+"""How near to 0 or 1 a certain model's probabilities are."""
+
+
+def findings(statistics: Statistics) -> Iterator[Finding]:
+    """What the scores seem to be instead of what they are called."""
+    if not len(statistics.usable):
+        return
+    if statistics.batch.binary:
+        yield from _binary(statistics)
+    elif statistics.batch.kind == "logits":
+        yield from _logits(statistics)
+    else:
+        yield from _softmax_of_softmax(statistics)
+
+
+def _logits(statistics: Statistics) -> Iterator[Finding]:
+    """Rows that are probabilities or their logarithms already."""
+    tolerance, usable = statistics.batch.tolerance, statistics.usable
+    rows, low, high = len(usable), statistics.low[usable], statistics.high[usable]
+    which = _all(rows)
+    if (low >= 0).all() and (high <= 1 + tolerance).all():
+        off = float(np.abs(statistics.total[usable] - 1).max())
+        if off <= tolerance:
+            yield found(
+                "probabilities given as logits",
+                f"In {which} the {statistics.batch.classes} logits lie between 0 and 1 and sum to "
+                f"1 (within {max(off, 1e-16):.0e}). {_floor(statistics)}",
+                level="note" if rows == 1 else "mistake",
+            )
+        elif sum_by_column(statistics):
+            yield wrong_axis(statistics)
+    elif (high <= tolerance).all():
+        off = float(np.abs(statistics.mass[usable] - 1).max())
+        if off <= tolerance:
+            yield found(
+                "log-probabilities given as logits",
+                f"No logit is above 0, and the exponentials of {which} sum to 1 (within "
+                f"{max(off, 1e-16):.0e}).",
+                level="note",
+            )
+
+
+def _all(rows: int) -> str:
+    return "the only row" if rows == 1 else f"all {rows} rows"
+
+
+def _floor(statistics: Statistics) -> str:
+    """The least loss of probabilities that go through another softmax."""
+    classes = statistics.batch.classes
+    floor = math.log1p((classes - 1) / math.e)
+    return f"Of {classes} classes no loss falls below log(1 + (K - 1)/e) = {floor:.4f}."
+
+
+def _softmax_of_softmax(statistics: Statistics) -> Iterator[Finding]:
+    """Probabilities that are the softmax of probabilities."""
+    double = statistics.double_softmax
+    # Two certain classes are common by chance: then p is near e/(1 + e) in any case.
+    enough = 20 if statistics.batch.classes == 2 else 3
+    if double.low < -1e-4 or double.spread > 1 + 1e-4 or double.near_one < enough:
+        return
+    yield found(
+        "softmax applied twice",
+        f"In {_all(len(statistics.usable))} the probabilities are the softmax of numbers that are "
+        f"probabilities themselves, of which one is above {1 - EDGE:g} in {double.near_one} rows; "
+        "so none is more than e = 2.718 times another, the most being "
+        f"{math.exp(double.spread):.3f} times. {_floor(statistics)}",
+    )
+
+
+def _binary(statistics: Statistics) -> Iterator[Finding]:
+    batch, losses = statistics.batch, statistics.losses
+    raw = batch.scores[batch.kept[statistics.usable]].astype(np.float64)
+    targets = statistics.labels if batch.soft is None else batch.soft[statistics.usable]
+    # With one label only, a bias explains everything.
+    if len(np.unique(statistics.labels)) < 2:
+        return
+    if batch.kind == "probabilities":
+        # The logits of sigmoid(p) are p.
+        level = _are_probabilities(np.log(raw) - np.log1p(-raw), targets, losses)
+        if level is not None:
+            bounds = "0.5 and 0.7311, the sigmoids of 0 and 1"
+            yield _between("sigmoid applied twice", "probabilities", bounds, raw, level)
+    elif batch.kind == "logits":
+        level = _are_probabilities(raw, targets, losses)
+        if level is not None:
+            yield _between(
+                "probabilities given as logits",
+                "logits",
+                "0 and 1",
+                raw,
+                level,
+                " Their sigmoid lies between 0.5 and 0.7311, so label 0 is never predicted.",
+            )
+        elif _are_log_probabilities(raw, targets, losses):
+            crowd = int((raw > -EDGE).sum())
+            yield found(
+                "log-probabilities given as logits",
+                f"None of {len(raw)} logits is above 0, where they crowd: {crowd} are between "
+                f"{-EDGE:g} and 0. As logarithms of probabilities they cost far less than as "
+                "logits.",
+            )
+
+
+def _between(
+    name: str, what: str, bounds: str, raw: Array, level: Level, more: str = ""
+) -> Finding:
+    """Binary scores that all lie between two bounds."""
+    low, high = figure(float(raw.min())), figure(float(raw.max()))
+    unsure = " It may be so by chance." if level == "note" else ""
+    seen = f"All {len(raw)} {what} lie between {bounds}: from {low} to {high}.{unsure}{more}"
+    return found(name, seen, level=level)
+
+
+def _are_probabilities(p: Array, targets: Array, losses: Array) -> Level | None:
+    """'mistake' if these are surely probabilities, 'note' if perhaps."""
+    # An untrained model's logits may lie between 0 and 1 too, but hardly spread over half of it.
+    if len(p) < 8 or p.min() < 0 or p.max() > 1 or np.ptp(p) < 0.5:
+        return None
+    low, high = int((p <= EDGE).sum()), int((p >= 1 - EDGE).sum())
+    # Logits would not crowd at 0 and at 1 without one of them going beyond.
+    crowded = low >= 3 and high >= 3 and low + high >= 20
+    return "mistake" if crowded or _reads_better(losses, targets, p) else "note"
+
+
+def _are_log_probabilities(z: Array, targets: Array, losses: Array) -> bool:
+    """Are binary logits the logarithms of probabilities?"""
+    if len(z) < 8 or z.max() > 0 or z.min() > -1 or (z > -EDGE).sum() < 10:
+        return False
+    return _reads_better(losses, targets, np.exp(z))
+
+
+def _reads_better(losses: Array, targets: Array, p: Array) -> bool:
+    """If p are the probabilities, are the losses lower, and better than chance?
+
+    Lower losses alone prove nothing: a bias of a model that has learned nothing may give them.
+    """
+    as_p = log_loss(targets, p, clip=1e-3, reduction="none")
+    lower = significantly_positive(losses - as_p, 0.05)
+    return lower and significantly_positive(math.log(2) - as_p, 0.05)

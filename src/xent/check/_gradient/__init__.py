@@ -1,0 +1,149 @@
+"""`gradient`: is this the gradient of that loss, and if not, what is wrong with it?"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from xent._validation import check_number
+from xent.check._gradient.checking import Request, run
+from xent.check._gradient.derivatives import Method
+from xent.check._gradient.problem import Problem
+from xent.check._gradient.progress import Progress
+from xent.check._gradient.report import GradientReport
+from xent.check.arguments import Task, check_choice
+
+__all__ = ["gradient"]
+
+
+def gradient(
+    loss: Callable[..., Any],
+    grad: Callable[..., Any] | None,
+    logits: Any,
+    targets: Any = None,
+    *,
+    method: Method = "central",
+    h: float | None = None,
+    dtype: str = "float64",
+    axis: int = -1,
+    task: Task | None = None,
+    reduction: Literal["mean", "sum"] | None = None,
+    definition: Literal["cross-entropy"] | None = "cross-entropy",
+    class_weight: Any = None,
+    sample_weight: Any = None,
+    pos_weight: Any = None,
+    ignore_index: int | None = None,
+    label_smoothing: float = 0.0,
+    softcap: float | None = None,
+    z_loss: float = 0.0,
+    seed: int = 0,
+    progress: bool | None = None,
+) -> GradientReport:
+    r"""Check a gradient against numerical derivatives of its loss, and name the mistake.
+
+    .. math:: \frac{\partial \ell}{\partial z_j} \approx
+        \frac{\ell(z + h e_j) - \ell(z - h e_j)}{2h}
+
+    Parameters
+    ----------
+    loss : callable
+        ``loss(logits, targets)``, giving one loss per row or a single number; ``loss(logits)``
+        if `targets` is None. It gets arrays of the library that `logits` is from.
+    grad : callable or None
+        ``grad(logits, targets)``, the gradient of the loss with respect to the logits; of row
+        losses, that of their sum. None takes the autograd of PyTorch or JAX.
+    logits : array
+        NumPy, PyTorch or JAX; shape (..., K) with the class axis at `axis`, or any for a binary
+        loss.
+    targets : array, optional
+        As the loss takes them: labels, or probabilities.
+    method : {"central", "forward", "richardson", "complex"}, default "central"
+        "forward" divides by h itself, as in a calculation by hand. "complex" needs an analytic
+        loss, and is refused where real differences show that it is not.
+    h : float, optional
+        The step; by default the power of two that suits method and precision.
+    dtype : {"float64", "float32", "float16", "bfloat16"}, default "float64"
+        What the logits are converted to before loss and gradient are called.
+    axis : int, default -1
+        The class axis.
+    task : {"classes", "binary"}, optional
+        Softmax cross-entropy over classes, or binary cross-entropy. By default binary where
+        targets have the logits' own shape and are not rows that sum to 1.
+    reduction : {"mean", "sum"}, optional
+        What the loss is meant to be; of row losses, what the gradient is meant to be of.
+    definition : {"cross-entropy", None}, default "cross-entropy"
+        What the loss is meant to be. With None any loss will do, if the gradient is its own.
+    class_weight, sample_weight, pos_weight, ignore_index, label_smoothing, softcap, z_loss
+        Options that the loss is meant to have, as in `xent.cross_entropy`. Labels of -100 are
+        ignored rows unless `ignore_index` says otherwise.
+    seed : int, default 0
+        For the choice of what is looked at where not everything is.
+    progress : bool, optional
+        Show a bar on stderr; by default where that is a terminal, and after one second. Needs
+        rich.
+
+    Returns
+    -------
+    GradientReport
+        True if the gradient is right; prints as text, and has each entry's analytic and numeric
+        value, allowed error and verdict, and the mistakes by name.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the arguments, or what the functions return, cannot be a loss and its gradient.
+
+    Notes
+    -----
+    An entry passes if analytic and numeric value differ by less than is allowed: an estimate of
+    the numeric one's truncation (from h against 2h) and rounding, and a relative 4e-8 (in
+    float64) for the analytic one's own. Where more is allowed than a tenth of the values, the
+    entry is inconclusive. In which precision a loss computes is found out by how small a step it
+    feels. Of up to 256 classes each entry is looked at, of more the label's, and some at random;
+    of a loss that is one number, entries one by one, as many as is affordable. Where that is not
+    all of them, random directions through all entries are looked at too.
+
+    Examples
+    --------
+    >>> import numpy as np, xent
+    >>> z, y = np.array([[2.0, 1.0, 0.1], [0.5, 0.2, -1.0]]), np.array([0, 2])
+    >>> def loss(z, y):
+    ...     return xent.cross_entropy(z, y)
+    >>> def grad(z, y):
+    ...     return xent.softmax(z) - np.eye(3)[y]
+    >>> report = xent.check.gradient(loss, grad, z, y)
+    >>> bool(report), [finding.name for finding in report.findings]
+    (False, ['mean missing'])
+
+    References
+    ----------
+    Moré & Wild (2011), Estimating computational noise, doi:10.1137/100786125, for the rounding
+    of a loss from differences of its values.
+    """
+    check_choice(method, "method", get_args(Method))
+    check_choice(definition, "definition", ("cross-entropy", None))
+    if reduction is not None:
+        check_choice(reduction, "reduction", ("mean", "sum"))
+    if h is not None:
+        h = check_number(h, "h", 0, 1, above=True)
+    # In the order in which a missing one is looked for.
+    options = {
+        "label_smoothing": label_smoothing or None,
+        "class_weight": class_weight,
+        "pos_weight": pos_weight,
+        "sample_weight": sample_weight,
+        "softcap": softcap,
+        "z_loss": z_loss or None,
+        "ignore_index": ignore_index,
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    request = Request(method, h, reduction, definition, given, seed)
+    bar = Progress("checking", shown=progress)
+    # Infinities and NaN are expected, and have findings in the report.
+    with bar, np.errstate(all="ignore"):
+        problem = Problem(
+            loss, grad, logits, targets, axis=axis, task=task, dtype=dtype, on_call=bar.step
+        )
+        return run(problem, request, bar)

@@ -1,0 +1,70 @@
+"""Mistakes at the edges: masked classes, ignored rows, and values that are not numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from xent._report import Finding
+from xent._validation import Array
+from xent.check._gradient.case import Case
+from xent.check.mistakes import found
+from xent.check.naming import others_like_it
+
+
+def findings(case: Case) -> Iterator[Finding]:
+    """Mistakes that are seen without fitting any formula."""
+    problem, grad, reference = case.problem, case.analytic, case.reference
+    masked = np.isneginf(problem.logits)
+    ignored = np.zeros(len(grad), dtype=bool) if reference is None else reference.ignored
+    with np.errstate(all="ignore"):
+        losses = problem.losses(problem.logits)
+        expected = np.zeros(len(grad)) if reference is None else reference.losses()
+    counted = _counted(case, ignored, losses)
+
+    # NaN differs from 0 too.
+    nonzero = masked & ~ignored[:, None] & (grad != 0)
+    if nonzero.any():
+        seen = _entry(case, nonzero, ", where the logit is -inf")
+        yield found("masked class given gradient", seen)
+    if counted.any():
+        row = int(counted.argmax())
+        what = f"is {losses[row]:.6g}" if problem.per_row else "counts"
+        seen = f"The loss of {problem.row_name(row)} {what}, and it is ignored"
+        yield found("ignored rows given loss", f"{seen}{others_like_it(counted)}.")
+    nonzero = (ignored & ~counted)[:, None] & (grad != 0)
+    if nonzero.any():
+        seen = _entry(case, nonzero, " in a row that is ignored")
+        yield found("ignored rows given gradient", seen)
+    if problem.per_row:
+        broken = ~np.isfinite(losses) & np.isfinite(expected)
+        if broken.any():
+            row = int(broken.argmax())
+            value = f", where {expected[row]:.6g} is expected" if reference is not None else ""
+            seen = f"The loss of {problem.row_name(row)} is {losses[row]:g}{value}"
+            yield found("not a number", f"{seen}{others_like_it(broken)}.")
+    elif not np.isfinite(losses) and np.isfinite(expected).all():
+        none = " where no row counts" if reference is not None and not reference.total else ""
+        yield found("not a number", f"The loss is {losses:g}{none}.")
+    broken = ~np.isfinite(grad) & ~masked & ~ignored[:, None] & np.isfinite(expected)[:, None]
+    if broken.any():
+        yield found("not a number", _entry(case, broken))
+
+
+def _counted(case: Case, ignored: Array, losses: Array) -> Array:
+    """Ignored rows that the loss counts: by its value, or by its derivative."""
+    if case.problem.per_row:
+        return np.asarray(ignored & (losses != 0))
+    d = case.numeric
+    with np.errstate(invalid="ignore"):
+        # A mean has no loss of the row to look at, but an ignored row must not move it.
+        moves_loss = d.row[np.abs(d.value) > 4 * d.error + case.grad_tolerance]
+    return ignored & np.isin(np.arange(len(ignored)), moves_loss)
+
+
+def _entry(case: Case, mask: Array, where: str = "") -> str:
+    """The first entry of the gradient where the mask holds, and how many more there are."""
+    row, column = (int(i[0]) for i in np.nonzero(mask))
+    place, value = case.problem.place("grad", row, column), case.analytic[row, column]
+    return f"{place} is {value:.6g}{where}{others_like_it(mask)}."

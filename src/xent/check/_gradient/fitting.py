@@ -1,0 +1,273 @@
+"""Find the formula that measured numbers follow, and its factor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from xent._format import counted
+from xent._validation import Array
+from xent.check._gradient.factors import near
+from xent.check._gradient.formulas import Formula
+from xent.check._gradient.reference import Reference
+
+
+@dataclass(frozen=True)
+class Match:
+    """Measured numbers are `scale` times a formula."""
+
+    formula: Formula
+    scale: float
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Numbers at entries (row, column), and how far from a formula they may be.
+
+    They may differ by `error`, their own, and by `relative` of the formula's numbers.
+    """
+
+    row: Array
+    column: Array
+    value: Array
+    error: Array
+    relative: float
+
+    def at(self, gradient: Array) -> Array:
+        """A gradient at the entries."""
+        return np.asarray(gradient[self.row, self.column])
+
+    def follows(self, gradient: Array) -> float | None:
+        """The factor of the gradient that gives these numbers, or None."""
+        return self.factor_of(self.at(gradient))
+
+    def factor_of(self, formula: Array) -> float | None:
+        """The factor of a formula's numbers at the same entries that gives these, or None."""
+        known = np.isfinite(self.value) & np.isfinite(formula)
+        size = np.abs(formula[known])
+        largest = size.max(initial=0.0)
+        if not largest:
+            return None
+        value, target, error = self.value[known], formula[known], self.error[known]
+        # The median of the ratios, since clipped or masked rows must not pull the factor, and of
+        # large numbers only, since the ratio of small ones is mostly error.
+        big = size >= 0.05 * largest
+        scale = float(np.median(value[big] / target[big]))
+        if not scale or not np.isfinite(scale):
+            return None
+        # Numbers within their own error of 0 follow any formula with a small enough factor.
+        significant = (np.abs(value[big]) > 4 * error[big]).any()
+        return scale if significant and self.agrees(formula, scale) else None
+
+    def agrees(self, formula: Array, scale: float, largest: float = 0.0) -> bool:
+        """Can these be the formula's numbers times the factor, as far as their errors can tell?
+
+        Small numbers may differ by more than their own share, by that of a 100th of the largest.
+        """
+        with np.errstate(invalid="ignore"):
+            size = np.abs(formula)
+            largest = max(largest, size[np.isfinite(size)].max(initial=0.0))
+            size = np.maximum(size, 0.01 * largest)
+            off = np.abs(self.value - scale * formula) - self.error
+            return not bool((off > self.relative * abs(scale) * size).any())
+
+    def by_row(self, gradient: Array) -> tuple[Array, Array, Array]:
+        """Rows, the least-squares factor of each, and the factor's error.
+
+        The factor is NaN where the formula's numbers are too small to tell.
+        """
+        v = self.at(gradient)
+        known = np.isfinite(self.value) & np.isfinite(v)
+        row, x, v, e = self.row[known], self.value[known], v[known], self.error[known]
+        rows, place = np.unique(row, return_inverse=True)
+        square = np.bincount(place, v * v)
+        with np.errstate(all="ignore"):
+            factor = np.bincount(place, x * v) / square
+            doubt = np.bincount(place, np.abs(e * v)) / square
+        factor[square <= 1e-6 * square.max(initial=0.0)] = np.nan
+        return rows, factor, doubt
+
+
+def first_match(
+    measured: Measured, formulas: Iterable[Formula], scales: Iterable[float] = ()
+) -> Match | None:
+    """The first formula that the numbers follow, at one of the scales if any does."""
+    first = None
+    for formula in formulas:
+        scale = measured.follows(formula.gradient)
+        if scale is not None:
+            match = Match(formula, scale)
+            if not scales or any(near(scale, s) for s in scales):
+                return match
+            first = first or match
+    return first
+
+
+def fit_smoothing(measured: Measured, reference: Reference) -> tuple[float, Match] | None:
+    """Label smoothing that was not asked for: a gradient is linear in it, so least squares do."""
+    if reference.options.get("label_smoothing"):
+        return None
+    plain = measured.at(reference.gradient())
+    slope = measured.at(reference.changed(label_smoothing=1.0).gradient()) - plain
+    known = np.isfinite(measured.value) & np.isfinite(plain) & np.isfinite(slope)
+    basis = np.stack([plain[known], slope[known]], axis=1)
+    # The entries of a row sum to 0, so each row has one equation less than entries. Two unknowns
+    # need three equations, or anything would fit.
+    bound = 0 if reference.task == "binary" else len(np.unique(measured.row[known]))
+    if len(basis) - bound < 3 or np.linalg.cond(basis) > 1e4:
+        return None
+    (scale, product), *_ = np.linalg.lstsq(basis, measured.value[known], rcond=None)
+    share = float(product / scale) if scale else 0.0
+    if not 1e-4 < share <= 1:
+        return None
+    mixed = reference.changed(label_smoothing=min(share, 1.0))
+    match = first_match(measured, [Formula("", mixed.gradient())])
+    return None if match is None else (share, match)
+
+
+def fit_class_weights(measured: Measured, reference: Reference) -> Array | None:
+    """Class weights that were not asked for: one factor for all rows of a label.
+
+    They are known up to a common factor.
+    """
+    labels = reference.labels
+    if labels is None or "class_weight" in reference.options:
+        return None
+    rows, factor, doubt = measured.by_row(reference.gradient())
+    known = np.isfinite(factor) & ~reference.ignored[rows] & (doubt <= 0.05 * np.abs(factor))
+    rows, factor = rows[known], factor[known]
+    classes = 2 if reference.task == "binary" else reference.logits.shape[1]
+    weights, confirmed = np.full(classes, np.nan), []
+    for label in np.unique(labels[rows]):
+        of_label = factor[labels[rows] == label]
+        weights[label] = np.median(of_label)
+        if np.ptp(of_label) > 10 * measured.relative * abs(weights[label]):
+            return None
+        if len(of_label) > 1:
+            confirmed.append(weights[label])
+    # At least two classes need two rows each, or it may be the rows that differ.
+    if np.nanmin(weights, initial=1) <= 0 or len(confirmed) < 2:
+        return None
+    if np.ptp(confirmed) <= 1e-3 * max(confirmed):
+        return None
+    weights = np.where(np.isfinite(weights), weights, 1.0)
+    weighted = reference.changed(class_weight=weights).gradient()
+    return weights if measured.follows(weighted) is not None else None
+
+
+def fit_clipping(measured: Measured, reference: Reference, scales: Iterable[float]) -> str | None:
+    """What a floor under the true class's probability does to the rows below it, if there is one.
+
+    The less probable the class, the less is left of its row.
+    """
+    if reference.labels is None:
+        return None
+    gradient = reference.gradient()
+    rows, factor, doubt = measured.by_row(gradient)
+    usual = np.isfinite(factor) & ~reference.ignored[rows]
+    p = np.where(reference.ignored, np.nan, reference.label_probabilities)
+    largest = np.abs(gradient[np.isfinite(gradient)]).max(initial=0.0)
+    for scale in scales:
+        share, known = np.full(len(p), np.nan), usual & (doubt <= 0.05 * scale)
+        share[rows[known]] = factor[known] / scale
+        for clip, kept in (_hard(p, share), _soft(p, share)):
+            full = measured.at(gradient)
+            left = measured.at(gradient * kept[:, None])
+            # Where it is unsure whether a row is clipped, it is something in between.
+            between = np.clip(measured.value / scale, np.minimum(full, 0), np.maximum(full, 0))
+            left = np.where(np.isnan(left), between, left)
+            if clip and measured.agrees(left, scale, largest=largest):
+                return clip
+    return None
+
+
+def _hard(p: Array, share: Array) -> tuple[str, Array]:
+    """max(p, floor): nothing is left of the rows below some probability, all of the others.
+
+    `share` is what is left of each row, NaN where too little of it was seen to tell.
+    """
+    known, gone = ~np.isnan(share), np.abs(share) < 1e-3
+    below = gone & (p < 0.5)
+    if not below.any():
+        return "", share
+    top = p[below].max()
+    above = ~gone & (p > top)
+    if not above.any() or (known & ~below & (p < top)).any():
+        return "", share
+    if below.sum() + (above & known).sum() < 2:
+        return "", share
+    # A clip may have an upper bound as well, so rows that are gone count as clipped anywhere.
+    unsure = ~known & (p > top) & (p < p[above & known].min(initial=1))
+    left = np.where(gone | (p <= top), 0.0, np.where(unsure, np.nan, 1.0))
+    rows, floor = counted(int(below.sum()), "row"), p[above].min()
+    text = f"does not react in {rows} whose true class has a probability below {floor:.3g}."
+    return text, left
+
+
+def _soft(p: Array, share: Array) -> tuple[str, Array]:
+    """log(p + floor): of each row p / (p + floor) is left."""
+    part = (share > 1e-3) & (share < 0.999)
+    if not part.any() or (share < 0.999).sum() < 2:
+        return "", share
+    # The row nearest to a half tells the floor best: near 0 and 1 the share hardly changes.
+    clearest = np.abs(np.log(share[part]) - np.log1p(-share[part])).argmin()
+    floor = float((p[part] * (1 / share[part] - 1))[clearest])
+    rows = counted(int((share < 0.5).sum()), "row")
+    return f"fades in {rows}, as if {floor:.3g} were added to the probability.", p / (p + floor)
+
+
+def permuted(
+    measured: Measured, reference: Reference, scales: Iterable[float]
+) -> Iterator[Formula]:
+    """Columns of the gradient, or labels of the loss, in the order that fits best."""
+    shape, labels = reference.logits.shape, reference.labels
+    if len(measured.row) != shape[0] * shape[1] or shape[1] < 3 or labels is None:
+        return
+    x = np.zeros(shape)
+    x[measured.row, measured.column] = np.nan_to_num(measured.value)
+    right = reference.gradient()
+    order = _best_order(np.abs(_cosines(x, right)))
+    if order is not None:
+        moved = np.empty_like(right)
+        moved[:, order] = right
+        yield Formula("classes permuted", moved, f"column {_moves(order, 'stands at')}")
+    counted_rows = ~reference.ignored
+    known = np.where(counted_rows, labels, 0)
+    for scale in scales:
+        # x = scale (p - y), so this is -y for the labels that were really used.
+        used = x / scale - reference.probabilities
+        sums = np.zeros((shape[1], shape[1]))
+        np.add.at(sums, known[counted_rows], used[counted_rows])
+        order = _best_order(-sums)
+        if order is not None:
+            read = np.where(counted_rows, order[known], labels)
+            gradient = reference.changed(targets=read).gradient()
+            yield Formula("classes permuted", gradient, f"label {_moves(order, 'is read as')}")
+
+
+def _cosines(x: Array, y: Array) -> Array:
+    """Cosine between every column of y (rows of the result) and every column of x."""
+    with np.errstate(all="ignore"):
+        x, y = (a / np.sqrt((a * a).sum(axis=0)) for a in (x, y))
+        return np.asarray(np.nan_to_num(y.T @ x))
+
+
+def _best_order(likeness: Array) -> Array | None:
+    """The column most alike to each row, if that is a permutation other than the identity."""
+    order = np.argmax(likeness, axis=1)
+    usual = np.arange(len(order))
+    empty = ~likeness.any(axis=1)  # a label that does not occur may have any column left over
+    if empty.any():
+        left = np.setdiff1d(usual, order[~empty])
+        if len(left) == empty.sum():
+            order[empty] = left
+    permuted = len(np.unique(order)) == len(order) and (order != usual).any()
+    return order if permuted else None
+
+
+def _moves(order: Array, verb: str) -> str:
+    """The first classes that change places."""
+    moves = [f"{j} {verb} {k}" for j, k in enumerate(order.tolist()) if j != k]
+    return ", ".join(moves[:4])

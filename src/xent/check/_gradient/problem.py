@@ -1,0 +1,184 @@
+"""The loss and gradient under test, as functions of NumPy logits of shape (rows, classes)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, get_args
+
+import numpy as np
+
+from xent._validation import Array, class_axis, entry
+from xent.check.arguments import Task, are_distributions, check_choice
+from xent.check.dtypes import PRECISION, rounded
+from xent.check.frameworks import framework_of
+from xent.check.naming import row_name
+
+
+class Problem:
+    """The functions under test at given logits and targets, called through NumPy.
+
+    Logits are float64 arrays of shape (rows, classes) that hold numbers of `dtype`; a binary
+    logit is a row of one class. The functions get arrays of their own library, dtype and shape.
+    """
+
+    def __init__(
+        self,
+        loss: Callable[..., Any],
+        grad: Callable[..., Any] | None,
+        logits: Any,
+        targets: Any,
+        *,
+        axis: int = -1,
+        task: Task | None = None,
+        dtype: str = "float64",
+        on_call: Callable[[], None] = lambda: None,
+    ) -> None:
+        check_choice(dtype, "dtype", tuple(PRECISION))
+        if task is not None:
+            check_choice(task, "task", get_args(Task))
+        for function, name in ((loss, "loss"), (grad, "grad")):
+            if not callable(function) and not (function is None and name == "grad"):
+                msg = f"{name} is {function!r:.60}; expected a function of (logits, targets)."
+                raise TypeError(msg)
+        self.framework = framework_of(logits)
+        self.loss, self.dtype, self.on_call = loss, dtype, on_call
+        self.dtypes: dict[str, str] = {}
+        """Dtypes of what loss and grad returned."""
+        array = self._as_float64(logits)
+        self.shape = array.shape
+        self.targets = None if targets is None else framework_of(targets).to_numpy(targets)
+        # NumPy cannot compute with bfloat16 of ml_dtypes everywhere; float32 holds its numbers.
+        if self.targets is not None and self.targets.dtype.name == "bfloat16":
+            self.targets = self.targets.astype(np.float32)
+        self.task = task or _task(array, self.targets)
+        self.axis = -1
+        if self.task == "classes":
+            self.axis = class_axis(array, axis)
+            array = np.moveaxis(array, self.axis, -1)
+        self.row_shape: tuple[int, ...] = array.shape if self.task == "binary" else array.shape[:-1]
+        self._class_last_shape = array.shape
+        self.classes = 1 if self.task == "binary" else array.shape[-1]
+        # Rounded first, so that loss and gradient see the very logits that the steps start from.
+        self.logits = rounded(np.ascontiguousarray(array.reshape(-1, self.classes)), dtype)
+        self.grad = grad
+        if grad is None:
+            if self.framework.autograd is None:
+                msg = "grad is None, and NumPy has no autograd. Pass the gradient's function."
+                raise TypeError(msg)
+            self.grad = self.framework.autograd(loss)
+        # Only a call can tell whether there is a loss per row or one number.
+        self.per_row = np.ndim(self.losses(self.logits)) == 1
+
+    def losses(self, logits: Array) -> Any:
+        """Losses of the rows as float64 of shape (rows,), or one float if the loss is one number.
+
+        Complex logits are passed on as they are, and a complex result is returned.
+        """
+        self.on_call()
+        value = self._returned("loss", self.loss, logits)
+        value = value.astype(np.complex128 if value.dtype.kind == "c" else np.float64)
+        # The loss of a single row without axes is the row's loss as well as that of all rows.
+        if value.shape == self.row_shape and self.row_shape:
+            return value.reshape(-1)
+        if value.size == 1:
+            return value.reshape(())[()]
+        msg = (
+            f"loss returned shape {value.shape}; expected one loss per row, {self.row_shape}, or a "
+            "single number."
+        )
+        if value.shape == self.shape:
+            msg += " Sum over the classes, or pass task='binary' if each logit is a row of its own."
+        raise ValueError(msg)
+
+    def gradient(self, logits: Array) -> Array:
+        """What `grad` returns, as float64 of shape (rows, classes)."""
+        assert self.grad is not None
+        value = self._returned("grad", self.grad, logits)
+        if value.shape != self.shape:
+            msg = f"grad returned shape {value.shape}; expected that of the logits, {self.shape}."
+            if value.shape == self.shape[::-1]:
+                msg += " It is transposed."
+            raise ValueError(msg)
+        if self.task == "classes":
+            value = np.moveaxis(value, self.axis, -1)
+        return value.astype(np.float64).reshape(-1, self.classes)
+
+    def row_name(self, row: int) -> str:
+        """The row by the caller's own index."""
+        return row_name(self.row_shape, row)
+
+    def index(self, row: int) -> tuple[int, ...]:
+        """Index of the row in the caller's own arrays."""
+        return (
+            tuple(int(i) for i in np.unravel_index(row, self.row_shape)) if self.row_shape else ()
+        )
+
+    def place(self, name: str, row: int, column: int) -> str:
+        """An entry of an array of the logits' own shape, as the caller would write it."""
+        index = list(self.index(row))
+        if self.task == "classes":
+            index.insert(self.axis, column)
+        return entry(name, tuple(index))
+
+    def _as_float64(self, logits: Any) -> Array:
+        array = self.framework.to_numpy(logits)
+        if array.dtype.kind in "iub" and not isinstance(logits, (int, float, list, tuple)):
+            msg = (
+                f"logits has dtype {array.dtype}; expected floats. Are logits and targets swapped?"
+            )
+            raise TypeError(msg)
+        try:
+            array = array.astype(np.float64)
+        except (TypeError, ValueError):
+            msg = f"logits is {logits!r:.60}; expected an array of numbers."
+            raise TypeError(msg) from None
+        if not array.size:
+            msg = f"logits has shape {array.shape}: there is nothing to check."
+            raise ValueError(msg)
+        return array
+
+    def _returned(self, name: str, function: Callable[..., Any], logits: Array) -> Array:
+        """Call a function under test; record the dtype that it returns."""
+        with self.framework.keep_float64(), np.errstate(all="ignore"):
+            value = function(*self._arguments(logits))
+            if value is None or isinstance(value, (tuple, dict, str)):
+                expected = "losses, or one loss" if name == "loss" else "the gradient alone"
+                what = "None" if value is None else f"a {type(value).__name__}"
+                msg = f"{name} returned {what}; expected {expected}."
+                raise TypeError(msg)
+            array = self.framework.to_numpy(value)
+        self.dtypes[name] = str(getattr(value, "dtype", array.dtype)).removeprefix("torch.")
+        kinds = "fc" if name == "loss" else "f"
+        if array.dtype.kind not in kinds and array.dtype.name != "bfloat16":
+            msg = f"{name} returned {array.dtype} of shape {array.shape}; expected floats."
+            raise TypeError(msg)
+        return array
+
+    def _arguments(self, logits: Array) -> tuple[Any, ...]:
+        """Logits, and targets if there are any, as the caller gave them.
+
+        Every call gets copies, since a function may write into its arguments.
+        """
+        array = logits.reshape(self._class_last_shape)
+        if self.task == "classes":
+            array = np.moveaxis(array, -1, self.axis)
+        dtype = "complex128" if array.dtype.kind == "c" else self.dtype
+        z = self.framework.from_numpy(np.array(array, order="C"), dtype)
+        if self.targets is None:
+            return (z,)
+        # Soft targets in a wider dtype than the logits would widen the whole computation.
+        if self.targets.dtype.kind == "f":
+            return z, self.framework.from_numpy(self.targets, self.dtype)
+        return z, self.framework.labels_from_numpy(self.targets.copy())
+
+
+def _task(logits: Array, targets: Array | None) -> Task:
+    """Binary where targets have the logits' own shape and are not rows that sum to 1."""
+    if targets is None:
+        return "binary" if logits.ndim == 0 else "classes"
+    if targets.shape != logits.shape:
+        # A column against a row of as many: binary, and the pair of shapes that broadcasts.
+        same = [n for n in targets.shape if n != 1] == [n for n in logits.shape if n != 1]
+        return "binary" if same and targets.size == logits.size > 1 else "classes"
+    soft = targets.dtype.kind == "f" and are_distributions(targets, -1, 1e-3)
+    return "classes" if soft else "binary"

@@ -1,0 +1,69 @@
+"""How rows, classes and figures are written in findings."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from xent._validation import Array
+
+
+def row_name(shape: tuple[int, ...], row: int) -> str:
+    """A row by the caller's own index; `shape` is the shape of the rows before flattening."""
+    if len(shape) == 1:
+        return f"row {row}"
+    if not shape:
+        return "the row"
+    return f"row [{', '.join(str(int(i)) for i in np.unravel_index(row, shape))}]"
+
+
+@dataclass(frozen=True)
+class Names:
+    """Names of the rows and classes of a batch."""
+
+    row_shape: tuple[int, ...]
+    """Shape of the rows as they came."""
+    of_classes: tuple[str, ...] = ()
+    """Names of the classes, if the caller gave them."""
+
+    def row(self, row: int) -> str:
+        """A row by its index."""
+        return row_name(self.row_shape, row)
+
+    def of_class(self, j: int) -> str:
+        """A class by its name, or its index."""
+        return self.of_classes[j] if self.of_classes else str(j)
+
+    def classes(self, classes: Array, most: int = 8) -> str:
+        """Some classes by name."""
+        first = ", ".join(self.of_class(int(j)) for j in classes[:most])
+        return f"{first} and {len(classes) - most} more" if len(classes) > most else first
+
+    def rows(self, rows: Array, total: int, detail: str = "") -> str:
+        """How many rows, and which is the first; `detail` is about that one."""
+        first = self.row(int(rows[0])) + (f" ({detail})" if detail else "")
+        if len(rows) == 1:
+            return first
+        if len(rows) == total and not detail:
+            return f"all {total} rows"
+        return f"{len(rows)} of {total} rows, the first being {first}"
+
+
+def plural(number: int, one: str, many: str) -> str:
+    """The verb or noun that goes with a number."""
+    return one if number == 1 else many
+
+
+def others_like_it(mask: Array) -> str:
+    """How many more entries than the first one are true, in parentheses; empty for none."""
+    more = int(mask.sum()) - 1
+    return f" ({more} more like it)" if more else ""
+
+
+def figure(value: float) -> str:
+    """A number with four decimals, or four digits where it is very small or large."""
+    if not math.isfinite(value):
+        return "undefined" if math.isnan(value) else str(value)
+    return f"{value:.4f}" if value == 0 or 1e-3 <= abs(value) < 1e5 else f"{value:.4g}"

@@ -1,0 +1,169 @@
+"""The options that several commands share: a record for files of predictions, and one for outputs.
+
+A parameter that is such a record stands for an option per field: see `with_options`.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_type_hints
+
+import typer
+
+from xent._report import Report
+from xent._report.files import check_folder, write_file
+from xent.cli.app import print_blocks, usage
+
+PredictionsFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="FILE", help="CSV, TSV, JSON Lines, Parquet, Arrow/Feather, NPY or NPZ."
+    ),
+]
+RowNumber = Annotated[int | None, typer.Option(help="Row of the file, counted from 0.")]
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What the columns of a file of predictions hold."""
+
+    label_column: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Column of the labels, if not found by name.")
+    ] = None
+    score_columns: Annotated[
+        str | None,
+        typer.Option(metavar="A,B,...", help="Columns of the scores, in the order of the classes."),
+    ] = None
+    kind: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND", help="What the scores are: logits, probabilities or log-probabilities."
+        ),
+    ] = None
+    classes: Annotated[
+        str | None,
+        typer.Option(metavar="A,B,...", help="Names of the classes, in the order of the scores."),
+    ] = None
+    labels: Annotated[
+        Path | None,
+        typer.Option("--labels", metavar="FILE", help="NPY file of labels, for an NPY of scores."),
+    ] = None
+    tolerance: Annotated[
+        float, typer.Option(help="How far a row of probabilities may be from summing to 1.")
+    ] = 1e-3
+
+    @property
+    def names(self) -> list[str] | None:
+        """Names of the classes."""
+        return _names(self.classes)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Keyword arguments of `score`, `read_row` and `read_predictions`."""
+        lists = {"score_columns": _names(self.score_columns), "classes": self.names}
+        return {**vars(self), **lists}
+
+
+def _names(text: str | None) -> list[str] | None:
+    """Names between commas."""
+    return None if text is None else [name.strip() for name in text.split(",")]
+
+
+FORMS = {"text": ".txt", "markdown": ".md", "latex": ".tex", "html": ".html", "json": ".json"}
+"""Forms of a report, and how the names of their files end."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where a report goes, and in which form."""
+
+    form: Annotated[
+        Literal["text", "markdown", "latex", "html", "json"] | None,
+        typer.Option("--format", help="Form of the output; text unless given."),
+    ] = None
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Write a file instead; .txt, .md, .tex, .html or .json says in which form.",
+        ),
+    ] = None
+
+    def __post_init__(self) -> None:
+        form_of(self.form, self.output, FORMS)  # refuse before anything is computed
+
+    @property
+    def chosen(self) -> str:
+        """The form, by --format or by the file's ending."""
+        return form_of(self.form, self.output, FORMS) or "text"
+
+    def put(self, report: Report, **options: Any) -> None:
+        """Print the report or write it; the options are those of its method for the form."""
+        if self.chosen == "text" and self.output is None:
+            print_blocks(*report.blocks(**options))
+            return
+        method = {"html": "page", "json": "json"}.get(self.chosen, self.chosen)
+        put(getattr(report, f"to_{method}")(**options), self.output)
+
+
+def put(content: str | bytes, output: Path | None) -> None:
+    """Write to a file and say so, or to standard output."""
+    if output is not None:
+        write_file(output, content)
+        print(f"wrote {output}")
+    elif isinstance(content, str):
+        sys.stdout.write(content)
+    else:
+        sys.stdout.buffer.write(content)
+
+
+def form_of(form: str | None, output: Path | None, forms: Mapping[str, str]) -> str | None:
+    """The form by the ending of the file, which must agree with the one asked for."""
+    if output is None:
+        return form
+    found = next((name for name, end in forms.items() if end == output.suffix.lower()), None)
+    if found is None:
+        *first, last = forms.values()
+        endings = f"{', '.join(first)} or {last}" if first else last
+        usage(f"--output is {str(output)!r}; expected a name that ends in {endings}.")
+    if form not in (None, found):
+        usage(f"--format {form} does not go with --output {output}, whose ending says {found}.")
+    check_folder(output)
+    return found
+
+
+def with_options(function: Callable[..., None]) -> Callable[..., None]:
+    """The command with an option for each field of the records among its parameters."""
+    keyword = inspect.Parameter.KEYWORD_ONLY  # so that an option may stand before an argument
+    records: dict[str, Any] = {}
+    parameters = []
+    for name, parameter in inspect.signature(function, eval_str=True).parameters.items():
+        record = parameter.annotation
+        if not is_dataclass(record):
+            parameters.append(parameter.replace(kind=keyword))
+            continue
+        records[name] = record
+        hints = get_type_hints(record, include_extras=True)
+        parameters += [
+            inspect.Parameter(each.name, keyword, default=each.default, annotation=hints[each.name])
+            for each in fields(record)
+        ]
+
+    def command(**given: Any) -> None:
+        for name, record in records.items():
+            own = {each.name: given.pop(each.name) for each in fields(record)}
+            given[name] = record(**own)
+        function(**given)
+
+    # Typer reads the signature and, to resolve its types, the annotations. functools.wraps would
+    # set __wrapped__, which leads back to the records.
+    command.__doc__ = function.__doc__
+    command.__annotations__ = {each.name: each.annotation for each in parameters}
+    vars(command)["__signature__"] = inspect.Signature(parameters)
+    return command

@@ -1,1 +1,0 @@
-"""Printers of an explanation: text, Markdown, LaTeX, HTML and plain data. None computes."""

@@ -1,0 +1,193 @@
+"""`Explanation`: the steps with their results, and how they are printed."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from xent._format import plain, shown
+from xent._report import (
+    Block,
+    Equations,
+    Line,
+    Picture,
+    Report,
+    Term,
+    Terms,
+    Text,
+    page,
+    to_html,
+    to_latex,
+    to_markdown,
+    to_text,
+)
+from xent._report.expression import Expression
+from xent._report.markdown import JUPYTER
+from xent._report.notation import LATEX, TEXT, Notation
+from xent._validation import Array
+from xent.explanation.glossary import used
+from xent.explanation.pictures import bars, gallery
+from xent.explanation.steps import Step
+
+LOGIT_STEPS = ("Logit", "Logit behind the probability")
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class Explanation(Report):
+    """The steps from the scores to the loss and its gradient, with the results at full precision.
+
+    Print it (plain text), or let Jupyter show it. `to_text`, `to_markdown`, `to_latex`,
+    `to_html` and `to_dict` give it in other forms.
+    """
+
+    title: str
+    steps: tuple[Step, ...]
+    loss: float
+    gradient: Array
+    probabilities: Array
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    summary: str = ""
+    """What to remember, in one sentence."""
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """The terms of the glossary that occur."""
+        told = [text for step in self.steps for text in (step.name, step.why)]
+        return used([self.title, *told, self.summary])
+
+    def step(self, name: str) -> Step:
+        """Return the step of this name."""
+        for step in self.steps:
+            if step.name == name:
+                return step
+        names = ", ".join(repr(step.name) for step in self.steps)
+        msg = f"no step is named {name!r}; there are {names}."
+        raise KeyError(msg)
+
+    def blocks(
+        self, *, glossary: bool = False, pictures: Iterable[Picture] = ()
+    ) -> Iterator[Block]:
+        """The explanation as blocks; with `glossary`, the terms used and what they mean."""
+        yield Text(self.title, "title")
+        yield from pictures
+        section = ""
+        for number, step in enumerate(self.steps, start=1):
+            if step.section != section:
+                section = step.section
+                yield Text(section, "section")
+            yield Text(f"{number}. {step.name}", "name")
+            equations = Equations(step.formula, step.lines)
+            if equations.chain or equations.lines:
+                yield equations
+            if step.why:
+                yield Text(step.why, "why")
+        yield Text(f"In short: {self.summary}", "summary")
+        if glossary and self.terms:
+            yield Terms(self.terms, "Words used", self._anchor)
+        elif not glossary:
+            names = ", ".join(term.name for term in self.terms)
+            yield Text(f"Words, defined by xent glossary WORD: {names}.", "hint")
+
+    def to_text(self, *, glossary: bool = False) -> str:
+        """Plain text for a terminal; with `glossary`, the terms used and what they mean."""
+        return to_text(self.blocks(glossary=glossary))
+
+    def to_markdown(self, *, glossary: bool = False) -> str:
+        """Markdown with formulas as GitHub typesets them; with `glossary`, the terms used."""
+        return to_markdown(self.blocks(glossary=glossary), top=2)
+
+    def to_latex(self, *, glossary: bool = False) -> str:
+        """LaTeX: a document fragment that needs amsmath; with `glossary`, the terms used."""
+        return to_latex(self.blocks(glossary=glossary))
+
+    def to_html(self, *, pictures: bool = True) -> str:
+        """HTML: a fragment without scripts, its terms linked to what they mean.
+
+        With `pictures`, curves or bars as inline SVG, where matplotlib is installed. A notebook
+        shows it without: those that are not trusted drop SVG.
+        """
+        return self._html(pictures=pictures)
+
+    def to_page(self, *, pictures: bool = True) -> str:
+        """HTML: a page of its own, for light and dark, wide and narrow screens."""
+        return page(self.title, self._html(pictures=pictures, opened=True))
+
+    def _html(self, *, pictures: bool, opened: bool = False) -> str:
+        label, names = self.inputs["label"], self.inputs.get("names")
+        rows = (self.probabilities, self.gradient, self.loss, label, names)
+        drawn = [bars(*rows)]
+        if pictures:
+            drawn.append(gallery(*rows, self._logit, self._anchor))
+        found = [Picture(each) for each in drawn if each]
+        blocks = self.blocks(glossary=True, pictures=found)
+        return to_html(blocks, name="explanation", opened=opened)
+
+    @property
+    def _anchor(self) -> str:
+        """The start of the names in its HTML, so that two explanations in a page do not clash."""
+        return f"xent-{zlib.crc32(repr((self.title, self.summary)).encode()):08x}"
+
+    @property
+    def _logit(self) -> float | None:
+        """The logit of a binary row, given or worked out in a step."""
+        if "logit" in self.inputs:
+            return float(self.inputs["logit"])
+        found = (step.lines[0].value for step in self.steps if step.name in LOGIT_STEPS)
+        return next(found, None)
+
+    def to_dict(self, *, glossary: bool = False) -> dict[str, Any]:
+        """Plain data, for JSON: infinities as "inf". With `glossary`, the terms' definitions."""
+        found = {
+            "title": self.title,
+            "inputs": {name: plain(value) for name, value in self.inputs.items()},
+            "loss": plain(self.loss),
+            "probabilities": plain(self.probabilities),
+            "gradient": plain(self.gradient),
+            "steps": [_step(step) for step in self.steps],
+            "summary": self.summary,
+            "terms": [term.name for term in self.terms],
+        }
+        if glossary:
+            found["glossary"] = {term.name: term.definition for term in self.terms}
+        return found
+
+    def __repr__(self) -> str:
+        return f"<Explanation: {self.title}; loss {shown(self.loss)}>"
+
+    def _repr_markdown_(self) -> str:
+        return to_markdown(self.blocks(), top=2, fence=JUPYTER)
+
+    def _repr_latex_(self) -> str:
+        return self.to_latex()
+
+    def _repr_html_(self) -> str:
+        return self.to_html(pictures=False)
+
+
+def _step(step: Step) -> dict[str, Any]:
+    return {
+        "section": step.section,
+        "name": step.name,
+        "formula": _chain(step.formula, TEXT),
+        "latex": _chain(step.formula, LATEX),
+        "lines": [_line(line) for line in step.lines],
+        "why": step.why,
+    }
+
+
+def _chain(formula: tuple[Expression, ...], notation: Notation) -> str:
+    return " = ".join(map(notation.write, formula))
+
+
+def _line(line: Line) -> dict[str, Any]:
+    return {
+        "symbol": TEXT.write(line.symbol),
+        "substituted": None if line.substituted is None else TEXT.write(line.substituted),
+        "relation": line.relation,
+        "shown": line.text,
+        "value": plain(line.value),
+        "role": line.role,
+        "true": line.true,
+    }

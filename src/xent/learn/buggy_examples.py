@@ -1,0 +1,277 @@
+"""Losses and gradients with one mistake each, and their fixes: code as people write it.
+
+The notebook *Debugging clinic* shows their source beside the verdict of `xent.check.gradient`.
+Everything here is for (N, K) logits, N labels, and the mean over the rows.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import textwrap
+from collections.abc import Callable
+
+import numpy as np
+
+from xent._validation import Array
+
+Function = Callable[[Array, Array], Array]
+
+
+def softmax(z: Array, axis: int = 1) -> Array:
+    """Used by all examples, and right."""
+    e = np.exp(z - z.max(axis=axis, keepdims=True))
+    return np.asarray(e / e.sum(axis=axis, keepdims=True))
+
+
+def one_hot(y: Array, classes: int) -> Array:
+    """1 at the label, 0 elsewhere."""
+    return np.eye(classes)[y]
+
+
+class BuggyExample:
+    """A loss, its gradient and a fix; here both are right. The docstring tells the symptom."""
+
+    mistake = ""
+    start = 0.0
+    """Where training starts: 0 at chance, below it sure and wrong."""
+
+    @staticmethod
+    def loss(z: Array, y: Array) -> Array:
+        return np.asarray(-np.log(softmax(z)[np.arange(len(y)), y]).mean())
+
+    @staticmethod
+    def grad(z: Array, y: Array) -> Array:
+        return (softmax(z) - one_hot(y, z.shape[1])) / len(y)
+
+    @classmethod
+    def symptom(cls) -> str:
+        """What is noticed."""
+        return str(cls.__doc__).removesuffix(".")
+
+    @classmethod
+    def fix(cls) -> tuple[Function, Function]:
+        """The loss and the gradient as they should be: those of this class, or fixes of its own."""
+        loss = getattr(cls, "fixed_loss", BuggyExample.loss)
+        return loss, getattr(cls, "fixed_grad", BuggyExample.grad)
+
+
+class ExplodingSteps(BuggyExample):
+    """Training diverges as soon as the batch is made larger."""
+
+    mistake = "mean missing"
+
+    @staticmethod
+    def grad(z: Array, y: Array) -> Array:
+        return softmax(z) - one_hot(y, z.shape[1])
+
+
+class Uphill(BuggyExample):
+    """The loss rises from the first step on."""
+
+    mistake = "wrong sign"
+
+    @staticmethod
+    def grad(z: Array, y: Array) -> Array:
+        return (one_hot(y, z.shape[1]) - softmax(z)) / len(y)
+
+
+class Sinking(BuggyExample):
+    """All logits sink, that of the true class as well."""
+
+    mistake = "label not subtracted"
+
+    @staticmethod
+    def grad(z: Array, y: Array) -> Array:
+        return softmax(z) / len(y)
+
+    @staticmethod
+    def fixed_grad(z: Array, y: Array) -> Array:
+        p = softmax(z)
+        p[np.arange(len(y)), y] -= 1
+        return p / len(y)
+
+
+class Stalled(BuggyExample):
+    """The loss stays high, however long the training."""
+
+    mistake = "softmax applied twice"
+
+    @staticmethod
+    def loss(z: Array, y: Array) -> Array:
+        p = softmax(z)  # the model's last layer
+        return np.asarray(-np.log(softmax(p)[np.arange(len(y)), y]).mean())
+
+    @staticmethod
+    def grad(z: Array, y: Array) -> Array:
+        p = softmax(z)
+        g = (softmax(p) - one_hot(y, z.shape[1])) / len(y)
+        return np.asarray(p * (g - (p * g).sum(axis=1, keepdims=True)))
+
+
+class NeighboursClass(BuggyExample):
+    """Accuracy is far below chance."""
+
+    mistake = "labels off by one"
+
+    @staticmethod
+    def grad(z: Array, y: Array) -> Array:
+        labels = (y + 1) % z.shape[1]  # "the file counts from 1"
+        return (softmax(z) - one_hot(labels, z.shape[1])) / len(y)
+
+
+class GivesUp(BuggyExample):
+    """The worst rows never get better."""
+
+    mistake = "clipping"
+    start = -2.0
+
+    @staticmethod
+    def loss(z: Array, y: Array) -> Array:
+        p = softmax(z)[np.arange(len(y)), y]
+        return np.asarray(-np.log(np.maximum(p, 0.05)).mean())  # "so that log never sees 0"
+
+    @staticmethod
+    def grad(z: Array, y: Array) -> Array:
+        p = softmax(z)
+        lost = p[np.arange(len(y)), y] < 0.05
+        return np.where(lost[:, None], 0, p - one_hot(y, z.shape[1])) / len(y)
+
+    @staticmethod
+    def fixed_loss(z: Array, y: Array) -> Array:
+        m = z.max(axis=1, keepdims=True)
+        log_p = z - m - np.log(np.exp(z - m).sum(axis=1, keepdims=True))
+        return np.asarray(-log_p[np.arange(len(y)), y].mean())
+
+
+class TooLong(BuggyExample):
+    """Steps are somewhat longer than in the paper."""
+
+    mistake = "bits for nats"
+
+    @staticmethod
+    def grad(z: Array, y: Array) -> Array:
+        return np.asarray((softmax(z) - one_hot(y, z.shape[1])) / len(y) / np.log(2))
+
+
+class BatchMates(BuggyExample):
+    """The prediction for a row depends on who else is in the batch."""
+
+    mistake = "softmax over the wrong axis"
+
+    @staticmethod
+    def loss(z: Array, y: Array) -> Array:
+        p = softmax(z, axis=0)
+        return np.asarray(-np.log(p[np.arange(len(y)), y]).mean())
+
+    @staticmethod
+    def grad(z: Array, y: Array) -> Array:
+        seen = np.bincount(y, minlength=z.shape[1])
+        return (softmax(z, axis=0) * seen - one_hot(y, z.shape[1])) / len(y)
+
+    @staticmethod
+    def fixed_loss(z: Array, y: Array) -> Array:
+        p = softmax(z, axis=1)
+        return np.asarray(-np.log(p[np.arange(len(y)), y]).mean())
+
+    @staticmethod
+    def fixed_grad(z: Array, y: Array) -> Array:
+        return (softmax(z, axis=1) - one_hot(y, z.shape[1])) / len(y)
+
+
+class SlowStarter(BuggyExample):
+    """Sure mistakes are unlearned very slowly."""
+
+    mistake = "derivative multiplied in again"
+
+    @staticmethod
+    def grad(z: Array, y: Array) -> Array:
+        p = softmax(z)
+        return np.asarray((p - one_hot(y, z.shape[1])) * p * (1 - p) / len(y))  # "the chain rule"
+
+    @staticmethod
+    def fixed_grad(z: Array, y: Array) -> Array:
+        p = softmax(z)
+        return (p - one_hot(y, z.shape[1])) / len(y)  # p (1 - p) is in it already
+
+
+class HalfTaught(BuggyExample):
+    """The true logit rises, but wrong classes keep their probability."""
+
+    mistake = "other classes forgotten"
+
+    @staticmethod
+    def grad(z: Array, y: Array) -> Array:
+        g = np.zeros_like(z)
+        rows = np.arange(len(y))
+        g[rows, y] = softmax(z)[rows, y] - 1
+        return g / len(y)
+
+    @staticmethod
+    def fixed_grad(z: Array, y: Array) -> Array:
+        g = softmax(z)
+        g[np.arange(len(y)), y] -= 1
+        return g / len(y)
+
+
+class Reshaped(BuggyExample):
+    """Nothing is learned, though all shapes fit."""
+
+    mistake = "transposed"
+
+    @staticmethod
+    def grad(z: Array, y: Array) -> Array:
+        g = (softmax(z) - one_hot(y, z.shape[1])) / len(y)
+        return g.T.reshape(z.shape)  # "rows last, then back"
+
+
+class Unmoved(BuggyExample):
+    """The weights do not move at all."""
+
+    mistake = "gradient is zero"
+
+    @staticmethod
+    def grad(z: Array, y: Array) -> Array:
+        right = (softmax(z).argmax(axis=1) == y).astype(float)
+        return np.asarray(np.zeros_like(z) * right[:, None])  # the slope of the accuracy
+
+
+EXAMPLES = tuple(BuggyExample.__subclasses__())
+
+
+def source(function: Function) -> str:
+    """A function as its author wrote it, without decorator and types.
+
+    Parameters
+    ----------
+    function : callable
+        Of this module.
+
+    Returns
+    -------
+    str
+        Its source.
+
+    Examples
+    --------
+    >>> from xent.learn import buggy_examples
+    >>> print(buggy_examples.source(buggy_examples.Sinking.grad))
+    def grad(z, y):
+        return softmax(z) / len(y)
+    """
+    text = textwrap.dedent(inspect.getsource(function)).removeprefix("@staticmethod\n")
+    head, rest = text.split("\n", 1)
+    head = re.sub(r": Array| -> Array", "", head).replace(": int = ", "=").replace("fixed_", "")
+    rest = re.sub(r'    """.*?"""\n', "", rest)
+    return f"{head}\n{re.sub(r'np.asarray(.*)', _unwrapped, rest)}".rstrip()
+
+
+def _unwrapped(match: re.Match[str]) -> str:
+    """np.asarray is there for the type checker; take it away with its closing parenthesis."""
+    inside = match.group(1)
+    depth = 0
+    for place, sign in enumerate(inside):
+        depth += {"(": 1, ")": -1}.get(sign, 0)
+        if depth == 0:
+            return inside[1:place] + inside[place + 1 :]
+    return match.group(0)

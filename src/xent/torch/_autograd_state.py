@@ -1,0 +1,36 @@
+"""Whether autograd wants a gradient for a tensor, and what follows from it."""
+
+from __future__ import annotations
+
+import torch
+
+from xent.torch import _compat
+
+Tensor = torch.Tensor
+
+
+def wants_gradient(tensor: Tensor) -> bool:
+    """May a backward pass ask for the gradient?"""
+    return tensor.requires_grad and torch.is_grad_enabled()
+
+
+def check_constant(tensor: Tensor, name: str) -> None:
+    """Refuse a weight that requires a gradient, because it would not get one."""
+    if wants_gradient(tensor):
+        msg = f"{name} requires a gradient, but weights get none. Pass {name}.detach()."
+        raise ValueError(msg)
+
+
+def widened(tensor: Tensor) -> Tensor:
+    """A float16 tensor that wants a gradient, in float32, so that autograd rounds the gradient.
+
+    Autograd rounds it after the product with the upstream gradient. Before that, most entries of a
+    mean's gradient are too small for float16, which is why users of float16 scale their loss. A
+    tensor that vmap maps over does not say whether it wants a gradient, so it is widened too.
+    """
+    if tensor.dtype != torch.float16:
+        return tensor
+    wide = wants_gradient(tensor)
+    if not torch.compiler.is_compiling():
+        wide |= _compat.is_batched(tensor) and torch.is_grad_enabled()
+    return tensor.float() if wide else tensor

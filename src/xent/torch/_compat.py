@@ -1,0 +1,202 @@
+"""The private names of PyTorch that xent uses, each under a plain name and with a fallback.
+
+PyTorch may rename or drop them in any version. Where one is missing, the fallback gives the
+cautious answer: a general path that is slower, or an error, but never a wrong number. Everything is
+looked up once, at import, because most of it is asked for in every call of a small loss.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from torch.autograd import forward_ad
+
+Tensor = torch.Tensor
+
+PRIVATE_NAMES: list[tuple[str, str]] = []
+"""Module and name of everything that is looked up here, so that a test can take each away."""
+
+
+def _find(module: str, name: str, fallback: Any) -> Any:
+    """An object of torch's at a dotted name in a module, or the fallback where there is none."""
+    PRIVATE_NAMES.append((module, name))
+    try:
+        found = importlib.import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError):
+        return fallback
+    return found
+
+
+def _always(*arguments: Any) -> bool:
+    del arguments
+    return True
+
+
+def _without_storage(tensor: Tensor) -> bool:
+    """Is this a wrapper of other tensors? Those have no storage of their own to ask for."""
+    try:
+        tensor.untyped_storage()
+    except RuntimeError:
+        return True
+    return False
+
+
+# Who looks on: transforms, forward-mode levels, tracers.
+
+transforms_active: Callable[[], bool] = _find(
+    "torch._C", "_are_functorch_transforms_active", _always
+)
+"""Is a transform of torch.func under way? If unknown, yes: the dispatcher knows."""
+
+is_functorch_wrapped: Callable[[Tensor], bool] = _find(
+    "torch._C._functorch", "is_functorch_wrapped_tensor", _without_storage
+)
+"""Is, or was, this a tensor inside a transform of torch.func?"""
+
+is_legacy_batched: Callable[[Tensor], bool] = _find(
+    "torch._C._functorch", "is_legacy_batchedtensor", _without_storage
+)
+"""Is this one of the batched tensors of ``torch.autograd.grad(is_grads_batched=True)``?"""
+
+is_batched: Callable[[Tensor], bool] = _find(
+    "torch._C._functorch", "is_batchedtensor", is_functorch_wrapped
+)
+"""Does torch.func.vmap map over this tensor? If unknown, any wrapped tensor counts."""
+
+_FORWARD_MODE = _find("torch.autograd.forward_ad", "_current_level", None) is not None
+
+
+def in_dual_level() -> bool:
+    """Is a level of forward-mode derivatives open? If unknown, yes: the dispatcher knows."""
+    return not _FORWARD_MODE or forward_ad._current_level >= 0  # a number that changes
+
+
+is_forward_mode_on: Callable[[], bool] = _find(
+    "torch.autograd.forward_ad", "_is_fwd_grad_enabled", _always
+)
+"""Does PyTorch compute tangents now? If unknown, yes: tangents are refused."""
+
+set_forward_mode: Callable[[bool], Any] | None = _find(
+    "torch.autograd.forward_ad", "_set_fwd_grad_enabled", None
+)
+"""A context manager that switches it. None means that no level below can be given tangents."""
+
+is_jit_tracing: Callable[[], bool] = _find("torch._C", "_is_tracing", vars(torch.jit)["is_tracing"])
+"""Is torch.jit.trace writing down what is called?"""
+
+_mode_count: Callable[[], int] = _find("torch._C", "_len_torch_dispatch_stack", lambda: 1)
+_mode: Callable[[Any], Any] = _find("torch._C", "_get_dispatch_mode", _always)
+_proxy = _find("torch._C", "_TorchDispatchModeKey.PROXY", None)
+
+
+def is_fx_tracing() -> bool:
+    """Is make_fx or torch.export writing down what is called? If unknown, yes."""
+    # The count first: it is the cheaper question, and 0 in most calls.
+    return _mode_count() > 0 and (_proxy is None or _mode(_proxy) is not None)
+
+
+# Derivatives of an operation.
+
+SingleLevelFunction: Any = _find(
+    "torch.autograd.function", "_SingleLevelFunction", torch.autograd.Function
+)
+"""A Function without the checks that torch.autograd.Function makes on every call for torch.func."""
+
+compiled_autograd_key: Any = _find(
+    "torch.autograd.function", "Function._compiled_autograd_key", None
+)
+"""The method by which compiled autograd tells Functions apart; None where there is none."""
+
+
+@contextlib.contextmanager
+def _refuse_transforms() -> Iterator[None]:
+    if transforms_active():
+        msg = "this version of PyTorch has no way to differentiate xent's operations in torch.func."
+        raise NotImplementedError(msg)
+    yield
+
+
+single_level: Callable[[], Any] = _find(
+    "torch._functorch.utils", "enable_single_level_autograd_function", _refuse_transforms
+)
+"""Allow a Function at one level of torch.func; if that cannot be, refuse it there."""
+
+_after_autograd = _find("torch._C", "_after_autograd_keyset", None)
+_below_autograd = _find("torch._C", "_AutoDispatchBelowAutograd", None)
+
+can_redispatch: bool = not (_after_autograd is None or _below_autograd is None)
+"""Can a kernel for derivatives call what is registered below it?"""
+
+
+def redispatch_below_autograd(operator: Any, keyset: Any, arguments: tuple[Any, ...]) -> Any:
+    """Call an operator's next kernel: that of an outer level, a tracer or a device."""
+    with _below_autograd():
+        return operator.redispatch(keyset & _after_autograd, *arguments)
+
+
+_has_kernel: Callable[[str, str], bool] | None = _find(
+    "torch._C", "_dispatch_has_kernel_for_dispatch_key", None
+)
+_dispatch_key: Callable[[str], str] | None = _find("torch._C", "_dispatch_key_for_device", None)
+
+
+def has_kernel(operator: str, device_type: str) -> bool:
+    """Is an operator implemented for a type of device? If unknown, no."""
+    if _has_kernel is None or _dispatch_key is None:
+        return False
+    return _has_kernel(operator, _dispatch_key(device_type))
+
+
+# Who else holds a tensor.
+
+_saved_tensor_hooks: Callable[[bool], Any] = _find(
+    "torch._C._autograd", "_top_saved_tensors_default_hooks", _always
+)
+
+
+def are_saved_tensors_hooked() -> bool:
+    """Do hooks see the tensors that are saved for the backward pass? If unknown, yes."""
+    return _saved_tensor_hooks(False) is not None
+
+
+is_graph_kept: Callable[[], bool] = _find(
+    "torch._C._autograd", "_get_current_graph_task_keep_graph", _always
+)
+"""May this backward pass be run again over the same graph? If unknown, yes."""
+
+_storage_uses: Callable[[int], int] | None = _find("torch._C", "_storage_Use_Count", None)
+_has_address = _find("torch", "UntypedStorage._cdata", None) is not None
+
+
+def storage_uses(tensor: Tensor) -> float:
+    """How many hold the tensor's memory, as a storage; without end if unknown."""
+    if _storage_uses is None or not _has_address:
+        return float("inf")
+    return _storage_uses(tensor.untyped_storage()._cdata)
+
+
+_has_version = _find("torch", "Tensor._version", None) is not None
+
+
+def version(tensor: Tensor) -> Any:
+    """A count of the writes to a tensor. If unknown, it differs each time it is asked for."""
+    return tensor._version if _has_version else object()
+
+
+# Tensors of a class of our own.
+
+_make_wrapper: Any = _find("torch", "Tensor._make_wrapper_subclass", None)
+
+
+def make_wrapper(cls: Any, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Any:
+    """A tensor of a subclass that has a shape but no numbers; NaN where it must have some."""
+    if _make_wrapper is not None:
+        return _make_wrapper(cls, shape, dtype=dtype, device=device)
+    one = torch.full((), float("nan"), dtype=dtype, device=device)
+    return one.expand(shape).as_subclass(cls)

@@ -1,0 +1,90 @@
+"""Softmax, its logarithm, log-sum-exp, sigmoid and log-sigmoid of tensors, as one operation.
+
+Each derivative is made of these functions again, so that derivatives of every order are exact.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import torch
+
+from xent._engine import compute
+from xent._engine.numpy import ELEMENTWISE
+from xent.torch import _interop
+from xent.torch._operation import Operation, batch_dim_first
+
+Tensor = torch.Tensor
+
+
+class Options(NamedTuple):
+    """Which function, and along which axis."""
+
+    function: str
+    axis: int
+
+
+def evaluate(logits: Tensor, function: str, axis: int) -> Tensor:
+    """The function of the logits, along an axis where it is one of rows."""
+    result: Tensor = _evaluate(Options(function, axis), logits)
+    return result
+
+
+def forward(logits: Tensor, o: Options) -> Tensor:
+    """On the CPU."""
+    axis = None if o.function in ELEMENTWISE else o.axis
+    result = compute.evaluate(o.function, _interop.array(logits), axis)
+    return _interop.tensor(result, logits.dtype)
+
+
+def fake(logits: Tensor, o: Options) -> Tensor:
+    """A result of the right shape, without numbers."""
+    if o.function != "logsumexp":
+        return logits.new_empty(logits.shape)
+    axis = o.axis % logits.ndim
+    return logits.new_empty((*logits.shape[:axis], *logits.shape[axis + 1 :]))
+
+
+def setup_context(ctx: Any, inputs: tuple[Any, ...], o: Options, output: Any) -> None:  # noqa: ARG001
+    """Keep the logits: in the tails the result alone has lost digits."""
+    ctx.options = o
+    ctx.save_for_backward(*inputs)
+
+
+def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor]:
+    """The derivative, times the upstream gradient."""
+    (z,) = ctx.saved_tensors
+    function, axis = ctx.options
+    if function == "sigmoid":
+        return (upstream * evaluate(z, "sigmoid", axis) * evaluate(-z, "sigmoid", axis),)
+    if function == "log_sigmoid":
+        return (upstream * evaluate(-z, "sigmoid", axis),)
+    p = evaluate(z, "softmax", axis)
+    if function == "softmax":
+        return (p * (upstream - (p * upstream).sum(axis, keepdim=True)),)
+    if function == "log_softmax":
+        return (upstream - p * upstream.sum(axis, keepdim=True),)
+    return (p * upstream.unsqueeze(axis),)
+
+
+def vmap(
+    operation: Operation, info: Any, dims: tuple[Any, ...], *arguments: Any
+) -> tuple[Any, Any]:
+    """A batch is one axis more."""
+    logits, function, axis = arguments
+    z = batch_dim_first(logits, dims[0], info.batch_size)
+    axis = axis + 1 if axis >= 0 else axis
+    return operation.operator(z, function, axis), 0
+
+
+_evaluate = Operation(
+    "evaluate(Tensor logits, str function, SymInt axis) -> Tensor",
+    Options,
+    forward=forward,
+    fake=fake,
+    with_needed_grads=lambda o, *_: o,
+    setup_context=setup_context,
+    backward=backward,
+    vmap=vmap,
+    function="softmax, logsumexp and their kin",
+)
