@@ -91,10 +91,24 @@ MUTATIONS = [
     ),
     Mutation(
         "_engine/rows.py",
-        "return product, error",
-        "return product, 0 * error",
+        "s = e.sum(axis=1)\n    else:\n        s, s_low = _exact_sum(e, e_low)",
+        "s = e.sum(axis=1)\n    else:\n        s, s_low = e.sum(axis=1) + 1e-16, e_low.sum(axis=1)",
         "tests/core/test_accuracy.py",
-        "rounding error of a product dropped",
+        "a small sum of exponentials is lost beside a constant",
+    ),
+    Mutation(
+        "_engine/rows.py",
+        "np.abs(np.log1p(-np.minimum(p, 1.0)))",
+        "_surprise(1 - p)",
+        "tests/core/test_accuracy.py tests/core/test_log_loss.py",
+        "log(1 - p) by a subtraction that loses digits",
+    ),
+    Mutation(
+        "_engine/rows.py",
+        "grad[weight == 0] = 0.0",
+        "grad[weight == 0] *= 0.0",
+        LOSSES,
+        "gradient of NaN in a row of weight 0",
     ),
     Mutation(
         "threads.py",
@@ -109,6 +123,13 @@ MUTATIONS = [
         "present = counted >= 0",
         STATE,
         "rows of weight 0 are counted",
+    ),
+    Mutation(
+        "scoring/state.py",
+        "counted.astype(np.float64) * np.where(present, losses, 0.0)",
+        "counted.astype(np.float64) * losses",
+        f"{STATE} tests/scoring/test_readers.py",
+        "an infinite loss of weight 0 is NaN",
     ),
     Mutation(
         "scoring/state.py",
@@ -137,6 +158,13 @@ MUTATIONS = [
         "gradient[label] -= p[label]",
         EXPLAIN,
         "gradient of the label",
+    ),
+    Mutation(
+        "explanation/multiclass.py",
+        "likeliest = np.argsort(-p,",
+        "likeliest = np.argsort(p,",
+        EXPLAIN,
+        "the unlikeliest classes are shown",
     ),
     Mutation(
         "explanation/multiclass.py",

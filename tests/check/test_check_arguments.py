@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -20,8 +21,8 @@ Z, Y = planted.Z, planted.Y
 check = xent.check.gradient
 
 
-def squared(z: Any, _: Any) -> Any:
-    return np.abs(z).sum(axis=1)
+def both(z: Any, y: Any) -> Any:
+    return planted.rows(z, y), planted.right(z, y)
 
 
 CALLS: list[tuple[Callable[[], Any], type[Exception], str]] = [
@@ -62,6 +63,26 @@ CALLS: list[tuple[Callable[[], Any], type[Exception], str]] = [
      "grad returned shape (5,); expected that of the logits, (12, 5)."),
     (lambda: check(planted.rows, planted.right, Z, Y, class_weight=[1.0, 2.0]), ValueError,
      "class_weight has shape (2,), expected (5,): one weight per class. Nothing is broadcast."),
+    (lambda: check(planted.rows, planted.right, Z, Y, reduction="none"), ValueError,  # type: ignore[arg-type]
+     "reduction is 'none'; expected 'mean' or 'sum'."),
+    (lambda: check(planted.rows, planted.right, Z, Y, definition=None, class_weight=planted.W),
+     ValueError,
+     "class_weight is given, but with definition=None the loss is compared with nothing."),
+    (lambda: check(planted.rows, planted.right, Z, Y, definition=None, label_smoothing=0.1),
+     ValueError,
+     "label_smoothing is given, but with definition=None the loss is compared with nothing."),
+    (lambda: check(lambda z: z * z, lambda z: 2 * z, planted.B, task="binary", softcap=3.0),
+     ValueError, "softcap is given, but with no targets the loss is compared with nothing."),
+    (lambda: check(lambda z, y: None, planted.right, Z, Y), TypeError,
+     "loss returned None; expected losses, or one loss."),
+    (lambda: check(both, planted.right, Z, Y), TypeError,
+     "loss returned a tuple; expected losses, or one loss."),
+    (lambda: check(planted.rows, lambda z, y: None, Z, Y), TypeError,
+     "grad returned None; expected the gradient alone."),
+    (lambda: check(planted.rows, both, Z, Y), TypeError,
+     "grad returned a tuple; expected the gradient alone."),
+    (lambda: check(planted.rows, lambda z, y: planted.right(z, y) * 1j, Z, Y), TypeError,
+     "grad returned complex128 of shape (12, 5); expected floats."),
 ]  # fmt: skip
 
 
@@ -96,18 +117,43 @@ def test_a_complex_step_is_exact_where_the_loss_is_analytic() -> None:
     assert "A complex step" in str(report)
 
 
-def test_a_complex_step_is_refused_where_it_is_not() -> None:
+NOT_ANALYTIC = (
+    "method='complex' is refused: the loss is not analytic. At {} a complex step gives {}, real "
+    "differences {}. abs, maximum, comparisons and casts do that. Use method='central' or "
+    "'richardson'."
+)
+
+
+def test_a_complex_step_is_refused_where_the_loss_is_not_analytic() -> None:
+    def half(z: Any) -> Any:
+        return np.where(np.arange(3) == 1, (z + np.abs(z)) / 2 + z / 2, z)
+
+    words = re.escape(NOT_ANALYTIC.format("logits[1]", "1", "0.5"))
+    with pytest.raises(ValueError, match=f"^{words}$"):
+        check(half, lambda z: z, np.array([1.0, -2.0, 3.0]), task="binary", method="complex")
+
     def stable(z: Any, t: Any) -> Any:
         return np.maximum(z, 0) - t * z + np.log1p(np.exp(-np.abs(z)))
 
     with pytest.raises(ValueError, match=r"^method='complex' is refused: the loss is not analytic"):
         check(stable, planted.slope, planted.B, planted.T, method="complex")
 
+
+def test_a_complex_step_says_what_the_loss_said() -> None:
+    import torch
+    import torch.nn.functional as F  # noqa: N812
+
     def casting(z: Any, y: Any) -> Any:
         return planted.rows(z.astype(float), y)
 
-    with pytest.raises(ValueError, match="needs a loss that computes with complex logits"):
+    words = (
+        r"^method='complex' needs a loss that computes with complex logits, and this one does "
+        r"not: \w+: .*[^.]\. Use method='central' or 'richardson'\.$"
+    )
+    with pytest.raises(ValueError, match=words):
         check(casting, planted.right, Z, Y, method="complex")
+    with pytest.raises(ValueError, match=words):
+        check(F.cross_entropy, None, torch.tensor(Z), torch.tensor(Y), method="complex")
 
 
 # Shapes.
@@ -137,15 +183,18 @@ def test_one_row_one_logit_and_many_labels() -> None:
     assert report.problem.task == "binary"
 
 
-def test_soft_targets_are_rows_of_classes() -> None:
+def test_the_task_is_inferred_or_given() -> None:
     soft = planted.softmax(-Z)
-
-    def loss(z: Any, t: Any) -> Any:
-        return -(t * np.log(planted.softmax(z))).sum(axis=1)
-
-    report = check(loss, lambda z, t: planted.softmax(z) - t, Z, soft)
-    assert report
-    assert report.problem.task == "classes"
+    inferred = check(lambda z, t: -(t * np.log(planted.softmax(z))).sum(axis=1),
+                     lambda z, t: planted.softmax(z) - t, Z, soft)  # fmt: skip
+    assert inferred
+    assert inferred.problem.task == "classes"
+    # Rows of probabilities may as well be probabilities of many labels: then one has to say so.
+    given = check(planted.binary, planted.slope, Z, soft, task="binary")
+    assert given
+    assert given.problem.task == "binary"
+    assert given.problem.classes == 1
+    assert len(given.verdicts) == Z.size
 
 
 def test_of_many_classes_the_label_and_some_others_are_looked_at() -> None:
@@ -311,17 +360,6 @@ def test_weights_of_labels_may_differ() -> None:
         return xent.binary_cross_entropy(z, t, pos_weight=weights, return_grad=True)[1]
 
     assert check(loss, grad, Z, labels, pos_weight=weights)
-
-
-def test_a_number_has_no_gradient() -> None:
-    import torch
-    import torch.nn.functional as F  # noqa: N812
-
-    with pytest.raises(TypeError) as caught:
-        check(lambda z, y: F.cross_entropy(z, y).item(), None, torch.tensor(Z), torch.tensor(Y))
-    assert str(caught.value) == (
-        "loss returned float, through which no gradient passes; return a tensor, without .item()."
-    )
 
 
 def test_a_slow_loss_is_probed_as_patience_allows(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,8 +19,8 @@ from commands import Output
 from helpers import short
 
 import xent
-from xent.check._audit import ScoreCard, UncallableError, audit, imported, ordinary_rows, questions
-from xent.check._audit.calling import implementation
+from xent.check._audit import ScoreCard, audit, imported, ordinary_rows, questions
+from xent.check._audit.calling import UncallableError, implementation
 from xent.check._audit.vectors import vectors
 from xent.check.ulps import errors, matches, unit
 

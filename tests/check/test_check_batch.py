@@ -427,13 +427,16 @@ def test_only_the_first_rows_are_read(
     path = tmp_path / "a.npz"
     monkeypatch.setattr(cli, "MOST_ROWS", 150)
     output = run("diagnose", path)
-    assert (output.code, "Read were the first 150 rows of the file." in output.out) == (0, True)
+    assert (output.code, "Only the first 150 rows of the file were read." in output.out) == (
+        0,
+        True,
+    )
     monkeypatch.setattr("xent.scoring.reader.BATCH", 50)
     monkeypatch.setattr("xent.scoring.npy.BATCH", 50)
     assert run("diagnose", path) == output
     monkeypatch.setattr(cli, "MOST_ROWS", 200)
     output = run("diagnose", path)
-    assert (output.code, "Read were" in output.out) == (1, False)
+    assert (output.code, "rows of the file were read" in output.out) == (1, False)
     monkeypatch.setattr("xent.scoring.MOST_NUMBERS", 300)
     assert "first 100 rows" in run("diagnose", path).out
 

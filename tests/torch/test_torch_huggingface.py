@@ -196,9 +196,9 @@ def test_a_batch_without_labels_has_loss_0_and_gradient_0(options: dict[str, int
 def test_no_tensor_is_as_large_as_the_logits(monkeypatch: pytest.MonkeyPatch) -> None:
     from torch.utils._python_dispatch import TorchDispatchMode
 
-    from xent.torch import _chunks
+    from xent._engine import linear as chunked
 
-    monkeypatch.setattr(_chunks, "CHUNK", 50 * 8)
+    monkeypatch.setattr(chunked, "CHUNK", 50 * 8)
 
     class Sizes(TorchDispatchMode):
         largest = 0

@@ -15,7 +15,8 @@ torch = import_torch()
 import torch.nn.functional as F  # noqa: E402, N812 - everyone's name for it
 from torch.utils.checkpoint import checkpoint  # noqa: E402
 
-from xent.torch import _buffer_pool, _chunks  # noqa: E402
+from xent._engine import linear as chunked  # noqa: E402
+from xent.torch import _buffer_pool  # noqa: E402
 
 ROWS, CLASSES, FEATURES = 6, 5, 4
 RNG = torch.Generator().manual_seed(1)
@@ -52,7 +53,7 @@ REDUCTIONS = ["mean", "sum", "none"]
 @pytest.fixture(autouse=True)
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let linear_cross_entropy work in chunks of 4 rows and 2 classes."""
-    monkeypatch.setattr(_chunks, "CHUNK", 4 * CLASSES)
+    monkeypatch.setattr(chunked, "CHUNK", 4 * CLASSES)
     yield
     torch.compiler.reset()
 

@@ -1,7 +1,7 @@
-"""Small formulas as trees: written once, then printed with symbols or numbers, and evaluated.
+"""Formulas as trees: written once, then printed with symbols or numbers, and evaluated.
 
-One source for the formula, the substituted numbers and the value is what keeps an explanation
-from contradicting itself.
+The formula, the substituted numbers and the value have one source, so that an explanation cannot
+contradict itself.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ class Derivative(Expression):
 
 E = Symbol("e")
 FULL = 20
-"""So many places behind the point show any double from 0.001 on in full."""
+"""Decimals that show any double from 0.001 on in full."""
 
 
 def wrap(value: Operand) -> Expression:
@@ -183,7 +183,7 @@ def substitute(node: Expression, values: Mapping[Symbol, Expression]) -> Express
 
 
 def _negated(node: Expression) -> Expression:
-    """The opposite of a node; of -2 it is 2, so that e^-f at f = -2 reads e^2."""
+    """The negative of a node. That of -2 is 2, so that e^-f at f = -2 reads e^2."""
     if isinstance(node, Number) and node.text.startswith("-"):
         return Number(node.text.removeprefix("-"))
     return Negative(node)
@@ -228,7 +228,7 @@ def _exp(x: float) -> float:
 
 
 def exactly(node: Expression) -> Fraction | float | None:
-    """The exact value of arithmetic on numbers, and of what e^x and log(x) give exactly; else None.
+    """The exact value of a tree of numbers, or None if e^x or log(x) in it is not exact.
 
     An infinity is a float.
     """
@@ -256,7 +256,7 @@ def exactly(node: Expression) -> Fraction | float | None:
 def _combined(
     operator: str, a: Fraction | float | None, b: Fraction | float | None
 ) -> Fraction | float | None:
-    """The exact value of an operation; of an infinity and anything finite the sum is known."""
+    """The exact value of an operation; the sum of an infinity and a finite number is known."""
     if operator == "-":
         operator, b = "+", None if b is None else -b
     if isinstance(a, float) or isinstance(b, float):

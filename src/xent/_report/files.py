@@ -19,6 +19,7 @@ def check_folder(path: Path) -> None:
 def write_file(path: Path, content: str | bytes) -> None:
     """Write beside the file, then replace it, so that a failure leaves the old one as it was."""
     path = path.resolve()  # where a link leads; the link itself stays
+    # Opened as any file is, so that it gets the usual mode; tempfile would make it private.
     data = content.encode("utf-8") if isinstance(content, str) else content
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:

@@ -14,6 +14,7 @@ from xent._report.notation import HTML
 from xent._report.roles import COLOURS, colour
 
 HEADINGS = {"title": "h3", "headline": "h3", "section": "h4"}
+NARROW = "text-align:left;padding:0 0.3em"
 INNER = {"name": "b", "summary": "strong"}
 """The element within a paragraph, by role."""
 
@@ -34,8 +35,8 @@ def to_html(blocks: Iterable[Block], *, name: str = "report", opened: bool = Fal
                 pass
             case Text():
                 parts.append(_text(block, linker))
-            case Table(heads, rows, left):
-                parts.append(table(heads, [[html.escape(c) for c in row] for row in rows], left))
+            case Table():
+                parts.append(_table(block))
             case Finding():
                 told = "<br>\n".join(map(html.escape, (block.seen, block.matters, block.fix)))
                 head = f"<b{_coloured(block.role)}>{html.escape(block.heading)}</b>"
@@ -72,8 +73,8 @@ def _equations(block: Equations) -> str:
     if block.chain:
         left, *chain = [HTML.write(node) for node in block.chain]
         for i, right in enumerate(chain):
-            rows.append(_row([_cell(left if i == 0 else ""), _cell("="), _cell(right, span=3)]))
-    return _scrolled([*rows, *map(_line, block.lines)])
+            rows.append(row([cell(left if i == 0 else ""), cell("="), cell(right, span=3)]))
+    return scrolled([*rows, *map(_line, block.lines)])
 
 
 def _line(line: Line) -> str:
@@ -83,30 +84,37 @@ def _line(line: Line) -> str:
         left = f"<span{_coloured('true')}>{left}</span>"
     value = f"<b{_coloured(line.role)}>{HTML.number(line.text)}</b>"
     middle = ["", ""] if line.substituted is None else ["=", HTML.write(line.substituted)]
-    return _row(map(_cell, [left, *middle, line.relation, value]))
+    return row(map(cell, [left, *middle, line.relation, value]))
 
 
-def table(heads: Iterable[str], rows: Iterable[Iterable[str]], left: tuple[int, ...]) -> str:
-    """A table whose cells are HTML already."""
-    lines = [
-        _row(_cell(cell, tag, "left" if i in left else "right") for i, cell in enumerate(cells))
-        for tag, cells in [("th", heads), *(("td", row) for row in rows)]
-        if cells
+def _table(table: Table) -> str:
+    styles = [
+        f"text-align:{'left' if i in table.left else 'right'};padding:0 0.6em"
+        for i in range(len(table.rows[0]))
     ]
-    return _scrolled(lines)
+    rows = []
+    for tag, weight, cells in [
+        *([("th", ";font-weight:bold", table.heads)] if table.heads else []),
+        *(("td", "", cells) for cells in table.rows),
+    ]:
+        pairs = zip(cells, styles, strict=True)
+        rows.append(row(cell(html.escape(c), tag, style=style + weight) for c, style in pairs))
+    return scrolled(rows, ";margin:0.7em 0")
 
 
-def _scrolled(rows: Iterable[str]) -> str:
-    """Rows in a box of their own: a formula may be wider than a phone."""
+def scrolled(rows: Iterable[str], style: str = "") -> str:
+    """Rows as a table in a box of its own that scrolls: a formula may be wider than a phone."""
     body = "\n".join(rows)
-    return f'<div style="overflow-x:auto"><table>\n{body}\n</table></div>'
+    return f'<div style="overflow-x:auto{style}"><table>\n{body}\n</table></div>'
 
 
-def _row(cells: Iterable[str]) -> str:
+def row(cells: Iterable[str]) -> str:
     """One row of a table; the blanks keep cells apart where tags are stripped."""
     return f"<tr>{' '.join(cells)}</tr>"
 
 
-def _cell(content: str, tag: str = "td", align: str = "left", *, span: int = 1) -> str:
+# Styles stand in the elements, because notebooks drop style sheets.
+def cell(content: str, tag: str = "td", span: int = 1, style: str = NARROW) -> str:
+    """One cell, whose content is HTML."""
     wide = f' colspan="{span}"' if span > 1 else ""
-    return f'<{tag} style="text-align:{align};padding:0 0.3em"{wide}>{content}</{tag}>'
+    return f'<{tag} style="{style}"{wide}>{content}</{tag}>'

@@ -15,6 +15,7 @@ class Linker:
     def __init__(self, block: Terms) -> None:
         self._terms, self._anchor = block.terms, block.anchor
         self._by_form = by_form(block.terms)
+        # Only the first occurrence is a link: more of them would distract.
         self._unseen = {term.name for term in block.terms} if block.anchor else set()
         self._pattern = pattern(self._by_form)
 

@@ -57,7 +57,7 @@ class Notation:
         raise TypeError(msg)
 
     def factor(self, node: Expression) -> str:
-        """What stands right of a product sign; a quotient there gets parentheses."""
+        """The right factor of a product; a quotient there gets parentheses."""
         quotient = isinstance(node, Binary) and node.operator == "/"
         return self.write(node, POWER if quotient else PRODUCT)
 
@@ -108,7 +108,7 @@ class Latex(Notation):
     times = r" \cdot "
 
     def factor(self, node: Expression) -> str:
-        """What stands right of a product sign; built-up fractions need no parentheses."""
+        """The right factor of a product; built-up fractions need no parentheses."""
         return self.write(node, PRODUCT)
 
     def group(self, text: str) -> str:

@@ -40,9 +40,10 @@ def styled_lines(blocks: Iterable[Block], width: int = NUMBERS) -> Iterator[Span
 
 
 def _joined(before: Block, block: Block) -> bool:
-    """Does the block follow without a blank line? A step is one paragraph."""
+    """Does the block follow without a blank line?"""
     if isinstance(before, Text) and before.role == "section":
         return isinstance(block, Text) and block.role == "name"
+    # The name, the equations and the reason of a step stand together.
     return isinstance(block, Equations) or (isinstance(block, Text) and block.role == "why")
 
 

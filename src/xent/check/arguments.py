@@ -1,4 +1,4 @@
-"""Arguments that the gradient check, the audit and the batch diagnosis read alike."""
+"""Arguments that the gradient check, the audit and the batch diagnosis have in common."""
 
 from __future__ import annotations
 

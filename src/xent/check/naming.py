@@ -1,8 +1,9 @@
-"""Rows, counts and figures in words, as the findings name them."""
+"""How rows, classes and figures are written in findings."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,6 +17,38 @@ def row_name(shape: tuple[int, ...], row: int) -> str:
     if not shape:
         return "the row"
     return f"row [{', '.join(str(int(i)) for i in np.unravel_index(row, shape))}]"
+
+
+@dataclass(frozen=True)
+class Names:
+    """Names of the rows and classes of a batch."""
+
+    row_shape: tuple[int, ...]
+    """Shape of the rows as they came."""
+    of_classes: tuple[str, ...] = ()
+    """Names of the classes, if the caller gave them."""
+
+    def row(self, row: int) -> str:
+        """A row by its index."""
+        return row_name(self.row_shape, row)
+
+    def of_class(self, j: int) -> str:
+        """A class by its name, or its index."""
+        return self.of_classes[j] if self.of_classes else str(j)
+
+    def classes(self, classes: Array, most: int = 8) -> str:
+        """Some classes by name."""
+        first = ", ".join(self.of_class(int(j)) for j in classes[:most])
+        return f"{first} and {len(classes) - most} more" if len(classes) > most else first
+
+    def rows(self, rows: Array, total: int, detail: str = "") -> str:
+        """How many rows, and which is the first; `detail` is about that one."""
+        first = self.row(int(rows[0])) + (f" ({detail})" if detail else "")
+        if len(rows) == 1:
+            return first
+        if len(rows) == total and not detail:
+            return f"all {total} rows"
+        return f"{len(rows)} of {total} rows, the first being {first}"
 
 
 def plural(number: int, one: str, many: str) -> str:

@@ -74,7 +74,7 @@ def diagnose_command(
         names=found.names,
         tolerance=columns.tolerance,
     )
-    part = "" if found.whole else f"Read were the first {len(found.labels)} rows of the file."
+    part = "" if found.whole else f"Only the first {len(found.labels)} rows of the file were read."
     report = replace(report, source=str(file), remark=part)
     out.put(report)
     if not report:

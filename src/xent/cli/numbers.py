@@ -1,4 +1,4 @@
-"""Numbers and labels on the command line, negative ones too."""
+"""Reads numbers and labels from the command line, negative ones too."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class NumberCommand(TyperCommand):
     """A command whose arguments may be negative numbers."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Shield -2.0 and -inf from being read as options; float() ignores the space."""
+        """Keep -2.0 and -inf from being read as options; float() ignores the space."""
         return super().parse_args(ctx, [f" {a}" if _is_negative(a) else a for a in args])
 
 
@@ -47,7 +47,7 @@ def label_of(text: str | None, names: list[str] | None, example: str) -> int:
 
 
 def numbers_of(text: str | None, option: str, partner: str) -> list[float]:
-    """Numbers between commas or blanks, of an option that goes with another."""
+    """Numbers between commas or blanks, from an option that goes with another."""
     if text is None:
         usage(f"{option} is missing; {partner} go together.")
     return [number_of(part, option) for part in text.replace(",", " ").split()]

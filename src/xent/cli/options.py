@@ -96,7 +96,7 @@ class Output:
     ] = None
 
     def __post_init__(self) -> None:
-        form_of(self.form, self.output, FORMS)
+        form_of(self.form, self.output, FORMS)  # refuse before anything is computed
 
     @property
     def chosen(self) -> str:
@@ -161,6 +161,8 @@ def with_options(function: Callable[..., None]) -> Callable[..., None]:
             given[name] = record(**own)
         function(**given)
 
+    # Typer reads the signature and, to resolve its types, the annotations. functools.wraps would
+    # set __wrapped__, which leads back to the records.
     command.__doc__ = function.__doc__
     command.__annotations__ = {each.name: each.annotation for each in parameters}
     vars(command)["__signature__"] = inspect.Signature(parameters)

@@ -69,7 +69,7 @@ class Picture:
     ] = None
 
     def __post_init__(self) -> None:
-        form_of(self.form, self.output, FORMS)
+        form_of(self.form, self.output, FORMS)  # refuse before anything is computed
         if not 10 <= self.dpi <= 1200:
             usage(f"--dpi is {self.dpi:g}; expected 10 to 1200.")
 

@@ -1,4 +1,4 @@
-"""`xent explain --quiz`: the numbers of an explanation, asked one by one."""
+"""`xent explain --quiz` asks for the numbers of an explanation one by one."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def ask(explanation: Explanation) -> None:
 
 
 def _told(step: Step, asked: int) -> None:
-    """What was not asked for, and why it is so: known now."""
+    """Show the numbers that were not asked for, and the reason."""
     if len(step.lines) > asked:
         equations = Equations(step.formula, step.lines)
         print_lines(numbers(equations, width_of_terminal(NUMBERS)))
@@ -71,7 +71,7 @@ def _question(question: Question, explanation: Explanation) -> str:
             continue
         answer = read(text)
         if answer is None:
-            _prose(f"{text!r} is no number; expected one like 0.66, 2/3 or 1.2e-5.", "plain")
+            _prose(f"{text!r} is not a number; expected one like 0.66, 2/3 or 1.2e-5.", "plain")
             continue
         if not enough(answer, line):
             _prose("Too few digits to tell; give two or more.", "plain")
@@ -104,7 +104,7 @@ def _solution(question: Question) -> str:
 
 
 def _input(prompt: str) -> str:
-    """One answer; where it is not typed in a terminal, it is shown as if it were."""
+    """One answer. If it is not typed in a terminal, it is printed as if it were."""
     text = input(prompt).strip()
     if not sys.stdin.isatty():
         print(text)

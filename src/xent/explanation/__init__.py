@@ -1,4 +1,4 @@
-"""`explain`: the loss and its gradient, step by step, with the reader's own numbers."""
+"""`explain` shows the loss and its gradient step by step, with the reader's own numbers."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def explain(
     Raises
     ------
     TypeError, ValueError
-        If there is no label, more than one kind of input, or one that is no row.
+        If there is no label, more than one kind of input, or input that is not one row.
 
     Notes
     -----
@@ -110,7 +110,7 @@ def explain(
     if isinstance(label, bool) or not isinstance(label, (int, np.integer)):
         msg = f"label is {label!r}; expected the index of the true class, an integer."
         raise TypeError(msg)
-    with np.errstate(all="ignore"):  # overflow and underflow are explained, not warned of
+    with np.errstate(all="ignore"):  # overflow and underflow are explained, so no warning is needed
         if features is not None:
             explanation = _of_features(features, weights, bias, int(label), names)
         else:
@@ -190,7 +190,7 @@ def _scores(logits: Any, probabilities: Any, kind: Kind, tolerance: float) -> tu
             raise ValueError(msg)
         if row.ndim and (row[np.isfinite(row)] < SMALLEST).any():
             return row, "logits"  # logarithms of probabilities are logits of the same classes
-        row, kind = np.minimum(np.exp(row), 1), "probabilities"
+        row, kind = np.minimum(np.exp(row), 1), "probabilities"  # rounding may lead above 1
     if kind == "probabilities":
         if not ((row >= 0) & (row <= 1)).all():
             msg = f"probabilities are {row.tolist()}; each must lie between 0 and 1."

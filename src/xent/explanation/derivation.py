@@ -1,4 +1,4 @@
-"""The derivations as steps: why the gradient is p - y, for one logit and for K."""
+"""The steps that derive the gradient p - y, for one logit and for K."""
 
 from __future__ import annotations
 

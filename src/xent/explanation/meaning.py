@@ -1,4 +1,4 @@
-"""What the numbers mean, and where rounding on the way misleads."""
+"""What the loss means, in other units and beside other losses; and where rounding misleads."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ L = Symbol("L")
 
 
 def guessed_among(classes: int, masked: int = 0) -> int:
-    """The classes to guess among: those that are not masked, if there is more than one."""
+    """How many classes a guess is among: the unmasked ones, if there are at least two."""
     return classes - masked if classes - masked >= 2 else classes
 
 
 def costs_a_guess(loss: float, among: int) -> bool:
-    """Is it, to the digits shown, the loss of a uniform guess among so many classes?"""
+    """Is it, to the digits shown, the loss of a uniform guess among `among` classes?"""
     return shown(loss, trim=False) == shown(math.log(among), trim=False)
 
 
@@ -26,7 +26,7 @@ def interpretation(
 ) -> list[Step]:
     """The loss in bits, as a perplexity, and beside that of guessing and of a 10 % forecast.
 
-    `certain` says that a loss of 0 or inf is just that, and no double rounded to it.
+    `certain` says that a loss of 0 or inf is exact, not the result of rounding.
     """
     every, classes = classes, guessed_among(classes, masked)
     chance = math.log(classes)
@@ -69,9 +69,9 @@ def _verdict(loss: float, among: int, guess: str) -> str:
 
 
 def rounding_remark(p: float, loss: float, symbol: str) -> list[Step]:
-    """Where a probability cut to three digits gives another loss, say so."""
+    """A step that warns if a probability cut to three digits gives another loss."""
     cut = math.floor(p * 1000) / 1000
-    # Of a loss below 0.01 three places show next to nothing, whichever way it was computed.
+    # Three decimals show next to nothing of a loss below 0.01, however it was computed.
     if cut in (0, p) or loss < 0.01 or f"{-math.log(cut):.3f}" == f"{loss:.3f}":
         return []
     true = Symbol(symbol)

@@ -242,7 +242,7 @@ def _loss_steps(logits: Array, p: Array, label: int, loss: float) -> list[Step]:
 
 
 def _known(logits: Array) -> Array:
-    """Classes whose probability is not rounded: those masked, and all if the others are equal."""
+    """Classes whose probability is exact: masked ones, and all if the others are equal."""
     masked = np.isneginf(logits)
     return np.asarray(masked | (np.ptp(logits[~masked]) == 0))
 

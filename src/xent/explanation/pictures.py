@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from xent._format import shown
-from xent._report.html import table
+from xent._report.html import cell, row, scrolled
 from xent._report.roles import colour
 from xent._validation import Array
 
@@ -25,7 +25,7 @@ def bars(p: Array, gradient: Array, loss: float, label: int, names: Sequence[str
     """A table with the probability and the gradient of each class as bars of the right length."""
     if p.size > MOST:
         return ""
-    rows = []
+    rows = [row(cell(head, "th") for head in ("class", "probability", "gradient"))]
     for j, (name, share, push) in enumerate(_shares(p, gradient, loss, label)):
         called = name + (f" {names[j]}" if names else "") + " (true)" * (j == label)
         force = ""
@@ -33,8 +33,8 @@ def bars(p: Array, gradient: Array, loss: float, label: int, names: Sequence[str
             bar = _bar(abs(push), "push" if push > 0 else "pull")
             force = f"{bar} {'+' * (push > 0)}{shown(push)}"
         chance = f"{_bar(share, 'true' if j == label else 'other')} {shown(share)}"
-        rows.append((html.escape(called), chance, force))
-    return table(("class", "probability", "gradient"), rows, left=(0, 1, 2))
+        rows.append(row(map(cell, (html.escape(called), chance, force))))
+    return scrolled(rows)
 
 
 def _shares(

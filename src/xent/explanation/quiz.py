@@ -1,6 +1,6 @@
-"""Questions made of an explanation's steps, and how an answer is judged.
+"""Makes questions from an explanation's steps, and judges the answers.
 
-What is right is read off the steps; only what a slip would have given is worked out here.
+The right answer is the number in the step. Only the results of known mistakes are computed here.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ ASKED = ("Prediction", "Loss", "Gradient")
 """Sections whose numbers are asked for; the rest checks and derives what is known by then."""
 
 MOST = 4
-"""Of a step with more lines only the true class and the likeliest other are asked."""
+"""A step with more lines asks only for the true class and the likeliest other one."""
 
 SIGNIFICANT = 2
-"""So many digits an answer must have, unless the number has fewer."""
+"""How many digits an answer must have, unless the number has fewer."""
 
 NUMBER = re.compile(r"([+-]?)(\d*)[.,]?(\d*)(?:e([+-]?\d{1,3}))?", re.IGNORECASE)
 
@@ -34,7 +34,7 @@ LARGEST = Fraction(sys.float_info.max)
 
 @dataclass(frozen=True)
 class Question:
-    """One line of a step, whose value is asked."""
+    """One line of a step, whose value is asked for."""
 
     step: Step
     line: Line
@@ -48,11 +48,11 @@ class Answer:
     place: Fraction
     """Half a unit of the last digit written; 0 for a fraction that no decimal equals."""
     digits: int
-    """How many digits count, from the first that is not 0."""
+    """The number of significant digits."""
 
 
 def questions(explanation: Explanation) -> list[tuple[Step, tuple[Question, ...]]]:
-    """The steps to go through, each with what is asked in it."""
+    """The steps to go through, each with its questions."""
     found: list[tuple[Step, tuple[Question, ...]]] = []
     loss_known = False
     for step in explanation.steps:
@@ -117,7 +117,7 @@ def read(text: str) -> Answer | None:
 
 
 def _quotient(value: Fraction) -> Answer:
-    """A fraction, read as the decimal that it equals, if there is one."""
+    """A fraction, read as the decimal equal to it, if there is one."""
     places, rest = 0, value.denominator
     for factor in (2, 5):
         count = 0
@@ -131,14 +131,14 @@ def _quotient(value: Fraction) -> Answer:
 
 
 def enough(answer: Answer, line: Line) -> bool:
-    """Are there digits enough to judge by, be it only that the sign is wrong?"""
+    """Are there enough digits to judge, even if only the sign is wrong?"""
     return answer.digits >= SIGNIFICANT or abs(float(answer.value)) == abs(line.value)
 
 
 def agrees(answer: Answer, value: float, line: Line) -> bool:
     """Is it the value, rounded to the digits of the answer, or to those that would be shown?
 
-    The latter lets pass what comes of the rounded operands that the hints show.
+    The second rule accepts answers computed from the rounded operands that the hints show.
     """
     if not math.isfinite(value) or not math.isfinite(answer.value):
         return answer.value == value
@@ -150,7 +150,7 @@ def agrees(answer: Answer, value: float, line: Line) -> bool:
 
 
 def near(answer: Answer, value: float) -> bool:
-    """Is only the last of four or more digits off, as happens when rounded numbers are added?"""
+    """Is only the last of four or more digits off, as when rounded numbers are added?"""
     if answer.digits < 4 or not math.isfinite(value) or not math.isfinite(answer.value):
         return False
     return not _cut(answer, value) and abs(Fraction(answer.value) - Fraction(value)) <= (
@@ -165,7 +165,7 @@ def _cut(answer: Answer, value: float) -> bool:
 
 
 def slip(answer: Answer, question: Question, explanation: Explanation) -> str:
-    """What went wrong, if the answer looks like a known slip; else nothing."""
+    """What went wrong, if the answer is the result of a known mistake; otherwise empty."""
     line, v = question.line, question.line.value
     if not math.isfinite(v) or agrees(answer, v, line):
         return ""
@@ -181,7 +181,7 @@ def slip(answer: Answer, question: Question, explanation: Explanation) -> str:
 
 
 def _slips(question: Question, explanation: Explanation) -> Iterator[tuple[str, float]]:
-    """Known slips, and what each gives for this line."""
+    """Known mistakes, and what each gives for this line."""
     line, v = question.line, question.line.value
     loss, gradient = line.role == "loss", question.step.section == "Gradient"
     binary = question.step.name == "Gradient for the logit"

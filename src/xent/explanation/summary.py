@@ -31,10 +31,10 @@ def summary(
 ) -> str:
     """What to remember of a row.
 
-    `p` holds the probability of every class, of which so many are masked; `gradient` is that for
-    the logit of the true class (for one logit, which is that of label 1, it pushes down where
-    label 0 is true). `certain` says that a loss of 0 or inf is just that, and no double rounded to
-    it.
+    `p` holds the probability of every class, and `masked` says how many are masked. `gradient` is
+    for the logit of the true class; one logit belongs to label 1, so its gradient is positive if
+    the true label is 0. `certain` says that a loss of 0 or inf is exact, not the result of
+    rounding.
     """
     true, q = names[label], float(p[label])
     best = int(np.argmax(p))
@@ -78,7 +78,7 @@ def summary(
 
 
 def _told_apart(a: float, b: float) -> tuple[str, str]:
-    """Two probabilities, with digits enough to differ."""
+    """Two probabilities, with enough digits to differ."""
     digits = next((d for d in range(4, FULL) if shown(a, d) != shown(b, d)), FULL)
     return shown(a, digits), shown(b, digits)
 

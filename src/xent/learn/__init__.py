@@ -1,8 +1,8 @@
-"""The course: six live notebooks over the functions of the library.
+"""The course: six live notebooks about the functions of the library.
 
 `xent learn` opens them in the browser; nothing leaves the machine. Each is a marimo notebook, a
-plain Python file in `notebooks/`. The numbers in it come from the library; it holds no formula of
-its own.
+plain Python file in `notebooks/`. All numbers in it come from the library; no formula is
+written twice.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A line of points and a boundary that can be dragged, or moved with the arrow keys."""
+"""A widget: points and a boundary on a line, moved by dragging or with the arrow keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""LaTeX formulas as MathML, which browsers typeset without script and without network."""
+"""LaTeX formulas as MathML, which browsers typeset without scripts and without a network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ math { font-size: 1.1em }
 math[display="block"] { display: block; margin: 0.6em 0 }
 mtd[columnalign="right"] { text-align: right } mtd[columnalign="left"] { text-align: left }
 """
-"""Browsers do not read MathML's own alignment of columns."""
+"""Browsers ignore MathML's own attributes for the alignment of columns."""
 
 NAMED = r"<m[io]>(?:log|exp|log1p|tanh|max|min|softplus)</m[io]>"
 BEFORE = re.compile(rf"(?<=</mi>|</mn>)(?={NAMED})|(?<=</msub>|</msup>|>\)</mo>)(?={NAMED})")
@@ -26,18 +26,18 @@ MENDED = (
     (re.compile(r"<mi>&</mi>"), "<mi>&amp;</mi>"),
     (re.compile(r"<mo><</mo>"), "<mo>&lt;</mo>"),
 )
-"""What the converter takes for operators with space around them, and what it leaves unescaped."""
+"""Corrections: operators that must have no space around them, and characters to escape."""
 
 
 def mathml(latex: str, *, block: bool = False) -> str:
-    """A formula, in the line or on lines of its own.
+    """A formula, inline or as a block.
 
     Parameters
     ----------
     latex : str
         The formula, without its dollar signs.
     block : bool, default False
-        Whether it stands alone.
+        Whether it is a block of its own.
 
     Returns
     -------
@@ -58,5 +58,5 @@ def mathml(latex: str, *, block: bool = False) -> str:
     for pattern, mended in MENDED:
         made = pattern.sub(mended, made)
     spaced = AFTER.sub(rf"\1{THIN}", BEFORE.sub(THIN, made))
-    # For programs that read aloud and know no MathML.
+    # For screen readers that do not know MathML.
     return spaced.replace("<math ", f'<math alttext="{html.escape(latex.strip())}" ', 1)

@@ -1,4 +1,4 @@
-"""Formulas as textbooks print them, typed in as they stand: exhibits, not to be used.
+"""Formulas typed in as textbooks print them. They are wrong on purpose: do not use them.
 
 The notebook *Numbers break* shows what they give beside what the library gives and the exact value.
 """
@@ -68,18 +68,18 @@ def log_sum_exp(z: Array, label: int) -> Array:
 def first_break(
     formula: Callable[[Array, int], Array], label: int, dtype: str, broken: Callable[[float], bool]
 ) -> int | None:
-    """The first whole logit z at which the loss of the logits (z, 0) is broken.
+    """The first whole logit z for which the loss of the logits (z, 0) is wrong.
 
     Parameters
     ----------
     formula : callable
-        Of logits and label.
+        A function of logits and label.
     label : int
         0, the class of z, or 1, the other one.
     dtype : str
-        Of the logits.
+        Dtype of the logits.
     broken : callable
-        Whether a loss is; for example `numpy.isnan`.
+        Tells whether a loss is wrong; for example `numpy.isnan`.
 
     Returns
     -------

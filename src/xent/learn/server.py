@@ -1,4 +1,4 @@
-"""The course as pages on this machine alone."""
+"""Serves the course on this machine, to this machine only."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def contents() -> str:
 
 
 def application() -> Any:
-    """Contents and lessons, to be served."""
+    """The web application: the contents and the lessons."""
     script = Path(__file__).with_name("in_order.js").read_text("utf-8")
     head = f"<script>{{{script}}}</script>"
     live = marimo.create_asgi_app(quiet=True, session_ttl=30, html_head=head)
@@ -66,18 +66,18 @@ def application() -> Any:
 def serve(
     name: str = "", port: int = 0, *, browser: bool = True, said: Callable[[str], Any]
 ) -> None:
-    """Serve the course until interrupted, after saying where.
+    """Serve the course until interrupted, and say where it is.
 
     Parameters
     ----------
     name : str, default ""
         The lesson to open; the contents if empty.
     port : int, default 0
-        Of 127.0.0.1; any free one if 0.
+        Port of 127.0.0.1; any free one if 0.
     browser : bool, default True
         Whether to open it.
     said : callable
-        Is given the address, once it answers.
+        Called with the address once the server answers.
     """
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -95,17 +95,17 @@ def serve(
 
 
 class _Server(uvicorn.Server):
-    """Tells when it answers."""
+    """A server that calls `ready` once it answers."""
 
     ready: Callable[[], Any]
 
     async def startup(self, sockets: Any = None) -> None:
-        """Start, and say so."""
+        """Start, then call `ready`."""
         await super().startup(sockets)
         self.ready()
 
 
 def _announce(address: str, said: Callable[[str], Any], *, browser: bool) -> None:
     said(address)
-    if browser:  # some browsers hold the caller until they are closed
+    if browser:  # some browsers block the caller until they are closed
         threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()

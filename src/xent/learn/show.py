@@ -1,4 +1,4 @@
-"""What the notebooks show things with: pictures with text, tables of numbers, steps, code."""
+"""Functions with which the notebooks show pictures, tables of numbers, steps and code."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CELL = "padding:0.15rem 0.8rem 0.15rem 0.3rem;text-align:left;vertical-align:top
 def picture(
     draw: Callable[[Axes], Any], alt: str, *, size: tuple[float, float] = (5.6, 3.7)
 ) -> mo.Html:
-    """Draw into an Axes, and show it with a text for those who do not see it."""
+    """Draw into an Axes, and show it with a text for readers who cannot see it."""
     with plots.style(dark=mo.app_meta().theme == "dark"):
         figure = Figure(figsize=size, layout="constrained")
         draw(figure.subplots())
@@ -40,8 +40,9 @@ def picture(
 
 
 class Clicks(mo.ui.button):
-    """A button whose value is how often it was pressed, also where presses come in faster than
-    cells run: the browser counts them.
+    """A button whose value is how often it was pressed.
+
+    The browser counts, so that no press is lost while cells run.
     """
 
     def __init__(self, label: str) -> None:
@@ -52,7 +53,7 @@ class Clicks(mo.ui.button):
 
 
 def beside(*items: Any, least: str = "18rem") -> mo.Html:
-    """Side by side where there is room, else below each other."""
+    """Items side by side if there is room, otherwise below each other."""
     boxes = "".join(
         f'<div style="flex:1 1 {least};min-width:0;max-width:100%">{mo.as_html(item).text}</div>'
         for item in items
@@ -86,13 +87,13 @@ def steps(explanation: Explanation, *names: str, why: bool = True) -> mo.Html:
 
 
 def answer(question: str, reply: str) -> mo.Html:
-    """A question whose answer is one key away."""
+    """A question whose answer is folded away."""
     box = mo.md(reply).text
     return mo.Html(f"<details><summary>{html.escape(question)}</summary>{box}</details>")
 
 
 def code(source: str) -> mo.Html:
-    """Python to copy: it gives the numbers that are shown."""
+    """Python code to copy; it gives the numbers that are shown."""
     return mo.md(f"```python\n{source.strip()}\n```")
 
 

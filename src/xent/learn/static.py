@@ -1,4 +1,4 @@
-"""Lessons as static pages: what a notebook shows at first, without server, script or network."""
+"""Lessons as static pages: a notebook's first outputs, without server, scripts or network."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ img {{ background: #fff }} pre {{ overflow-x: auto; padding: 0.8rem; background:
 {MATH_STYLE}"""
 TEX = re.compile(r"\|\|([(\[])(.*)\|\|[)\]]", re.DOTALL)
 SPANS = {"markdown": ("", ""), "paragraph": ("<p>", "</p>")}
-"""Spans of marimo's that are something else by its style sheet."""
+"""Spans that marimo's style sheet turns into other elements, by class."""
 HIDDEN = "marimo-ui-element"
-"""Around every control; says nothing itself."""
+"""The element around every control; it shows nothing itself."""
 
 
 def fragment(lesson: Lesson) -> str:
@@ -45,7 +45,7 @@ def fragment(lesson: Lesson) -> str:
     Returns
     -------
     str
-        Headings, text, tables, pictures and formulas; a control is said in words.
+        Headings, text, tables, pictures and formulas; controls are described in words.
     """
     parts = []
     for output in _outputs(lesson):
@@ -89,7 +89,7 @@ def _page(title: str, body: str) -> str:
 
 
 def _outputs(lesson: Lesson) -> Iterator[Any]:
-    """What the cells of a notebook show, in their order."""
+    """What the cells of a notebook show, in order."""
     spec = importlib.util.spec_from_file_location(f"lesson_{lesson.name}", lesson.path)
     if spec is None or spec.loader is None:
         msg = f"{lesson.path} cannot be loaded."
@@ -101,14 +101,14 @@ def _outputs(lesson: Lesson) -> Iterator[Any]:
 
 
 class _Writer(HTMLParser):
-    """Copies HTML, with marimo's own elements turned into what any browser shows."""
+    """Copies HTML, with marimo's own elements replaced by what any browser shows."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=False)
         self.parts: list[str] = []
         self.formula: list[str] | None = None
         self.spans: list[str] = []
-        """What closes the spans that are open."""
+        """The closing tags of the open spans."""
 
     def text(self) -> str:
         return "".join(self.parts)

@@ -17,16 +17,16 @@ from xent.losses import cross_entropy
 from xent.plots.style import GREY, OTHER, PULL, PUSH, TRUE, axes_or_new, describe, titled
 
 ROOM, NAMED = 0.45, 0.2
-"""Inches that a class needs for its numbers to be written, and for its name."""
+"""Inches that a class needs for its numbers, and for its name."""
 
 LONGEST = 16
-"""Characters of a name."""
+"""The most characters shown of a name."""
 
 SMALLEST = 1e-3
-"""Less than this is not to be seen: it is neither drawn as an arrow nor written."""
+"""Smaller gradients and probabilities could not be seen, so they are not drawn or written."""
 
 MOST, LIKELIEST = 120, 12
-"""Up to so many classes are all drawn; of more the true one and so many of the likeliest."""
+"""Up to MOST classes are all drawn; of more, the true one and the LIKELIEST."""
 
 
 def class_bars(
@@ -49,9 +49,9 @@ def class_bars(
     target : int or array_like of shape (K,)
         The true class, or a probability for each.
     label_smoothing : float, default 0.0
-        Part of the target that is spread over all classes.
+        Share of the target that is spread over all classes.
     names : sequence of str, optional
-        Of the classes.
+        Names of the classes.
     ax : Axes, optional
         Where to draw; a new figure if not given.
 
@@ -88,7 +88,7 @@ def draw_classes(
     names: Sequence[str] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """The bars and arrows of known probabilities and gradients; a soft target has no label."""
+    """Draw probabilities and gradients that are known; a soft target has no label."""
     ax = axes_or_new(ax)
     called = [str(k) for k in range(len(p))] if names is None else [short(n) for n in names]
     chosen = _chosen(p, label)
@@ -149,7 +149,7 @@ def literal(name: str) -> str:
 
 
 def _chosen(p: Array, label: int | None) -> list[int]:
-    """All classes, or the true one and the likeliest of very many."""
+    """All classes, or the true one and the likeliest if there are very many."""
     if len(p) <= MOST:
         return list(range(len(p)))
     likeliest = np.argsort(-p, kind="stable")[:LIKELIEST].tolist()
@@ -157,7 +157,7 @@ def _chosen(p: Array, label: int | None) -> list[int]:
 
 
 def _arrow(ax: Axes, x: float, share: float, push: float, *, thin: bool) -> None:
-    """From the probability to where it would be without the gradient; too short ones are left."""
+    """An arrow from the probability to the probability less the gradient, unless too short."""
     if abs(push) <= SMALLEST:
         return
     arrow = {
@@ -171,7 +171,7 @@ def _arrow(ax: Axes, x: float, share: float, push: float, *, thin: bool) -> None
 
 
 def _values(ax: Axes, i: int, share: float, push: float, *, roomy: bool) -> None:
-    """Probability above the bar, step down the gradient beyond the arrow's tip."""
+    """The probability above the bar, and minus the gradient beyond the arrow's tip."""
     x, align = (i - 0.1, "center") if roomy else (i + 0.1, "right")
     text = f"{share:.3f}" if share >= SMALLEST or share == 0 else f"{share:.0e}"
     ax.text(x, share + 0.02, text, ha=align, va="bottom", fontsize="small")
@@ -187,7 +187,7 @@ def _values(ax: Axes, i: int, share: float, push: float, *, roomy: bool) -> None
 def _ticks(
     ax: Axes, chosen: list[int], called: list[str], label: int | None, inches: float
 ) -> None:
-    """Names where there is room for them, turned if they are long; else a scale."""
+    """Names if there is room for them, turned if they are long; otherwise a scale."""
     some = len(chosen) < len(called)
     ax.set_xlabel(f"class (the true one and the likeliest of {len(called)})" if some else "class")
     room = inches / len(chosen)

@@ -146,15 +146,15 @@ def gradient_error(
 ) -> Axes:
     """Error of a numerical gradient against its step h: a V, and why it is one.
 
-    To the right the step is too coarse (truncation), to the left the difference drowns in
-    rounding; both are estimated by `check.gradient`, without knowing the answer.
+    On the right the step is too large (truncation); on the left rounding errors outweigh the
+    difference. `check.gradient` estimates both, without knowing the answer.
 
     Parameters
     ----------
     logit, label : float and int, default 1.0 and 1
         Where the gradient is taken.
     method : {"central", "forward", "richardson"}, default "central"
-        How.
+        The kind of differences.
     points : int, default 79
         How many steps, from 1e-13 to 1.
     ax : Axes, optional
@@ -215,7 +215,7 @@ def _check_label(label: int) -> None:
 
 
 def _range(logit: float | None) -> Array:
-    """Logits around 0 that hold the given one, dense where the curves bend."""
+    """Logits around 0 that include the given one, dense where the curves bend."""
     reach = 6.0 if logit is None else max(6.0, 1.2 * min(abs(finite(logit, "logit")), FARTHEST))
     return np.union1d(np.linspace(-reach, reach, 301), np.linspace(-6, 6, 121))
 
@@ -231,7 +231,7 @@ def _label_curves(
     slopes: tuple[int, int] = (1, 1),
     limits: tuple[float, float] | None = None,
 ) -> Axes:
-    """A curve for each label, whose slopes have these signs; the true one's stands out."""
+    """A curve for each label, the true one highlighted; `slopes` are the signs of the slopes."""
     if (logit is None) != (label is None):
         msg = "logit and label go together: a point has both."
         raise ValueError(msg)

@@ -37,7 +37,7 @@ WORDS = {
 }
 
 CROWD = 60
-"""More bars than this would stand in each other's way: they are set side by side, in order."""
+"""More bars than this would overlap, so they are drawn side by side in order."""
 
 
 def dataset(
@@ -61,7 +61,7 @@ def dataset(
     labels : array_like, shape (N,)
         0 or 1.
     frame : {1, 2, 3, 4}, default 4
-        Which picture.
+        The frame to draw.
     x : array_like, shape (N,), optional
         Where each row stands on the horizontal axis, a feature for example; the logits if not
         given.
@@ -102,7 +102,7 @@ def dataset(
         raise ValueError(msg)
     ax = axes_or_new(ax)
     mean = float(binary_cross_entropy(z, y))
-    if math.isinf(mean):  # their sum is, beyond the doubles
+    if math.isinf(mean):  # their sum is: it overflows
         mean = math.fsum(losses / len(losses))
     title = FRAMES[frame] + (f": {shown(mean, trim=False)} nats" if frame == 4 else "")
     far = np.abs(z) > FARTHEST
@@ -158,7 +158,7 @@ def _colours(labels: Array) -> list[str]:
 
 
 def _places(z: Array) -> Array:
-    """The logits; infinite ones stand beyond the others, where the sigmoid is flat."""
+    """The logits; infinite ones are placed beyond the others, where the sigmoid is flat."""
     z = z.astype(np.float64)
     known = z[np.abs(z) <= FARTHEST]
     low, high = (known.min(), known.max()) if known.size else (0.0, 0.0)
@@ -177,7 +177,7 @@ def _given_places(x: Any, z: Array) -> Array:
 
 
 def _curve(known: Array, place: Array, far: Array, *, given: bool) -> tuple[Array, Array]:
-    """The sigmoid over the axis: of the axis itself or, at given places, of the logits between."""
+    """The sigmoid of the logits on the axis, or interpolated between given places."""
     if not given:
         low, high = place.min(), place.max()
         low, high = (low, high) if low < high else (low - 1, high + 1)
@@ -195,7 +195,7 @@ def _mark(ax: Axes, mark: str, x: Any, y: Any, **options: Any) -> None:
 
 
 def _marks(z: Array, far: Array, *, sideways: bool) -> list[tuple[str, Array]]:
-    """Arrowheads, and the rows too far out that they stand for."""
+    """Arrowheads, each with the rows beyond the axis that it marks."""
     low, high = ("<", ">") if sideways else ("v", "^")
     both = ((low, np.flatnonzero(far & (z < 0))), (high, np.flatnonzero(far & (z > 0))))
     return [(mark, rows) for mark, rows in both if rows.size]

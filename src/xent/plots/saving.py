@@ -1,4 +1,4 @@
-"""Figures as files and as SVG: the same bytes for the same picture, its text kept as text."""
+"""Figures as files and as inline SVG: the same bytes each time, with text kept as text."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ INK = "#010203"
 
 
 def new_figure(size: tuple[float, float] = SIZE, rows: int = 1, columns: int = 1) -> Any:
-    """A figure that no window shows, and its Axes in a flat list."""
+    """A figure that is not shown in a window, and its Axes in a flat list."""
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
@@ -68,14 +68,14 @@ def encoded(figure: Figure, form: str, title: str, told: str, *, dpi: float) -> 
 
 
 def svg(figure: Figure, title: str, told: str) -> str:
-    """A figure as an SVG document that screen readers can tell."""
+    """A figure as an SVG document that screen readers can read aloud."""
     body = _drawn(figure)
     words = f"<title>{html.escape(title)}</title>\n<desc>{html.escape(told)}</desc>\n"
     return re.sub(r"(<svg [^>]*)>\n", rf'\1 role="img">\n{_literal(words)}', body, count=1)
 
 
 def inline(figure: Figure, title: str, told: str, prefix: str) -> str:
-    """A figure as an SVG element for a page: no names that clash, the page's ink and ground."""
+    """A figure as an SVG element for a page, with names of its own and the page's colours."""
     body = _drawn(figure)
     body = body[body.index("<svg ") :]
     width, height = re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', body)[0]
@@ -99,14 +99,14 @@ def inline(figure: Figure, title: str, told: str, prefix: str) -> str:
 
 
 def page_ink() -> Any:
-    """Settings by which a picture takes the ink and the ground of the page around it."""
+    """Settings for a picture in the text colour and on the background of its page."""
     return mpl.rc_context(cast(Any, settings(INK, "none")))
 
 
 def _drawn(figure: Figure) -> str:
     file = StringIO()
     with warnings.catch_warnings():
-        # Text stays text: a reader's fonts may have what matplotlib's lack.
+        # Text stays text, and the reader's fonts may have the characters that matplotlib's lack.
         warnings.filterwarnings("ignore", "Glyph ")
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     body = re.sub(r"(?s) *<metadata>.*?</metadata>\n", "", file.getvalue())

@@ -1,4 +1,4 @@
-"""Colours, light and dark ground, and what all pictures do alike."""
+"""Colours, light and dark backgrounds, and what all pictures have in common."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ except ModuleNotFoundError:
 from xent._format import shown
 
 BLUE, ORANGE, GREEN, GREY = "#3b8bc4", "#e8761c", "#1f9e77", "#8c8c8c"
-"""Told apart by colour-blind readers, and seen on light and dark ground."""
+"""Colour-blind readers can tell them apart, on light and dark backgrounds."""
 
 LABEL_COLOURS = (BLUE, ORANGE)
-"""Of label 0 and label 1."""
+"""The colours of labels 0 and 1."""
 
 TRUE, OTHER, PULL, PUSH = ORANGE, GREY, GREEN, BLUE
-"""Of the true class and the others; of a gradient that pulls a logit up, or pushes it down."""
+"""The true class and the others; a gradient that raises its logit, or lowers it."""
 
 SIZE = (6.4, 4.2)
 """Inches."""
 
 FARTHEST = 1e306
-"""Beyond it matplotlib's sums overflow: what lies there is marked at the border of the picture."""
+"""Matplotlib's sums overflow beyond it; points there are marked at the border of the picture."""
 
 _DESCRIPTIONS: WeakKeyDictionary[Axes, str] = WeakKeyDictionary()
 
 
 @contextmanager
 def style(*, dark: bool = False) -> Iterator[None]:
-    """Draw in xent's style: light or dark, few lines, text of a size to be read.
+    """Draw in xent's style: light or dark, with few lines and readable text.
 
     Parameters
     ----------
     dark : bool, default False
-        Light lines and text on a dark ground.
+        Light lines and text on a dark background.
 
     Examples
     --------
@@ -57,7 +57,7 @@ def style(*, dark: bool = False) -> Iterator[None]:
 
 
 def settings(ink: str, ground: str) -> dict[str, Any]:
-    """What matplotlib is to be set to, for lines and text of a colour on a ground."""
+    """Matplotlib's settings for lines and text of colour `ink` on the background `ground`."""
     found: dict[str, Any] = dict.fromkeys(
         ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), ink
     )
@@ -84,7 +84,7 @@ def description(ax: Axes) -> str:
     Parameters
     ----------
     ax : Axes
-        That a function of `xent.plots` drew into.
+        An Axes that a function of `xent.plots` drew into.
 
     Returns
     -------
@@ -102,7 +102,7 @@ def description(ax: Axes) -> str:
 
 
 def titled(ax: Axes, title: str, *, columns: int = 2, legend: bool = True) -> None:
-    """Title, and the legend below it: above the axes, where no curve can run into it."""
+    """Set the title and the legend above the axes, where no curve can cross them."""
     rows = 0
     if legend:
         handles, _ = ax.get_legend_handles_labels()
@@ -120,9 +120,9 @@ def titled(ax: Axes, title: str, *, columns: int = 2, legend: bool = True) -> No
 
 
 def point(ax: Axes, x: float, y: float, colour: str, name: str, *, rising: bool) -> None:
-    """The reader's own point, with its value where the curve leaves room. Limits must be set.
+    """The reader's own point, with its value beside the curve. The limits must be set before.
 
-    One that is too far out for the picture is marked by an arrowhead at its border.
+    A point beyond the picture is marked by an arrowhead at its border.
     """
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
     mark, text = "o", f"{name} = {shown(y)}" if name else shown(y)
@@ -145,7 +145,7 @@ def point(ax: Axes, x: float, y: float, colour: str, name: str, *, rising: bool)
 
 
 def finite(value: float, name: str) -> float:
-    """A number that has a place in a picture."""
+    """Check that a number can be drawn."""
     if not math.isfinite(value):
         msg = f"{name} is {value}; a picture needs a finite one."
         raise ValueError(msg)

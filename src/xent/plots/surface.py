@@ -1,4 +1,4 @@
-"""The loss over two weights, and a descent on it."""
+"""The loss as a map over two weights, and gradient descent on it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from xent.losses import binary_cross_entropy
 from xent.plots.style import GREY, ORANGE, axes_or_new, describe, titled
 
 LARGEST = 1e100
-"""Of a feature or a weight, so that their products stay far below the largest double."""
+"""Largest feature or weight, so that products stay far below the largest double."""
 
 
 def descend(
@@ -31,7 +31,7 @@ def descend(
     Parameters
     ----------
     features : array_like, shape (N, 2)
-        For a weight and a bias let the second column be 1.
+        For a weight and a bias, let the second column be 1.
     labels : array_like, shape (N,)
         0 or 1.
     start : sequence of two floats, default (0, 0)
@@ -39,7 +39,7 @@ def descend(
     rate : float, default 1.0
         Size of a step.
     steps : int, default 50
-        How many.
+        The number of steps.
 
     Returns
     -------
@@ -92,13 +92,13 @@ def loss_surface(
     Parameters
     ----------
     features : array_like, shape (N, 2)
-        For a weight and a bias let the second column be 1.
+        For a weight and a bias, let the second column be 1.
     labels : array_like, shape (N,)
         0 or 1.
     path : array_like, shape (M, 2), optional
         Weights to connect, as `descend` returns them.
     names : tuple of two str, default ("weight w", "bias b")
-        Of the axes.
+        Names of the axes.
     ax : Axes, optional
         Where to draw; a new figure if not given.
 

@@ -1,4 +1,4 @@
-"""`score`: how good are the predictions in a file."""
+"""`score` says how good the predictions in a file are; also reads its rows for other verbs."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ if TYPE_CHECKING:  # PyArrow is needed only once a file is read
 __all__ = ["FileError", "Predictions", "Score", "read_predictions", "read_row", "score"]
 
 MOST_NUMBERS = 1 << 27
-"""Scores that are held at once: 1 GiB in float64."""
+"""The most scores held in memory at once: 1 GiB in float64."""
 
 
 @dataclass(frozen=True)
 class Predictions:
-    """Scores and labels of a file as arrays, odd ones too: they are not checked."""
+    """Scores and labels of a file as arrays. They are not checked."""
 
     scores: Array
-    """Of shape (rows, K), or (rows,) where they are binary."""
+    """Shape (rows, K), or (rows,) if they are binary."""
     labels: Array
-    """Class indices, or whatever number stood there."""
+    """Class indices, or whatever number the file holds instead."""
     kind: Kind
     names: list[str] | None
-    """Names of the classes, where they say more than the index."""
+    """Names of the classes, unless they are just the indices."""
     whole: bool
-    """Are these all rows of the file?"""
+    """Are these all the rows of the file?"""
 
 
 def score(
@@ -56,7 +56,7 @@ def score(
     clip: float | None = None,
     worst: int = 5,
 ) -> Score:
-    r"""Log loss of the predictions in a file, and what is behind it.
+    r"""Log loss of the predictions in a file, by class, with the worst rows.
 
     .. math:: \text{log loss} = -\frac{1}{n} \sum_i \log p_i(y_i)
 
@@ -67,11 +67,11 @@ def score(
         Read in batches, so the file may be larger than memory; but an Arrow file written as one
         batch and a column-major array in an NPZ are held whole.
     label_column, score_columns, weight_column : optional
-        Columns, where their names do not tell. Labels are found under label, target, y_true,
-        y or class; scores under logit or prob (one number: binary; a list: classes), or
+        Columns, if their names do not say what they hold. Labels are found under label, target,
+        y_true, y or class; scores under logit or prob (one number: binary; a list: classes), or
         logit_CLASS, prob_CLASS, logprob_CLASS for one column per class.
     kind : {"logits", "probabilities", "log-probabilities"}, optional
-        What the scores are, where the columns' names do not tell.
+        What the scores are, if the columns' names do not say it.
     classes : sequence of str, optional
         Names of the classes in the order of the scores.
     labels : path, optional
@@ -79,8 +79,8 @@ def score(
     tolerance : float, default 0.001
         How far a row of probabilities may be from summing to 1.
     clip : float, optional
-        Raise probabilities to at least this; unasked, a probability of 0 for the true class
-        costs +inf, and such rows are counted.
+        Raise probabilities to at least this. By default they are not clipped: a probability of 0
+        for the true class costs +inf, and such rows are counted.
     worst : int, default 5
         How many rows of highest loss to name.
 
@@ -181,7 +181,7 @@ def read_predictions(
     tolerance: float = 1e-3,
     **columns: Any,
 ) -> Predictions:
-    """The first rows of a file as arrays, to be diagnosed: also what `score` would refuse."""
+    """The first rows of a file as arrays to diagnose, including what `score` would refuse."""
     layout, batches = _open(path, labels, tolerance=tolerance, lenient=True, **columns)
     parts: list[tuple[Array, Array]] = []
     held = most = 0
@@ -204,7 +204,7 @@ def read_predictions(
 
 
 def _names(layout: Layout) -> list[str] | None:
-    """Names worth showing: those that say more than the index."""
+    """The names of the classes, unless they are just the indices."""
     classes = layout.classes or []
     return None if classes == [str(j) for j in range(len(classes))] else classes
 
@@ -253,15 +253,15 @@ def _losses(rows: Rows, kind: Kind, clip: float | None) -> tuple[Array, Array]:
         if binary:
             losses = log_loss(labels, p, reduction="none")
             p = np.stack([1 - p, p], axis=1)
-        else:  # the sums of the rows are checked: what is left is the label's own probability
+        else:  # the sums of the rows are checked already: only the label's probability is needed
             of_label = np.minimum(p[true], 1)
             losses = log_loss(np.ones_like(labels), of_label, reduction="none")
         if kind == "log-probabilities":
-            # A logarithm tells more than a probability near 0; rounding may put it above 0.
+            # The logarithm has digits that exp loses near 0. Rounding may put it above 0.
             known = labels == 1 if binary else np.ones(len(labels), bool)
             logs = scores if binary else scores[true]
             losses = np.where(known, np.maximum(-logs, 0), losses)
-    if clip is not None:  # of one probability both ends are clipped, as `log_loss` does
+    if clip is not None:  # a binary probability is clipped at both ends, as in `log_loss`
         losses = losses.clip(-np.log1p(-clip) if binary else 0, -np.log(clip))
     return losses, p
 

@@ -1,11 +1,11 @@
-"""Which columns hold what, and their values as arrays: labels, scores, weights."""
+"""Which columns hold labels, scores and weights, and their values as arrays."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pyarrow as pa
@@ -50,7 +50,7 @@ HOW = (
 )
 
 NO_CLASS = int(np.iinfo(np.intp).min)
-"""Stands for the index of a label that is no class."""
+"""The index of a label that is not a class."""
 
 MAX_WEIGHT = 1e100
 """Keeps products with any plausible loss finite."""
@@ -67,7 +67,7 @@ class Rows:
 
 
 class Layout:
-    """The columns of one file that are read, and how their values become arrays."""
+    """The columns that are read from a file, and how their values become arrays."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class Layout:
         self.path: Path = reader.path
         self.tolerance = tolerance
         self.lenient = lenient
-        """Let odd scores and class indices out of range pass: they are to be explained."""
+        """Accept invalid scores and class indices out of range: `diagnose` explains them."""
         asked = None if kind is None else check_kind(kind)
         self.weight = weight_column
         if weight_column is not None:
@@ -95,33 +95,28 @@ class Layout:
         self.label = self._find_label(reader, label_column)
         for name in self.columns:
             if reader.names.count(name) > 1:
-                raise FileError(
-                    self.path, f"{reader.names.count(name)} columns are called '{name}'."
-                )
+                self._fail(f"{reader.names.count(name)} columns are called '{name}'.")
         self.listed = len(self.scores) == 1 and reader.is_list(self.scores[0])
         self.binary = len(self.scores) == 1 and not self.listed
-        self.classes: list[str] | None = None
+        self.classes: list[str] | None = ["0", "1"] if self.binary else suffixes
+        """Their names; those of a column of lists are known once its first batch is."""
         if classes is not None:
             self.classes = list(classes)
-        elif self.binary:
-            self.classes = ["0", "1"]
-        elif suffixes is not None:
-            self.classes = suffixes
         if self.classes is not None:
-            self._check_classes()
+            self._check_classes(self.classes)
 
     @property
     def columns(self) -> list[str]:
         """All columns to be read."""
-        return [self.label, *self.scores, *([self.weight] if self.weight else [])]
+        return [self.label, *self.numbers]
 
     @property
     def numbers(self) -> list[str]:
-        """Those of them that hold numbers."""
+        """The columns that hold numbers."""
         return [*self.scores, *([self.weight] if self.weight else [])]
 
     def rows(self, batch: Batch, first: int) -> Rows:
-        """The batch as arrays; whatever is no label, score or weight is reported by row."""
+        """The batch as arrays. An invalid label, score or weight is reported with its row."""
         if self.listed:
             scores = self._lists(batch[self.scores[0]], first)
         else:
@@ -131,13 +126,13 @@ class Layout:
             self.classes = [str(j) for j in range(scores.shape[1])]
         if not self.binary and scores.shape[1] != len(self.classes):
             what = f"{scores.shape[1]} scores, but there are {len(self.classes)} classes."
-            raise FileError(self.path, what, row=first, column=self.scores[0])
+            self._fail(what, row=first, column=self.scores[0])
         if not self.binary and len(self.classes) < 2:
             what = (
                 f"{len(self.classes)} scores per row; expected one per class, of 2 or more. "
                 "A binary score is a plain number: save scores[:, 0]."
             )
-            raise FileError(self.path, what, column=self.scores[0])
+            self._fail(what, column=self.scores[0])
         if not self.lenient:
             self._check_scores(scores, first)
         weight = None
@@ -179,10 +174,8 @@ class Layout:
         ]
         if len(found) != 1:
             shown = "none" if not found else " and ".join(names[0] for _, names, _ in found)
-            what = (
-                f"no one set of score columns among {', '.join(reader.names)}: found {shown}. {HOW}"
-            )
-            raise FileError(self.path, what)
+            every = ", ".join(reader.names)
+            self._fail(f"no one set of score columns among {every}: found {shown}. {HOW}")
         kind, names, named = found[0]
         return names, kind, named
 
@@ -205,18 +198,19 @@ class Layout:
 
     def _must_exist(self, reader: Reader, name: str) -> None:
         if name not in reader.names:
-            what = f"no column '{name}'; the columns are {', '.join(reader.names)}."
-            raise FileError(self.path, what)
+            self._fail(f"no column '{name}'; the columns are {', '.join(reader.names)}.")
 
-    def _check_classes(self) -> None:
-        assert self.classes is not None
-        if len(set(self.classes)) != len(self.classes):
-            msg = f"classes {', '.join(self.classes)} are not all different."
+    def _check_classes(self, classes: list[str]) -> None:
+        if len(set(classes)) != len(classes):
+            msg = f"classes {', '.join(classes)} are not all different."
             raise ValueError(msg)
         expected = 2 if self.binary else len(self.scores)
-        if not self.listed and len(self.classes) != expected:
-            msg = f"{len(self.classes)} classes are named, but the scores are for {expected}."
+        if not self.listed and len(classes) != expected:
+            msg = f"{len(classes)} classes are named, but the scores are for {expected}."
             raise ValueError(msg)
+
+    def _fail(self, what: str, *, row: int | None = None, column: str | None = None) -> NoReturn:
+        raise FileError(self.path, what, row=row, column=column)
 
     def _numbers(self, column: Any, name: str, first: int) -> Array:
         """A column of numbers as float64 or float32."""
@@ -229,12 +223,13 @@ class Layout:
             if pa.types.is_decimal(column.type):
                 column = column.cast(pa.float64())
             if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
-                what = f"holds {column.type}; expected numbers."
-                raise FileError(self.path, what, column=name)
+                self._fail(f"holds {column.type}; expected numbers.", column=name)
             values = column.to_numpy(zero_copy_only=False)
         if values.dtype.kind not in "fiu" or values.ndim != 1:
-            what = f"holds {values.dtype} of shape {values.shape}; expected one number per row."
-            raise FileError(self.path, what, column=name)
+            self._fail(
+                f"holds {values.dtype} of shape {values.shape}; expected one number per row.",
+                column=name,
+            )
         return values.astype(np.float32 if values.dtype == np.float16 else _wide(values.dtype))
 
     def _lists(self, column: Any, first: int) -> Array:
@@ -242,8 +237,7 @@ class Layout:
         name = self.scores[0]
         if isinstance(column, np.ndarray):
             if column.ndim != 2:
-                what = f"has {column.ndim} axes; expected two, rows and classes."
-                raise FileError(self.path, what, column=name)
+                self._fail(f"has {column.ndim} axes; expected two, rows and classes.", column=name)
             return self._numbers(column.reshape(-1), name, first).reshape(column.shape)
         self._present(column, name, first)
         lengths = pc.list_value_length(column).to_numpy(zero_copy_only=False)
@@ -251,21 +245,25 @@ class Layout:
         odd = lengths != width
         if odd.any():
             row = int(odd.argmax())
-            what = f"{lengths[row]} scores; expected {width}, one per class."
-            raise FileError(self.path, what, row=first + row, column=name)
+            self._fail(
+                f"{lengths[row]} scores; expected {width}, one per class.",
+                row=first + row,
+                column=name,
+            )
         values = column.flatten()
         if values.null_count:
             row = first + pc.index(pc.is_null(values), True).as_py() // width
-            raise FileError(self.path, "a score is missing.", row=row, column=name)
+            self._fail("a score is missing.", row=row, column=name)
         return self._numbers(values, name, first).reshape(len(column), width)
 
     def _present(self, column: Any, name: str, first: int) -> None:
         if column.null_count:
             row = first + pc.index(pc.is_null(column), True).as_py()
-            raise FileError(self.path, "the value is missing.", row=row, column=name)
+            self._fail("the value is missing.", row=row, column=name)
 
     def _check_scores(self, scores: Array, first: int) -> None:
         """No NaN; probabilities between 0 and 1, in rows that sum to 1."""
+        # Written as "not inside", so that NaN is found too.
         if self.kind == "probabilities":
             slack = 0.0 if self.binary else self.tolerance
             bad = ~((scores >= 0) & (scores <= 1 + slack))
@@ -291,7 +289,7 @@ class Layout:
                     f"the probabilities sum to {sums[row]:.6g}, not 1 (within {self.tolerance:g}). "
                     "If they were rounded when written, pass a larger --tolerance."
                 )
-                raise FileError(self.path, what, row=first + row)
+                self._fail(what, row=first + row)
 
     def _report(self, bad: Array, values: Array, first: int, name: str | None, rule: str) -> None:
         if not bad.any():
@@ -299,9 +297,7 @@ class Layout:
         where = np.unravel_index(int(bad.argmax()), bad.shape)
         if name is None:
             name = self.scores[0] if self.binary or self.listed else self.scores[where[1]]
-        raise FileError(
-            self.path, f"{values[where]}: {rule}.", row=first + int(where[0]), column=name
-        )
+        self._fail(f"{values[where]}: {rule}.", row=first + int(where[0]), column=name)
 
     def _labels(self, column: Any, first: int) -> Array:
         """Class indices of a column of names or numbers."""
@@ -310,8 +306,9 @@ class Layout:
         self._present(column, self.label, first)
         kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
         if not any(test(kind) for test in LABEL_TYPES):
-            what = f"holds {kind}; expected one label per row, a number or a name."
-            raise FileError(self.path, what, column=self.label)
+            self._fail(
+                f"holds {kind}; expected one label per row, a number or a name.", column=self.label
+            )
         encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
         codes = np.array([self._code(v) for v in encoded.dictionary.to_pylist()], dtype=np.intp)
         labels: Array = codes[encoded.indices.to_numpy(zero_copy_only=False)]
@@ -319,14 +316,16 @@ class Layout:
         if unknown.any():
             row = int(unknown.argmax())
             value = column[row].as_py()
-            raise FileError(self.path, self._unknown(value), row=first + row, column=self.label)
+            self._fail(self._unknown(value), row=first + row, column=self.label)
         return labels
 
     def _arrow(self, column: Array) -> Any:
-        """Labels from a NumPy file, in the types of the others."""
+        """Labels from a NumPy file as an Arrow array, like those of other files."""
         if column.ndim != 1 or column.dtype.kind not in "biufUS":
-            what = f"holds {column.dtype} of shape {column.shape[1:]} per row; expected one label."
-            raise FileError(self.path, what, column=self.label)
+            self._fail(
+                f"holds {column.dtype} of shape {column.shape[1:]} per row; expected one label.",
+                column=self.label,
+            )
         if column.dtype.kind == "S":
             column = np.char.decode(column, "utf-8", "replace")
         if column.dtype.kind == "f":
@@ -334,7 +333,7 @@ class Layout:
         return pa.array(column.astype(column.dtype.newbyteorder("=")))
 
     def _code(self, value: Any) -> int:
-        """Class index of one distinct label, NO_CLASS if it is none."""
+        """Class index of one distinct label, or NO_CLASS."""
         assert self.classes is not None
         text = str(value).strip()
         if text in self.classes:
@@ -353,7 +352,7 @@ class Layout:
         if self.lenient and abs(number) < 2**31 and (self._by_index() or not numbered):
             return int(number)
         if numbered:
-            return NO_CLASS  # classes are named by numbers, and this is none of them
+            return NO_CLASS  # the classes are named by numbers, and this is not one of them
         return int(number) if 0 <= number < len(self.classes) else NO_CLASS
 
     def _by_index(self) -> bool:

@@ -1,4 +1,4 @@
-"""A problem with a file, said so that its owner can find the place."""
+"""An error in a file that says where it is: file, row, line and column."""
 
 from __future__ import annotations
 

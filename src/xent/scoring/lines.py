@@ -1,6 +1,7 @@
-"""Text files line by line, as Python reads them: which line is at fault, and why.
+"""Finds the line of a text file that cannot be read, and the reason.
 
-Slow, and so used only for the first record and once reading has failed.
+Python reads the lines one by one, which is slow. So this is used only for the first record, and
+after PyArrow has failed.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ import pyarrow as pa
 from xent.scoring.errors import FileError
 
 LONGEST = 1 << 23
-"""Characters of the longest field; one beyond is taken for a quote that is not closed."""
+"""The most characters in a field. A longer one is taken for a quote that is not closed."""
 
 EXAMPLE = '{"label": 1, "prob": 0.9}'
 
 
 class Place(TypedDict):
-    """Where a row is."""
+    """The place of a row."""
 
     row: int
     line: int
@@ -54,7 +55,7 @@ def check_text(path: Path) -> None:
 
 
 def find_bad_line(path: Path, delimiter: str | None, wanted: Wanted, reason: str) -> FileError:
-    """The problem with its line; the parser's own words where no line can be blamed."""
+    """The error with its line, or the parser's own message if no line is at fault."""
     try:
         with _open(path) as file:
             found = _csv(path, file, delimiter, wanted) if delimiter else _json(path, file, wanted)
@@ -223,7 +224,7 @@ def _json_problem(value: Any, name: str, wanted: Wanted, kinds: dict[str, str]) 
 
 
 def _is_object(value: Any) -> bool:
-    """Objects are read as lists of pairs, to find doubled names."""
+    """Objects are read as lists of pairs, so that repeated names are found."""
     return isinstance(value, list) and bool(value) and isinstance(value[0], tuple)
 
 

@@ -148,7 +148,7 @@ class NpyStream:
         self.file.close()
 
     def _transposed(self) -> Array:
-        """Columns lie one after the other, so a row is spread over the whole array."""
+        """The rows of a column-major array, in which each row is spread over the whole file."""
         shape = self.member.shape
         if self.member.member is None:  # mapped, not loaded
             return np.memmap(

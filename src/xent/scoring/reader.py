@@ -35,6 +35,6 @@ class Reader:
 
 
 def endings(path: Path) -> tuple[str, str]:
-    """Ending of the name in lower case, less that of a compression, and the latter."""
+    """The ending of the name before that of a compression, and the latter, in lower case."""
     found = ["", "", *(ending.lower() for ending in path.suffixes)]
     return (found[-2], found[-1]) if found[-1] in (".gz", ".bz2", ".zst") else (found[-1], "")

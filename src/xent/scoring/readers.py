@@ -1,4 +1,4 @@
-"""Which reader a file needs: by the ending of its name."""
+"""Chooses the reader of a file by the ending of its name."""
 
 from __future__ import annotations
 

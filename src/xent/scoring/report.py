@@ -57,7 +57,7 @@ class Score(Report):
 
     @property
     def finite_loss(self) -> float:
-        """The losses of the rows of finite loss, over the weight of all rows."""
+        """The sum of the finite losses, over the weight of all rows."""
         return ratio(sum(self.state.losses), sum(self.state.weights))
 
     @property

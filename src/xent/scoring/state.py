@@ -1,6 +1,6 @@
-"""What is remembered of the rows seen so far: small, and mergeable in any order.
+"""What `score` keeps of the rows it has read: little, and mergeable in any order.
 
-Sums are exact, so that the same rows give the same bits however they were cut into batches.
+Sums are exact, so the same rows give the same bits however they are cut into batches.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import numpy as np
 from xent._validation import Array
 
 SCALE = 1126
-"""Every float64 is an integer times 2**-1126, also when its 53 digits are written out."""
+"""Every float64 is an integer times 2**-1126, even the smallest with 53 bits written out."""
 
 MAX_BINS = 1 << 16
-"""So many sums are kept by place; of more, only those that occur."""
+"""The most bins kept in an array; beyond it, only the bins that occur are kept."""
 
 
 @dataclass(frozen=True, order=True)
@@ -69,7 +69,7 @@ class State:
             return
         counted = np.ones(len(losses)) if weight is None else weight
         present = counted > 0
-        with np.errstate(over="ignore"):  # a product past all floats counts as infinite
+        with np.errstate(over="ignore"):  # a product that overflows counts as infinite
             weighted = counted.astype(np.float64) * np.where(present, losses, 0.0)
         infinite = np.isinf(weighted)
         finite = np.where(infinite, 0.0, weighted)
@@ -94,7 +94,7 @@ class State:
         """Put the worst of the rows among the worst so far."""
         if 0 < self.keep < len(rows):
             top = np.argpartition(-losses[rows], self.keep)[: self.keep]
-            # Rows as bad as the last kept one: of equals the earliest stay, in any batching.
+            # Ties with the last kept row stay candidates, so that the earliest win in any batching.
             rows = rows[losses[rows] >= losses[rows[top]].min()]
         found = [
             WorstRow(
@@ -142,7 +142,7 @@ def exact_sums(values: Array, groups: Array, n_groups: int) -> dict[int, int]:
     low_power = int(powers.min())
     span = int(powers.max()) - low_power + 1
     keys = groups * span + (powers - low_power)
-    if n_groups * span > MAX_BINS:  # many classes, of which few rows have the same
+    if n_groups * span > MAX_BINS:  # many classes: most bins would be empty
         distinct, keys = np.unique(keys, return_inverse=True)
     else:
         distinct = np.arange(n_groups * span)

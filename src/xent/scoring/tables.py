@@ -83,7 +83,7 @@ class CsvReader(TextReader):
         }
         return pyarrow.csv.open_csv(
             self._stream(),
-            # Row numbers in errors need one thread; parsing is not what takes the time.
+            # Row numbers in errors need one thread. Parsing is not the slow part.
             read_options=pyarrow.csv.ReadOptions(block_size=TEXT_BLOCK, use_threads=False),
             parse_options=pyarrow.csv.ParseOptions(
                 delimiter=self.delimiter,
@@ -121,7 +121,7 @@ class JsonReader(TextReader):
         )
 
     def _type(self, name: str, wanted: Wanted) -> Any:
-        """Numbers are floats throughout: whole ones may be followed by others."""
+        """Numbers are read as floats, since whole ones may be followed by others."""
         if self.is_list(name) and name in wanted.numbers:
             return pa.list_(pa.float64())
         value = self.first[name]
@@ -192,7 +192,7 @@ class FeatherReader(ArrowReader):
         for batch in self._file()[1]:
             for start in range(0, batch.num_rows, BATCH):
                 part = batch.select(columns).slice(start, BATCH)
-                part.validate(full=True)  # damaged offsets would be followed out of the file
+                part.validate(full=True)  # damaged offsets would point outside the file
                 yield part
 
     def _file(self) -> tuple[Any, Iterator[Any]]:

@@ -138,7 +138,13 @@ class LayerTargetsGradient:
 def logsumexp_gradient(logits: Tensor, o: LossOptions, upstream: Tensor) -> Tensor:
     """Gradient of log-sum-exp, times the upstream gradient."""
     z = logits.to(loss_kind(logits))
-    p = evaluate(formula.capped(z, o.softcap), "softmax", o.axis)
+    bent = formula.capped(z, o.softcap)
+    certain = bent == torch.inf
+    count = certain.sum(o.axis, keepdim=True)
+    # Several infinite logits have no softmax; as for PyTorch, they share the gradient.
+    shared = (count > 1) & ~bent.isnan().any(o.axis, keepdim=True)
+    p = evaluate(bent.masked_fill(shared, 0), "softmax", o.axis)
+    p = torch.where(shared, certain / count.clamp(min=1), p)
     slope: Tensor = formula.cap_slope(z, o.softcap)
     return p * slope * upstream.to(p.dtype)
 

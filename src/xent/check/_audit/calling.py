@@ -1,6 +1,6 @@
-"""Any implementation of cross-entropy, called in the way it wants to be called.
+"""Any implementation of cross-entropy, called with the arguments that it takes.
 
-The way is found by trying: two rows whose loss is known are given as arrays of NumPy, PyTorch or
+They are found by trying: two rows whose loss is known are given as arrays of NumPy, PyTorch or
 JAX, with labels or one-hot rows, scores first or last, logits or (log-)probabilities.
 """
 
@@ -75,8 +75,8 @@ class Implementation:
     always: dict[str, Any] = field(default_factory=dict)
     """Arguments that every call gets."""
     grad: Callable[..., Any] | None = None
-    wants_classes: bool = False
-    """Must it be told which labels there are, as scikit-learn's losses must?"""
+    needs_labels: bool = False
+    """Does it need the list of labels, as scikit-learn's losses do?"""
 
     @property
     def library(self) -> Framework:
@@ -143,19 +143,20 @@ class Implementation:
         return library.autograd(loss)(library.from_numpy(logits, dtype))
 
     def call(self, z: Any, t: Any, dtype: str, options: dict[str, Any]) -> Any:
-        """Call it with scores and targets as it wants them, and options by xent's names."""
+        """Call it with scores and targets in the form it takes, and options by xent's names."""
+        # An option may be an array (class weights), which must be of the function's own library.
         named = dict(self.always)
         for name, value in options.items():
             array = isinstance(value, np.ndarray)
             own = self.options[name]
             named[own] = self.library.from_numpy(value, dtype) if array else value
-        if self.wants_classes:
+        if self.needs_labels:
             named["labels"] = range(2 if self.task == "binary" else z.shape[-1])
         order = (t, z) if self.convention.targets_first else (z, t)
         return self.function(*order, **named)
 
     def arguments(self, logits: Array, targets: Array, dtype: str) -> tuple[Any, Any]:
-        """Scores and targets as it wants them."""
+        """Scores and targets in the form it takes."""
         z = self._scores(self.library.from_numpy(logits, dtype))
         floats = targets.dtype.kind == "f"
         if self.task == "binary":
@@ -211,11 +212,13 @@ def implementation(
     if task == "binary" and options.get("class_weight") == "weight":
         del options["class_weight"]  # PyTorch's weighs single entries
     always = {"from_logits": True} if "from_logits" in parameters else {}
-    wants_classes = "labels" in parameters and "y_pred" in parameters
+    needs_labels = "labels" in parameters and "y_pred" in parameters
     errors, callable_ = [], []
+    # A way of calling that runs may still be a wrong one: probabilities given for logits raise no
+    # error. So the first one that gives the known losses is taken.
     for convention in _conventions(function, task, parameters):
         found = Implementation(
-            name, task, function, convention, options, always, grad, wants_classes
+            name, task, function, convention, options, always, grad, needs_labels
         )
         try:
             right = _is_right(found)
@@ -273,7 +276,7 @@ def _parameters(function: Any) -> list[str]:
 def _conventions(function: Any, task: Task, parameters: list[str]) -> Iterator[Convention]:
     """Ways to call a function, the likeliest first."""
     root = str(getattr(function, "__module__", "")).partition(".")[0]
-    if root == "keras":
+    if root == "keras":  # its functions take the arrays of the backend that is configured
         import keras
 
         libraries = [LIBRARIES.get(keras.config.backend(), "numpy")]
@@ -283,6 +286,8 @@ def _conventions(function: Any, task: Task, parameters: list[str]) -> Iterator[C
     takes = ["logits", "probabilities"]
     if task == "classes":
         takes.insert(1, "log-probabilities")
+    # The last of these varies fastest. Labels come before one-hot rows, and the order that the
+    # parameters' names suggest before the other, since some functions accept both.
     for library, given, targets_first, one_hot in itertools.product(
         libraries, takes, (first, not first), (False, True)
     ):
@@ -321,4 +326,5 @@ def _is_right(found: Implementation) -> bool:
         msg = f"it returned shape {value.shape} for two rows"
         raise ValueError(msg)
     expected = expected if value.size > 1 else expected.mean()
+    # Wide, so that a loss that rounds or clips passes; other ways of calling are far off.
     return bool(np.allclose(value.ravel(), expected, rtol=0.01))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,7 @@ RIGHT, WRONG, NOTED = "right", "wrong", "noted"
 """A noted answer is neither: an error where another gives a number, a choice that differs."""
 
 LONG = 1 << 20
+# Small batches with margins of different signs, so that no option leaves the loss as it is.
 Z = np.array([[2.0, 1.0, 0.25, -1.0], [0.5, 1.5, -1.0, 0.0], [0.0, 3.0, -2.0, 1.0]])
 Y = np.array([0, 2, 1])
 W = np.array([1.0, 2.0, 0.5, 3.0])
@@ -35,10 +36,6 @@ class Answer:
     question: str
     answer: str
     verdict: str
-
-    def to_dict(self) -> dict[str, str]:
-        """Plain data, for JSON."""
-        return asdict(self)
 
 
 def answers(one: Implementation) -> Iterator[Answer]:
@@ -125,7 +122,7 @@ def _other_rows(one: Implementation) -> Iterator[tuple[str, Ask]]:
 
 def _nan_in_one_row(one: Implementation, z: Array, t: Array) -> tuple[str, str]:
     bad = z.copy()
-    bad[1] = np.nan
+    bad[1] = np.nan  # in the middle, so that both neighbours show it
     got, expected = one.losses(bad, t, "float64"), one.losses(z, t, "float64")
     kept = bool(np.isnan(got[1]) and np.array_equal(got[::2], expected[::2]))
     return "stays there" if kept else "spreads", _right_if(kept)
@@ -144,6 +141,7 @@ def _no_rows(one: Implementation, z: Array, t: Array) -> tuple[str, str]:
     got = one.value(z[:0], t[:0], "float64")
     if got.ndim:
         return f"shape {got.shape}", NOTED
+    # NaN is not wrong by itself, only unlike xent: a mean over nothing has no value.
     return f"{float(got):g}", RIGHT if float(got) == 0 else NOTED
 
 
@@ -158,27 +156,24 @@ def _options(one: Implementation) -> Iterator[tuple[str, Ask]]:
             yield f"reduction {reduction!r}", ask
     else:
         yield "it returns", partial(_what_it_returns, one, z, t)
-    weights, smoothing, ignored = (
-        {"class_weight": W},
-        {"label_smoothing": 0.1},
-        {"ignore_index": -100},
-    )
-    cases: list[dict[str, Any]] = [
-        weights,
-        smoothing,
-        ignored,
-        weights | smoothing,
-        weights | smoothing | ignored,
-    ]
+    parts: dict[str, dict[str, Any]] = {
+        "class weights": {"class_weight": W},
+        "smoothing": {"label_smoothing": 0.1},
+        "ignored rows": {"ignore_index": -100},
+    }
+    together = [tuple(parts)[:2], tuple(parts)]
     if one.task == "binary":
-        cases = [{"pos_weight": np.array(3.0)}, {"class_weight": W[:2]}, smoothing]
-    names = {"class_weight": "class weights", "label_smoothing": "smoothing",
-             "ignore_index": "ignored rows", "pos_weight": "pos_weight"}  # fmt: skip
-    for options in cases:
+        together = []
+        parts = {
+            "pos_weight": {"pos_weight": np.array(3.0)},
+            "class weights": {"class_weight": W[:2]},
+            "smoothing": {"label_smoothing": 0.1},
+        }
+    for names in [*((name,) for name in parts), *together]:
+        options = {key: value for name in names for key, value in parts[name].items()}
         if set(options) <= set(one.options):
-            labels = np.where(np.arange(3) == 1, -100, t) if "ignore_index" in options else t
-            what = " and ".join(names[name] for name in options)
-            yield f"mean with {what}", partial(_as_xent, one, z, labels, options)
+            labels = np.where(np.arange(3) == 1, -100, t) if "ignored rows" in names else t
+            yield f"mean with {' and '.join(names)}", partial(_as_xent, one, z, labels, options)
     if "ignore_index" in one.options:
         yield "all rows ignored", partial(_all_ignored, one, z)
 
@@ -265,14 +260,15 @@ def _long_mean(one: Implementation, z: Array, t: Array, dtype: str) -> tuple[str
     got = one.value(np.concatenate([z] * times), np.tile(t, times), dtype)
     if got.ndim:
         return "left to the caller", NOTED
+    # A mean stays the same when the batch is doubled, and a sum doubles.
     twice = one.value(np.concatenate([z, z]), np.concatenate([t, t]), "float64")
     growth = float(twice) / float(few)
     if not np.isclose(growth, 1, rtol=0.01) and not np.isclose(growth, 2, rtol=0.01):
-        return "not told: it is neither a mean nor a sum", NOTED
+        return "not judged: it is neither a mean nor a sum", NOTED
     # Compared with its own loss of a few rows: only the summation is in question here.
     exact = float(few) * (times if growth > 1.5 else 1)
     if dtype == "float16" and exact > np.finfo(np.float16).max:
-        return f"not told: the sum of {exact:.3g} is beyond the dtype", NOTED
+        return f"not judged: the sum of {exact:.3g} is beyond the dtype", NOTED
     if not np.isfinite(got):
         return f"{float(got):g}, where {exact:.6g} is expected", WRONG
     error = abs(float(got) / exact - 1)

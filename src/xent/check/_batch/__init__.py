@@ -92,6 +92,7 @@ def diagnose(
     Karpathy (2019), A recipe for training neural networks: look at the loss at the start, and
     at what enters the loss.
     """
+    # NaN and infinities are findings, not warnings.
     with numpy_only(), np.errstate(all="ignore"):
         batch = batch_of(
             logits,

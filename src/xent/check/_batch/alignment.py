@@ -1,4 +1,4 @@
-"""Scores and labels together: do labels belong to other columns or rows, or to nothing?"""
+"""Do the labels match the scores? Shifted, flipped and permuted labels; the loss against chance."""
 
 from __future__ import annotations
 
@@ -33,22 +33,14 @@ class Reading:
     """Another way to read the labels, under which the loss might be low."""
 
     name: str
-    """The mistake if it is the right one."""
+    """The mistake, if this reading is right."""
     columns: Array
     """The column that each usable row's label may mean."""
     change: str
-    """What reads the labels so: "with ... the loss would be"."""
+    """The change in words: "with each label less 1"."""
     test: Array
-    """Which rows (of the usable ones) may speak for it."""
+    """Usable rows that count as evidence for it."""
     where: str = "The mean loss"
-
-
-@dataclass(frozen=True)
-class At:
-    """Log-probabilities at some column of each row, and what they exceed the column's mean by."""
-
-    level: Array
-    above_usual: Array
 
 
 def findings(statistics: Statistics) -> Iterator[Finding]:
@@ -68,29 +60,29 @@ def _best_reading(statistics: Statistics) -> Finding | None:
     if not readings:
         return None
     chance, least = statistics.chance, LEAST * statistics.chance
-    own, others, negated = _look_up(statistics, readings)
-    better: list[tuple[float, Finding]] = []
-    for reading, other in zip(readings, others, strict=True):
-        test = reading.test
-        gain = (other.level - own.level)[test]
+    level, above_usual, negated = _look_up(statistics, readings)
+
+    def is_better(gain: Array, moves: Array) -> bool:
         # A bias alone would be right under other labels too; what moves with the rows is not.
-        moves = (other.above_usual - own.above_usual)[test]
-        here, there = -float(own.level[test].mean()), -float(other.level[test].mean())
-        if here > chance and significantly_positive(gain, least) and significantly_positive(moves):
+        return significantly_positive(gain, least) and significantly_positive(moves)
+
+    better: list[tuple[float, Finding]] = []
+    for k, reading in enumerate(readings, 1):
+        gain, moves = ((x[k] - x[0])[reading.test] for x in (level, above_usual))
+        here, there = (-float(level[i, reading.test].mean()) for i in (0, k))
+        if here > chance and is_better(gain, moves):
             seen = (
                 f"{reading.where} is {figure(here)}, worse than chance ({_chance(statistics)}); "
                 f"{reading.change} it would be {figure(there)}."
             )
             better.append((there, found(reading.name, seen)))
-    if negated is not None:
-        gain, moves = negated - own.level, -own.above_usual
-        if significantly_positive(gain, least) and significantly_positive(moves):
-            here, there = -float(own.level.mean()), -float(negated.mean())
-            seen = (
-                f"The mean loss is {figure(here)}; with the sign of all logits changed it would "
-                f"be {figure(there)}."
-            )
-            better.append((there, found("logits negated", seen)))
+    if negated is not None and is_better(negated - level[0], -above_usual[0]):
+        here, there = -float(level[0].mean()), -float(negated.mean())
+        seen = (
+            f"The mean loss is {figure(here)}; with the sign of all logits changed it would be "
+            f"{figure(there)}."
+        )
+        better.append((there, found("logits negated", seen)))
     if not better:
         return None
     # The first that is as good as the best, within what is luck.
@@ -104,6 +96,7 @@ def _readings(statistics: Statistics) -> Iterator[Reading]:
     named = bool(statistics.batch.names.of_classes)
     if named:  # named classes have no neighbours
         yield from permuted
+    # Labels that fit better than chance are not looked at: a few wrong rows prove no shift.
     if np.minimum(statistics.losses, WORST).mean() > statistics.chance:
         labels, classes = statistics.labels, statistics.batch.classes
         everyone = np.ones(len(labels), dtype=bool)
@@ -154,6 +147,7 @@ def _permutation(statistics: Statistics) -> Array | None:
     classes = statistics.batch.classes
     half = statistics.half[statistics.usable]
     rows = np.bincount(statistics.labels[half], minlength=classes)
+    # One row may favour any column by chance.
     favourite = np.where(rows >= 2, by_label.argmax(axis=1), np.arange(classes))
     place = np.arange(classes)
     for cycle in _cycles(favourite):
@@ -175,13 +169,17 @@ def _cycles(to: Array) -> Iterator[list[int]]:
             yield path[path.index(here) :]
 
 
-def _look_up(statistics: Statistics, readings: list[Reading]) -> tuple[At, list[At], Array | None]:
-    """Log-probabilities at the labels, at each reading's columns, and for negated logits."""
+def _look_up(statistics: Statistics, readings: list[Reading]) -> tuple[Array, Array, Array | None]:
+    """Log-probabilities at the labels (the first row) and at each reading's columns.
+
+    Then what they exceed the column's mean by, and those at the labels for negated logits.
+    """
     batch, usable = statistics.batch, statistics.usable
     usual = statistics.columns.log_probability / len(usable)
     wanted = [statistics.labels, *(reading.columns for reading in readings)]
     level = np.empty((len(wanted), len(usable)))
     finite = bool(np.isfinite(statistics.low).all() and np.isfinite(statistics.high).all())
+    # Of two classes, negated logits and exchanged labels are the same; the latter is more common.
     sign = batch.kind == "logits" and batch.classes > 2 and finite
     negated = np.empty(len(usable)) if sign else None
     place = np.cumsum(~np.isnan(statistics.loss)) - 1  # of a kept row among the usable ones
@@ -195,8 +193,7 @@ def _look_up(statistics: Statistics, readings: list[Reading]) -> tuple[At, list[
             level[k, here] = logs[each, columns[here]]
         if negated is not None:
             negated[here] = log_probabilities(-z)[each, statistics.labels[here]]
-    looked = [At(row, row - usual[columns]) for row, columns in zip(level, wanted, strict=True)]
-    return looked[0], looked[1:], negated
+    return level, level - usual[np.stack(wanted)], negated
 
 
 def _chance(statistics: Statistics) -> str:
@@ -207,7 +204,7 @@ def _against_chance(statistics: Statistics) -> Iterator[Finding]:
     """How the loss compares with chance, and with always predicting the labels' shares."""
     losses, chance = np.minimum(statistics.losses, WORST), statistics.chance
     capped = float(losses.mean())
-    told, accuracy = figure(mean(statistics.losses)), mean(statistics.right)
+    loss, accuracy = figure(mean(statistics.losses)), mean(statistics.right)
     commonest = max(1 / statistics.batch.classes, statistics.majority)
     skilled = significantly_positive(statistics.right - commonest)
     shares = mean(statistics.share_losses)
@@ -215,21 +212,21 @@ def _against_chance(statistics: Statistics) -> Iterator[Finding]:
         if skilled:
             yield found(
                 "overconfident",
-                f"The mean loss is {told}, worse than chance ({_chance(statistics)}), though "
+                f"The mean loss is {loss}, worse than chance ({_chance(statistics)}), though "
                 f"accuracy is {accuracy:.4f}.",
             )
         else:
             yield found(
                 "worse than chance",
-                f"The mean loss is {told}, and chance {_chance(statistics)}; accuracy "
+                f"The mean loss is {loss}, and chance {_chance(statistics)}; accuracy "
                 f"{accuracy:.4f}, and the commonest label's share {statistics.majority:.4f}.",
                 level=_level(statistics, capped),
             )
     elif capped > 0.98 * chance and not skilled:
-        seen = f"The mean loss is {told}, no better than chance ({_chance(statistics)})."
+        seen = f"The mean loss is {loss}, no better than chance ({_chance(statistics)})."
         yield found("at chance", seen)
     elif shares > 0 and _worse_than_shares(statistics, losses):
-        seen = f"The mean loss is {told}; always predicting the labels' shares costs "
+        seen = f"The mean loss is {loss}; always predicting the labels' shares costs "
         yield found("worse than the labels' shares", f"{seen}{figure(shares)}.")
 
 

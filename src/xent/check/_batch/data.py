@@ -1,9 +1,9 @@
-"""A batch from what arrives: rows of scores, a label each, and what had to be put right first."""
+"""A batch: rows of scores with a label each, checked and brought into one shape."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,10 +14,10 @@ from xent._report import Finding
 from xent._targets import SUM_TOLERANCE, check_binary_shapes, class_targets
 from xent._validation import Array, as_floats, check_number, class_axis, to_numpy
 from xent.check._batch.label_repair import repaired
-from xent.check._batch.names import Names
 from xent.check.arguments import are_distributions
 from xent.check.frameworks import framework_of
 from xent.check.mistakes import found
+from xent.check.naming import Names
 
 IGNORED = -100
 """PyTorch's label of a row that is left out."""
@@ -46,7 +46,7 @@ class Batch:
     dtype: str
     tolerance: float
     names: Names
-    findings: list[Finding] = field(default_factory=list)
+    findings: list[Finding]
 
     @property
     def binary(self) -> bool:
@@ -76,7 +76,7 @@ def batch_of(
     names: Sequence[str] | None,
     tolerance: float | None,
 ) -> Batch:
-    """Refuse what is no batch at all, and bring the rest into one shape."""
+    """Check the arguments, and bring them into one shape."""
     kind = check_kind(kind)
     scores = as_floats(_as_numpy(logits), "logits", "targets")
     if not scores.size:
@@ -92,11 +92,10 @@ def batch_of(
     if given.dtype.name == "bfloat16":
         given = given.astype(np.float32)
     if _is_binary(scores, given, axis):
-        shape, classes = scores.shape, 2
-        rows, labels = _binary(scores, given, ignore_index)
+        rows, labels, shape = *_binary(scores, given, ignore_index), scores.shape
     else:
         rows, labels, shape = _classes(scores, given, axis, ignore_index)
-        classes = rows.shape[1]
+    classes = 2 if rows.ndim == 1 else rows.shape[1]
     own_names = Names(shape, _class_names(names, classes))
     mark = IGNORED if ignore_index is None else ignore_index
     kept = np.flatnonzero(labels != mark) if labels.ndim == 1 else np.arange(len(rows))
@@ -108,7 +107,8 @@ def batch_of(
         labels, more = repaired(labels, classes, kept, own_names, binary=rows.ndim == 1)
         findings += more
     valid = (labels >= 0) & (labels <= classes - 1)
-    if labels.dtype.kind == "f":  # probabilities of label 1
+    # Binary targets as floats are probabilities of label 1; if all are 0 or 1, they are labels.
+    if labels.dtype.kind == "f":
         soft, labels = labels, labels >= 0.5
         if bool(np.isin(soft, (0, 1)).all()):
             soft = None
@@ -160,7 +160,8 @@ def _classes(
             f"whatever the label. One logit per row is binary: pass logits.reshape({shape})."
         )
         raise ValueError(msg)
-    if targets.shape == scores.shape and targets.dtype.kind in "iu":  # one-hot rows
+    # Integers in the logits' shape got here because their rows sum to 1: they are one-hot.
+    if targets.shape == scores.shape and targets.dtype.kind in "iu":
         targets = targets.astype(np.float64)
     options = LossOptions(ignore_index=ignore_index).checked()
     class_targets(targets, scores.shape, axis, options, defer_label_check=True)

@@ -1,4 +1,4 @@
-"""Labels that are not classes: which, and what they were probably meant to be."""
+"""Labels that are not classes: which they are, and what they were probably meant to be."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import numpy as np
 
 from xent._report import Finding
 from xent._validation import Array
-from xent.check._batch.names import Names
 from xent.check.mistakes import found
-from xent.check.naming import plural
+from xent.check.naming import Names, plural
 
 MARKS = (-1, 255)
 """Labels that often mark a row to be left out."""
@@ -17,7 +16,7 @@ MARKS = (-1, 255)
 def repaired(
     labels: Array, classes: int, rows: Array, names: Names, *, binary: bool
 ) -> tuple[Array, list[Finding]]:
-    """Labels as they were meant, as far as that is plain, and what was wrong with them.
+    """Labels as they were meant, where that is clear, and what was wrong with them.
 
     `rows` are the indices of the labels, to name them by.
     """
@@ -27,7 +26,13 @@ def repaired(
     values = set(np.unique(labels).tolist())
     # Of classes, some labels may not occur; that the highest is K and none is 0 is enough.
     if values <= {1, 2} if binary else labels.min() >= 1 and labels.max() == classes:
-        return labels - 1, [_one_based(labels, classes)]
+        top = int((labels == classes).sum())
+        seen = (
+            f"The labels run from {labels.min():g} to {labels.max():g}; {top} of {len(labels)} are "
+            f"{classes}, and the {classes} classes are counted from 0 to {classes - 1}. What "
+            "follows is for the labels less 1."
+        )
+        return labels - 1, [found("labels one-based", seen)]
     if binary and values <= {-1, 1}:
         seen = (
             f"{int((labels == -1).sum())} of {len(labels)} labels are -1 and the others 1. What "
@@ -35,16 +40,6 @@ def repaired(
         )
         return (labels + 1) // 2, [found("labels -1 and +1", seen)]
     return labels, [_out_of_range(labels, bad, classes, rows, names, binary=binary)]
-
-
-def _one_based(labels: Array, classes: int) -> Finding:
-    top = int((labels == classes).sum())
-    seen = (
-        f"The labels run from {labels.min():g} to {labels.max():g}; {top} of {len(labels)} are "
-        f"{classes}, and the {classes} classes are counted from 0 to {classes - 1}. What follows "
-        "is for the labels less 1."
-    )
-    return found("labels one-based", seen)
 
 
 def _out_of_range(

@@ -1,4 +1,4 @@
-"""Notes on the labels, beside what is predicted: classes that do not occur."""
+"""Notes on classes that do not occur among the labels or the predictions."""
 
 from __future__ import annotations
 
@@ -15,8 +15,7 @@ from xent.check.naming import plural
 
 def findings(statistics: Statistics) -> Iterator[Finding]:
     """Notes on classes that are missing; in a few rows no class need occur."""
-    rows, counts = len(statistics.usable), statistics.counts
-    names = statistics.batch.names
+    rows, counts, names = len(statistics.usable), statistics.counts, statistics.batch.names
     if rows < ENOUGH:
         return
     missing = np.flatnonzero(counts == 0)

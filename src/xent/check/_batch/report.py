@@ -1,4 +1,4 @@
-"""What was found in a batch, and how it is told."""
+"""The report of `check.diagnose`: findings and figures."""
 
 from __future__ import annotations
 
@@ -55,8 +55,8 @@ class BatchReport(Report):
     def verdict(self) -> str:
         """The findings counted, in words."""
         mistakes, notes = len(self.mistakes), len(self.notes)
-        told = counted(mistakes, "mistake") if mistakes else "no mistake found"
-        return f"{told}, {counted(notes, 'note')}" if notes else told
+        text = counted(mistakes, "mistake") if mistakes else "no mistake found"
+        return f"{text}, {counted(notes, 'note')}" if notes else text
 
     def __bool__(self) -> bool:
         return not self.mistakes
@@ -73,7 +73,7 @@ class BatchReport(Report):
         if self.counted < ENOUGH:
             yield Text(
                 f"Fewer than {ENOUGH} rows tell too little for what rests on statistics: labels "
-                "flipped or shifted, columns permuted, a loss worse than chance were not looked "
+                "flipped or shifted, classes permuted, a loss worse than chance were not looked "
                 "for."
             )
 

@@ -1,4 +1,4 @@
-"""Scores that are something else than they are called: probabilities, or softmax applied twice."""
+"""Scores that are not what they are called: probabilities for logits, softmax applied twice."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ EDGE = 0.05
 
 
 def findings(statistics: Statistics) -> Iterator[Finding]:
-    """What the scores seem to be, if not what they are called."""
+    """What the scores seem to be instead of what they are called."""
     if not len(statistics.usable):
         return
     if statistics.batch.binary:
@@ -90,6 +90,7 @@ def _binary(statistics: Statistics) -> Iterator[Finding]:
     batch, losses = statistics.batch, statistics.losses
     raw = batch.scores[batch.kept[statistics.usable]].astype(np.float64)
     targets = statistics.labels if batch.soft is None else batch.soft[statistics.usable]
+    # With one label only, a bias explains everything.
     if len(np.unique(statistics.labels)) < 2:
         return
     if batch.kind == "probabilities":
@@ -131,6 +132,7 @@ def _between(
 
 def _are_probabilities(p: Array, targets: Array, losses: Array) -> Level | None:
     """'mistake' if these are surely probabilities, 'note' if perhaps."""
+    # An untrained model's logits may lie between 0 and 1 too, but hardly spread over half of it.
     if len(p) < 8 or p.min() < 0 or p.max() > 1 or np.ptp(p) < 0.5:
         return None
     low, high = int((p <= EDGE).sum()), int((p >= 1 - EDGE).sum())
@@ -147,10 +149,10 @@ def _are_log_probabilities(z: Array, targets: Array, losses: Array) -> bool:
 
 
 def _reads_better(losses: Array, targets: Array, p: Array) -> bool:
-    """Are the losses lower if p are the probabilities, and better than chance?
+    """If p are the probabilities, are the losses lower, and better than chance?
 
-    Lower ones alone are no proof: the bias of a model that has learned nothing may give them.
+    Lower losses alone prove nothing: a bias of a model that has learned nothing may give them.
     """
-    otherwise = log_loss(targets, p, clip=1e-3, reduction="none")
-    lower = significantly_positive(losses - otherwise, 0.05)
-    return lower and significantly_positive(math.log(2) - otherwise, 0.05)
+    as_p = log_loss(targets, p, clip=1e-3, reduction="none")
+    lower = significantly_positive(losses - as_p, 0.05)
+    return lower and significantly_positive(math.log(2) - as_p, 0.05)

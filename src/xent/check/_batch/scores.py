@@ -1,4 +1,4 @@
-"""Symptoms of the scores: values that are no scores, and columns or rows that say nothing."""
+"""Symptoms of the scores: NaN, wrong sums, infinite losses, columns without information."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HEAVY = 10.0
 
 
 def findings(statistics: Statistics) -> Iterator[Finding]:
-    """Whatever can be said of the scores; the labels serve only for the losses."""
+    """Everything wrong with the scores; labels are used only for the losses."""
     if not len(statistics.batch.kept):
         return
     yield from _not_numbers(statistics)
@@ -48,7 +48,7 @@ def _not_numbers(statistics: Statistics) -> Iterator[Finding]:
 
 
 def _not_probabilities(statistics: Statistics) -> Iterator[Finding]:
-    """Scores that are called (log-)probabilities, and are none."""
+    """Scores that are called (log-)probabilities but are not."""
     batch = statistics.batch
     low, high, where = 0.0, 1.0, "between 0 and 1"
     if batch.kind == "log-probabilities":
@@ -109,7 +109,7 @@ def _infinite_losses(statistics: Statistics) -> Iterator[Finding]:
         yield found("every class masked", seen)
     infinite = np.isposinf(statistics.loss) & ~masked
     if batch.kind == "logits":
-        infinite &= ~np.isinf(statistics.high)  # which are told of above
+        infinite &= ~np.isinf(statistics.high)  # they have a finding above
     if not infinite.any():
         return
     label = f"label {batch.names.of_class(int(batch.labels[infinite.argmax()]))}"
@@ -125,6 +125,7 @@ def _columns(statistics: Statistics) -> Iterator[Finding]:
     rows = len(batch.kept)
     if rows < 3 or np.isnan(columns.low).any():
         return
+    # Two rows agree in a column by chance too often, at least in half precision.
     constant = columns.low == columns.high
     if constant.all():
         yield _identical(statistics)
@@ -201,6 +202,7 @@ def _heavy(statistics: Statistics) -> Iterator[Finding]:
     losses, names = statistics.losses, statistics.batch.names
     finite = np.isfinite(losses)
     heavy = finite & (losses > HEAVY)
+    # If most rows are heavy, the loss is bad altogether, which has a finding of its own.
     if not heavy.any() or heavy.sum() > 0.5 * len(losses):
         return
     part = float(losses[heavy].sum()) / float(losses[finite].sum())
@@ -220,6 +222,6 @@ def _heavy(statistics: Statistics) -> Iterator[Finding]:
     )
 
 
-def _rows(statistics: Statistics, mask: Array, told: str = "") -> str:
-    """How many of the kept rows, and which is the first; `told` is said of that one."""
-    return statistics.batch.names.rows(statistics.rows(mask), len(mask), told)
+def _rows(statistics: Statistics, mask: Array, detail: str = "") -> str:
+    """How many of the kept rows, and which is the first; `detail` is about that one."""
+    return statistics.batch.names.rows(statistics.rows(mask), len(mask), detail)

@@ -1,4 +1,4 @@
-"""Is a mean above 0 by more than luck?"""
+"""Whether a mean is above 0 by more than chance."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""One pass over a batch: what is known of each row, of each column, and of both together."""
+"""Statistics of a batch, from one pass over it: per row, per column and per class."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -77,7 +77,7 @@ class DoubleSoftmax:
 
 @dataclass
 class Statistics:
-    """A batch and what one pass tells. Arrays have an entry for each of the batch's kept rows."""
+    """A batch and its statistics. Arrays have an entry for each of the batch's kept rows."""
 
     batch: Batch
     loss: Array
@@ -95,11 +95,11 @@ class Statistics:
     double_softmax: DoubleSoftmax
     half: Array
     """Is the row of the half that a permutation is read off? The other half tests it."""
-    usable: Array = field(init=False)
-    """Rows (of the kept ones) that have a loss."""
 
-    def __post_init__(self) -> None:
-        self.usable = np.flatnonzero(~np.isnan(self.loss))
+    @cached_property
+    def usable(self) -> Array:
+        """Rows (of the kept ones) that have a loss."""
+        return np.flatnonzero(~np.isnan(self.loss))
 
     @cached_property
     def losses(self) -> Array:
@@ -180,10 +180,12 @@ def gather(batch: Batch) -> Statistics:
         np.zeros((classes, classes)) if keep_all else None,
     )
     double = DoubleSoftmax()
+    # Drawn by row, not by label or position: batches are often sorted.
     half = np.random.default_rng(SEED).integers(2, size=rows) == 0
     loss, low, high, mass, total = np.empty((5, rows))
     predicted, masked = np.empty(rows, dtype=np.int64), np.empty(rows, dtype=bool)
     for part, raw in batch.blocks():
+        # Probabilities become logits by their logarithm: the softmax gives them back.
         z = as_logits(raw, batch)
         wide = raw.reshape(len(raw), -1)
         loss[part] = _row_losses(batch, z, part)
@@ -207,7 +209,7 @@ def _row_losses(batch: Batch, z: Array, part: slice) -> Array:
     targets = batch.labels[part] if batch.soft is None else batch.soft[part]
     valid = batch.valid[part]
     if batch.binary:
-        targets = np.where(valid, targets, 0)
+        targets = np.where(valid, targets, 0)  # NaN, say, would be refused
         losses = binary_cross_entropy(z[:, 1], targets, reduction="none")
     else:
         losses = cross_entropy(z, targets, reduction="none")

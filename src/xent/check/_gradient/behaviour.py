@@ -42,6 +42,7 @@ def observe(problem: Problem, rng: np.random.Generator) -> Behaviour:
 
 def _call_twice(problem: Problem) -> tuple[bool, float]:
     """Whether the loss is the same when called again, and how long a call takes."""
+    # The first call may compile or allocate, so the second is the one to be timed.
     first = problem.losses(problem.logits)
     began = time.perf_counter()
     again = problem.losses(problem.logits)

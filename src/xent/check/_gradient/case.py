@@ -67,6 +67,7 @@ class Case:
         d = self.numeric
         usual = ~self.edge[d.row, d.column] & ~d.kinked
         row, column = d.row[usual], d.column[usual]
+        # A formula is rejected by its worst entry of many, so single errors are taken generously.
         error = 4 * np.nan_to_num(d.error[usual])
         numeric = Measured(row, column, d.value[usual], error, self.tolerance)
         given = replace(
@@ -79,4 +80,5 @@ class Case:
 
 
 def _tolerance(precision: str) -> float:
+    # Above the error of central differences in the dtype; of half precision hardly a digit is left.
     return min(max(1e-5, 2.0**15 * unit_roundoff(precision)), 0.05)

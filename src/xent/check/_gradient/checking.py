@@ -36,6 +36,7 @@ class Request:
 
 def run(problem: Problem, request: Request, progress: Progress) -> GradientReport:
     """Check the gradient of a problem."""
+    # Before anything is called often: the options may be at odds with the targets.
     reference, why_not = _reference(problem, request)
     behaviour = observe(problem, np.random.default_rng(request.seed))
     steps = Steps.of(request.method, request.h, behaviour.precision)
@@ -57,12 +58,12 @@ def run(problem: Problem, request: Request, progress: Progress) -> GradientRepor
 
     failed = verdicts == FAIL
     elsewhere = directions is not None and directions.failed and not failed.any()
-    told = findings(
-        Case(problem, behaviour, reference, request.reduction, numeric, given, failed, elsewhere)
-    )
+    asked = request.reduction
+    case = Case(problem, behaviour, reference, asked, numeric, given, failed, elsewhere)
+    named = findings(case)
     if why_not:
         seen = f"The loss was not compared with cross-entropy, which says: {why_not}"
-        told.append(found("not compared", seen))
+        named.append(found("not compared", seen))
     return GradientReport(
         problem=problem,
         numeric=numeric,
@@ -70,7 +71,7 @@ def run(problem: Problem, request: Request, progress: Progress) -> GradientRepor
         allowed=allowed,
         verdicts=verdicts,
         directions=directions,
-        findings=tuple(told),
+        findings=tuple(named),
         method=request.method,
         h=TINY_STEP if request.method == "complex" else steps.h,
         precision=behaviour.precision,

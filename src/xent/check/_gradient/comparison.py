@@ -1,4 +1,4 @@
-"""Given gradient against numerical derivatives: what may differ, and what passes or fails."""
+"""Compare the given gradient with numerical derivatives: allowed differences and verdicts."""
 
 from __future__ import annotations
 
@@ -46,8 +46,9 @@ def compare(
     with np.errstate(invalid="ignore"):
         steepest = largest(numeric.value)
         larger = np.maximum(np.abs(numeric.value), np.abs(analytic))
+        # Error estimates may be off by a factor of 2, and the gradient rounds its largest terms.
         allowed = 2 * numeric.error + relative * larger + 16 * unit * steepest
-        # That 0 is 0 can be told if the allowed difference is small beside a usual derivative.
+        # That 0 is 0 is shown if the allowed difference is small beside a usual derivative.
         usual = max(steepest, row_weight(problem))
         zero = (numeric.value == 0) & (analytic == 0) & (allowed <= 0.1 * usual)
         verdict = _verdicts(
@@ -103,7 +104,7 @@ def _verdicts(
     rounding: Array | float,
     zero: Array | bool = False,
 ) -> Array:
-    """Pass or fail where the numbers can tell; `zero` marks zeros that can be told as well."""
+    """Pass or fail where the allowed difference is small; `zero` marks zeros that are shown."""
     near = np.abs(numeric - analytic) <= allowed
     tells = (allowed <= 0.1 * np.maximum(np.abs(numeric), np.abs(analytic))) | zero
     verdict = np.where(near, np.where(tells, PASS, INCONCLUSIVE), FAIL)

@@ -34,18 +34,20 @@ def findings(case: Case) -> list[Finding]:
     """What is wrong, the likeliest cause first."""
     if not case.behaviour.deterministic:
         return [found("not deterministic", "The same logits gave another loss.")]
-    told = list(edges.findings(case))
+    named = list(edges.findings(case))
     numeric, given = case.measured()
+    zero = not np.nan_to_num(case.analytic).any()
+    all_zero = [found("gradient is zero", "Every entry is 0.")] if zero else []
     # A mean over no weight at all has no right value, so there is nothing to compare with.
     if case.reference is None or not (case.reference.total or case.problem.per_row):
-        if (case.failed.any() or case.only_directions_failed) and not told:
-            told += _against_the_loss(case, numeric, given)
-        return told
+        if (case.failed.any() or case.only_directions_failed) and not named:
+            named += all_zero or _against_the_loss(case, numeric, given)
+        return named
     wrong, match, reference = _loss(case, case.reference, numeric)
-    told += wrong
+    named += wrong
     if case.unexplained.any() or case.only_directions_failed:
-        told += _gradient(case, reference, numeric, given, match, loss_is_wrong=bool(wrong))
-    return told
+        named += all_zero or _gradient(case, reference, numeric, given, match, bool(wrong))
+    return named
 
 
 def _loss(
@@ -57,11 +59,12 @@ def _loss(
         return [found("rows depend on each other", seen)], None, reference
     scales = case.scales
     right = Formula("", reference.gradient())
+    # A loss may agree with the reference although no factor can be fitted: all derivatives of a
+    # saturated loss are within their error of 0.
     scale = next((s for s in scales if numeric.agrees(numeric.at(right.gradient), s)), None)
     match = Match(right, scale) if scale else first_match(numeric, [right])
-    if match is None:
-        # An option that was asked for and left out comes before any that nobody asked for.
-        match = first_match(numeric, options_left_out(reference), scales)
+    # An option that was asked for and left out comes before any that nobody asked for.
+    match = match or first_match(numeric, options_left_out(reference), scales)
     notes: list[Finding] = []
     if match is None:
         match, reference, notes = _unasked_options(numeric, reference, scales)
@@ -70,26 +73,25 @@ def _loss(
         if lost is not None:
             return [lost], None, reference
         clip = fitting.fit_clipping(numeric, reference, scales)
-        if clip is not None:
+        if clip:
             return [found("clipping", f"The loss {clip}")], None, reference
         match = first_match(numeric, wrong_losses(reference), scales)
-        match = match or fitting.fit_permutation(numeric, reference, scales)
+        match = match or first_match(numeric, fitting.permuted(numeric, reference, scales))
     if match is None:
         return [_unknown_loss(case, reference)], None, reference
-    told = list(_named(match, "loss", reference))
-    told += [_factor(n, match.scale, "loss", scales[0]) for n in _loss_factors(case, match)]
-    if not told and not notes:
-        told += _at_zero_logits(case, reference, [match.scale, *scales])
-    return told + notes, match, reference
+    named = list(_named(match, "loss", reference))
+    names = _loss_factors(case, reference, match)
+    named += [_factor(name, match.scale, "loss", scales[0]) for name in names]
+    if not named and not notes:
+        named += _at_zero_logits(case, reference, [match.scale, *scales])
+    return named + notes, match, reference
 
 
-def _loss_factors(case: Case, match: Match) -> list[str]:
+def _loss_factors(case: Case, reference: Reference, match: Match) -> list[str]:
     """Mistakes that explain the factor of a loss.
 
     Without an option, the loss may be divided as without it, or still as with it.
     """
-    reference = case.reference
-    assert reference is not None
     option = catalogue()[match.formula.mistake].option if match.formula.mistake else ""
     for given in (reference.changed(**{option: None}), reference) if option else (reference,):
         counts = Counts.of(given)
@@ -129,25 +131,23 @@ def _gradient(
     numeric: Measured,
     given: Measured,
     loss: Match | None,
-    *,
     loss_is_wrong: bool,
 ) -> list[Finding]:
     """What is wrong with a gradient that is not that of the loss."""
     counts = Counts.of(reference)
     scales = counts.expected(case.reduction, case.problem.per_row)
     scale = loss.scale if loss is not None else scales[0]
-    if not np.nan_to_num(case.analytic).any():
-        return [found("gradient is zero", "Every entry is 0.")]
+    # A gradient that is right but for a factor needs no other formula.
     own = [] if loss is None else [Formula("", loss.formula.gradient)]
     match = first_match(given, [*own, Formula("", reference.gradient())])
     if match is not None and loss_is_wrong and any(near(match.scale, s) for s in scales):
         return []  # the gradient is that of the reference, and the loss has its finding
     if match is None:
         clip = fitting.fit_clipping(given, reference, [scale])
-        if clip is not None:
+        if clip:
             return [found("clipping", f"The gradient {clip}")]
         match = first_match(given, wrong_gradients(reference), [scale])
-        match = match or fitting.fit_permutation(given, reference, [scale])
+        match = match or first_match(given, fitting.permuted(given, reference, [scale]))
     if match is None:
         smoothing = fitting.fit_smoothing(given, reference)
         if smoothing is None:
@@ -156,20 +156,20 @@ def _gradient(
         name = "label smoothing in the gradient only"
         formula = Formula(name, smoothed.formula.gradient, f"smoothing {share:.4g}")
         match = Match(formula, smoothed.scale)
-    told = list(_named(match, "gradient", reference))
+    named = list(_named(match, "gradient", reference))
     names = names_of(match.scale, counts, [scale])
-    told += [_factor(name, match.scale, "gradient", scale) for name in names]
-    return told or [_nothing_known(case)]
+    named += [_factor(name, match.scale, "gradient", scale) for name in names]
+    return named or [_nothing_known(case)]
 
 
 def _against_the_loss(case: Case, numeric: Measured, given: Measured) -> list[Finding]:
     """Without a formula to go by: is the gradient a multiple of the loss's own derivative?"""
-    if not np.nan_to_num(case.analytic).any():
-        return [found("gradient is zero", "Every entry is 0.")]
+    # Here both sides are measured, so the errors add.
     both = replace(given, error=given.error + np.abs(numeric.error))
     ratio = both.factor_of(numeric.value)
     if ratio is None:
         return [_nothing_known(case)]
+    # Nothing is known of weights, so rows are counted.
     rows, classes = case.problem.logits.shape
     base = 1.0 if case.problem.per_row else 1 / rows
     names = names_of(ratio * base, Counts(rows, float(rows), rows, classes), [base])
@@ -254,8 +254,7 @@ def _digits_lost(case: Case, reference: Reference, numeric: Measured) -> Finding
 
 def _is_softmax_over_rows(reference: Reference, numeric: Measured) -> bool:
     """Is it the softmax over the rows that couples them?"""
-    name = "softmax over the wrong axis"
-    across = [f for f in wrong_losses(reference) if f.mistake == name]
+    across = (f for f in wrong_losses(reference) if f.mistake == "softmax over the wrong axis")
     return first_match(numeric, across) is not None
 
 

@@ -26,9 +26,8 @@ def findings(case: Case) -> Iterator[Finding]:
     # NaN differs from 0 too.
     nonzero = masked & ~ignored[:, None] & (grad != 0)
     if nonzero.any():
-        yield found(
-            "masked class given gradient", _entry(case, nonzero, ", where the logit is -inf")
-        )
+        seen = _entry(case, nonzero, ", where the logit is -inf")
+        yield found("masked class given gradient", seen)
     if counted.any():
         row = int(counted.argmax())
         what = f"is {losses[row]:.6g}" if problem.per_row else "counts"
@@ -36,9 +35,8 @@ def findings(case: Case) -> Iterator[Finding]:
         yield found("ignored rows given loss", f"{seen}{others_like_it(counted)}.")
     nonzero = (ignored & ~counted)[:, None] & (grad != 0)
     if nonzero.any():
-        yield found(
-            "ignored rows given gradient", _entry(case, nonzero, " in a row that is ignored")
-        )
+        seen = _entry(case, nonzero, " in a row that is ignored")
+        yield found("ignored rows given gradient", seen)
     if problem.per_row:
         broken = ~np.isfinite(losses) & np.isfinite(expected)
         if broken.any():
@@ -58,11 +56,11 @@ def _counted(case: Case, ignored: Array, losses: Array) -> Array:
     """Ignored rows that the loss counts: by its value, or by its derivative."""
     if case.problem.per_row:
         return np.asarray(ignored & (losses != 0))
-    counted = np.zeros(len(ignored), dtype=bool)
     d = case.numeric
     with np.errstate(invalid="ignore"):
-        counted[d.row[np.abs(d.value) > 4 * d.error + case.grad_tolerance]] = True
-    return counted & ignored
+        # A mean has no loss of the row to look at, but an ignored row must not move it.
+        moves_loss = d.row[np.abs(d.value) > 4 * d.error + case.grad_tolerance]
+    return ignored & np.isin(np.arange(len(ignored)), moves_loss)
 
 
 def _entry(case: Case, mask: Array, where: str = "") -> str:

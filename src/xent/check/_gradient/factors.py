@@ -42,13 +42,14 @@ def names_of(scale: float, counts: Counts, expected: list[float]) -> list[str]:
     """Mistakes that explain a factor, simplest first; none if it is one of those expected."""
     if any(near(scale, value) for value in expected):
         return []
+    # Plain factors first: -1/N is a sign and a divisor, and bits may be combined with either.
     for sign in (1, -1):
         for unit in UNITS:
             plain = scale / (sign * unit)
             for value, name in _divisors(counts, expected[0]):
                 if near(plain, value):
-                    told = ["wrong sign"] * (sign < 0) + ["bits for nats"] * (unit != 1)
-                    return told + [name] * bool(name)
+                    names = ["wrong sign"] * (sign < 0) + ["bits for nats"] * (unit != 1)
+                    return names + [name] * bool(name)
     return ["wrong sign", "scaled"] if scale < 0 < expected[0] else ["scaled"]
 
 
@@ -57,13 +58,14 @@ def _divisors(counts: Counts, expected: float) -> Iterator[tuple[float, str]]:
     yield expected, ""
     rows, total, valid, classes = counts.rows, counts.total, counts.valid, counts.classes
     if near(expected, 1) and not near(total, 1):
-        # A sum is expected.
+        # A sum is expected, so anything that divides is a mean.
         for divisor in (total, rows, valid):
             yield 1 / divisor, "mean for sum"
         return
     if valid < rows:
         yield expected * total / rows, "ignored rows counted in the mean"
         yield 1 / rows, "ignored rows counted in the mean"
+    # Where every row has weight 1 the two divisors are the same, and nothing is missing.
     if not near(total, valid):
         yield 1 / valid, "class weight missing from the mean"
     if not near(expected, 1 / total):

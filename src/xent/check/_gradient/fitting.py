@@ -1,8 +1,8 @@
-"""Which formula do measured numbers follow, and with what factor?"""
+"""Find the formula that measured numbers follow, and its factor."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -157,26 +157,11 @@ def fit_class_weights(measured: Measured, reference: Reference) -> Array | None:
     return weights if measured.follows(weighted) is not None else None
 
 
-@dataclass(frozen=True)
-class Clip:
-    """Rows whose numbers fall short of the formula, the more the less probable their class."""
+def fit_clipping(measured: Measured, reference: Reference, scales: Iterable[float]) -> str | None:
+    """What a floor under the true class's probability does to the rows below it, if there is one.
 
-    rows: Array
-    floor: float
-    hard: bool
-
-    def __str__(self) -> str:
-        rows = counted(len(self.rows), "row")
-        if self.hard:
-            return (
-                f"does not react in {rows} whose true class has a probability below "
-                f"{self.floor:.3g}."
-            )
-        return f"fades in {rows}, as if {self.floor:.3g} were added to the probability."
-
-
-def fit_clipping(measured: Measured, reference: Reference, scales: Iterable[float]) -> Clip | None:
-    """A floor under the true class's probability, seen by what it does to the rows below it."""
+    The less probable the class, the less is left of its row.
+    """
     if reference.labels is None:
         return None
     gradient = reference.gradient()
@@ -198,7 +183,7 @@ def fit_clipping(measured: Measured, reference: Reference, scales: Iterable[floa
     return None
 
 
-def _hard(p: Array, share: Array) -> tuple[Clip | None, Array]:
+def _hard(p: Array, share: Array) -> tuple[str, Array]:
     """max(p, floor): nothing is left of the rows below some probability, all of the others.
 
     `share` is what is left of each row, NaN where too little of it was seen to tell.
@@ -206,37 +191,40 @@ def _hard(p: Array, share: Array) -> tuple[Clip | None, Array]:
     known, gone = ~np.isnan(share), np.abs(share) < 1e-3
     below = gone & (p < 0.5)
     if not below.any():
-        return None, share
+        return "", share
     top = p[below].max()
     above = ~gone & (p > top)
     if not above.any() or (known & ~below & (p < top)).any():
-        return None, share
+        return "", share
     if below.sum() + (above & known).sum() < 2:
-        return None, share
+        return "", share
     # A clip may have an upper bound as well, so rows that are gone count as clipped anywhere.
     unsure = ~known & (p > top) & (p < p[above & known].min(initial=1))
     left = np.where(gone | (p <= top), 0.0, np.where(unsure, np.nan, 1.0))
-    return Clip(np.flatnonzero(below), float(p[above].min()), hard=True), left
+    rows, floor = counted(int(below.sum()), "row"), p[above].min()
+    text = f"does not react in {rows} whose true class has a probability below {floor:.3g}."
+    return text, left
 
 
-def _soft(p: Array, share: Array) -> tuple[Clip | None, Array]:
+def _soft(p: Array, share: Array) -> tuple[str, Array]:
     """log(p + floor): of each row p / (p + floor) is left."""
     part = (share > 1e-3) & (share < 0.999)
     if not part.any() or (share < 0.999).sum() < 2:
-        return None, share
+        return "", share
     # The row nearest to a half tells the floor best: near 0 and 1 the share hardly changes.
     clearest = np.abs(np.log(share[part]) - np.log1p(-share[part])).argmin()
     floor = float((p[part] * (1 / share[part] - 1))[clearest])
-    return Clip(np.flatnonzero(share < 0.5), floor, hard=False), p / (p + floor)
+    rows = counted(int((share < 0.5).sum()), "row")
+    return f"fades in {rows}, as if {floor:.3g} were added to the probability.", p / (p + floor)
 
 
-def fit_permutation(
+def permuted(
     measured: Measured, reference: Reference, scales: Iterable[float]
-) -> Match | None:
-    """Columns of the gradient, or labels of the loss, in another order."""
+) -> Iterator[Formula]:
+    """Columns of the gradient, or labels of the loss, in the order that fits best."""
     shape, labels = reference.logits.shape, reference.labels
     if len(measured.row) != shape[0] * shape[1] or shape[1] < 3 or labels is None:
-        return None
+        return
     x = np.zeros(shape)
     x[measured.row, measured.column] = np.nan_to_num(measured.value)
     right = reference.gradient()
@@ -244,27 +232,19 @@ def fit_permutation(
     if order is not None:
         moved = np.empty_like(right)
         moved[:, order] = right
-        detail = "column " + ", ".join(f"{j} stands at {k}" for j, k in _first_moves(order))
-        match = first_match(measured, [Formula("classes permuted", moved, detail)])
-        if match is not None:
-            return match
-    counted = ~reference.ignored
-    known = np.where(counted, labels, 0)
+        yield Formula("classes permuted", moved, f"column {_moves(order, 'stands at')}")
+    counted_rows = ~reference.ignored
+    known = np.where(counted_rows, labels, 0)
     for scale in scales:
         # x = scale (p - y), so this is -y for the labels that were really used.
         used = x / scale - reference.probabilities
         sums = np.zeros((shape[1], shape[1]))
-        np.add.at(sums, known[counted], used[counted])
+        np.add.at(sums, known[counted_rows], used[counted_rows])
         order = _best_order(-sums)
-        if order is None:
-            continue
-        read = np.where(counted, order[known], labels)
-        detail = "label " + ", ".join(f"{j} is read as {k}" for j, k in _first_moves(order))
-        gradient = reference.changed(targets=read).gradient()
-        match = first_match(measured, [Formula("classes permuted", gradient, detail)])
-        if match is not None:
-            return match
-    return None
+        if order is not None:
+            read = np.where(counted_rows, order[known], labels)
+            gradient = reference.changed(targets=read).gradient()
+            yield Formula("classes permuted", gradient, f"label {_moves(order, 'is read as')}")
 
 
 def _cosines(x: Array, y: Array) -> Array:
@@ -287,5 +267,7 @@ def _best_order(likeness: Array) -> Array | None:
     return order if permuted else None
 
 
-def _first_moves(order: Array) -> list[tuple[int, int]]:
-    return [(j, int(k)) for j, k in enumerate(order) if j != k][:4]
+def _moves(order: Array, verb: str) -> str:
+    """The first classes that change places."""
+    moves = [f"{j} {verb} {k}" for j, k in enumerate(order.tolist()) if j != k]
+    return ", ".join(moves[:4])

@@ -1,4 +1,4 @@
-"""What the usual mistakes make of a cross-entropy's gradient.
+"""Formulas of the usual mistakes: the gradients that they give instead of the right one.
 
 All are gradients of the sum of the rows' losses, shape (rows, classes), computed by the library
 itself from other arguments than the right ones: labels moved by one, weights left out, and so on.
@@ -45,11 +45,13 @@ def wrong_losses(reference: Reference) -> Iterator[Formula]:
     if reference.task == "binary":
         yield Formula("sigmoid applied twice", twice)
         if not reference.ignored.any():
+            # The mean over all pairs is linear in the labels, so only their average counts.
             average = np.full(len(p), reference.targets.mean(dtype=np.float64))
             yield Formula("broadcast", reference.changed(targets=average).gradient())
     else:
         yield Formula("softmax applied twice", twice)
         if len(p) > 1:
+            # The first term of the gradient less all of it leaves the targets y themselves.
             targets = _without_label(reference, p, right) - right
             across = _softmax_over_rows(reference) * targets.sum(axis=0) - targets
             yield Formula("softmax over the wrong axis", across)
@@ -76,6 +78,7 @@ def wrong_gradients(reference: Reference) -> Iterator[Formula]:
         if len(p) > 1:
             targets = _without_label(reference, p, right) - right
             yield Formula("softmax over the wrong axis", _softmax_over_rows(reference) - targets)
+            # By reshape: of a square gradient, that is the transposed one.
             yield Formula("transposed", right.T.reshape(right.shape))
     yield from _without_log(reference, right)
 

@@ -1,4 +1,4 @@
-"""The dtype in which a function really computes, whatever it is given and whatever it returns."""
+"""Find the dtype in which a function computes, which may be neither what it gets nor returns."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def _on_coarse_grid(logits: Array) -> Array:
 
 
 def _resolved(function: Callable[[Array], Any], base: Array, dtype: str) -> str | None:
-    """The widest dtype whose steps change the result; None if that cannot be told."""
+    """The widest dtype whose steps change the result; None if unknown."""
     size = np.where(np.isfinite(base), np.abs(base), 0)
     usual = np.asarray(function(base))
     rng = np.random.default_rng(0)
@@ -88,7 +88,7 @@ def _resolved(function: Callable[[Array], Any], base: Array, dtype: str) -> str 
                 if np.mean(reacts[telling]) > 0.1:
                     return name
         # A function of jumps and plateaus reacts to no small step in any dtype. Only results that
-        # lie on the narrowest grid, or react to its steps, speak for the narrowest dtype.
+        # lie on the narrowest grid, or react to its steps, are evidence of the narrowest dtype.
         values, reacted = after(0.5), change(STEPS[names[-1]]) > 0
         coarse = np.all(values == rounded(values, names[-1])) and len(np.unique(values)) >= 5
         return names[-1] if coarse or reacted.sum() > 0.35 * (values != usual).sum() else None

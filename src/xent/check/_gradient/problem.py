@@ -47,6 +47,7 @@ class Problem:
         array = self._as_float64(logits)
         self.shape = array.shape
         self.targets = None if targets is None else framework_of(targets).to_numpy(targets)
+        # NumPy cannot compute with bfloat16 of ml_dtypes everywhere; float32 holds its numbers.
         if self.targets is not None and self.targets.dtype.name == "bfloat16":
             self.targets = self.targets.astype(np.float32)
         self.task = task or _task(array, self.targets)
@@ -57,6 +58,7 @@ class Problem:
         self.row_shape: tuple[int, ...] = array.shape if self.task == "binary" else array.shape[:-1]
         self._class_last_shape = array.shape
         self.classes = 1 if self.task == "binary" else array.shape[-1]
+        # Rounded first, so that loss and gradient see the very logits that the steps start from.
         self.logits = rounded(np.ascontiguousarray(array.reshape(-1, self.classes)), dtype)
         self.grad = grad
         if grad is None:
@@ -64,6 +66,7 @@ class Problem:
                 msg = "grad is None, and NumPy has no autograd. Pass the gradient's function."
                 raise TypeError(msg)
             self.grad = self.framework.autograd(loss)
+        # Only a call can tell whether there is a loss per row or one number.
         self.per_row = np.ndim(self.losses(self.logits)) == 1
 
     def losses(self, logits: Array) -> Any:
@@ -163,13 +166,14 @@ class Problem:
         z = self.framework.from_numpy(np.array(array, order="C"), dtype)
         if self.targets is None:
             return (z,)
+        # Soft targets in a wider dtype than the logits would widen the whole computation.
         if self.targets.dtype.kind == "f":
             return z, self.framework.from_numpy(self.targets, self.dtype)
         return z, self.framework.labels_from_numpy(self.targets.copy())
 
 
 def _task(logits: Array, targets: Array | None) -> Task:
-    """Binary where targets have the logits' own shape and are no rows that sum to 1."""
+    """Binary where targets have the logits' own shape and are not rows that sum to 1."""
     if targets is None:
         return "binary" if logits.ndim == 0 else "classes"
     if targets.shape != logits.shape:

@@ -1,10 +1,9 @@
-"""A progress bar, where something takes more than a second and somebody looks on."""
+"""A progress bar on a terminal, for checks that take more than a second."""
 
 from __future__ import annotations
 
 import sys
 import time
-from types import TracebackType
 from typing import Any
 
 PATIENCE = 1.0
@@ -12,7 +11,7 @@ PATIENCE = 1.0
 
 
 class Progress:
-    """Counts steps; shows them on stderr by rich, if it is installed."""
+    """Counts steps, and shows them on stderr if rich is installed."""
 
     def __init__(self, what: str, *, shown: bool | None = None) -> None:
         self._what, self._asked = what, shown
@@ -48,11 +47,6 @@ class Progress:
         self._began = time.monotonic()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.stop()

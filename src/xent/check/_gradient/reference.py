@@ -1,4 +1,4 @@
-"""The cross-entropy that a loss is meant to be: its losses and gradients, with the same options."""
+"""The reference that a loss is compared with: xent's own, with the options that are meant."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ class Reference:
             targets = np.moveaxis(targets, problem.axis, -1).reshape(-1, problem.classes)
         else:
             targets = targets.reshape(-1)
+        # Binary logits are flattened here, so that weights along their last axis have to be, too.
         if np.ndim(options.get("pos_weight", 0.0)) and problem.task == "binary":
             weights = np.asarray(options["pos_weight"], dtype=np.float64)
             if weights.shape == problem.shape[-1:]:  # one for each label of the last axis
@@ -85,6 +86,7 @@ class Reference:
         grad = np.asarray(self.call(reduction=how, return_grad=True)[1]).reshape(self.logits.shape)
         return grad * self.total if averaged else grad
 
+    # By NumPy whatever the size, so that the bits of a row do not depend on its batch.
     @numpy_only()
     def call(self, **how: Any) -> Any:
         """Call xent's loss."""

@@ -1,4 +1,4 @@
-"""What a gradient check found, and how it is told."""
+"""The report of `check.gradient`: verdict, findings and the worst entries."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from xent.check._gradient.derivatives import Derivatives
 from xent.check._gradient.problem import Problem
 
 ENOUGH = 0.5
-"""Share of the gradient, by size, that must be told for it to pass."""
+"""Share of the gradient, by size, that must pass for the verdict to be `pass`."""
 WORDS = {PASS: "pass", INCONCLUSIVE: "inconclusive", FAIL: "FAIL"}
 
 
@@ -59,7 +59,7 @@ class GradientReport(Report):
 
     @property
     def inconclusive(self) -> int:
-        """How many entries could not be told."""
+        """How many entries are inconclusive."""
         return int((self.verdicts == INCONCLUSIVE).sum())
 
     @property
@@ -76,8 +76,8 @@ class GradientReport(Report):
         # That 0 is 0, or that a few small entries are right, says little of the gradient.
         with np.errstate(invalid="ignore"):
             size = np.nan_to_num(np.fmax(np.abs(self.analytic), np.abs(self.numeric.value)))
-        told = float(size[self.verdicts == PASS].sum()) >= ENOUGH * float(size.sum())
-        return "pass" if told and (size.any() or self.inconclusive == 0) else "inconclusive"
+        enough = float(size[self.verdicts == PASS].sum()) >= ENOUGH * float(size.sum())
+        return "pass" if enough and (size.any() or self.inconclusive == 0) else "inconclusive"
 
     @property
     def relative_error(self) -> Array:
@@ -92,7 +92,7 @@ class GradientReport(Report):
     def raise_if_failed(self) -> None:
         """Raise GradientError (an AssertionError) with the report, unless the verdict is `pass`.
 
-        A gradient that cannot be told, `inconclusive`, has not passed.
+        An inconclusive gradient has not passed.
         """
         if not self:
             raise GradientError("\n" + self.to_text())
@@ -102,7 +102,7 @@ class GradientReport(Report):
         with np.errstate(invalid="ignore", divide="ignore"):
             excess = np.abs(self.analytic - self.numeric.value) / self.allowed
         excess = np.where(np.isnan(excess), np.where(self.verdicts == FAIL, np.inf, 0), excess)
-        # Failed entries first, however large the excess of one that cannot be told.
+        # Failed entries first, however large the excess of an inconclusive one.
         order = np.lexsort((-np.nan_to_num(excess, posinf=1e300), self.verdicts))
         return [self._entry(int(i)) for i in order[:number]]
 
@@ -112,24 +112,18 @@ class GradientReport(Report):
         if self.problem.task == "classes":
             entry["class"] = column
         entry["logit"] = float(self.problem.logits[row, column])
-        label = self._label(row)
-        if label is not None:
-            entry["label"] = label
-        difference = abs(float(self.analytic[i]) - float(self.numeric.value[i]))
+        targets = self.problem.targets
+        if targets is not None and targets.size == len(self.problem.logits):
+            entry["label"] = targets.reshape(-1)[row].item()
+        analytic, numeric = float(self.analytic[i]), float(self.numeric.value[i])
         return entry | {
-            "analytic": float(self.analytic[i]),
-            "numeric": float(self.numeric.value[i]),
-            "difference": difference,
+            "analytic": analytic,
+            "numeric": numeric,
+            "difference": abs(analytic - numeric),
             "relative": float(self.relative_error[i]),
             "allowed": float(self.allowed[i]),
             "verdict": WORDS[int(self.verdicts[i])].lower(),
         }
-
-    def _label(self, row: int) -> float | int | None:
-        targets = self.problem.targets
-        if targets is None or targets.size != len(self.problem.logits):
-            return None
-        return targets.reshape(-1)[row].item()  # type: ignore[no-any-return]
 
     def blocks(self) -> Iterator[Block]:
         """The report as text and tables."""
@@ -154,15 +148,12 @@ class GradientReport(Report):
                 f"One that {does[int(d.verdict[worst])]}: "
                 f"{d.analytic[worst]:.9g} analytic, {d.numeric[worst]:.9g} numeric."
             )
-        elif total < self.problem.logits.size:
-            yield Text(f"{total} of {self.problem.logits.size} entries were looked at.")
         yield Text("How it was checked", "section")
         yield Text(self._how())
 
     def _how(self) -> str:
-        rows = counted(
-            len(self.problem.logits), "logit" if self.problem.task == "binary" else "row"
-        )
+        noun = "logit" if self.problem.task == "binary" else "row"
+        rows = counted(len(self.problem.logits), noun)
         if self.problem.task == "classes":
             rows += f" of {self.problem.classes} classes"
         method = {
@@ -191,8 +182,8 @@ class GradientReport(Report):
             parts.append(f"The loss has a corner at {corners}.")
         if self.inconclusive:
             parts.append(
-                "Inconclusive are entries whose derivative is too small, or changes too sharply, "
-                "to be told from an error."
+                "Entries are inconclusive if their derivative is too small, or changes too "
+                "sharply, to be distinguished from an error."
             )
         if self.definition:
             parts.append(f"The loss was compared with {self.definition} too.")
@@ -221,18 +212,15 @@ class GradientReport(Report):
 
 
 def _entries(entries: list[dict[str, Any]]) -> Table:
-    heads = [name for name in entries[0] if any(name in entry for entry in entries)]
     digits = {"logit": 6, "analytic": 9, "numeric": 9, "difference": 3, "relative": 2, "allowed": 2}
-    rows = []
-    for entry in entries:
-        cells = []
-        for head in heads:
-            value = entry.get(head)
-            if head in digits and value is not None:
-                cells.append(f"{value:.{digits[head]}g}")
-            elif head == "row":
-                cells.append(", ".join(map(str, value)) if value else "-")
-            else:
-                cells.append("FAIL" if value == "fail" else str(value))
-        rows.append(tuple(cells))
-    return Table(tuple(heads), tuple(rows), left=(len(heads) - 1,))
+
+    def cell(head: str, value: Any) -> str:
+        if head in digits:
+            return f"{value:.{digits[head]}g}"
+        if head == "row":
+            return ", ".join(map(str, value)) or "-"
+        return "FAIL" if value == "fail" else str(value)
+
+    heads = tuple(entries[0])
+    rows = tuple(tuple(cell(head, entry[head]) for head in heads) for entry in entries)
+    return Table(heads, rows, left=(len(heads) - 1,))
