@@ -233,7 +233,7 @@ MUTATIONS = [
     ),
     Mutation(
         "_engine/compute.py",
-        "defer_label_check=engine.finds_wrong_targets() and not in_place,",
+        "defer_label_check=engine.finds_wrong_targets() and not in_place(grad, z),",
         "defer_label_check=engine.finds_wrong_targets(),",
         "tests/engine/test_kernels.py tests/core/test_contract.py",
         "logits are lost in place before a wrong label is found",
