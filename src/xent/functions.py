@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from xent._engine import library_of
+from xent._libraries import library_of
 
 
 def sigmoid(logits: Any) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from xent._engine import library_of
+from xent._libraries import library_of
 from xent._options import LossOptions
 from xent._validation import Reduction
 
@@ -53,7 +53,8 @@ def cross_entropy(
     softcap : float > 0, optional
         Replaces the logits by ``softcap * tanh(logits / softcap)``; -inf stays a mask.
     z_loss : float >= 0, default 0
-        Adds ``z_loss * A(z)**2`` to each row.
+        Adds ``z_loss * A(z)**2`` to each row, times its sample weight. In a mean this term has a
+        divisor of its own, the sum of the sample weights: class weights do not change it.
     reduction : {"mean", "sum", "none"}, default "mean"
         The mean divides by the total weight, the sum over rows of sample weight times class
         weight of the target (0, or 1e-300 to 1e300). Where it is 0, loss and gradient are 0.

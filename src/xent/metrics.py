@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from xent._engine import library_of
 from xent._engine.compute import with_arrays
 from xent._engine.numpy import binary_probability_losses, probability_losses
 from xent._engine.numpy import total as fsum
+from xent._libraries import library_of
 from xent._options import LossOptions
 from xent._targets import (
     SUM_TOLERANCE,

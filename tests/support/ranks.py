@@ -216,13 +216,13 @@ class Rank:
         index[axis] = slice(start, start + widths[self.rank])
         return value[tuple(index)]
 
-    def tensor(self, value: Any, dtype: str, *, learns: bool = False) -> Any:
+    def tensor(self, value: Any, dtype: str, *, requires_grad: bool = False) -> Any:
         import torch
 
         made = torch.tensor(np.asarray(value))
         if made.dtype.is_floating_point:
             made = made.to(getattr(torch, dtype))
-        return made.requires_grad_(learns)
+        return made.requires_grad_(requires_grad)
 
     def arguments(self, case: Case) -> tuple[list[Any], dict[str, Any]]:
         """Of the loss, on this rank."""
@@ -238,16 +238,16 @@ class Rank:
         if "sample_weight" in options:
             options["sample_weight"] = torch.tensor(options["sample_weight"])
         if case.layer is None:
-            z = self.tensor(self.part(case.logits, widths), case.dtype, learns=True)
+            z = self.tensor(self.part(case.logits, widths), case.dtype, requires_grad=True)
             return [z, y], options
         x, weight, bias = case.layer
         arguments = [
-            self.tensor(x, case.dtype, learns=True),
-            self.tensor(self.part(weight, widths, 0), case.dtype, learns=True),
+            self.tensor(x, case.dtype, requires_grad=True),
+            self.tensor(self.part(weight, widths, 0), case.dtype, requires_grad=True),
             y,
         ]
         if bias is not None:
-            arguments.append(self.tensor(self.part(bias, widths), case.dtype, learns=True))
+            arguments.append(self.tensor(self.part(bias, widths), case.dtype, requires_grad=True))
         return arguments, options
 
     def compute(self, case: Case) -> dict[str, Any]:
@@ -332,9 +332,8 @@ def errors(me: Rank) -> dict[str, str]:
     turned = torch.arange(1.0, 9.0, dtype=torch.float64).reshape(4, 2)
     p = torch.full((4, 3), 1 / k, dtype=torch.float64)
     outside = dist.new_group([0])
-    learns = z.clone().requires_grad_()
-    loss = f(learns, y)
-    (slope,) = torch.autograd.grad(loss, learns, create_graph=True)
+    leaf = z.clone().requires_grad_()
+    (of_logits,) = torch.autograd.grad(f(leaf, y), leaf, create_graph=True)
     xs = x.clone().requires_grad_()
     (of_x,) = torch.autograd.grad(linear(xs, w, y), xs, create_graph=True)
     (of_rows,) = torch.autograd.grad(
@@ -366,7 +365,7 @@ def errors(me: Rank) -> dict[str, str]:
         "offset": lambda: f(z, y, offset=2, num_classes=4),
         "axis": lambda: f(z, y, axis=2),
         "group": lambda: f(z, y, group=3),
-        "second": lambda: slope.sum().backward(),
+        "second": lambda: of_logits.sum().backward(),
         "second, linear": lambda: of_x.sum().backward(),
         "second, rows": lambda: of_rows.sum().backward(),
         "layer": lambda: linear(x, w.T, y),
@@ -434,17 +433,17 @@ def extras(me: Rank) -> dict[str, Any]:
     got["linear, thrice and once"] = [arguments[i].grad.numpy() for i in (0, 1, 3)]
 
     mesh = init_device_mesh("cpu", (me.size,))
-    dealt = distribute_tensor(whole, mesh, [Shard(1)]).requires_grad_()
-    loss = f(dealt, y)
+    sharded = distribute_tensor(whole, mesh, [Shard(1)]).requires_grad_()
+    loss = f(sharded, y)
     loss.backward()
-    got["DTensor"] = loss.item(), type(loss).__name__, dealt.grad.full_tensor().numpy()
+    got["DTensor"] = loss.item(), type(loss).__name__, sharded.grad.full_tensor().numpy()
     same = distribute_tensor(y, mesh, [Replicate()])
     ps = distribute_tensor(probabilities, mesh, [Shard(1)])
     cw = torch.tensor(data["class weights"].options["class_weight"])
     got["DTensor, others"] = f(
-        dealt, same, class_weight=distribute_tensor(cw, mesh, [Shard(0)])
+        sharded, same, class_weight=distribute_tensor(cw, mesh, [Shard(0)])
     ).item()
-    got["DTensor, probabilities"] = f(dealt, ps).item()
+    got["DTensor, probabilities"] = f(sharded, ps).item()
     got["DTensor, axis"] = f(distribute_tensor(whole.T, mesh, [Shard(0)]), same, axis=0).item()
     x, weight, bias = (torch.tensor(value) for value in data["linear, mean"].layer)
     ws = distribute_tensor(weight, mesh, [Shard(0)]).requires_grad_()
@@ -460,27 +459,27 @@ def extras(me: Rank) -> dict[str, Any]:
         "rows": error_of(lambda: f(rows, y)),
         "replicated": error_of(lambda: f(distribute_tensor(whole, mesh, [Replicate()]), y)),
         "mesh": error_of(lambda: f(again, y)),
-        "group too": error_of(lambda: f(dealt, y, group=dist.group.WORLD)),
+        "group too": error_of(lambda: f(sharded, y, group=dist.group.WORLD)),
         "group is a mesh": error_of(lambda: f(z, y, group=mesh)),
-        "targets": error_of(lambda: f(dealt, distribute_tensor(y, mesh, [Shard(0)]))),
+        "targets": error_of(lambda: f(sharded, distribute_tensor(y, mesh, [Shard(0)]))),
         "targets only": error_of(lambda: f(z, same)),
-        "other mesh": error_of(lambda: f(dealt, distribute_tensor(y, square, [Replicate()] * 2))),
+        "other mesh": error_of(lambda: f(sharded, distribute_tensor(y, square, [Replicate()] * 2))),
         "linear": error_of(lambda: linear(x, distribute_tensor(weight, mesh, [Replicate()]), y)),
     }
     got["by hand"] = f(again.to_local(), y, group=square.get_group("classes")).item()
-    back = DTensor.from_local(f(dealt, y), mesh, [Replicate()])
+    back = DTensor.from_local(f(sharded, y), mesh, [Replicate()])
     got["made a DTensor"] = (2 * back).full_tensor().item()
 
+    import xent._engine.linear as layers
     import xent.torch._sharded.classes as classes
-    import xent.torch._sharded.linear as layers
     import xent.torch._sharded.rows as blocks
 
-    classes.BLOCK["cpu"], layers.CHUNK, blocks.WIDE = 14, 14, 1
+    classes.BLOCK["cpu"], layers.CHUNK, blocks.MANY_CLASSES = 14, 14, 1
     try:
         for name in IN_BLOCKS:
             got[f"blocks of {name}"] = me.compute(data[name])
     finally:
-        classes.BLOCK["cpu"], layers.CHUNK, blocks.WIDE = 1 << 19, 1 << 24, 2048
+        classes.BLOCK["cpu"], layers.CHUNK, blocks.MANY_CLASSES = 1 << 19, 1 << 24, 2048
     return got
 
 

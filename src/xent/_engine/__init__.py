@@ -1,9 +1,7 @@
-"""Engines: what computes a loss, for which arrays, and in which order they are tried.
+"""Engines: what computes a loss of plain arrays, and in which order they are tried.
 
-Two tables. `LIBRARIES` has the packages for arrays with derivatives of their own, such as tensors:
-each offers the functions of `xent._engine.compute` for its arrays. `ENGINES` has what computes on
-plain arrays: the first engine that accepts the logits takes them. An engine is imported when an
-array first needs it, so that `import xent` loads none of their frameworks.
+The first engine that accepts the logits takes them. It is imported when an array first needs it, so
+that `import xent` loads no framework.
 """
 
 from __future__ import annotations
@@ -11,15 +9,10 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any, NamedTuple, Protocol
 
-import numpy as np
-
 from xent._options import LossOptions
 from xent._targets import BinaryTargets, ClassTargets
 
 Array = Any
-
-LIBRARIES = {"torch": "xent.torch._losses"}
-"""The module that computes for a library's arrays, by the name of the library's package."""
 
 ENGINES = ["xent._engine.cpu.engine", "xent._engine.numpy", "xent._engine.array"]
 """Modules that are engines, in the order in which they are tried."""
@@ -70,17 +63,6 @@ class Engine(Protocol):
 
     def evaluate(self, function: str, logits: Array) -> Array:
         """Softmax, log_softmax, logsumexp, sigmoid or log_sigmoid of the logits."""
-
-
-def library_of(value: Any) -> Any:
-    """The module that computes for arrays such as this one; told without importing frameworks."""
-    kind = type(value)
-    if kind is not np.ndarray:
-        for base in kind.__mro__:
-            name = base.__module__.partition(".")[0]
-            if name in LIBRARIES:
-                return import_module(LIBRARIES[name])
-    return import_module("xent._engine.compute")
 
 
 def engine_for(logits: Array) -> Engine:

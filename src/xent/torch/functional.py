@@ -56,7 +56,7 @@ def cross_entropy(
     label_smoothing : float in [0, 1], default 0
         Mixes the target with the uniform distribution.
     z_loss : float >= 0, default 0
-        Adds ``z_loss * A(z)**2`` to each row.
+        Adds ``z_loss * A(z)**2`` to each row. The weights of classes do not change its mean.
     softcap : float > 0, optional
         Replaces the logits by ``softcap * tanh(logits / softcap)``.
     return_lse : bool, default False

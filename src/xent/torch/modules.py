@@ -11,7 +11,17 @@ from xent.torch import functional
 Tensor = torch.Tensor
 
 
-class CrossEntropyLoss(torch.nn.CrossEntropyLoss):
+class _WithOptions:
+    """The options that torch's modules do not have."""
+
+    def __init__(
+        self, *args: Any, z_loss: float = 0.0, softcap: float | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.z_loss, self.softcap = z_loss, softcap
+
+
+class CrossEntropyLoss(_WithOptions, torch.nn.CrossEntropyLoss):
     """Softmax cross-entropy, as torch.nn.CrossEntropyLoss.
 
     Parameters
@@ -30,12 +40,6 @@ class CrossEntropyLoss(torch.nn.CrossEntropyLoss):
     0.5137
     """
 
-    def __init__(
-        self, *args: Any, z_loss: float = 0.0, softcap: float | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(*args, **kwargs)
-        self.z_loss, self.softcap = z_loss, softcap
-
     def forward(self, input: Tensor, target: Tensor) -> Tensor:  # noqa: A002 - torch's own name
         """The loss."""
         loss: Tensor = functional.cross_entropy(
@@ -51,7 +55,7 @@ class CrossEntropyLoss(torch.nn.CrossEntropyLoss):
         return loss
 
 
-class BCEWithLogitsLoss(torch.nn.BCEWithLogitsLoss):
+class BCEWithLogitsLoss(_WithOptions, torch.nn.BCEWithLogitsLoss):
     """Binary cross-entropy of logits, as torch.nn.BCEWithLogitsLoss.
 
     Parameters
@@ -69,12 +73,6 @@ class BCEWithLogitsLoss(torch.nn.BCEWithLogitsLoss):
     0.1269
     """
 
-    def __init__(
-        self, *args: Any, z_loss: float = 0.0, softcap: float | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(*args, **kwargs)
-        self.z_loss, self.softcap = z_loss, softcap
-
     def forward(self, input: Tensor, target: Tensor) -> Tensor:  # noqa: A002 - torch's own name
         """The loss."""
         return functional.binary_cross_entropy_with_logits(
@@ -88,7 +86,7 @@ class BCEWithLogitsLoss(torch.nn.BCEWithLogitsLoss):
         )
 
 
-class LinearCrossEntropyLoss(torch.nn.LinearCrossEntropyLoss):
+class LinearCrossEntropyLoss(_WithOptions, torch.nn.LinearCrossEntropyLoss):
     """Cross-entropy of a linear layer of its own, as torch.nn.LinearCrossEntropyLoss.
 
     Parameters
@@ -106,12 +104,6 @@ class LinearCrossEntropyLoss(torch.nn.LinearCrossEntropyLoss):
     >>> loss(torch.zeros(2, 4), torch.tensor([1, 2])).item() == torch.tensor(10.0).log().item()
     True
     """
-
-    def __init__(
-        self, *args: Any, z_loss: float = 0.0, softcap: float | None = None, **kwargs: Any
-    ) -> None:
-        super().__init__(*args, **kwargs)
-        self.z_loss, self.softcap = z_loss, softcap
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:  # noqa: A002 - torch's own name
         """The loss."""

@@ -12,17 +12,20 @@ from typing import Any
 
 import torch
 
-from xent._validation import check_layer, check_number, class_axis
+from xent._options import LossOptions
+from xent._validation import Reduction, check_layer, check_number, check_shape, class_axis
 from xent.torch._autograd_state import wants_gradient, widened
-from xent.torch._interop import as_partner, as_scores
+from xent.torch._interop import as_scores, as_tensor_like
 from xent.torch._sharded import linear
-from xent.torch._sharded.classes import Job, ShardedCrossEntropy
-from xent.torch._sharded.group import Team, checksum, checksum_of_rows, fingerprint
-from xent.torch._sharded.shard import Options, Shard, fits, make_shard
+from xent.torch._sharded.classes import ShardedCrossEntropy
+from xent.torch._sharded.group import VocabGroup, checksum, checksum_of_rows, fingerprint
+from xent.torch._sharded.targets import LocalTargets, make_targets
 
 __all__ = ["cross_entropy", "linear_cross_entropy"]
 
 Tensor = torch.Tensor
+CALLER = "xent tensors"
+"""Whose argument names the errors use."""
 
 
 def cross_entropy(
@@ -37,7 +40,7 @@ def cross_entropy(
     label_smoothing: float = 0.0,
     softcap: float | None = None,
     z_loss: float = 0.0,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
     offset: int | None = None,
     num_classes: int | None = None,
 ) -> Tensor:
@@ -116,34 +119,35 @@ def cross_entropy(
     Shoeybi et al. (2019), Megatron-LM: Training Multi-Billion Parameter Language Models Using
     Model Parallelism, arXiv:1909.08053, section 3.
     """
-    dealt = _Dealt(logits, "logits", group)
-    team = dealt.team
+    shard = _LocalShard(logits, "logits", group)
+    options = LossOptions(
+        axis=axis,
+        class_weight=class_weight,
+        sample_weight=sample_weight,
+        ignore_index=ignore_index,
+        label_smoothing=label_smoothing,
+        softcap=softcap,
+        z_loss=z_loss,
+        reduction=reduction,
+        caller=CALLER,
+    )
 
-    def prepared() -> tuple[Tensor, Shard]:
-        z = as_scores(dealt.partner(logits, "logits", axis))
-        place = class_axis(z, axis)
-        y = as_partner(dealt.partner(targets, "targets", axis), z, "targets")
+    def prepare() -> tuple[tuple[Tensor, ...], LocalTargets]:
+        z = as_scores(shard.local(logits, "logits", axis), "logits", options.names)
+        place = class_axis(z, axis, options.names)
+        y = as_tensor_like(shard.local(targets, "targets", axis), z, "targets")
         if y.dtype.is_floating_point and y.ndim == z.ndim:
             y = y.movedim(place, -1)
         z = z.movedim(place, -1)
-        shard = make_shard(
-            y,
-            tuple(z.shape),
-            z,
-            dealt.partner(class_weight, "class_weight", 0),
-            dealt.partner(sample_weight, "sample_weight", None),
-            Options.checked(ignore_index, label_smoothing, softcap, z_loss, reduction),
-        )
-        return z, shard
+        return (z,), make_targets(y, tuple(z.shape), z, shard.checked(options))
 
-    if offset is not None or num_classes is not None:
-        z, shard = prepared()
-        shard = shard.placed(*_place(offset, num_classes, shard.width))
+    if offset is None and num_classes is None:
+        (z,), local, _ = _agreed(shard.group, prepare)
     else:
-        (z, shard), widths = _agreed(team, prepared, ())
-        shard = shard.placed(sum(widths[: team.position]), sum(widths))
+        (z,), local = prepare()
+        local = local.placed(*_given_place(offset, num_classes, local.width))
     loss: Tensor
-    loss, _ = ShardedCrossEntropy.apply(widened(z), Job(shard, team, wants_gradient(z)))
+    loss, _ = ShardedCrossEntropy.apply(widened(z), local, shard.group, wants_gradient(z))
     return loss
 
 
@@ -160,7 +164,7 @@ def linear_cross_entropy(
     label_smoothing: float = 0.0,
     softcap: float | None = None,
     z_loss: float = 0.0,
-    reduction: str = "mean",
+    reduction: Reduction = "mean",
 ) -> Tensor:
     r"""Cross-entropy of a linear layer whose classes are divided over a process group.
 
@@ -218,53 +222,56 @@ def linear_cross_entropy(
     Shoeybi et al. (2019), Megatron-LM, arXiv:1909.08053, section 3; Wijmans et al. (2025), Cut
     Your Losses in Large-Vocabulary Language Models, arXiv:2411.09009.
     """
-    dealt = _Dealt(weight, "weight", group)
-    team = dealt.team
-    flags = (1, 2, 4)
+    shard = _LocalShard(weight, "weight", group)
+    options = LossOptions(
+        class_weight=class_weight,
+        sample_weight=sample_weight,
+        ignore_index=ignore_index,
+        label_smoothing=label_smoothing,
+        softcap=softcap,
+        z_loss=z_loss,
+        reduction=reduction,
+        caller=CALLER,
+    )
 
-    def prepared() -> tuple[tuple[Tensor, Tensor, Tensor | None], Shard]:
-        w = as_scores(dealt.partner(weight, "weight", 0), "weight")
-        x = as_scores(dealt.partner(inputs, "inputs", None), "inputs")
-        x, w = as_partner(x, w, "inputs"), w
+    def prepare() -> tuple[tuple[Tensor | None, ...], LocalTargets]:
+        w = as_scores(shard.local(weight, "weight", 0), "weight", options.names)
+        x = as_scores(shard.local(inputs, "inputs", None), "inputs", options.names)
+        x = as_tensor_like(x, w, "inputs")
         check_layer(tuple(x.shape), tuple(w.shape))
         b = None
         if bias is not None:
-            b = as_scores(dealt.partner(bias, "bias", 0), "bias")
-            fits(b, (len(w),), "bias", "one offset per own class")
-        shard = make_shard(
-            dealt.partner(targets, "targets", -1),
-            (*x.shape[:-1], len(w)),
-            x,
-            dealt.partner(class_weight, "class_weight", 0),
-            dealt.partner(sample_weight, "sample_weight", None),
-            Options.checked(ignore_index, label_smoothing, softcap, z_loss, reduction),
-        )
-        return (x, w, b), shard
+            b = as_scores(shard.local(bias, "bias", 0), "bias", options.names)
+            check_shape(b, w.shape[:1], "bias", "one offset per own class")
+        y = shard.local(targets, "targets", -1)
+        return (x, w, b), make_targets(y, (*x.shape[:-1], len(w)), x, shard.checked(options))
 
-    (arguments, shard), widths = _agreed(team, prepared, flags)
-    shard = shard.placed(sum(widths[: team.position]), sum(widths))
-    wanted = sum(
+    layer, local, widths = _agreed(shard.group, prepare, layer=True)
+    needed = sum(
         flag
-        for flag, argument in zip(flags, arguments, strict=True)
-        if argument is not None and wants_gradient(argument)
+        for flag, tensor in zip(linear.FLAGS, layer, strict=True)
+        if tensor is not None and wants_gradient(tensor)
     )
-    step = linear.rows_of_chunk(arguments[0].shape[:-1].numel(), widths)
+    rows = layer[0].shape[:-1].numel()
     loss: Tensor
     loss, *_ = linear.ShardedLinearCrossEntropy.apply(
-        *(None if a is None else widened(a) for a in arguments),
-        linear.Job(shard, team, step, wanted),
+        *(None if tensor is None else widened(tensor) for tensor in layer),
+        local,
+        shard.group,
+        linear.rows_of_chunk(rows, widths),
+        needed,
     )
     return loss
 
 
-class _Dealt:
-    """A tensor of which each rank has some classes: its own part, and the ranks."""
+class _LocalShard:
+    """The part of a tensor that this rank holds, and the group of ranks that hold the rest."""
 
     def __init__(self, scores: Any, name: str, group: Any) -> None:
         self.mesh: Any = None
         self.name = name
         if not _is_dtensor(scores):
-            self.team = Team(group)
+            self.group = VocabGroup(group)
             return
         mesh = scores.device_mesh
         if group is not None:
@@ -276,10 +283,10 @@ class _Dealt:
             msg += f"{name}.to_local() and group=mesh.get_group(NAME OF THE CLASSES' DIMENSION)."
             raise ValueError(msg)
         self.mesh = mesh
-        self.team = Team(mesh.get_group(), mesh.get_local_rank())
+        self.group = VocabGroup(mesh.get_group(), mesh.get_local_rank())
 
-    def partner(self, value: Any, name: str, axis: int | None) -> Any:
-        """Of a DTensor this rank's part, if it is sharded on the axis, or on none."""
+    def local(self, value: Any, name: str, axis: int | None) -> Any:
+        """The rank's part of a DTensor, which is sharded on the axis; or replicated if None."""
         if not _is_dtensor(value):
             return value
         if self.mesh is None:
@@ -290,27 +297,31 @@ class _Dealt:
             raise ValueError(msg)
         from torch.distributed.tensor import Replicate, Shard
 
-        (found,) = value.placements
+        (placement,) = value.placements
         if name == "targets" and not value.dtype.is_floating_point:
             axis = None
         if axis is None:
-            if not found.is_replicate():
-                msg = f"{name} is a DTensor placed as {found}; expected Replicate(). Pass "
+            if not placement.is_replicate():
+                msg = f"{name} is a DTensor placed as {placement}; expected Replicate(). Pass "
                 raise ValueError(msg + f"{name}.redistribute(placements=[Replicate()]).")
             # The gradient is already the sum over the ranks.
             return value.to_local(grad_placements=[Replicate()])
         place = axis % value.ndim
-        if not (isinstance(found, Shard) and found.dim % value.ndim == place):
-            msg = f"{name} is a DTensor placed as {found}; expected Shard({place}), the axis of "
-            msg += f"the classes. Pass {name}.redistribute(placements=[Shard({place})])"
-            if found.is_replicate():
-                msg += f", or {name}.to_local() to xent.{_plain(self.name)}"
+        if not (isinstance(placement, Shard) and placement.dim % value.ndim == place):
+            msg = f"{name} is a DTensor placed as {placement}; expected Shard({place}), the axis "
+            msg += f"of the classes. Pass {name}.redistribute(placements=[Shard({place})])"
+            if placement.is_replicate():
+                function = "cross_entropy" if self.name == "logits" else "linear_cross_entropy"
+                msg += f", or {name}.to_local() to xent.{function}"
             raise ValueError(msg + ".")
         return value.to_local()
 
-
-def _plain(name: str) -> str:
-    return "cross_entropy" if name == "logits" else "linear_cross_entropy"
+    def checked(self, options: LossOptions) -> LossOptions:
+        """The options, checked, with this rank's part of the class weights."""
+        return options._replace(
+            class_weight=self.local(options.class_weight, "class_weight", 0),
+            sample_weight=self.local(options.sample_weight, "sample_weight", None),
+        ).checked()
 
 
 def _is_dtensor(value: Any) -> bool:
@@ -320,36 +331,35 @@ def _is_dtensor(value: Any) -> bool:
 
 
 def _agreed(
-    team: Team, prepared: Callable[[], tuple[Any, Shard]], flags: tuple[int, ...]
-) -> tuple[Any, list[int]]:
-    """The checked arguments, and the classes of each rank; errors on all ranks or on none."""
-    made: Any = None
-    error: Exception | None = None
+    group: VocabGroup, prepare: Callable[[], tuple[Any, LocalTargets]], *, layer: bool = False
+) -> tuple[Any, LocalTargets, list[int]]:
+    """The checked arguments and the classes of each rank; errors on all ranks or on none."""
+    prepared: tuple[Any, LocalTargets] | None = None
     try:
-        made = prepared()
-    except Exception as caught:  # of any kind: the other ranks are waiting
-        error = caught
-    if made is None:
-        return made, team.agree(0, {}, error)  # raises
-    tensors, shard = made
-    tensors = tensors if flags else (tensors,)
-    first = tensors[0]
-    weight = 0 if shard.class_weight is None else 1
-    facts = {
-        "shape": fingerprint(tuple(first.shape[:-1])),
-        "dtype": fingerprint(*(str(t.dtype) for t in tensors if t is not None)),
-        "options": fingerprint(
-            shard.options, weight, shard.labels is None, tensors[-1] is None,
-            [t is not None and wants_gradient(t) for t in tensors] if flags else None,
-        ),
-        "targets": _wrapped(checksum(shard.labels) + 31 * checksum(shard.weight)),
-        "inputs": checksum_of_rows(first) if flags else 0,
-    }  # fmt: skip
-    return made, team.agree(shard.width, facts, None)
+        prepared = prepare()
+    except Exception as error:  # of any kind: the other ranks are waiting
+        group.check_agreement(0, {}, error)
+    assert prepared is not None  # check_agreement raised the error
+    tensors, local = prepared
+    options = [local.options, local.class_weight is None, local.labels is None]
+    if layer:  # in the backward pass the gradient of the inputs is summed over the ranks
+        options += [t is None or wants_gradient(t) for t in tensors], tensors[-1] is None
+    widths = group.check_agreement(
+        local.width,
+        {
+            "shape": fingerprint(tuple(tensors[0].shape[:-1])),
+            "dtype": fingerprint(*(str(t.dtype) for t in tensors if t is not None)),
+            "options": fingerprint(*options),
+            "targets": checksum(local.labels, local.weight),
+            "inputs": checksum_of_rows(tensors[0]) if layer else 0,
+        },
+        None,
+    )
+    return tensors, local.placed(sum(widths[: group.position]), sum(widths)), widths
 
 
-def _place(offset: Any, num_classes: Any, width: int) -> tuple[int, int]:
-    """Offset and number of classes, given in place of an exchange."""
+def _given_place(offset: Any, num_classes: Any, width: int) -> tuple[int, int]:
+    """Offset and number of classes, which a caller gives to save an exchange."""
     if offset is None or num_classes is None:
         missing = "offset" if offset is None else "num_classes"
         msg = f"{missing} is not given: offset and num_classes go together. Pass both or neither."
@@ -361,8 +371,3 @@ def _place(offset: Any, num_classes: Any, width: int) -> tuple[int, int]:
         msg += f"num_classes is {classes}; expected offset + {width} <= num_classes."
         raise ValueError(msg)
     return first, classes
-
-
-def _wrapped(number: int) -> int:
-    """The number as int64 holds it."""
-    return (number + 2**63) % 2**64 - 2**63

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 
-from xent._targets import check_total
-from xent.torch import _buffer_pool
+from xent.torch import _buffer_pool, _compat
 from xent.torch._interop import loss_dtype
 from xent.torch._operation import is_plain_cpu
 from xent.torch._scale_grad import scale_grad
-from xent.torch._sharded.fused import fused, fused_look
-from xent.torch._sharded.group import Team
-from xent.torch._sharded.rows import Local, again, capped, joined, look, losses, merge, slope, taken
-from xent.torch._sharded.shard import Shard
+from xent.torch._sharded.cpu_kernel import kernel_stats, loss_at_largest
+from xent.torch._sharded.group import VocabGroup
+from xent.torch._sharded.rows import (
+    LocalStats,
+    concatenated,
+    grad_inplace,
+    local_stats,
+    merge,
+    recompute_exp,
+    row_losses,
+    selected,
+)
+from xent.torch._sharded.targets import LocalTargets
 
 Tensor = torch.Tensor
 BLOCK = {"cpu": 1 << 19}
@@ -25,114 +32,105 @@ LARGE_BLOCK = 1 << 24
 """The same where starting an operation costs more than memory does."""
 
 
-@dataclass(frozen=True)
-class Job:
-    """A loss to be computed, beside its logits."""
-
-    shard: Shard
-    team: Team
-    want_grad: bool
-
-
-def blocks(rows: int, width: int, device: torch.device) -> Iterator[slice]:
-    """Rows that are computed at a time."""
-    step = max(1, BLOCK.get(device.type, LARGE_BLOCK) // max(1, width))
-    for start in range(0, rows, step):
-        yield slice(start, min(start + step, rows))
-
-
-def forward(logits: Tensor, job: Job) -> tuple[Tensor, Tensor]:
-    """Loss and its gradient, which is empty if not wanted."""
-    shard, options = job.shard, job.shard.options
-    kind = loss_dtype(logits.dtype)
-    shape = logits.shape
-    z = logits.detach().reshape(shape[:-1].numel(), shape[-1])
-    grad = _buffer_pool.empty(tuple(z.shape) if job.want_grad else (0,), z.dtype, z.device)
-    # Half precision would round the exponentials: they are made a second time.
-    kept = grad if job.want_grad and logits.dtype == kind else None
-    cut = list(blocks(len(z), shard.width, z.device))
-    if not cut:  # no rows, which every rank knows
-        empty = z.new_zeros(shape[:-1] if options.reduction == "none" else (), dtype=kind)
-        return empty, grad.reshape(shape) if job.want_grad else grad
-    block = (len(z[cut[0]]), shard.width)
-    local = fused_look(z, shard, kept)
+def forward(
+    logits: Tensor, targets: LocalTargets, group: VocabGroup, *, needs_grad: bool
+) -> tuple[Tensor, Tensor]:
+    """Loss and its gradient, which is empty if not needed."""
+    dtype = loss_dtype(logits.dtype)
+    rows = logits.shape[:-1]
+    z = logits.detach().reshape(rows.numel(), logits.shape[-1])
+    grad = _buffer_pool.empty(tuple(z.shape) if needs_grad else (0,), z.dtype, z.device)
+    if not len(z):  # which every rank knows, so no collective is left waiting
+        return reduced(z.new_zeros(0), targets, 0.0, rows).to(dtype), grad.reshape(logits.shape)
+    # Half precision would round the exponentials: those are computed a second time.
+    exp = grad if needs_grad and z.dtype == dtype else None
+    blocks = list(row_blocks(z))
+    local = kernel_stats(z, targets, exp)
     by_kernel = local is not None
     if local is None:
-        local = looked(z, shard, kept, cut)
-    weighted = options.reduction == "mean" and shard.class_weight is not None
-    rows, weights = merge(local, shard, job.team, shard.total_weight() if weighted else None)
-    loss = losses(rows, shard)
-    total = 1.0
-    if options.reduction == "mean":
-        total = shard.rows_weight(len(z)) if weights is None else float(weights.item())
-        check_total(total)
-    if job.want_grad:
-        spare = None if kept is not None else torch.empty(block, dtype=kind, device=z.device)
-        for index in cut:
-            raw, own = z[index].to(kind), taken(local, index)
+        local = stats_by_blocks(z, targets, exp, blocks)
+    merged, total = merge(local, targets, group, targets.local_total())
+    targets, divisor = targets.with_mean(total)
+    losses = row_losses(merged, targets)
+    if needs_grad:
+        scale = 1 / divisor if divisor else 0.0
+        spare = z.new_empty((len(z[blocks[0]]), z.shape[1]), dtype=dtype) if exp is None else None
+        for index in blocks:
+            raw, stats = z[index].to(dtype), selected(local, index)
             if spare is None:
                 e = grad[index]
             elif by_kernel:
                 e = spare[: len(raw)]
-                fused(raw, own.k, e)
+                loss_at_largest(raw, stats.k, e)
             else:
-                own, e = again(capped(raw, options.softcap), own)
-            slope(e, own, taken(rows, index), shard.rows(index), 1 / total if total else 0.0, raw)
-            if not total:
-                e.zero_()
+                stats, e = recompute_exp(raw, stats, targets)
+            grad_inplace(e, stats, selected(merged, index), targets.rows(index), scale, raw)
+            if not divisor:
+                e.zero_()  # 0 times an infinity of the row would be NaN
             if spare is not None:
                 grad[index] = e
-        grad = grad.reshape(shape)
-    return reduced(loss, options.reduction, total, shape[:-1]).to(kind), grad
+        grad = grad.reshape(logits.shape)
+    return reduced(losses, targets, divisor, rows).to(dtype), grad
 
 
-def looked(z: Tensor, shard: Shard, kept: Tensor | None, cut: list[slice]) -> Local:
-    """The rank's rows block by block; `kept` gets their exponentials."""
-    kind = loss_dtype(z.dtype)
+def row_blocks(z: Tensor) -> Iterator[slice]:
+    """Rows that are computed at a time."""
+    step = max(1, BLOCK.get(z.device.type, LARGE_BLOCK) // max(1, z.shape[1]))
+    for start in range(0, len(z), step):
+        yield slice(start, min(start + step, len(z)))
+
+
+def stats_by_blocks(
+    z: Tensor, targets: LocalTargets, exp: Tensor | None, blocks: list[slice]
+) -> LocalStats:
+    """The rank's rows block by block; `exp` gets their exponentials."""
+    dtype = loss_dtype(z.dtype)
     # The temporaries of each block in the same place: fresh memory costs more than the arithmetic.
-    size = (3, len(z[cut[0]]), shard.width)
-    spare = torch.empty(size, dtype=kind, device=z.device)
+    spare = z.new_empty((3, len(z[blocks[0]]), z.shape[1]), dtype=dtype)
     parts = []
-    for index in cut:
-        raw = z[index].to(kind)
-        out = spare[2, : len(raw)] if kept is None else kept[index]
-        rest = spare[:2] if z.dtype == kind else None
-        part, _ = look(capped(raw, shard.options.softcap), shard.rows(index), out, rest)
-        parts.append(part)
-    whole: Local = joined(parts)
+    for index in blocks:
+        raw = z[index].to(dtype)
+        out = spare[2, : len(raw)] if exp is None else exp[index]
+        # The errors of half-precision logits themselves are far larger than those of differences.
+        errors = spare[:2] if z.dtype == dtype else None
+        parts.append(local_stats(raw, targets.rows(index), out, errors)[0])
+    whole: LocalStats = concatenated(parts)
     return whole
 
 
-def reduced(loss: Tensor, reduction: str, total: float, rows: torch.Size) -> Tensor:
+def reduced(losses: Tensor, targets: LocalTargets, divisor: float, rows: torch.Size) -> Tensor:
     """The loss that is returned. Where a mean has no weight it is 0."""
-    if reduction == "none":
-        return loss.reshape(rows)
-    summed = loss.sum()
-    return summed / total if total else torch.zeros_like(summed)
+    if targets.options.reduction == "none":
+        return losses.reshape(rows)
+    total = losses.sum()
+    return total / divisor if divisor else torch.zeros_like(total)
 
 
 class ShardedCrossEntropy(torch.autograd.Function):
     """The loss with its first derivative, which is made where the loss is."""
 
     @staticmethod
-    def forward(ctx: Any, logits: Tensor, job: Job) -> tuple[Tensor, Tensor]:
+    def forward(
+        ctx: Any, logits: Tensor, targets: LocalTargets, group: VocabGroup, needs_grad: bool
+    ) -> tuple[Tensor, Tensor]:
         """See `forward`."""
-        loss, grad = forward(logits, job)
-        ctx.rows = job.shard.options.reduction == "none"
+        loss, grad = forward(logits, targets, group, needs_grad=needs_grad)
+        ctx.per_row = targets.options.reduction == "none"
+        ctx.owns_gradient = is_plain_cpu(grad) and not _compat.are_saved_tensors_hooked()
         ctx.set_materialize_grads(False)
         ctx.save_for_backward(grad)
         return loss, grad
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, None]:
-        """The gradient times what comes from above; no rank asks another."""
+    def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+        """The gradient times the upstream gradient, without a collective."""
         upstream, to_gradient = grads
         if to_gradient is not None:
             msg = "the parallel cross_entropy has no second derivative. "
             msg += "Use xent.cross_entropy of all classes in one process."
             raise NotImplementedError(msg)
         if upstream is None:
-            return None, None
+            return None, None, None, None
         (grad,) = ctx.saved_tensors
-        factor = upstream.unsqueeze(-1) if ctx.rows else upstream
-        return scale_grad(grad, factor, owns_buffer=is_plain_cpu(grad)), None
+        upstream = upstream.unsqueeze(-1) if ctx.per_row else upstream
+        return scale_grad(grad, upstream, owns_buffer=ctx.owns_gradient), None, None, None

@@ -10,22 +10,21 @@ import torch.distributed as dist
 
 Tensor = torch.Tensor
 
-FACTS = {
+AGREED = {
     "shape": "the shape of the logits less the class axis differs",
     "dtype": "the dtype differs",
     "options": "the options differ",
     "targets": "targets or sample_weight differ",
     "inputs": "the inputs differ",
 }
-"""What must be the same on every rank, and the words for it."""
-
+"""What must be the same on every rank, and what an error says of it."""
 
 BITS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
-"""Integers of the bytes of a float."""
+"""Integers of the same number of bytes as a float."""
 
 
-class Team:
-    """The ranks that hold the classes."""
+class VocabGroup:
+    """The ranks over which the classes are divided."""
 
     def __init__(self, group: Any, position: int | None = None) -> None:
         if not dist.is_available() or not dist.is_initialized():
@@ -36,7 +35,7 @@ class Team:
             msg = f"group is {type(group).__name__}; expected a process group."
             if hasattr(group, "get_group"):
                 msg += " Pass group.get_group()."
-            if isinstance(group, int):  # what new_group gives to those outside
+            if isinstance(group, int):  # what new_group returns to ranks outside
                 msg += " This rank is not in it: only its members call the loss."
             raise TypeError(msg)
         self.group: Any = group if group is not None else dist.group.WORLD
@@ -64,13 +63,15 @@ class Team:
         devices = [backend.partition(":")[0] for backend in backends]
         return "cpu" if "cpu" in devices else devices[0]
 
-    def agree(self, classes: int, facts: dict[str, int], error: Exception | None) -> list[int]:
-        """How many classes each rank holds, if the ranks agree in the rest.
+    def check_agreement(
+        self, classes: int, fingerprints: dict[str, int], error: Exception | None
+    ) -> list[int]:
+        """The number of classes on each rank, if the ranks agree in everything else.
 
         One sum of a small table, in which each rank fills its own row. It comes before every other
         collective, so that a rank whose arguments are wrong does not leave the others waiting.
         """
-        own = [classes, int(error is not None), *(facts.get(name, 0) for name in FACTS)]
+        own = [classes, int(error is not None), *(fingerprints.get(name, 0) for name in AGREED)]
         table = torch.zeros((self.size, len(own)), dtype=torch.int64)
         table[self.position] = torch.tensor(own)
         rows = self.sum(table.to(self.device())).tolist()
@@ -81,10 +82,10 @@ class Team:
                 msg = f"rank {rank} of the group has an error in its arguments, and says which; "
                 msg += f"this is rank {self.position}."
                 raise ValueError(msg)
-        for column, words in enumerate(FACTS.values(), 2):
+        for column, difference in enumerate(AGREED.values(), 2):
             for rank, row in enumerate(rows):
                 if row[column] != rows[0][column]:
-                    msg = f"the ranks do not agree: {words} between rank 0 and "
+                    msg = f"the ranks do not agree: {difference} between rank 0 and "
                     msg += f"rank {rank} of the group; this is rank {self.position}. "
                     msg += "Only the classes are divided over the ranks."
                     raise ValueError(msg)
@@ -96,21 +97,25 @@ def fingerprint(*values: Any) -> int:
     return zlib.crc32(repr(values).encode())
 
 
+def checksum(*tensors: Tensor | None) -> int:
+    """A number that tells tensors apart, order included."""
+    total = 0
+    for tensor in tensors:
+        total *= 31
+        if tensor is None:
+            continue
+        flat = tensor.detach().reshape(-1)
+        bits = flat.double().view(torch.int64) if flat.dtype.is_floating_point else flat.long()
+        # Odd factors lose nothing, and int64 wraps around.
+        places = torch.arange(len(flat), device=flat.device) * 0x9E3779B1 + 1
+        total += int((bits * (2 * places + 1)).sum().item())
+    return (total + 2**63) % 2**64 - 2**63  # as int64 holds it
+
+
 def checksum_of_rows(tensor: Tensor) -> int:
-    """The same at less cost; the order within a row does not count."""
+    """A `checksum` at less cost, for which the order within a row does not count."""
     rows = tensor.detach().contiguous()
     size = rows.element_size()
     whole = rows.shape[-1] * size % 8 == 0 and rows.storage_offset() * size % 8 == 0
     bits = rows.view(torch.int64 if whole else BITS[size])
     return checksum(bits.sum(-1, dtype=torch.int64))
-
-
-def checksum(tensor: Tensor | None) -> int:
-    """A number that tells tensors apart, order included."""
-    if tensor is None:
-        return 0
-    flat = tensor.detach().reshape(-1)
-    bits = flat.double().view(torch.int64) if flat.dtype.is_floating_point else flat.long()
-    # Odd factors lose nothing, and int64 wraps around.
-    places = torch.arange(len(flat), device=flat.device) * 0x9E3779B1 + 1
-    return int((bits * (2 * places + 1)).sum().item())

@@ -1,16 +1,16 @@
-"""The arithmetic of a block of rows whose classes are divided over the ranks.
+"""The arithmetic of rows whose classes are divided over the ranks of a group.
 
-A rank sees a row from its own largest logit m_r, at k. It knows s_r, the sum of exp(z_j - m_r)
-over its other classes, and the cost of its targets, the sum of y_j (m_r - z_j). Then m is the
-largest m_r, and everything else is sums over the ranks, of terms that are never negative:
+A rank sees a row from its own largest logit m_r, at class k. It knows s_r, the sum of
+exp(z_j - m_r) over its other classes, and the cost of its targets, the sum of y_j (m_r - z_j). Then
+m is the largest m_r, and everything else is a sum over the ranks, of terms that are never negative:
 
     f_r = exp(m_r - m)
     S = sum over r of (s_r where m_r = m, else (1 + s_r) f_r), and 1 for each further m_r = m
-    loss = (sum y) log1p(S) + sum over r of cost_r + (m - m_r) mass_r
+    loss = (sum y) log1p(S) + sum over r of cost_r + (m - m_r) (sum of the rank's y)
 
 The largest term is left out of S, not subtracted from it, so a confident right row keeps its
-digits; the ranks need not settle which of several equal ones is the largest. The gradient at a
-largest logit is (mass elsewhere - y S) / (1 + S), where the mass elsewhere is a sum over the ranks
+digits. The ranks need not settle which of several equal logits is the largest. The gradient at a
+largest logit is (sum of y elsewhere - y S) / (1 + S), where the sum elsewhere is one over the ranks
 too.
 """
 
@@ -20,82 +20,101 @@ from typing import Any, NamedTuple
 
 import torch
 
-from xent.torch._sharded.group import Team
-from xent.torch._sharded.shard import Shard, check_sums
+from xent.formula import capped
+from xent.torch._sharded.group import VocabGroup
+from xent.torch._sharded.targets import LocalTargets, check_sums
 
 Tensor = torch.Tensor
-Asked = tuple[Tensor, Tensor, Tensor, Tensor]
 INFINITY = float("inf")
-WIDE = 2048
-"""Classes from which on the largest is looked for in parts."""
+MANY_CLASSES = 2048
+"""Number of classes from which the largest logit is looked for in parts."""
 
 
-class Local(NamedTuple):
-    """Rows seen from the largest of a rank's own logits; float64, but for k."""
+class LocalStats(NamedTuple):
+    """Rows seen from the largest of a rank's own logits; all float64, but for k."""
 
     m: Tensor  # the largest; -inf where the row holds NaN, where s is NaN
     k: Tensor  # its class
-    s: Tensor  # sum of exp(z - m) over the others
+    s: Tensor  # sum of exp(z - m) over the other classes
     cost: Tensor  # sum of y (m - z)
-    top: Tensor  # y at k
-    off: Tensor  # sum of y elsewhere, not as a difference
-    mass: Tensor  # sum of the probabilities as they were given; 0 for labels
-    unit: Tensor  # exp(z - m) is the exponentials at hand times this
+    y_k: Tensor  # y at k
+    y_rest: Tensor  # sum of y elsewhere, not as a difference
+    given: Tensor  # sum of the probabilities as they were given; 0 for labels
+    unit: Tensor  # exp(z - m) is what `exp` holds times this
 
 
-class Merged(NamedTuple):
+class MergedStats(NamedTuple):
     """Rows as all ranks see them, and what a rank's exponentials are worth in them."""
 
     m: Tensor
     s: Tensor
     cost: Tensor
-    top: Tensor  # y at the largest logit, on all ranks that have it
-    off: Tensor
-    own: Tensor  # does this rank have the largest?
-    share: Tensor  # exp of its largest less the largest
+    y_k: Tensor  # y at the largest logit, on all ranks that have it
+    y_rest: Tensor
+    has_largest: Tensor  # does this rank?
+    share: Tensor  # exp(its largest - m)
 
 
-def look(
-    z: Tensor, part: Shard, out: Tensor | None = None, room: Tensor | None = None
-) -> tuple[Local, Tensor]:
+class TargetSums(NamedTuple):
+    """Sums over a rank's targets: the fields of `LocalStats` that depend on y."""
+
+    cost: Tensor
+    y_k: Tensor
+    y_rest: Tensor
+    given: Tensor
+
+
+def local_stats(
+    raw: Tensor, targets: LocalTargets, out: Tensor | None = None, spare: Tensor | None = None
+) -> tuple[LocalStats, Tensor]:
     """A rank's rows, and exp(z - m) of them, which is 0 at k.
 
-    With room for them, (2, rows, classes), the rounding errors of z - m are carried, which exp
-    would turn into relative errors.
+    With spare memory for them, (2, rows, classes), the rounding errors of z - m are carried, which
+    exp would turn into relative errors.
     """
-    if not part.width:
-        return _nothing(z), z
+    z = capped(raw, targets.options.softcap)
+    if not targets.width:
+        return _stats_without_classes(z), z
     m, k = largest(z)
-    poisoned = m.isnan()
-    m = m.masked_fill(poisoned, -INFINITY)
+    has_nan = m.isnan()
+    m = m.masked_fill(has_nan, -INFINITY)
     masked = m == -INFINITY
     top = m.masked_fill(masked, 0).unsqueeze(1)
     column = k.unsqueeze(1)
     d = torch.sub(z, top, out=out)
     low = None
-    if room is not None:
-        back, low = room[:, : len(z)]
+    if spare is not None:
+        # TwoDiff: low is exactly what rounding took from d. Infinities leave NaN, which is no
+        # error to carry.
+        back, low = spare[:, : len(z)]
         torch.sub(z, d, out=back)
         torch.sub(z, torch.add(d, back, out=low), out=low)
         low.add_(back.sub_(top)).nan_to_num_(0, 0, 0)
+    # 0 also where the largest is infinite and inf - inf would be NaN.
     d.scatter_(1, column, torch.where(masked, -INFINITY, 0.0).to(d.dtype).unsqueeze(1))
-    asked = _asked(z, d, k, top, part)
+    sums = _target_sums(z, d, k, top, targets)
     e = d.exp_()
     if low is not None:
-        e.addcmul_(e, low)
+        e.addcmul_(e, low)  # exp(d + low), to first order
     e.scatter_(1, column, 0)
-    s = e.sum(1, dtype=torch.float64).masked_fill(poisoned, float("nan"))
-    return Local(m.double(), k, s, *asked, torch.ones_like(s)), e
+    s = e.sum(1, dtype=torch.float64).masked_fill(has_nan, float("nan"))
+    return LocalStats(m.double(), k, s, *sums, torch.ones_like(s)), e
+
+
+def is_label_at_logit(targets: LocalTargets) -> bool:
+    """Do a row's targets lie at its label only, and its logits come as they are?"""
+    options = targets.options
+    return targets.labels is not None and not options.label_smoothing and options.softcap is None
 
 
 def largest(z: Tensor) -> tuple[Tensor, Tensor]:
     """The largest entry of each row, and a place of it.
 
-    PyTorch finds places slowly on the CPU, and largest entries fast: so first which part of the
-    row holds it, the last part counted back from the row's end. NaN is larger than any number.
+    PyTorch finds places slowly on the CPU, and largest entries fast: so first which part of the row
+    holds it, the last part counted back from the row's end. NaN is larger than any number.
     """
     width = z.shape[1]
-    if z.device.type != "cpu" or width < WIDE:
+    if z.device.type != "cpu" or width < MANY_CLASSES:
         m, k = z.max(1)
         return m, k
     step = 1 << (width.bit_length() // 2)
@@ -108,8 +127,11 @@ def largest(z: Tensor) -> tuple[Tensor, Tensor]:
     return m, k + start.squeeze(1)
 
 
-def again(z: Tensor, local: Local) -> tuple[Local, Tensor]:
-    """The exponentials of `look` a second time, without the rounding errors."""
+def recompute_exp(
+    raw: Tensor, local: LocalStats, targets: LocalTargets
+) -> tuple[LocalStats, Tensor]:
+    """The exponentials of `local_stats` a second time, without carried rounding errors."""
+    z = capped(raw, targets.options.softcap)
     local = local._replace(unit=torch.ones_like(local.unit))
     if not z.shape[1]:
         return local, z
@@ -118,177 +140,154 @@ def again(z: Tensor, local: Local) -> tuple[Local, Tensor]:
 
 
 def merge(
-    local: Local, part: Shard, team: Team, total: Tensor | None = None
-) -> tuple[Merged, Tensor | None]:
-    """The rows of all ranks by two reductions: the largest logit, and sums.
+    local: LocalStats, targets: LocalTargets, group: VocabGroup, number: Tensor | None = None
+) -> tuple[MergedStats, Tensor | None]:
+    """The rows of all ranks by two reductions: of the largest logit, and of sums.
 
-    `total` is a number to be summed with them.
+    `number` is summed over the ranks with them, which saves a third.
     """
-    m = team.max(local.m.clone())
-    own = (local.m == m) & (m > -INFINITY)
-    absent = own | (local.m == -INFINITY)
-    gap = torch.where(absent, 0.0, m - local.m)
-    share = torch.where(absent, 0.0, _exp_of_difference(local.m, m)).masked_fill(own, 1)
-    mass = local.top + local.off
+    m = group.max(local.m.clone())
+    has_largest = (local.m == m) & (m > -INFINITY)
+    no_gap = has_largest | (local.m == -INFINITY)
+    gap = torch.where(no_gap, 0.0, m - local.m)
+    share = torch.where(no_gap, 0.0, _exp_of_difference(local.m, m)).masked_fill(has_largest, 1)
+    y = local.y_k + local.y_rest
     sums = [
-        torch.where(own, local.s, (1 + local.s) * share),
-        own.double(),
-        local.cost + torch.where(mass == 0, 0.0, gap * mass),
-        torch.where(own, local.top, 0.0),
-        torch.where(own, local.off, mass),
+        torch.where(has_largest, local.s, (1 + local.s) * share),
+        has_largest.double(),
+        local.cost + torch.where(y == 0, 0.0, gap * y),
+        torch.where(has_largest, local.y_k, 0.0),
+        torch.where(has_largest, local.y_rest, y),
     ]
-    if part.probabilities is not None:
-        sums.append(local.mass)
-    packed = torch.cat([*sums, *([] if total is None else [total.reshape(1)])])
-    team.sum(packed)
-    s, count, cost, top, off, *given = packed[: len(sums) * len(m)].reshape(len(sums), -1)
+    if targets.probabilities is not None:
+        sums.append(local.given)
+    packed = torch.cat([*sums, *([] if number is None else [number.reshape(1)])])
+    group.sum(packed)
+    s, count, cost, y_k, y_rest, *given = packed[: len(sums) * len(m)].reshape(len(sums), -1)
     s = s + (count - 1).clamp(min=0)
     # Two infinite logits are no certainty, but inf - inf.
     s = s.masked_fill((m == INFINITY) & (count > 1), float("nan"))
     if given:
-        check_sums(part, given[0])
-    return Merged(m, s, cost, top, off, own, share), None if total is None else packed[-1]
+        check_sums(targets, given[0])
+    merged = MergedStats(m, s, cost, y_k, y_rest, has_largest, share)
+    return merged, None if number is None else packed[-1]
 
 
-def losses(rows: Merged, part: Shard) -> Tensor:
-    """Weighted losses."""
+def row_losses(rows: MergedStats, targets: LocalTargets) -> Tensor:
+    """The weighted loss of each row."""
     log_s = torch.log1p(rows.s)
-    loss = (rows.top + rows.off) * log_s + rows.cost
-    if part.options.z_loss:
+    loss = (rows.y_k + rows.y_rest) * log_s + rows.cost
+    if targets.options.z_loss:
         log_z = rows.m + log_s
-        loss = loss + part.options.z_loss * log_z * log_z
-    if part.weight is not None:
-        loss = torch.where(part.weight == 0, 0.0, part.weight * loss)
+        loss = loss + targets.options.z_loss * log_z * log_z
+    if targets.weight is not None:
+        loss = torch.where(targets.weight == 0, 0.0, targets.weight * loss)
     return loss
 
 
-def slope(e: Tensor, local: Local, rows: Merged, part: Shard, scale: float, raw: Tensor) -> Tensor:
-    """Make the exponentials the gradient times `scale`, in place.
+def grad_inplace(
+    e: Tensor,
+    local: LocalStats,
+    rows: MergedStats,
+    targets: LocalTargets,
+    scale: float,
+    raw: Tensor,
+) -> Tensor:
+    """Make a rank's exponentials the gradient times `scale`, in place.
 
     `raw` are the logits before the softcap.
     """
-    if not part.width:
+    if not targets.width:
         return e
     special = not bool(raw.sum().isfinite())  # the cheapest look for NaN and infinities
-    options = part.options
-    factor = torch.full_like(rows.s, scale) if part.weight is None else part.weight * scale
-    of_p, off = rows.top + rows.off, rows.off
+    options, weight = targets.options, targets.weight
+    factor = torch.full_like(rows.s, scale) if weight is None else weight * scale
+    of_p, y_rest = rows.y_k + rows.y_rest, rows.y_rest
     if options.z_loss:
-        extra = 2 * options.z_loss * (rows.m + torch.log1p(rows.s))
-        of_p, off = of_p + extra, off + extra
-    per = of_p * factor * (rows.share / (1 + rows.s))
-    per = per.masked_fill((rows.share == 0) & ~rows.s.isnan(), 0)
-    times = (per * local.unit).to(e.dtype).unsqueeze(1)
+        of_z = 2 * options.z_loss * (rows.m + torch.log1p(rows.s))
+        of_p, y_rest = of_p + of_z, y_rest + of_z
+    per_e = of_p * factor * (rows.share / (1 + rows.s))
+    per_e = per_e.masked_fill((rows.share == 0) & ~rows.s.isnan(), 0)
+    times = (per_e * local.unit).to(e.dtype).unsqueeze(1)
     if special:
         none = (e == 0) & times.isinf()
         e.mul_(times).masked_fill_(none, 0)
     else:
         e.mul_(times)
-    _less_targets(e, part, factor)
-    # What other ranks with as large a logit are asked there is elsewhere for this one.
-    off = off + (rows.top - local.top)
+    targets.subtract_from(e, factor)
+    # At k the difference p - y cancels where the label is; so it is written anew, as a quotient.
+    # The y of other ranks' equally large logits is y elsewhere for this rank's.
+    y_rest = y_rest + (rows.y_k - local.y_k)
     at_k = torch.where(
-        rows.own, (off - local.top * rows.s) * factor / (1 + rows.s), per - local.top * factor
+        rows.has_largest,
+        (y_rest - local.y_k * rows.s) * factor / (1 + rows.s),
+        per_e - local.y_k * factor,
     )
     e.scatter_(1, local.k.unsqueeze(1), at_k.to(e.dtype).unsqueeze(1))
-    if options.softcap is not None:
+    if options.softcap is not None:  # times the derivative of the softcap
         e.div_(torch.cosh(raw / options.softcap).square_())
     if special:
         e.masked_fill_(raw == -INFINITY, 0)
-    if part.weight is not None:
-        e.masked_fill_((part.weight == 0).unsqueeze(1), 0)
+    if weight is not None:
+        e.masked_fill_((weight == 0).unsqueeze(1), 0)
     return e
 
 
-def capped(z: Tensor, softcap: float | None) -> Tensor:
-    """softcap * tanh(z / softcap); a masked class stays masked."""
-    if softcap is None:
-        return z
-    return torch.where(z == -INFINITY, z, softcap * torch.tanh(z / softcap))
-
-
-def joined(parts: list[Any]) -> Any:
-    """The rows of several blocks."""
+def concatenated(parts: list[Any]) -> Any:
+    """The statistics of several blocks of rows as those of one."""
     if len(parts) == 1:
         return parts[0]
     return type(parts[0])(*(torch.cat(fields) for fields in zip(*parts, strict=True)))
 
 
-def taken(rows: Any, index: slice) -> Any:
-    """Some of the rows."""
+def selected(rows: Any, index: slice) -> Any:
+    """The statistics of some rows."""
     return type(rows)(*(field[index] for field in rows))
 
 
-def _nothing(z: Tensor) -> Local:
-    """Rows of a rank without classes."""
+def _stats_without_classes(z: Tensor) -> LocalStats:
     zero = z.new_zeros(len(z), dtype=torch.float64)
-    return Local(zero - INFINITY, zero.long(), zero, zero, zero, zero, zero, zero + 1)
+    return LocalStats(zero - INFINITY, zero.long(), zero, zero, zero, zero, zero, zero + 1)
 
 
-def _asked(z: Tensor, d: Tensor, k: Tensor, top: Tensor, part: Shard) -> Asked:
-    """Cost, mass at k, mass elsewhere, and the sum of probabilities as given."""
-    options = part.options
-    column = k.unsqueeze(1)
-    if part.labels is None:
-        y = part.dense(d.dtype)
-        cost = _times(y, -d).sum(1, dtype=torch.float64)
-        at_k = y.gather(1, column).squeeze(1).double()
-        others = y.scatter(1, column, 0).sum(1, dtype=torch.float64)
-        assert part.probabilities is not None
-        return cost, at_k, others, part.probabilities.sum(1, dtype=torch.float64)
-    cost, at_k, others, mass = asked_of_labels(z, k, top, part)
-    if options.label_smoothing:
-        shift = part.shift
+def _target_sums(z: Tensor, d: Tensor, k: Tensor, top: Tensor, targets: LocalTargets) -> TargetSums:
+    if targets.labels is None:
+        y = targets.of_probabilities(d.dtype)
+        column = k.unsqueeze(1)
+        assert targets.probabilities is not None
+        return TargetSums(
+            _times(y, -d).sum(1, dtype=torch.float64),
+            y.gather(1, column).squeeze(1).double(),
+            y.scatter(1, column, 0).sum(1, dtype=torch.float64),
+            targets.probabilities.sum(1, dtype=torch.float64),
+        )
+    cost, y_k, y_rest, given = sums_at_labels(z, k, top, targets)
+    if targets.options.label_smoothing:
+        shift = targets.smoothing_shift
         if shift is None:
-            each = options.label_smoothing / part.classes
+            each = targets.options.label_smoothing / targets.classes
             cost = cost - each * d.sum(1, dtype=torch.float64)
-            at_k, others = at_k + each, others + each * (part.width - 1)
+            y_k, y_rest = y_k + each, y_rest + each * (targets.width - 1)
         else:
             cost = cost + _times(shift.to(d.dtype), -d).sum(1, dtype=torch.float64)
-            at_k, others = at_k + shift[k], others + part.other_shifts[k]
-    return cost, at_k, others, mass
+            y_k, y_rest = y_k + shift[k], y_rest + targets.other_shifts[k]
+    return TargetSums(cost, y_k, y_rest, given)
 
 
-def asked_of_labels(z: Tensor, k: Tensor, top: Tensor, part: Shard) -> Asked:
-    """The same of labels, without what smoothing adds."""
-    on, local = _at_labels(part)
-    gap = (top - z.gather(1, local.unsqueeze(1)).double()).squeeze(1)
-    largest = local == k
+def sums_at_labels(z: Tensor, k: Tensor, top: Tensor, targets: LocalTargets) -> TargetSums:
+    """The sums over targets at labels alone, without what smoothing adds."""
+    y, place = targets.at_labels()
+    gap = (top - z.gather(1, place.unsqueeze(1)).double()).squeeze(1)
+    at_largest = place == k
     # The largest logit is no distance from itself, also where it is infinite; a mask is.
-    gap = gap.masked_fill(largest & (gap != INFINITY), 0)
-    cost = _times(on, gap)
-    at_k = torch.where(largest, on, 0.0)
-    return cost, at_k, on - at_k, torch.zeros_like(cost)
-
-
-def _at_labels(part: Shard) -> tuple[Tensor, Tensor]:
-    """Target mass at each row's label, 0 where another rank has it; and the label's place."""
-    assert part.labels is not None
-    own, local = part.here(part.labels)
-    on = own.double() * (1 - part.options.label_smoothing)
-    if part.class_weight is not None:
-        on = on * part.class_weight[local]
-    return on, local
-
-
-def _less_targets(e: Tensor, part: Shard, factor: Tensor) -> None:
-    """Subtract the target rows times the factor."""
-    if part.labels is None:
-        e.sub_(part.dense(e.dtype).mul_(factor.to(e.dtype).unsqueeze(1)))
-        return
-    on, local = _at_labels(part)
-    e.scatter_add_(1, local.unsqueeze(1), -(on * factor).to(e.dtype).unsqueeze(1))
-    if part.options.label_smoothing:
-        shift: Any = part.shift
-        if shift is None:
-            shift = part.options.label_smoothing / part.classes
-            e.sub_((shift * factor).to(e.dtype).unsqueeze(1))
-        else:
-            e.sub_(torch.outer(factor, shift).to(e.dtype))
+    gap = gap.masked_fill(at_largest & (gap != INFINITY), 0)
+    y_k = torch.where(at_largest, y, 0.0)
+    cost = _times(y, gap)
+    return TargetSums(cost, y_k, y - y_k, torch.zeros_like(cost))
 
 
 def _times(coefficient: Tensor, value: Tensor) -> Tensor:
-    """Product where 0 times anything is 0: a class without target mass costs nothing."""
+    """Product where 0 times anything is 0: a class without target costs nothing."""
     return torch.where(coefficient == 0, 0.0, coefficient * value)
 
 
