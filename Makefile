@@ -58,7 +58,7 @@ define test-in
 	if $(1)/bin/pip install --quiet $(2) torch==2.13.0+cpu; then extras=test-without-torch,huggingface; \
 	else extras=test-without-torch; echo "No build of PyTorch for the CPU alone: without it."; fi; \
 	$(1)/bin/pip install --quiet $(2) --editable ".[$$extras]"
-	$(1)/bin/python -m pytest -n 2
+	$(1)/bin/python -m pytest -n 2 $(ARGS)
 endef
 
 ## All tests by another Python: make test-python PYTHON=/path/to/python3.13

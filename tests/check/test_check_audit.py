@@ -16,7 +16,7 @@ import numpy as np
 import planted
 import pytest
 from commands import Output
-from helpers import short
+from helpers import import_torch, short
 
 import xent
 from xent.check._audit import ScoreCard, audit, imported, ordinary_rows, questions
@@ -170,6 +170,8 @@ def test_the_way_of_calling_is_found(
     function: Any, task: Any, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("KERAS_BACKEND", "torch")
+    if how.endswith(TORCH):
+        import_torch()
     found = implementation(imported(function) if isinstance(function, str) else function, task)
     assert str(found.convention) == how
     z, y = ordinary_rows(found.task)

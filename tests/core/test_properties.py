@@ -124,6 +124,8 @@ def test_any_axis_is_the_last_one_moved(data, reduction):
 @given(st.data())
 def test_reductions_agree(data):
     logits, targets, opts = draw_case(data)
+    if "class_weight" in opts:
+        opts.pop("z_loss", None)  # its mean does not divide by class weights
     rows, of_rows = xent.cross_entropy(logits, targets, reduction="none", return_grad=True, **opts)
     total, of_sum = xent.cross_entropy(logits, targets, reduction="sum", return_grad=True, **opts)
     mean, of_mean = xent.cross_entropy(logits, targets, return_grad=True, **opts)
