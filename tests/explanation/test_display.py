@@ -85,7 +85,7 @@ def check_all(kind: Any, check: Any, examples: int = 60) -> None:
 
 
 def digits(line: reading.Printed) -> int:
-    """So many are shown behind the point, the numerical check's apart."""
+    """How many decimals are shown; the numerical check has its own."""
     if line.left.startswith("h / 2"):
         return 2
     return 9 if "/ (2 · 1e-05)" in line.middle or line.middle.endswith("/ 1e-05") else 4
@@ -102,6 +102,13 @@ def test_operands_give_the_results(kind: Any) -> None:
                 assert reading.rounds_to(result, line.value, digits(line)), line
 
     check_all(kind, check, 100)
+
+
+def test_operands_that_cannot_give_the_result_are_not_shown() -> None:
+    """So near 1, the quotient of two doubles is not the probability to the digits shown."""
+    text = str(xent.explain([0.0, 31.1484375, -0.20605469], label=0))
+    (share,) = re.findall(r"^   p_1( .*)$", text, re.MULTILINE)
+    assert share.split() == ["≈", "0.9999999999999463"]
 
 
 @every_kind

@@ -204,7 +204,7 @@ def _loss_steps(row: _Row) -> list[Step]:
     steps = [] if row.label else [_other_step(row)]
     safe = [] if row.given else [_safe_step(row)]
     vanishes = f"For y = {row.label} the other term vanishes"
-    if line.substituted is not None and reproduces(line.substituted, row.loss):
+    if line.substituted is not None:
         why = f"{vanishes}: the loss is the surprise at {row.names[row.label]}."
         loss = Step("Loss", "Loss", chain, (line,), why)
         return [*steps, loss, *safe, *rounding_remark(q, row.loss, true.name)]
@@ -250,11 +250,12 @@ def _safe_step(row: _Row) -> Step:
 
 def _gradient_step(row: _Row) -> Step:
     """p - y, or -σ(-f) where p rounds to 1 and p - 1 would show 0."""
+    slope, role = Derivative(L, F), direction(row.gradient)
     values = {P: row.p, Y: float(row.label)}
-    node: Expression | None = with_numbers(P - Y, values, row.gradient)
-    formula: tuple[Expression, ...] = (Derivative(L, F), P - Y)
-    if node is not None and not reproduces(node, row.gradient):
-        node, formula = None, (*formula, -Call("σ", (-F,)))
+    line = line_of(slope, P - Y, values, row.gradient, rounded=not row.exact, role=role)
+    formula: tuple[Expression, ...] = (slope, P - Y)
+    if line.substituted is None:
+        formula = (*formula, -Call("σ", (-F,)))
     sign, change = ("Negative", "raise") if row.label else ("Positive", "lower")
     why = f"{sign}: to lower the loss, {change} the logit."
     if row.gradient == 0:
@@ -262,8 +263,6 @@ def _gradient_step(row: _Row) -> Step:
         if not row.exact:
             why = "Too small for a double, though not zero: next to nothing is left to learn here."
     why += f" It fades as p approaches {row.label}: a right and certain row teaches little."
-    role = direction(row.gradient)
-    line = Line(Derivative(L, F), node, row.gradient, rounded=not row.exact, role=role)
     return Step("Gradient", "Gradient for the logit", formula, (line,), why)
 
 
@@ -277,7 +276,6 @@ def _check_step(row: _Row) -> Step:
     forward, central = (above - here) / STEP, (above - below) / (2 * STEP)
     theory = h / 2 * P * (1 - P)
     expected = STEP / 2 * row.p * float(sigmoid(-z))
-    put_in = with_numbers(theory, {h: STEP, P: row.p}, expected, 2)
     exact = row.exact and _written(row.p) - row.label == _written(gradient)
     numerical, two_sided, analytic = Symbol("forward"), Symbol("central"), Symbol("analytic")
     lines = (
@@ -286,7 +284,7 @@ def _check_step(row: _Row) -> Step:
         Line(analytic, None, gradient, 9, rounded=not exact),
         Line(numerical - analytic, None, forward - gradient, 2, rounded=True),
         Line(two_sided - analytic, None, central - gradient, 2, rounded=True),
-        Line(theory, put_in if reproduces(put_in, expected, 2) else None, expected, 2, True),
+        line_of(theory, theory, {h: STEP, P: row.p}, expected, 2, rounded=True),
     )
     shifted = Call("L", (F + h,))
     noise = np.finfo(float).eps * (here + abs(z * gradient)) / STEP

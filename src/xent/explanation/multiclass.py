@@ -20,8 +20,6 @@ from xent._report.expression import (
     log,
     log1p,
     plus,
-    reproduces,
-    with_numbers,
 )
 from xent._validation import Array
 from xent.explanation import derivation
@@ -195,7 +193,7 @@ def _log_step(q: float, label: int, loss: float, *, exact: bool) -> list[Step]:
     p_y = Symbol("p", str(label))
     chain = (L, -Total("j", Symbol("y", "j") * log(Symbol("p", "j"))), -log(Symbol("p", "y")))
     line = line_of(L, -log(p_y), {p_y: q}, loss, rounded=not exact, role="loss")
-    if line.substituted is not None and reproduces(line.substituted, loss):
+    if line.substituted is not None:
         why = "Only the true class has y_j = 1: the loss is the surprise at it."
         step = Step("Loss", "Loss", chain, (line,), why)
         return [step, *rounding_remark(q, loss, f"p_{label}")]
@@ -261,11 +259,11 @@ def _gradient_step(
     lines = []
     for j in classes:
         p_j, value = Symbol("p", str(j)), float(gradient[j])
-        node = with_numbers(p_j - Number(str(int(j == label))), {p_j: float(p[j])}, value)
-        shows = node if reproduces(node, value) else None
+        difference = p_j - Number(str(int(j == label)))
         marks: dict[str, Any] = {"role": direction(value), "true": j == label}
         symbol = Derivative(L, Symbol("z", str(j)), partial=True)
-        lines.append(Line(symbol, shows, value, rounded=not known[j], **marks))
+        values = {p_j: float(p[j])}
+        lines.append(line_of(symbol, difference, values, value, rounded=not known[j], **marks))
     total = math.fsum(gradient.tolist())
     total = 0.0 if abs(total) < 1e-15 else total
     why = (

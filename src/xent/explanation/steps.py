@@ -81,9 +81,13 @@ def line_of(
     rounded: bool = False,
     **marks: Any,
 ) -> Line:
-    """One number beside its operands, where the caller knows whether they were rounded."""
+    """One number beside its operands, or alone where they do not give it to the digits shown.
+
+    The caller knows whether the operands were rounded when they were computed.
+    """
     node = with_numbers(numbers, values, result, digits)
-    return Line(symbol, node, result, digits, rounded, **marks)
+    shows = node if reproduces(node, result, digits) else None
+    return Line(symbol, shows, result, digits, rounded, **marks)
 
 
 def direction(gradient: float) -> Role:
