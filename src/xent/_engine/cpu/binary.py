@@ -1,4 +1,4 @@
-"""Binary cross-entropy: one logit at a time, vectorized.
+"""The kernel for binary cross-entropy: a block of logits at a time, vectorized.
 
     loss = a softplus(-z) + b softplus(z),   softplus(z) = max(z, 0) + log1p(exp(-|z|))
 
@@ -34,8 +34,8 @@ from xent._engine.cpu.intrinsics import (
     store_as,
     unsigned_max,
 )
-from xent._engine.cpu.label_row import add_to_sum, block_sum, copy
 from xent._engine.cpu.nontemporal import store_block, store_block_nontemporal
+from xent._engine.cpu.sums import add_to_sum, block_sum, copy, start_sum
 
 BLOCK = 1024
 """Logits that are computed at a time, and whose losses are added plainly."""
@@ -211,8 +211,7 @@ def block_losses(z, targets, weight, options, start, grad, scratch):
 @inner
 def chunk_losses(z, targets, weight, options, grad, losses, sums, number, start, stop, scratch):
     """Compute the losses of the logits from start to stop, which are chunk `number`."""
-    sums[number, 0] = 0.0
-    sums[number, 1] = 0.0
+    start_sum(sums, number)
     for first in range(start, stop, BLOCK):
         last = min(first + BLOCK, stop)
         w, g = weight, grad
