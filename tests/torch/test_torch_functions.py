@@ -111,4 +111,5 @@ def test_what_is_refused() -> None:
 def test_the_operator_keeps_torchs_rules() -> None:
     z = torch.tensor(Z, requires_grad=True)
     for name in NAMES:
-        torch.library.opcheck(torch.ops.xent.evaluate.default, (z, name, -1))
+        for axis in (-1, 0):
+            torch.library.opcheck(torch.ops.xent.evaluate.default, (z, name, axis))

@@ -132,7 +132,9 @@ def evaluate(function: str, logits: Any, axis: int | None = None) -> Any:
     result = engine_for(moved).evaluate(function, moved)
     if reduces:
         return unwrap(result)
-    return result if moved is z else xp.moveaxis(result, -1, axis)
+    if moved is not z:
+        result = xp.moveaxis(result, -1, axis)
+    return np.ascontiguousarray(result) if xp is np else result
 
 
 def metric(function: Any, y_true: Any, y_prob: Any, options: dict[str, Any]) -> Any:
