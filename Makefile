@@ -52,13 +52,13 @@ test-light:
 	.venv-light/bin/pip install --quiet '.[light]'
 	.venv-light/bin/python -m pytest $(LIGHT)
 
-# An environment of its own for all tests; $(1) is its folder, $(2) are further options of pip.
+# An environment of its own for all tests: $(1) is its folder, $(2) options of pip, $(3) of pytest.
 # PyTorch is left out where only its build with several GB of CUDA libraries is to be had.
 define test-in
 	if $(1)/bin/pip install --quiet $(2) torch==2.13.0+cpu; then extras=test-without-torch,huggingface; \
 	else extras=test-without-torch; echo "No build of PyTorch for the CPU alone: without it."; fi; \
 	$(1)/bin/pip install --quiet $(2) --editable ".[$$extras]"
-	$(1)/bin/python -m pytest -n 2 $(ARGS)
+	$(1)/bin/python -m pytest -n 2 $(3) $(ARGS)
 endef
 
 ## All tests by another Python: make test-python PYTHON=/path/to/python3.13
@@ -67,11 +67,12 @@ test-python:
 	$(PYTHON) -m venv .venv-$(VERSION)
 	$(call test-in,.venv-$(VERSION))
 
+# Old packages over new ones warn of what is deprecated; that is not xent's.
 ## All tests with the lowest versions of all dependencies that pyproject.toml allows.
 test-lowest:
 	$(PYTHON) -m venv .venv-lowest
 	$(PYTHON) scripts/lowest.py > .venv-lowest/lowest.txt
-	$(call test-in,.venv-lowest,--constraint .venv-lowest/lowest.txt)
+	$(call test-in,.venv-lowest,--constraint .venv-lowest/lowest.txt,-W default::DeprecationWarning)
 
 ## Build wheel and sdist; install each in an empty environment and test what is installed.
 dist:
