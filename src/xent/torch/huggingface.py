@@ -157,6 +157,7 @@ def _unwrapped(model: Any) -> Any:
 def _model_forward() -> Any:
     def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
         fusion: Fusion = getattr(self, STATE)
+        # The instance's forward is this function. A deep copy of a model brings its own `self`.
         stock = fusion.previous_forward or functools.partial(type(self).forward, self)
         labels = kwargs.get("labels", dict(enumerate(args)).get(fusion.labels_index))
         if labels is None:
@@ -166,7 +167,7 @@ def _model_forward() -> Any:
             outputs = stock(*args, **kwargs)
             if not fusion.losses:
                 raise RuntimeError(_unfused(self, fusion))
-        finally:
+        finally:  # the output layer is also called outside of such a pass, by generate
             fusion.active, fusion.deferred = False, None
         return outputs
 
@@ -174,6 +175,7 @@ def _model_forward() -> Any:
 
 
 def _head_forward() -> Any:
+    # Not compiled: deferred logits decide while they run whether to be computed.
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def forward(self: Any, inputs: torch.Tensor) -> torch.Tensor:
         fusion: Fusion = getattr(self, STATE)

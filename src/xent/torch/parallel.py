@@ -132,11 +132,12 @@ def cross_entropy(
         caller=CALLER,
     )
 
+    # A function, so that an error in it reaches the other ranks before it is raised.
     def prepare() -> tuple[tuple[Tensor, ...], LocalTargets]:
         z = as_scores(shard.local(logits, "logits", axis), "logits", options.names)
         place = class_axis(z, axis, options.names)
         y = as_tensor_like(shard.local(targets, "targets", axis), z, "targets")
-        if y.dtype.is_floating_point and y.ndim == z.ndim:
+        if y.dtype.is_floating_point and y.ndim == z.ndim:  # else the check of shapes says why
             y = y.movedim(place, -1)
         z = z.movedim(place, -1)
         return (z,), make_targets(y, tuple(z.shape), z, shard.checked(options))
@@ -248,6 +249,7 @@ def linear_cross_entropy(
         return (x, w, b), make_targets(y, (*x.shape[:-1], len(w)), x, shard.checked(options))
 
     layer, local, widths = _agreed(shard.group, prepare, layer=True)
+    # Asked before widening, which makes other tensors; and by all ranks alike, as was checked.
     needed = sum(
         flag
         for flag, tensor in zip(linear.FLAGS, layer, strict=True)
@@ -351,6 +353,7 @@ def _agreed(
             "shape": fingerprint(tuple(tensors[0].shape[:-1])),
             "dtype": fingerprint(*(str(t.dtype) for t in tensors if t is not None)),
             "options": fingerprint(*options),
+            # Not the probabilities, of which each rank has its own.
             "targets": checksum(local.labels, local.weight),
             "inputs": checksum_of_rows(tensors[0]) if layer else 0,
         },
