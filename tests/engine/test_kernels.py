@@ -141,7 +141,7 @@ def test_log1p_of_numbers_up_to_1(dtype):
 @loop
 def caps(z, out, derivative):
     for i in range(z.size):
-        out[i], derivative[i] = elementary.softcap_and_derivative(z[i], 30.0)
+        out[i], derivative[i] = elementary.tanh_cap_and_derivative(z[i], 30.0)
 
 
 def test_softcap_and_its_derivative():

@@ -20,7 +20,7 @@ from xent._engine.cpu.elementary import (
     exp_nonpositive,
     log1p_unit,
     one_like,
-    softcap_and_derivative,
+    tanh_cap_and_derivative,
 )
 from xent._engine.cpu.general import safe_product
 from xent._engine.cpu.intrinsics import (
@@ -135,7 +135,7 @@ def general_losses(z, targets, weight, options, start, loss, grad):
         if w != 0.0:
             x, derivative = np.float64(load(z[i])), 1.0
             if options.softcap != 0.0:
-                x, derivative = softcap_and_derivative(x, options.softcap)
+                x, derivative = tanh_cap_and_derivative(x, options.softcap)
             a, b = label_weights(np.float64(load(targets[i])), options.exact)
             a *= options.pos_weight[(start + i) % options.pos_weight.size]
             tail = exp(-abs(x), 0.0) if x == x else np.nan  # exp does not keep NaN

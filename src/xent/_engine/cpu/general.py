@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xent._engine.cpu.elementary import exp, log1p, softcap_and_derivative, two_diff, two_sum
+from xent._engine.cpu.elementary import exp, log1p, tanh_cap_and_derivative, two_diff, two_sum
 from xent._engine.cpu.intrinsics import any_order, fma, inner, kernel, load, loop, store_as
 from xent._engine.cpu.stats import store_stats, sum_gaps
 from xent._engine.cpu.sums import BLOCK, LANES, sum_chunks, sum_lanes, zero_lanes
@@ -37,7 +37,7 @@ def load_row(x, softcap, z, derivative):
             z[j] = load(x[j])
     else:
         for j in range(x.size):
-            z[j], derivative[j] = softcap_and_derivative(np.float64(load(x[j])), softcap)
+            z[j], derivative[j] = tanh_cap_and_derivative(np.float64(load(x[j])), softcap)
 
 
 @loop
