@@ -11,7 +11,6 @@ import numpy as np
 from xent._engine.compute import with_arrays
 from xent._engine.numpy import binary_probability_losses, probability_losses
 from xent._engine.numpy import total as fsum
-from xent._format import counted
 from xent._libraries import library_of
 from xent._options import LossOptions
 from xent._targets import SUM_TOLERANCE, binary_targets, check_row_sums, check_total, class_targets
@@ -196,7 +195,7 @@ def _encoded(
         order = np.unique(true)
         if len(order) != classes:
             shown = ", ".join(map(repr, order[:5].tolist())) + ", ..." * (len(order) > 5)
-            count = counted(len(order), "label", "different labels")
+            count = "1 label" if len(order) == 1 else f"{len(order)} different labels"
             msg = f"y_true holds {count} ({shown}), but y_prob has {classes} classes. "
             msg += "Name the classes in the columns' order: labels=[...]."
             raise ValueError(msg)
