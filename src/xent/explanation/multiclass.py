@@ -37,6 +37,9 @@ L, M = Symbol("L"), Symbol("m")
 
 def from_logits(logits: Array, label: int, names: Sequence[str]) -> Explanation:
     """Logits -> exponentials -> probabilities -> loss -> gradient, checked and derived."""
+    if np.isnan(logits).any() or (logits == np.inf).any() or not np.isfinite(logits).any():
+        msg = f"logits are {logits.tolist()}; an explanation needs finite ones, or -inf for a mask."
+        raise ValueError(msg)
     loss, gradient = cross_entropy(logits, label, return_grad=True)
     row = Row(logits, softmax(logits), label, float(loss), gradient, names)
     why = f"One raw score per class; {_legend(row)}"
