@@ -38,6 +38,8 @@ FORMULA = "tests/core/test_formula.py"
 STATE = "tests/scoring/test_state.py"
 LOSSES = "tests/core/test_contract.py tests/core/test_edges.py tests/core/test_properties.py"
 EXPLAIN = "tests/explanation"
+Z_LOSS = "tests/core/test_z_loss.py"
+ENGINES = "tests/engine/test_engines.py"
 
 MUTATIONS = [
     Mutation(
@@ -251,6 +253,118 @@ MUTATIONS = [
         "STEP = 1.0",
         EXPLAIN,
         "step of the numerical derivative far too large",
+    ),
+    Mutation(
+        "_targets.py",
+        "return (total, total / rows) if total else (rows, 1.0)",
+        "return (total, 1.0) if total else (rows, 1.0)",
+        Z_LOSS,
+        "class weights rescale the z-loss",
+    ),
+    Mutation(
+        "_targets.py",
+        "weight = xp.where(ignored, xp.zeros_like(one), one)",
+        "weight = one",
+        "tests/core/test_contract.py",
+        "ignored rows count",
+    ),
+    Mutation(
+        "_targets.py",
+        "if low >= 0 and high < classes:",
+        "if low >= 0 and high <= classes:",
+        "tests/core/test_errors.py",
+        "a label one too large is accepted",
+    ),
+    Mutation(
+        "_targets.py",
+        "if (off > tolerance).any():",
+        "if (off > 1).any():",
+        "tests/core/test_errors.py",
+        "rows of probabilities may sum to anything below 2",
+    ),
+    Mutation(
+        "_targets.py",
+        "product = row_weight if weight is None else weight * row_weight",
+        "product = row_weight if weight is None else weight",
+        "tests/core/test_edges.py tests/core/test_properties.py",
+        "the mean forgets class weights beside sample weights",
+    ),
+    Mutation(
+        "_options.py",
+        'return check_number(value, "label_smoothing", 0, 1)',
+        'return check_number(value, "label_smoothing", 0, 2)',
+        "tests/core/test_options.py",
+        "label smoothing above 1",
+    ),
+    Mutation(
+        "_validation.py",
+        "if array.shape == expected:",
+        "if array.size == math.prod(expected):",
+        "tests/core/test_errors.py",
+        "another shape of the same size is accepted",
+    ),
+    Mutation(
+        "_engine/compute.py",
+        "defer_label_check=engine.finds_wrong_targets() and not in_place(grad, z),",
+        "defer_label_check=engine.finds_wrong_targets(),",
+        "tests/engine/test_kernels.py tests/core/test_contract.py",
+        "logits are lost in place before a wrong label is found",
+    ),
+    Mutation(
+        "_engine/compute.py",
+        "gradient *= row_factors[index]",
+        "gradient *= row_factors[:1]",
+        "tests/torch/test_torch_losses.py",
+        "row losses of a linear layer with the upstream gradient of the first row",
+    ),
+    Mutation(
+        "_engine/linear.py",
+        "x = self.products.zero_rows(x, weight)",
+        "pass",
+        "tests/core/test_edges.py tests/core/test_contract.py",
+        "NaN of an absent row reaches the weight's gradient",
+    ),
+    Mutation(
+        "_engine/array.py",
+        "elsewhere = xp.where(k_is_label, xp.zeros_like(on), on)",
+        "elsewhere = on",
+        ENGINES,
+        "the mass at the label counted as mass elsewhere",
+    ),
+    Mutation(
+        "_engine/array.py",
+        "return z if z.dtype == xp.float64 else cast(xp, z, xp.float32)",
+        "return cast(xp, z, xp.float32)",
+        ENGINES,
+        "float64 logits computed in float32",
+    ),
+    Mutation(
+        "_engine/__init__.py",
+        "if engine.accepts(logits):",
+        "if True:",
+        ENGINES,
+        "the first engine takes everything",
+    ),
+    Mutation(
+        "torch/_derivatives.py",
+        "result = result - (loss - z_term) * c * w",
+        "result = result - loss * c * w",
+        Z_LOSS,
+        "the mean of z-loss in the gradient for soft targets",
+    ),
+    Mutation(
+        "torch/_derivatives.py",
+        "change = q * (direction - mean)",
+        "change = q * direction",
+        "tests/torch/test_torch_losses.py",
+        "second derivative without its outer product",
+    ),
+    Mutation(
+        "torch/_functions.py",
+        "return (p * (upstream - (p * upstream).sum(axis, keepdim=True)),)",
+        "return (p * upstream,)",
+        "tests/torch/test_torch_functions.py",
+        "derivative of the softmax without its outer product",
     ),
 ]
 

@@ -1,4 +1,4 @@
-"""The compiled kernels: what they are made of, and what they make of any numbers."""
+"""The compiled kernels: elementary functions, machine code, bad targets, any logits, memory."""
 
 from __future__ import annotations
 
@@ -141,7 +141,7 @@ def test_log1p_of_numbers_up_to_1(dtype):
 @loop
 def caps(z, out, derivative):
     for i in range(z.size):
-        out[i], derivative[i] = elementary.softcap_and_derivative(z[i], 30.0)
+        out[i], derivative[i] = elementary.tanh_cap_and_derivative(z[i], 30.0)
 
 
 def test_softcap_and_its_derivative():
@@ -229,7 +229,7 @@ def test_hot_loops_are_vectors(name):
         assert packed
 
 
-# Wrong targets.
+# Bad targets.
 
 
 @pytest.mark.parametrize("classes", [3, 10, 13, 40])
@@ -265,7 +265,7 @@ def test_a_wrong_binary_target_is_named(bad, dtype):
 
 
 @pytest.mark.parametrize("bad", [1 + 1e-12, -1e-15])
-def test_a_target_is_looked_at_in_its_own_digits(bad):
+def test_a_target_is_checked_in_its_own_precision(bad):
     targets = np.zeros(20_000)
     targets[5] = bad
     with pytest.raises(ValueError, match=r"^targets\[5\] is"):
@@ -283,7 +283,7 @@ def test_a_wrong_integer_target_is_named():
 @pytest.mark.parametrize("classes", [2, 3, 10, 20, 33, 100])
 @pytest.mark.parametrize("word", [np.uint32, np.uint64])
 def test_any_bits_as_logits(classes, word):
-    """NaN of every kind, infinities, subnormals, huge numbers: as the NumPy path has it."""
+    """NaN of every kind, infinities, subnormals and huge numbers give what NumPy gives."""
     kind = np.float32 if word is np.uint32 else np.float64
     bits = RNG.integers(0, np.iinfo(word).max, (4000, classes), word, endpoint=True)
     logits = bits.view(kind)
@@ -372,7 +372,7 @@ def test_rows_of_equal_logits_cost_exactly_the_logarithm(classes):
         assert got == pytest.approx(math.log(classes), rel=1e-14)
 
 
-# Memory as it comes.
+# Memory layouts.
 
 
 @pytest.mark.parametrize("shape", [(30_000, 5), (2_000, 70), (30, 40, 50)])
@@ -394,7 +394,7 @@ def test_strided_and_unaligned_arrays(shape, axis):
         close(function(raw, axis=axis), expected, rtol=1e-14, atol=1e-300)
 
 
-def test_read_only_arrays_share_the_kernels_of_others():
+def test_read_only_arrays_need_no_kernels_of_their_own():
     logits, labels = case(20_000, 3)
     before = xent.cross_entropy(logits, labels)
     count = len(few_classes.label_losses.signatures)
@@ -413,7 +413,7 @@ def test_two_hundred_shapes_under_guard_pages():
     assert crash.returncode < 0  # the guard pages do guard
 
 
-def test_numpy_only_is_for_its_own_context():
+def test_numpy_only_applies_to_its_own_context():
     assert cpu.for_size(1 << 20) is launch
     with cpu.numpy_only():
         assert cpu.for_size(1 << 20) is None

@@ -1,4 +1,4 @@
-"""Loading of the compiled kernels: when, from where, with which notice; and life without them."""
+"""Loading of the compiled kernels: when, from where, with which notice; and without kernels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Threads, forks and concurrent calls: always the same bits; settings and their errors."""
+"""The thread pool: the same bits with any threads, forks or concurrent calls; its settings."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ DTYPES = [np.float32, np.float64]
 
 
 def forks(function):
-    """Mark a test that forks, which Python and JAX warn of."""
+    """Mark a test that forks; Python and JAX warn about that."""
     for warning in ("This process:DeprecationWarning", "os.fork:RuntimeWarning"):
         function = pytest.mark.filterwarnings(f"ignore:.*{warning}")(function)
     return function
 
 
 @pytest.fixture(autouse=True)
-def default_number():
+def reset_num_threads():
     yield
     threads.set_num_threads(None)
 
@@ -39,12 +39,13 @@ def case(shape, dtype):
 
 
 def results(logits, labels):
-    """Losses and gradients of every kind of kernel, as bytes."""
+    """Return losses and gradients from every kind of kernel, as bytes."""
     losses, grad = xent.cross_entropy(logits, labels, reduction="none", return_grad=True)
     mean = xent.cross_entropy(logits, labels)
     smooth = xent.cross_entropy(logits, labels, label_smoothing=0.1)
-    binary, slope = xent.binary_cross_entropy(logits, logits > 0, return_grad=True)
-    return [a.tobytes() for a in (losses, grad, mean, smooth, binary, slope, xent.softmax(logits))]
+    binary, binary_grad = xent.binary_cross_entropy(logits, logits > 0, return_grad=True)
+    outputs = (losses, grad, mean, smooth, binary, binary_grad, xent.softmax(logits))
+    return [a.tobytes() for a in outputs]
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -122,7 +123,7 @@ def test_in_the_workers_of_a_torch_data_loader():
     import torch
 
     logits, labels = case((4_000, 20), np.float32)
-    expected = float(xent.cross_entropy(logits, labels))  # the parent's helpers have started
+    expected = float(xent.cross_entropy(logits, labels))  # the parent's pool has started
 
     class Rows(torch.utils.data.Dataset):
         def __len__(self):
@@ -145,7 +146,7 @@ def test_all_tasks_are_done_once():
     assert sorted(done) == list(range(200))
 
 
-def test_the_first_error_is_raised_and_the_pool_goes_on():
+def test_the_first_error_is_raised_and_the_pool_still_works():
     threads.set_num_threads(2)
 
     def fail():
@@ -159,13 +160,13 @@ def test_the_first_error_is_raised_and_the_pool_goes_on():
     assert sorted(done) == [1, 2]
 
 
-def test_helpers_take_part():
+def test_pool_threads_take_part():
     threads.set_num_threads(2)
     both = threading.Barrier(2, timeout=HANGS)
     threads.run([both.wait, both.wait])  # each waits for the other
 
 
-def test_one_thread_starts_no_helper():
+def test_one_thread_starts_no_pool():
     code = """if True:
         import threading, numpy as np, xent
         xent.set_num_threads(1)
@@ -174,10 +175,10 @@ def test_one_thread_starts_no_helper():
     assert printed(code) == "0"
 
 
-# How many.
+# The number of threads.
 
 
-def test_the_number_chosen():
+def test_the_number_that_was_set():
     xent.set_num_threads(5)
     assert xent.get_num_threads() == 5
     xent.set_num_threads(np.int64(2))
@@ -186,19 +187,19 @@ def test_the_number_chosen():
     assert xent.get_num_threads() == len(os.sched_getaffinity(0))
 
 
-def test_the_environment_chooses():
+def test_the_environment_sets_the_number():
     code = "import xent; print(xent.get_num_threads())"
     assert printed(code, XENT_NUM_THREADS="3") == "3"
 
 
-def test_the_affinity_of_the_process_is_honoured():
+def test_the_default_is_the_affinity_of_the_process():
     cpu = min(os.sched_getaffinity(0))
     code = f"import os, xent; os.sched_setaffinity(0, [{cpu}]); print(xent.get_num_threads())"
     assert printed(code, XENT_NUM_THREADS="") == "1"
 
 
 @pytest.mark.parametrize("value", ["0", "two", "-1", "1.5"])
-def test_a_wrong_environment_says_so(monkeypatch, value):
+def test_an_invalid_environment_variable_is_an_error(monkeypatch, value):
     monkeypatch.setenv("XENT_NUM_THREADS", value)
     with pytest.raises(ValueError, match="XENT_NUM_THREADS") as caught:
         xent.get_num_threads()
@@ -207,7 +208,7 @@ def test_a_wrong_environment_says_so(monkeypatch, value):
     )
 
 
-def test_wrong_numbers_say_so():
+def test_invalid_numbers_are_errors():
     with pytest.raises(ValueError, match="count is 0; expected at least 1, the calling thread"):
         xent.set_num_threads(0)
     for bad in ("2", 2.0, True):

@@ -85,6 +85,16 @@ LINEAR_LOSSES: dict[str, tuple[Function, Any]] = {
     ),
     "model": (lambda m: twins.linear_cross_entropy(torch.tanh(X @ m), W, Y), normal(2, 2)),
 }
+
+
+def sum_of_squares(f: Function) -> Function:
+    return lambda z: f(z).square().sum()
+
+
+FUNCTIONS = {
+    f.__name__: {"of rows": (sum_of_squares(f), Z)}
+    for f in (xent.softmax, xent.log_softmax, xent.logsumexp, xent.sigmoid, xent.log_sigmoid)
+}
 LOSSES = {
     (function, name): loss
     for function, losses in {
@@ -92,6 +102,7 @@ LOSSES = {
         "binary_cross_entropy": BINARY_LOSSES,
         "binary_cross_entropy_with_logits": BINARY_TWINS,
         "linear_cross_entropy": LINEAR_LOSSES,
+        **FUNCTIONS,
     }.items()
     for name, loss in losses.items()
 }
@@ -243,6 +254,11 @@ SAME: dict[str, tuple[Function, Function, Any]] = {
     "weighted binary": (
         BINARY_TWINS["twin"][0],
         lambda z: F.binary_cross_entropy_with_logits(z, T, T),
+        Z,
+    ),
+    "softmax": (
+        FUNCTIONS["softmax"]["of rows"][0],
+        lambda z: torch.softmax(z, 1).square().sum(),
         Z,
     ),
     "binary targets": (

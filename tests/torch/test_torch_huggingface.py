@@ -265,7 +265,7 @@ def test_a_compiled_model_has_the_same_loss() -> None:
     ours = fused(model)
     compiled = torch.compile(ours, backend="aot_eager")
     loss, gradients = loss_and_gradients(ours, **inputs)
-    assert compiled(**inputs).logits.made is None
+    assert compiled(**inputs).logits.computed is None
     compiled_loss, compiled_gradients = loss_and_gradients(compiled, **inputs)
     assert apart(compiled_loss, loss) < 1e-6
     assert apart(compiled_gradients, gradients) < 1e-5

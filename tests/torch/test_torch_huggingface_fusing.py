@@ -35,9 +35,9 @@ def test_logits_are_made_when_something_asks(name: str) -> None:
     assert outputs.logits.shape == theirs.shape
     assert outputs.logits.dtype == theirs.dtype
     assert outputs.logits.device == theirs.device
-    assert repr(outputs.logits) == "DeferredLogits((3, 9, 50), torch.float32, not made)"
+    assert repr(outputs.logits) == "DeferredLogits((3, 9, 50), torch.float32, not computed)"
     assert torch.equal(outputs.logits.argmax(-1), theirs.argmax(-1))
-    assert "made for argmax" in repr(outputs.logits)
+    assert "computed for argmax" in repr(outputs.logits)
     made = outputs.logits.detach()
     assert type(made) is torch.Tensor
     torch.testing.assert_close(made, theirs.detach(), rtol=1e-6, atol=1e-6)
@@ -70,8 +70,8 @@ def test_logits_asked_for_after_the_step_are_refused() -> None:
     with pytest.raises(RuntimeError) as caught:
         outputs.logits.argmax(-1)
     assert str(caught.value) == (
-        "These logits were not made in the forward pass, and weights have changed since, so "
-        "argmax would see others. Use them before the optimizer's step."
+        "These logits were not computed in the forward pass, and the weights have changed since, "
+        "so argmax would get different ones. Use them before the optimizer's step."
     )
 
 
@@ -90,7 +90,7 @@ def test_copies_are_fused_by_themselves_and_pickles_compute_the_stock_loss() -> 
     twin = copy.deepcopy(model)
     twin.lm_head.weight.data.mul_(2)
     outputs = twin(**inputs)
-    assert outputs.logits.made is None
+    assert outputs.logits.computed is None
     assert outputs.loss != loss
     assert model(**inputs).loss == loss
     assert apart(pickle.loads(pickle.dumps(model))(**inputs).loss, loss) < 1e-6
@@ -122,7 +122,7 @@ def test_a_forward_set_by_another_is_kept() -> None:
         return type(model).forward(model, *args, **kwargs)
 
     model.forward = forward
-    assert huggingface.fuse(model)(**batch()).logits.made is None
+    assert huggingface.fuse(model)(**batch()).logits.computed is None
     assert calls == [1]
     assert huggingface.unfuse(model).forward is forward
 
@@ -146,7 +146,7 @@ def test_a_wrapper_such_as_pefts_is_looked_into() -> None:
 
     wrapper = Wrapper(stock("llama"))
     assert huggingface.fuse(wrapper) is wrapper
-    assert wrapper(**batch()).logits.made is None
+    assert wrapper(**batch()).logits.computed is None
     assert huggingface.unfuse(wrapper) is wrapper
     assert type(wrapper(**batch()).logits) is torch.Tensor
 

@@ -7,6 +7,7 @@ import os
 import pickle
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -351,6 +352,40 @@ def test_the_largest_of_a_wide_row(width: int) -> None:
     np.testing.assert_array_equal(m, z.amax(1))
     np.testing.assert_array_equal(z.gather(1, k[:, None])[:, 0], m)
     assert [len(each) for each in largest(z[:0])] == [0, 0]
+
+
+@pytest.fixture
+def alone() -> Iterator[Any]:
+    """A group of this process only."""
+    torch = pytest.importorskip("torch", exc_type=ModuleNotFoundError)
+    dist = torch.distributed
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    yield torch
+    dist.destroy_process_group()
+
+
+@pytest.mark.parametrize("linear", [False, True], ids=["logits", "layer"])
+def test_saved_tensors_that_hooks_have_seen_are_not_written_over(alone: Any, linear: bool) -> None:
+    from xent.torch import parallel
+
+    torch, held = alone, []
+
+    def pack(tensor: Any) -> Any:
+        held.append(tensor)
+        return tensor
+
+    scores, labels = torch.randn(5, 4, requires_grad=True), torch.arange(5) % 4
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        if linear:
+            loss = parallel.linear_cross_entropy(scores, torch.eye(4), labels)
+        else:
+            loss = parallel.cross_entropy(scores, labels)
+    before = [tensor.clone() for tensor in held]
+    (3 * loss).backward()
+    torch.testing.assert_close(
+        scores.grad, 3 * (scores.detach().softmax(1) - torch.eye(4)[labels]) / 5
+    )
+    assert all(map(torch.equal, held, before))
 
 
 def test_who_does_not_ask_for_it_does_not_load_it() -> None:

@@ -1,4 +1,4 @@
-"""Losses written down and called again: other batches, export, traces, compiled autograd."""
+"""Losses recorded and called again: other batches, export, traces, compiled autograd."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from torch._dynamo.testing import CompileCounterWithBackend  # noqa: E402
 from torch.fx.experimental.proxy_tensor import make_fx  # noqa: E402
 
 import xent.torch as twins  # noqa: E402
+from xent._options import LossOptions  # noqa: E402
 
 RNG = torch.Generator().manual_seed(12)
 CLASSES = 5
@@ -154,11 +155,11 @@ def test_export_with_any_batch(loss: Any, targets: Any, strict: bool) -> None:
 
 @pytest.mark.filterwarnings("ignore:.*is deprecated:DeprecationWarning")  # torch's own
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")  # of shapes looked at
-@pytest.mark.parametrize("learns", [False, True])
+@pytest.mark.parametrize("requires_grad", [False, True])
 @each
-def test_a_trace_takes_other_numbers(name: str, learns: bool) -> None:
+def test_a_trace_takes_other_numbers(name: str, requires_grad: bool) -> None:
     ours, _, targets = LOSSES[name]
-    traced = torch.jit.trace(ours, (scores(4).requires_grad_(learns), targets(4)))
+    traced = torch.jit.trace(ours, (scores(4).requires_grad_(requires_grad), targets(4)))
     z, y = scores(4), targets(4)
     torch.testing.assert_close(result(traced, z, y), result(ours, z, y))
 
@@ -181,7 +182,7 @@ def test_make_fx(name: str, mode: str) -> None:
 @pytest.mark.parametrize("targets", [labels(4), shares(4)], ids=["labels", "soft"])
 @pytest.mark.parametrize("reduction", ["mean", "none"])
 def test_the_operator_is_as_torch_wants_operators(targets: Any, reduction: str) -> None:
-    options = None, None, None, 0.0, None, 0.0, reduction, 1, None, True, False, False
+    options = LossOptions(reduction=reduction, axis=1, check_sums=False)
     arguments = scores(4).requires_grad_(), targets, *options
     operators = torch.ops.xent.cross_entropy, torch.ops.xent.cross_entropy_with_stats
     for operator in operators:

@@ -6,6 +6,7 @@ that `import xent` loads no framework.
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import Any, NamedTuple, Protocol
 
@@ -68,7 +69,8 @@ class Engine(Protocol):
 def engine_for(logits: Array) -> Engine:
     """The first engine that accepts the logits."""
     for name in ENGINES:
-        engine: Engine = import_module(name)
+        module: Any = sys.modules.get(name) or import_module(name)
+        engine: Engine = module
         if engine.accepts(logits):
             return engine
     msg = f"no engine computes arrays of type {type(logits).__name__}."

@@ -60,7 +60,8 @@ def cross_entropy(
     names = options.names
     z = as_scores(logits, names.logits, names.targets)
     y = _labels_if_empty(as_partner(targets, z, names.targets), targets)
-    options = with_arrays(options._replace(axis=class_axis(z, options.axis, names)), z)
+    class_axis(z, options.axis, names)
+    options = with_arrays(options, z)
     grad = gradient_memory(out, z, [y, options.sample_weight], return_grad=return_grad)
     loss = class_loss(z, y, options, grad=grad)
     return loss.value if grad is None else (loss.value, loss.grad)
@@ -131,7 +132,9 @@ def evaluate(function: str, logits: Any, axis: int | None = None) -> Any:
     result = engine_for(moved).evaluate(function, moved)
     if reduces:
         return unwrap(result)
-    return result if moved is z else xp.moveaxis(result, -1, axis)
+    if moved is not z:
+        result = xp.moveaxis(result, -1, axis)
+    return np.ascontiguousarray(result) if xp is np else result
 
 
 def metric(function: Any, y_true: Any, y_prob: Any, options: dict[str, Any]) -> Any:
@@ -142,13 +145,12 @@ def metric(function: Any, y_true: Any, y_prob: Any, options: dict[str, Any]) -> 
 def class_loss(
     z: Array, y: Array, options: LossOptions, *, grad: Any = None, stats: Any = None
 ) -> Loss:
-    """Loss of class logits, as arrays; `options.axis` counts from the front.
+    """Loss of class logits, as arrays.
 
     `grad` is memory for the gradient of the loss (for row losses, of their sum), or True.
     """
-    engine, axis = engine_for(z), options.axis
+    engine, axis = engine_for(z), options.axis % z.ndim
     xp = array_namespace(z)
-    in_place = isinstance(grad, np.ndarray) and np.may_share_memory(grad, z)
     rows = class_targets(
         y,
         z.shape,
@@ -156,15 +158,11 @@ def class_loss(
         options,
         xp=xp,
         dtype=weights_dtype(xp, z),
-        # In place, the logits would be lost before a wrong label is found.
-        defer_label_check=engine.finds_wrong_targets() and not in_place,
+        defer_label_check=engine.finds_wrong_targets() and not in_place(grad, z),
     )
     divisor, z_scale, options, scale = reduction(rows, options)
-    want = Outputs(
-        class_last(grad, axis) if isinstance(grad, np.ndarray) else grad,
-        True if options.reduction == "none" else None,
-        stats,
-    )
+    grad_last = class_last(grad, axis) if isinstance(grad, np.ndarray) else grad
+    want = Outputs(grad_last, options.reduction == "none" or None, stats)
     loss_sum, made = engine.cross_entropy(class_last(z, axis), rows, options, scale, want)
     if grad is True and made.grad is not None and axis != z.ndim - 1:
         grad = xp.moveaxis(made.grad, -1, axis)
@@ -178,17 +176,16 @@ def binary_loss(z: Array, y: Array, options: LossOptions, *, grad: Any = None) -
     """Loss of binary logits, as arrays; `grad` as in `class_loss`."""
     engine = engine_for(z)
     xp = array_namespace(z)
-    in_place = isinstance(grad, np.ndarray) and np.may_share_memory(grad, z)
     rows = binary_targets(
         y,
         z.shape,
         options,
         xp=xp,
         dtype=weights_dtype(xp, z),
-        defer_value_check=engine.finds_wrong_targets() and not in_place,
+        defer_value_check=engine.finds_wrong_targets() and not in_place(grad, z),
     )
     divisor, z_scale, options, scale = reduction(rows, options)
-    want = Outputs(grad, True if options.reduction == "none" else None)
+    want = Outputs(grad, options.reduction == "none" or None)
     loss_sum, made = engine.binary_cross_entropy(z, rows, options, scale, want)
     value = reduced(options, loss_sum, divisor, made.losses, made.grad)
     return Loss(value, made.grad, None, divisor, z_scale)
@@ -284,6 +281,11 @@ def reduced(
     return np.float64(0.0)
 
 
+def in_place(grad: Any, logits: Array) -> bool:
+    """Would the logits be lost before a wrong target is found?"""
+    return isinstance(grad, np.ndarray) and np.may_share_memory(grad, logits)
+
+
 def unwrap(result: Array) -> Any:
     """A 0-d NumPy array as a NumPy number; everything else as it is."""
     return result[()] if isinstance(result, np.ndarray) else result
@@ -291,7 +293,7 @@ def unwrap(result: Array) -> Any:
 
 def as_scores(value: Any, name: str, partner: str = "") -> Array:
     """Logits as a floating array: other libraries' arrays as they are, all else by NumPy."""
-    if is_array_api(value):
+    if type(value) is not np.ndarray and is_array_api(value):
         xp = array_namespace(value)
         if xp.isdtype(value.dtype, "real floating"):
             return value

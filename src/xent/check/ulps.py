@@ -12,8 +12,8 @@ except ModuleNotFoundError:
     raise ModuleNotFoundError(message, name="mpmath") from None
 
 import numpy as np
+import numpy.typing as npt
 
-from xent._validation import Array
 from xent.check.dtypes import PRECISION, SMALLEST_EXPONENT
 
 DIGITS = 60  # more than the 50 of the exact answers
@@ -56,7 +56,7 @@ def _figure(ulps: float) -> str:
     return f"{ulps:.0f}" if ulps < 1000 else f"{ulps:.0e}".replace("e+0", "e").replace("e+", "e")
 
 
-def errors(answers: Array, exact: Iterable[str], dtype: str) -> Errors:
+def errors(answers: npt.ArrayLike, exact: Iterable[str], dtype: str) -> Errors:
     """Compare answers with exact values, in units of the last place of the dtype."""
     found, zeros, broken = [], 0, 0
     with mpmath.workdps(DIGITS):

@@ -105,4 +105,5 @@ binary_cross_entropy = Operation(
     setup_context=setup_context,
     backward=backward,
     vmap=vmap,
+    function=lambda o: o.names.binary_function,
 )

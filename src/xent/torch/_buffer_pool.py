@@ -38,6 +38,7 @@ class _PooledBuffer:
         }
 
     def __del__(self) -> None:
+        # No lock: an append is atomic, and one buffer too many is no harm.
         if len(_free) < MAX_FREE:
             _free.append(self._memory)
 
@@ -54,8 +55,9 @@ def empty(
     memory = _take(size)
     if memory is None:
         memory = np.empty(size, np.uint8)
+    # As NumPy's base the buffer lives as long as any tensor or view over its memory.
     array = np.asarray(_PooledBuffer(memory, shape, np.dtype(_NUMPY[dtype]).str))
-    return torch.from_numpy(array).view(dtype)
+    return torch.from_numpy(array).view(dtype)  # bfloat16 came as int16
 
 
 def zeros(
@@ -93,6 +95,7 @@ def _take(size: int) -> Array | None:
             memory = _free.pop()
         except IndexError:  # another thread took the last one
             break
+        # Not much larger: a small gradient that is held for long would hold a large buffer.
         if size <= memory.nbytes <= 2 * size:
             _free.extend(others)
             return memory

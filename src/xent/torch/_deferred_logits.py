@@ -1,4 +1,4 @@
-"""Logits of a linear layer that are made only if something asks for their numbers."""
+"""Logits of a linear layer that are computed only if something needs their values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from xent.torch import _compat
 
 Tensor = torch.Tensor
 
-# Questions that can be answered without the numbers.
+# Questions that can be answered without the values.
 METADATA = {
     Tensor.device.__get__,
     Tensor.dim,
@@ -24,7 +24,7 @@ METADATA = {
     torch.is_floating_point,
     torch.numel,
 }
-# Operations that are deferred: applied when the logits are made, or taken into the loss.
+# Operations that are deferred: applied when the logits are computed, or taken into the loss.
 CASTS = {Tensor.contiguous, Tensor.float}
 TIMES = {Tensor.mul, Tensor.__mul__, Tensor.__rmul__, torch.mul, torch.multiply}
 OVER = {Tensor.div, Tensor.__truediv__, torch.div, torch.true_divide, torch.divide}
@@ -43,12 +43,12 @@ class DeferredLogits(torch.Tensor):
     bias: Tensor | None
     factor: float
     cap: float | None
-    made: Tensor | None
+    computed: Tensor | None
     grad_mode: bool
     """Whether gradients were enabled where the layer was called."""
     versions: list[Any]
     uses: list[str]
-    """Functions that needed the numbers, of these logits or of those they were scaled from."""
+    """Functions that needed the values, of these logits or of those they were scaled from."""
 
     @staticmethod
     def __new__(
@@ -69,7 +69,7 @@ class DeferredLogits(torch.Tensor):
         )
         self.inputs, self.weight, self.bias = inputs, weight, bias
         self.factor, self.cap = factor, cap
-        self.made, self.uses = None, []
+        self.computed, self.uses = None, []
         self.grad_mode = torch.is_grad_enabled()
         self.versions = _versions(inputs, weight, bias)
         return self
@@ -80,23 +80,24 @@ class DeferredLogits(torch.Tensor):
     def __repr__(self, *, tensor_contents: Any = None) -> str:  # type: ignore[override]
         """The shape and dtype, without computing the logits."""
         del tensor_contents
-        state = "not made" if self.made is None else f"made for {self.uses[-1]}"
+        state = "not computed" if self.computed is None else f"computed for {self.uses[-1]}"
         return f"DeferredLogits({tuple(self.shape)}, {self.dtype}, {state})"
 
-    def make(self, by: str = "make") -> Tensor:
+    def compute(self, used_by: str = "compute") -> Tensor:
         """The logits, with the gradient that they would have had."""
-        if self.made is None:
+        if self.computed is None:
             if self.versions != _versions(self.inputs, self.weight, self.bias):
-                msg = "These logits were not made in the forward pass, and weights have changed "
-                msg += f"since, so {by} would see others. Use them before the optimizer's step."
+                msg = "These logits were not computed in the forward pass, and the weights have "
+                msg += f"changed since, so {used_by} would get different ones. Use them before the "
+                msg += "optimizer's step."
                 raise RuntimeError(msg)
             with torch.set_grad_enabled(self.grad_mode):
-                self.made = self._computed()
-            self.uses.append(by)
-        return self.made
+                self.computed = self._logits()
+            self.uses.append(used_by)
+        return self.computed
 
     def layer(self) -> tuple[Tensor, Tensor, Tensor | None, float | None]:
-        """Inputs, weight, bias and softcap of a layer with the same logits, without a factor."""
+        """Inputs, weight, bias and cap of a layer that has the same logits without a factor."""
         # The loss applies cap * tanh(z / cap), these logits cap * tanh(factor * z).
         scale = self.factor if self.cap is None else self.factor * self.cap
         x, b = self.inputs, self.bias
@@ -105,7 +106,7 @@ class DeferredLogits(torch.Tensor):
             x, b = x.to(kind) * scale, None if b is None else b.to(kind) * scale
         return x, self.weight, b, self.cap
 
-    def _computed(self) -> Tensor:
+    def _logits(self) -> Tensor:
         kind = torch.promote_types(self.inputs.dtype, self.weight.dtype)
         bias = None if self.bias is None else self.bias.to(kind)
         z = torch.nn.functional.linear(self.inputs.to(kind), self.weight.to(kind), bias)
@@ -125,7 +126,7 @@ class DeferredLogits(torch.Tensor):
 
     def defer(self, func: Any, args: tuple[Any, ...], kwargs: Any) -> DeferredLogits | None:
         """The result of an operation that can be deferred too; None for any other."""
-        if self.made is not None or kwargs:
+        if self.computed is not None or kwargs:
             return None
         match args:
             case (_,) if func in CASTS:
@@ -167,14 +168,14 @@ class DeferredLogits(torch.Tensor):
     ) -> Any:
         """Refuse uses that do not come through Python: they would cut the gradient."""
         del types, args, kwargs
-        msg = f"{func} reached logits that are not made. Pass it logits.make()."
+        msg = f"{func} reached logits that are not computed. Pass it logits.compute()."
         raise RuntimeError(msg)
 
 
 def _with_logits(value: Any, used_by: str) -> Any:
     """Arguments of a function with computed logits in place of deferred ones."""
     if isinstance(value, DeferredLogits):
-        return value.make(used_by)
+        return value.compute(used_by)
     if isinstance(value, dict):
         return {key: _with_logits(each, used_by) for key, each in value.items()}
     if type(value) in (list, tuple):

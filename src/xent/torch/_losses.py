@@ -14,7 +14,7 @@ import torch
 from xent._engine.linear import BIAS, INPUTS, WEIGHT
 from xent._options import LossOptions
 from xent._targets import check_class_shapes
-from xent._validation import NAMES, check_layer, check_shape, class_axis
+from xent._validation import NAMES, Names, check_layer, check_shape, class_axis
 from xent.torch import _binary, _classes, _compat, _functions, _interop, _linear
 from xent.torch._autograd_state import wants_gradient, widened
 from xent.torch._interop import as_logits, as_tensor_like, with_tensors
@@ -26,9 +26,10 @@ def cross_entropy(
     logits: Any, targets: Any, options: LossOptions, *, return_grad: bool = False, out: Any = None
 ) -> Any:
     """See `xent.cross_entropy`."""
-    options = options._replace(caller="xent tensors")
-    z, y = _logits_and_targets(logits, targets, options, out)
-    options = options._replace(axis=class_axis(z, options.axis, options.names))
+    names = NAMES["xent tensors"]
+    z, y = _logits_and_targets(logits, targets, names, out)
+    axis = class_axis(z, options.axis, names)
+    options = options._replace(axis=axis, caller="xent tensors")
     return checked_cross_entropy(z, y, with_tensors(options, z), return_grad=return_grad)
 
 
@@ -36,8 +37,8 @@ def binary_cross_entropy(
     logits: Any, targets: Any, options: LossOptions, *, return_grad: bool = False, out: Any = None
 ) -> Any:
     """See `xent.binary_cross_entropy`."""
+    z, y = _logits_and_targets(logits, targets, NAMES["xent tensors"], out)
     options = options._replace(caller="xent tensors")
-    z, y = _logits_and_targets(logits, targets, options, out)
     return checked_binary_cross_entropy(z, y, with_tensors(options, z), return_grad=return_grad)
 
 
@@ -163,17 +164,15 @@ def _computed(
 ) -> Any:
     """The loss of an operation on logits, and its gradient if asked for."""
     z = logits.detach() if return_grad else widened(logits)
-    options = options._replace(needs_grad=int(return_grad or needs_gradient(logits)))
+    if return_grad or needs_gradient(logits):
+        options = options._replace(needs_grad=1)
     loss, grad, _, *stats = operation(options, z, targets)
     if return_grad:
         return loss.detach(), grad
     return (loss, *stats) if stats else loss
 
 
-def _logits_and_targets(
-    logits: Any, targets: Any, options: LossOptions, out: Any
-) -> tuple[Tensor, Tensor]:
-    names = options.names
+def _logits_and_targets(logits: Any, targets: Any, names: Names, out: Any) -> tuple[Tensor, Tensor]:
     z = as_logits(logits, names.logits, names)
     if out is not None:
         msg = "out= receives the gradient of NumPy arrays. That of tensors comes by backward(), "

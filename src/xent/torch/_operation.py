@@ -50,13 +50,13 @@ class Operation:
         setup_context: Callable[..., None],
         backward: Callable[..., Any],
         vmap: Callable[..., Any] | None = None,
-        function: str = "",
+        function: str | Callable[[Any], str],
     ) -> None:
         name = schema[: schema.index("(")]
         self.forward, self.with_needed_grads, self.vmap = forward, with_needed_grads, vmap
         self.options = options
-        self.user_function = function or name
-        """The function that a user called, for error messages."""
+        self.function = function
+        """Name of the function that a user calls, for errors; it may depend on the options."""
         self.autograd_function = _autograd_function(name, forward, setup_context, backward)
         arguments = schema[: schema.index(")")].count(",") + 1
         self.tensors = arguments - len(options._fields)
@@ -95,9 +95,12 @@ class Operation:
         if not _compat.can_redispatch and torch.is_grad_enabled():
             wrapped = _compat.transforms_active() or _compat.in_dual_level()
             if wrapped or any(t is not None and t.requires_grad for t in tensors):
-                msg = f"{self.user_function} {NO_REDISPATCH}"
+                msg = f"{self._called(o)} {NO_REDISPATCH}"
                 raise NotImplementedError(msg)
         return self.operator(*tensors, *o)
+
+    def _called(self, o: Any) -> str:
+        return self.function if isinstance(self.function, str) else self.function(o)
 
     def _as_kernel(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """A function of tensors and options as one of the arguments that the dispatcher lists."""
@@ -140,7 +143,7 @@ class Operation:
         if _compat.is_forward_mode_on():
             for value in (*tensors, *o):
                 if isinstance(value, Tensor) and forward_ad.unpack_dual(value).tangent is not None:
-                    msg = f"{self.user_function} {NO_FORWARD_MODE}"
+                    msg = f"{self._called(o)} {NO_FORWARD_MODE}"
                     raise NotImplementedError(msg)
         for name, value in zip(o._fields, o, strict=True):
             if isinstance(value, Tensor):
@@ -155,7 +158,7 @@ class Operation:
         *tensors, o = arguments
         if _compat.set_forward_mode is None:
             if _compat.in_dual_level():
-                msg = f"{self.user_function} {NO_FORWARD_MODE}"
+                msg = f"{self._called(o)} {NO_FORWARD_MODE}"
                 raise NotImplementedError(msg)
             with torch.set_grad_enabled(grad_mode):
                 return _compat.redispatch_below_autograd(self.operator, keyset, (*tensors, *o))

@@ -45,9 +45,9 @@ def fuse(model: Model, *, label_smoothing: float = 0.0) -> Model:
 
     .. math:: \ell = \frac{1}{n} \sum_{i:\, y_i \ne -100} \bigl(A(W h_i) - (W h_i)_{y_i}\bigr)
 
-    Called with labels, the model passes its last hidden states :math:`h` and the weight of its
-    output layer to `xent.linear_cross_entropy`. Called without, it is as before, and so is
-    ``generate``.
+    When it is called with labels, the model passes its last hidden states :math:`h` and the weight
+    of its output layer to `xent.linear_cross_entropy`. A call without labels works as before, and
+    so does ``generate``.
 
     Parameters
     ----------
@@ -74,15 +74,15 @@ def fuse(model: Model, *, label_smoothing: float = 0.0) -> Model:
 
     Notes
     -----
-    Labels are shifted by the model's loss, -100 is ignored; ``shift_labels`` and
+    The model's loss shifts the labels and ignores -100. ``shift_labels`` and
     ``num_items_in_batch`` act as in the stock loss: the sum of the losses is divided by the latter,
     so that accumulated gradients are those of one large batch. A batch without any label has loss
-    0 and gradient 0, not NaN. Logits and loss are computed in float32 at least: for a model in
-    half precision, the loss is nearer to the exact one than the stock loss.
+    0 and gradient 0, not NaN. Logits and loss are computed in float32 at least, so for a model in
+    half precision the loss is closer to the exact one than the stock loss is.
 
-    ``outputs.logits`` of a pass with labels holds no numbers. The first use makes them, at the
-    stock's cost: predictions in the Trainer's evaluation, or an accuracy, work unchanged. Once the
-    optimizer has changed the weights, that is an error.
+    ``outputs.logits`` of a pass with labels are not computed. Their first use computes them, at the
+    cost of the stock model, so predictions in the Trainer's evaluation and an accuracy work
+    unchanged. Once the optimizer has changed the weights, their use is an error.
 
     Examples
     --------
@@ -98,7 +98,7 @@ def fuse(model: Model, *, label_smoothing: float = 0.0) -> Model:
     >>> outputs = model(input_ids=ids, labels=ids)
     >>> outputs.loss.backward()
     >>> outputs.logits
-    DeferredLogits((2, 6, 100), torch.float32, not made)
+    DeferredLogits((2, 6, 100), torch.float32, not computed)
     """
     check_number(label_smoothing, "label_smoothing", 0, 1)
     unfuse(model)
@@ -157,6 +157,7 @@ def _unwrapped(model: Any) -> Any:
 def _model_forward() -> Any:
     def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
         fusion: Fusion = getattr(self, STATE)
+        # The instance's forward is this function. A deep copy of a model brings its own `self`.
         stock = fusion.previous_forward or functools.partial(type(self).forward, self)
         labels = kwargs.get("labels", dict(enumerate(args)).get(fusion.labels_index))
         if labels is None:
@@ -166,7 +167,7 @@ def _model_forward() -> Any:
             outputs = stock(*args, **kwargs)
             if not fusion.losses:
                 raise RuntimeError(_unfused(self, fusion))
-        finally:
+        finally:  # the output layer is also called outside of such a pass, by generate
             fusion.active, fusion.deferred = False, None
         return outputs
 
@@ -174,6 +175,7 @@ def _model_forward() -> Any:
 
 
 def _head_forward() -> Any:
+    # Not compiled: deferred logits decide while they run whether to be computed.
     @torch.compiler.disable  # type: ignore[untyped-decorator]
     def forward(self: Any, inputs: torch.Tensor) -> torch.Tensor:
         fusion: Fusion = getattr(self, STATE)
@@ -206,8 +208,8 @@ def _loss(
         # A mean with its divisor given: in half precision, gradients of a sum may overflow.
         divisor=None if num_items_in_batch is None else float(num_items_in_batch),
     )
-    if isinstance(logits, DeferredLogits) and logits.made is not None:
-        logits = logits.made
+    if isinstance(logits, DeferredLogits) and logits.computed is not None:
+        logits = logits.computed
     if not isinstance(logits, DeferredLogits):
         return cross_entropy(logits, shift_labels.to(logits.device), options)
     fusion.losses += 1

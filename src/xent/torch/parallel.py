@@ -1,7 +1,7 @@
 """Cross-entropy with the classes divided over the processes of a group.
 
-A large vocabulary is sharded in training: each rank computes the logits of its own classes. The
-losses here take them as they are. What the ranks tell each other is a few numbers per row.
+In training, a large vocabulary is sharded: each rank computes the logits of its own classes. The
+losses here take those logits as they are, and the ranks exchange only a few numbers per row.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ def cross_entropy(
         A(z) = m + \log \sum_r e^{m_r - m} \sum_{k \in r} e^{z_k - m_r},
         \quad m = \max_r m_r
 
-    The value and the gradient of `xent.cross_entropy` of all classes, on every rank; the ranks
-    exchange a largest logit and some sums per row, never logits.
+    Every rank gets the value of `xent.cross_entropy` over all classes, and the gradient for its own
+    logits. Per row the ranks exchange a largest logit and a few sums, never all logits.
 
     Parameters
     ----------
@@ -75,14 +75,14 @@ def cross_entropy(
         As for `xent.cross_entropy`, the same on every rank.
     offset, num_classes : int, optional
         The index of this rank's first class and the number of all classes. Given on every rank,
-        they save an exchange, and with it the check that the ranks agree: then an error on one
-        rank leaves the others waiting.
+        they save an exchange, and with it the check that the ranks agree. An error on one rank
+        then leaves the others waiting.
 
     Returns
     -------
     tensor
-        The loss, the same on every rank, differentiable for the logits; a plain tensor for a
-        DTensor, too. float32 for half precision, else of the logits' dtype.
+        The loss, the same on every rank and differentiable with respect to the logits. A plain
+        tensor even for DTensors; float64 for float64 logits, else float32.
 
     Raises
     ------
@@ -92,15 +92,15 @@ def cross_entropy(
 
     Notes
     -----
-    Three small all-reduces and no gather: of a table of seven integers per rank; the largest logit
-    of each row; and five numbers per row, six with probabilities, all in float64. The backward
-    pass needs none, and has no second derivative.
+    The forward pass takes three small all-reduces and no gather: a table of seven integers per
+    rank; the largest logit of each row; and five numbers per row, six with probabilities, all in
+    float64. The backward pass takes none. There is no second derivative.
 
     No step subtracts near-equal numbers: the largest logit of a row is left out of the sum of
     exponentials on the rank that holds it, so the loss of a confident right row keeps its digits,
-    and equals that of `xent.cross_entropy` to rounding. Rows are computed in float32, in float64
-    for float64 logits; sums over ranks and rows in float64. On the CPU, labels without smoothing
-    and softcap go through the compiled kernels, but for float64.
+    and equals that of `xent.cross_entropy` to rounding. Rows are computed in float32, or in float64
+    for float64 logits; sums over ranks and rows are taken in float64. On the CPU the compiled
+    kernels compute labels without smoothing or softcap, except for float64 logits.
 
     Examples
     --------
@@ -132,11 +132,12 @@ def cross_entropy(
         caller=CALLER,
     )
 
+    # A function, so that an error in it reaches the other ranks before it is raised.
     def prepare() -> tuple[tuple[Tensor, ...], LocalTargets]:
         z = as_scores(shard.local(logits, "logits", axis), "logits", options.names)
         place = class_axis(z, axis, options.names)
         y = as_tensor_like(shard.local(targets, "targets", axis), z, "targets")
-        if y.dtype.is_floating_point and y.ndim == z.ndim:
+        if y.dtype.is_floating_point and y.ndim == z.ndim:  # else the check of shapes says why
             y = y.movedim(place, -1)
         z = z.movedim(place, -1)
         return (z,), make_targets(y, tuple(z.shape), z, shard.checked(options))
@@ -170,13 +171,13 @@ def linear_cross_entropy(
 
     .. math:: z = x W^\top + b, \qquad \ell = A(z) \sum_j y_j - \sum_j y_j z_j
 
-    No rank ever holds all of its logits, nor those of another.
+    No rank ever holds all of its logits at once, or logits of another rank.
 
     Parameters
     ----------
     inputs : tensor, shape (..., D)
-        Rows of features, the same on every rank to the last bit, which is checked; or a
-        replicated DTensor.
+        Rows of features, or a replicated DTensor; the same on every rank to the last bit, which is
+        checked.
     weight : tensor, shape (K_local, D), or DTensor
         One row of weights per class of this rank, in the order of the ranks. A DTensor is sharded
         on the first axis, over a mesh of one dimension.
@@ -191,7 +192,8 @@ def linear_cross_entropy(
     Returns
     -------
     tensor
-        The loss, the same on every rank, differentiable for inputs, weight and bias.
+        The loss, the same on every rank and differentiable with respect to inputs, weight and
+        bias.
 
     Raises
     ------
@@ -201,11 +203,11 @@ def linear_cross_entropy(
     Notes
     -----
     Chunks of rows, of at most 64 MiB of logits in float32 on the rank with the most classes, pass
-    through the product, two small all-reduces, and the gradient products. Weight and bias gradients
-    stay on their rank; that of the inputs is summed over the ranks by one all-reduce in the
-    backward pass, which every rank has to take. Products and sums are in float32, in float64 where
-    either factor is. With a mean and class weights, one more number is summed beforehand. With
-    reduction="none" the backward pass makes the logits anew.
+    through the product, two small all-reduces, and the gradient products. The gradients of weight
+    and bias stay on their rank. That of the inputs is summed over the ranks by one all-reduce in
+    the backward pass, which every rank has to take. Products and sums are in float32, or in float64
+    if inputs or weight are. With a mean and class weights, one more number is summed beforehand.
+    With reduction="none" the backward pass computes the logits again.
 
     Examples
     --------
@@ -247,6 +249,7 @@ def linear_cross_entropy(
         return (x, w, b), make_targets(y, (*x.shape[:-1], len(w)), x, shard.checked(options))
 
     layer, local, widths = _agreed(shard.group, prepare, layer=True)
+    # Asked before widening, which makes other tensors; and by all ranks alike, as was checked.
     needed = sum(
         flag
         for flag, tensor in zip(linear.FLAGS, layer, strict=True)
@@ -350,6 +353,7 @@ def _agreed(
             "shape": fingerprint(tuple(tensors[0].shape[:-1])),
             "dtype": fingerprint(*(str(t.dtype) for t in tensors if t is not None)),
             "options": fingerprint(*options),
+            # Not the probabilities, of which each rank has its own.
             "targets": checksum(local.labels, local.weight),
             "inputs": checksum_of_rows(tensors[0]) if layer else 0,
         },

@@ -1,4 +1,4 @@
-"""Loading of the compiled CPU kernels: at the first large array, and only where they can run."""
+"""Load the compiled CPU kernels: at the first large array, and only where they can run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Binary cross-entropy: one logit at a time, vectorized.
+"""The kernel for binary cross-entropy: a block of logits at a time, vectorized.
 
     loss = a softplus(-z) + b softplus(z),   softplus(z) = max(z, 0) + log1p(exp(-|z|))
 
@@ -20,7 +20,7 @@ from xent._engine.cpu.elementary import (
     exp_nonpositive,
     log1p_unit,
     one_like,
-    softcap_and_derivative,
+    tanh_cap_and_derivative,
 )
 from xent._engine.cpu.general import safe_product
 from xent._engine.cpu.intrinsics import (
@@ -34,8 +34,8 @@ from xent._engine.cpu.intrinsics import (
     store_as,
     unsigned_max,
 )
-from xent._engine.cpu.label_row import add_to_sum, block_sum, copy
 from xent._engine.cpu.nontemporal import store_block, store_block_nontemporal
+from xent._engine.cpu.sums import add_to_sum, block_sum, copy, start_sum
 
 BLOCK = 1024
 """Logits that are computed at a time, and whose losses are added plainly."""
@@ -135,7 +135,7 @@ def general_losses(z, targets, weight, options, start, loss, grad):
         if w != 0.0:
             x, derivative = np.float64(load(z[i])), 1.0
             if options.softcap != 0.0:
-                x, derivative = softcap_and_derivative(x, options.softcap)
+                x, derivative = tanh_cap_and_derivative(x, options.softcap)
             a, b = label_weights(np.float64(load(targets[i])), options.exact)
             a *= options.pos_weight[(start + i) % options.pos_weight.size]
             tail = exp(-abs(x), 0.0) if x == x else np.nan  # exp does not keep NaN
@@ -211,8 +211,7 @@ def block_losses(z, targets, weight, options, start, grad, scratch):
 @inner
 def chunk_losses(z, targets, weight, options, grad, losses, sums, number, start, stop, scratch):
     """Compute the losses of the logits from start to stop, which are chunk `number`."""
-    sums[number, 0] = 0.0
-    sums[number, 1] = 0.0
+    start_sum(sums, number)
     for first in range(start, stop, BLOCK):
         last = min(first + BLOCK, stop)
         w, g = weight, grad

@@ -249,7 +249,7 @@ def exp_nonpositive(x):
 
 
 @inner
-def softcap_and_derivative(z, cap):
+def tanh_cap_and_derivative(z, cap):
     """Return cap * tanh(z / cap) and its derivative; -inf (a mask) and NaN stay what they are."""
     # tanh(u) = -m / (2 + m) with m = expm1(-2u) for u >= 0; no subtraction cancels near u = 0.
     u2 = 2.0 * abs(z / cap)

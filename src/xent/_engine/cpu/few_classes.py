@@ -1,4 +1,4 @@
-"""Class labels, few classes: a block of rows at a time, vectorized over the rows.
+"""The kernel for class labels and few classes: a block of rows at a time, vectorized over rows.
 
 A block of rows is transposed in the cache, so that each class is a column with one row in each
 lane. What `many_classes` does to a row then happens to the whole block, column by column.
@@ -28,11 +28,11 @@ from xent._engine.cpu.label_row import (
     in_range,
     label_loss,
     row_scale,
-    sum_chunks,
     unshift,
     weighted,
 )
 from xent._engine.cpu.stats import add_column, start_columns, store_columns, update_max
+from xent._engine.cpu.sums import sum_chunks
 from xent._engine.cpu.transpose import to_columns, to_rows
 
 MAX_CLASSES = 32
@@ -101,7 +101,8 @@ def make_scratch(classes, dtype):
     )
 
 
-# Loops over the rows of a block.
+# Loops over the rows of a block. Each array is an argument of its own: only arguments are declared
+# not to overlap.
 
 
 @loop
@@ -110,7 +111,7 @@ def load_labels(labels, classes, out):
     bad = 0
     for i in range(labels.size):
         label = labels[i]
-        bad |= (label < 0) | (label >= classes)
+        bad |= (label < 0) | (label >= classes)  # in 64 bits, before the label is cut to 32
         out[i] = label
     return bad == 0
 
@@ -154,7 +155,7 @@ def exp_columns(logits, next_logits, j, labels, n, magic, x_min, max_bits, label
         a, bits_a = scaled_exp(logits[i], row_magic, row_x_min)
         b, bits_b = scaled_exp(next_logits[i], row_magic, row_x_min)
         max_bits[i] = unsigned_max(unsigned_max(bits_a, bits_b), max_bits[i])
-        own = label_term[i]
+        own = label_term[i]  # loaded in any case, so that LLVM need not branch
         own = a if label == j else own
         label_term[i] = b if label == j + 1 else own
         terms[i] = zero if label == j else a
@@ -304,7 +305,7 @@ def block_losses(
     if coefficients is not None:
         block_coefficients = coefficients[start : start + n]
     fast = finish_block(n, classes, block_coefficients, c, scratch, grad)
-    if coefficients is not None or not fast:
+    if coefficients is not None or not fast:  # any coefficient may be ABSENT
         redo_rows(x, start, n, coefficients, c, scratch, grad, stats)
     if grad is not None:
         to_rows(scratch.terms, n, classes, grad, grad_words, start)

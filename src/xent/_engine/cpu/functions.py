@@ -1,4 +1,4 @@
-"""Softmax, log-softmax, log-sum-exp, sigmoid and log-sigmoid, computed in float64."""
+"""Kernels for softmax, log-softmax, log-sum-exp, sigmoid and log-sigmoid, computed in float64."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def fill_softmax(e, m, k, s, s_low, out):
     inverse, low = reciprocal_1p(s, s_low)
     low = low if math.isfinite(low) else 0.0
     for j in range(out.size):
-        out[j] = store_as(fma(e[j], inverse, e[j] * low), out[j])
+        out[j] = store_as(fma(e[j], inverse, e[j] * low), out[j])  # rounded once
     out[k] = store_as(0.0 if m == -np.inf else inverse + low, out[k])
 
 
@@ -28,7 +28,7 @@ def fill_log_softmax(z, m, k, log_s, out):
     """Fill the log-softmax: the sum of two terms that are never positive."""
     for j in range(out.size):
         out[j] = store_as((z[j] - m) - log_s, out[j])
-    at_k = -log_s
+    at_k = -log_s  # z_k - m is 0, but for infinities
     if m == -np.inf:  # every class is masked, and z - m is NaN
         at_k = m
         for j in range(out.size):
@@ -56,7 +56,7 @@ def fill_sigmoid(x, out):
     for i in range(x.size):
         z = np.float64(load(x[i]))
         tail = exp(-abs(z), 0.0)
-        p = (1.0 if z >= 0 else tail) / (1.0 + tail)
+        p = (1.0 if z >= 0 else tail) / (1.0 + tail)  # tail <= 1: no overflow on either side
         out[i] = store_as(p if z == z else z, out[i])  # exp does not keep NaN
 
 

@@ -1,6 +1,6 @@
-"""Any target row and any logits: one row at a time, in float64, relative to its largest logit.
+"""The general kernel: any target row and any logits, one row at a time, in float64.
 
-With k the argmax and m = z_k, as in `xent._engine.rows`,
+With k the argmax of the row and m = z_k, as in `xent._engine.rows`,
 
     S = sum over j != k of exp(z_j - m)        A = log-sum-exp = m + log1p(S)
     loss = (sum y) log1p(S) + sum_j y_j (m - z_j)
@@ -21,10 +21,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xent._engine.cpu.elementary import exp, log1p, softcap_and_derivative, two_diff, two_sum
+from xent._engine.cpu.elementary import exp, log1p, tanh_cap_and_derivative, two_diff, two_sum
 from xent._engine.cpu.intrinsics import any_order, fma, inner, kernel, load, loop, store_as
-from xent._engine.cpu.label_row import BLOCK, LANES, sum_chunks, sum_lanes, zero_grad, zero_lanes
 from xent._engine.cpu.stats import store_stats, sum_gaps
+from xent._engine.cpu.sums import BLOCK, LANES, sum_chunks, sum_lanes, zero_lanes
 
 # Steps of a row.
 
@@ -37,7 +37,7 @@ def load_row(x, softcap, z, derivative):
             z[j] = load(x[j])
     else:
         for j in range(x.size):
-            z[j], derivative[j] = softcap_and_derivative(np.float64(load(x[j])), softcap)
+            z[j], derivative[j] = tanh_cap_and_derivative(np.float64(load(x[j])), softcap)
 
 
 @loop
@@ -45,7 +45,7 @@ def max_and_argmax(z):
     """Return the largest entry and its first index; NaN if there is one."""
     m, k = z[0], 0
     for j in range(z.size):
-        if not z[j] <= m:
+        if not z[j] <= m:  # also True for NaN
             m, k = z[j], j
             if m != m:
                 break
@@ -139,7 +139,7 @@ def target_sums(z, m, k, label, probabilities, scale, shift, i):
     if probabilities is None and shift is None:
         cost = safe_product(scale[label], gap(z[label], m, label == k))
         return scale[label] - y_k, y_k, cost
-    others, cost = 0.0, 0.0
+    others, cost = 0.0, 0.0  # `others` is summed: the total less y_k would cancel
     for j in range(z.size):
         y = target_at(j, label, probabilities, scale, shift, i)
         others = any_order(others, 0.0 if j == k else y)
@@ -171,10 +171,10 @@ def fill_grad(
         g = fma(e[j], high, e[j] * low)
         if probabilities is not None or shift is not None or j == label:
             g -= target_at(j, label, probabilities, scale, shift, i) * c
-        g = grad_k * c if j == k else g
+        g = grad_k * c if j == k else g  # p_k - y_k would cancel
         if softcap != 0.0:
             g *= derivative[j]
-        row[j] = store_as(0.0 if z[j] == -np.inf else g, row[j])
+        row[j] = store_as(0.0 if z[j] == -np.inf else g, row[j])  # a masked class has no gradient
 
 
 @inner
@@ -210,6 +210,15 @@ def general_row(
 
 
 # Blocks of rows.
+
+
+@loop
+def zero_grad(grad, i):
+    """Set row i of the gradient, where there is one, to 0."""
+    if grad is not None:
+        row = grad[i]
+        for j in range(row.size):
+            row[j] = store_as(0.0, row[j])
 
 
 class Scratch(NamedTuple):

@@ -35,7 +35,7 @@ from xent._engine.cpu.elementary import (
     log1p_fast,
     two_sum,
 )
-from xent._engine.cpu.intrinsics import any_order, by_dtype, fma, inner, loop, store_as
+from xent._engine.cpu.intrinsics import by_dtype, fma, inner
 
 # The label's term is scaled to about 2**SHIFT. Terms up to 2**TOP can be summed without overflow.
 # Terms below the smallest normal number, 2**BOTTOM times the label's term, are replaced by it: what
@@ -56,18 +56,6 @@ LABEL_LIMIT = 16384.0
 
 ABSENT = -1.0
 """Coefficient of a row that does not count, whatever it holds."""
-
-LANES = 16
-"""Partial sums that are kept side by side, so that LLVM adds them as vectors."""
-
-GROUP = 4 * LANES
-"""Columns that are added at a time: four for each lane."""
-
-TILE = 16 * GROUP
-"""Columns of a row whose terms are computed, and then added, at a time."""
-
-BLOCK = 256
-"""Rows whose losses are added plainly, in any order; all sums above that are compensated."""
 
 
 # The scale of a row.
@@ -162,9 +150,9 @@ def label_loss(z, n, total, total_low, label_term):
 
 @inner
 def grad_factors_f(q, q_low, inverse, inverse_low, c, like):
-    p_label = c / (1.0 + q)
+    p_label = c / (1.0 + q)  # times c
     factor = p_label * inverse
-    # The float64 factor, as two float32 numbers: the product with a term is then rounded once.
+    # The float64 factor as two float32 numbers, so that its product with a term is rounded once.
     upper = F(factor)
     lower = F(factor - np.float64(upper)) if abs(upper) < np.inf else F(0)
     return upper, lower, F(-p_label * q)
@@ -179,7 +167,7 @@ def grad_factors_d(q, q_low, inverse, inverse_low, c, like):
     product_low = fma(c, inverse, -product) + c * inverse_low
     factor = product * over_t
     factor_low = (fma(-factor, t, product) + (product_low - factor * t_low)) * over_t
-    rest = q * over_t  # 1 - p_y
+    rest = q * over_t  # 1 - p_y, without subtracting
     rest_low = (fma(-rest, t, q) + (q_low - rest * t_low)) * over_t
     return factor, factor_low, -(c * rest + c * rest_low)
 
@@ -198,95 +186,9 @@ def weighted(coefficient, loss):
     return 0.0 if coefficient == 0.0 and loss == np.inf else coefficient * loss
 
 
-@loop
-def zero_grad(grad, i):
-    """Set row i of the gradient, where there is one, to 0."""
-    if grad is not None:
-        row = grad[i]
-        for j in range(row.size):
-            row[j] = store_as(0.0, row[j])
-
-
 @inner
 def first_bad_label(labels, classes, start):
     """Return the first row from `start` whose label is not a class; there must be one."""
     while 0 <= labels[start] < classes:
         start += 1
     return start
-
-
-# Sums.
-
-
-@loop
-def zero_lanes(total, total_low):
-    """Set the lanes of a sum, and their low parts if there are any, to 0."""
-    for lane in range(LANES):
-        total[lane] = 0.0
-        if total_low is not None:
-            total_low[lane] = 0.0
-
-
-@inner
-def sum_lanes(total, total_low):
-    """Return the sum of the lanes, low parts (or None) included, and its low part.
-
-    Adds by halves, so that only four additions depend on each other. Overwrites the lanes.
-    """
-    rest = 0.0
-    width = LANES
-    while width > 1:
-        width //= 2
-        for lane in range(width):
-            total[lane], error = two_sum(total[lane], total[lane + width])
-            if total_low is None:
-                rest += error
-            else:
-                total_low[lane] += total_low[lane + width] + error
-    return total[0], rest if total_low is None else total_low[0]
-
-
-@inner
-def add_to_sum(sums, number, value):
-    """Add a block's sum to the compensated sum of chunk `number`."""
-    sums[number, 0], error = two_sum(sums[number, 0], value)
-    sums[number, 1] += error if np.isfinite(error) else 0.0  # NaN if the sum is infinite
-
-
-@loop
-def copy(source, target):
-    """Copy elements as they are stored."""
-    for i in range(target.size):
-        target[i] = source[i]
-
-
-@loop
-def block_sum(loss):
-    """Return the sum of a block's losses in float64."""
-    s = 0.0
-    for i in range(loss.size):
-        s = any_order(s, np.float64(loss[i]))
-    return s
-
-
-@inner
-def sum_chunks(block_losses, arguments, rows, block, losses, sums, chunk, first, last, scratch):
-    """Compute the losses of the chunks of rows from `first` to `last`, a block at a time.
-
-    `block_losses` fills scratch.loss for n rows from `start` and returns the first row whose label
-    is not a class, or -1; so does this. `sums` takes the sum of each chunk, `losses` (or None) the
-    losses of rows.
-    """
-    for number in range(first, last):
-        sums[number, 0] = 0.0
-        sums[number, 1] = 0.0
-        stop = min(number * chunk + chunk, rows)
-        for start in range(number * chunk, stop, block):
-            n = min(block, stop - start)
-            bad = block_losses(start, n, scratch, *arguments)
-            if bad >= 0:
-                return bad
-            add_to_sum(sums, number, block_sum(scratch.loss[:n]))
-            if losses is not None:
-                copy(scratch.loss[:n], losses[start : start + n])
-    return -1

@@ -110,7 +110,7 @@ def cross_entropy(
     )  # fmt: skip
     make_scratch = partial(general.make_scratch, classes)
     chunk = chunk_rows(len(x), classes)
-    return sum_chunks(general.target_losses, arguments, len(x), chunk, make_scratch)
+    return sum_on_threads(general.target_losses, arguments, len(x), chunk, make_scratch)
 
 
 def _label_losses(
@@ -140,7 +140,7 @@ def _label_losses(
         kernel = few_classes.label_losses
         arguments = (x, x.reshape(-1), words, *common, flat, grad_words, *per_row)
         make_scratch = partial(few_classes.make_scratch, classes, dtype)
-    return sum_chunks(kernel, arguments, rows, chunk_rows(rows, classes), make_scratch)
+    return sum_on_threads(kernel, arguments, rows, chunk_rows(rows, classes), make_scratch)
 
 
 def _is_separate(grad: Array | None, logits: Array) -> bool:
@@ -172,7 +172,7 @@ def binary_cross_entropy(
         None if out.losses is None else out.losses.reshape(-1),
     )  # fmt: skip
     make_scratch = partial(binary.make_scratch, dtype, z.dtype, nontemporal=_is_separate(grad, z))
-    return sum_chunks(binary.binary_losses, arguments, z.size, CHUNK, make_scratch)
+    return sum_on_threads(binary.binary_losses, arguments, z.size, CHUNK, make_scratch)
 
 
 def _binary_options(
@@ -235,7 +235,7 @@ def log_sigmoid(logits: Array, result: Array) -> None:
 def flush_subnormals(array: Array) -> None:
     """Set entries below the smallest normal number to 0."""
     arguments = (array.reshape(-1), np.finfo(array.dtype).tiny)
-    _map_chunks(functions.flush_subnormals, arguments, array.size, CHUNK, lambda: None)
+    map_on_threads(functions.flush_subnormals, arguments, array.size, CHUNK, lambda: None)
 
 
 def _map_rows(which: int, logits: Array, result: Array) -> None:
@@ -244,12 +244,12 @@ def _map_rows(which: int, logits: Array, result: Array) -> None:
     arguments = (which, x, as_stored(result).reshape(len(x), -1))
     make_scratch = partial(general.row_scratch, classes)
     chunk = chunk_rows(len(x), classes)
-    _map_chunks(functions.row_function, arguments, len(x), chunk, make_scratch)
+    map_on_threads(functions.row_function, arguments, len(x), chunk, make_scratch)
 
 
 def _map_elements(which: int, logits: Array, result: Array) -> None:
     arguments = (which, as_flat(logits), as_flat(result))
-    _map_chunks(functions.element_function, arguments, logits.size, CHUNK, lambda: None)
+    map_on_threads(functions.element_function, arguments, logits.size, CHUNK, lambda: None)
 
 
 # Chunks and threads.
@@ -261,7 +261,7 @@ def chunk_rows(rows: int, classes: int) -> int:
     return chunk if chunk < 256 or rows <= chunk else chunk // 256 * 256
 
 
-def _map_chunks(
+def map_on_threads(
     kernel: Any, arguments: tuple[Any, ...], size: int, chunk: int, make_scratch: Callable[[], Any]
 ) -> None:
     """Run a kernel that sums nothing over the chunks of a range."""
@@ -273,7 +273,7 @@ def _map_chunks(
     threads.run([partial(task, start) for start in range(0, size, chunk)])
 
 
-def sum_chunks(
+def sum_on_threads(
     kernel: Any, arguments: tuple[Any, ...], size: int, chunk: int, make_scratch: Callable[[], Any]
 ) -> tuple[list[float], int]:
     """Run a loss kernel over chunks of rows; return its partial sums, and a bad row or -1."""

@@ -1,4 +1,4 @@
-"""Class labels, many classes: one row at a time, vectorized over the classes.
+"""The kernel for class labels and many classes: one row at a time, vectorized over the classes.
 
 A row is read once, a tile at a time: its terms are computed, then added. Terms that are float32 are
 added in float64; float64 terms are added in lanes with compensation, after groups of four that are
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xent._engine.cpu.elementary import scaled_exp, two_sum
-from xent._engine.cpu.general import general_row, row_scratch
+from xent._engine.cpu.general import general_row, row_scratch, zero_grad
 from xent._engine.cpu.intrinsics import (
     any_order,
     inner,
@@ -25,24 +25,17 @@ from xent._engine.cpu.intrinsics import (
 )
 from xent._engine.cpu.label_row import (
     ABSENT,
-    BLOCK,
-    GROUP,
     LABEL_LIMIT,
-    LANES,
-    TILE,
     grad_factors,
     in_range,
     label_loss,
     row_scale,
-    sum_chunks,
-    sum_lanes,
     unshift,
     weighted,
-    zero_grad,
-    zero_lanes,
 )
 from xent._engine.cpu.nontemporal import LINE, flush_tail, prefetch_columns, store_grad
 from xent._engine.cpu.stats import row_stats
+from xent._engine.cpu.sums import BLOCK, GROUP, LANES, TILE, sum_chunks, sum_lanes, zero_lanes
 
 PREFETCHED = 4 * GROUP
 """Columns of the next row to prefetch. From there, the processor prefetches by itself."""
@@ -178,7 +171,7 @@ def sum_row(x, label, magic, x_min, scratch, keep_terms):
         here = label - start
         if 0 <= here < size:
             label_term = tile[here]
-            tile[here] = 0
+            tile[here] = 0  # the loss is log1p of a sum without it
         add_tile(tile, size, here, total, total_low)
     t, t_low = sum_lanes(total, total_low)
     return t, t_low, max_bits[0], label_term

@@ -16,7 +16,7 @@ from xent._engine.cpu.intrinsics import (
     store_as,
     store_non_nan_as,
 )
-from xent._engine.cpu.label_row import GROUP, TILE, copy
+from xent._engine.cpu.sums import GROUP, TILE, copy
 
 LINE = 64
 """Bytes of a cache line."""

@@ -74,11 +74,11 @@ def label_losses(logits, labels, grads, losses, loss, rows, classes, ignored, me
         if row_losses.size:
             row_losses[i] = row_loss
         total += row_loss
-        factor = scale / (1.0 + q)
+        factor = scale / (1.0 + q)  # the scaled probability of the label
         for j in range(grad.shape[1]):
             grad[i, j] = math.exp(np.float64(x[i, j]) - z_label) * factor
         if grad.shape[1]:
-            grad[i, label] = -factor * q
+            grad[i, label] = -factor * q  # p - 1, without subtracting
     if reduced.size:
         reduced[0] = total / max(count, 1) if mean else total
     return count

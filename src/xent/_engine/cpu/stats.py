@@ -15,7 +15,7 @@ import numpy as np
 
 from xent._engine.cpu.elementary import exp_diff, log1p
 from xent._engine.cpu.intrinsics import any_order, inner, load, loop, ordered_bits, unsigned_max
-from xent._engine.cpu.label_row import TILE
+from xent._engine.cpu.sums import TILE
 
 SEARCH_STEP = 64
 """Columns that are searched for the largest logit at a time."""
@@ -116,7 +116,7 @@ def update_max(column, j, n, m, k):
     """Set the rows' maximum and argmax to class j where its logit is larger."""
     for i in range(n):
         x, old_m, old_k = column[i], m[i], k[i]
-        larger = x > old_m
+        larger = x > old_m  # the first of equal logits stays
         m[i] = x if larger else old_m
         k[i] = j if larger else old_k
 

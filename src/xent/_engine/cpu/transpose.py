@@ -51,7 +51,7 @@ def pairs_to_columns(source, n, width, columns):
 @loop
 def strided_to_columns(source, n, classes, columns):
     for j in range(classes):
-        column, rest = columns[j], source[j:]
+        column, rest = columns[j], source[j:]  # slices, so that indices start at 0
         for i in range(n):
             column[i] = load(rest[i * classes])
 

@@ -186,16 +186,15 @@ def imported(path: str) -> Any:
 
 def _accuracy(one: Implementation, group: Group) -> Accuracy:
     """Errors of one group; what is raised instead of an answer is said."""
-    given = group.logits, group.labels, group.dtype
-    found: dict[str, Errors | str] = {"loss": "-", "gradient": "-"}
-    for what in ("loss", "gradient") if one.has_gradient else ("loss",):
-        exact = group.losses if what == "loss" else np.ravel(group.gradients).tolist()
+
+    def compared(what: str) -> Errors | str:
         try:
-            answers = one.losses(*given) if what == "loss" else one.gradients(*given)
-            found[what] = errors(answers, exact, group.dtype)
+            return errors(*one.compared(group, what), group.dtype)
         except Exception as error:
-            found[what] = f"raises {type(error).__name__}"
-    return Accuracy(group.dtype, group.name, found["loss"], found["gradient"])
+            return f"raises {type(error).__name__}"
+
+    gradient = compared("gradients") if one.has_gradient else "-"
+    return Accuracy(group.dtype, group.name, compared("losses"), gradient)
 
 
 def _mistakes(one: Implementation) -> list[Finding]:

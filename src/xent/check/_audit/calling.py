@@ -17,20 +17,14 @@ import numpy as np
 
 from xent._engine.cpu import numpy_only
 from xent._validation import Array
+from xent.check._audit.vectors import Group
 from xent.check.arguments import Task, check_choice
 from xent.check.frameworks import Framework, framework, framework_of
 from xent.functions import log_softmax, sigmoid
 from xent.losses import binary_cross_entropy, cross_entropy
 
-OPTIONS = {
-    "reduction": ("reduction",),
-    "class_weight": ("class_weight", "weight"),
-    "pos_weight": ("pos_weight",),
-    "label_smoothing": ("label_smoothing", "smoothing"),
-    "ignore_index": ("ignore_index",),
-    "return_grad": ("return_grad",),
-}
-"""xent's name of an option, and the names that others give it."""
+OWN_NAMES = {"weight": "class_weight", "smoothing": "label_smoothing"}
+"""xent's names of options that others call something else."""
 
 TARGETS_FIRST = ("y_true", "y", "target", "targets", "label", "labels")
 BINARY_WORDS = ("binary", "sigmoid", "bce", "logistic")
@@ -71,7 +65,7 @@ class Implementation:
     function: Callable[..., Any]
     convention: Convention
     options: dict[str, str] = field(default_factory=dict)
-    """Its own names of its options, by xent's names."""
+    """Its own names of its parameters, by xent's names of options."""
     always: dict[str, Any] = field(default_factory=dict)
     """Arguments that every call gets."""
     grad: Callable[..., Any] | None = None
@@ -102,32 +96,35 @@ class Implementation:
 
     def losses(self, logits: Array, targets: Array, dtype: str, **options: Any) -> Array:
         """One loss per row; row by row if it gives nothing but means."""
-        rows = len(logits)
         if "reduction" in self.options:
             options["reduction"] = "none"
         value = self.value(logits, targets, dtype, **options)
-        if value.shape == targets.shape[:1] and (rows > 1 or value.ndim):
+        if value.shape == targets.shape[:1]:
             return value.astype(np.float64)
-        if rows == 1:
-            if value.size != 1:
-                msg = f"it returned shape {value.shape} for one row."
-                raise ValueError(msg)
-            return value.reshape(1).astype(np.float64)
-        parts = [
-            self.losses(logits[i : i + 1], targets[i : i + 1], dtype, **options)
-            for i in range(rows)
-        ]
-        return np.concatenate(parts)
+        if len(logits) > 1:
+            rows = range(len(logits))
+            parts = [self.losses(logits[[i]], targets[[i]], dtype, **options) for i in rows]
+            return np.concatenate(parts)
+        if value.size != 1:
+            msg = f"it returned shape {value.shape} for one row."
+            raise ValueError(msg)
+        return value.reshape(1).astype(np.float64)
 
     def gradients(self, logits: Array, targets: Array, dtype: str) -> Array:
         """Gradient of each row's loss for its own logits."""
         # Row by row, so that a mean over the rows does not scale it.
         with self.library.keep_float64(), np.errstate(all="ignore"), numpy_only():
             rows = [
-                self.library.to_numpy(self._gradient(logits[i : i + 1], targets[i : i + 1], dtype))
+                self.library.to_numpy(self._gradient(logits[[i]], targets[[i]], dtype))
                 for i in range(len(logits))
             ]
         return np.concatenate(rows).reshape(logits.shape).astype(np.float64)
+
+    def compared(self, group: Group, what: str) -> tuple[list[float], list[str]]:
+        """Its "losses" or "gradients" of a group of test vectors, and the exact ones."""
+        compute = self.losses if what == "losses" else self.gradients
+        answers = compute(group.logits, group.labels, group.dtype)
+        return np.ravel(answers).tolist(), np.ravel(getattr(group, what)).tolist()
 
     def _gradient(self, logits: Array, targets: Array, dtype: str) -> Any:
         library = self.library
@@ -144,12 +141,13 @@ class Implementation:
 
     def call(self, z: Any, t: Any, dtype: str, options: dict[str, Any]) -> Any:
         """Call it with scores and targets in the form it takes, and options by xent's names."""
-        # An option may be an array (class weights), which must be of the function's own library.
-        named = dict(self.always)
-        for name, value in options.items():
+
+        def own(value: Any) -> Any:
+            # Class weights, say, must be an array of the function's own library.
             array = isinstance(value, np.ndarray)
-            own = self.options[name]
-            named[own] = self.library.from_numpy(value, dtype) if array else value
+            return self.library.from_numpy(value, dtype) if array else value
+
+        named = self.always | {self.options[name]: own(value) for name, value in options.items()}
         if self.needs_labels:
             named["labels"] = range(2 if self.task == "binary" else z.shape[-1])
         order = (t, z) if self.convention.targets_first else (z, t)
@@ -158,16 +156,11 @@ class Implementation:
     def arguments(self, logits: Array, targets: Array, dtype: str) -> tuple[Any, Any]:
         """Scores and targets in the form it takes."""
         z = self._scores(self.library.from_numpy(logits, dtype))
-        floats = targets.dtype.kind == "f"
-        if self.task == "binary":
-            floats |= self.convention.one_hot
-        elif self.convention.one_hot and not floats:
-            targets, floats = np.eye(logits.shape[-1])[targets], True
-        else:
-            floats = False
-        if floats:
-            return z, self.library.from_numpy(targets, dtype)
-        return z, self.library.labels_from_numpy(targets)
+        if not self.convention.one_hot:
+            return z, self.library.labels_from_numpy(targets)
+        if self.task == "classes":
+            targets = np.eye(logits.shape[-1])[targets]
+        return z, self.library.from_numpy(targets, dtype)
 
     def _scores(self, z: Any) -> Any:
         """Logits as what it takes, by its own library, so that gradients pass through."""
@@ -200,15 +193,10 @@ def implementation(
         msg = f"{name} is {type(function).__name__}, which cannot be called."
         raise UncallableError(msg)
     if task is None:
-        binary = any(word in name.lower() for word in BINARY_WORDS)
-        task = "binary" if binary else "classes"
+        task = "binary" if any(word in name.lower() for word in BINARY_WORDS) else "classes"
     check_choice(task, "task", get_args(Task))
     parameters = _parameters(function)
-    options = {
-        own: next(other for other in others if other in parameters)
-        for own, others in OPTIONS.items()
-        if any(other in parameters for other in others)
-    }
+    options = {OWN_NAMES.get(name, name): name for name in parameters}
     if task == "binary" and options.get("class_weight") == "weight":
         del options["class_weight"]  # PyTorch's weighs single entries
     always = {"from_logits": True} if "from_logits" in parameters else {}
@@ -217,19 +205,15 @@ def implementation(
     # A way of calling that runs may still be a wrong one: probabilities given for logits raise no
     # error. So the first one that gives the known losses is taken.
     for convention in _conventions(function, task, parameters):
-        found = Implementation(
-            name, task, function, convention, options, always, grad, needs_labels
-        )
+        made = Implementation(name, task, function, convention, options, always, grad, needs_labels)
         try:
-            right = _is_right(found)
+            if _is_right(made):
+                return _with_own_arrays(made)
+            callable_.append(made)
         except ModuleNotFoundError:
             continue
         except Exception as error:
             errors.append(f"{type(error).__name__}: {error}")
-            continue
-        if right:
-            return _with_own_arrays(found)
-        callable_.append(found)
     if callable_:  # it is wrong, which the audit will say
         return callable_[0]
     msg = f"{name}: no way was found to call it on logits and labels. "

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import numpy as np
 
 from xent._validation import Array
 from xent.check._audit.calling import Implementation
-from xent.check._audit.vectors import vectors
+from xent.check._audit.vectors import Group, vectors
 from xent.check.dtypes import rounded
 from xent.check.ulps import matches
 
@@ -23,10 +22,40 @@ LONG = 1 << 20
 Z = np.array([[2.0, 1.0, 0.25, -1.0], [0.5, 1.5, -1.0, 0.0], [0.0, 3.0, -2.0, 1.0]])
 Y = np.array([0, 2, 1])
 W = np.array([1.0, 2.0, 0.5, 3.0])
-B, T = np.array([1.5, -0.5, 3.0]), np.array([1, 0, 0])
+BATCHES = {"classes": (Z, Y), "binary": (np.array([1.5, -0.5, 3.0]), np.array([1, 0, 0]))}
 
-Ask = Callable[[], tuple[str, str]]
-"""Puts a question to an implementation; gives what it did and the verdict."""
+INF = np.inf
+INFINITE: dict[str, list[tuple[str, Any, int, float]]] = {
+    "classes": [
+        ("logit +inf at the label", [[INF, 1.0, 0.0, 2.0]], 0, 0.0),
+        ("logit +inf at another class", [[INF, 1.0, 0.0, 2.0]], 1, INF),
+    ],
+    "binary": [
+        ("logit +inf, label 1", [INF], 1, 0.0),
+        ("logit -inf, label 0", [-INF], 0, 0.0),
+        ("logit +inf, label 0", [INF], 0, INF),
+    ],
+}
+"""Questions about one row with an infinite logit: its logits, its label, and the right loss."""
+
+OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
+    "classes": {
+        "class weights": {"class_weight": W},
+        "smoothing": {"label_smoothing": 0.1},
+        "ignored rows": {"ignore_index": -100},
+    },
+    "binary": {
+        "pos_weight": {"pos_weight": np.array(3.0)},
+        "class weights": {"class_weight": W[:2]},
+        "smoothing": {"label_smoothing": 0.1},
+    },
+}
+
+Verdict = tuple[str, str]
+"""What an implementation did, and whether that is right."""
+
+Question = tuple[str, Callable[..., Verdict], *tuple[Any, ...]]
+"""A question, the function that puts it to an implementation, and its further arguments."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +70,9 @@ class Answer:
 def answers(one: Implementation) -> Iterator[Answer]:
     """Answers to all questions that can be put to the implementation."""
     for questions in (_edges, _other_rows, _options, _bad_input, _long_means):
-        for question, ask in questions(one):
+        for question, ask, *arguments in questions(one):
             try:
-                answer, verdict = ask()
+                answer, verdict = ask(one, *arguments)
             except Exception as error:
                 answer, verdict = f"raises {_error_text(error)}", NOTED
             yield Answer(question, answer, verdict)
@@ -58,53 +87,35 @@ def _error_text(error: Exception) -> str:
     return f"{type(error).__name__}: {text[:90]}{'…' if len(text) > 90 else ''}"
 
 
-def _batch(one: Implementation) -> tuple[Array, Array]:
-    return (B, T) if one.task == "binary" else (Z, Y)
-
-
 # Edges: test vectors beyond ordinary margins, and infinite logits.
 
 
-def _edges(one: Implementation) -> Iterator[tuple[str, Ask]]:
+def _edges(one: Implementation) -> Iterator[Question]:
     for group in vectors():
         if group.name == "huge logits" and one.convention.takes != "logits":
             continue  # their probabilities underflow before the function sees them
         if group.task != one.task or group.has_margin or group.dtype not in ("float64", "float32"):
             continue
         question = f"{group.name}, {group.dtype}"
-        given = group.logits, group.labels, group.dtype
-        yield question, partial(_matching, partial(one.losses, *given), group.losses, "1e-5")
+        yield question, _matching, group, "losses", "1e-5"
         # The gradient of an infinite loss is a matter of taste.
         if one.has_gradient and group.name != "label on a masked class":
-            expected = np.ravel(group.gradients).tolist()
-            ask = partial(_matching, partial(one.gradients, *given), expected, "1e-4")
-            yield f"{question}: gradient", ask
-    inf = np.inf
-    cases: list[tuple[str, Any, int, float]] = [
-        ("logit +inf at the label", [[inf, 1.0, 0.0, 2.0]], 0, 0.0),
-        ("logit +inf at another class", [[inf, 1.0, 0.0, 2.0]], 1, inf),
-    ]
-    if one.task == "binary":
-        cases = [
-            ("logit +inf, label 1", [inf], 1, 0.0),
-            ("logit -inf, label 0", [-inf], 0, 0.0),
-            ("logit +inf, label 0", [inf], 0, inf),
-        ]
-    for question, logits, label, loss in cases:
-        yield question, partial(_infinite_logit, one, logits, label, loss)
+            yield f"{question}: gradient", _matching, group, "gradients", "1e-4"
+    for question, *given in INFINITE[one.task]:
+        yield question, _infinite_logit, *given
 
 
-def _matching(call: Callable[[], Array], exact: list[str], tolerance: str) -> tuple[str, str]:
+def _matching(one: Implementation, group: Group, what: str, tolerance: str) -> Verdict:
     """Are all numbers right within the relative tolerance? The first two that are not are said."""
     wrong = [
         f"{got:.6g} for {float(value):.6g}"
-        for got, value in zip(np.ravel(call()).tolist(), exact, strict=True)
-        if not matches(float(got), str(value), float(tolerance))
+        for got, value in zip(*one.compared(group, what), strict=True)
+        if not matches(got, value, float(tolerance))
     ]
     return ", ".join(wrong[:2]) or f"to {tolerance}", _right_if(not wrong)
 
 
-def _infinite_logit(one: Implementation, logits: Any, label: int, loss: float) -> tuple[str, str]:
+def _infinite_logit(one: Implementation, logits: Any, label: int, loss: float) -> Verdict:
     got = float(one.losses(np.array(logits), np.array([label]), "float64")[0])
     return f"loss {got:g}", _right_if(got == loss)
 
@@ -112,15 +123,15 @@ def _infinite_logit(one: Implementation, logits: Any, label: int, loss: float) -
 # Other rows: does one row spoil another, and does a call leave its arguments alone?
 
 
-def _other_rows(one: Implementation) -> Iterator[tuple[str, Ask]]:
-    z, t = _batch(one)
-    yield "NaN in one row", partial(_nan_in_one_row, one, z, t)
+def _other_rows(one: Implementation) -> Iterator[Question]:
+    batch = BATCHES[one.task]
+    yield "NaN in one row", _nan_in_one_row, *batch
     if one.convention.takes == "logits":
-        yield "its arguments", partial(_arguments_kept, one, z, t)
-    yield "no rows", partial(_no_rows, one, z, t)
+        yield "its arguments", _arguments_kept, *batch
+    yield "no rows", _no_rows, *batch
 
 
-def _nan_in_one_row(one: Implementation, z: Array, t: Array) -> tuple[str, str]:
+def _nan_in_one_row(one: Implementation, z: Array, t: Array) -> Verdict:
     bad = z.copy()
     bad[1] = np.nan  # in the middle, so that both neighbours show it
     got, expected = one.losses(bad, t, "float64"), one.losses(z, t, "float64")
@@ -128,7 +139,7 @@ def _nan_in_one_row(one: Implementation, z: Array, t: Array) -> tuple[str, str]:
     return "stays there" if kept else "spreads", _right_if(kept)
 
 
-def _arguments_kept(one: Implementation, z: Array, t: Array) -> tuple[str, str]:
+def _arguments_kept(one: Implementation, z: Array, t: Array) -> Verdict:
     with one.library.keep_float64():
         given, targets = one.arguments(z, t, "float64")
         before = np.array(one.library.to_numpy(given))
@@ -137,7 +148,7 @@ def _arguments_kept(one: Implementation, z: Array, t: Array) -> tuple[str, str]:
     return "left alone" if same else "changed", _right_if(same)
 
 
-def _no_rows(one: Implementation, z: Array, t: Array) -> tuple[str, str]:
+def _no_rows(one: Implementation, z: Array, t: Array) -> Verdict:
     got = one.value(z[:0], t[:0], "float64")
     if got.ndim:
         return f"shape {got.shape}", NOTED
@@ -148,37 +159,25 @@ def _no_rows(one: Implementation, z: Array, t: Array) -> tuple[str, str]:
 # Options: reductions, weights, smoothing, ignored rows; alone and together.
 
 
-def _options(one: Implementation) -> Iterator[tuple[str, Ask]]:
-    z, t = _batch(one)
+def _options(one: Implementation) -> Iterator[Question]:
+    z, t = BATCHES[one.task]
     if "reduction" in one.options:
         for reduction in ("mean", "sum"):
-            ask = partial(_as_xent, one, z, t, {"reduction": reduction})
-            yield f"reduction {reduction!r}", ask
+            yield f"reduction {reduction!r}", _as_xent, z, t, {"reduction": reduction}
     else:
-        yield "it returns", partial(_what_it_returns, one, z, t)
-    parts: dict[str, dict[str, Any]] = {
-        "class weights": {"class_weight": W},
-        "smoothing": {"label_smoothing": 0.1},
-        "ignored rows": {"ignore_index": -100},
-    }
-    together = [tuple(parts)[:2], tuple(parts)]
-    if one.task == "binary":
-        together = []
-        parts = {
-            "pos_weight": {"pos_weight": np.array(3.0)},
-            "class weights": {"class_weight": W[:2]},
-            "smoothing": {"label_smoothing": 0.1},
-        }
+        yield "it returns", _what_it_returns, z, t
+    parts = OPTIONS[one.task]
+    together = [tuple(parts)[:2], tuple(parts)] if one.task == "classes" else []
     for names in [*((name,) for name in parts), *together]:
         options = {key: value for name in names for key, value in parts[name].items()}
         if set(options) <= set(one.options):
             labels = np.where(np.arange(3) == 1, -100, t) if "ignored rows" in names else t
-            yield f"mean with {' and '.join(names)}", partial(_as_xent, one, z, labels, options)
+            yield f"mean with {' and '.join(names)}", _as_xent, z, labels, options
     if "ignore_index" in one.options:
-        yield "all rows ignored", partial(_all_ignored, one, z)
+        yield "all rows ignored", _all_ignored, z
 
 
-def _what_it_returns(one: Implementation, z: Array, t: Array) -> tuple[str, str]:
+def _what_it_returns(one: Implementation, z: Array, t: Array) -> Verdict:
     got = one.value(z, t, "float64").astype(np.float64)
     rows = one.reference(z, t, reduction="none")
     expected = {"losses of the rows": rows, "the mean": rows.mean(), "the sum": rows.sum()}
@@ -188,7 +187,7 @@ def _what_it_returns(one: Implementation, z: Array, t: Array) -> tuple[str, str]
     return f"shape {got.shape}, none of rows, mean and sum", WRONG
 
 
-def _as_xent(one: Implementation, z: Array, t: Array, options: dict[str, Any]) -> tuple[str, str]:
+def _as_xent(one: Implementation, z: Array, t: Array, options: dict[str, Any]) -> Verdict:
     """Is the loss with these options that of xent?"""
     own = {k: v.item() if k == "pos_weight" else v for k, v in options.items()}
     expected = float(one.reference(z, t, **own))
@@ -207,7 +206,7 @@ def _as_xent(one: Implementation, z: Array, t: Array, options: dict[str, Any]) -
     return text, WRONG
 
 
-def _all_ignored(one: Implementation, z: Array) -> tuple[str, str]:
+def _all_ignored(one: Implementation, z: Array) -> Verdict:
     got = float(one.value(z, np.full(3, -100), "float64", ignore_index=-100))
     spoils = ", which spoils a training run" if np.isnan(got) else ""
     return f"{got:g}{spoils}", _right_if(got == 0)
@@ -216,23 +215,23 @@ def _all_ignored(one: Implementation, z: Array) -> tuple[str, str]:
 # Bad input: an error is the right answer.
 
 
-def _bad_input(one: Implementation) -> Iterator[tuple[str, Ask]]:
-    z, t = _batch(one)
-    classes = 2 if one.task == "binary" else z.shape[1]
-    cases: list[tuple[str, Array]] = [
-        (f"targets of shape ({len(t)}, 1) for {len(t)} rows", t[:, None]),
-        (f"{len(t) - 1} targets for {len(t)} rows", t[1:]),
-        ("one target for all rows", t[:1]),
-        (f"label {classes} of {classes} classes", np.where(np.arange(3) == 1, classes, t)),
-        ("label -1", np.where(np.arange(3) == 1, -1, t)),
-    ]
+def _bad_input(one: Implementation) -> Iterator[Question]:
     if one.task == "classes" and one.convention.one_hot:
         return  # it takes no labels that could be wrong
-    for question, targets in cases:
-        yield question, partial(_refused, one, z, targets)
+    z, t = BATCHES[one.task]
+    classes = 2 if one.task == "binary" else z.shape[1]
+    cases = {
+        f"targets of shape ({len(t)}, 1) for {len(t)} rows": t[:, None],
+        f"{len(t) - 1} targets for {len(t)} rows": t[1:],
+        "one target for all rows": t[:1],
+        f"label {classes} of {classes} classes": np.where(np.arange(3) == 1, classes, t),
+        "label -1": np.where(np.arange(3) == 1, -1, t),
+    }
+    for question, targets in cases.items():
+        yield question, _refused, z, targets
 
 
-def _refused(one: Implementation, z: Array, targets: Array) -> tuple[str, str]:
+def _refused(one: Implementation, z: Array, targets: Array) -> Verdict:
     try:
         got = one.value(z, targets, "float64")
     except Exception as error:
@@ -246,15 +245,15 @@ def _refused(one: Implementation, z: Array, targets: Array) -> tuple[str, str]:
 # Long means: how many digits are lost over a million rows?
 
 
-def _long_means(one: Implementation) -> Iterator[tuple[str, Ask]]:
+def _long_means(one: Implementation) -> Iterator[Question]:
     rng = np.random.default_rng(5)
     shape, classes = ((256,), 2) if one.task == "binary" else ((256, 3), 3)
     for dtype in ("float16", "bfloat16", "float32"):
         z, t = rounded(rng.normal(size=shape) * 2, dtype), rng.integers(classes, size=256)
-        yield f"mean of {LONG:,} rows, {dtype}", partial(_long_mean, one, z, t, dtype)
+        yield f"mean of {LONG:,} rows, {dtype}", _long_mean, z, t, dtype
 
 
-def _long_mean(one: Implementation, z: Array, t: Array, dtype: str) -> tuple[str, str]:
+def _long_mean(one: Implementation, z: Array, t: Array, dtype: str) -> Verdict:
     times = LONG // len(t)
     few = one.value(z, t, "float64")
     got = one.value(np.concatenate([z] * times), np.tile(t, times), dtype)

@@ -19,12 +19,7 @@ from xent.check._gradient import edges, fitting
 from xent.check._gradient.case import Case
 from xent.check._gradient.factors import Counts, names_of, near
 from xent.check._gradient.fitting import Match, Measured, first_match
-from xent.check._gradient.formulas import (
-    Formula,
-    options_left_out,
-    wrong_gradients,
-    wrong_losses,
-)
+from xent.check._gradient.formulas import Formula, options_left_out, wrong_gradients, wrong_losses
 from xent.check._gradient.reference import Reference
 from xent.check.dtypes import unit_roundoff
 from xent.check.mistakes import catalogue, found
@@ -69,22 +64,17 @@ def _loss(
     if match is None:
         match, reference, notes = _unasked_options(numeric, reference, scales)
     if match is None:
-        lost = _digits_lost(case, reference, numeric)
-        if lost is not None:
+        if lost := _digits_lost(case, reference, numeric):
             return [lost], None, reference
-        clip = fitting.fit_clipping(numeric, reference, scales)
-        if clip:
+        if clip := fitting.fit_clipping(numeric, reference, scales):
             return [found("clipping", f"The loss {clip}")], None, reference
         match = first_match(numeric, wrong_losses(reference), scales)
         match = match or first_match(numeric, fitting.permuted(numeric, reference, scales))
     if match is None:
-        return [_unknown_loss(case, reference)], None, reference
-    named = list(_named(match, "loss", reference))
-    names = _loss_factors(case, reference, match)
-    named += [_factor(name, match.scale, "loss", scales[0]) for name in names]
-    if not named and not notes:
-        named += _at_zero_logits(case, reference, [match.scale, *scales])
-    return named + notes, match, reference
+        return _unknown_loss(case, reference), None, reference
+    factors = _loss_factors(case, reference, match)
+    named = [*_named(match, "loss", reference, factors, scales[0]), *notes]
+    return named or _at_zero_logits(case, reference, [match.scale, *scales]), match, reference
 
 
 def _loss_factors(case: Case, reference: Reference, match: Match) -> list[str]:
@@ -143,8 +133,7 @@ def _gradient(
     if match is not None and loss_is_wrong and any(near(match.scale, s) for s in scales):
         return []  # the gradient is that of the reference, and the loss has its finding
     if match is None:
-        clip = fitting.fit_clipping(given, reference, [scale])
-        if clip:
+        if clip := fitting.fit_clipping(given, reference, [scale]):
             return [found("clipping", f"The gradient {clip}")]
         match = first_match(given, wrong_gradients(reference), [scale])
         match = match or first_match(given, fitting.permuted(given, reference, [scale]))
@@ -156,9 +145,8 @@ def _gradient(
         name = "label smoothing in the gradient only"
         formula = Formula(name, smoothed.formula.gradient, f"smoothing {share:.4g}")
         match = Match(formula, smoothed.scale)
-    named = list(_named(match, "gradient", reference))
-    names = names_of(match.scale, counts, [scale])
-    named += [_factor(name, match.scale, "gradient", scale) for name in names]
+    factors = names_of(match.scale, counts, [scale])
+    named = list(_named(match, "gradient", reference, factors, scale))
     return named or [_nothing_known(case)]
 
 
@@ -176,7 +164,7 @@ def _against_the_loss(case: Case, numeric: Measured, given: Measured) -> list[Fi
     return [_factor(name, ratio, "gradient", 1.0) for name in names] or [_nothing_known(case)]
 
 
-def _at_zero_logits(case: Case, reference: Reference, scales: list[float]) -> Iterator[Finding]:
+def _at_zero_logits(case: Case, reference: Reference, scales: list[float]) -> list[Finding]:
     """Is the loss log K where all logits are 0? A constant added shows in no derivative."""
     zeros = np.where(np.isneginf(case.problem.logits), -np.inf, 0.0)
     flat = reference.changed(logits=zeros)
@@ -188,10 +176,11 @@ def _at_zero_logits(case: Case, reference: Reference, scales: list[float]) -> It
     with np.errstate(invalid="ignore"):
         off = np.abs(got - expected) > 20 * case.tolerance * np.abs(expected)
     off &= np.isfinite(expected) & np.isfinite(got)
-    if np.any(off):
-        row = int(np.argmax(off))
-        values = f"{np.ravel(got)[row]:.6g}; {np.ravel(expected)[row]:.6g} is expected"
-        yield found("not at chance", f"With all logits 0 the loss is {values}.")
+    if not np.any(off):
+        return []
+    got, expected = got[off], expected[off]
+    seen = f"With all logits 0 the loss is {got[0]:.6g}; {expected[0]:.6g} is expected."
+    return [found("not at chance", seen)]
 
 
 def _nearest(reference: Reference, scales: list[float], value: float) -> float:
@@ -200,22 +189,18 @@ def _nearest(reference: Reference, scales: list[float], value: float) -> float:
     return min((summed * scale for scale in scales), key=lambda other: abs(other - value))
 
 
-def _unknown_loss(case: Case, reference: Reference) -> Finding:
-    for finding in _at_zero_logits(case, reference, case.scales):
-        return finding
-    row = None
-    if case.problem.per_row:
-        off = np.abs(case.problem.losses(case.problem.logits) - reference.losses())
-        row = int(np.nan_to_num(off, posinf=0).argmax())
-    return found("not cross-entropy", _loss_and_expected(case, reference, case.scales, row))
+def _unknown_loss(case: Case, reference: Reference) -> list[Finding]:
+    if off_at_zero := _at_zero_logits(case, reference, case.scales):
+        return off_at_zero
+    off = np.abs(case.problem.losses(case.problem.logits) - reference.losses())
+    row = int(np.nan_to_num(off, posinf=0).argmax())
+    return [found("not cross-entropy", _loss_and_expected(case, reference, case.scales, row))]
 
 
-def _loss_and_expected(
-    case: Case, reference: Reference, scales: list[float], row: int | None
-) -> str:
-    """The loss of a row, or the whole, and what it should be."""
+def _loss_and_expected(case: Case, reference: Reference, scales: list[float], row: int) -> str:
+    """The loss of a row, or of all rows if there is but one number, and what it should be."""
     got = case.problem.losses(case.problem.logits)
-    if row is None:
+    if not case.problem.per_row:
         expected = _nearest(reference, scales, float(got))
         return f"The loss is {float(got):.6g}; {expected:.6g} is expected."
     name, expected = case.problem.row_name(row), reference.losses()[row]
@@ -246,8 +231,7 @@ def _digits_lost(case: Case, reference: Reference, numeric: Measured) -> Finding
             alike = bool(np.abs(got - scale * reference.summed()) <= scale * slack.sum())
         if alike or not np.isfinite(got).all():
             where = f"In {case.problem.row_name(row)} the probability is nearly 1 or 0."
-            shown = row if case.problem.per_row else None
-            values = _loss_and_expected(case, reference, [scale], shown)
+            values = _loss_and_expected(case, reference, [scale], row)
             return found("digits lost", f"{where} {values}")
     return None
 
@@ -258,8 +242,10 @@ def _is_softmax_over_rows(reference: Reference, numeric: Measured) -> bool:
     return first_match(numeric, across) is not None
 
 
-def _named(match: Match, what: str, reference: Reference) -> Iterator[Finding]:
-    """The mistake of a formula, if it is one."""
+def _named(
+    match: Match, what: str, reference: Reference, factors: list[str], expected: float
+) -> Iterator[Finding]:
+    """The mistake of a formula, if it is one, and those that its factor stands for."""
     name = match.formula.mistake
     if name:
         is_what = catalogue()[name].formula.format(match.formula.detail)
@@ -268,6 +254,8 @@ def _named(match: Match, what: str, reference: Reference) -> Iterator[Finding]:
             floor = np.log1p((reference.logits.shape[1] - 1) / np.e)
             seen = f"{seen} It never falls below {floor:.4f}."
         yield found(name, seen)
+    for factor in factors:
+        yield _factor(factor, match.scale, what, expected)
 
 
 def _factor(name: str, scale: float, what: str, expected: float) -> Finding:

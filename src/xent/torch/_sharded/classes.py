@@ -107,7 +107,7 @@ def reduced(losses: Tensor, targets: LocalTargets, divisor: float, rows: torch.S
 
 
 class ShardedCrossEntropy(torch.autograd.Function):
-    """The loss with its first derivative, which is made where the loss is."""
+    """The loss with its first derivative, which is computed in the forward pass."""
 
     @staticmethod
     def forward(

@@ -70,7 +70,7 @@ def forward(
     total = targets.local_total()
     targets, divisor = targets.with_mean(None if total is None else group.sum(total))
     if targets.options.reduction == "none":
-        needed = 0  # made in the backward pass, each row times its upstream gradient
+        needed = 0  # computed in the backward pass, each row times its upstream gradient
     layer.want(needed, layer.dtype)
     if layer.grads.inputs is not None and not divisor:  # no chunk will be added
         layer.grads.inputs.zero_()
@@ -146,7 +146,7 @@ class RowGradients(OnceDifferentiable):
     def forward(
         ctx: Any, upstream: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None, *others: Any
     ) -> tuple[Tensor, ...]:
-        """Made anew, with the merged rows of the forward pass."""
+        """Computed from the inputs again, with the merged rows of the forward pass."""
         del ctx
         arguments = (x, weight, bias)
         targets, group, step, needed, seen = others
@@ -176,7 +176,7 @@ class ShardedLinearCrossEntropy(torch.autograd.Function):
         step: int,
         needed: int,
     ) -> tuple[Tensor, ...]:
-        """The gradients are made where the loss is, but for row losses."""
+        """The gradients are computed with the loss, except for row losses."""
         arguments = (x, weight, bias)
         # The dtypes of the products are settled here, not by autocast.
         with torch.autocast(x.device.type, enabled=False):

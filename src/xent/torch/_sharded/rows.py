@@ -215,8 +215,8 @@ def grad_inplace(
     else:
         e.mul_(times)
     targets.subtract_from(e, factor)
-    # At k the difference p - y cancels where the label is; so it is written anew, as a quotient.
-    # The y of other ranks' equally large logits is y elsewhere for this rank's.
+    # At k the difference p - y would cancel where k is the label, so it is replaced by a quotient.
+    # The y of other ranks' equally large logits counts as y elsewhere for this rank's.
     y_rest = y_rest + (rows.y_k - local.y_k)
     at_k = torch.where(
         rows.has_largest,
