@@ -37,6 +37,8 @@ from xent.metrics import log_loss
 
 F, P, Q, Y, L = Symbol("f"), Symbol("p"), Symbol("q"), Symbol("y"), Symbol("L")
 
+Floats = list[float]
+
 
 def from_logit(logit: float, label: int, names: Sequence[str]) -> Explanation:
     """Logit -> probability -> loss -> gradient, checked and derived."""
@@ -45,16 +47,12 @@ def from_logit(logit: float, label: int, names: Sequence[str]) -> Explanation:
 
 
 def from_features(
-    features: Sequence[float],
-    weights: Sequence[float],
-    bias: float,
-    label: int,
-    names: Sequence[str],
+    features: Floats, weights: Floats, bias: float, label: int, names: Sequence[str]
 ) -> Explanation:
     """f = w·x + b first, and the gradient carried on to the weights and the bias."""
     row = _row(_dot(weights, features, bias), label, names)
     first = [_dot_step(features, weights, bias, row), *_sigmoid_steps(row)]
-    inputs = {"features": list(features), "weights": list(weights), "bias": bias}
+    inputs = {"features": features, "weights": weights, "bias": bias}
     on_weights = [_weights_step(features, row)]
     return _explanation(counted(len(features), "feature"), first, row, inputs, on_weights)
 
@@ -109,7 +107,7 @@ def _sigmoid_steps(row: Row) -> list[Step]:
     ]
 
 
-def _dot(weights: Sequence[float], features: Sequence[float], bias: float) -> float:
+def _dot(weights: Floats, features: Floats, bias: float) -> float:
     """w·x + b of the numbers as they are written, rounded once: what is shown must add up."""
     pairs = zip(map(_written, weights), map(_written, features), strict=True)
     total = sum((w * x for w, x in pairs), _written(bias))
@@ -123,7 +121,7 @@ def _written(value: float) -> Fraction:
     return Fraction(repr(float(value)))
 
 
-def _dot_step(features: Sequence[float], weights: Sequence[float], bias: float, row: Row) -> Step:
+def _dot_step(features: Floats, weights: Floats, bias: float, row: Row) -> Step:
     """f = w·x + b, with every product shown; a long formula is written as a sum."""
     x = [Symbol("x", str(i)) for i in range(len(features))]
     w = [Symbol("w", str(i)) for i in range(len(weights))]
@@ -136,7 +134,7 @@ def _dot_step(features: Sequence[float], weights: Sequence[float], bias: float, 
     return step("logit from features", chain, [line])
 
 
-def _weights_step(features: Sequence[float], row: Row) -> Step:
+def _weights_step(features: Floats, row: Row) -> Step:
     """The gradient for the logit carried on to the weights and the bias."""
     g, x, on_bias, rounded = Symbol("g"), Symbol("x", "i"), row.slope, not row.exact[1]
     lines = []

@@ -152,13 +152,10 @@ def _gradient_step(row: Row) -> Step:
     lines = []
     for j in row.chosen:
         p_j, value, true = Symbol("p", str(j)), float(row.gradient[j]), j == row.label
-        marks: dict[str, Any] = {
-            "rounded": not row.exact[j],
-            "role": direction(value),
-            "true": true,
-        }
-        difference = p_j - Number(str(int(true)))
-        lines.append(line_of(_slope(j), difference, {p_j: float(row.p[j])}, value, **marks))
+        difference, values = p_j - Number(str(int(true))), {p_j: float(row.p[j])}
+        marks: dict[str, Any] = {"role": direction(value), "true": true}
+        rounded = not row.exact[j]
+        lines.append(line_of(_slope(j), difference, values, value, rounded=rounded, **marks))
     total = math.fsum(row.gradient.tolist())
     total = 0.0 if abs(total) < 1e-15 else total
     lines.append(Line(Symbol("sum of all"), None, total))

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import math
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
 from xent._report import Line, Role
 from xent._report.expression import FULL, Expression, Symbol, reproduces, with_numbers
+from xent.explanation.texts import texts
 
-WORDS: dict[str, dict[str, str]] = tomllib.loads(
-    (files("xent.explanation") / "steps.toml").read_text(encoding="utf-8")
-)
+WORDS: dict[str, dict[str, str]] = texts("steps.toml")
 
 
 @dataclass(frozen=True)
