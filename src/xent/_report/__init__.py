@@ -72,12 +72,9 @@ class Report:
 
     def to_page(self) -> str:
         """HTML: a page of its own."""
-        return page(self._page_title(), self.to_html())
-
-    def _page_title(self) -> str:
-        """The text of the first block."""
         first = next(self.blocks())
-        return first.text if isinstance(first, Text) else type(self).__name__
+        title = first.text if isinstance(first, Text) else type(self).__name__
+        return page(title, self.to_html())
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""

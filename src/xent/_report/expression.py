@@ -195,15 +195,8 @@ def evaluate(node: Expression) -> float:
             if operator == "/":
                 return a / b if b else math.nan
             return a + b if operator == "+" else a - b if operator == "-" else a * b
-        case Call("log", (x,)):
-            value = evaluate(x)
-            return math.log(value) if value > 0 else -math.inf
-        case Call("log1p", (x,)):
-            return math.log1p(evaluate(x))
-        case Call("abs", (x,)):
-            return abs(evaluate(x))
-        case Call("max", arguments):
-            return max(evaluate(a) for a in arguments)
+        case Call(function, arguments) if function in CALLS:
+            return CALLS[function](*map(evaluate, arguments))
     msg = f"no value: {node!r}"
     raise ValueError(msg)
 
@@ -213,6 +206,13 @@ def _exp(x: float) -> float:
         return math.exp(x)
     except OverflowError:
         return math.inf
+
+
+def _log(x: float) -> float:
+    return math.log(x) if x > 0 else -math.inf
+
+
+CALLS: dict[str, Callable[..., float]] = {"log": _log, "log1p": math.log1p, "abs": abs, "max": max}
 
 
 def exactly(node: Expression) -> Fraction | float | None:

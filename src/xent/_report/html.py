@@ -31,9 +31,7 @@ def to_html(blocks: Iterable[Block], *, name: str = "report", opened: bool = Fal
     parts = []
     for block in blocks:
         match block:
-            case Text(_, "hint"):
-                pass
-            case Text():
+            case Text(role=role) if role != "hint":
                 parts.append(_text(block, linker))
             case Table():
                 parts.append(_table(block))
@@ -58,8 +56,7 @@ def to_html(blocks: Iterable[Block], *, name: str = "report", opened: bool = Fal
 def _text(block: Text, linker: Linker) -> str:
     tag = HEADINGS.get(block.role, "p")
     text = html.escape(block.text) if block.role == "section" else linker.linked(block.text)
-    inner = INNER.get(block.role)
-    if inner:
+    if inner := INNER.get(block.role):
         text = f"<{inner}>{text}</{inner}>"
     return f"<{tag}{_coloured(block.role)}>{text}</{tag}>"
 

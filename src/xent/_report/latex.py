@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from xent._report.blocks import Block, Equations, Finding, Line, Picture, Table, Term, Terms, Text
+from xent._report.blocks import Block, Equations, Finding, Line, Table, Term, Terms, Text
 from xent._report.notation import LATEX, escape_latex
 
 HEADINGS = {
@@ -18,29 +18,30 @@ HEADINGS = {
 
 def to_latex(blocks: Iterable[Block]) -> str:
     """A fragment for a document that loads amsmath."""
-    parts: list[str] = []
+    return "\n\n".join(_parts(blocks)) + "\n"
+
+
+def _parts(blocks: Iterable[Block]) -> Iterator[str]:
+    """Each block but pictures, and hints for a terminal."""
     for block in blocks:
         match block:
-            case Text(_, "hint") | Picture():
-                pass
             case Text(text, role) if role in HEADINGS:
-                parts.append(_heading(text, role))
+                yield _heading(text, role)
             case Text(text, "summary"):
                 head, _, rest = text.partition(": ")
-                parts.append(_paragraph(f"{head}:", rest))
-            case Text(text):
-                parts.append(escape_latex(text))
+                yield _paragraph(f"{head}:", rest)
+            case Text(text, role) if role != "hint":
+                yield escape_latex(text)
             case Table():
-                parts.append(_table(block))
+                yield _table(block)
             case Finding():
-                parts.append(_paragraph(f"{block.heading}.", " ".join(block.told)))
+                yield _paragraph(f"{block.heading}.", " ".join(block.told))
             case Equations():
-                parts.append(f"\\[\n{aligned(block)}\n\\]")
+                yield f"\\[\n{aligned(block)}\n\\]"
             case Terms(terms, heading):
                 if heading:
-                    parts.append(_heading(heading, "section"))
-                parts += map(_term, terms)
-    return "\n\n".join(parts) + "\n"
+                    yield _heading(heading, "section")
+                yield from map(_term, terms)
 
 
 def aligned(block: Equations) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from xent._report.blocks import Block, Equations, Finding, Picture, Table, Term, Terms, Text
+from xent._report.blocks import Block, Equations, Finding, Table, Term, Terms, Text
 from xent._report.expression import Expression
 from xent._report.latex import aligned
 from xent._report.notation import LATEX
@@ -20,27 +20,28 @@ STRONG = ("good", "bad", "unsure", "name", "summary")
 
 def to_markdown(blocks: Iterable[Block], *, top: int = 1, fence: tuple[str, str] = GITHUB) -> str:
     """Markdown, with the title as a heading of level `top`."""
-    parts: list[str] = []
+    return "\n\n".join(_parts(blocks, top, fence)) + "\n"
+
+
+def _parts(blocks: Iterable[Block], top: int, fence: tuple[str, str]) -> Iterator[str]:
+    """Each block but pictures, and hints for a terminal."""
     for block in blocks:
         match block:
-            case Text(_, "hint") | Picture():
-                pass
             case Text(text, "title" | "headline" | "section" as role):
-                parts.append(f"{'#' * (top + (role == 'section'))} {escape(text)}")
-            case Text(text, role):
+                yield f"{'#' * (top + (role == 'section'))} {escape(text)}"
+            case Text(text, role) if role != "hint":
                 strong = "**" if role in STRONG else ""
-                parts.append(f"{strong}{escape(text)}{strong}")
+                yield f"{strong}{escape(text)}{strong}"
             case Table():
-                parts.append(_table(block))
+                yield _table(block)
             case Finding():
-                parts.append(f"**{escape(block.heading)}.** {escape(' '.join(block.told))}")
+                yield f"**{escape(block.heading)}.** {escape(' '.join(block.told))}"
             case Equations():
-                parts.append(fenced(aligned(block), fence))
+                yield fenced(aligned(block), fence)
             case Terms(terms, heading):
                 if heading:
-                    parts.append(f"{'#' * (top + 1)} {escape(heading)}")
-                parts += [_term(term, fence) for term in terms]
-    return "\n\n".join(parts) + "\n"
+                    yield f"{'#' * (top + 1)} {escape(heading)}"
+                yield from (_term(term, fence) for term in terms)
 
 
 def _table(table: Table) -> str:

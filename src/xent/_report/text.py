@@ -29,14 +29,11 @@ def to_text(blocks: Iterable[Block]) -> str:
 
 def styled_lines(blocks: Iterable[Block], width: int = NUMBERS) -> Iterator[Spans]:
     """Lines in pieces with roles, no wider than `width` where words allow it."""
-    before: Block | None = None
-    for block in blocks:
-        if isinstance(block, Picture):
-            continue
+    printed = [block for block in blocks if not isinstance(block, Picture)]
+    for before, block in zip([None, *printed], printed, strict=False):
         if before is not None and not _joined(before, block):
             yield []
         yield from _lines(block, width)
-        before = block
 
 
 def _joined(before: Block, block: Block) -> bool:

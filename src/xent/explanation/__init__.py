@@ -124,14 +124,12 @@ def _misuse(given: list[str], weights: Any, bias: Any, kind: str, label: Any) ->
     if "features" not in given and weights is not None:
         return "features is missing; features and weights go together."
     if "features" not in given and bias != 0.0:
-        return (
-            f"bias is {bias!r}, but it goes with features and weights; for logits add it to them."
-        )
+        fix = "it goes with features and weights; for logits add it to them."
+        return f"bias is {bias!r}, but {fix}"
     if len(given) != 1:
         what = f"{' and '.join(given)} together" if given else "nothing to explain"
-        return (
-            f"explain got {what}; expected one of logits, features with weights, or probabilities."
-        )
+        expected = "one of logits, features with weights, or probabilities"
+        return f"explain got {what}; expected {expected}."
     if check_kind(kind) != "logits" and given != ["logits"]:
         return f"kind is {kind!r}, but no logits are given; it says what those are."
     if label is None:

@@ -30,12 +30,14 @@ from xent.explanation.common import explained, log_step
 from xent.explanation.meaning import rounding_remark
 from xent.explanation.result import Explanation
 from xent.explanation.row import STEP, Row
-from xent.explanation.steps import Step, computed, direction, line_of
+from xent.explanation.steps import Step, direction, line_of, step
 from xent.functions import sigmoid
 from xent.losses import binary_cross_entropy
 from xent.metrics import log_loss
 
 F, P, Q, Y, L = Symbol("f"), Symbol("p"), Symbol("q"), Symbol("y"), Symbol("L")
+
+Floats = list[float]
 
 
 def from_logit(logit: float, label: int, names: Sequence[str]) -> Explanation:
@@ -45,16 +47,12 @@ def from_logit(logit: float, label: int, names: Sequence[str]) -> Explanation:
 
 
 def from_features(
-    features: Sequence[float],
-    weights: Sequence[float],
-    bias: float,
-    label: int,
-    names: Sequence[str],
+    features: Floats, weights: Floats, bias: float, label: int, names: Sequence[str]
 ) -> Explanation:
     """f = w·x + b first, and the gradient carried on to the weights and the bias."""
     row = _row(_dot(weights, features, bias), label, names)
     first = [_dot_step(features, weights, bias, row), *_sigmoid_steps(row)]
-    inputs = {"features": list(features), "weights": list(weights), "bias": bias}
+    inputs = {"features": features, "weights": weights, "bias": bias}
     on_weights = [_weights_step(features, row)]
     return _explanation(counted(len(features), "feature"), first, row, inputs, on_weights)
 
@@ -66,9 +64,8 @@ def from_probability(p: float, label: int, names: Sequence[str]) -> Explanation:
     if 0 < p < 1:
         logit = math.log(p) - math.log1p(-p)
         odds = log(P / (1 - P))
-        why = "The log of the odds: the raw score whose sigmoid is p."
-        name = "Logit behind the probability"
-        steps.append(computed("Prediction", name, (F, odds), odds, {P: p}, logit, why))
+        line = line_of(F, odds, {P: p}, logit)
+        steps.append(step("logit from probability", (F, odds), [line]))
     logits, both = np.array([0, logit]), np.array([1 - p, p])
     row = Row(logits, both, label, loss, np.asarray(p - label), names, given=True)
     return _explanation(f"probability {shown(p)}", steps, row, {"probability": p})
@@ -98,29 +95,19 @@ def _sigmoid_steps(row: Row) -> list[Step]:
     """The exponential and the probability."""
     logit, power = float(row.logits[1]), Symbol("e^-f")
     decay = float(np.exp(-logit))
-    why = "The logit f is the raw score: the log of the odds p / (1 - p)."
-    if math.isinf(decay):
-        why += (
-            " Here e^-f is beyond the largest double; the safe form of the loss below does "
-            "without it."
-        )
+    grown = line_of(exp(-F), exp(-F), {F: logit}, decay)
+    marks: dict[str, Any] = {"rounded": not row.exact[1], "true": row.label == 1}
+    squeezed = line_of(P, 1 / (1 + power), {power: decay}, float(row.p[1]), **marks)
+    chain = (P, Call("σ", (F,)), 1 / (1 + exp(-F)))
     return [
-        computed("Prediction", "Exponential", (exp(-F),), exp(-F), {F: logit}, decay, why),
-        computed(
-            "Prediction",
-            f"Probability of {row.names[1]}",
-            (P, Call("σ", (F,)), 1 / (1 + exp(-F))),
-            1 / (1 + power),
-            {power: decay},
-            float(row.p[1]),
-            "The sigmoid σ squeezes any score into the range from 0 to 1; f = 0 gives 1/2.",
-            rounded=not row.exact[1],
-            true=row.label == 1,
+        step(
+            "exponential", (exp(-F),), [grown], ["why", "beyond"] if math.isinf(decay) else ["why"]
         ),
+        step("sigmoid", chain, [squeezed], name=row.names[1]),
     ]
 
 
-def _dot(weights: Sequence[float], features: Sequence[float], bias: float) -> float:
+def _dot(weights: Floats, features: Floats, bias: float) -> float:
     """w·x + b of the numbers as they are written, rounded once: what is shown must add up."""
     pairs = zip(map(_written, weights), map(_written, features), strict=True)
     total = sum((w * x for w, x in pairs), _written(bias))
@@ -134,7 +121,7 @@ def _written(value: float) -> Fraction:
     return Fraction(repr(float(value)))
 
 
-def _dot_step(features: Sequence[float], weights: Sequence[float], bias: float, row: Row) -> Step:
+def _dot_step(features: Floats, weights: Floats, bias: float, row: Row) -> Step:
     """f = w·x + b, with every product shown; a long formula is written as a sum."""
     x = [Symbol("x", str(i)) for i in range(len(features))]
     w = [Symbol("w", str(i)) for i in range(len(weights))]
@@ -143,12 +130,11 @@ def _dot_step(features: Sequence[float], weights: Sequence[float], bias: float, 
     short = Total("i", Symbol("w", "i") * Symbol("x", "i")) + b
     chain = (F, products if len(features) <= 4 else short)
     values = dict(zip([*w, *x, b], [*weights, *features, bias], strict=True))
-    why = "Each feature x_i moves the score by its weight w_i; b is the score of no features."
     line = line_of(F, products, values, float(row.logits[1]), rounded=None)
-    return Step("Prediction", "Logit", chain, (line,), why)
+    return step("logit from features", chain, [line])
 
 
-def _weights_step(features: Sequence[float], row: Row) -> Step:
+def _weights_step(features: Floats, row: Row) -> Step:
     """The gradient for the logit carried on to the weights and the bias."""
     g, x, on_bias, rounded = Symbol("g"), Symbol("x", "i"), row.slope, not row.exact[1]
     lines = []
@@ -158,13 +144,8 @@ def _weights_step(features: Sequence[float], row: Row) -> Step:
         lines.append(line_of(symbol, g * x, values, product, rounded=rounded, role=role))
     symbol = Derivative(L, Symbol("b"), partial=True)
     lines.append(Line(symbol, None, on_bias, rounded=rounded, role=direction(on_bias)))
-    return Step(
-        "Gradient",
-        "Gradient for the weights and the bias",
-        (Derivative(L, Symbol("w", "i"), partial=True), Derivative(L, F) * x, (P - Y) * x),
-        tuple(lines),
-        "The chain rule: f grows by x_i for each unit of w_i, and by 1 for each unit of b.",
-    )
+    chain = (Derivative(L, Symbol("w", "i"), partial=True), Derivative(L, F) * x, (P - Y) * x)
+    return step("gradient for weights", chain, lines)
 
 
 def _loss_steps(row: Row) -> list[Step]:
@@ -174,10 +155,9 @@ def _loss_steps(row: Row) -> list[Step]:
     opening = f"For y = {row.label} the other term vanishes"
     loss = log_step(row, chain, true, opening, row.names[row.label])
     if row.given and not loss.lines:
-        kept, values = -log1p(-P), {P: float(row.p[1])}
-        digits = "only log1p(x) = log(1 + x) keeps the digits"
-        why = f"{opening}. But {true.name} is rounded so near 1 that {digits}."
-        loss = computed("Loss", "Loss", (*chain, kept), kept, values, row.loss, why, role="loss")
+        kept = -log1p(-P)
+        line = line_of(L, kept, {P: float(row.p[1])}, row.loss, role="loss")
+        loss = step("loss", (*chain, kept), [line], ["log1p"], opening=opening, p=true.name)
     steps = [loss] if row.label else [_other_step(row), loss]
     if not row.given:
         steps.append(_safe_step(row))
@@ -186,34 +166,22 @@ def _loss_steps(row: Row) -> list[Step]:
 
 def _other_step(row: Row) -> Step:
     """q = 1 - p, unless 1 - p of the rounded p is not q any more."""
-    name = f"Probability of {row.names[0]}"
-    why = "What the model left for the true label"
     other, p = row.p.tolist()
     node = with_numbers(1 - P, {P: p}, other)
     if row.given or (reproduces(node, other) and 0 < p < 1):
         line = Line(Q, node, other, rounded=not row.exact[1], true=True)
-        return Step("Loss", name, (Q, 1 - P), (line,), f"{why}.")
+        return step("other", (Q, 1 - P), [line], name=row.names[0])
     line = Line(Q, None, other, rounded=True, true=True)
-    much, little = "next to nothing is missing from 1", "so little that 1 - p would lose it"
-    why = f"{why}: {much if other > 0.5 else little}."
-    return Step("Loss", name, (Q, 1 - P, Call("σ", (-F,))), (line,), why)
+    told = ["much" if other > 0.5 else "little"]
+    return step("other", (Q, 1 - P, Call("σ", (-F,))), [line], told, name=row.names[0])
 
 
 def _safe_step(row: Row) -> Step:
     """max(±f, 0) + log1p(e^-|f|), which neither overflows nor cancels."""
     margin: Expression = Call("max", (-F if row.label else F, Number("0")))
     formula = margin + log1p(exp(-Call("abs", (F,))))
-    return computed(
-        "Loss",
-        "The same loss without overflow or cancellation",
-        (L, formula),
-        formula,
-        {F: float(row.logits[1])},
-        row.loss,
-        "This is how xent computes it: both terms are at least 0, e^-|f| cannot overflow, and "
-        "log1p(x) = log(1 + x) keeps a small x.",
-        role="loss",
-    )
+    line = line_of(L, formula, {F: float(row.logits[1])}, row.loss, role="loss")
+    return step("safe loss", (L, formula), [line])
 
 
 def _gradient_step(row: Row) -> Step:
@@ -224,14 +192,10 @@ def _gradient_step(row: Row) -> Step:
     chain: tuple[Expression, ...] = (slope, P - Y)
     if line.substituted is None:
         chain = (*chain, -Call("σ", (-F,)))
-    sign, change = ("Negative", "raise") if row.label else ("Positive", "lower")
-    why = f"{sign}: to lower the loss, {change} the logit."
+    change = "raise" if row.label else "lower"
     if row.slope == 0:
-        why = "Zero: there is nothing left to learn here."
-        if rounded:
-            why = "Too small for a double, though not zero: next to nothing is left to learn here."
-    why += f" It fades as p approaches {row.label}: a right and certain row teaches little."
-    return Step("Gradient", "Gradient for the logit", chain, (line,), why)
+        change = "tiny" if rounded else "zero"
+    return step("gradient", chain, [line], [change, "why"], label=row.label)
 
 
 def _check_step(row: Row) -> Step:
@@ -254,12 +218,5 @@ def _check_step(row: Row) -> Step:
         Line(two_sided - analytic, None, central - gradient, 2, rounded=True),
         line_of(theory, theory, {h: STEP, P: p}, expected, 2, rounded=True),
     )
-    return Step(
-        "Numerical check",
-        "Numerical derivative beside the analytic one",
-        (Derivative(L, F), Call("lim", ((Call("L", (F + h,)) - Call("L", (F,))) / h,))),
-        lines,
-        f"With h = {STEP:g}. The one-sided difference is off by about h/2 times the second "
-        "derivative, p (1 - p); the two-sided one cancels that. Rounding adds about "
-        f"{row.noise:.1g} to both.",
-    )
+    limit = Call("lim", ((Call("L", (F + h,)) - Call("L", (F,))) / h,))
+    return step("check", (Derivative(L, F), limit), lines, h=STEP, noise=row.noise)

@@ -11,25 +11,20 @@ from xent._report.expression import Expression, Symbol, log
 from xent.explanation.meaning import interpretation
 from xent.explanation.result import Explanation
 from xent.explanation.row import Row
-from xent.explanation.steps import Step, line_of
+from xent.explanation.steps import Step, line_of, step
 from xent.explanation.summary import summary
 
 
 def log_step(
-    row: Row, chain: tuple[Expression, ...], true: Symbol, opening: str, surprise: str
+    row: Row, chain: tuple[Expression, ...], true: Symbol, opening: str, whom: str
 ) -> Step:
     """The loss as -log of the true class's probability, with numbers where that has the digits."""
     exact = row.given or row.certain
     line = line_of(chain[0], -log(true), {true: row.q}, row.loss, rounded=not exact, role="loss")
-    if line.substituted is not None:
-        why = f"{opening}: the loss is the surprise at {surprise}."
-        return Step("Loss", "Loss", chain, (line,), why)
-    symbol = "p_y" if row.gradient.ndim else true.name
-    why = (
-        f"{opening}. But {symbol} is rounded so near its limit that the logarithm cannot tell any "
-        "more; the next step can."
-    )
-    return Step("Loss", "Loss", chain, (), why)
+    facts = {"opening": opening, "whom": whom, "p": "p_y" if row.gradient.ndim else true.name}
+    if line.substituted is None:
+        return step("loss", chain, (), ["rounded"], **facts)
+    return step("loss", chain, [line], **facts)
 
 
 def explained(title: str, steps: Iterable[Step], row: Row, inputs: dict[str, Any]) -> Explanation:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import difflib
-import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
 from xent._report import Block, Report, Term, Terms
 from xent._report.expression import Call, Derivative, Expression, Symbol, Total, exp, log, log1p
 from xent._report.links import by_form, pattern
 from xent._report.notation import TEXT
+from xent.explanation.texts import texts
 
 F, P, L, S = Symbol("f"), Symbol("p"), Symbol("L"), Symbol("S")
 H, Z_J, Z_K, Z_Y = Symbol("h"), Symbol("z", "j"), Symbol("z", "k"), Symbol("z", "y")
@@ -45,8 +44,7 @@ FORMULAS: dict[str, tuple[Expression, ...]] = {
 
 
 def _terms() -> Iterator[Term]:
-    text = (files("xent.explanation") / "glossary.toml").read_text(encoding="utf-8")
-    for name, entry in tomllib.loads(text).items():
+    for name, entry in texts("glossary.toml").items():
         links = {key: tuple(entry.get(key, ())) for key in ("see", "forms")}
         yield Term(name, entry["definition"], FORMULAS.get(name, ()), **links)
 
@@ -64,9 +62,8 @@ def look_up(word: str) -> Term:
         return BY_NAME[known]
     near = difflib.get_close_matches(known, BY_NAME, 1)
     guess = f" Did you mean {near[0]}?" if near else ""
-    msg = (
-        f"{word!r} is not in the glossary.{guess} It has: {', '.join(term.name for term in TERMS)}."
-    )
+    names = ", ".join(term.name for term in TERMS)
+    msg = f"{word!r} is not in the glossary.{guess} It has: {names}."
     raise ValueError(msg)
 
 

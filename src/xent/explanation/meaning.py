@@ -7,7 +7,7 @@ import math
 from xent._format import shown
 from xent._report.expression import Symbol, exp, log
 from xent.explanation.row import Row
-from xent.explanation.steps import Step, line_of
+from xent.explanation.steps import Step, line_of, step
 
 L = Symbol("L")
 
@@ -36,28 +36,22 @@ def interpretation(row: Row) -> Step:
         line_of(Symbol(guess), log(k), {k: float(classes)}, chance),
         line_of(Symbol("if the true label had 10 %"), -log(ten), {ten: 0.1}, -math.log(0.1)),
     ]
-    verdict = _verdict(loss, classes, guess)
+    told = [_verdict(loss, classes), "why"]
     if loss < 700:
         perplexity = Symbol("perplexity")
         lines.insert(1, line_of(perplexity, exp(L), {L: loss}, math.exp(loss), rounded=rounded))
-        verdict += " Perplexity is the number of equally likely labels that would surprise as much."
-    why = (
-        f"{verdict} A loss of 0 would be certainty of the true label. The logarithm makes a "
-        "confident mistake cost without limit."
-    )
-    name = "The loss in other units, and beside others"
-    return Step("What it means", name, (), tuple(lines), why)
+        told.insert(1, "perplexity")
+    return step("meaning", (), lines, told, guess=guess)
 
 
-def _verdict(loss: float, among: int, guess: str) -> str:
+def _verdict(loss: float, among: int) -> str:
+    """How the loss compares with that of a guess."""
     chance = math.log(among)
     if math.isinf(loss):
-        return "The loss is beyond all numbers: the true label was called impossible, or as good."
+        return "beyond"
     if costs_a_guess(loss, among):
-        return f"Just what {guess} would cost."
-    if loss < chance:
-        return f"{'Far' if loss < chance / 2 else 'A little'} better than {guess}."
-    return f"Worse than {guess}: the model leaned the wrong way."
+        return "chance"
+    return "far" if loss < chance / 2 else "better" if loss < chance else "worse"
 
 
 def cut_off(value: float) -> float:
@@ -73,8 +67,5 @@ def rounding_remark(p: float, loss: float, symbol: str) -> list[Step]:
         return []
     true = Symbol(symbol)
     line = line_of(Symbol("L", "cut"), -log(true), {true: cut}, -math.log(cut))
-    why = (
-        f"{symbol} = {shown(p, 6)} cut to {cut:.3f} gives {-math.log(cut):.3f}; the exact loss "
-        f"is {loss:.3f}. Round only what is shown, at the end."
-    )
-    return [Step("Loss", "A trap: rounding on the way", (), (line,), why)]
+    facts = {"p": symbol, "value": shown(p, 6), "cut": f"{cut:.3f}", "loss": f"{loss:.3f}"}
+    return [step("trap", (), [line], wrong=f"{-math.log(cut):.3f}", **facts)]

@@ -27,7 +27,7 @@ from xent.explanation.common import explained, log_step
 from xent.explanation.meaning import cut_off, rounding_remark
 from xent.explanation.result import Explanation
 from xent.explanation.row import STEP, Row
-from xent.explanation.steps import Step, computed, direction, line_of
+from xent.explanation.steps import Step, direction, line_of, step
 from xent.functions import softmax
 from xent.losses import cross_entropy
 from xent.metrics import log_loss
@@ -42,10 +42,7 @@ def from_logits(logits: Array, label: int, names: Sequence[str]) -> Explanation:
         raise ValueError(msg)
     loss, gradient = cross_entropy(logits, label, return_grad=True)
     row = Row(logits, softmax(logits), label, float(loss), gradient, names)
-    why = f"One raw score per class; {_legend(row)}"
-    if row.masked.any():
-        why += " A score of -inf masks its class: it can never be the answer."
-    scores = Step("Prediction", "Logits", (), _given("z", logits, row), f"{why}{_left_out(row)}")
+    scores = _scores_step("logits", "z", logits, row)
     check = [_check_step(row)] if row.checkable else []
     steps = [scores, *_softmax_steps(row), *_log_steps(row), _safe_step(row), _gradient_step(row)]
     title = f"Softmax cross-entropy of {len(logits)} logits, label {row.called}"
@@ -57,31 +54,24 @@ def from_probabilities(p: Array, label: int, names: Sequence[str]) -> Explanatio
     """Probabilities given as such: the loss, and the gradient for the logits behind them."""
     gradient = p - (np.arange(len(p)) == label)
     row = Row(np.log(p), p, label, float(log_loss([1], [p[label]])), gradient, names, given=True)
-    why = f"As given; {_legend(row)}{_left_out(row)}"
-    given = Step("Prediction", "Probabilities", (), _given("p", p, row), why)
+    given = _scores_step("probabilities given", "p", p, row)
     title = f"Cross-entropy of {len(p)} probabilities, label {row.called}"
     every = [given, *_log_steps(row), _gradient_step(row), *derivation.multiclass()]
     return explained(title, every, row, {"probabilities": p.tolist()})
 
 
-def _given(symbol: str, values: Array, row: Row) -> tuple[Line, ...]:
+def _scores_step(key: str, symbol: str, values: Array, row: Row) -> Step:
     """The numbers that the rest is computed from."""
-    return tuple(
+    lines = [
         Line(Symbol(symbol, str(j)), None, float(values[j]), true=j == row.label)
         for j in row.chosen
-    )
-
-
-def _legend(row: Row) -> str:
-    text = f"the true class is y = {row.label}."
-    named = [f"{j} is {row.names[j]}" for j in row.chosen if row.names[j] != f"class {j}"]
-    return f"{text} Of the classes, {', '.join(named)}." if named else text
-
-
-def _left_out(row: Row) -> str:
-    count = len(row.p)
-    few = len(row.chosen) < count
-    return f" Of {count} classes the label and the likeliest are shown." if few else ""
+    ]
+    legend = f"the true class is y = {row.label}."
+    if named := [f"{j} is {row.names[j]}" for j in row.chosen if row.names[j] != f"class {j}"]:
+        legend += f" Of the classes, {', '.join(named)}."
+    remarks = {"masked": row.masked.any(), "few": len(row.chosen) < len(row.p)}
+    told = ["why", *(name for name, holds in remarks.items() if holds)]
+    return step(key, (), lines, told, legend=legend, count=len(row.p))
 
 
 def _softmax_steps(row: Row) -> list[Step]:
@@ -109,44 +99,37 @@ def _softmax_steps(row: Row) -> list[Step]:
         others = float(np.delete(e, classes).sum())
         lines.append(Line(Symbol(f"the other {rest}"), None, others, rounded=rounded))
         terms[Symbol("rest")] = others
-    zero = ", but for 0 where a class is masked" if masked.any() else ""
-    why = f"Larger scores count exponentially more; every term is positive{zero}."
-    if shift:
-        why += (
-            f" The largest score, m = {shown(shift)}, is taken off first: it cancels in the "
-            "quotient, and no exponential can overflow."
-        )
-    sums, chain = "Sum of the exponentials", (s, Total("k", power("k")))
-    probability = (Symbol("p", "j"), power("j") / s)
+    chain, probability = (s, Total("k", power("k"))), (Symbol("p", "j"), power("j") / s)
+    told = ["masked" if masked.any() else "why", *(["shifted"] if shift else [])]
+    sum_line = line_of(s, plus(*terms), terms, total, rounded=rounded)
     uneven = _uneven(row.p[classes])
-    remark = f"Each exponential over their sum: the softmax. They add up to 1.{uneven}"
     return [
-        Step("Prediction", "Exponentials", (power("j"),), tuple(lines), why),
-        computed("Prediction", sums, chain, plus(*terms), terms, total, rounded=rounded),
-        Step("Prediction", "Probabilities", probability, tuple(quotients), remark),
+        step("exponentials", (power("j"),), lines, told, shift=shown(shift)),
+        step("sum", chain, [sum_line]),
+        step("softmax", probability, quotients, ["why", "cut"] if uneven else ["why"], **uneven),
     ]
 
 
-def _uneven(p: Array) -> str:
-    """A probability whose third place depends on whether it is rounded or cut off."""
+def _uneven(p: Array) -> dict[str, str]:
+    """A probability whose third place depends on whether it is rounded or cut off, if any."""
     for value in reversed(p.tolist()):
         rounded, cut = f"{value:.3f}", f"{cut_off(value):.3f}"
         if 1e-3 <= value < 0.9995 and rounded != cut:
-            return f" To three places {shown(value)} is {rounded}; cut off it would read {cut}."
-    return ""
+            return {"value": shown(value), "rounded": rounded, "cut": cut}
+    return {}
 
 
 def _log_steps(row: Row) -> list[Step]:
     """Loss = -log p_y, and whether rounding p_y on the way would show."""
     p_y = Symbol("p", str(row.label))
     chain = (L, -Total("j", Symbol("y", "j") * log(Symbol("p", "j"))), -log(Symbol("p", "y")))
-    step = log_step(row, chain, p_y, "Only the true class has y_j = 1", "it")
-    return [step, *rounding_remark(row.q, row.loss, f"p_{row.label}")]
+    loss = log_step(row, chain, p_y, "Only the true class has y_j = 1", "it")
+    return [loss, *rounding_remark(row.q, row.loss, f"p_{row.label}")]
 
 
 def _safe_step(row: Row) -> Step:
     """(m - z_y) + log1p(R), which neither overflows nor cancels."""
-    k, masked = int(row.logits.argmax()), bool(row.masked[row.label])
+    k = int(row.logits.argmax())
     m, others = float(row.logits[k]), np.delete(row.logits, k)
     z_y, r, total = Symbol("z", "y"), Symbol("R"), float(np.exp(others - m).sum())
     rounded = not ((others == m) | np.isneginf(others)).all()
@@ -158,17 +141,10 @@ def _safe_step(row: Row) -> Step:
     values = {M: m, z_y: float(row.logits[row.label]), r: total}
     safe, known = (M - z_y) + log1p(r), None if row.certain else True
     last = line_of(L, safe, values, row.loss, rounded=known, role="loss")
-    huge = math.isinf(row.loss) and not masked
-    beyond = " Here the loss is beyond the largest double." if huge else ""
-    return Step(
-        "Loss",
-        "The same loss without overflow or cancellation",
-        (L, (M - z_y) + log1p(Total("j≠k", exp(Symbol("z", "j") - M)))),
-        (first, last),
-        f"This is how xent computes it: m = z_k is the largest logit (k = {k}) and R the sum "
-        "over the others. Both terms are at least 0, and log1p(x) = log(1 + x) keeps a small "
-        f"x.{beyond}",
-    )
+    chain = (L, (M - z_y) + log1p(Total("j≠k", exp(Symbol("z", "j") - M))))
+    huge = math.isinf(row.loss) and not row.masked[row.label]
+    told = ["why", "beyond"] if huge else ["why"]
+    return step("safe loss of classes", chain, [first, last], told, k=k)
 
 
 def _gradient_step(row: Row) -> Step:
@@ -176,28 +152,18 @@ def _gradient_step(row: Row) -> Step:
     lines = []
     for j in row.chosen:
         p_j, value, true = Symbol("p", str(j)), float(row.gradient[j]), j == row.label
-        marks: dict[str, Any] = {
-            "rounded": not row.exact[j],
-            "role": direction(value),
-            "true": true,
-        }
-        difference = p_j - Number(str(int(true)))
-        lines.append(line_of(_slope(j), difference, {p_j: float(row.p[j])}, value, **marks))
+        difference, values = p_j - Number(str(int(true))), {p_j: float(row.p[j])}
+        marks: dict[str, Any] = {"role": direction(value), "true": true}
+        rounded = not row.exact[j]
+        lines.append(line_of(_slope(j), difference, values, value, rounded=rounded, **marks))
     total = math.fsum(row.gradient.tolist())
     total = 0.0 if abs(total) < 1e-15 else total
     lines.append(Line(Symbol("sum of all"), None, total))
-    if math.isinf(row.loss) and row.given:
-        why = "The true class was called impossible: no finite change of its logit mends that."
-    elif math.isinf(row.loss) and row.slope == 0:
-        why = "The true class is masked: it cannot be pulled up, and the others are pushed down."
-    else:
-        but = " but for the rounding of the probabilities given" if total else ""
-        why = (
-            "The true class is pulled up by what its probability lacks to 1, each other is pushed "
-            f"down by its probability; the pulls and pushes sum to 0{but}."
-        )
+    told = "uneven" if total else "why"
+    if math.isinf(row.loss):
+        told = "impossible" if row.given else "masked" if row.slope == 0 else told
     chain = (_slope("j"), Symbol("p", "j") - Symbol("y", "j"))
-    return Step("Gradient", "Gradient for the logits", chain, tuple(lines), why)
+    return step("gradient of classes", chain, lines, [told])
 
 
 def _check_step(row: Row) -> Step:
@@ -214,14 +180,8 @@ def _check_step(row: Row) -> Step:
         lines.append(line_of(_slope(j), quotient, values, slope, 9, rounded=rounded))
         worst = max(worst, abs(slope - float(row.gradient[j])))
     lines.append(Line(Symbol("largest difference"), None, worst, 2, rounded=rounded))
-    return Step(
-        "Numerical check",
-        "Numerical gradient beside the analytic one",
-        (_slope("j"), quotient),
-        tuple(lines),
-        f"Each logit moved by ±h, h = {STEP:g}: L_+ and L_- are the losses there. Rounding alone "
-        f"adds about {row.noise:.1g}.",
-    )
+    chain = (_slope("j"), quotient)
+    return step("check of classes", chain, lines, h=STEP, noise=row.noise)
 
 
 def _slope(index: int | str) -> Derivative:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from xent._format import shown
 from xent._report.html import cell, row, scrolled
@@ -21,12 +21,23 @@ FIGURE = 'style="flex:1 1 20rem;max-width:25rem;margin:0"'
 SIZE = (5.2, 3.4)
 
 
-def bars(p: Array, gradient: Array, loss: float, label: int, names: Sequence[str] | None) -> str:
+class Classes(NamedTuple):
+    """The classes of a row, in the order of the arguments of `draw_classes`."""
+
+    p: Array
+    gradient: Array
+    loss: float
+    label: int
+    names: Sequence[str] | None
+
+
+def bars(classes: Classes) -> str:
     """A table with the probability and the gradient of each class as bars of the right length."""
-    if p.size > MOST:
+    label, names = classes.label, classes.names
+    if classes.p.size > MOST:
         return ""
     rows = [row(cell(head, "th") for head in ("class", "probability", "gradient"))]
-    for j, (name, share, push) in enumerate(_shares(p, gradient, loss, label)):
+    for j, (name, share, push) in enumerate(_shares(classes)):
         called = name + (f" {names[j]}" if names else "") + " (true)" * (j == label)
         force = ""
         if push is not None:  # a negative gradient raises the logit
@@ -37,10 +48,9 @@ def bars(p: Array, gradient: Array, loss: float, label: int, names: Sequence[str
     return scrolled(rows)
 
 
-def _shares(
-    p: Array, gradient: Array, loss: float, label: int
-) -> list[tuple[str, float, float | None]]:
+def _shares(classes: Classes) -> list[tuple[str, float, float | None]]:
     """Name, probability and gradient of each class; a binary row has the gradient of one logit."""
+    p, gradient, loss, label, _ = classes
     if p.ndim == 0:
         # 1 - p, in the form that keeps its digits: -dL/df for label 1, e^-L for label 0.
         other = abs(float(gradient)) if label else math.exp(-loss)
@@ -53,15 +63,7 @@ def _bar(size: float, role: str) -> str:
     return f'<span style="{BAR}{colour(role)};width:{100 * size:.0f}px"></span>'
 
 
-def gallery(
-    p: Array,
-    gradient: Array,
-    loss: float,
-    label: int,
-    names: Sequence[str] | None,
-    logit: float | None,
-    prefix: str,
-) -> str:
+def gallery(classes: Classes, logit: float | None, prefix: str) -> str:
     """Pictures side by side, or nothing where matplotlib is not installed.
 
     For a binary row the sigmoid, the loss and the gradient at its logit; for several classes bars
@@ -75,9 +77,10 @@ def gallery(
         if error.name != "matplotlib":
             raise
         return ""
+    label = classes.label
     drawings: list[Callable[[Any], Any]] = []
-    if p.ndim:
-        drawings = [lambda ax: draw_classes(p, gradient, loss, label, names, ax)]
+    if classes.p.ndim:
+        drawings = [lambda ax: draw_classes(*classes, ax)]
     elif logit is not None and math.isfinite(logit):
         drawings = [
             lambda ax: plots.sigmoid_curve(logit, ax=ax),

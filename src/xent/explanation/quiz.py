@@ -45,16 +45,15 @@ class Answer:
     """A number as somebody wrote it."""
 
     value: Fraction | float
-    place: Fraction
+    place: Fraction = Fraction(0)
     """Half a unit of the last digit written; 0 for a fraction that no decimal equals."""
-    digits: int
+    digits: int = SIGNIFICANT
     """The number of significant digits."""
 
 
 def questions(explanation: Explanation) -> list[tuple[Step, tuple[Question, ...]]]:
     """The steps to go through, each with its questions."""
-    found: list[tuple[Step, tuple[Question, ...]]] = []
-    loss_known = False
+    found, loss_known = [], False
     for step in explanation.steps:
         if step.section not in ASKED or step.name.startswith("A trap"):
             continue
@@ -95,7 +94,7 @@ def read(text: str) -> Answer | None:
     """A number like 0.66, -1.2e-5, 0,66, 2/3, 66 % or inf; None for anything else."""
     text = text.strip().replace("−", "-").replace(" ", "")
     if text.lower().lstrip("+-") in ("inf", "infinity", "∞"):
-        return Answer(-math.inf if text.startswith("-") else math.inf, Fraction(0), SIGNIFICANT)
+        return Answer(-math.inf if text.startswith("-") else math.inf)
     if text.count("/") == 1:
         parts = [read(part) for part in text.split("/")]
         values = [part.value for part in parts if part is not None and math.isfinite(part.value)]
@@ -111,7 +110,7 @@ def read(text: str) -> Answer | None:
     written = int(before + after)
     exact = written * scale * (-1 if sign == "-" else 1)
     if abs(exact) > LARGEST:
-        return Answer(math.inf if exact > 0 else -math.inf, Fraction(0), SIGNIFICANT)
+        return Answer(math.inf if exact > 0 else -math.inf)
     return Answer(exact, scale / 2, len(str(written or "")))
 
 
@@ -121,7 +120,7 @@ def _quotient(value: Fraction) -> Answer:
     # A denominator of n bits has less than n factors of 2 and of 5.
     places = next((n for n in range(rest.bit_length()) if 10**n % rest == 0), None)
     if places is None:
-        return Answer(value, Fraction(0), SIGNIFICANT)
+        return Answer(value)
     written = abs(int(value * 10**places))
     return Answer(value, Fraction(1, 2 * 10**places), len(str(written or "")))
 

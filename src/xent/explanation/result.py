@@ -27,7 +27,7 @@ from xent._report.markdown import JUPYTER
 from xent._report.notation import LATEX, TEXT
 from xent._validation import Array
 from xent.explanation.glossary import used
-from xent.explanation.pictures import bars, gallery
+from xent.explanation.pictures import Classes, bars, gallery
 from xent.explanation.steps import Step
 
 LOGIT_STEPS = ("Logit", "Logit behind the probability")
@@ -115,10 +115,8 @@ class Explanation(Report):
 
     def _html(self, *, pictures: bool, opened: bool = False) -> str:
         label, names = self.inputs["label"], self.inputs.get("names")
-        rows = (self.probabilities, self.gradient, self.loss, label, names)
-        drawn = [bars(*rows)]
-        if pictures:
-            drawn.append(gallery(*rows, self._logit, self._anchor))
+        classes = Classes(self.probabilities, self.gradient, self.loss, label, names)
+        drawn = [bars(classes), gallery(classes, self._logit, self._anchor) if pictures else ""]
         found = [Picture(each) for each in drawn if each]
         blocks = self.blocks(glossary=True, pictures=found)
         return to_html(blocks, name="explanation", opened=opened)

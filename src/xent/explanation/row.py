@@ -80,9 +80,8 @@ class Row:
     @property
     def noise(self) -> float:
         """How far rounding alone moves a numerical derivative."""
-        finite = ~self.masked
-        gradient = self.gradient[finite] if self.gradient.ndim else self.gradient
-        moved = np.abs(self.logits[finite] * gradient).max()
+        gradient = self.gradient[~self.masked] if self.gradient.ndim else self.gradient
+        moved = np.abs(self.logits[~self.masked] * gradient).max()
         return float(np.finfo(float).eps * (self.loss + moved) / STEP)
 
     @property

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from xent._report import Line, Role
 from xent._report.expression import FULL, Expression, Symbol, reproduces, with_numbers
+from xent.explanation.texts import texts
+
+WORDS: dict[str, dict[str, str]] = texts("steps.toml")
 
 
 @dataclass(frozen=True)
@@ -22,21 +25,21 @@ class Step:
     why: str = ""
 
 
-def computed(
-    section: str,
-    name: str,
-    chain: tuple[Expression, ...],
-    numbers: Expression,
-    values: Mapping[Symbol, float],
-    result: float,
-    why: str = "",
-    **marks: Any,
+def step(
+    key: str,
+    formula: tuple[Expression, ...],
+    lines: Iterable[Line] = (),
+    told: Iterable[str] = ("why",),
+    **facts: Any,
 ) -> Step:
-    """A step of one number: `chain` is its formula, `numbers` the form the values are put into.
+    """The step of this key in `steps.toml`.
 
-    The first of the chain is what the number is called; `marks` are those of `line_of`.
+    `told` names the texts that give the reason; the `facts` are put into them and into the name.
     """
-    return Step(section, name, chain, (line_of(chain[0], numbers, values, result, **marks),), why)
+    words = WORDS[key]
+    why = " ".join(words[text] for text in told)
+    name = words["name"].format(**facts)
+    return Step(words["section"], name, formula, tuple(lines), why.format(**facts))
 
 
 def line_of(

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import math
-import tomllib
-from importlib.resources import files
 
 from xent._format import shown
 from xent._report.expression import FULL
 from xent.explanation.meaning import costs_a_guess, guessed_among
 from xent.explanation.row import Row
+from xent.explanation.texts import texts
 
-SENTENCES: dict[str, str] = tomllib.loads(
-    (files("xent.explanation") / "summary.toml").read_text(encoding="utf-8")
-)
+SENTENCES: dict[str, str] = texts("summary.toml")
 
 SURE = 0.9
 """From this probability on a model is called sure."""
