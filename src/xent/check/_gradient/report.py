@@ -133,9 +133,8 @@ class GradientReport(Report):
         role = {"pass": "good", "fail": "bad"}.get(self.verdict, "unsure")
         yield Text(f"{counts}, {self.inconclusive} are inconclusive.", role)
         yield from self.findings
-        rows = self.worst(total if total <= 6 else 5)
         yield Text("The entries" if total <= 6 else "The worst entries", "section")
-        yield _entries(rows)
+        yield _entries(self.worst(total if total <= 6 else 5))
         if self.directions is not None:
             d = self.directions
             passed, unsure, failed = (int((d.verdict == verdict).sum()) for verdict in WORDS)
@@ -171,10 +170,9 @@ class GradientReport(Report):
             parts.append(f"The gradient is computed in {self.grad_precision}.")
         truncation, rounding = self.numeric.truncation, self.numeric.rounding
         if np.isfinite(truncation).any():
-            parts.append(
-                f"Estimated error of the numerical derivative: up to {np.nanmax(truncation):.3g} "
-                f"by the size of the step, {np.nanmax(rounding):.3g} by rounding."
-            )
+            error = f"up to {np.nanmax(truncation):.3g} by the size of the step"
+            error += f", {np.nanmax(rounding):.3g} by rounding"
+            parts.append(f"Estimated error of the numerical derivative: {error}.")
         if self.problem.per_row and not self.independent:
             parts.append("Rows are not independent, so entries were moved one at a time.")
         if self.numeric.kinked.any():
