@@ -16,7 +16,7 @@ from xent._validation import Array, as_floats, check_number, class_axis, to_nump
 from xent.check.arguments import are_distributions
 from xent.check.frameworks import framework_of
 from xent.check.mistakes import found
-from xent.check.naming import Names, plural
+from xent.check.naming import Names
 
 IGNORED = -100
 """PyTorch's label of a row that is left out."""
@@ -209,10 +209,8 @@ def _repaired(
         )
         return labels - 1, [found("labels one-based", seen)]
     if binary and values <= {-1, 1}:
-        seen = (
-            f"{int((labels == -1).sum())} of {len(labels)} labels are -1 and the others 1. What "
-            "follows is for 0 in place of -1."
-        )
+        seen = f"{(labels == -1).sum()} of {len(labels)} labels are -1 and the others 1. "
+        seen += "What follows is for 0 in place of -1."
         return (labels + 1) // 2, [found("labels -1 and +1", seen)]
     return labels, [_out_of_range(labels, bad, classes, rows, names, binary)]
 
@@ -224,11 +222,11 @@ def _out_of_range(
     shown = ", ".join(f"{value:g}" for value in values[:5].tolist())
     shown += f" and {len(values) - 5} other values" if len(values) > 5 else ""
     expected = "0, 1 or a probability" if binary else f"0 to {classes - 1}"
-    number = int(bad.sum())
+    number, first = int(bad.sum()), names.row(rows[bad.argmax()])
+    verb, left_out = ("is", "Its row is") if number == 1 else ("are", "Their rows are")
     seen = (
-        f"{number} of {len(labels)} labels {plural(number, 'is', 'are')} {shown}, where "
-        f"{expected} is expected; the first is that of {names.row(int(rows[bad.argmax()]))}. "
-        f"{plural(number, 'Its row is', 'Their rows are')} left out of what follows."
+        f"{number} of {len(labels)} labels {verb} {shown}, where {expected} is expected; the "
+        f"first is that of {first}. {left_out} left out of what follows."
     )
     return found("labels out of range", seen, fix=_way_out(labels, bad, classes, binary))
 
@@ -246,8 +244,6 @@ def _way_out(labels: Array, bad: Array, classes: int, binary: bool) -> str:
     if binary:
         return "Pass 0 and 1, or probabilities of label 1."
     if labels.min() >= 0:
-        return (
-            f"Give the model {int(labels.max()) + 1} outputs, or look at how the labels are made; "
-            f"it has {classes}."
-        )
+        outputs = f"{int(labels.max()) + 1} outputs"
+        return f"Give the model {outputs}, or look at how the labels are made; it has {classes}."
     return ""

@@ -119,12 +119,11 @@ def _without_label(reference: Reference, p: Array, right: Array) -> Array:
     # Where y is 0, the gradient is the first term alone; its ratio to p is the row's weight.
     share = np.where(right > 0, p, 0).sum(axis=1, keepdims=True)
     push = np.where(right > 0, right, 0).sum(axis=1, keepdims=True)
-    with np.errstate(all="ignore"):
-        return np.where(share > 0, push / share, 0) * p
+    return np.where(share > 0, push / share, 0) * p
 
 
 def _softmax_over_rows(reference: Reference) -> Array:
-    with numpy_only(), np.errstate(all="ignore"):
+    with numpy_only():
         return np.asarray(softmax(reference.logits, axis=0))
 
 
