@@ -24,7 +24,6 @@ def are_distributions(targets: Array, axis: int, tolerance: float) -> bool:
     """Does every row of the targets along the axis hold probabilities that sum to 1?"""
     if not targets.ndim or targets.shape[axis] == 1:
         return False
-    with np.errstate(invalid="ignore"):
-        inside = (targets >= 0) & (targets <= 1 + tolerance)
-        sums = targets.sum(axis=axis, dtype=np.float64)
-        return bool(inside.all() and (np.abs(sums - 1) <= tolerance).all())
+    inside = (targets >= 0) & (targets <= 1 + tolerance)
+    sums = targets.sum(axis=axis, dtype=np.float64)
+    return bool(inside.all() and (np.abs(sums - 1) <= tolerance).all())

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,8 @@ class Framework:
     labels_from_numpy: Callable[[Array], Any]
     """Convert labels; their dtype is kept."""
     to_numpy: Callable[[Any], Array]
-    autograd: Callable[[Callable[..., Any]], Callable[..., Any]] | None
+    autograd: Callable[[Callable[..., Any]], Callable[..., Any]]
+    """The gradient of a loss of (logits, targets) for its logits."""
     keep_float64: Callable[[], AbstractContextManager[Any]] = nullcontext
     """A context in which float64 arrays stay float64."""
 
@@ -50,7 +52,11 @@ def _numpy() -> Framework:
             return array.astype(ml_dtypes.bfloat16)
         return array.astype(dtype)[()]
 
-    return Framework("numpy", from_numpy, lambda a: a[()], np.asarray, None)
+    def autograd(_: Callable[..., Any]) -> Callable[..., Any]:
+        msg = "grad is None, and NumPy has no autograd. Pass the gradient's function."
+        raise TypeError(msg)
+
+    return Framework("numpy", from_numpy, lambda a: a[()], np.asarray, autograd)
 
 
 def _torch(device: Any = None) -> Framework:
@@ -76,16 +82,13 @@ def _torch(device: Any = None) -> Framework:
                 )
                 raise TypeError(msg)
             # A detached loss has no graph: PyTorch would raise, but its gradient is 0.
-            if not value.requires_grad:
-                return torch.zeros_like(leaf)
-            torch.autograd.backward(value.sum())
+            if value.requires_grad:
+                torch.autograd.backward(value.sum())
             return torch.zeros_like(leaf) if leaf.grad is None else leaf.grad
 
         return grad
 
-    def labels(array: Array) -> Any:
-        return torch.tensor(array, device=device)
-
+    labels = partial(torch.tensor, device=device)
     return Framework("torch", from_numpy, labels, to_numpy, autograd)
 
 

@@ -29,11 +29,6 @@ def catalogue() -> dict[str, Mistake]:
     return {name: Mistake(**entry) for name, entry in tomllib.loads(text).items()}
 
 
-def options_missing() -> dict[str, str]:
-    """The mistake of leaving an option out, by the option's name."""
-    return {entry.option: name for name, entry in catalogue().items() if entry.option}
-
-
 def found(name: str, seen: str, *, level: Level | None = None, fix: str = "") -> Finding:
     """The finding of this name; `level` and `fix` replace the catalogue's."""
     entry = catalogue()[name]

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import SupportsIndex
 
 import numpy as np
 
 from xent._validation import Array
+
+MOST = 8
+"""Classes that are named; of more, the others are counted."""
 
 
 def row_name(shape: tuple[int, ...], row: int) -> str:
@@ -28,22 +32,23 @@ class Names:
     of_classes: tuple[str, ...] = ()
     """Names of the classes, if the caller gave them."""
 
-    def row(self, row: int) -> str:
+    def row(self, row: SupportsIndex) -> str:
         """A row by its index."""
-        return row_name(self.row_shape, row)
+        return row_name(self.row_shape, int(row))
 
-    def of_class(self, j: int) -> str:
+    def of_class(self, j: SupportsIndex) -> str:
         """A class by its name, or its index."""
-        return self.of_classes[j] if self.of_classes else str(j)
+        return self.of_classes[j] if self.of_classes else str(int(j))
 
-    def classes(self, classes: Array, most: int = 8) -> str:
-        """Some classes by name."""
-        first = ", ".join(self.of_class(int(j)) for j in classes[:most])
-        return f"{first} and {len(classes) - most} more" if len(classes) > most else first
+    def classes(self, classes: Array, one: str = "{}", many: str = "{}") -> str:
+        """Some classes by name, put into a text for one class or for many."""
+        names = ", ".join(map(self.of_class, classes[:MOST]))
+        names += f" and {len(classes) - MOST} more" if len(classes) > MOST else ""
+        return (one if len(classes) == 1 else many).format(names)
 
     def rows(self, rows: Array, total: int, detail: str = "") -> str:
         """How many rows, and which is the first; `detail` is about that one."""
-        first = self.row(int(rows[0])) + (f" ({detail})" if detail else "")
+        first = self.row(rows[0]) + (f" ({detail})" if detail else "")
         if len(rows) == 1:
             return first
         if len(rows) == total and not detail:

@@ -37,11 +37,8 @@ class Errors:
     def __str__(self) -> str:
         if not self.compared:
             return "-"
-        wrong = ", ".join(
-            f"{number} {what}"
-            for number, what in ((self.zeros, "zero"), (self.not_finite, "inf or NaN"))
-            if number
-        )
+        others = {"zero": self.zeros, "inf or NaN": self.not_finite}
+        wrong = ", ".join(f"{number} {what}" for what, number in others.items() if number)
         if self.zeros + self.not_finite == self.compared:
             return wrong
         figures = f"{_figure(self.largest)} ({_figure(self.median)})"
@@ -70,13 +67,8 @@ def errors(answers: npt.ArrayLike, exact: Iterable[str], dtype: str) -> Errors:
                 zeros += 1
             else:
                 found.append(float(abs(mpmath.mpf(answer) - value) / unit(value, dtype)))
-    return Errors(
-        len(found) + zeros + broken,
-        max(found, default=0.0),
-        float(np.median(found)) if found else 0.0,
-        zeros,
-        broken,
-    )
+    largest, median = (float(f(found or [0.0])) for f in (np.max, np.median))
+    return Errors(len(found) + zeros + broken, largest, median, zeros, broken)
 
 
 def unit(value: mpmath.mpf, dtype: str) -> mpmath.mpf:

@@ -68,20 +68,17 @@ class ScoreCard(Report):
         yield from self.findings
         yield Text("Accuracy", "section")
         yield Text(LEGEND)
-        yield Table(
-            ("dtype", "margin", "loss", "gradient"),
-            tuple(
-                (a.dtype, a.margin.removeprefix("margin "), str(a.loss), str(a.gradient))
-                for a in self.accuracy
-            ),
-            left=(0, 1, 2, 3),
+        rows = tuple(
+            (a.dtype, a.margin.removeprefix("margin "), str(a.loss), str(a.gradient))
+            for a in self.accuracy
         )
+        yield Table(("dtype", "margin", "loss", "gradient"), rows, left=(0, 1, 2, 3))
         yield Text("Edges, options, bad input", "section")
         counts = f"{len(self.right)} right, {len(self.wrong)} wrong"
         others = len(self.answers) - len(self.right) - len(self.wrong)
         yield Text(f"{counts}, {others} noted.", "bad" if self.wrong else "good")
-        rows = tuple((a.question, SIGNS.get(a.verdict, ""), a.answer) for a in self.answers)
-        yield Table(("question", "", "answer"), rows, left=(0, 1, 2))
+        answers = tuple((a.question, SIGNS.get(a.verdict, ""), a.answer) for a in self.answers)
+        yield Table(("question", "", "answer"), answers, left=(0, 1, 2))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""
@@ -159,14 +156,9 @@ def audit(
         function = imported(function)
     one = implementation(function, task, name=name, grad=grad)
     groups = [group for group in vectors() if group.task == one.task and group.has_margin]
-    return ScoreCard(
-        one.name,
-        one.task,
-        str(one.convention),
-        tuple(_mistakes(one)),
-        tuple(_accuracy(one, group) for group in groups),
-        tuple(answers(one)),
-    )
+    findings, accuracy = _mistakes(one), tuple(_accuracy(one, group) for group in groups)
+    called = str(one.convention)
+    return ScoreCard(one.name, one.task, called, findings, accuracy, tuple(answers(one)))
 
 
 def imported(path: str) -> Any:
@@ -197,7 +189,7 @@ def _accuracy(one: Implementation, group: Group) -> Accuracy:
     return Accuracy(group.dtype, group.name, compared("losses"), gradient)
 
 
-def _mistakes(one: Implementation) -> list[Finding]:
+def _mistakes(one: Implementation) -> tuple[Finding, ...]:
     """What is wrong with its loss of ordinary rows, by name."""
     logits, labels = ordinary_rows(one.task)
 
@@ -209,8 +201,8 @@ def _mistakes(one: Implementation) -> list[Finding]:
         # Only the loss is checked here: any gradient will do, and that of zeros is ignored below.
         report = gradient(loss, lambda *_: zeros, logits, labels, task=one.task, progress=False)
     except (TypeError, ValueError) as error:
-        return [found("not cross-entropy", f"It gives no loss of a row: {error}")]
-    return [finding for finding in report.findings if finding.name != "gradient is zero"]
+        return (found("not cross-entropy", f"It gives no loss of a row: {error}"),)
+    return tuple(finding for finding in report.findings if finding.name != "gradient is zero")
 
 
 def ordinary_rows(task: Task) -> tuple[Array, Array]:

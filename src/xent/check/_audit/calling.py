@@ -41,10 +41,10 @@ class Convention:
     """How a function is called."""
 
     library: str
-    one_hot: bool = False
-    targets_first: bool = False
-    takes: str = "logits"
-    binary: bool = False
+    takes: str
+    targets_first: bool
+    one_hot: bool
+    binary: bool
 
     def __str__(self) -> str:
         first, second = self.takes, "labels"
@@ -85,7 +85,7 @@ class Implementation:
     @property
     def has_gradient(self) -> bool:
         """Does it give gradients, by autograd or by itself?"""
-        autograd = self.library.autograd is not None
+        autograd = self.convention.library != "numpy"
         return self.grad is not None or autograd or "return_grad" in self.options
 
     def value(self, logits: Array, targets: Array, dtype: str, **options: Any) -> Array:
@@ -127,17 +127,16 @@ class Implementation:
         return np.ravel(answers).tolist(), np.ravel(getattr(group, what)).tolist()
 
     def _gradient(self, logits: Array, targets: Array, dtype: str) -> Any:
-        library = self.library
         z, t = self.arguments(logits, targets, dtype)
         if self.grad is not None:
             return self.grad(z, t)
-        if library.autograd is None:
+        if self.convention.library == "numpy":
             return self.function(z, t, **self.always, return_grad=True)[1]
 
         def loss(scores: Any) -> Any:
             return self.call(self._scores(scores), t, dtype, {}).sum()
 
-        return library.autograd(loss)(library.from_numpy(logits, dtype))
+        return self.library.autograd(loss)(self.library.from_numpy(logits, dtype))
 
     def call(self, z: Any, t: Any, dtype: str, options: dict[str, Any]) -> Any:
         """Call it with scores and targets in the form it takes, and options by xent's names."""
@@ -267,15 +266,12 @@ def _conventions(function: Any, task: Task, parameters: list[str]) -> Iterator[C
     else:
         libraries = [LIBRARIES[root]] if root in LIBRARIES else ["numpy", "torch", "jax"]
     first = bool(parameters) and parameters[0] in TARGETS_FIRST
-    takes = ["logits", "probabilities"]
-    if task == "classes":
-        takes.insert(1, "log-probabilities")
+    logs = ["log-probabilities"] if task == "classes" else []
+    takes = ["logits", *logs, "probabilities"]
     # The last of these varies fastest. Labels come before one-hot rows, and the order that the
     # parameters' names suggest before the other, since some functions accept both.
-    for library, given, targets_first, one_hot in itertools.product(
-        libraries, takes, (first, not first), (False, True)
-    ):
-        yield Convention(library, one_hot, targets_first, given, task == "binary")
+    for how in itertools.product(libraries, takes, (first, not first), (False, True)):
+        yield Convention(*how, binary=task == "binary")
 
 
 def _with_own_arrays(found: Implementation) -> Implementation:

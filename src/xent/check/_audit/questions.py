@@ -69,28 +69,17 @@ class Answer:
 
 def answers(one: Implementation) -> Iterator[Answer]:
     """Answers to all questions that can be put to the implementation."""
-    for questions in (_edges, _other_rows, _options, _bad_input, _long_means):
-        for question, ask, *arguments in questions(one):
-            try:
-                answer, verdict = ask(one, *arguments)
-            except Exception as error:
-                answer, verdict = f"raises {_error_text(error)}", NOTED
-            yield Answer(question, answer, verdict)
+    for question, ask, *arguments in _questions(one):
+        try:
+            answer, verdict = ask(one, *arguments)
+        except Exception as error:
+            answer, verdict = f"raises {_error_text(error)}", NOTED
+        yield Answer(question, answer, verdict)
 
 
-def _right_if(is_right: bool) -> str:
-    return RIGHT if is_right else WRONG
-
-
-def _error_text(error: Exception) -> str:
-    text = str(error).strip().partition("\n")[0]
-    return f"{type(error).__name__}: {text[:90]}{'…' if len(text) > 90 else ''}"
-
-
-# Edges: test vectors beyond ordinary margins, and infinite logits.
-
-
-def _edges(one: Implementation) -> Iterator[Question]:
+def _questions(one: Implementation) -> Iterator[Question]:
+    binary, (z, t) = one.task == "binary", BATCHES[one.task]
+    # Edges: test vectors beyond ordinary margins, and infinite logits.
     for group in vectors():
         if group.name == "huge logits" and one.convention.takes != "logits":
             continue  # their probabilities underflow before the function sees them
@@ -103,6 +92,54 @@ def _edges(one: Implementation) -> Iterator[Question]:
             yield f"{question}: gradient", _matching, group, "gradients", "1e-4"
     for question, *given in INFINITE[one.task]:
         yield question, _infinite_logit, *given
+
+    # Other rows: does one row spoil another, and does a call leave its arguments alone?
+    yield "NaN in one row", _nan_in_one_row, z, t
+    if one.convention.takes == "logits":
+        yield "its arguments", _arguments_kept, z, t
+    yield "no rows", _no_rows, z, t
+
+    # Options: reductions, weights, smoothing, ignored rows; alone and together.
+    if "reduction" in one.options:
+        for reduction in ("mean", "sum"):
+            yield f"reduction {reduction!r}", _as_xent, z, t, {"reduction": reduction}
+    else:
+        yield "it returns", _what_it_returns, z, t
+    second = np.arange(3) == 1
+    parts = OPTIONS[one.task]
+    together = [] if binary else [tuple(parts)[:2], tuple(parts)]
+    for names in [*((name,) for name in parts), *together]:
+        options = {key: value for name in names for key, value in parts[name].items()}
+        if set(options) <= set(one.options):
+            labels = np.where(second, -100, t) if "ignored rows" in names else t
+            yield f"mean with {' and '.join(names)}", _as_xent, z, labels, options
+    if "ignore_index" in one.options:
+        yield "all rows ignored", _all_ignored, z
+
+    # Bad input: an error is the right answer.
+    classes = 2 if binary else z.shape[1]
+    if binary or not one.convention.one_hot:  # else it takes no labels that could be wrong
+        yield f"targets of shape ({len(t)}, 1) for {len(t)} rows", _refused, z, t[:, None]
+        yield f"{len(t) - 1} targets for {len(t)} rows", _refused, z, t[1:]
+        yield "one target for all rows", _refused, z, t[:1]
+        for label, of in ((classes, f" of {classes} classes"), (-1, "")):
+            yield f"label {label}{of}", _refused, z, np.where(second, label, t)
+
+    # Long means: how many digits are lost over a million rows?
+    rng = np.random.default_rng(5)
+    shape, classes = ((256,), 2) if binary else ((256, 3), 3)
+    for dtype in ("float16", "bfloat16", "float32"):
+        z, t = rounded(rng.normal(size=shape) * 2, dtype), rng.integers(classes, size=256)
+        yield f"mean of {LONG:,} rows, {dtype}", _long_mean, z, t, dtype
+
+
+def _right_if(is_right: bool) -> str:
+    return RIGHT if is_right else WRONG
+
+
+def _error_text(error: Exception) -> str:
+    text = str(error).strip().partition("\n")[0]
+    return f"{type(error).__name__}: {text[:90]}{'…' if len(text) > 90 else ''}"
 
 
 def _matching(one: Implementation, group: Group, what: str, tolerance: str) -> Verdict:
@@ -118,17 +155,6 @@ def _matching(one: Implementation, group: Group, what: str, tolerance: str) -> V
 def _infinite_logit(one: Implementation, logits: Any, label: int, loss: float) -> Verdict:
     got = float(one.losses(np.array(logits), np.array([label]), "float64")[0])
     return f"loss {got:g}", _right_if(got == loss)
-
-
-# Other rows: does one row spoil another, and does a call leave its arguments alone?
-
-
-def _other_rows(one: Implementation) -> Iterator[Question]:
-    batch = BATCHES[one.task]
-    yield "NaN in one row", _nan_in_one_row, *batch
-    if one.convention.takes == "logits":
-        yield "its arguments", _arguments_kept, *batch
-    yield "no rows", _no_rows, *batch
 
 
 def _nan_in_one_row(one: Implementation, z: Array, t: Array) -> Verdict:
@@ -154,27 +180,6 @@ def _no_rows(one: Implementation, z: Array, t: Array) -> Verdict:
         return f"shape {got.shape}", NOTED
     # NaN is not wrong by itself, only unlike xent: a mean over nothing has no value.
     return f"{float(got):g}", RIGHT if float(got) == 0 else NOTED
-
-
-# Options: reductions, weights, smoothing, ignored rows; alone and together.
-
-
-def _options(one: Implementation) -> Iterator[Question]:
-    z, t = BATCHES[one.task]
-    if "reduction" in one.options:
-        for reduction in ("mean", "sum"):
-            yield f"reduction {reduction!r}", _as_xent, z, t, {"reduction": reduction}
-    else:
-        yield "it returns", _what_it_returns, z, t
-    parts = OPTIONS[one.task]
-    together = [tuple(parts)[:2], tuple(parts)] if one.task == "classes" else []
-    for names in [*((name,) for name in parts), *together]:
-        options = {key: value for name in names for key, value in parts[name].items()}
-        if set(options) <= set(one.options):
-            labels = np.where(np.arange(3) == 1, -100, t) if "ignored rows" in names else t
-            yield f"mean with {' and '.join(names)}", _as_xent, z, labels, options
-    if "ignore_index" in one.options:
-        yield "all rows ignored", _all_ignored, z
 
 
 def _what_it_returns(one: Implementation, z: Array, t: Array) -> Verdict:
@@ -212,25 +217,6 @@ def _all_ignored(one: Implementation, z: Array) -> Verdict:
     return f"{got:g}{spoils}", _right_if(got == 0)
 
 
-# Bad input: an error is the right answer.
-
-
-def _bad_input(one: Implementation) -> Iterator[Question]:
-    if one.task == "classes" and one.convention.one_hot:
-        return  # it takes no labels that could be wrong
-    z, t = BATCHES[one.task]
-    classes = 2 if one.task == "binary" else z.shape[1]
-    cases = {
-        f"targets of shape ({len(t)}, 1) for {len(t)} rows": t[:, None],
-        f"{len(t) - 1} targets for {len(t)} rows": t[1:],
-        "one target for all rows": t[:1],
-        f"label {classes} of {classes} classes": np.where(np.arange(3) == 1, classes, t),
-        "label -1": np.where(np.arange(3) == 1, -1, t),
-    }
-    for question, targets in cases.items():
-        yield question, _refused, z, targets
-
-
 def _refused(one: Implementation, z: Array, targets: Array) -> Verdict:
     try:
         got = one.value(z, targets, "float64")
@@ -240,17 +226,6 @@ def _refused(one: Implementation, z: Array, targets: Array) -> Verdict:
     if got.size and not np.isfinite(got.astype(np.float64)).all():
         what += ", not all finite"
     return f"accepted without a word: {what}", WRONG
-
-
-# Long means: how many digits are lost over a million rows?
-
-
-def _long_means(one: Implementation) -> Iterator[Question]:
-    rng = np.random.default_rng(5)
-    shape, classes = ((256,), 2) if one.task == "binary" else ((256, 3), 3)
-    for dtype in ("float16", "bfloat16", "float32"):
-        z, t = rounded(rng.normal(size=shape) * 2, dtype), rng.integers(classes, size=256)
-        yield f"mean of {LONG:,} rows, {dtype}", _long_mean, z, t, dtype
 
 
 def _long_mean(one: Implementation, z: Array, t: Array, dtype: str) -> Verdict:

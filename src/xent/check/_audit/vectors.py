@@ -42,15 +42,10 @@ class Group:
 def vectors() -> tuple[Group, ...]:
     """All groups, in the order of the file."""
     text = (files("xent.check") / "vectors.json").read_text(encoding="utf-8")
-    return tuple(
-        Group(
-            group["kind"],  # the task, by its name in format 1 of the file
-            group["name"],
-            group["dtype"],
-            np.array(group["logits"], dtype=np.float64),  # reads "Infinity" as well
-            np.array(group["labels"]),
-            group["losses"],
-            group["gradients"],
-        )
-        for group in json.loads(text)["groups"]
-    )
+    return tuple(_group(**group) for group in json.loads(text)["groups"])
+
+
+def _group(kind: Task, logits: Any, labels: Any, **others: Any) -> Group:
+    # `kind` is the task, by its name in format 1 of the file. A float64 array reads "Infinity".
+    scores = np.array(logits, dtype=np.float64)
+    return Group(kind, logits=scores, labels=np.array(labels), **others)

@@ -94,26 +94,13 @@ def diagnose(
     """
     # NaN and infinities are findings, not warnings.
     with numpy_only(), np.errstate(all="ignore"):
-        batch = batch_of(
-            logits,
-            targets,
-            kind=kind,
-            axis=axis,
-            ignore_index=ignore_index,
-            names=names,
-            tolerance=tolerance,
-        )
+        batch = batch_of(logits, targets, kind, axis, ignore_index, names, tolerance)
         statistics = gather(batch)
-        columns = statistics.columns
+        columns, found = statistics.columns, batch.findings
+        for symptoms in (scores, score_kind, alignment):
+            found += symptoms.findings(statistics)
         return BatchReport(
-            findings=_without_consequences(
-                [
-                    *batch.findings,
-                    *scores.findings(statistics),
-                    *score_kind.findings(statistics),
-                    *alignment.findings(statistics),
-                ]
-            ),
+            findings=_without_consequences(found),
             rows=len(batch.scores),
             counted=len(statistics.losses),
             classes=batch.classes,

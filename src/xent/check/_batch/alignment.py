@@ -104,17 +104,13 @@ def _best_reading(statistics: Statistics) -> Finding | None:
         gain, moves = ((x[k] - x[0])[reading.test] for x in (level, above_usual))
         here, there = (-float(level[i, reading.test].mean()) for i in (0, k))
         if here > chance and is_better(gain, moves):
-            seen = (
-                f"{reading.where} is {figure(here)}, worse than chance ({_chance(statistics)}); "
-                f"{reading.change} it would be {figure(there)}."
-            )
+            loss = f"{figure(here)}, worse than chance ({_chance(statistics)})"
+            seen = f"{reading.where} is {loss}; {reading.change} it would be {figure(there)}."
             better.append((there, found(reading.name, seen)))
     if negated is not None and is_better(negated - level[0], -above_usual[0]):
         here, there = -float(level[0].mean()), -float(negated.mean())
-        seen = (
-            f"The mean loss is {figure(here)}; with the sign of all logits changed it would be "
-            f"{figure(there)}."
-        )
+        change = f"with the sign of all logits changed it would be {figure(there)}"
+        seen = f"The mean loss is {figure(here)}; {change}."
         better.append((there, found("logits negated", seen)))
     if not better:
         return None
@@ -221,30 +217,24 @@ def _against_chance(statistics: Statistics) -> Iterator[Finding]:
     """How the loss compares with chance, and with always predicting the labels' shares."""
     losses, chance = np.minimum(statistics.losses, WORST), statistics.chance
     capped = float(losses.mean())
-    loss, accuracy = figure(mean(statistics.losses)), mean(statistics.right)
-    commonest = max(1 / statistics.batch.classes, statistics.majority)
-    skilled = significantly_positive(statistics.right - commonest)
+    accuracy = mean(statistics.right)
+    best_guess = max(1 / statistics.batch.classes, statistics.majority)
+    skilled = significantly_positive(statistics.right - best_guess)
     shares = mean(statistics.share_losses)
+    seen, by_chance = f"The mean loss is {figure(mean(statistics.losses))}", _chance(statistics)
     if significantly_positive(losses - chance, SLIGHT * chance):
         if skilled:
-            yield found(
-                "overconfident",
-                f"The mean loss is {loss}, worse than chance ({_chance(statistics)}), though "
-                f"accuracy is {accuracy:.4f}.",
-            )
+            seen += f", worse than chance ({by_chance}), though accuracy is {accuracy:.4f}."
+            yield found("overconfident", seen)
         else:
-            yield found(
-                "worse than chance",
-                f"The mean loss is {loss}, and chance {_chance(statistics)}; accuracy "
-                f"{accuracy:.4f}, and the commonest label's share {statistics.majority:.4f}.",
-                level=_level(statistics, capped),
-            )
+            commonest = f"the commonest label's share {statistics.majority:.4f}"
+            seen += f", and chance {by_chance}; accuracy {accuracy:.4f}, and {commonest}."
+            yield found("worse than chance", seen, level=_level(statistics, capped))
     elif capped > 0.98 * chance and not skilled:
-        seen = f"The mean loss is {loss}, no better than chance ({_chance(statistics)})."
-        yield found("at chance", seen)
+        yield found("at chance", f"{seen}, no better than chance ({by_chance}).")
     elif shares > 0 and _worse_than_shares(statistics, losses):
-        seen = f"The mean loss is {loss}; always predicting the labels' shares costs "
-        yield found("worse than the labels' shares", f"{seen}{figure(shares)}.")
+        seen += f"; always predicting the labels' shares costs {figure(shares)}."
+        yield found("worse than the labels' shares", seen)
 
 
 def _worse_than_shares(statistics: Statistics, losses: Array) -> bool:

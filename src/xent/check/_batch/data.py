@@ -13,7 +13,6 @@ from xent._options import LossOptions
 from xent._report import Finding
 from xent._targets import SUM_TOLERANCE, check_binary_shapes, class_targets
 from xent._validation import Array, as_floats, check_number, class_axis, to_numpy
-from xent.check._batch.label_repair import repaired
 from xent.check.arguments import are_distributions
 from xent.check.frameworks import framework_of
 from xent.check.mistakes import found
@@ -21,6 +20,9 @@ from xent.check.naming import Names
 
 IGNORED = -100
 """PyTorch's label of a row that is left out."""
+
+MARKS = (-1, 255)
+"""Other labels that often mark such a row."""
 
 BLOCK = 1 << 18
 """Scores that are worked on at a time."""
@@ -69,7 +71,6 @@ class Batch:
 def batch_of(
     logits: Any,
     targets: Any,
-    *,
     kind: Kind,
     axis: int,
     ignore_index: int | None,
@@ -85,8 +86,7 @@ def batch_of(
     # bfloat16 of PyTorch reaches NumPy as float32, but its rows sum to 1 as those of bfloat16.
     dtype = str(getattr(logits, "dtype", "")).removeprefix("torch.")
     dtype = dtype if dtype in SUM_TOLERANCE else scores.dtype.name
-    if tolerance is None:
-        tolerance = SUM_TOLERANCE[dtype]
+    tolerance = SUM_TOLERANCE[dtype] if tolerance is None else tolerance
     tolerance = check_number(tolerance, "tolerance", 0, 1)
     given = to_numpy(_as_numpy(targets), "targets")
     if given.dtype.name == "bfloat16":
@@ -104,7 +104,7 @@ def batch_of(
     if labels.ndim == 2:
         soft, labels = labels, labels.argmax(axis=1)
     else:
-        labels, more = repaired(labels, classes, kept, own_names, binary=rows.ndim == 1)
+        labels, more = _repaired(labels, classes, kept, own_names, rows.ndim == 1)
         findings += more
     valid = (labels >= 0) & (labels <= classes - 1)
     # Binary targets as floats are probabilities of label 1; if all are 0 or 1, they are labels.
@@ -183,3 +183,67 @@ def _class_names(names: Sequence[str] | None, classes: int) -> tuple[str, ...]:
         )
         raise ValueError(msg)
     return tuple(map(str, names))
+
+
+# Labels that are not classes: which they are, and what they were probably meant to be.
+
+
+def _repaired(
+    labels: Array, classes: int, rows: Array, names: Names, binary: bool
+) -> tuple[Array, list[Finding]]:
+    """Labels as they were meant, where that is clear, and what was wrong with them.
+
+    `rows` are the indices of the labels, to name them by.
+    """
+    bad = ~((labels >= 0) & (labels <= classes - 1))
+    if not bad.any():
+        return labels, []
+    values = set(np.unique(labels).tolist())
+    # Of classes, some labels may not occur; that the highest is K and none is 0 is enough.
+    if values <= {1, 2} if binary else labels.min() >= 1 and labels.max() == classes:
+        top = int((labels == classes).sum())
+        seen = (
+            f"The labels run from {labels.min():g} to {labels.max():g}; {top} of {len(labels)} are "
+            f"{classes}, and the {classes} classes are counted from 0 to {classes - 1}. What "
+            "follows is for the labels less 1."
+        )
+        return labels - 1, [found("labels one-based", seen)]
+    if binary and values <= {-1, 1}:
+        seen = f"{(labels == -1).sum()} of {len(labels)} labels are -1 and the others 1. "
+        seen += "What follows is for 0 in place of -1."
+        return (labels + 1) // 2, [found("labels -1 and +1", seen)]
+    return labels, [_out_of_range(labels, bad, classes, rows, names, binary)]
+
+
+def _out_of_range(
+    labels: Array, bad: Array, classes: int, rows: Array, names: Names, binary: bool
+) -> Finding:
+    values = np.unique(labels[bad])
+    shown = ", ".join(f"{value:g}" for value in values[:5].tolist())
+    shown += f" and {len(values) - 5} other values" if len(values) > 5 else ""
+    expected = "0, 1 or a probability" if binary else f"0 to {classes - 1}"
+    number, first = int(bad.sum()), names.row(rows[bad.argmax()])
+    verb, left_out = ("is", "Its row is") if number == 1 else ("are", "Their rows are")
+    seen = (
+        f"{number} of {len(labels)} labels {verb} {shown}, where {expected} is expected; the "
+        f"first is that of {first}. {left_out} left out of what follows."
+    )
+    return found("labels out of range", seen, fix=_way_out(labels, bad, classes, binary))
+
+
+def _way_out(labels: Array, bad: Array, classes: int, binary: bool) -> str:
+    """What to do about labels out of range; empty if there is nothing special to say."""
+    values = set(np.unique(labels[bad]).tolist())
+    if len(values) == 1 and values <= set(MARKS):
+        mark = int(values.pop())
+        return f"If {mark} marks rows to be left out, pass ignore_index={mark}."
+    if not np.isfinite(labels).all():
+        return "Fill in the labels that are missing, or leave their rows out."
+    if binary and bool((labels % 1 == 0).all()) and labels.min() >= 0:
+        return "For more than two classes pass one logit per class, shape (rows, classes)."
+    if binary:
+        return "Pass 0 and 1, or probabilities of label 1."
+    if labels.min() >= 0:
+        outputs = f"{int(labels.max()) + 1} outputs"
+        return f"Give the model {outputs}, or look at how the labels are made; it has {classes}."
+    return ""

@@ -35,27 +35,23 @@ def _logits(statistics: Statistics) -> Iterator[Finding]:
     """Rows that are probabilities or their logarithms already."""
     tolerance, usable = statistics.batch.tolerance, statistics.usable
     rows, low, high = len(usable), statistics.low[usable], statistics.high[usable]
-    which = _all(rows)
     if (low >= 0).all() and (high <= 1 + tolerance).all():
-        off = float(np.abs(statistics.total[usable] - 1).max())
-        if off <= tolerance:
-            yield found(
-                "probabilities given as logits",
-                f"In {which} the {statistics.batch.classes} logits lie between 0 and 1 and sum to "
-                f"1 (within {max(off, 1e-16):.0e}). {_floor(statistics)}",
-                level="note" if rows == 1 else "mistake",
-            )
+        if within := _sum_to_1(statistics.total[usable], tolerance):
+            inside = f"the {statistics.batch.classes} logits lie between 0 and 1"
+            seen = f"In {_all(rows)} {inside} and {within}. {_floor(statistics)}"
+            level: Level = "note" if rows == 1 else "mistake"
+            yield found("probabilities given as logits", seen, level=level)
         elif sum_by_column(statistics):
             yield wrong_axis(statistics)
-    elif (high <= tolerance).all():
-        off = float(np.abs(statistics.mass[usable] - 1).max())
-        if off <= tolerance:
-            yield found(
-                "log-probabilities given as logits",
-                f"No logit is above 0, and the exponentials of {which} sum to 1 (within "
-                f"{max(off, 1e-16):.0e}).",
-                level="note",
-            )
+    elif (high <= tolerance).all() and (within := _sum_to_1(statistics.mass[usable], tolerance)):
+        seen = f"No logit is above 0, and the exponentials of {_all(rows)} {within}."
+        yield found("log-probabilities given as logits", seen, level="note")
+
+
+def _sum_to_1(sums: Array, tolerance: float) -> str:
+    """That they do, and how nearly; empty if they do not."""
+    off = float(np.abs(sums - 1).max())
+    return f"sum to 1 (within {max(off, 1e-16):.0e})" if off <= tolerance else ""
 
 
 def _all(rows: int) -> str:
@@ -94,38 +90,27 @@ def _binary(statistics: Statistics) -> Iterator[Finding]:
         return
     if batch.kind == "probabilities":
         # The logits of sigmoid(p) are p.
-        level = _are_probabilities(np.log(raw) - np.log1p(-raw), targets, losses)
-        if level is not None:
+        if level := _are_probabilities(np.log(raw) - np.log1p(-raw), targets, losses):
             bounds = "0.5 and 0.7311, the sigmoids of 0 and 1"
             yield _between("sigmoid applied twice", "probabilities", bounds, raw, level)
     elif batch.kind == "logits":
-        level = _are_probabilities(raw, targets, losses)
-        if level is not None:
-            yield _between(
-                "probabilities given as logits",
-                "logits",
-                "0 and 1",
-                raw,
-                level,
-                " Their sigmoid lies between 0.5 and 0.7311, so label 0 is never predicted.",
-            )
+        if level := _are_probabilities(raw, targets, losses):
+            more = " Their sigmoid lies between 0.5 and 0.7311, so label 0 is never predicted."
+            yield _between("probabilities given as logits", "logits", "0 and 1", raw, level, more)
         elif _are_log_probabilities(raw, targets, losses):
-            crowd = int((raw > -EDGE).sum())
-            yield found(
-                "log-probabilities given as logits",
-                f"None of {len(raw)} logits is above 0, where they crowd: {crowd} are between "
-                f"{-EDGE:g} and 0. As logarithms of probabilities they cost far less than as "
-                "logits.",
-            )
+            crowd = f"{(raw > -EDGE).sum()} are between {-EDGE:g} and 0"
+            seen = f"None of {len(raw)} logits is above 0, where they crowd: {crowd}. "
+            seen += "As logarithms of probabilities they cost far less than as logits."
+            yield found("log-probabilities given as logits", seen)
 
 
 def _between(
     name: str, what: str, bounds: str, raw: Array, level: Level, more: str = ""
 ) -> Finding:
     """Binary scores that all lie between two bounds."""
-    low, high = figure(float(raw.min())), figure(float(raw.max()))
     unsure = " It may be so by chance." if level == "note" else ""
-    seen = f"All {len(raw)} {what} lie between {bounds}: from {low} to {high}.{unsure}{more}"
+    run = f"from {figure(raw.min())} to {figure(raw.max())}"
+    seen = f"All {len(raw)} {what} lie between {bounds}: {run}.{unsure}{more}"
     return found(name, seen, level=level)
 
 

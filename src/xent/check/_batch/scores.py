@@ -35,11 +35,9 @@ def _not_numbers(statistics: Statistics) -> Iterator[Finding]:
     batch = statistics.batch
     if (bad := np.isnan(statistics.low)).any():
         noun = "score" if batch.kind == "logits" else "probability"
-        yield found(
-            "NaN scores",
-            f"A {noun} is NaN in {statistics.rows(bad)}. "
-            f"{plural(int(bad.sum()), 'The row is', 'Such rows are')} left out of what follows.",
-        )
+        such = plural(int(bad.sum()), "The row is", "Such rows are")
+        seen = f"A {noun} is NaN in {statistics.rows(bad)}. {such} left out of what follows."
+        yield found("NaN scores", seen)
     if batch.kind == "logits":
         bad = np.isinf(statistics.high) if batch.binary else statistics.high == np.inf
         if bad.any():
@@ -57,12 +55,9 @@ def _not_probabilities(statistics: Statistics) -> Iterator[Finding]:
     slack = 0.0 if batch.binary and batch.kind == "probabilities" else batch.tolerance
     bad = (statistics.low < low) | (statistics.high > high + slack)
     if bad.any():
-        columns = statistics.columns
-        yield found(
-            f"not {batch.kind}",
-            f"The scores run from {columns.lowest:.6g} to {columns.highest:.6g}, and {batch.kind} "
-            f"lie {where}: not so in {statistics.rows(bad)}.",
-        )
+        run = f"run from {statistics.columns.lowest:.6g} to {statistics.columns.highest:.6g}"
+        rule = f"{batch.kind} lie {where}: not so in {statistics.rows(bad)}"
+        yield found(f"not {batch.kind}", f"The scores {run}, and {rule}.")
         return
     off = np.abs(statistics.mass - 1)
     bad = off > batch.tolerance
@@ -72,11 +67,12 @@ def _not_probabilities(statistics: Statistics) -> Iterator[Finding]:
         yield wrong_axis(statistics)
         return
     worst = int(np.nan_to_num(np.where(bad, off, 0)).argmax())
+    furthest = f"{batch.names.row(batch.kept[worst])} with {statistics.mass[worst]:.6g}"
     yield found(
         "rows do not sum to 1",
         f"{int(bad.sum())} of {len(bad)} rows of probabilities do not sum to 1 (within "
-        f"{batch.tolerance:g}); the furthest is {batch.names.row(int(batch.kept[worst]))} with "
-        f"{statistics.mass[worst]:.6g}. What follows is for rows divided by their sums.",
+        f"{batch.tolerance:g}); the furthest is {furthest}. What follows is for rows divided by "
+        "their sums.",
     )
 
 
@@ -92,12 +88,10 @@ def sum_by_column(statistics: Statistics) -> bool:
 
 def wrong_axis(statistics: Statistics) -> Finding:
     """Probabilities that were normalised over the rows."""
-    low, high = (figure(float(f(statistics.total))) for f in (np.min, np.max))
-    return found(
-        "softmax over the wrong axis",
-        f"Each column sums to 1 over the {len(statistics.total)} rows; the rows sum to {low} to "
-        f"{high}.",
-    )
+    rows = statistics.total
+    sums = f"{figure(rows.min())} to {figure(rows.max())}"
+    seen = f"Each column sums to 1 over the {len(rows)} rows; the rows sum to {sums}."
+    return found("softmax over the wrong axis", seen)
 
 
 def _infinite_losses(statistics: Statistics) -> Iterator[Finding]:
@@ -112,7 +106,7 @@ def _infinite_losses(statistics: Statistics) -> Iterator[Finding]:
         infinite &= ~np.isinf(statistics.high)  # they have a finding above
     if not infinite.any():
         return
-    label = f"label {batch.names.of_class(int(batch.labels[infinite.argmax()]))}"
+    label = f"label {batch.names.of_class(batch.labels[infinite.argmax()])}"
     where = statistics.rows(infinite, label)
     if batch.kind == "logits":
         yield found("label on a masked class", f"The label's own logit is -inf in {where}.")
@@ -131,19 +125,14 @@ def _columns(statistics: Statistics) -> Iterator[Finding]:
         yield _identical(statistics)
         return
     hidden = constant & (columns.low == (0 if batch.kind == "probabilities" else -np.inf))
-    if hidden.any():
-        which = np.flatnonzero(hidden)
-        noun, has = plural(len(which), "Class", "Classes"), plural(len(which), "has", "have")
-        seen = f"{noun} {names.classes(which)} {has} probability 0 in all {rows} rows."
-        yield found("class masked in every row", seen)
-    still = np.flatnonzero(constant & ~hidden)
-    if len(still):
-        value = f" ({figure(float(columns.low[still[0]]))})" if len(still) == 1 else ""
-        noun = plural(len(still), "class", "classes")
-        yield found(
-            "constant column",
-            f"The score of {noun} {names.classes(still)} is the same in all {rows} rows{value}.",
-        )
+    if len(which := np.flatnonzero(hidden)):
+        subject = names.classes(which, "Class {} has", "Classes {} have")
+        yield found("class masked in every row", f"{subject} probability 0 in all {rows} rows.")
+    if len(which := np.flatnonzero(constant & ~hidden)):
+        value = f" ({figure(columns.low[which[0]])})" if len(which) == 1 else ""
+        subject = names.classes(which, "class {}", "classes {}")
+        seen = f"The score of {subject} is the same in all {rows} rows{value}."
+        yield found("constant column", seen)
     yield from _duplicates(statistics, constant)
 
 
@@ -151,13 +140,10 @@ def _identical(statistics: Statistics) -> Finding:
     batch, low = statistics.batch, statistics.columns.low
     rows = len(batch.kept)
     zero = bool((low == 0).all()) and batch.kind == "logits"
-    values = ", ".join(figure(float(value)) for value in low[:4]) + ", ..." * (len(low) > 4)
+    values = ", ".join(map(figure, low[:4])) + ", ..." * (len(low) > 4)
     noun = "score" if batch.binary else "scores"
-    return found(
-        "identical rows",
-        f"All {rows} rows have the same {noun} ({values}).",
-        level="note" if zero or rows < 8 else "mistake",
-    )
+    seen = f"All {rows} rows have the same {noun} ({values})."
+    return found("identical rows", seen, level="note" if zero or rows < 8 else "mistake")
 
 
 def _duplicates(statistics: Statistics, constant: Array) -> Iterator[Finding]:
@@ -177,12 +163,10 @@ def _duplicates(statistics: Statistics, constant: Array) -> Iterator[Finding]:
             if len(np.unique(one)) < 4 or (one != batch.scores[batch.kept, moving[other]]).any():
                 continue
             pair = moving[[start, other]]
-            a, b = (names.of_class(int(j)) for j in pair)
-            yield found(
-                "duplicate columns",
-                f"Classes {a} and {b} have the same score in all {len(one)} rows.",
-                level="mistake" if (statistics.counts[pair] > 0).all() else "note",
-            )
+            a, b = map(names.of_class, pair)
+            seen = f"Classes {a} and {b} have the same score in all {len(one)} rows."
+            used = (statistics.counts[pair] > 0).all()
+            yield found("duplicate columns", seen, level="mistake" if used else "note")
             return
 
 
@@ -191,11 +175,8 @@ def _saturated(statistics: Statistics) -> Iterator[Finding]:
     certain = int((statistics.losses < CERTAIN).sum())
     if certain >= 0.05 * rows:
         which = "the only row" if rows == 1 else f"{certain} of {rows} rows ({certain / rows:.0%})"
-        yield found(
-            "saturated rows",
-            f"In {which} the model is right with 1 - p(label) below {CERTAIN:.0e}: in float32 "
-            "p(label) is 1.",
-        )
+        seen = f"In {which} the model is right with 1 - p(label) below {CERTAIN:.0e}"
+        yield found("saturated rows", f"{seen}: in float32 p(label) is 1.")
 
 
 def _heavy(statistics: Statistics) -> Iterator[Finding]:
@@ -209,14 +190,13 @@ def _heavy(statistics: Statistics) -> Iterator[Finding]:
     worst = int(np.where(finite, losses, -np.inf).argmax())
     if part < 0.2 and losses[worst] < -math.log(CERTAIN):
         return
-    position = statistics.usable[worst]
-    kept = statistics.batch.kept
+    position, kept = statistics.usable[worst], statistics.batch.kept
     which = names.rows(kept[statistics.usable[heavy]], len(losses))
+    makes = plural(int(heavy.sum()), "it makes", "they make")
+    label, predicted = statistics.labels[worst], statistics.predicted[position]
     yield found(
         "certain and wrong rows",
-        f"The loss is above {HEAVY:g} in {which}; "
-        f"{plural(int(heavy.sum()), 'it makes', 'they make')} {part:.0%} of the mean. The worst is "
-        f"{names.row(int(kept[position]))}: loss {figure(float(losses[worst]))}, label "
-        f"{names.of_class(int(statistics.labels[worst]))}, predicted "
-        f"{names.of_class(int(statistics.predicted[position]))}.",
+        f"The loss is above {HEAVY:g} in {which}; {makes} {part:.0%} of the mean. The worst is "
+        f"{names.row(kept[position])}: loss {figure(losses[worst])}, label "
+        f"{names.of_class(label)}, predicted {names.of_class(predicted)}.",
     )

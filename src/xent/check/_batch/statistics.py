@@ -188,13 +188,9 @@ def gather(batch: Batch) -> Statistics:
     classes, rows = batch.classes, len(batch.kept)
     width = 1 if batch.binary else classes
     keep_all = not batch.binary and 2 < classes <= MOST_CLASSES
-    columns = Columns(
-        np.full(width, np.inf),
-        np.full(width, -np.inf),
-        np.zeros(width),
-        np.zeros(classes),
-        np.zeros((classes, classes)) if keep_all else None,
-    )
+    infinite = np.full(width, np.inf)
+    by_label = np.zeros((classes, classes)) if keep_all else None
+    columns = Columns(infinite, -infinite, np.zeros(width), np.zeros(classes), by_label)
     double = DoubleSoftmax()
     # Drawn by row, not by label or position: batches are often sorted.
     half = np.random.default_rng(SEED).integers(2, size=rows) == 0

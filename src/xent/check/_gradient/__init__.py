@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -145,11 +146,9 @@ def gradient(
         "ignore_index": ignore_index,
     }
     options = {name: value for name, value in options.items() if value is not None}
-    # Infinities and NaN are expected, and have findings in the report.
-    with Progress("checking", shown=progress) as bar, np.errstate(all="ignore"):
-        problem = Problem(
-            loss, grad, logits, targets, axis=axis, task=task, dtype=dtype, on_call=bar.step
-        )
+    # Infinities and NaN are expected wherever a check computes, and have findings in the report.
+    with closing(Progress(progress)) as bar, np.errstate(all="ignore"):
+        problem = Problem(loss, grad, logits, targets, axis, task, dtype, bar.step)
         # Before anything is called often: the options may be at odds with the targets.
         reference, why_not = _reference(problem, options, reduction, definition)
         behaviour = observe(problem, np.random.default_rng(seed))

@@ -142,18 +142,17 @@ def _resolved(function: Callable[[Array], Any], base: Array, dtype: str) -> str 
     def change(step: float) -> Array:
         return np.asarray(np.nan_to_num(np.abs(after(step) - usual), posinf=0))
 
-    with np.errstate(invalid="ignore"):
-        names = list(PRECISION)[NARROWNESS[dtype] :]
-        for name, narrower in pairwise(names):
-            large = change(STEPS[narrower])
-            telling = (large > 0) & (large >= 0.05 * large.max())
-            if telling.any():
-                small = after(STEPS[name])
-                reacts = (small != usual) & (small != rounded(small, narrower))
-                if np.mean(reacts[telling]) > 0.1:
-                    return name
-        # A function of jumps and plateaus reacts to no small step in any dtype. Only results that
-        # lie on the narrowest grid, or react to its steps, are evidence of the narrowest dtype.
-        values, reacted = after(0.5), change(STEPS[names[-1]]) > 0
-        coarse = np.all(values == rounded(values, names[-1])) and len(np.unique(values)) >= 5
-        return names[-1] if coarse or reacted.sum() > 0.35 * (values != usual).sum() else None
+    names = list(PRECISION)[NARROWNESS[dtype] :]
+    for name, narrower in pairwise(names):
+        large = change(STEPS[narrower])
+        telling = (large > 0) & (large >= 0.05 * large.max())
+        if telling.any():
+            small = after(STEPS[name])
+            reacts = (small != usual) & (small != rounded(small, narrower))
+            if np.mean(reacts[telling]) > 0.1:
+                return name
+    # A function of jumps and plateaus reacts to no small step in any dtype. Only results that
+    # lie on the narrowest grid, or react to its steps, are evidence of the narrowest dtype.
+    values, reacted = after(0.5), change(STEPS[names[-1]]) > 0
+    coarse = np.all(values == rounded(values, names[-1])) and len(np.unique(values)) >= 5
+    return names[-1] if coarse or reacted.sum() > 0.35 * (values != usual).sum() else None

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from xent._validation import Array
 from xent.check._gradient.behaviour import Behaviour
 from xent.check._gradient.derivatives import Derivatives
-from xent.check._gradient.factors import Counts
-from xent.check._gradient.fitting import Measured
+from xent.check._gradient.fitting import Counts, Measured
 from xent.check._gradient.problem import Problem
 from xent.check._gradient.reference import Reference
 from xent.check.dtypes import largest, unit_roundoff
@@ -70,13 +69,9 @@ class Case:
         # A formula is rejected by its worst entry of many, so single errors are taken generously.
         error = 4 * np.nan_to_num(d.error[usual])
         numeric = Measured(row, column, d.value[usual], error, self.tolerance)
-        given = replace(
-            numeric,
-            value=self.analytic[row, column],
-            error=np.full(len(row), self.grad_tolerance),
-            relative=max(self.tolerance, _tolerance(self.behaviour.grad_precision)),
-        )
-        return numeric, given
+        error = np.full(len(row), self.grad_tolerance)
+        relative = max(self.tolerance, _tolerance(self.behaviour.grad_precision))
+        return numeric, Measured(row, column, self.analytic[row, column], error, relative)
 
 
 def _tolerance(precision: str) -> float:

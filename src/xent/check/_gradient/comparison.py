@@ -43,21 +43,20 @@ def compare(
     unit = unit_roundoff(behaviour.grad_precision)
     relative = STRICT * np.sqrt(unit_roundoff(behaviour.precision))
     relative = max(relative, (64 + 4 * size) * unit)
-    with np.errstate(invalid="ignore"):
-        steepest = largest(numeric.value)
-        larger = np.maximum(np.abs(numeric.value), np.abs(analytic))
-        # Error estimates may be off by a factor of 2, and the gradient rounds its largest terms.
-        allowed = 2 * numeric.error + relative * larger + 16 * unit * steepest
-        # That 0 is 0 is shown if the allowed difference is small beside a usual derivative.
-        usual = max(steepest, row_weight(problem))
-        zero = (numeric.value == 0) & (analytic == 0) & (allowed <= 0.1 * usual)
-        verdict = _verdicts(
-            numeric.value, analytic, allowed, numeric.truncation, numeric.rounding, zero
-        )
-        # At a corner of the loss any slope between those of its sides will do; none is right.
-        verdict[numeric.kinked] = INCONCLUSIVE
-        verdict[~np.isfinite(numeric.value)] = INCONCLUSIVE
-        verdict[np.isfinite(numeric.value) & ~np.isfinite(analytic)] = FAIL
+    steepest = largest(numeric.value)
+    larger = np.maximum(np.abs(numeric.value), np.abs(analytic))
+    # Error estimates may be off by a factor of 2, and the gradient rounds its largest terms.
+    allowed = 2 * numeric.error + relative * larger + 16 * unit * steepest
+    # That 0 is 0 is shown if the allowed difference is small beside a usual derivative.
+    usual = max(steepest, row_weight(problem))
+    zero = (numeric.value == 0) & (analytic == 0) & (allowed <= 0.1 * usual)
+    verdict = _verdicts(
+        numeric.value, analytic, allowed, numeric.truncation, numeric.rounding, zero
+    )
+    # At a corner of the loss any slope between those of its sides will do; none is right.
+    verdict[numeric.kinked] = INCONCLUSIVE
+    verdict[~np.isfinite(numeric.value)] = INCONCLUSIVE
+    verdict[np.isfinite(numeric.value) & ~np.isfinite(analytic)] = FAIL
     return allowed, verdict
 
 

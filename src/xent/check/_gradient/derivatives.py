@@ -118,18 +118,17 @@ def derivatives(
     problem: Problem, entries: Entries, steps: Steps, behaviour: Behaviour
 ) -> Derivatives:
     """Derivative of each row's loss (or of the loss that is one number) at the entries."""
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        if steps.method == "complex":
-            real = derivatives(problem, entries, replace(steps, method="central"), behaviour)
-            return _complex(problem, entries, real, behaviour.independent)
-        samples = _sample(problem, entries, steps, behaviour.independent)
-        noise, kinked = _noise(problem, samples, behaviour)
-        value, truncation, rounding = _differences(problem, steps.method, samples, noise)
-        # A logit of -inf cannot be moved: the derivative is 0, if the loss is a number at all.
-        row, column = samples.row, samples.column
-        masked = np.isneginf(problem.logits[row, column]) & np.isfinite(samples.middle)
-        value, truncation, rounding = np.where(masked, 0.0, (value, truncation, rounding))
-        return Derivatives(row, column, value, truncation, rounding, kinked & ~masked)
+    if steps.method == "complex":
+        real = derivatives(problem, entries, replace(steps, method="central"), behaviour)
+        return _complex(problem, entries, real, behaviour.independent)
+    samples = _sample(problem, entries, steps, behaviour.independent)
+    noise, kinked = _noise(problem, samples, behaviour)
+    value, truncation, rounding = _differences(problem, steps.method, samples, noise)
+    # A logit of -inf cannot be moved: the derivative is 0, if the loss is a number at all.
+    row, column = samples.row, samples.column
+    masked = np.isneginf(problem.logits[row, column]) & np.isfinite(samples.middle)
+    value, truncation, rounding = np.where(masked, 0.0, (value, truncation, rounding))
+    return Derivatives(row, column, value, truncation, rounding, kinked & ~masked)
 
 
 def _differences(

@@ -17,8 +17,7 @@ from xent._report import Finding
 from xent._validation import Array
 from xent.check._gradient import edges, fitting
 from xent.check._gradient.case import Case
-from xent.check._gradient.factors import Counts, names_of, near
-from xent.check._gradient.fitting import Measured, first_match
+from xent.check._gradient.fitting import Counts, Measured, first_match, names_of, near
 from xent.check._gradient.formulas import Formula, options_left_out, wrong_gradients, wrong_losses
 from xent.check._gradient.reference import Reference
 from xent.check.dtypes import unit_roundoff
@@ -170,8 +169,7 @@ def _at_zero_logits(case: Case, reference: Reference, scales: list[float]) -> li
         got = np.where(reference.ignored, expected, got)  # their loss has a finding of its own
     else:
         expected = np.array(_nearest(flat, scales, float(got)))
-    with np.errstate(invalid="ignore"):
-        off = np.abs(got - expected) > 20 * case.tolerance * np.abs(expected)
+    off = np.abs(got - expected) > 20 * case.tolerance * np.abs(expected)
     off &= np.isfinite(expected) & np.isfinite(got)
     if not np.any(off):
         return []
@@ -212,8 +210,7 @@ def _digits_lost(case: Case, reference: Reference, numeric: Measured) -> Finding
     unit = unit_roundoff(case.behaviour.precision)
     got, expected = case.problem.losses(case.problem.logits), reference.losses()
     # 1 - p has an absolute error of one unit, so its logarithm one of unit / (1 - p).
-    with np.errstate(divide="ignore"):
-        slack = np.minimum(4 * unit / np.minimum(p, 1 - p), 1)
+    slack = np.minimum(4 * unit / np.minimum(p, 1 - p), 1)
     for scale in case.scales:
         off = np.abs(numeric.value - scale * right) > numeric.error + case.tolerance * scale
         rows = np.unique(numeric.row[off])
@@ -270,11 +267,8 @@ def _factor(name: str, scale: float, what: str, expected: float) -> Finding:
 def _nothing_known(case: Case) -> Finding:
     """No name; but where the disagreements are, if they have something in common."""
     if case.only_directions_failed:
-        seen = (
-            "The entries that were looked at do not disagree, but random directions through all "
-            "entries do: others are wrong."
-        )
-        return found("no known mistake", seen)
+        seen = "The entries that were looked at do not disagree, but random directions"
+        return found("no known mistake", f"{seen} through all entries do: others are wrong.")
     bad = case.unexplained if case.reference is not None else case.failed
     total = len(case.numeric.row)
     common = _in_common(case, case.numeric.row[bad], case.numeric.column[bad])

@@ -18,25 +18,20 @@ def findings(case: Case) -> Iterator[Finding]:
     problem, grad, reference = case.problem, case.analytic, case.reference
     masked = np.isneginf(problem.logits)
     ignored = np.zeros(len(grad), dtype=bool) if reference is None else reference.ignored
-    with np.errstate(all="ignore"):
-        losses = problem.losses(problem.logits)
-        expected = np.zeros(len(grad)) if reference is None else reference.losses()
+    losses = problem.losses(problem.logits)
+    expected = np.zeros(len(grad)) if reference is None else reference.losses()
     counted = _counted(case, ignored, losses)
 
-    # NaN differs from 0 too.
-    nonzero = masked & ~ignored[:, None] & (grad != 0)
-    if nonzero.any():
-        seen = _entry(case, nonzero, ", where the logit is -inf")
-        yield found("masked class given gradient", seen)
+    nonzero = grad != 0  # NaN differs from 0 too
+    wrong = masked & ~ignored[:, None] & nonzero
+    yield from _entry(case, "masked class given gradient", wrong, ", where the logit is -inf")
     if counted.any():
         row = int(counted.argmax())
         what = f"is {losses[row]:.6g}" if problem.per_row else "counts"
         seen = f"The loss of {problem.row_name(row)} {what}, and it is ignored"
         yield found("ignored rows given loss", f"{seen}{others_like_it(counted)}.")
-    nonzero = (ignored & ~counted)[:, None] & (grad != 0)
-    if nonzero.any():
-        seen = _entry(case, nonzero, " in a row that is ignored")
-        yield found("ignored rows given gradient", seen)
+    wrong = (ignored & ~counted)[:, None] & nonzero
+    yield from _entry(case, "ignored rows given gradient", wrong, " in a row that is ignored")
     if problem.per_row:
         broken = ~np.isfinite(losses) & np.isfinite(expected)
         if broken.any():
@@ -48,8 +43,7 @@ def findings(case: Case) -> Iterator[Finding]:
         none = " where no row counts" if reference is not None and not reference.total else ""
         yield found("not a number", f"The loss is {losses:g}{none}.")
     broken = ~np.isfinite(grad) & ~masked & ~ignored[:, None] & np.isfinite(expected)[:, None]
-    if broken.any():
-        yield found("not a number", _entry(case, broken))
+    yield from _entry(case, "not a number", broken)
 
 
 def _counted(case: Case, ignored: Array, losses: Array) -> Array:
@@ -57,14 +51,15 @@ def _counted(case: Case, ignored: Array, losses: Array) -> Array:
     if case.problem.per_row:
         return np.asarray(ignored & (losses != 0))
     d = case.numeric
-    with np.errstate(invalid="ignore"):
-        # A mean has no loss of the row to look at, but an ignored row must not move it.
-        moves_loss = d.row[np.abs(d.value) > 4 * d.error + case.grad_tolerance]
+    # A mean has no loss of the row to look at, but an ignored row must not move it.
+    moves_loss = d.row[np.abs(d.value) > 4 * d.error + case.grad_tolerance]
     return ignored & np.isin(np.arange(len(ignored)), moves_loss)
 
 
-def _entry(case: Case, mask: Array, where: str = "") -> str:
-    """The first entry of the gradient where the mask holds, and how many more there are."""
+def _entry(case: Case, name: str, mask: Array, where: str = "") -> Iterator[Finding]:
+    """The first entry of the gradient where the mask holds, if any, and how many more there are."""
+    if not mask.any():
+        return
     row, column = (int(i[0]) for i in np.nonzero(mask))
     place, value = case.problem.place("grad", row, column), case.analytic[row, column]
-    return f"{place} is {value:.6g}{where}{others_like_it(mask)}."
+    yield found(name, f"{place} is {value:.6g}{where}{others_like_it(mask)}.")

@@ -1,7 +1,8 @@
-"""Find the formula that measured numbers follow, and its factor."""
+"""Find the formula that measured numbers follow, and what its factor stands for."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -9,9 +10,12 @@ import numpy as np
 
 from xent._format import counted
 from xent._validation import Array
-from xent.check._gradient.factors import near
 from xent.check._gradient.formulas import Formula
 from xent.check._gradient.reference import Reference
+
+NEAR = 1e-3
+UNITS = (1.0, 1 / math.log(2), math.log(2))
+"""Nats for nats; bits for nats, and the reverse."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +58,11 @@ class Measured:
 
         Small numbers may differ by more than their own share, by that of a 100th of the largest.
         """
-        with np.errstate(invalid="ignore"):
-            size = np.abs(formula)
-            largest = max(largest, size[np.isfinite(size)].max(initial=0.0))
-            size = np.maximum(size, 0.01 * largest)
-            off = np.abs(self.value - scale * formula) - self.error
-            return not bool((off > self.relative * abs(scale) * size).any())
+        size = np.abs(formula)
+        largest = max(largest, size[np.isfinite(size)].max(initial=0.0))
+        size = np.maximum(size, 0.01 * largest)
+        off = np.abs(self.value - scale * formula) - self.error
+        return not bool((off > self.relative * abs(scale) * size).any())
 
     def by_row(self, gradient: Array) -> tuple[Array, Array, Array]:
         """Rows, the least-squares factor of each, and the factor's error.
@@ -71,9 +74,8 @@ class Measured:
         row, x, v, e = self.row[known], self.value[known], v[known], self.error[known]
         rows, place = np.unique(row, return_inverse=True)
         square = np.bincount(place, v * v)
-        with np.errstate(all="ignore"):
-            factor = np.bincount(place, x * v) / square
-            doubt = np.bincount(place, np.abs(e * v)) / square
+        factor = np.bincount(place, x * v) / square
+        doubt = np.bincount(place, np.abs(e * v)) / square
         factor[square <= 1e-6 * square.max(initial=0.0)] = np.nan
         return rows, factor, doubt
 
@@ -237,9 +239,8 @@ def permuted(
 
 def _cosines(x: Array, y: Array) -> Array:
     """Cosine between every column of y (rows of the result) and every column of x."""
-    with np.errstate(all="ignore"):
-        x, y = (a / np.sqrt((a * a).sum(axis=0)) for a in (x, y))
-        return np.asarray(np.nan_to_num(y.T @ x))
+    x, y = (a / np.sqrt((a * a).sum(axis=0)) for a in (x, y))
+    return np.asarray(np.nan_to_num(y.T @ x))
 
 
 def _best_order(likeness: Array) -> Array | None:
@@ -259,3 +260,77 @@ def _moves(order: Array, verb: str) -> str:
     """The first classes that change places."""
     moves = [f"{j} {verb} {k}" for j, k in enumerate(order.tolist()) if j != k]
     return ", ".join(moves[:4])
+
+
+# Factors between two gradients, and the mistakes that they stand for.
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What a mean may have been divided by."""
+
+    rows: int
+    total: float
+    """Weight of all rows: what a mean should be divided by."""
+    valid: int
+    """Rows that are not ignored."""
+    classes: int
+
+    @classmethod
+    def of(cls, reference: Reference) -> Counts:
+        """Count in the reference."""
+        rows, classes = reference.logits.shape
+        return cls(rows, reference.total, int((~reference.ignored).sum()), classes)
+
+    def expected(self, reduction: str | None, per_row: bool) -> list[float]:
+        """Factors that a right gradient of the sum of the losses may have."""
+        mean = 1 / self.total if self.total else 1.0
+        if per_row or reduction == "sum":
+            return [1.0]
+        return [mean] if reduction == "mean" else [mean, 1.0]
+
+
+def names_of(scale: float, counts: Counts, expected: list[float]) -> list[str]:
+    """Mistakes that explain a factor, simplest first; none if it is one of those expected."""
+    if any(near(scale, value) for value in expected):
+        return []
+    # Plain factors first: -1/N is a sign and a divisor, and bits may be combined with either.
+    for sign in (1, -1):
+        for unit in UNITS:
+            plain = scale / (sign * unit)
+            for value, name in _divisors(counts, expected[0]):
+                if near(plain, value):
+                    names = ["wrong sign"] * (sign < 0) + ["bits for nats"] * (unit != 1)
+                    return names + [name] * bool(name)
+    return ["wrong sign", "scaled"] if scale < 0 < expected[0] else ["scaled"]
+
+
+def _divisors(counts: Counts, expected: float) -> Iterator[tuple[float, str]]:
+    """Factors of a gradient and their names, where `expected` is right."""
+    yield expected, ""
+    rows, total, valid, classes = counts.rows, counts.total, counts.valid, counts.classes
+    if near(expected, 1) and not near(total, 1):
+        # A sum is expected, so anything that divides is a mean.
+        for divisor in (total, rows, valid):
+            yield 1 / divisor, "mean for sum"
+        return
+    if valid < rows:
+        yield expected * total / rows, "ignored rows counted in the mean"
+        yield 1 / rows, "ignored rows counted in the mean"
+    # Where every row has weight 1 the two divisors are the same, and nothing is missing.
+    if not near(total, valid):
+        yield 1 / valid, "class weight missing from the mean"
+    if not near(expected, 1 / total):
+        name = "class weight missing from the mean"
+        yield 1 / total, name if valid == rows else "ignored rows counted in the mean"
+    yield 1.0, "mean missing"
+    for divisor in (total, rows, valid):
+        yield expected / divisor, "mean taken twice"
+    if classes > 1:
+        yield 1 / classes, "mean over the wrong axis"
+        yield expected / classes, "mean over classes as well"
+
+
+def near(a: float, b: float) -> bool:
+    """Is it the same factor, as far as measured numbers can tell?"""
+    return abs(a - b) <= NEAR * abs(b)

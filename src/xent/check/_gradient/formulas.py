@@ -14,8 +14,11 @@ import numpy as np
 from xent._engine.cpu import numpy_only
 from xent._validation import Array
 from xent.check._gradient.reference import Reference
-from xent.check.mistakes import options_missing
+from xent.check.mistakes import catalogue
 from xent.functions import softmax
+
+STEPS = ((1, "y + 1"), (-1, "y - 1"))
+"""Labels off by one: the step, and how it is written."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Formula:
 
 def options_left_out(reference: Reference) -> Iterator[Formula]:
     """The loss without one of its options."""
-    names = options_missing()
+    names = {entry.option: name for name, entry in catalogue().items()}
     for option, value in reference.options.items():
         if option in names and np.any(value):
             yield Formula(names[option], reference.changed(**{option: None}).gradient())
@@ -94,18 +97,16 @@ def _moved_labels(reference: Reference) -> Iterator[Formula]:
 
         yield Formula("labels flipped", slopes(1 - targets))
         up, down = slopes(np.ones_like(targets)), slopes(np.zeros_like(targets))
-        for step in (1, -1):
+        for step, detail in STEPS:
             # The loss is linear in the target, so it is known beyond 0 and 1 as well.
             y = (np.where(ignored, 0, targets).astype(np.float64) + step)[:, None]
-            detail = f"y {'+' if step > 0 else '-'} 1"
             yield Formula("labels off by one", (1 - y) * down + y * up, detail)
     elif labels is not None:
         classes = reference.logits.shape[1]
         # Of two classes, both steps exchange them.
-        for step in (1, -1) if classes > 2 else (1,):
+        for step, detail in STEPS if classes > 2 else STEPS[:1]:
             moved = np.where(ignored, labels, (labels + step) % classes)
             name = "labels off by one" if classes > 2 else "labels flipped"
-            detail = f"y {'+' if step > 0 else '-'} 1"
             yield Formula(name, reference.changed(targets=moved).gradient(), detail)
 
 
@@ -118,12 +119,11 @@ def _without_label(reference: Reference, p: Array, right: Array) -> Array:
     # Where y is 0, the gradient is the first term alone; its ratio to p is the row's weight.
     share = np.where(right > 0, p, 0).sum(axis=1, keepdims=True)
     push = np.where(right > 0, right, 0).sum(axis=1, keepdims=True)
-    with np.errstate(all="ignore"):
-        return np.where(share > 0, push / share, 0) * p
+    return np.where(share > 0, push / share, 0) * p
 
 
 def _softmax_over_rows(reference: Reference) -> Array:
-    with numpy_only(), np.errstate(all="ignore"):
+    with numpy_only():
         return np.asarray(softmax(reference.logits, axis=0))
 
 

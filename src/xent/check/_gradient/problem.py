@@ -27,11 +27,10 @@ class Problem:
         grad: Callable[..., Any] | None,
         logits: Any,
         targets: Any,
-        *,
-        axis: int = -1,
-        task: Task | None = None,
-        dtype: str = "float64",
-        on_call: Callable[[], None] = lambda: None,
+        axis: int,
+        task: Task | None,
+        dtype: str,
+        on_call: Callable[[], None],
     ) -> None:
         check_choice(dtype, "dtype", tuple(PRECISION))
         if task is not None:
@@ -51,21 +50,15 @@ class Problem:
         if self.targets is not None and self.targets.dtype.name == "bfloat16":
             self.targets = self.targets.astype(np.float32)
         self.task = task or _task(array, self.targets)
-        self.axis = -1
+        self.axis, self.classes, self.row_shape = -1, 1, array.shape
         if self.task == "classes":
             self.axis = class_axis(array, axis)
             array = np.moveaxis(array, self.axis, -1)
-        self.row_shape: tuple[int, ...] = array.shape if self.task == "binary" else array.shape[:-1]
+            self.row_shape, self.classes = array.shape[:-1], array.shape[-1]
         self._class_last_shape = array.shape
-        self.classes = 1 if self.task == "binary" else array.shape[-1]
         # Rounded first, so that loss and gradient see the very logits that the steps start from.
         self.logits = rounded(np.ascontiguousarray(array.reshape(-1, self.classes)), dtype)
-        self.grad = grad
-        if grad is None:
-            if self.framework.autograd is None:
-                msg = "grad is None, and NumPy has no autograd. Pass the gradient's function."
-                raise TypeError(msg)
-            self.grad = self.framework.autograd(loss)
+        self.grad = self.framework.autograd(loss) if grad is None else grad
         # Only a call can tell whether there is a loss per row or one number.
         self.per_row = np.ndim(self.losses(self.logits)) == 1
 
@@ -92,7 +85,6 @@ class Problem:
 
     def gradient(self, logits: Array) -> Array:
         """What `grad` returns, as float64 of shape (rows, classes)."""
-        assert self.grad is not None
         value = self._returned("grad", self.grad, logits)
         if value.shape != self.shape:
             msg = f"grad returned shape {value.shape}; expected that of the logits, {self.shape}."
@@ -136,7 +128,7 @@ class Problem:
 
     def _returned(self, name: str, function: Callable[..., Any], logits: Array) -> Array:
         """Call a function under test; record the dtype that it returns."""
-        with self.framework.keep_float64(), np.errstate(all="ignore"):
+        with self.framework.keep_float64():
             value = function(*self._arguments(logits))
             if value is None or isinstance(value, (tuple, dict, str)):
                 expected = "losses, or one loss" if name == "loss" else "the gradient alone"

@@ -13,10 +13,10 @@ PATIENCE = 1.0
 class Progress:
     """Counts steps, and shows them on stderr if rich is installed."""
 
-    def __init__(self, what: str, *, shown: bool | None = None) -> None:
-        self._what, self._asked = what, shown
+    def __init__(self, shown: bool | None) -> None:
+        self._asked = shown
         self._wanted = sys.stderr.isatty() if shown is None else shown
-        self._began, self._done, self._total = 0.0, 0, 0
+        self._began, self._done, self._total = time.monotonic(), 0, 0
         self._bar: Any = None
 
     def expect(self, steps: int) -> None:
@@ -41,12 +41,9 @@ class Progress:
         force = True if self._asked else None
         self._bar = Bar(console=Console(stderr=True, force_terminal=force), transient=True)
         self._bar.start()
-        self._task = self._bar.add_task(self._what, total=None)
+        self._task = self._bar.add_task("checking", total=None)
 
-    def __enter__(self) -> Progress:
-        self._began = time.monotonic()
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Take the bar away."""
         if self._bar is not None:
             self._bar.stop()

@@ -90,10 +90,9 @@ class Reference:
     @numpy_only()
     def call(self, **how: Any) -> Any:
         """Call xent's loss."""
-        with np.errstate(all="ignore"):
-            if self.task == "classes":
-                return cross_entropy(self.logits, self.targets, **self.options, **how)
-            return binary_cross_entropy(self.logits[:, 0], self.targets, **self.options, **how)
+        if self.task == "classes":
+            return cross_entropy(self.logits, self.targets, **self.options, **how)
+        return binary_cross_entropy(self.logits[:, 0], self.targets, **self.options, **how)
 
     @property
     def labels(self) -> Array | None:
@@ -114,7 +113,7 @@ class Reference:
     @property
     def probabilities(self) -> Array:
         """Softmax of the logits, or their sigmoid."""
-        with numpy_only(), np.errstate(all="ignore"):
+        with numpy_only():
             return np.asarray((sigmoid if self.task == "binary" else softmax)(self.logits))
 
     @property

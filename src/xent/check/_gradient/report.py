@@ -133,23 +133,23 @@ class GradientReport(Report):
         role = {"pass": "good", "fail": "bad"}.get(self.verdict, "unsure")
         yield Text(f"{counts}, {self.inconclusive} are inconclusive.", role)
         yield from self.findings
-        rows = self.worst(total if total <= 6 else 5)
         yield Text("The entries" if total <= 6 else "The worst entries", "section")
-        yield _entries(rows)
+        yield _entries(self.worst(total if total <= 6 else 5))
         if self.directions is not None:
-            d = self.directions
-            passed, unsure, failed = (int((d.verdict == verdict).sum()) for verdict in WORDS)
-            worst = int(np.argmin(d.verdict))
-            does = {PASS: "passes", INCONCLUSIVE: "is inconclusive", FAIL: "fails"}
-            yield Text(
-                f"{total} of {self.problem.logits.size} entries were looked at, and "
-                f"{len(d.verdict)} random directions through all of them: {passed} pass, "
-                f"{failed} fail, {unsure} are inconclusive. "
-                f"One that {does[int(d.verdict[worst])]}: "
-                f"{d.analytic[worst]:.9g} analytic, {d.numeric[worst]:.9g} numeric."
-            )
+            yield Text(self._along(self.directions))
         yield Text("How it was checked", "section")
         yield Text(self._how())
+
+    def _along(self, d: Directions) -> str:
+        """What the random directions show, if not all entries were looked at."""
+        looked = f"{len(self.verdicts)} of {self.problem.logits.size} entries were looked at"
+        through = f"{len(d.verdict)} random directions through all of them"
+        passed, unsure, failed = (int((d.verdict == verdict).sum()) for verdict in WORDS)
+        counts = f"{passed} pass, {failed} fail, {unsure} are inconclusive"
+        i = int(np.argmin(d.verdict))
+        does = {PASS: "passes", INCONCLUSIVE: "is inconclusive", FAIL: "fails"}[int(d.verdict[i])]
+        worst = f"{d.analytic[i]:.9g} analytic, {d.numeric[i]:.9g} numeric"
+        return f"{looked}, and {through}: {counts}. One that {does}: {worst}."
 
     def _how(self) -> str:
         noun = "logit" if self.problem.task == "binary" else "row"
@@ -163,18 +163,15 @@ class GradientReport(Report):
             "complex": "A complex step, confirmed by central differences,",
         }[self.method]
         each = "one loss per row" if self.problem.per_row else "one loss for all"
-        parts = [
-            f"{method} with h = {self.h:.3g}: {rows}, {each}, given in "
-            f"{self.problem.dtype} and computed in {self.precision}."
-        ]
+        dtypes = f"given in {self.problem.dtype} and computed in {self.precision}"
+        parts = [f"{method} with h = {self.h:.3g}: {rows}, {each}, {dtypes}."]
         if self.grad_precision != self.precision:
             parts.append(f"The gradient is computed in {self.grad_precision}.")
         truncation, rounding = self.numeric.truncation, self.numeric.rounding
         if np.isfinite(truncation).any():
-            parts.append(
-                f"Estimated error of the numerical derivative: up to {np.nanmax(truncation):.3g} "
-                f"by the size of the step, {np.nanmax(rounding):.3g} by rounding."
-            )
+            error = f"up to {np.nanmax(truncation):.3g} by the size of the step"
+            error += f", {np.nanmax(rounding):.3g} by rounding"
+            parts.append(f"Estimated error of the numerical derivative: {error}.")
         if self.problem.per_row and not self.independent:
             parts.append("Rows are not independent, so entries were moved one at a time.")
         if self.numeric.kinked.any():
