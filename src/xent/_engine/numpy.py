@@ -168,12 +168,9 @@ def blocks(shape: tuple[int, ...], width: int, size: int = BLOCK) -> Iterator[In
 
 def float_rows(block: Array) -> Array:
     """A block as float64 rows; never written to, since it may be the caller's memory."""
-    return flat(block).astype(np.float64, copy=False)
-
-
-def flat(block: Array) -> Array:
-    """A block as rows, of which there may be none, or of no width."""
-    return block.reshape(math.prod(block.shape[:-1]), block.shape[-1])
+    # Not -1: there may be no rows, or rows of no width.
+    rows_of_block = block.reshape(math.prod(block.shape[:-1]), block.shape[-1])
+    return rows_of_block.astype(np.float64, copy=False)
 
 
 def put(result: Array, index: Index, values: Array) -> None:
