@@ -142,15 +142,6 @@ MUTATIONS = [
     ),
     Mutation(
         "_engine/compute.py",
-        "not in_place,\n    )\n    divisor, z_scale, options, scale = reduction(rows, options)\n"
-        "    want = Outputs(\n        class_last",
-        "True,\n    )\n    divisor, z_scale, options, scale = reduction(rows, options)\n"
-        "    want = Outputs(\n        class_last",
-        LOSSES,
-        "logits are overwritten before a wrong label is found",
-    ),
-    Mutation(
-        "_engine/compute.py",
         "                gradient *= row_factors[index]\n",
         "                pass\n",
         "tests/torch/test_torch_losses.py tests/torch/test_torch_transforms.py",

@@ -90,9 +90,11 @@ class BinaryTargets(NamedTuple):
 def _part(targets: Targets, index: Any) -> Targets:
     if not index:
         return targets
-    arrays = ("labels", "probabilities", "values", "weight")
-    held = {name: getattr(targets, name, None) for name in arrays}
-    parts: dict[str, Any] = {name: a[(*index, ...)] for name, a in held.items() if a is not None}
+    parts: dict[str, Any] = {
+        name: array[(*index, ...)]
+        for name in ("labels", "probabilities", "values", "weight")
+        if (array := getattr(targets, name, None)) is not None
+    }
     return targets._replace(**parts)
 
 
@@ -115,10 +117,8 @@ def class_targets(
     check_class_shapes(targets, shape, axis, options, readable=readable)
     classes = shape[axis]
     smoothing = options.label_smoothing
-    class_weight, weight = (
-        None if getattr(options, name) is None else _weights(options, name, xp, dtype, readable)
-        for name in ("class_weight", "sample_weight")
-    )
+    class_weight = _weights(options, "class_weight", xp, dtype, readable)
+    weight = _weights(options, "sample_weight", xp, dtype, readable)
     labels = probabilities = row_weight = None
     if _is_integer(targets):
         weight, absent = _absent(targets, weight, options.ignore_index, xp, dtype, readable)
@@ -137,9 +137,7 @@ def class_targets(
         probabilities = targets if axis == len(shape) - 1 else xp.moveaxis(targets, axis, -1)
         if class_weight is not None:
             row_weight = cast(xp, probabilities, dtype) @ class_weight
-    total, total_rows = _totals(
-        xp, math.prod(shape) // max(1, classes), weight, row_weight, readable
-    )
+    rows = math.prod(shape) // max(1, classes)
     ones = xp.ones(classes, dtype=dtype) if class_weight is None else class_weight
     return ClassTargets(
         labels,
@@ -147,8 +145,7 @@ def class_targets(
         (1 - smoothing) * ones if smoothing else ones,
         (smoothing / classes) * ones if smoothing else None,
         weight,
-        total,
-        total_rows,
+        *_totals(xp, rows, weight, row_weight, readable),
         labels is not None and weight is None and class_weight is None and not smoothing,
     )
 
@@ -165,27 +162,23 @@ def binary_targets(
 ) -> BinaryTargets:
     """The same for binary logits; `defer_value_check` leaves the range to `checked_values`."""
     check_binary_shapes(targets, shape, options)
-    class_weight, pos_weight, weight = (
-        None if getattr(options, name) is None else _weights(options, name, xp, dtype, readable)
-        for name in ("class_weight", "pos_weight", "sample_weight")
-    )
+    class_weight = _weights(options, "class_weight", xp, dtype, readable)
+    pos_weight = _weights(options, "pos_weight", xp, dtype, readable)
+    weight = _weights(options, "sample_weight", xp, dtype, readable)
     weight, absent = _absent(targets, weight, options.ignore_index, xp, dtype, readable)
     if absent is not None:
         targets = xp.where(absent, xp.zeros_like(targets), targets)
     if readable and (class_weight is not None or not defer_value_check):
         targets = checked_values(targets, options.names, xp)
     negative: Any = 1.0
-    positive: Any = 1.0
-    row_weight = None
+    positive, row_weight = negative, None
     if class_weight is not None:
         negative, positive = _number(class_weight[0], readable), _number(class_weight[1], readable)
         row_weight = negative + (positive - negative) * cast(xp, targets, dtype)
     if pos_weight is not None:
         positive = positive * (pos_weight if pos_weight.ndim else _number(pos_weight, readable))
-    total, total_rows = _totals(xp, math.prod(shape), weight, row_weight, readable)
-    return BinaryTargets(
-        targets, positive, negative, options.label_smoothing, weight, total, total_rows
-    )
+    totals = _totals(xp, math.prod(shape), weight, row_weight, readable)
+    return BinaryTargets(targets, positive, negative, options.label_smoothing, weight, *totals)
 
 
 def mean_divisor(targets: ClassTargets | BinaryTargets, options: LossOptions) -> tuple[Any, Any]:
@@ -198,15 +191,15 @@ def mean_divisor(targets: ClassTargets | BinaryTargets, options: LossOptions) ->
     if options.divisor is not None:
         return options.divisor, 1.0
     total, rows = targets.total, targets.total_rows
-    if not isinstance(total, float):  # not readable yet
-        if options.class_weight is None:
-            return total, 1.0
+    readable = isinstance(total, float)
+    if readable:
+        check_total(total)
+    if options.class_weight is None:
+        return total, 1.0
+    if not readable:
         xp = total.__array_namespace__()
         ratio = xp.where(total > 0, total / rows, xp.ones_like(total))
         return xp.where(total > 0, total, rows * xp.ones_like(total)), ratio
-    check_total(total)
-    if options.class_weight is None:
-        return total, 1.0
     check_total(rows)
     return (total, total / rows) if total else (rows, 1.0)
 
@@ -223,13 +216,12 @@ def take(xp: Any, values: Array, labels: Array) -> Array:
     return xp.reshape(xp.take(values, xp.reshape(labels, (-1,))), labels.shape)
 
 
-def _number(value: Array, readable: bool) -> Any:
-    return float(value) if readable else value
-
-
 def _weights(options: LossOptions, name: str, xp: Any, dtype: Any, readable: bool) -> Any:
-    """Weights in `dtype`; finite and not negative."""
-    weights = cast(xp, getattr(options, name), dtype)
+    """Weights in `dtype`, finite and not negative; None where none are given."""
+    given = getattr(options, name)
+    if given is None:
+        return None
+    weights = cast(xp, given, dtype)
     if readable:
         bad = ~(xp.isfinite(weights) & (weights >= 0))
         if xp.any(bad):
@@ -253,22 +245,22 @@ def _absent(
     return weight, absent if not readable or xp.any(absent) else None
 
 
+def _number(value: Array, readable: bool) -> Any:
+    return float(value) if readable else value
+
+
 def _totals(xp: Any, rows: int, weight: Any, row_weight: Any, readable: bool) -> tuple[Any, Any]:
     """Total of sample weight times class weight of the target, and of sample weight alone."""
     if weight is None and row_weight is None:
         return float(rows), float(rows)
-    if not readable:
-        whole = float(rows) if weight is None else xp.sum(weight)
-        if row_weight is None:
-            return whole, whole
-        return xp.sum(row_weight if weight is None else weight * row_weight), whole
     with np.errstate(over="ignore", under="ignore"):
-        whole = float(rows) if weight is None else float(xp.sum(weight))
+        whole = float(rows) if weight is None else _number(xp.sum(weight), readable)
         if row_weight is None:
             return whole, whole
         product = row_weight if weight is None else weight * row_weight
-        total = float(xp.sum(product))
-        if not total and weight is not None and xp.any((weight > 0) & (row_weight > 0)):
+        total = _number(xp.sum(product), readable)
+        vanished = readable and not total and weight is not None
+        if vanished and xp.any((weight > 0) & (row_weight > 0)):
             total = 5e-324  # not nothing, though the product underflows
         return total, whole
 
@@ -288,29 +280,20 @@ def check_class_shapes(
     names = options.names
     rows = shape[:axis] + shape[axis + 1 :]
     integer = _is_integer(targets)
-    if (
-        integer
-        and targets.shape == rows
-        and shape[axis]
-        and options.class_weight is options.sample_weight is None
-    ):
+    weightless = options.class_weight is options.sample_weight is None
+    if integer and targets.shape == rows and shape[axis] and weightless:
         return  # at once, for small losses
     if shape[axis] == 0:
         msg = f"{names.logits_have} shape {tuple(shape)}: no classes along axis {axis}."
         raise ValueError(msg)
-    of_class = shape[axis : axis + 1]
-    check_weight_shape(
-        options.class_weight, of_class, "class_weight", "one weight per class", names
-    )
+    of_class, why = shape[axis : axis + 1], "one weight per class"
+    check_weight_shape(options.class_weight, of_class, "class_weight", why, names)
     check_weight_shape(options.sample_weight, rows, "sample_weight", "one weight per row", names)
     if not (integer or _is_float(targets)):
         raise TypeError(_not_class_targets(targets, names))
     if not integer and options.ignore_index is not None:
-        msg = (
-            f"ignore_index marks class indices, but {names.targets} holds probabilities. "
-            "Give the rows to ignore sample_weight 0."
-        )
-        raise ValueError(msg)
+        msg = f"ignore_index marks class indices, but {names.targets} holds probabilities. "
+        raise ValueError(msg + "Give the rows to ignore sample_weight 0.")
     if integer and targets.shape != rows:
         _wrong_label_shape(targets, shape, rows, names, readable)
     elif not integer and targets.shape != shape:
@@ -330,14 +313,12 @@ def check_binary_shapes(targets: Array, shape: tuple[int, ...], options: LossOpt
     check_weight_shape(options.sample_weight, shape, "sample_weight", why, names)
     pos_weight = options.pos_weight
     if pos_weight is not None:
-        scalar = not pos_weight.ndim
-        why = (
-            "one weight for label 1" if scalar else "one number, or one per entry of the last axis"
-        )
-        check_weight_shape(pos_weight, () if scalar else shape[-1:], "pos_weight", why, names)
+        one, several = "one weight for label 1", "one number, or one per entry of the last axis"
+        expected, why = (shape[-1:], several) if pos_weight.ndim else ((), one)
+        check_weight_shape(pos_weight, expected, "pos_weight", why, names)
     if not (number or _kind(targets) == "bool"):
-        msg = f"{names.targets} has dtype {names.dtype(targets)}; expected 0 and 1, booleans, or "
-        msg += "probabilities."
+        found = f"{names.targets} has dtype {names.dtype(targets)}"
+        msg = f"{found}; expected 0 and 1, booleans, or probabilities."
         if not names.tensors:  # which hold no strings
             msg += f" Encode labels first, for example {names.targets} == 'yes'."
         raise TypeError(msg)
@@ -419,11 +400,10 @@ def _not_class_targets(targets: Array, names: Names) -> str:
         return msg + (
             f" Pass {names.to_int(name)} for labels 0 and 1, {names.to_float('')} for one-hot rows."
         )
-    if not isinstance(targets, np.ndarray):
-        return msg + f" Pass {names.to_int(name)}."
-    if targets.dtype.kind == "O" and targets.ndim == 0:
+    kind = getattr(targets.dtype, "kind", "other")  # a letter, if it is NumPy's
+    if kind == "O" and targets.ndim == 0:
         return f"{name} is {targets.item()!r:.60}; expected an array or a list of class indices."
-    if targets.dtype.kind in "USO":
+    if kind in "USO":
         return msg + f" Encode labels with numpy.unique({name}, return_inverse=True)[1]."
     return msg + f" Pass {names.to_int(name)}."
 
@@ -475,10 +455,9 @@ def check_probabilities(array: Array, axis: int, names: Names, xp: Any = np) -> 
     if not math.prod(array.shape):
         return
     tolerance = SUM_TOLERANCE[_kind(array)]
-    rule = "floats are probabilities, from 0 to 1"
     bad = ~((array >= 0) & (array <= 1 + tolerance))
     if xp.any(bad):
-        report_first(bad, array, names.targets, rule)
+        report_first(bad, array, names.targets, "floats are probabilities, from 0 to 1")
     fix = "Divide each row by its sum, or use sample_weight= for the weight of a row."
     if array.ndim == 1 and _only_0_and_1(array):
         fix = f"If each logit is a row of its own, use {names.binary_function}."
@@ -521,8 +500,7 @@ def checked_values(targets: Array, names: Names = NAMES["xent"], xp: Any = np) -
 
 def _not_binary(array: Any, bad: Any, names: Names) -> str:
     name, where = names.targets, first(bad)
-    msg = f"{entry(name, where)} is {array[where]}; "
-    msg += "expected 0, 1, or a probability between them."
+    msg = f"{entry(name, where)} is {array[where]}; expected 0, 1, or a probability between them."
     values = set(np.unique(array).tolist()) if array.size < 10_000_000 else set()
     if values <= {-1, 1}:
         return msg + f" For labels -1 and +1 pass ({name} + 1) / 2."
@@ -540,5 +518,4 @@ def check_total(total: float) -> None:
     """The mean divides by the total weight: 0 (no row counts), or a number to divide by."""
     if total and not 1e-300 <= total <= 1e300:
         msg = f"the weights sum to {total:g}; expected 0, or 1e-300 to 1e300. "
-        msg += "Divide them by their mean."
-        raise ValueError(msg)
+        raise ValueError(msg + "Divide them by their mean.")

@@ -52,32 +52,23 @@ class Names(NamedTuple):
         return f"torch.{text}" if self.tensors and not text.startswith("torch.") else text
 
 
-_TORCH = Names(
+_TENSORS = Names(tensors=True)
+_TWIN = _TENSORS._replace(targets="target", class_weight="weight", sample_weight="weight")
+_TORCH = _TWIN._replace(
     logits="input",
-    targets="target",
-    class_weight="weight",
-    sample_weight="weight",
     logits_have="input has",
     of_logits="input's",
     own_shape="input's own shape",
     binary_function="binary_cross_entropy_with_logits",
     pass_axis="pass input.movedim({axis}, 1)",
-    tensors=True,
 )
 NAMES = {
     "xent": Names(),
-    "xent tensors": Names(tensors=True),
+    "xent tensors": _TENSORS,
     "torch": _TORCH,
     "torch binary": _TORCH._replace(ignore="give them weight 0"),
-    "torch linear": Names(
-        targets="target",
-        inputs="input",
-        weight="linear_weight",
-        bias="linear_bias",
-        class_weight="weight",
-        sample_weight="weight",
-        pass_axis=None,
-        tensors=True,
+    "torch linear": _TWIN._replace(
+        inputs="input", weight="linear_weight", bias="linear_bias", pass_axis=None
     ),
     "log_loss": Names(
         logits="y_prob",
@@ -100,12 +91,18 @@ _CONVERSIONS = {
 }
 
 
+def _library(value: Any) -> str:
+    """Name of the library that an array is of."""
+    return type(value).__module__.partition(".")[0].replace("jaxlib", "jax")
+
+
 def is_array_api(value: Any) -> bool:
     """Does it follow the array API, from a library that xent computes in?"""
-    if isinstance(value, (np.ndarray, np.generic)) or not hasattr(value, "__array_namespace__"):
-        return False
-    library = type(value).__module__.partition(".")[0].replace("jaxlib", "jax")
-    return library not in _CONVERSIONS
+    return (
+        not isinstance(value, (np.ndarray, np.generic))
+        and hasattr(value, "__array_namespace__")
+        and _library(value) not in _CONVERSIONS
+    )
 
 
 def to_numpy(value: Any, name: str) -> Array:
@@ -120,7 +117,7 @@ def to_numpy(value: Any, name: str) -> Array:
             )
             raise TypeError(msg)
         return np.asarray(value)  # np.matrix would stay two-dimensional for ever
-    framework = type(value).__module__.partition(".")[0].replace("jaxlib", "jax")
+    framework = _library(value)
     if framework in _CONVERSIONS:
         # Converting in silence would cut the caller's autograd graph.
         how = _CONVERSIONS[framework].format(name=name)
@@ -144,9 +141,8 @@ def as_floats(value: Any, name: str, partner: str = "") -> Array:
         # Bytes in the other machine's order would not compare equal to float64.
         return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
     is_real = array.dtype.kind in "iub"
-    if is_real and isinstance(value, (int, float, list, tuple)) and not isinstance(value, bool):
-        return array.astype(np.float64)
-    if array.size == 0 and isinstance(value, (list, tuple)):
+    numbers = is_real and type(value) is not bool
+    if isinstance(value, (int, float, list, tuple)) and (numbers or not array.size):
         return array.astype(np.float64)
     msg = f"{name} has dtype {array.dtype}; expected one of {', '.join(FLOATS)}."
     if is_real:
@@ -187,8 +183,8 @@ def check_shape(array: Any, expected: tuple[int, ...], name: str, why: str) -> N
     """Exact shapes only: broadcasting (3, 1) against (3,) is the classic silent mistake."""
     if array.shape == expected:
         return
-    msg = f"{name} has shape {tuple(array.shape)}, expected {tuple(expected)}: {why}. "
-    msg += "Nothing is broadcast."
+    shapes = f"{name} has shape {tuple(array.shape)}, expected {tuple(expected)}"
+    msg = f"{shapes}: {why}. Nothing is broadcast."
     if [n for n in array.shape if n != 1] == [n for n in expected if n != 1]:
         msg += f" Pass {name}.reshape({tuple(expected)})."
     raise ValueError(msg)
@@ -272,37 +268,36 @@ def check_out(out: Any, logits: Array, others: list[Array | None], *, return_gra
     if not isinstance(out, np.ndarray):
         msg = f"out is {type(out).__name__}; expected a NumPy array for the gradient."
         raise TypeError(msg)
+    if problem := _problem_with_out(out, logits, others):
+        raise ValueError(problem)
+    return out
+
+
+def _problem_with_out(out: Array, logits: Array, others: list[Array | None]) -> str | None:
     if out.shape != logits.shape or out.dtype != logits.dtype:
-        msg = (
+        return (
             f"out has shape {out.shape} and dtype {out.dtype}; the gradient has the logits' "
             f"shape {logits.shape} and dtype {logits.dtype}."
         )
-        raise ValueError(msg)
     if not out.flags.writeable:
-        msg = "out is read-only; pass a writable array for the gradient."
-        raise ValueError(msg)
+        return "out is read-only; pass a writable array for the gradient."
     if _overlaps_itself(out):
-        msg = "out has entries that share memory, as a broadcast view has. Pass a fresh array."
-        raise ValueError(msg)
+        return "out has entries that share memory, as a broadcast view has. Pass a fresh array."
     # Rows are read before they are written, so the very same memory is safe; a shifted view is not.
     same = out.ctypes.data == logits.ctypes.data and out.strides == logits.strides
     if not same and np.shares_memory(out, logits):
-        msg = "out overlaps logits without being the same array. Pass out=logits or a fresh array."
-        raise ValueError(msg)
+        return "out overlaps logits without being the same array. Pass out=logits or a fresh array."
     if any(other is not None and np.shares_memory(out, other) for other in others):
-        msg = "out shares memory with targets or weights, which would be overwritten while in use."
-        raise ValueError(msg)
-    return out
+        return "out shares memory with targets or weights, which would be overwritten while in use."
+    return None
 
 
 def _overlaps_itself(array: Array) -> bool:
     """Could two entries share memory? (Some odd layouts that do not are refused with the rest.)"""
-    if not array.size:
-        return False
     steps = sorted((abs(s), n) for s, n in zip(array.strides, array.shape, strict=True) if n > 1)
     reach = array.itemsize
     for stride, n in steps:
         if stride < reach:
-            return True
-        reach = stride * (n - 1) + reach
+            return array.size > 0
+        reach += stride * (n - 1)
     return False

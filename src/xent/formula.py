@@ -79,11 +79,8 @@ def cross_entropy(
     m, at_k, e, s = partition(z)
     zero = xp.zeros_like(z)
     y_sum = xp.sum(y, axis=-1, keepdims=True)
-    # 0 * infinity = 0: a masked class without target mass costs nothing.
-    distance = xp.where((y == 0) | (z == m) & (m == xp.inf), zero, m - z)
-    distance = xp.where((m == -xp.inf) & (y > 0), xp.full_like(z, xp.inf), distance)
     log_z = m + xp.log1p(s)
-    loss = y_sum * xp.log1p(s) + xp.sum(y * distance, axis=-1, keepdims=True)
+    loss = y_sum * xp.log1p(s) + xp.sum(cost(y, z, m), axis=-1, keepdims=True)
     extra = zero[..., :1]
     if z_loss:
         loss = loss + z_loss * log_z * log_z
@@ -93,6 +90,13 @@ def cross_entropy(
     grad = xp.where(at_k, grad_k, (y_sum + extra) * e / (1 + s) - y)
     grad = xp.where(raw == -xp.inf, zero, grad * cap_slope(raw, softcap))
     return loss[..., 0], grad
+
+
+def cost(y: Array, z: Array, m: Array) -> Array:
+    """y (m - z), with 0 * infinity = 0: a masked class without target mass costs nothing."""
+    xp = array_namespace(z)
+    distance = xp.where((y == 0) | (z == m) & (m == xp.inf), xp.zeros_like(z), m - z)
+    return y * xp.where((m == -xp.inf) & (y > 0), xp.full_like(z, xp.inf), distance)
 
 
 def binary_cross_entropy(

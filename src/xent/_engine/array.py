@@ -52,13 +52,10 @@ def cross_entropy(
         # At the largest logit p·Σy − y would cancel: the mass elsewhere less the share of it.
         grad = (mass + extra) * e / (1 + s) - on
         grad = xp.where(at_k, (off_k + extra - on * s) / (1 + s), grad)
-        grad = xp.where(
-            raw == -xp.inf, xp.zeros_like(z), grad * formula.cap_slope(raw, options.softcap)
-        )
-        weight = None if targets.weight is None else xp.expand_dims(targets.weight, axis=-1)
-        grad = cast(
-            xp, _weighted(xp, grad, weight) * cast(xp, xp.asarray(scale), grad.dtype), logits.dtype
-        )
+        grad = grad * formula.cap_slope(raw, options.softcap)
+        grad = xp.where(raw == -xp.inf, xp.zeros_like(z), grad)
+        grad = _weighted(xp, grad, targets.weight) * cast(xp, xp.asarray(scale), grad.dtype)
+        grad = cast(xp, grad, logits.dtype)
     if want.stats is not None:
         others = xp.where(at_k | (e == 0), xp.zeros_like(e), e * (m - z))
         entropy = log_s + xp.sum(others, axis=-1, keepdims=True) / (1 + s)
@@ -122,8 +119,7 @@ class ArrayProducts:
 
     def __init__(self, like: Array) -> None:
         self.xp, self.device = array_namespace(like), like.device
-        known = self.xp.__array_namespace_info__().dtypes(device=self.device)
-        self.float64 = known.get("float64", self.xp.float32)
+        self.float64 = sum_dtype(self.xp, like)
 
     def dtype(self, inputs: Array, weight: Array) -> Any:
         return self.xp.result_type(inputs.dtype, weight.dtype, self.xp.float32)
@@ -171,36 +167,24 @@ def _target_terms(
         if targets.shift is not None:
             y = y + _like(xp, targets.shift, z)
         elsewhere = xp.sum(xp.where(at_k, zero, y), axis=-1, keepdims=True)
-        cost = xp.sum(_cost(xp, y, z, m), axis=-1, keepdims=True)
+        cost = xp.sum(formula.cost(y, z, m), axis=-1, keepdims=True)
         return xp.sum(y, axis=-1, keepdims=True), y, elsewhere, cost
-    labels = xp.expand_dims(targets.labels, axis=-1)
+    labels = cast(xp, xp.expand_dims(targets.labels, axis=-1), xp.int64)
     on = _like(xp, take(xp, targets.scale, labels), z)
-    classes = z.shape[-1]
-    rows = xp.reshape(
-        xp.arange(labels.size, dtype=xp.int64, device=z.device) * classes, labels.shape
-    )
-    z_y = xp.reshape(
-        xp.take(xp.reshape(z, (-1,)), xp.reshape(rows + cast(xp, labels, xp.int64), (-1,))),
-        labels.shape,
-    )
-    at_label = xp.arange(classes, dtype=xp.int64, device=z.device) == cast(xp, labels, xp.int64)
+    classes = xp.arange(z.shape[-1], dtype=xp.int64, device=z.device)
+    starts = xp.arange(labels.size, dtype=xp.int64, device=z.device) * z.shape[-1]
+    z_y = take(xp, xp.reshape(z, (-1,)), xp.reshape(starts, labels.shape) + labels)
+    at_label = classes == labels
     k_is_label = xp.any(at_k & at_label, axis=-1, keepdims=True)
     elsewhere = xp.where(k_is_label, xp.zeros_like(on), on)
     y, mass = xp.where(at_label, on, zero), on
-    cost = _cost(xp, on, z_y, m)
+    cost = formula.cost(on, z_y, m)
     if targets.shift is not None:
         shift = zero + _like(xp, targets.shift, z)
         y, mass = y + shift, mass + xp.sum(shift, axis=-1, keepdims=True)
         elsewhere = elsewhere + xp.sum(xp.where(at_k, zero, shift), axis=-1, keepdims=True)
-        cost = cost + xp.sum(_cost(xp, shift, z, m), axis=-1, keepdims=True)
+        cost = cost + xp.sum(formula.cost(shift, z, m), axis=-1, keepdims=True)
     return mass, y, elsewhere, cost
-
-
-def _cost(xp: Any, y: Array, z: Array, m: Array) -> Array:
-    """y (m - z), with 0 · ∞ = 0: a masked class without target mass costs nothing."""
-    zero = xp.zeros_like(z)
-    distance = xp.where((y == 0) | (z == m) & (m == xp.inf), zero, m - z)
-    return y * xp.where((m == -xp.inf) & (y > 0), zero + xp.inf, distance)
 
 
 def _weighted(xp: Any, values: Array, weight: Array | None) -> Array:
@@ -213,6 +197,12 @@ def _weighted(xp: Any, values: Array, weight: Array | None) -> Array:
 
 
 def _sum(xp: Any, losses: Array) -> Array:
-    """Sum in float64 where the device has it."""
-    known = xp.__array_namespace_info__().dtypes(device=losses.device)
-    return xp.sum(losses, dtype=known.get("float64", losses.dtype))
+    return xp.sum(losses, dtype=sum_dtype(xp, losses))
+
+
+def sum_dtype(xp: Any, like: Array) -> Any:
+    """The dtype of weights and sums: float64 where the library and the device have it."""
+    if xp is np:
+        return np.float64
+    known = xp.__array_namespace_info__().dtypes(device=like.device)
+    return known.get("float64", xp.float32)

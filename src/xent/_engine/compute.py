@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xent._engine import Outputs, engine_for
-from xent._engine.array import ArrayProducts
+from xent._engine.array import ArrayProducts, sum_dtype
 from xent._engine.linear import BIAS, INPUTS, WEIGHT, Layer, NumPyProducts
 from xent._engine.numpy import STATS, total
 from xent._options import LossOptions
@@ -101,7 +101,7 @@ def linear_cross_entropy(
     shape = (*x.shape[:-1], w.shape[0])
     options = with_arrays(options._replace(axis=len(shape) - 1), x)
     xp = array_namespace(x)
-    rows = class_targets(y, shape, options.axis, options, xp=xp, dtype=weights_dtype(xp, x))
+    rows = class_targets(y, shape, options.axis, options, xp=xp, dtype=sum_dtype(xp, x))
     wanted = INPUTS | WEIGHT | (0 if b is None else BIAS) if return_grad else 0
     products: Any = NumPyProducts() if xp is np else ArrayProducts(x)
     layer = Layer(products, xp.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1])), w, b)
@@ -157,17 +157,15 @@ def class_loss(
         axis,
         options,
         xp=xp,
-        dtype=weights_dtype(xp, z),
+        dtype=sum_dtype(xp, z),
         defer_label_check=engine.finds_wrong_targets() and not in_place(grad, z),
     )
     divisor, z_scale, options, scale = reduction(rows, options)
     grad_last = class_last(grad, axis) if isinstance(grad, np.ndarray) else grad
     want = Outputs(grad_last, options.reduction == "none" or None, stats)
     loss_sum, made = engine.cross_entropy(class_last(z, axis), rows, options, scale, want)
-    if grad is True and made.grad is not None and axis != z.ndim - 1:
-        grad = xp.moveaxis(made.grad, -1, axis)
-    elif grad is True:
-        grad = made.grad
+    if grad is True:
+        grad = made.grad if axis == z.ndim - 1 else xp.moveaxis(made.grad, -1, axis)
     value = reduced(options, loss_sum, divisor, made.losses, grad)
     return Loss(value, grad, made.stats, divisor, z_scale)
 
@@ -181,7 +179,7 @@ def binary_loss(z: Array, y: Array, options: LossOptions, *, grad: Any = None) -
         z.shape,
         options,
         xp=xp,
-        dtype=weights_dtype(xp, z),
+        dtype=sum_dtype(xp, z),
         defer_value_check=engine.finds_wrong_targets() and not in_place(grad, z),
     )
     divisor, z_scale, options, scale = reduction(rows, options)
@@ -335,11 +333,3 @@ def gradient_memory(out: Any, z: Array, others: list[Any], *, return_grad: bool)
         msg = "out= receives the gradient of NumPy arrays. Pass return_grad=True alone."
         raise TypeError(msg)
     return True
-
-
-def weights_dtype(xp: Any, z: Array) -> Any:
-    """The dtype of weights and sums: float64 where the library and the device have it."""
-    if xp is np:
-        return np.float64
-    known = xp.__array_namespace_info__().dtypes(device=z.device)
-    return known.get("float64", xp.float32)

@@ -52,7 +52,7 @@ def cross_entropy(
                 put(out.stats, index, rows.class_stats(z, options, exact=exact))
             loss, gradient = rows.class_losses(
                 z,
-                targets if small and targets.plain else rows_of(targets, index),
+                targets if small and targets.plain else targets.part(index).flat(np),
                 options,
                 scale,
                 exact=exact,
@@ -127,23 +127,13 @@ def allocated(want: Outputs, logits: Array, losses: tuple[int, ...]) -> Outputs:
     return want
 
 
-def rows_of(targets: ClassTargets, index: Index) -> ClassTargets:
-    """The class targets of one block, as flat rows."""
-    labels, probabilities, weight = targets.labels, targets.probabilities, targets.weight
-    return targets._replace(
-        labels=None if labels is None else labels[index].reshape(-1),
-        probabilities=None if probabilities is None else float_rows(probabilities[index]),
-        weight=None if weight is None else weight[index].reshape(-1),
-    )
-
-
 def probability_losses(probabilities: Array, targets: ClassTargets, smallest: float) -> Array:
     """Weighted row losses of probabilities given as such (class axis last)."""
     losses = np.empty(probabilities.shape[:-1])
     with np.errstate(all="ignore"):
         for index in blocks(losses.shape, probabilities.shape[-1]):
-            p = float_rows(probabilities[index])
-            put(losses, index, rows.probability_losses(p, rows_of(targets, index), smallest))
+            p, part = float_rows(probabilities[index]), targets.part(index).flat(np)
+            put(losses, index, rows.probability_losses(p, part, smallest))
     return losses
 
 
@@ -178,12 +168,9 @@ def blocks(shape: tuple[int, ...], width: int, size: int = BLOCK) -> Iterator[In
 
 def float_rows(block: Array) -> Array:
     """A block as float64 rows; never written to, since it may be the caller's memory."""
-    return flat(block).astype(np.float64, copy=False)
-
-
-def flat(block: Array) -> Array:
-    """A block as rows, of which there may be none, or of no width."""
-    return block.reshape(math.prod(block.shape[:-1]), block.shape[-1])
+    # Not -1: there may be no rows, or rows of no width.
+    rows_of_block = block.reshape(math.prod(block.shape[:-1]), block.shape[-1])
+    return rows_of_block.astype(np.float64, copy=False)
 
 
 def put(result: Array, index: Index, values: Array) -> None:

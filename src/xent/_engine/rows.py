@@ -41,13 +41,9 @@ class Partition(NamedTuple):
         log_s: Array = np.log1p(self.s)
         return log_s if self.s_low is None else log_s + self.s_low / (1 + self.s)
 
-    def inverse(self) -> tuple[Array, Array | None]:
-        """1 / (1 + S), and its rounding error."""
-        return reciprocal_1p(self.s, self.s_low)
-
     def times(self, coefficient: Array) -> tuple[Array, Array]:
         """coefficient * softmax: all entries (0 at k), and their sum."""
-        factor, low = self.inverse()
+        factor, low = reciprocal_1p(self.s, self.s_low)
         if low is None or self.e_low is None or self.s_low is None:
             factor = factor * coefficient
             return self._scaled(factor), self.s * factor
@@ -198,8 +194,7 @@ def class_losses(
         log_z = p.m + log_s
         loss += z_loss * log_z * log_z
         extra = 2 * z_loss * log_z
-    if weight is not None:
-        loss = np.where(weight == 0, 0.0, weight * loss)
+    loss = _weighted(loss, weight)
     if not want_grad:
         return loss, None
 
@@ -259,8 +254,7 @@ def binary_losses(
     loss = _times(a, np.maximum(-z, 0) + log_tail) + _times(b, log_z)
     if z_loss:
         loss = loss + z_loss * log_z * log_z
-    if weight is not None:
-        loss = np.where(weight == 0, 0.0, weight * loss)
+    loss = _weighted(loss, weight)
     if not want_grad:
         return loss, None
 
@@ -282,14 +276,11 @@ def probability_losses(p: Array, targets: ClassTargets, smallest: float) -> Arra
     """Weighted losses of rows of probabilities, raised to at least `smallest`."""
     p = np.maximum(p, smallest)
     if targets.labels is not None:
-        loss = _times(
-            targets.scale[targets.labels], _surprise(p[np.arange(len(p)), targets.labels])
-        )
+        own = _surprise(p[np.arange(len(p)), targets.labels])
+        loss = _times(targets.scale[targets.labels], own)
     else:
         loss = _times(targets.scale * targets.probabilities, _surprise(p)).sum(axis=1)
-    if targets.weight is not None:
-        loss = np.where(targets.weight == 0, 0.0, targets.weight * loss)
-    return loss
+    return _weighted(loss, targets.weight)
 
 
 def binary_probability_losses(p: Array, targets: BinaryTargets, smallest: float) -> Array:
@@ -300,9 +291,7 @@ def binary_probability_losses(p: Array, targets: BinaryTargets, smallest: float)
         least, most = -np.log1p(-smallest), -np.log(smallest)
         of_one, of_zero = of_one.clip(least, most), of_zero.clip(least, most)
     loss = _times(targets.positive * t, of_one) + _times(targets.negative * (1 - t), of_zero)
-    if targets.weight is not None:
-        loss = np.where(targets.weight == 0, 0.0, targets.weight * loss)
-    return loss
+    return _weighted(loss, targets.weight)
 
 
 def softmax(z: Array, *, exact: bool) -> Array:
@@ -364,6 +353,11 @@ def _exact_sum(e: Array, e_low: Array) -> tuple[Array, Array]:
     s_high, s_low = high.sum(axis=1), low.sum(axis=1)
     s = s_high + s_low
     return s, (s_high - s) + s_low
+
+
+def _weighted(loss: Array, weight: Array | None) -> Array:
+    """Losses times the rows' weights; 0 where a row weighs nothing, whatever it holds."""
+    return loss if weight is None else np.where(weight == 0, 0.0, weight * loss)
 
 
 def _surprise(p: Array) -> Array:
