@@ -7,32 +7,21 @@ from typing import Any
 import torch
 
 from xent._engine import compute
-from xent._options import SCHEMA, LossOptions
+from xent._options import LossOptions
 from xent._targets import check_binary_shapes
-from xent.torch import _buffer_pool, _interop, _small_batch
-from xent.torch._classes import Results, with_needed_grads
+from xent.torch import _interop, _small_batch
+from xent.torch._classes import TENSORS, computed, vmap, with_needed_grads
 from xent.torch._derivatives import binary_second, binary_targets_gradient
-from xent.torch._operation import Operation
-from xent.torch._operation_options import join_weights, map_over_rows, split_weights
+from xent.torch._operation_options import join_weights, loss_operation, split_weights
 from xent.torch._scale_grad import scale_grad
 
 Tensor = torch.Tensor
 
 
-def forward(logits: Tensor, targets: Tensor, o: LossOptions) -> Results:
+def forward(logits: Tensor, targets: Tensor, o: LossOptions) -> tuple[Any, ...]:
     """Loss, its gradient (empty if not needed) and the mean's divisors, on the CPU."""
     quick = _small_batch.binary_losses(logits, targets, o)
-    if quick is not None:
-        return quick
-    grad = _buffer_pool.empty(tuple(logits.shape) if o.needs_grad else (0,), logits.dtype)
-    loss = compute.binary_loss(
-        _interop.array(logits),
-        _interop.array(targets),
-        _interop.with_arrays(o),
-        grad=_interop.array(grad) if o.needs_grad else None,
-    )
-    value = _interop.tensor(loss.value, _interop.loss_dtype(logits.dtype))
-    return value, grad, (loss.divisor, loss.z_scale)
+    return computed(compute.binary_loss, logits, targets, o)[:3] if quick is None else quick
 
 
 def fake(logits: Tensor, targets: Tensor, o: LossOptions) -> tuple[Tensor, Tensor, Tensor]:
@@ -78,17 +67,6 @@ def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | N
     return for_logits, for_targets
 
 
-def vmap(
-    operation: Operation, info: Any, dims: tuple[Any, ...], *arguments: Any
-) -> tuple[Any, Any] | None:
-    """Logits of a batch are logits like others, where they are not reduced."""
-    found = map_over_rows(operation, info, dims, arguments, {0, 1})
-    if found is None:
-        return None
-    results, o = found
-    return results, (0, 0 if o.needs_grad else None, None)
-
-
 def _check_targets_gradient(o: LossOptions) -> None:
     if o.class_weight is not None and o.reduction == "mean" and o.divisor is None:
         msg = "targets that require a gradient, class_weight and a mean do not go together, since "
@@ -96,9 +74,10 @@ def _check_targets_gradient(o: LossOptions) -> None:
         raise NotImplementedError(msg)
 
 
-binary_cross_entropy = Operation(
-    f"binary_cross_entropy(Tensor logits, Tensor targets, {SCHEMA}) -> (Tensor, Tensor, Tensor)",
-    LossOptions,
+binary_cross_entropy = loss_operation(
+    "binary_cross_entropy",
+    TENSORS,
+    3,
     forward=forward,
     fake=fake,
     with_needed_grads=with_needed_grads,

@@ -8,43 +8,44 @@ import torch
 
 from xent._engine import compute
 from xent._engine.numpy import STATS
-from xent._options import SCHEMA, LossOptions
+from xent._options import LossOptions
 from xent._targets import check_class_shapes
 from xent.torch import _buffer_pool, _interop, _small_batch
-from xent.torch._derivatives import (
-    class_second,
-    class_targets_gradient,
-    logsumexp_gradient,
-)
+from xent.torch._derivatives import class_second, class_targets_gradient, logsumexp_gradient
 from xent.torch._operation import Operation
-from xent.torch._operation_options import join_weights, map_over_rows, split_weights
+from xent.torch._operation_options import (
+    join_weights,
+    loss_operation,
+    map_over_rows,
+    split_weights,
+)
 from xent.torch._scale_grad import scale_grad
 
 Tensor = torch.Tensor
-Results = tuple[Tensor, Tensor, Any]
 
 
-def forward(logits: Tensor, targets: Tensor, o: LossOptions) -> Results:
+def forward(logits: Tensor, targets: Tensor, o: LossOptions) -> tuple[Any, ...]:
     """Loss, its gradient (empty if not needed) and the mean's divisors, on the CPU."""
     quick = _small_batch.label_losses(logits, targets, o)
-    return _computed(logits, targets, o)[:3] if quick is None else quick
+    return computed(compute.class_loss, logits, targets, o)[:3] if quick is None else quick
 
 
 def forward_with_stats(logits: Tensor, targets: Tensor, o: LossOptions) -> tuple[Any, ...]:
     """The same, and log-sum-exp, entropy and likeliest class of each row."""
-    return _computed(logits, targets, o, stats=True)
+    return computed(compute.class_loss, logits, targets, o, stats=True)
 
 
-def _computed(
-    logits: Tensor, targets: Tensor, o: LossOptions, *, stats: bool | None = None
+def computed(
+    function: Any, logits: Tensor, targets: Tensor, o: LossOptions, **stats: bool
 ) -> tuple[Any, ...]:
+    """The results of a loss of arrays as tensors; the last is None without statistics."""
     grad = _buffer_pool.empty(tuple(logits.shape) if o.needs_grad else (0,), logits.dtype)
-    loss = compute.class_loss(
+    loss = function(
         _interop.array(logits),
         _interop.array(targets),
         _interop.with_arrays(o),
         grad=_interop.array(grad) if o.needs_grad else None,
-        stats=stats,
+        **stats,
     )
     value = _interop.tensor(loss.value, _interop.loss_dtype(logits.dtype))
     found = _interop.tensor(loss.stats, torch.float64) if stats else None
@@ -133,22 +134,20 @@ def vmap(
     return results, (0, 0 if o.needs_grad else None, None, 0)[: len(results)]
 
 
-def _operation(name: str, results: int, forward: Any, fake: Any) -> Operation:
-    returns = ", ".join(["Tensor"] * results)
-    return Operation(
-        f"{name}(Tensor logits, Tensor targets, {SCHEMA}) -> ({returns})",
-        LossOptions,
-        forward=forward,
-        fake=fake,
-        with_needed_grads=with_needed_grads,
-        setup_context=setup_context,
-        backward=backward,
-        vmap=vmap,
-        function="cross_entropy",
-    )
-
-
-cross_entropy = _operation("cross_entropy", 3, forward, fake)
-cross_entropy_with_stats = _operation(
-    "cross_entropy_with_stats", 4, forward_with_stats, fake_with_stats
+TENSORS = "Tensor logits, Tensor targets"
+RULES: dict[str, Any] = {
+    "with_needed_grads": with_needed_grads,
+    "setup_context": setup_context,
+    "backward": backward,
+    "vmap": vmap,
+    "function": "cross_entropy",
+}
+cross_entropy = loss_operation("cross_entropy", TENSORS, 3, forward=forward, fake=fake, **RULES)
+cross_entropy_with_stats = loss_operation(
+    "cross_entropy_with_stats",
+    TENSORS,
+    4,
+    forward=forward_with_stats,
+    fake=fake_with_stats,
+    **RULES,
 )

@@ -16,6 +16,9 @@ import torch
 from torch.autograd import forward_ad
 
 Tensor = torch.Tensor
+# A question about PyTorch's state, and one about a tensor.
+State = Callable[[], bool]
+Test = Callable[[Tensor], bool]
 
 PRIVATE_NAMES: list[tuple[str, str]] = []
 """Module and name of everything that is looked up here, so that a test can take each away."""
@@ -49,24 +52,18 @@ def _without_storage(tensor: Tensor) -> bool:
 
 # Who looks on: transforms, forward-mode levels, tracers.
 
-transforms_active: Callable[[], bool] = _find(
-    "torch._C", "_are_functorch_transforms_active", _always
-)
+transforms_active: State = _find("torch._C", "_are_functorch_transforms_active", _always)
 """Is a transform of torch.func under way? If unknown, yes: the dispatcher knows."""
 
-is_functorch_wrapped: Callable[[Tensor], bool] = _find(
+is_functorch_wrapped: Test = _find(
     "torch._C._functorch", "is_functorch_wrapped_tensor", _without_storage
 )
 """Is, or was, this a tensor inside a transform of torch.func?"""
 
-is_legacy_batched: Callable[[Tensor], bool] = _find(
-    "torch._C._functorch", "is_legacy_batchedtensor", _without_storage
-)
+is_legacy_batched: Test = _find("torch._C._functorch", "is_legacy_batchedtensor", _without_storage)
 """Is this one of the batched tensors of ``torch.autograd.grad(is_grads_batched=True)``?"""
 
-is_batched: Callable[[Tensor], bool] = _find(
-    "torch._C._functorch", "is_batchedtensor", is_functorch_wrapped
-)
+is_batched: Test = _find("torch._C._functorch", "is_batchedtensor", is_functorch_wrapped)
 """Does torch.func.vmap map over this tensor? If unknown, any wrapped tensor counts."""
 
 _FORWARD_MODE = _find("torch.autograd.forward_ad", "_current_level", None) is not None
@@ -77,9 +74,7 @@ def in_dual_level() -> bool:
     return not _FORWARD_MODE or forward_ad._current_level >= 0  # a number that changes
 
 
-is_forward_mode_on: Callable[[], bool] = _find(
-    "torch.autograd.forward_ad", "_is_fwd_grad_enabled", _always
-)
+is_forward_mode_on: State = _find("torch.autograd.forward_ad", "_is_fwd_grad_enabled", _always)
 """Does PyTorch compute tangents now? If unknown, yes: tangents are refused."""
 
 set_forward_mode: Callable[[bool], Any] | None = _find(
@@ -87,7 +82,7 @@ set_forward_mode: Callable[[bool], Any] | None = _find(
 )
 """A context manager that switches it. None means that no level below can be given tangents."""
 
-is_jit_tracing: Callable[[], bool] = _find("torch._C", "_is_tracing", vars(torch.jit)["is_tracing"])
+is_jit_tracing: State = _find("torch._C", "_is_tracing", vars(torch.jit)["is_tracing"])
 """Is torch.jit.trace writing down what is called?"""
 
 _mode_count: Callable[[], int] = _find("torch._C", "_len_torch_dispatch_stack", lambda: 1)
@@ -165,9 +160,7 @@ def are_saved_tensors_hooked() -> bool:
     return _saved_tensor_hooks(False) is not None
 
 
-is_graph_kept: Callable[[], bool] = _find(
-    "torch._C._autograd", "_get_current_graph_task_keep_graph", _always
-)
+is_graph_kept: State = _find("torch._C._autograd", "_get_current_graph_task_keep_graph", _always)
 """May this backward pass be run again over the same graph? If unknown, yes."""
 
 _storage_uses: Callable[[int], int] | None = _find("torch._C", "_storage_Use_Count", None)

@@ -89,8 +89,7 @@ class DeferredLogits(torch.Tensor):
             if self.versions != _versions(self.inputs, self.weight, self.bias):
                 msg = "These logits were not computed in the forward pass, and the weights have "
                 msg += f"changed since, so {used_by} would get different ones. Use them before the "
-                msg += "optimizer's step."
-                raise RuntimeError(msg)
+                raise RuntimeError(msg + "optimizer's step.")
             with torch.set_grad_enabled(self.grad_mode):
                 self.computed = self._logits()
             self.uses.append(used_by)

@@ -18,6 +18,7 @@ from xent._engine.linear import Layer
 from xent._options import LossOptions
 from xent._targets import ClassTargets
 from xent.torch._functions import evaluate
+from xent.torch._interop import loss_dtype
 
 Tensor = torch.Tensor
 
@@ -45,15 +46,17 @@ def reciprocal(divisor: Tensor | float, kind: torch.dtype) -> Tensor | float:
 
 def coefficients(targets: Tensor, like: Tensor, o: LossOptions, divisor: Any) -> Tensor:
     """What each row's loss is multiplied with in the reduced loss; class axis kept, last, as 1."""
-    rows = like.shape[:-1]
-    weight = torch.ones(rows, dtype=like.dtype, device=like.device)
-    if o.sample_weight is not None:
-        weight = o.sample_weight.to(like.dtype)
-    if o.ignore_index is not None and not targets.dtype.is_floating_point:
+    return _reduced_weight(targets, like[..., 0], o, divisor).unsqueeze(-1)
+
+
+def _reduced_weight(targets: Tensor, like: Tensor, o: LossOptions, divisor: Any) -> Tensor:
+    """The weight of each loss in the reduced one, shaped like the losses."""
+    weight = torch.ones_like(like) if o.sample_weight is None else o.sample_weight.to(like.dtype)
+    if o.ignore_index is not None:  # never with probabilities of classes, which are refused then
         weight = weight.masked_fill(targets == o.ignore_index, 0)
     if o.reduction == "mean":
         weight = weight * reciprocal(divisor, like.dtype)
-    return weight.unsqueeze(-1)
+    return weight
 
 
 def class_second(
@@ -137,7 +140,7 @@ class LayerTargetsGradient:
 
 def logsumexp_gradient(logits: Tensor, o: LossOptions, upstream: Tensor) -> Tensor:
     """Gradient of log-sum-exp, times the upstream gradient."""
-    z = logits.to(loss_kind(logits))
+    z = logits.to(loss_dtype(logits.dtype))
     bent = formula.capped(z, o.softcap)
     certain = bent == torch.inf
     count = certain.sum(o.axis, keepdim=True)
@@ -153,7 +156,7 @@ def binary_terms(
     logits: Tensor, targets: Tensor, o: LossOptions, divisors: Any
 ) -> tuple[Tensor, ...]:
     """a, b and c of the loss c (a softplus(-z) + b softplus(z))."""
-    kind = loss_kind(logits)
+    kind = loss_dtype(logits.dtype)
     t = (1 - o.label_smoothing) * targets.to(kind) + o.label_smoothing / 2
     negative: Any = 1.0
     positive: Any = 1.0
@@ -161,11 +164,7 @@ def binary_terms(
         negative, positive = o.class_weight.to(kind).unbind()
     if o.pos_weight is not None:
         positive = positive * o.pos_weight.to(kind)
-    weight = torch.ones_like(t) if o.sample_weight is None else o.sample_weight.to(kind)
-    if o.ignore_index is not None:
-        weight = weight.masked_fill(targets == o.ignore_index, 0)
-    if o.reduction == "mean":
-        weight = weight * reciprocal(divisors[0], kind)
+    weight = _reduced_weight(targets, t, o, divisors[0])
     return positive * t, negative * (1 - t), weight, positive, negative
 
 
@@ -198,8 +197,3 @@ def binary_targets_gradient(
     softplus = torch.nn.functional.softplus
     change: Tensor = positive * softplus(-z) - negative * softplus(z)
     return torch.where(c == 0, torch.zeros_like(c), (1 - o.label_smoothing) * c * change)
-
-
-def loss_kind(logits: Tensor) -> torch.dtype:
-    """In which dtype derivatives are taken."""
-    return torch.float64 if logits.dtype == torch.float64 else torch.float32

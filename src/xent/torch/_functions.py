@@ -82,7 +82,6 @@ _evaluate = Operation(
     Options,
     forward=forward,
     fake=fake,
-    with_needed_grads=lambda o, *_: o,
     setup_context=setup_context,
     backward=backward,
     vmap=vmap,

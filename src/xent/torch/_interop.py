@@ -89,8 +89,7 @@ def as_tensor_like(value: Any, like: torch.Tensor, name: str) -> torch.Tensor:
         return _as_tensor(value, name, like)
     if value.device != like.device:
         msg = f"{name} is on {value.device}, but the other tensors are on {like.device}. "
-        msg += f"Pass {name}.to({str(like.device)!r})."
-        raise ValueError(msg)
+        raise ValueError(msg + f"Pass {name}.to({str(like.device)!r}).")
     return value
 
 

@@ -12,14 +12,20 @@ import numpy as np
 import torch
 
 from xent._engine import compute
+from xent._engine.compute import Loss
 from xent._engine.linear import BIAS, INPUTS, TARGETS, WEIGHT, Layer
 from xent._engine.numpy import STATS
-from xent._options import SCHEMA, LossOptions
+from xent._options import LossOptions
 from xent._targets import ClassTargets, check_class_shapes, class_targets
 from xent.torch import _interop
 from xent.torch._derivatives import LayerTargetsGradient
 from xent.torch._operation import Operation
-from xent.torch._operation_options import join_weights, map_over_rows, split_weights
+from xent.torch._operation_options import (
+    join_weights,
+    loss_operation,
+    map_over_rows,
+    split_weights,
+)
 from xent.torch._products import TensorProducts
 from xent.torch._scale_grad import scale_grad
 
@@ -53,21 +59,7 @@ def _computed(
     stats: bool = False,
 ) -> tuple[Any, ...]:
     layer, rows = _layer(inputs, weight, targets, bias, o)
-    needed = o.needs_grad if o.reduction != "none" else 0
-    soft = LayerTargetsGradient(layer, rows, o) if needed & TARGETS else None
-    with np.errstate(all="ignore"):
-        loss = compute.linear_loss(
-            layer,
-            rows,
-            o,
-            wanted=needed,
-            inputs_dtype=inputs.dtype,
-            as_array=Tensor.numpy,
-            before=None if soft is None else soft.add,
-            stats=stats,
-        )
-    if soft is not None:
-        soft.finish(loss)
+    loss, soft = _loss(layer, rows, o, _needed(o), inputs.dtype, stats=stats)
     value = _interop.tensor(loss.value, _interop.loss_dtype(layer.dtype))
     if o.reduction == "none":
         value = value.reshape(inputs.shape[:-1])
@@ -89,22 +81,36 @@ def backward_of_rows(
     layer, rows = _layer(inputs, weight, targets, bias, o)
     o = o._replace(reduction="sum")
     factors = upstream.detach().reshape(-1, 1).to(layer.dtype)
-    soft = LayerTargetsGradient(layer, rows, o) if o.needs_grad & TARGETS else None
+    _, soft = _loss(layer, rows, o, o.needs_grad, inputs.dtype, row_factors=factors)
+    if soft is not None:
+        soft.gradient *= factors
+    return _shaped(layer, soft, inputs, weight, targets, bias)
+
+
+def _needed(o: LossOptions) -> int:
+    """The gradients to make with the loss: none of row losses."""
+    return o.needs_grad if o.reduction != "none" else 0
+
+
+def _loss(
+    layer: Layer, rows: ClassTargets, o: LossOptions, needed: int, dtype: torch.dtype, **how: Any
+) -> tuple[Loss, LayerTargetsGradient | None]:
+    """The loss, with the needed gradients in the layer, and that for soft targets."""
+    soft = LayerTargetsGradient(layer, rows, o) if needed & TARGETS else None
     with np.errstate(all="ignore"):
         loss = compute.linear_loss(
             layer,
             rows,
             o,
-            wanted=o.needs_grad,
-            inputs_dtype=inputs.dtype,
+            wanted=needed,
+            inputs_dtype=dtype,
             as_array=Tensor.numpy,
             before=None if soft is None else soft.add,
-            row_factors=factors,
+            **how,
         )
     if soft is not None:
         soft.finish(loss)
-        soft.gradient *= factors
-    return _shaped(layer, soft, inputs, weight, targets, bias)
+    return loss, soft
 
 
 def _layer(
@@ -145,8 +151,7 @@ def fake(*arguments: Any) -> tuple[Tensor, ...]:
     double = torch.float64 in (inputs.dtype, weight.dtype)
     dtype = torch.float64 if double else torch.float32
     loss = inputs.new_empty(rows if o.reduction == "none" else (), dtype=dtype)
-    needed = o.needs_grad if o.reduction != "none" else 0
-    return loss, *_fakes((inputs, weight, targets, bias), needed)
+    return loss, *_fakes((inputs, weight, targets, bias), _needed(o))
 
 
 def fake_with_stats(*arguments: Any) -> tuple[Tensor, ...]:
@@ -238,32 +243,30 @@ def refuse(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
     raise NotImplementedError(NO_SECOND)
 
 
-def _operation(name: str, results: int, forward: Any, fake: Any) -> Operation:
-    returns = ", ".join(["Tensor"] * results)
-    return Operation(
-        f"{name}({TENSORS}, {SCHEMA}) -> ({returns})",
-        LossOptions,
-        forward=forward,
-        fake=fake,
-        with_needed_grads=with_needed_grads,
-        setup_context=setup_context,
-        backward=backward,
-        vmap=vmap,
-        function="linear_cross_entropy",
-    )
-
-
-linear_cross_entropy = _operation("linear_cross_entropy", 5, forward, fake)
-linear_cross_entropy_with_stats = _operation(
-    "linear_cross_entropy_with_stats", 6, forward_with_stats, fake_with_stats
+RULES: dict[str, Any] = {
+    "with_needed_grads": with_needed_grads,
+    "setup_context": setup_context,
+    "backward": backward,
+    "vmap": vmap,
+    "function": "linear_cross_entropy",
+}
+linear_cross_entropy = loss_operation(
+    "linear_cross_entropy", TENSORS, 5, forward=forward, fake=fake, **RULES
 )
-rows_gradients = Operation(
-    f"linear_cross_entropy_rows_backward(Tensor upstream, {TENSORS}, {SCHEMA}) "
-    "-> (Tensor, Tensor, Tensor, Tensor)",
-    LossOptions,
+linear_cross_entropy_with_stats = loss_operation(
+    "linear_cross_entropy_with_stats",
+    TENSORS,
+    6,
+    forward=forward_with_stats,
+    fake=fake_with_stats,
+    **RULES,
+)
+rows_gradients = loss_operation(
+    "linear_cross_entropy_rows_backward",
+    f"Tensor upstream, {TENSORS}",
+    4,
     forward=backward_of_rows,
     fake=fake_of_rows,
-    with_needed_grads=lambda o, *_: o,
     setup_context=save_nothing,
     backward=refuse,
     function="linear_cross_entropy",

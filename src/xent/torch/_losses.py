@@ -73,8 +73,7 @@ def metric(
     """A metric of NumPy arrays over the tensors' memory, without a gradient."""
     if wants_gradient(y_prob):
         msg = "y_prob requires a gradient, and log_loss is a metric, without one. To train, pass "
-        msg += "logits to cross_entropy; to measure, pass y_prob.detach()."
-        raise ValueError(msg)
+        raise ValueError(msg + "logits to cross_entropy; to measure, pass y_prob.detach().")
     prob = as_logits(y_prob, "y_prob", NAMES["log_loss"])
     arrays = {
         name: _interop.array(value) if isinstance(value, Tensor) else value
@@ -176,6 +175,5 @@ def _logits_and_targets(logits: Any, targets: Any, names: Names, out: Any) -> tu
     z = as_logits(logits, names.logits, names)
     if out is not None:
         msg = "out= receives the gradient of NumPy arrays. That of tensors comes by backward(), "
-        msg += "or with return_grad=True."
-        raise TypeError(msg)
+        raise TypeError(msg + "or with return_grad=True.")
     return z, as_tensor_like(targets, z, names.targets)

@@ -46,9 +46,9 @@ class Operation:
         *,
         forward: Callable[..., Any],
         fake: Callable[..., Any],
-        with_needed_grads: Callable[..., Any],
         setup_context: Callable[..., None],
         backward: Callable[..., Any],
+        with_needed_grads: Callable[..., Any] = lambda o, *_: o,
         vmap: Callable[..., Any] | None = None,
         function: str | Callable[[Any], str],
     ) -> None:

@@ -6,11 +6,17 @@ from typing import Any
 
 import torch
 
-from xent._options import WEIGHTS, LossOptions
-from xent.torch._operation import batch_dim_first
+from xent._options import SCHEMA, WEIGHTS, LossOptions
+from xent.torch._operation import Operation, batch_dim_first
 
 Tensor = torch.Tensor
 WITHOUT: dict[str, Any] = dict.fromkeys(WEIGHTS)
+
+
+def loss_operation(name: str, tensors: str, results: int, **rules: Any) -> Operation:
+    """The operation of a loss, whose arguments are tensors and then the options."""
+    returns = ", ".join(["Tensor"] * results)
+    return Operation(f"{name}({tensors}, {SCHEMA}) -> ({returns})", LossOptions, **rules)
 
 
 def split_weights(options: LossOptions) -> tuple[LossOptions, tuple[Tensor | None, ...]]:
@@ -27,7 +33,11 @@ def join_weights(options: LossOptions, weights: Any) -> LossOptions:
 
 
 def map_over_rows(
-    operation: Any, info: Any, dims: tuple[Any, ...], arguments: tuple[Any, ...], rows: set[int]
+    operation: Operation,
+    info: Any,
+    dims: tuple[Any, ...],
+    arguments: tuple[Any, ...],
+    rows: set[int],
 ) -> tuple[Any, LossOptions] | None:
     """Results of a batch as of more rows; None where rows are reduced, or share a mapped argument.
 

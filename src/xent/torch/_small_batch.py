@@ -6,7 +6,6 @@ error.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -32,11 +31,8 @@ def label_losses(logits: Tensor, targets: Tensor, o: LossOptions) -> Result | No
         or not _fits(logits, targets, o)
     ):
         return None
-    kernel = cpu.tiny()
-    if kernel is None:
-        return None
     ignored = NO_LABEL if o.ignore_index is None else o.ignore_index
-    return _result(kernel.label_losses, logits, targets, o, *logits.shape, ignored)
+    return _result("label_losses", logits, targets, o, *logits.shape, ignored)
 
 
 def binary_losses(logits: Tensor, targets: Tensor, o: LossOptions) -> Result | None:
@@ -50,10 +46,7 @@ def binary_losses(logits: Tensor, targets: Tensor, o: LossOptions) -> Result | N
         or not _fits(logits, targets, o)
     ):
         return None
-    kernel = cpu.tiny()
-    if kernel is None:
-        return None
-    return _result(kernel.binary_losses, logits, targets, o, logits.numel())
+    return _result("binary_losses", logits, targets, o, logits.numel())
 
 
 def _is_label(number: Any) -> bool:
@@ -76,9 +69,12 @@ def _fits(logits: Tensor, targets: Tensor, o: LossOptions) -> bool:
 
 
 def _result(
-    kernel: Callable[..., int], logits: Tensor, targets: Tensor, o: LossOptions, *sizes: int
+    function: str, logits: Tensor, targets: Tensor, o: LossOptions, *sizes: int
 ) -> Result | None:
     """Room for the kernel's results, and its call."""
+    kernel = cpu.tiny()
+    if kernel is None:
+        return None
     rows = o.reduction == "none"
     loss = logits.new_empty(targets.shape) if rows else torch.empty_like(SCALAR)
     grad = torch.empty_like(logits) if o.needs_grad else logits.new_empty((0,))
@@ -87,5 +83,7 @@ def _result(
         return None
     place = loss.data_ptr()
     where = (place, 0) if rows else (0, place)
-    count = kernel(z, y, grad.data_ptr(), *where, *sizes, o.reduction == "mean")
+    count: int = getattr(kernel, function)(
+        z, y, grad.data_ptr(), *where, *sizes, o.reduction == "mean"
+    )
     return None if count < 0 else (loss, grad, (float(count), 1.0))

@@ -224,28 +224,23 @@ def _output_layer(model: Any) -> Any:
     name = type(model).__name__
     if not hasattr(model, "loss_function") or not hasattr(model, "get_output_embeddings"):
         msg = f"model is {name}, which has no loss_function and no get_output_embeddings; "
-        msg += "expected a causal language model of transformers."
-        raise TypeError(msg)
+        raise TypeError(msg + "expected a causal language model of transformers.")
     loss = getattr(model.loss_function, "__name__", repr(model.loss_function))
     if loss != "ForCausalLMLoss":
         msg = f"The loss of {name} is {loss}; expected ForCausalLMLoss, that of causal language "
-        msg += "models."
-        raise TypeError(msg)
+        raise TypeError(msg + "models.")
     head = model.get_output_embeddings()
     if head is None:
         msg = f"{name} has no output layer: get_output_embeddings() is None; expected a "
-        msg += "torch.nn.Linear, such as lm_head."
-        raise TypeError(msg)
+        raise TypeError(msg + "torch.nn.Linear, such as lm_head.")
     stock = isinstance(head, torch.nn.Linear) and type(head).forward is torch.nn.Linear.forward
     if not stock or not head.weight.is_floating_point():
         kind = f"{type(head).__module__}.{type(head).__qualname__}"
         msg = f"The output layer of {name} is {kind}; expected torch.nn.Linear, since the loss is "
-        msg += "computed from its weight and bias."
-        raise TypeError(msg)
+        raise TypeError(msg + "computed from its weight and bias.")
     if "forward" in head.__dict__:
         msg = f"The output layer of {name} has a forward of its own, set by {_origin(head)}; "
-        msg += "expected that of torch.nn.Linear. Fuse the model first."
-        raise TypeError(msg)
+        raise TypeError(msg + "expected that of torch.nn.Linear. Fuse the model first.")
     return head
 
 

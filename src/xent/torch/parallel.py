@@ -279,8 +279,7 @@ class _LocalShard:
         mesh = scores.device_mesh
         if group is not None:
             msg = f"{name} is a DTensor, whose mesh says which ranks hold the classes. Pass no "
-            msg += f"group, or {name}.to_local()."
-            raise ValueError(msg)
+            raise ValueError(msg + f"group, or {name}.to_local().")
         if mesh.ndim != 1:
             msg = f"{name} is a DTensor on a mesh of {mesh.ndim} dimensions; expected one. Pass "
             msg += f"{name}.to_local() and group=mesh.get_group(NAME OF THE CLASSES' DIMENSION)."

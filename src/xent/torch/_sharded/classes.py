@@ -127,8 +127,7 @@ class ShardedCrossEntropy(torch.autograd.Function):
         upstream, to_gradient = grads
         if to_gradient is not None:
             msg = "the parallel cross_entropy has no second derivative. "
-            msg += "Use xent.cross_entropy of all classes in one process."
-            raise NotImplementedError(msg)
+            raise NotImplementedError(msg + "Use xent.cross_entropy of all classes in one process.")
         if upstream is None:
             return None, None, None, None
         (grad,) = ctx.saved_tensors

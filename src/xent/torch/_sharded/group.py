@@ -29,8 +29,7 @@ class VocabGroup:
     def __init__(self, group: Any, position: int | None = None) -> None:
         if not dist.is_available() or not dist.is_initialized():
             msg = "there is no process group. Call torch.distributed.init_process_group first; "
-            msg += "for all classes in one process use xent.cross_entropy."
-            raise RuntimeError(msg)
+            raise RuntimeError(msg + "for all classes in one process use xent.cross_entropy.")
         if group is not None and not isinstance(group, dist.ProcessGroup):
             msg = f"group is {type(group).__name__}; expected a process group."
             if hasattr(group, "get_group"):
@@ -80,15 +79,13 @@ class VocabGroup:
         for rank, row in enumerate(rows):
             if row[1]:
                 msg = f"rank {rank} of the group has an error in its arguments, and says which; "
-                msg += f"this is rank {self.position}."
-                raise ValueError(msg)
+                raise ValueError(msg + f"this is rank {self.position}.")
         for column, difference in enumerate(AGREED.values(), 2):
             for rank, row in enumerate(rows):
                 if row[column] != rows[0][column]:
                     msg = f"the ranks do not agree: {difference} between rank 0 and "
                     msg += f"rank {rank} of the group; this is rank {self.position}. "
-                    msg += "Only the classes are divided over the ranks."
-                    raise ValueError(msg)
+                    raise ValueError(msg + "Only the classes are divided over the ranks.")
         return [row[0] for row in rows]
 
 

@@ -69,13 +69,8 @@ class LocalTargets:
 
     def rows(self, index: slice) -> LocalTargets:
         """The targets of some rows."""
-        y, p, w = self.labels, self.probabilities, self.weight
-        return replace(
-            self,
-            labels=None if y is None else y[index],
-            probabilities=None if p is None else p[index],
-            weight=None if w is None else w[index],
-        )
+        given = ((name, getattr(self, name)) for name in ("labels", "probabilities", "weight"))
+        return replace(self, **{name: rows[index] for name, rows in given if rows is not None})
 
     def local_labels(self) -> tuple[Tensor, Tensor]:
         """Which rows have a label among this rank's classes, and its place there, else 0."""
