@@ -108,6 +108,11 @@ class LossOptions(NamedTuple):
         """Does nothing but labels and weights enter the loss?"""
         return self.softcap is None and not (self.label_smoothing or self.z_loss)
 
+    @property
+    def has_z_term(self) -> bool:
+        """Is there a z-loss, whose mean has a divisor of its own?"""
+        return bool(self.z_loss)
+
     def with_z_scale(self, factor: Any) -> LossOptions:
         """The record with z-loss times a factor."""
         return self._replace(z_loss=self.z_loss * factor) if self.z_loss else self

@@ -138,14 +138,17 @@ def class_targets(
         if class_weight is not None:
             row_weight = cast(xp, probabilities, dtype) @ class_weight
     rows = math.prod(shape) // max(1, classes)
+    totals = _totals(xp, rows, weight, row_weight, readable)
     ones = xp.ones(classes, dtype=dtype) if class_weight is None else class_weight
+    if _only_z_term(totals[0], options, readable):
+        ones = 0 * ones
     return ClassTargets(
         labels,
         probabilities,
         (1 - smoothing) * ones if smoothing else ones,
         (smoothing / classes) * ones if smoothing else None,
         weight,
-        *_totals(xp, rows, weight, row_weight, readable),
+        *totals,
         labels is not None and weight is None and class_weight is None and not smoothing,
     )
 
@@ -178,7 +181,15 @@ def binary_targets(
     if pos_weight is not None:
         positive = positive * (pos_weight if pos_weight.ndim else _number(pos_weight, readable))
     totals = _totals(xp, math.prod(shape), weight, row_weight, readable)
+    if _only_z_term(totals[0], options, readable):
+        positive, negative = 0 * positive, 0.0
     return BinaryTargets(targets, positive, negative, options.label_smoothing, weight, *totals)
+
+
+def _only_z_term(total: Any, options: LossOptions, readable: bool) -> bool:
+    """Do class weights leave no weight to a mean? Smoothed targets have mass there all the same."""
+    mean = options.reduction == "mean" and options.divisor is None
+    return readable and mean and options.class_weight is not None and not total
 
 
 def mean_divisor(targets: ClassTargets | BinaryTargets, options: LossOptions) -> tuple[Any, Any]:
@@ -201,7 +212,9 @@ def mean_divisor(targets: ClassTargets | BinaryTargets, options: LossOptions) ->
         ratio = xp.where(total > 0, total / rows, xp.ones_like(total))
         return xp.where(total > 0, total, rows * xp.ones_like(total)), ratio
     check_total(rows)
-    return (total, total / rows) if total else (rows, 1.0)
+    if total:
+        return total, total / rows
+    return (rows if options.has_z_term else 0.0), 1.0
 
 
 def cast(xp: Any, array: Array, dtype: Any) -> Array:

@@ -90,6 +90,18 @@ def test_where_class_weights_leave_no_weight_z_loss_is_left(kind):
     )
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_smoothed_targets_without_weight_leave_z_loss_alone(kind):
+    weights = np.array([0.0, 0.0, 0.0, 2.0])
+    y = np.zeros(7, int)
+    for z_loss in (LAMBDA, 0.0):
+        loss, grad = computed(
+            kind, Z, y, class_weight=weights, label_smoothing=0.125, z_loss=z_loss
+        )
+        close(loss, z_loss * (xent.logsumexp(Z) ** 2).mean())
+        assert z_loss or not grad.any()
+
+
 @pytest.mark.parametrize("put", [np.asarray, strict.asarray, torch.tensor])
 @pytest.mark.parametrize("reduction", ["sum", "none"])
 def test_a_row_is_its_weight_times_both_terms(put, reduction):

@@ -161,7 +161,11 @@ class LocalTargets:
         totals: Any = Totals(whole if total is None else float(total.item()), whole)
         options = self.options._replace(class_weight=self.class_weight)
         divisor, z_scale = mean_divisor(totals, options)
-        return replace(self, options=self.options.with_z_scale(z_scale)), divisor
+        class_weight = self.class_weight
+        if class_weight is not None and not totals.total:  # only the mean of z-loss is left
+            class_weight = torch.zeros_like(class_weight)
+        options = self.options.with_z_scale(z_scale)
+        return replace(self, options=options, class_weight=class_weight), divisor
 
 
 def make_targets(
