@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec
 
 import numpy as np
 
@@ -11,13 +13,7 @@ from xent._engine.numpy import binary_probability_losses, probability_losses
 from xent._engine.numpy import total as fsum
 from xent._libraries import library_of
 from xent._options import LossOptions
-from xent._targets import (
-    SUM_TOLERANCE,
-    binary_targets,
-    check_row_sums,
-    check_total,
-    class_targets,
-)
+from xent._targets import SUM_TOLERANCE, binary_targets, check_row_sums, check_total, class_targets
 from xent._validation import (
     Array,
     Reduction,
@@ -31,7 +27,20 @@ from xent._validation import (
     to_numpy,
 )
 
+P = ParamSpec("P")
 
+
+def _for_any_library(metric: Callable[P, Any]) -> Callable[P, Any]:
+    """The metric of NumPy arrays, for the arrays of any library."""
+
+    @wraps(metric)
+    def for_its_library(y_true: Any, y_prob: Any, **options: Any) -> Any:
+        return library_of(y_prob).metric(metric, y_true, y_prob, options)
+
+    return for_its_library  # type: ignore[return-value]
+
+
+@_for_any_library
 def log_loss(
     y_true: Any,
     y_prob: Any,
@@ -103,33 +112,6 @@ def log_loss(
     ----------
     Good (1952), Rational Decisions, doi:10.1111/j.2517-6161.1952.tb00104.x.
     """
-    options = {
-        "axis": axis,
-        "labels": labels,
-        "class_weight": class_weight,
-        "sample_weight": sample_weight,
-        "ignore_index": ignore_index,
-        "clip": clip,
-        "tolerance": tolerance,
-        "reduction": reduction,
-    }
-    return library_of(y_prob).metric(_log_loss, y_true, y_prob, options)
-
-
-def _log_loss(
-    y_true: Any,
-    y_prob: Any,
-    *,
-    axis: int,
-    labels: Any,
-    class_weight: Any,
-    sample_weight: Any,
-    ignore_index: int | None,
-    clip: float | None,
-    tolerance: float | None,
-    reduction: Reduction,
-) -> Any:
-    """The metric of NumPy arrays."""
     options = LossOptions(
         class_weight=class_weight,
         sample_weight=sample_weight,
@@ -210,56 +192,41 @@ def _encoded(
         if true.dtype.kind not in "USOT":
             return true, ignore_index
         true = _text(true)
-        found = np.unique(true)
-        if len(found) != classes:
-            shown = ", ".join(map(repr, found[:5].tolist()))
-            count = "1 label" if len(found) == 1 else f"{len(found)} different labels"
-            msg = (
-                f"y_true holds {count} ({shown}{', ...' * (len(found) > 5)}), "
-                f"but y_prob has {classes} classes. Name the classes in the columns' order: "
-                "labels=[...]."
-            )
+        order = np.unique(true)
+        if len(order) != classes:
+            shown = ", ".join(map(repr, order[:5].tolist())) + ", ..." * (len(order) > 5)
+            count = "1 label" if len(order) == 1 else f"{len(order)} different labels"
+            msg = f"y_true holds {count} ({shown}), but y_prob has {classes} classes. "
+            msg += "Name the classes in the columns' order: labels=[...]."
             raise ValueError(msg)
-        order = found
     else:
         order = to_numpy(labels, "labels")
         if order.dtype.kind in "SOT" or true.dtype.kind in "SOT":
             order, true = _text(order), _text(true)
     if order.ndim != 1 or len(order) != classes:
-        msg = (
-            f"labels has shape {order.shape}, but y_prob has {classes} classes: "
-            "expected one label each."
-        )
+        msg = f"labels has shape {order.shape}, but y_prob has {classes} classes: "
+        msg += "expected one label each."
         raise ValueError(msg)
     if len(np.unique(order)) != classes:
         msg = f"labels {order.tolist()} are not all different."
         raise ValueError(msg)
     if (order.dtype.kind == "U") != (true.dtype.kind == "U"):
-        msg = (
-            f"labels has dtype {order.dtype}, but y_true has {true.dtype}; expected the same kind."
-        )
+        own, other = order.dtype, true.dtype
+        msg = f"labels has dtype {own}, but y_true has {other}; expected the same kind."
         raise TypeError(msg)
     by_value = np.argsort(order)
     place = np.searchsorted(order, true, sorter=by_value).clip(max=classes - 1)
     codes = by_value[place]
-    unknown = order[codes] != true
-    ignored = None
-    if ignore_index is not None:
-        ignored = true == ignore_index
-        codes = np.where(ignored, -1, codes)
-        unknown &= ~ignored
+    ignored = False if ignore_index is None else true == ignore_index
+    unknown = (order[codes] != true) & ~np.asarray(ignored)
     if unknown.any():
         where = first(unknown)
-        msg = (
-            f"{entry('y_true', where)} is {true[where].item()!r}, which is not among labels "
-            f"{order.tolist()}."
-        )
+        what = f"{entry('y_true', where)} is {true[where].item()!r}"
+        msg = f"{what}, which is not among labels {order.tolist()}."
         raise ValueError(msg)
-    return np.asarray(codes), None if ignored is None else -1
+    return np.where(ignored, -1, codes), None if ignore_index is None else -1
 
 
 def _text(array: Array) -> Array:
     """Return labels as strings of one dtype, whatever they were kept in (pandas: objects)."""
-    if array.dtype.kind == "T":
-        return np.array(array.tolist(), dtype=str)
-    return array.astype(str)
+    return np.array(array.tolist(), dtype=str) if array.dtype.kind == "T" else array.astype(str)

@@ -14,11 +14,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+import typer
 from commands import HANGS, XENT, Output, command
 from helpers import close
 
 import xent
 import xent.__main__
+from xent.cli import app
+from xent.cli.options import TEXTS
 from xent.scoring import score
 
 CSV = "prob_cat,prob_dog,label\n0.9,0.1,cat\n0.2,0.8,cat\n0.5,0.5,dog\n"
@@ -247,6 +250,19 @@ def test_a_slip_is_answered_with_a_hint(
     assert (output.code, output.out) == (2, "")
     assert hint in output.err
     assert "Traceback" not in output.err
+
+
+def test_every_option_is_described_and_every_description_is_of_an_option() -> None:
+    commands: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    commands |= commands.pop("plot").commands
+    helps = set()
+    for name, each in commands.items():
+        for parameter in each.params:
+            if parameter.name != "help":
+                assert parameter.help, (name, parameter.name)
+                helps.add(parameter.help)
+    described = {about["help"] for section in TEXTS.values() for about in section.values()}
+    assert described <= helps
 
 
 def test_version_and_help(run: Callable[..., Output]) -> None:

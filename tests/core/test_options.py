@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 
 import pytest
 from helpers import import_torch
@@ -46,7 +47,8 @@ def test_signatures_are_the_record(module, loss):
 @pytest.mark.parametrize("loss", ALL)
 def test_every_option_is_documented_where_it_is_taken(loss):
     text = inspect.getdoc(getattr(xent, loss)).partition("Parameters\n")[2]
-    parameters = text.partition("\nReturns\n")[0]
+    heads = re.findall(r"^\w[^:\n]*", text.partition("\nReturns\n")[0], re.MULTILINE)
+    parameters = {name.strip() for head in heads for name in head.split(",")}
     for name, option in PUBLIC.items():
         assert (name in parameters) == (loss in option.losses), name
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from xent._format import shown
 from xent._report.expression import Expression, Number, exactly
 
+T = TypeVar("T")
 Level = Literal["mistake", "note"]
 Role = Literal["", "loss", "pull", "push"]
 """What a number is: the loss, or a gradient whose step raises its logit (pull) or lowers it."""
@@ -34,6 +35,10 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     left: tuple[int, ...] = (0,)
 
+    def sides(self, left: T, right: T) -> list[T]:
+        """One of the two for each column, by how it is aligned."""
+        return [left if i in self.left else right for i in range(len(self.rows[0]))]
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -52,6 +57,11 @@ class Finding:
     def to_dict(self) -> dict[str, str]:
         """Plain data, for JSON."""
         return asdict(self)
+
+    @property
+    def told(self) -> tuple[str, str, str]:
+        """The sentences below the heading."""
+        return self.seen, self.matters, self.fix
 
     @property
     def heading(self) -> str:

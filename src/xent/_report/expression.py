@@ -7,7 +7,7 @@ contradict itself.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Union
@@ -20,34 +20,25 @@ SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 4
 Operand = Union["Expression", float, int]
 
 
+def _operator(sign: str, *, swapped: bool = False) -> Callable[[Expression, Operand], Expression]:
+    """What an arithmetic operator does: it builds a tree."""
+
+    def build(self: Expression, other: Operand) -> Expression:
+        left, right = (wrap(other), self) if swapped else (self, wrap(other))
+        return Binary(sign, left, right)
+
+    return build
+
+
 class Expression:
     """Base of the nodes; arithmetic operators build trees."""
 
     strength = ATOM
 
-    def __add__(self, other: Operand) -> Expression:
-        return Binary("+", self, wrap(other))
-
-    def __radd__(self, other: Operand) -> Expression:
-        return Binary("+", wrap(other), self)
-
-    def __sub__(self, other: Operand) -> Expression:
-        return Binary("-", self, wrap(other))
-
-    def __rsub__(self, other: Operand) -> Expression:
-        return Binary("-", wrap(other), self)
-
-    def __mul__(self, other: Operand) -> Expression:
-        return Binary("*", self, wrap(other))
-
-    def __rmul__(self, other: Operand) -> Expression:
-        return Binary("*", wrap(other), self)
-
-    def __truediv__(self, other: Operand) -> Expression:
-        return Binary("/", self, wrap(other))
-
-    def __rtruediv__(self, other: Operand) -> Expression:
-        return Binary("/", wrap(other), self)
+    __add__, __radd__ = _operator("+"), _operator("+", swapped=True)
+    __sub__, __rsub__ = _operator("-"), _operator("-", swapped=True)
+    __mul__, __rmul__ = _operator("*"), _operator("*", swapped=True)
+    __truediv__, __rtruediv__ = _operator("/"), _operator("/", swapped=True)
 
     def __pow__(self, other: Operand) -> Expression:
         return Power(self, wrap(other))
@@ -158,12 +149,9 @@ def log1p(x: Operand) -> Expression:
     return Call("log1p", (wrap(x),))
 
 
-def plus(*terms: Expression) -> Expression:
+def plus(first: Expression, *others: Expression) -> Expression:
     """Sum of any number of terms."""
-    result = terms[0]
-    for term in terms[1:]:
-        result = result + term
-    return result
+    return sum(others, first)
 
 
 def substitute(node: Expression, values: Mapping[Symbol, Expression]) -> Expression:

@@ -38,7 +38,7 @@ def to_html(blocks: Iterable[Block], *, name: str = "report", opened: bool = Fal
             case Table():
                 parts.append(_table(block))
             case Finding():
-                told = "<br>\n".join(map(html.escape, (block.seen, block.matters, block.fix)))
+                told = "<br>\n".join(map(html.escape, block.told))
                 head = f"<b{_coloured(block.role)}>{html.escape(block.heading)}</b>"
                 parts.append(f"<p>{head}<br>\n{told}</p>")
             case Equations():
@@ -69,12 +69,11 @@ def _coloured(role: str) -> str:
 
 
 def _equations(block: Equations) -> str:
-    rows = []
-    if block.chain:
-        left, *chain = [HTML.write(node) for node in block.chain]
-        for i, right in enumerate(chain):
-            rows.append(row([cell(left if i == 0 else ""), cell("="), cell(right, span=3)]))
-    return scrolled([*rows, *map(_line, block.lines)])
+    chain = [
+        row([cell(left), cell("="), cell(right, span=3)])
+        for left, right in HTML.equations(block.chain)
+    ]
+    return scrolled([*chain, *map(_line, block.lines)])
 
 
 def _line(line: Line) -> str:
@@ -88,18 +87,13 @@ def _line(line: Line) -> str:
 
 
 def _table(table: Table) -> str:
-    styles = [
-        f"text-align:{'left' if i in table.left else 'right'};padding:0 0.6em"
-        for i in range(len(table.rows[0]))
-    ]
-    rows = []
-    for tag, weight, cells in [
-        *([("th", ";font-weight:bold", table.heads)] if table.heads else []),
-        *(("td", "", cells) for cells in table.rows),
-    ]:
-        pairs = zip(cells, styles, strict=True)
-        rows.append(row(cell(html.escape(c), tag, style=style + weight) for c, style in pairs))
-    return scrolled(rows, ";margin:0.7em 0")
+    def cells(texts: Iterable[str], tag: str = "td", weight: str = "") -> str:
+        pairs = zip(map(html.escape, texts), table.sides("left", "right"), strict=True)
+        style = "text-align:{};padding:0 0.6em" + weight
+        return row(cell(text, tag, style=style.format(side)) for text, side in pairs)
+
+    heads = [cells(table.heads, "th", ";font-weight:bold")] if table.heads else []
+    return scrolled([*heads, *map(cells, table.rows)], ";margin:0.7em 0")
 
 
 def scrolled(rows: Iterable[str], style: str = "") -> str:

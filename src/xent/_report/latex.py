@@ -7,6 +7,14 @@ from collections.abc import Iterable
 from xent._report.blocks import Block, Equations, Finding, Line, Picture, Table, Term, Terms, Text
 from xent._report.notation import LATEX, escape_latex
 
+HEADINGS = {
+    "title": r"\section*",
+    "headline": r"\section*",
+    "section": r"\subsection*",
+    "name": r"\paragraph",
+}
+"""The command, by role."""
+
 
 def to_latex(blocks: Iterable[Block]) -> str:
     """A fragment for a document that loads amsmath."""
@@ -15,12 +23,8 @@ def to_latex(blocks: Iterable[Block]) -> str:
         match block:
             case Text(_, "hint") | Picture():
                 pass
-            case Text(text, "title" | "headline"):
-                parts.append(rf"\section*{{{escape_latex(text)}}}")
-            case Text(text, "section"):
-                parts.append(_heading(text))
-            case Text(text, "name"):
-                parts.append(rf"\paragraph{{{escape_latex(text)}}}")
+            case Text(text, role) if role in HEADINGS:
+                parts.append(_heading(text, role))
             case Text(text, "summary"):
                 head, _, rest = text.partition(": ")
                 parts.append(_paragraph(f"{head}:", rest))
@@ -29,25 +33,20 @@ def to_latex(blocks: Iterable[Block]) -> str:
             case Table():
                 parts.append(_table(block))
             case Finding():
-                told = " ".join((block.seen, block.matters, block.fix))
-                parts.append(_paragraph(f"{block.heading}.", told))
+                parts.append(_paragraph(f"{block.heading}.", " ".join(block.told)))
             case Equations():
                 parts.append(f"\\[\n{aligned(block)}\n\\]")
             case Terms(terms, heading):
                 if heading:
-                    parts.append(_heading(heading))
+                    parts.append(_heading(heading, "section"))
                 parts += map(_term, terms)
     return "\n\n".join(parts) + "\n"
 
 
 def aligned(block: Equations) -> str:
     """The formula and the numbers, aligned at the relation signs."""
-    rows = []
-    if block.chain:
-        left, *chain = [LATEX.write(node) for node in block.chain]
-        rows += [f"{left if i == 0 else ''} &= {right}" for i, right in enumerate(chain)]
-    rows += map(_line, block.lines)
-    joined = " \\\\\n".join(rows)
+    chain = [f"{left} &= {right}" for left, right in LATEX.equations(block.chain)]
+    joined = " \\\\\n".join([*chain, *map(_line, block.lines)])
     return f"\\begin{{aligned}}\n{joined}\n\\end{{aligned}}"
 
 
@@ -60,16 +59,16 @@ def _line(line: Line) -> str:
     return f"{left} &= {LATEX.write(line.substituted)} {relation} {value}"
 
 
-def _heading(text: str) -> str:
-    return rf"\subsection*{{{escape_latex(text)}}}"
+def _heading(text: str, role: str) -> str:
+    return f"{HEADINGS[role]}{{{escape_latex(text)}}}"
 
 
 def _paragraph(head: str, text: str) -> str:
-    return rf"\paragraph{{{escape_latex(head)}}} {escape_latex(text)}"
+    return f"{_heading(head, 'name')} {escape_latex(text)}"
 
 
 def _table(table: Table) -> str:
-    columns = "".join("l" if i in table.left else "r" for i in range(len(table.rows[0])))
+    columns = "".join(table.sides("l", "r"))
     lines = [" & ".join(map(escape_latex, row)) + r" \\" for row in table.rows]
     if table.heads:
         lines[:0] = [" & ".join(map(escape_latex, table.heads)) + r" \\", r"\hline"]
@@ -77,5 +76,5 @@ def _table(table: Table) -> str:
 
 
 def _term(term: Term) -> str:
-    formula = " = ".join(map(LATEX.write, term.formula))
-    return _paragraph(f"{term.name}:", term.definition) + (f" \\({formula}\\)." if formula else "")
+    formula = f" \\({LATEX.chain(term.formula)}\\)." if term.formula else ""
+    return _paragraph(f"{term.name}:", term.definition) + formula

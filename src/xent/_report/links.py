@@ -39,7 +39,7 @@ class Linker:
     def _entry(self, term: Term) -> list[str]:
         told = [html.escape(term.definition)]
         if term.formula:
-            told.append(" = ".join(map(HTML.write, term.formula)))
+            told.append(HTML.chain(term.formula))
         if term.see:
             here = {known.name: known for known in self._terms}
             see = [self._link(here[n], n) if n in here else html.escape(n) for n in term.see]

@@ -25,18 +25,15 @@ def to_markdown(blocks: Iterable[Block], *, top: int = 1, fence: tuple[str, str]
         match block:
             case Text(_, "hint") | Picture():
                 pass
-            case Text(text, "title" | "headline"):
-                parts.append(f"{'#' * top} {escape(text)}")
-            case Text(text, "section"):
-                parts.append(f"{'#' * (top + 1)} {escape(text)}")
+            case Text(text, "title" | "headline" | "section" as role):
+                parts.append(f"{'#' * (top + (role == 'section'))} {escape(text)}")
             case Text(text, role):
                 strong = "**" if role in STRONG else ""
                 parts.append(f"{strong}{escape(text)}{strong}")
             case Table():
                 parts.append(_table(block))
             case Finding():
-                told = " ".join((block.seen, block.matters, block.fix))
-                parts.append(f"**{escape(block.heading)}.** {escape(told)}")
+                parts.append(f"**{escape(block.heading)}.** {escape(' '.join(block.told))}")
             case Equations():
                 parts.append(fenced(aligned(block), fence))
             case Terms(terms, heading):
@@ -47,9 +44,8 @@ def to_markdown(blocks: Iterable[Block], *, top: int = 1, fence: tuple[str, str]
 
 
 def _table(table: Table) -> str:
-    columns = range(len(table.rows[0]))
-    heads = table.heads or ("",) * len(columns)
-    rule = [":--" if i in table.left else "--:" for i in columns]
+    rule = table.sides(":--", "--:")
+    heads = table.heads or ("",) * len(rule)
     rows = [map(escape, heads), rule, *(map(escape, row) for row in table.rows)]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
@@ -62,7 +58,7 @@ def _term(term: Term, fence: tuple[str, str]) -> str:
 
 def chain(formula: tuple[Expression, ...], fence: tuple[str, str] = GITHUB) -> str:
     """A blank line and a chain of equal expressions, if there is one."""
-    return f"\n\n{fenced(' = '.join(map(LATEX.write, formula)), fence)}" if formula else ""
+    return f"\n\n{fenced(LATEX.chain(formula), fence)}" if formula else ""
 
 
 def fenced(mathematics: str, fence: tuple[str, str] = GITHUB) -> str:

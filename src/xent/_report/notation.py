@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+from collections.abc import Iterable
+from itertools import zip_longest
 
 from xent._report.expression import (
     ATOM,
@@ -24,11 +26,23 @@ class Notation:
     """Plain text; the others override what differs."""
 
     times = " · "
+    parentheses = "({})"
+    quotient_in_product = POWER
+    """How tightly a right factor that is a quotient must bind, to stand without parentheses."""
 
     def write(self, node: Expression, least: int = 0) -> str:
         """A node, in parentheses if it binds less tightly than `least`."""
         text = self.node(node)
         return text if node.strength >= least else self.group(text)
+
+    def chain(self, nodes: Iterable[Expression]) -> str:
+        """Equal expressions on one line."""
+        return " = ".join(map(self.write, nodes))
+
+    def equations(self, chain: tuple[Expression, ...]) -> list[tuple[str, str]]:
+        """Left and right side of a line for each equality; only the first has a left side."""
+        written = list(map(self.write, chain))
+        return list(zip_longest(written[:1], written[1:], fillvalue=""))
 
     def node(self, node: Expression) -> str:
         """A node without regard to what is around it."""
@@ -44,7 +58,9 @@ class Notation:
             case Binary("/", left, right):
                 return self.quotient(left, right)
             case Binary("*", left, right):
-                return self.write(left, PRODUCT) + self.times + self.factor(right)
+                quotient = isinstance(right, Binary) and right.operator == "/"
+                least = self.quotient_in_product if quotient else PRODUCT
+                return self.write(left, PRODUCT) + self.times + self.write(right, least)
             case Binary(operator, left, right):
                 return f"{self.write(left, 0)} {operator} {self.write(right, PRODUCT)}"
             case Call(function, arguments):
@@ -56,14 +72,9 @@ class Notation:
         msg = f"no notation for {node!r}"
         raise TypeError(msg)
 
-    def factor(self, node: Expression) -> str:
-        """The right factor of a product; a quotient there gets parentheses."""
-        quotient = isinstance(node, Binary) and node.operator == "/"
-        return self.write(node, POWER if quotient else PRODUCT)
-
     def group(self, text: str) -> str:
-        """Parentheses."""
-        return f"({text})"
+        """Parentheses around it."""
+        return self.parentheses.format(text)
 
     def number(self, text: str) -> str:
         """A number as shown."""
@@ -106,14 +117,8 @@ class Latex(Notation):
     """LaTeX mathematics."""
 
     times = r" \cdot "
-
-    def factor(self, node: Expression) -> str:
-        """The right factor of a product; built-up fractions need no parentheses."""
-        return self.write(node, PRODUCT)
-
-    def group(self, text: str) -> str:
-        r"""Parentheses that grow."""
-        return rf"\left({text}\right)"
+    parentheses = r"\left({}\right)"
+    quotient_in_product = PRODUCT  # a built-up fraction needs no parentheses
 
     def number(self, text: str) -> str:
         """1.2e-07 as 1.2 x 10^-7."""

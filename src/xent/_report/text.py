@@ -61,7 +61,7 @@ def _lines(block: Block, width: int) -> Iterator[Spans]:
             yield from _table(block)
         case Finding():
             yield [(block.role, block.heading)]
-            for part in (block.seen, block.matters, block.fix):
+            for part in block.told:
                 yield from prose(part, "plain", narrow, "  ")
         case Equations():
             yield from formula(block, narrow)
@@ -88,26 +88,19 @@ def _table(table: Table) -> Iterator[Spans]:
     if table.heads:
         rows.insert(0, ("head", table.heads))
     widths = [max(map(len, column)) for column in zip(*(cells for _, cells in rows), strict=True)]
+    pads = table.sides(str.ljust, str.rjust)
     for role, cells in rows:
-        padded = [
-            cell.ljust(n) if i in table.left else cell.rjust(n)
-            for i, (cell, n) in enumerate(zip(cells, widths, strict=True))
-        ]
+        padded = [pad(cell, n) for pad, cell, n in zip(pads, cells, widths, strict=True)]
         yield [(role, "  ".join(padded).rstrip())]
 
 
 def formula(block: Equations, width: int = WIDTH) -> Iterator[Spans]:
     """The chain of equal expressions, on one line if it fits."""
-    if not block.chain:
-        return
-    left, *chain = [TEXT.write(node) for node in block.chain]
-    left = left.ljust(_left_width(block))
-    one_line = f"{INDENT}{left} = {' = '.join(chain)}"
-    if len(one_line) <= width:
-        yield [("formula", one_line)]
-        return
-    for i, right in enumerate(chain):
-        yield [("formula", f"{INDENT}{left if i == 0 else ' ' * len(left)} = {right}")]
+    columns = _left_width(block)
+    lines = [f"{left.ljust(columns)} = {right}" for left, right in TEXT.equations(block.chain)]
+    one_line = " ".join([*lines[:1], *(line.lstrip() for line in lines[1:])])
+    for line in [one_line] if lines and len(INDENT + one_line) <= width else lines:
+        yield [("formula", INDENT + line)]
 
 
 def numbers(block: Equations, width: int = NUMBERS) -> Iterator[Spans]:
@@ -145,7 +138,7 @@ def _term(term: Term, width: int) -> Iterator[Spans]:
     yield [("term", term.name)]
     yield from prose(term.definition, "plain", width)
     if term.formula:
-        yield [("formula", INDENT + " = ".join(map(TEXT.write, term.formula)))]
+        yield [("formula", INDENT + TEXT.chain(term.formula))]
     if term.see:
         yield from prose(f"See {', '.join(term.see)}.", "why", width)
 

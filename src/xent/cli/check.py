@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Literal
 
 import typer
 
 from xent.check import diagnose
 from xent.cli.app import app
-from xent.cli.options import Columns, Output, PredictionsFile, with_options
+from xent.cli.options import Columns, Output, with_options
 from xent.scoring import read_predictions
 
 MOST_ROWS = 1_000_000
@@ -20,16 +21,7 @@ MOST_ROWS = 1_000_000
 @app.command("audit")
 @with_options
 def audit_command(
-    *,
-    function: Annotated[
-        str,
-        typer.Argument(metavar="MODULE:NAME", help="A loss function, or a PyTorch module's class."),
-    ],
-    task: Annotated[
-        Literal["classes", "binary"] | None,
-        typer.Option(help="What the loss is for, where its name does not tell."),
-    ] = None,
-    out: Output,
+    *, function: str, task: Literal["classes", "binary"] | None = None, out: Output
 ) -> None:
     """Compare an implementation of cross-entropy with exact answers, and print a score card.
 
@@ -48,14 +40,7 @@ def audit_command(
 @app.command("diagnose")
 @with_options
 def diagnose_command(
-    *,
-    file: PredictionsFile,
-    ignore_index: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Label of the rows that are left out; -100 unless given."),
-    ] = None,
-    columns: Columns,
-    out: Output,
+    *, file: Path, ignore_index: int | None = None, columns: Columns, out: Output
 ) -> None:
     """Say what is odd about a file of predictions, why it matters and what to change.
 

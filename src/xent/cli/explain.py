@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from xent.cli.app import app, usage
-from xent.cli.numbers import NumberCommand, label_of, number_of, numbers_of
-from xent.cli.options import Columns, Output, RowNumber, with_options
+from xent.cli.numbers import NumberCommand, label_of, numbers_of, scores_of
+from xent.cli.options import Columns, Output, with_options
 from xent.cli.quiz import ask
 from xent.explanation import explain
 from xent.scoring import read_row
@@ -20,38 +18,16 @@ LINEAR = "--features and --weights"
 @with_options
 def explain_command(
     *,
-    values: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="LOGIT... | FILE", help="One logit, K class logits, or a file with --row."
-        ),
-    ] = None,
-    label: Annotated[
-        str | None,
-        typer.Option(metavar="LABEL", help="The true label: its index, or its name in --classes."),
-    ] = None,
-    probabilities: Annotated[
-        bool, typer.Option("--probabilities", help="Short for --kind probabilities.")
-    ] = False,
-    features: Annotated[
-        str | None, typer.Option(metavar="X,X,...", help="Features x of f = w·x + b.")
-    ] = None,
-    weights: Annotated[
-        str | None, typer.Option(metavar="W,W,...", help="Weights w of f = w·x + b.")
-    ] = None,
-    bias: Annotated[
-        float | None, typer.Option(help="Bias b of f = w·x + b, 0 unless given.")
-    ] = None,
-    row: RowNumber = None,
-    glossary: Annotated[
-        bool, typer.Option("--glossary", help="Define the words used, at the end.")
-    ] = False,
-    pictures: Annotated[
-        bool, typer.Option(help="In HTML: curves or bars, if matplotlib is installed.")
-    ] = True,
-    quiz: Annotated[
-        bool, typer.Option("--quiz", help="Ask for the numbers instead of showing them.")
-    ] = False,
+    values: list[str] | None = None,
+    label: str | None = None,
+    probabilities: bool = False,
+    features: str | None = None,
+    weights: str | None = None,
+    bias: float | None = None,
+    row: int | None = None,
+    glossary: bool = False,
+    pictures: bool = True,
+    quiz: bool = False,
     columns: Columns,
     out: Output,
 ) -> None:
@@ -84,14 +60,17 @@ def explain_command(
             usage("--labels, --label-column and --score-columns go with FILE --row N.")
         if linear:
             if values or probabilities or columns.kind:
-                usage(
-                    "give either --features with --weights, or logits or probabilities, not both."
-                )
+                either = "give either --features with --weights, or logits or probabilities"
+                usage(f"{either}, not both.")
             x = numbers_of(features, "--features", LINEAR)
             w = numbers_of(weights, "--weights", LINEAR)
             arguments = {"features": x, "weights": w, "bias": bias or 0.0}
         elif values:
-            arguments = scores_of(values, columns, probabilities=probabilities)
+            arguments = scores_of(values, columns)
+            if probabilities and columns.kind not in (None, "probabilities"):
+                usage(f"--probabilities does not go with --kind {columns.kind}.")
+            if probabilities:
+                arguments["kind"] = "probabilities"
         else:
             usage("nothing to explain: give logits, --features with --weights, or FILE --row N.")
         arguments["label"] = label_of(label, columns.names, "xent explain 2.0 --label 1")
@@ -103,13 +82,3 @@ def explain_command(
         out.put(explanation, pictures=pictures)
     else:
         out.put(explanation, glossary=glossary)
-
-
-def scores_of(values: list[str], columns: Columns, *, probabilities: bool) -> dict[str, Any]:
-    """Scores given on the command line, and what they are."""
-    numbers = [number_of(value) for value in values]
-    kind = columns.kind or ("probabilities" if probabilities else "logits")
-    if probabilities and kind != "probabilities":
-        usage(f"--probabilities does not go with --kind {kind}.")
-    scores = numbers[0] if len(numbers) == 1 else numbers
-    return {"logits": scores, "kind": kind, "tolerance": columns.tolerance}

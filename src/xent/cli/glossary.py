@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from xent.cli.app import app
 from xent.cli.options import Output, with_options
 from xent.explanation.glossary import TERMS, Glossary, look_up
@@ -13,13 +9,7 @@ from xent.explanation.glossary import TERMS, Glossary, look_up
 
 @app.command("glossary")
 @with_options
-def glossary_command(
-    *,
-    word: Annotated[
-        list[str] | None, typer.Argument(metavar="WORD", help="One term; all if not given.")
-    ] = None,
-    out: Output,
-) -> None:
+def glossary_command(*, word: list[str] | None = None, out: Output) -> None:
     """Say what the words of the explanations mean.
 
     `xent glossary perplexity`

@@ -9,34 +9,23 @@ from typing import Annotated, Literal
 import typer
 
 from xent.cli.app import app, usage
-from xent.cli.options import form_of, put
+from xent.cli.options import form_of, put, with_options
 from xent.learn import COURSE, lesson
 
 
 @app.command("learn")
+@with_options
 def learn_command(
+    *,
     name: Annotated[
         str | None,
         typer.Argument(metavar="LESSON", help="Which one: " + ", ".join(e.name for e in COURSE)),
     ] = None,
-    port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port on 127.0.0.1; a free one if 0.")
-    ] = 0,
-    no_browser: Annotated[
-        bool, typer.Option("--no-browser", help="Only say where the course is.")
-    ] = False,
-    form: Annotated[
-        Literal["html"] | None,
-        typer.Option("--format", help="Print the lesson as a page that needs no server."),
-    ] = None,
-    output: Annotated[
-        Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write that page; ends in .html."),
-    ] = None,
-    static: Annotated[
-        Path | None,
-        typer.Option(metavar="FOLDER", help="Write the lessons as HTML files that need no server."),
-    ] = None,
+    port: int = 0,
+    no_browser: bool = False,
+    form: Literal["html"] | None = None,
+    output: Path | None = None,
+    static: Path | None = None,
 ) -> None:
     """Open the course: six live notebooks on cross-entropy, in the browser.
 

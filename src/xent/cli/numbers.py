@@ -9,6 +9,7 @@ from typing import Any
 from typer.core import TyperCommand
 
 from xent.cli.app import usage
+from xent.cli.options import Columns
 
 
 class NumberCommand(TyperCommand):
@@ -44,6 +45,13 @@ def label_of(text: str | None, names: list[str] | None, example: str) -> int:
         known = "" if names is None else f" or one of {', '.join(names)}"
         usage(f"--label is {text!r}; expected the index of a class, from 0{known}.")
     return int(number)
+
+
+def scores_of(values: list[str], columns: Columns) -> dict[str, Any]:
+    """Scores given as arguments, and what they are."""
+    numbers = [number_of(value) for value in values]
+    scores = numbers[0] if len(numbers) == 1 else numbers
+    return {"logits": scores, "kind": columns.kind or "logits", "tolerance": columns.tolerance}
 
 
 def numbers_of(text: str | None, option: str, partner: str) -> list[float]:

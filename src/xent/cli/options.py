@@ -1,14 +1,17 @@
-"""The options that several commands share: a record for files of predictions, and one for outputs.
+"""The options of commands. Several share a record for files of predictions, and one for outputs.
 
-A parameter that is such a record stands for an option per field: see `with_options`.
+What `--help` says of each is in `options.toml`. A parameter that is a record stands for an option
+per field: see `with_options`.
 """
 
 from __future__ import annotations
 
 import inspect
 import sys
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_type_hints
 
@@ -18,43 +21,20 @@ from xent._report import Report
 from xent._report.files import check_folder, write_file
 from xent.cli.app import print_blocks, usage
 
-PredictionsFile = Annotated[
-    Path,
-    typer.Argument(
-        metavar="FILE", help="CSV, TSV, JSON Lines, Parquet, Arrow/Feather, NPY or NPZ."
-    ),
-]
-RowNumber = Annotated[int | None, typer.Option(help="Row of the file, counted from 0.")]
+TEXTS = tomllib.loads((files("xent.cli") / "options.toml").read_text("utf-8"))
+"""What `--help` says of each option and argument, by command or record and by parameter."""
 
 
 @dataclass(frozen=True)
 class Columns:
     """What the columns of a file of predictions hold."""
 
-    label_column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Column of the labels, if not found by name.")
-    ] = None
-    score_columns: Annotated[
-        str | None,
-        typer.Option(metavar="A,B,...", help="Columns of the scores, in the order of the classes."),
-    ] = None
-    kind: Annotated[
-        str | None,
-        typer.Option(
-            metavar="KIND", help="What the scores are: logits, probabilities or log-probabilities."
-        ),
-    ] = None
-    classes: Annotated[
-        str | None,
-        typer.Option(metavar="A,B,...", help="Names of the classes, in the order of the scores."),
-    ] = None
-    labels: Annotated[
-        Path | None,
-        typer.Option("--labels", metavar="FILE", help="NPY file of labels, for an NPY of scores."),
-    ] = None
-    tolerance: Annotated[
-        float, typer.Option(help="How far a row of probabilities may be from summing to 1.")
-    ] = 1e-3
+    label_column: str | None = None
+    score_columns: str | None = None
+    kind: str | None = None
+    classes: str | None = None
+    labels: Path | None = None
+    tolerance: float = 1e-3
 
     @property
     def names(self) -> list[str] | None:
@@ -81,19 +61,8 @@ FORMS = {"text": ".txt", "markdown": ".md", "latex": ".tex", "html": ".html", "j
 class Output:
     """Where a report goes, and in which form."""
 
-    form: Annotated[
-        Literal["text", "markdown", "latex", "html", "json"] | None,
-        typer.Option("--format", help="Form of the output; text unless given."),
-    ] = None
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="Write a file instead; .txt, .md, .tex, .html or .json says in which form.",
-        ),
-    ] = None
+    form: Literal["text", "markdown", "latex", "html", "json"] | None = None
+    output: Path | None = None
 
     def __post_init__(self) -> None:
         form_of(self.form, self.output, FORMS)  # refuse before anything is computed
@@ -138,20 +107,30 @@ def form_of(form: str | None, output: Path | None, forms: Mapping[str, str]) -> 
     return found
 
 
-def with_options(function: Callable[..., None]) -> Callable[..., None]:
-    """The command with an option for each field of the records among its parameters."""
+def _described(owner: str, name: str, kind: Any, default: Any) -> inspect.Parameter:
+    """A parameter with what `options.toml` says of it; `owner` is a command or a record."""
+    if about := TEXTS.get(owner, {}).get(name) or TEXTS["shared"].get(name):
+        make = typer.Argument if about.get("argument") else typer.Option
+        details = {key: about[key] for key in about.keys() - {"argument", "names"}}
+        kind = Annotated[kind, make(*about.get("names", ()), **details)]
     keyword = inspect.Parameter.KEYWORD_ONLY  # so that an option may stand before an argument
+    return inspect.Parameter(name, keyword, default=default, annotation=kind)
+
+
+def with_options(function: Callable[..., None]) -> Callable[..., None]:
+    """The command with its options as described, one for each field of a record among them."""
     records: dict[str, Any] = {}
     parameters = []
+    owner = function.__name__.removesuffix("_command")
     for name, parameter in inspect.signature(function, eval_str=True).parameters.items():
         record = parameter.annotation
-        if not is_dataclass(record):
-            parameters.append(parameter.replace(kind=keyword))
+        if not (isinstance(record, type) and is_dataclass(record)):
+            parameters.append(_described(owner, name, record, parameter.default))
             continue
         records[name] = record
-        hints = get_type_hints(record, include_extras=True)
+        hints = get_type_hints(record)
         parameters += [
-            inspect.Parameter(each.name, keyword, default=each.default, annotation=hints[each.name])
+            _described(record.__name__, each.name, hints[each.name], each.default)
             for each in fields(record)
         ]
 

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import typer
 
 from xent._validation import Array
 from xent.cli.app import app, usage
-from xent.cli.numbers import NumberCommand, label_of, number_of, numbers_of
-from xent.cli.options import Columns, RowNumber, form_of, put, with_options
+from xent.cli.numbers import NumberCommand, label_of, number_of, numbers_of, scores_of
+from xent.cli.options import Columns, form_of, put, with_options
 from xent.scoring import read_predictions, read_row
 
 LACKING = (
@@ -35,12 +35,6 @@ plot = typer.Typer(
 )
 app.add_typer(plot, name="plot")
 
-OwnLogit = Annotated[
-    str | None, typer.Argument(metavar="LOGIT", help="Your own point, with --label.")
-]
-Label = Annotated[
-    str | None, typer.Option(metavar="LABEL", help="The true label: its index, or its name.")
-]
 Draw = Callable[[Any, Any], Any]
 """Draws by `xent.plots`, which is given, into an Axes. Matplotlib is loaded only then."""
 
@@ -49,24 +43,11 @@ Draw = Callable[[Any, Any], Any]
 class Picture:
     """Where a picture goes, and how it looks."""
 
-    form: Annotated[
-        Literal["png", "svg", "pdf"] | None,
-        typer.Option("--format", help="Write the picture to standard output in this form."),
-    ] = None
-    output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            help="Ends in .png, .svg or .pdf; KIND.png if neither is given.",
-        ),
-    ] = None
-    dark: Annotated[bool, typer.Option("--dark", help="Light lines on a dark background.")] = False
-    dpi: Annotated[float, typer.Option(help="Dots per inch of a PNG.")] = 150.0
-    size: Annotated[
-        str | None, typer.Option(metavar="W,H", help="Inches, 6.4,4.2 unless given.")
-    ] = None
+    form: Literal["png", "svg", "pdf"] | None = None
+    output: Path | None = None
+    dark: bool = False
+    dpi: float = 150.0
+    size: str | None = None
 
     def __post_init__(self) -> None:
         form_of(self.form, self.output, FORMS)  # refuse before anything is computed
@@ -109,7 +90,7 @@ class Picture:
 
 @plot.command("loss", cls=NumberCommand)
 @with_options
-def loss_command(*, logit: OwnLogit = None, label: Label = None, picture: Picture) -> None:
+def loss_command(*, logit: str | None = None, label: str | None = None, picture: Picture) -> None:
     """Loss against the logit, for both labels.
 
     `xent plot loss 2.0 --label 1 --output loss.svg`
@@ -120,7 +101,9 @@ def loss_command(*, logit: OwnLogit = None, label: Label = None, picture: Pictur
 
 @plot.command("gradient", cls=NumberCommand)
 @with_options
-def gradient_command(*, logit: OwnLogit = None, label: Label = None, picture: Picture) -> None:
+def gradient_command(
+    *, logit: str | None = None, label: str | None = None, picture: Picture
+) -> None:
     """Gradient of the loss against the logit, for both labels.
 
     `xent plot gradient -1.5 --label 1`
@@ -131,11 +114,7 @@ def gradient_command(*, logit: OwnLogit = None, label: Label = None, picture: Pi
 
 @plot.command("sigmoid", cls=NumberCommand)
 @with_options
-def sigmoid_command(
-    *,
-    logit: Annotated[str | None, typer.Argument(metavar="LOGIT", help="Your own point.")] = None,
-    picture: Picture,
-) -> None:
+def sigmoid_command(*, logit: str | None = None, picture: Picture) -> None:
     """The sigmoid, from logit to probability, and its slope.
 
     `xent plot sigmoid 2.0`
@@ -148,12 +127,9 @@ def sigmoid_command(
 @with_options
 def classes_command(
     *,
-    values: Annotated[
-        list[str],
-        typer.Argument(metavar="LOGIT... | FILE", help="K class logits, or a file with --row."),
-    ],
-    label: Label = None,
-    row: RowNumber = None,
+    values: list[str],
+    label: str | None = None,
+    row: int | None = None,
     columns: Columns,
     picture: Picture,
 ) -> None:
@@ -165,16 +141,14 @@ def classes_command(
     """
     from xent.explanation import explain
 
-    names = columns.names
     if row is not None:
         if len(values) != 1 or label is not None:
             usage("--row goes with one FILE, which holds the label too.")
         arguments = read_row(values[0], row, **columns.arguments)
     else:
         example = "xent plot classes 2.0 1.0 --label 1"
-        logits = [number_of(value) for value in values]
-        arguments = {"logits": logits, "label": label_of(label, names, example), "names": names}
-        arguments |= {"kind": columns.kind or "logits", "tolerance": columns.tolerance}
+        arguments = scores_of(values, columns)
+        arguments |= {"label": label_of(label, columns.names, example), "names": columns.names}
     found = explain(**arguments)
     if found.probabilities.ndim == 0:
         usage("bars need two classes or more; for one logit there is xent plot loss.")
@@ -191,15 +165,7 @@ def classes_command(
 @plot.command("dataset")
 @with_options
 def dataset_command(
-    *,
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="Binary predictions, as xent score reads them.")
-    ],
-    frame: Annotated[
-        int | None, typer.Option(metavar="1..4", help="One of the four frames; all if not given.")
-    ] = None,
-    columns: Columns,
-    picture: Picture,
+    *, file: Path, frame: int | None = None, columns: Columns, picture: Picture
 ) -> None:
     """From scores to the loss of a data set, in four frames.
 
@@ -226,13 +192,9 @@ def dataset_command(
 @with_options
 def error_command(
     *,
-    logit: Annotated[
-        str, typer.Argument(metavar="LOGIT", help="Where the gradient is taken.")
-    ] = "1.0",
-    label: Label = "1",
-    method: Annotated[
-        Literal["central", "forward", "richardson"], typer.Option(help="How.")
-    ] = "central",
+    logit: str = "1.0",
+    label: str = "1",
+    method: Literal["central", "forward", "richardson"] = "central",
     picture: Picture,
 ) -> None:
     """Error of a numerical gradient against its step h: a V.
@@ -246,14 +208,7 @@ def error_command(
 @plot.command("surface")
 @with_options
 def surface_command(
-    *,
-    features: Annotated[
-        str, typer.Option(metavar="X,X,...", help="The feature x of each row, in f = w·x + b.")
-    ],
-    labels: Annotated[str, typer.Option(metavar="Y,Y,...", help="The label of each row, 0 or 1.")],
-    rate: Annotated[float, typer.Option(help="Size of a step of the descent.")] = 1.0,
-    steps: Annotated[int, typer.Option(help="Steps of the descent; 0 for none.")] = 50,
-    picture: Picture,
+    *, features: str, labels: str, rate: float = 1.0, steps: int = 50, picture: Picture
 ) -> None:
     """Mean loss over weight and bias as a map, with gradient descent on it.
 

@@ -43,9 +43,9 @@ def ask(explanation: Explanation) -> None:
     except (EOFError, KeyboardInterrupt):
         print_lines([[], [("", "Ended early.")]])
         _score(score)
-        return
-    _score(score)
-    print_blocks(Text(f"In short: {explanation.summary}", "summary"))
+    else:
+        _score(score)
+        print_blocks(Text(f"In short: {explanation.summary}", "summary"))
 
 
 def _told(step: Step, asked: int) -> None:
@@ -59,14 +59,14 @@ def _told(step: Step, asked: int) -> None:
 def _question(question: Question, explanation: Explanation) -> str:
     """Ask until it is right, skipped, or wrong twice; the outcome."""
     line = question.line
-    helped = wrong = 0
+    helped = wrong = False
     while True:
         text = _input(f"{INDENT}{TEXT.write(line.symbol)} = ? ")
         if not text:
             _prose(f"Skipped: {_solution(question)}", "plain")
             return "skipped"
         if text == "?":
-            helped = 1
+            helped = True
             _prose(f"Hint: {_hint(question)}", "plain")
             continue
         answer = read(text)
@@ -82,13 +82,12 @@ def _question(question: Question, explanation: Explanation) -> str:
             print_lines([[("good", f"{INDENT}Right"), ("", f"{how}: {line.text}.")]])
             return "right with a hint" if helped else "right at once"
         known = slip(answer, question, explanation)
-        wrong += 1
-        if wrong == 2:
-            print_lines([[("bad", f"{INDENT}Not so"), ("", f"{': ' + known if known else ''}.")]])
+        verdict = "Not so" if wrong else "Not yet"
+        print_lines([[("bad", f"{INDENT}{verdict}"), ("", f"{': ' + known if known else ''}.")]])
+        if wrong:
             _prose(f"It is {_solution(question)}", "plain")
             return "wrong"
-        helped = 1
-        print_lines([[("bad", f"{INDENT}Not yet"), ("", f"{': ' + known if known else ''}.")]])
+        helped = wrong = True
         _prose(f"Hint: {_hint(question)}", "plain")
 
 
@@ -112,13 +111,10 @@ def _input(prompt: str) -> str:
 
 
 def _score(score: Counter[str]) -> None:
-    total = score.total()
-    if not total:
-        return
-    parts = [f"{score[name]} {name}" for name in OUTCOMES if score[name]]
-    told = f" ({', '.join(parts)})" if parts else ""
-    right = score["right at once"] + score["right with a hint"]
-    print_lines([[], [("head", f"Score: {right} of {total} right{told}.")]])
+    if total := score.total():
+        told = ", ".join(f"{score[name]} {name}" for name in OUTCOMES if score[name])
+        right = score["right at once"] + score["right with a hint"]
+        print_lines([[], [("head", f"Score: {right} of {total} right ({told}).")]])
 
 
 def _prose(text: str, role: str, indent: str = INDENT) -> None:

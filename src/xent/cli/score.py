@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
+from pathlib import Path
 
 from xent.cli.app import app
-from xent.cli.options import Columns, Output, PredictionsFile, with_options
+from xent.cli.options import Columns, Output, with_options
 from xent.scoring import score
 
 
@@ -15,14 +13,10 @@ from xent.scoring import score
 @with_options
 def score_command(
     *,
-    file: PredictionsFile,
-    weight_column: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Column of row weights.")
-    ] = None,
-    clip: Annotated[
-        float | None, typer.Option(metavar="P", help="Floor under the probabilities.")
-    ] = None,
-    worst: Annotated[int, typer.Option(metavar="N", help="How many worst rows to name.")] = 5,
+    file: Path,
+    weight_column: str | None = None,
+    clip: float | None = None,
+    worst: int = 5,
     columns: Columns,
     out: Output,
 ) -> None:

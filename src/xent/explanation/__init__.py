@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,6 +19,15 @@ __all__ = ["Explanation", "Line", "Step", "explain"]
 
 SMALLEST = -700
 """A log-probability below it would be a probability that rounds to 0, or loses digits."""
+
+MAKERS: dict[tuple[str, bool], Callable[..., Explanation]] = {
+    ("features", True): binary.from_features,
+    ("logits", True): binary.from_logit,
+    ("logits", False): multiclass.from_logits,
+    ("probabilities", True): binary.from_probability,
+    ("probabilities", False): multiclass.from_probabilities,
+}
+"""By what is given, and whether there is one logit."""
 
 
 def explain(
@@ -89,43 +98,48 @@ def explain(
     """
     scores = {"logits": logits, "features": features, "probabilities": probabilities}
     given = [name for name, value in scores.items() if value is not None]
-    if features is None and weights is not None:
-        msg = "features is missing; features and weights go together."
-        raise ValueError(msg)
-    if features is None and bias != 0.0:
-        msg = f"bias is {bias!r}, but it goes with features and weights; for logits add it to them."
-        raise ValueError(msg)
-    if len(given) != 1:
-        what = f"{' and '.join(given)} together" if given else "nothing to explain"
-        msg = (
-            f"explain got {what}; expected one of logits, features with weights, or probabilities."
-        )
-        raise ValueError(msg)
-    if check_kind(kind) != "logits" and logits is None:
-        msg = f"kind is {kind!r}, but no logits are given; it says what those are."
-        raise ValueError(msg)
-    if label is None:
-        msg = "label is missing; expected the true class, as in explain(2.0, label=1)."
-        raise ValueError(msg)
+    if misuse := _misuse(given, weights, bias, kind, label):
+        raise ValueError(misuse)
     if isinstance(label, bool) or not isinstance(label, (int, np.integer)):
         msg = f"label is {label!r}; expected the index of the true class, an integer."
         raise TypeError(msg)
+    arguments: tuple[Any, ...]
     with np.errstate(all="ignore"):  # overflow and underflow are explained, so no warning is needed
         if features is not None:
-            explanation = _of_features(features, weights, bias, int(label), names)
+            source, one, arguments = "features", True, _layer(features, weights, bias)
         else:
             tolerance = check_number(tolerance, "tolerance", 0, 1)
-            row, kind = _scores(logits, probabilities, kind, tolerance)
-            of = _of_logits if kind == "logits" else _of_probabilities
-            explanation = of(row, int(label), names)
+            row, source = _scores(logits, probabilities, kind, tolerance)
+            one = row.size == 1
+            arguments = (row.item() if one else row,)
+        called = _names(label, names, 2 if one else len(row), one=one)
+        explanation = MAKERS[source, one](*arguments, int(label), called)
     if names is None:
         return explanation
-    return replace(explanation, inputs={**explanation.inputs, "names": [str(n) for n in names]})
+    return replace(explanation, inputs={**explanation.inputs, "names": called})
 
 
-def _of_features(
-    features: Any, weights: Any, bias: Any, label: int, names: Sequence[str] | None
-) -> Explanation:
+def _misuse(given: list[str], weights: Any, bias: Any, kind: str, label: Any) -> str:
+    """What is wrong with the choice of arguments, if anything is."""
+    if "features" not in given and weights is not None:
+        return "features is missing; features and weights go together."
+    if "features" not in given and bias != 0.0:
+        return (
+            f"bias is {bias!r}, but it goes with features and weights; for logits add it to them."
+        )
+    if len(given) != 1:
+        what = f"{' and '.join(given)} together" if given else "nothing to explain"
+        return (
+            f"explain got {what}; expected one of logits, features with weights, or probabilities."
+        )
+    if check_kind(kind) != "logits" and given != ["logits"]:
+        return f"kind is {kind!r}, but no logits are given; it says what those are."
+    if label is None:
+        return "label is missing; expected the true class, as in explain(2.0, label=1)."
+    return ""
+
+
+def _layer(features: Any, weights: Any, bias: Any) -> tuple[list[float], list[float], float]:
     x, w = _vector(features, "features"), _vector(weights, "weights")
     if x.shape != w.shape:
         msg = f"features have {len(x)} entries and weights {len(w)}; expected one weight each."
@@ -134,25 +148,7 @@ def _of_features(
     if b.size != 1:
         msg = f"bias holds {b.size} numbers; expected one."
         raise ValueError(msg)
-    checked = _labelled(label, names, 2, binary=True)
-    return binary.from_features(x.tolist(), w.tolist(), float(b[0]), *checked)
-
-
-def _of_probabilities(row: Array, label: int, names: Sequence[str] | None) -> Explanation:
-    if row.size == 1:
-        checked = _labelled(label, names, 2, binary=True)
-        return binary.from_probability(float(row.reshape(())), *checked)
-    return multiclass.from_probabilities(row, *_labelled(label, names, len(row), binary=False))
-
-
-def _of_logits(row: Array, label: int, names: Sequence[str] | None) -> Explanation:
-    if row.size == 1:
-        return binary.from_logit(float(row.reshape(())), *_labelled(label, names, 2, binary=True))
-    checked = _labelled(label, names, len(row), binary=False)
-    if np.isnan(row).any() or (row == np.inf).any() or not np.isfinite(row).any():
-        msg = f"logits are {row.tolist()}; an explanation needs finite ones, or -inf for a mask."
-        raise ValueError(msg)
-    return multiclass.from_logits(row, *checked)
+    return x.tolist(), w.tolist(), float(b[0])
 
 
 def _row(value: Any, name: str) -> Array:
@@ -179,7 +175,7 @@ def _vector(value: Any, name: str) -> Array:
     return array
 
 
-def _scores(logits: Any, probabilities: Any, kind: Kind, tolerance: float) -> tuple[Array, Kind]:
+def _scores(logits: Any, probabilities: Any, kind: Kind, tolerance: float) -> tuple[Array, str]:
     """The scores of a row as logits or probabilities, checked, and which of them they are."""
     if probabilities is not None:
         logits, kind = probabilities, "probabilities"
@@ -196,30 +192,25 @@ def _scores(logits: Any, probabilities: Any, kind: Kind, tolerance: float) -> tu
             msg = f"probabilities are {row.tolist()}; each must lie between 0 and 1."
             raise ValueError(msg)
         if row.size > 1 and abs(row.sum() - 1) > tolerance:
-            msg = (
-                f"probabilities sum to {row.sum():.6g}; they must sum to 1 (within {tolerance:g})."
-            )
+            total = f"{row.sum():.6g}"
+            msg = f"probabilities sum to {total}; they must sum to 1 (within {tolerance:g})."
             raise ValueError(msg)
     return row, kind
 
 
-def _labelled(
-    label: int, names: Sequence[str] | None, classes: int, *, binary: bool
-) -> tuple[int, list[str]]:
-    """The label, checked, and a name for each class."""
+def _names(label: int, names: Sequence[str] | None, classes: int, *, one: bool) -> list[str]:
+    """A name for each class, or for both labels of `one` logit; the label is checked."""
     if not 0 <= label < classes:
-        if binary:
+        msg = f"label is {label}, but there are {classes} classes (0 to {classes - 1})."
+        if one:
             msg = f"label is {label}, but one logit has the labels 0 and 1."
-        else:
-            msg = f"label is {label}, but there are {classes} classes (0 to {classes - 1})."
-            if label == classes:
-                msg += " If your labels start at 1, subtract 1."
+        elif label == classes:
+            msg += " If your labels start at 1, subtract 1."
         raise ValueError(msg)
     if names is None:
-        kind = "label" if binary else "class"
-        return label, [f"{kind} {j}" for j in range(classes)]
+        return [f"{'label' if one else 'class'} {j}" for j in range(classes)]
     if isinstance(names, str) or len(names) != classes:
         count = repr(names) if isinstance(names, str) else f"{len(names)} long"
         msg = f"names is {count}, for {classes} classes; expected a list of one name each."
         raise ValueError(msg)
-    return label, [str(name) for name in names]
+    return [str(name) for name in names]

@@ -10,16 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from xent._report import Block, Report, Term, Terms
-from xent._report.expression import (
-    Call,
-    Derivative,
-    Expression,
-    Symbol,
-    Total,
-    exp,
-    log,
-    log1p,
-)
+from xent._report.expression import Call, Derivative, Expression, Symbol, Total, exp, log, log1p
 from xent._report.links import by_form, pattern
 from xent._report.notation import TEXT
 
@@ -100,7 +91,7 @@ class Glossary(Report):
         return {
             term.name: {
                 "definition": term.definition,
-                "formula": " = ".join(map(TEXT.write, term.formula)),
+                "formula": TEXT.chain(term.formula),
                 "see": list(term.see),
             }
             for term in self.terms

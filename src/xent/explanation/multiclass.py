@@ -23,119 +23,73 @@ from xent._report.expression import (
 )
 from xent._validation import Array
 from xent.explanation import derivation
-from xent.explanation.binary import LARGEST_CHECKED, STEP
-from xent.explanation.meaning import interpretation, rounding_remark
+from xent.explanation.common import explained, log_step
+from xent.explanation.meaning import cut_off, rounding_remark
 from xent.explanation.result import Explanation
-from xent.explanation.steps import Step, computed, computed_line, direction, line_of
-from xent.explanation.summary import summary
+from xent.explanation.row import STEP, Row
+from xent.explanation.steps import Step, computed, direction, line_of
 from xent.functions import softmax
 from xent.losses import cross_entropy
 from xent.metrics import log_loss
 
-L, M, Y = Symbol("L"), Symbol("m"), Symbol("y")
-SHOWN = 10
-"""Up to so many classes are all shown; of more, the label and the likeliest."""
+L, M = Symbol("L"), Symbol("m")
 
 
 def from_logits(logits: Array, label: int, names: Sequence[str]) -> Explanation:
     """Logits -> exponentials -> probabilities -> loss -> gradient, checked and derived."""
-    p = softmax(logits)
-    loss_array, gradient = cross_entropy(logits, label, return_grad=True)
-    loss = float(loss_array)
-    classes = _chosen(p, label)
-    masked = int(np.isneginf(logits).sum())
-    certain = masked == len(logits) - 1 or bool(np.isneginf(logits[label]))
-    steps = [_scores_step(logits, label, names, classes)]
-    steps += _softmax_steps(logits, p, label, classes)
-    steps += _loss_steps(logits, p, label, loss)
-    steps.append(_gradient_step(p, gradient, label, classes, loss, _known(logits)))
-    if math.isfinite(loss) and np.abs(logits[np.isfinite(logits)]).max() <= LARGEST_CHECKED:
-        steps.append(_check_step(logits, label, gradient, classes, loss, certain=certain))
-    meaning = interpretation(loss, len(p), masked, certain=certain)
-    return Explanation(
-        title=f"Softmax cross-entropy of {len(logits)} logits, label {_called(label, names)}",
-        steps=(*steps, *derivation.multiclass(), *meaning),
-        loss=loss,
-        gradient=gradient,
-        probabilities=p,
-        inputs={"logits": logits.tolist(), "label": label},
-        summary=summary(p, label, loss, float(gradient[label]), names, masked, certain=certain),
-    )
+    if np.isnan(logits).any() or (logits == np.inf).any() or not np.isfinite(logits).any():
+        msg = f"logits are {logits.tolist()}; an explanation needs finite ones, or -inf for a mask."
+        raise ValueError(msg)
+    loss, gradient = cross_entropy(logits, label, return_grad=True)
+    row = Row(logits, softmax(logits), label, float(loss), gradient, names)
+    why = f"One raw score per class; {_legend(row)}"
+    if row.masked.any():
+        why += " A score of -inf masks its class: it can never be the answer."
+    scores = Step("Prediction", "Logits", (), _given("z", logits, row), f"{why}{_left_out(row)}")
+    check = [_check_step(row)] if row.checkable else []
+    steps = [scores, *_softmax_steps(row), *_log_steps(row), _safe_step(row), _gradient_step(row)]
+    title = f"Softmax cross-entropy of {len(logits)} logits, label {row.called}"
+    every = [*steps, *check, *derivation.multiclass()]
+    return explained(title, every, row, {"logits": logits.tolist()})
 
 
 def from_probabilities(p: Array, label: int, names: Sequence[str]) -> Explanation:
     """Probabilities given as such: the loss, and the gradient for the logits behind them."""
-    q, loss = float(p[label]), float(log_loss([1], [p[label]]))
-    gradient = p.copy()
-    gradient[label] -= 1
-    classes, certain = _chosen(p, label), q in (0, 1)
-    why = f"As given; {_legend(label, names, classes)}{_chosen_remark(len(p), classes)}"
-    exact = np.ones(len(p), bool)
-    steps = [
-        Step("Prediction", "Probabilities", (), _given("p", p, label, classes), why),
-        *_log_step(q, label, loss, exact=True),
-        _gradient_step(p, gradient, label, classes, loss, exact, given=True),
-    ]
-    meaning = interpretation(loss, len(p), certain=certain)
-    return Explanation(
-        title=f"Cross-entropy of {len(p)} probabilities, label {_called(label, names)}",
-        steps=(*steps, *derivation.multiclass(), *meaning),
-        loss=loss,
-        gradient=gradient,
-        probabilities=p,
-        inputs={"probabilities": p.tolist(), "label": label},
-        summary=summary(p, label, loss, float(gradient[label]), names, certain=certain),
-    )
+    gradient = p - (np.arange(len(p)) == label)
+    row = Row(np.log(p), p, label, float(log_loss([1], [p[label]])), gradient, names, given=True)
+    why = f"As given; {_legend(row)}{_left_out(row)}"
+    given = Step("Prediction", "Probabilities", (), _given("p", p, row), why)
+    title = f"Cross-entropy of {len(p)} probabilities, label {row.called}"
+    every = [given, *_log_steps(row), _gradient_step(row), *derivation.multiclass()]
+    return explained(title, every, row, {"probabilities": p.tolist()})
 
 
-def _chosen(p: Array, label: int) -> list[int]:
-    """All classes if few; else the label and the likeliest, in order."""
-    if len(p) <= SHOWN:
-        return list(range(len(p)))
-    likeliest = np.argsort(-p, kind="stable")[: SHOWN // 2].tolist()
-    return sorted({label, *likeliest})
-
-
-def _given(symbol: str, values: Array, label: int, classes: list[int]) -> tuple[Line, ...]:
+def _given(symbol: str, values: Array, row: Row) -> tuple[Line, ...]:
     """The numbers that the rest is computed from."""
     return tuple(
-        Line(Symbol(symbol, str(j)), None, float(values[j]), true=j == label) for j in classes
+        Line(Symbol(symbol, str(j)), None, float(values[j]), true=j == row.label)
+        for j in row.chosen
     )
 
 
-def _scores_step(logits: Array, label: int, names: Sequence[str], classes: list[int]) -> Step:
-    why = f"One raw score per class; {_legend(label, names, classes)}"
-    if np.isneginf(logits).any():
-        why += " A score of -inf masks its class: it can never be the answer."
-    why += _chosen_remark(len(logits), classes)
-    return Step("Prediction", "Logits", (), _given("z", logits, label, classes), why)
-
-
-def _chosen_remark(count: int, classes: list[int]) -> str:
-    if len(classes) == count:
-        return ""
-    return f" Of {count} classes the label and the likeliest are shown."
-
-
-def _called(label: int, names: Sequence[str]) -> str:
-    """`7`, or `7 (cat)` where the classes have names of their own."""
-    return str(label) if names[label] == f"class {label}" else f"{label} ({names[label]})"
-
-
-def _legend(label: int, names: Sequence[str], classes: list[int]) -> str:
-    text = f"the true class is y = {label}."
-    named = [f"{j} is {names[j]}" for j in classes if names[j] != f"class {j}"]
+def _legend(row: Row) -> str:
+    text = f"the true class is y = {row.label}."
+    named = [f"{j} is {row.names[j]}" for j in row.chosen if row.names[j] != f"class {j}"]
     return f"{text} Of the classes, {', '.join(named)}." if named else text
 
 
-def _softmax_steps(logits: Array, p: Array, label: int, classes: list[int]) -> list[Step]:
+def _left_out(row: Row) -> str:
+    count = len(row.p)
+    few = len(row.chosen) < count
+    return f" Of {count} classes the label and the likeliest are shown." if few else ""
+
+
+def _softmax_steps(row: Row) -> list[Step]:
     """Exponentials (of the distance to the largest logit where that is large), sum, softmax."""
-    largest = float(logits.max())
-    finite = logits[np.isfinite(logits)]
-    shift = largest if len(finite) and np.abs(finite).max() > 20 else 0.0
+    logits, masked, classes = row.logits, row.masked, row.chosen
+    shift = float(logits.max()) if np.abs(logits[~masked]).max() > 20 else 0.0
     e = np.exp(logits - shift)
-    masked = np.isneginf(logits)
-    exact = bool(((logits == shift) | masked).all())
+    rounded = not ((logits == shift) | masked).all()
 
     def power(index: str) -> Expression:
         z = Symbol("z", index)
@@ -144,169 +98,132 @@ def _softmax_steps(logits: Array, p: Array, label: int, classes: list[int]) -> l
     a, s, total = Symbol("a"), Symbol("S"), float(e.sum())
     lines, quotients, terms = [], [], {}
     for j in classes:
-        true, e_j = j == label, float(e[j])
-        values = {Symbol("z", str(j)): float(logits[j]), M: shift}
-        lines.append(line_of(power(str(j)), power(str(j)), values, e_j, true=true))
-        values, rounded = {a: e_j, s: total}, not (exact or masked[j])
-        share = Symbol("p", str(j))
-        quotients.append(line_of(share, a / s, values, float(p[j]), rounded=rounded, true=true))
-        terms[Symbol("E", str(j))] = e_j
-    rest = len(logits) - len(classes)
-    if rest:
+        index, true, e_j = str(j), j == row.label, float(e[j])
+        values = {Symbol("z", index): float(logits[j]), M: shift}
+        lines.append(line_of(power(index), power(index), values, e_j, true=true))
+        marks: dict[str, Any] = {"rounded": rounded and not masked[j], "true": true}
+        share = line_of(Symbol("p", index), a / s, {a: e_j, s: total}, float(row.p[j]), **marks)
+        quotients.append(share)
+        terms[Symbol("E", index)] = e_j
+    if rest := len(logits) - len(classes):
         others = float(np.delete(e, classes).sum())
-        lines.append(Line(Symbol(f"the other {rest}"), None, others, rounded=not exact))
+        lines.append(Line(Symbol(f"the other {rest}"), None, others, rounded=rounded))
         terms[Symbol("rest")] = others
-    why = "Larger scores count exponentially more; every term is positive."
-    if masked.any():
-        why = why.replace(".", ", but for 0 where a class is masked.")
+    zero = ", but for 0 where a class is masked" if masked.any() else ""
+    why = f"Larger scores count exponentially more; every term is positive{zero}."
     if shift:
         why += (
             f" The largest score, m = {shown(shift)}, is taken off first: it cancels in the "
             "quotient, and no exponential can overflow."
         )
-    sums = "Sum of the exponentials"
-    chain = (s, Total("k", power("k")))
+    sums, chain = "Sum of the exponentials", (s, Total("k", power("k")))
     probability = (Symbol("p", "j"), power("j") / s)
-    remark = f"Each exponential over their sum: the softmax. They add up to 1.{_uneven(p[classes])}"
+    uneven = _uneven(row.p[classes])
+    remark = f"Each exponential over their sum: the softmax. They add up to 1.{uneven}"
     return [
         Step("Prediction", "Exponentials", (power("j"),), tuple(lines), why),
-        computed("Prediction", sums, chain, plus(*terms), terms, total, exact=exact),
+        computed("Prediction", sums, chain, plus(*terms), terms, total, rounded=rounded),
         Step("Prediction", "Probabilities", probability, tuple(quotients), remark),
     ]
 
 
 def _uneven(p: Array) -> str:
     """A probability whose third place depends on whether it is rounded or cut off."""
-    shares = [v for v in p.tolist() if 1e-3 <= v < 0.9995 and f"{v:.3f}" != f"{_cut(v):.3f}"]
-    if not shares:
-        return ""
-    rounded, cut = f"{shares[-1]:.3f}", f"{_cut(shares[-1]):.3f}"
-    return f" To three places {shown(shares[-1])} is {rounded}; cut off it would read {cut}."
+    for value in reversed(p.tolist()):
+        rounded, cut = f"{value:.3f}", f"{cut_off(value):.3f}"
+        if 1e-3 <= value < 0.9995 and rounded != cut:
+            return f" To three places {shown(value)} is {rounded}; cut off it would read {cut}."
+    return ""
 
 
-def _cut(value: float) -> float:
-    return math.floor(value * 1000) / 1000
-
-
-def _log_step(q: float, label: int, loss: float, *, exact: bool) -> list[Step]:
+def _log_steps(row: Row) -> list[Step]:
     """Loss = -log p_y, and whether rounding p_y on the way would show."""
-    p_y = Symbol("p", str(label))
+    p_y = Symbol("p", str(row.label))
     chain = (L, -Total("j", Symbol("y", "j") * log(Symbol("p", "j"))), -log(Symbol("p", "y")))
-    line = line_of(L, -log(p_y), {p_y: q}, loss, rounded=not exact, role="loss")
-    if line.substituted is not None:
-        why = "Only the true class has y_j = 1: the loss is the surprise at it."
-        step = Step("Loss", "Loss", chain, (line,), why)
-        return [step, *rounding_remark(q, loss, f"p_{label}")]
-    why = (
-        "Only the true class has y_j = 1. But p_y is rounded so near its limit that the "
-        "logarithm cannot tell any more; the next step can."
-    )
-    return [Step("Loss", "Loss", chain, (), why)]
+    step = log_step(row, chain, p_y, "Only the true class has y_j = 1", "it")
+    return [step, *rounding_remark(row.q, row.loss, f"p_{row.label}")]
 
 
-def _loss_steps(logits: Array, p: Array, label: int, loss: float) -> list[Step]:
-    """The loss from the probability, and from the logits in the form that loses no digits."""
-    k = int(logits.argmax())
-    m, z = float(logits[k]), float(logits[label])
-    others = np.delete(logits, k)
-    e = np.exp(others - m)
-    z_y, z_j, r = Symbol("z", "y"), Symbol("z", "j"), Symbol("R")
-    rest = Total("j≠k", exp(z_j - M))
-    known = bool(((others == m) | np.isneginf(others)).all())
-    lines = [Line(r, None, float(e.sum()), rounded=not known)]
+def _safe_step(row: Row) -> Step:
+    """(m - z_y) + log1p(R), which neither overflows nor cancels."""
+    k, masked = int(row.logits.argmax()), bool(row.masked[row.label])
+    m, others = float(row.logits[k]), np.delete(row.logits, k)
+    z_y, r, total = Symbol("z", "y"), Symbol("R"), float(np.exp(others - m).sum())
+    rounded = not ((others == m) | np.isneginf(others)).all()
+    first = Line(r, None, total, rounded=rounded)
     if len(others) <= 4:
         terms = {Symbol("z", str(j)): float(v) for j, v in enumerate(others)}
         sums = plus(*(exp(t - M) for t in terms))
-        lines = [computed_line(r, sums, {**terms, M: m}, float(e.sum()))]
-    values = {M: m, z_y: z, r: float(e.sum())}
-    masked = z == -math.inf
-    beyond = (
-        " Here the loss is beyond the largest double." if loss == math.inf and not masked else ""
+        first = line_of(r, sums, {**terms, M: m}, total, rounded=None)
+    values = {M: m, z_y: float(row.logits[row.label]), r: total}
+    safe, known = (M - z_y) + log1p(r), None if row.certain else True
+    last = line_of(L, safe, values, row.loss, rounded=known, role="loss")
+    huge = math.isinf(row.loss) and not masked
+    beyond = " Here the loss is beyond the largest double." if huge else ""
+    return Step(
+        "Loss",
+        "The same loss without overflow or cancellation",
+        (L, (M - z_y) + log1p(Total("j≠k", exp(Symbol("z", "j") - M)))),
+        (first, last),
+        f"This is how xent computes it: m = z_k is the largest logit (k = {k}) and R the sum "
+        "over the others. Both terms are at least 0, and log1p(x) = log(1 + x) keeps a small "
+        f"x.{beyond}",
     )
-    exact = masked or bool(np.isneginf(others).all())
-    lines.append(computed_line(L, (M - z_y) + log1p(r), values, loss, exact=exact, role="loss"))
-    return [
-        *_log_step(float(p[label]), label, loss, exact=exact),
-        Step(
-            "Loss",
-            "The same loss without overflow or cancellation",
-            (L, (M - z_y) + log1p(rest)),
-            tuple(lines),
-            f"This is how xent computes it: m = z_k is the largest logit (k = {k}) and R the sum "
-            "over the others. Both terms are at least 0, and log1p(x) = log(1 + x) keeps a small "
-            f"x.{beyond}",
-        ),
-    ]
 
 
-def _known(logits: Array) -> Array:
-    """Classes whose probability is exact: masked ones, and all if the others are equal."""
-    masked = np.isneginf(logits)
-    return np.asarray(masked | (np.ptp(logits[~masked]) == 0))
-
-
-def _gradient_step(
-    p: Array,
-    gradient: Array,
-    label: int,
-    classes: list[int],
-    loss: float,
-    known: Array,
-    *,
-    given: bool = False,
-) -> Step:
-    """p_j - y_j for each class, and their sum; `known` are those whose p_j is not rounded."""
+def _gradient_step(row: Row) -> Step:
+    """p_j - y_j for each class, and their sum."""
     lines = []
-    for j in classes:
-        p_j, value = Symbol("p", str(j)), float(gradient[j])
-        difference = p_j - Number(str(int(j == label)))
-        marks: dict[str, Any] = {"role": direction(value), "true": j == label}
-        symbol = Derivative(L, Symbol("z", str(j)), partial=True)
-        values = {p_j: float(p[j])}
-        lines.append(line_of(symbol, difference, values, value, rounded=not known[j], **marks))
-    total = math.fsum(gradient.tolist())
+    for j in row.chosen:
+        p_j, value, true = Symbol("p", str(j)), float(row.gradient[j]), j == row.label
+        marks: dict[str, Any] = {
+            "rounded": not row.exact[j],
+            "role": direction(value),
+            "true": true,
+        }
+        difference = p_j - Number(str(int(true)))
+        lines.append(line_of(_slope(j), difference, {p_j: float(row.p[j])}, value, **marks))
+    total = math.fsum(row.gradient.tolist())
     total = 0.0 if abs(total) < 1e-15 else total
-    why = (
-        "The true class is pulled up by what its probability lacks to 1, each other is pushed "
-        "down by its probability; the pulls and pushes sum to 0."
-    )
-    if total:
-        why = why.replace("sum to 0", "sum to 0 but for the rounding of the probabilities given")
-    if math.isinf(loss) and given:
-        why = "The true class was called impossible: no finite change of its logit mends that."
-    elif gradient[label] == 0 and math.isinf(loss):
-        why = "The true class is masked: it cannot be pulled up, and the others are pushed down."
-    chain = (Derivative(L, Symbol("z", "j"), partial=True), Symbol("p", "j") - Symbol("y", "j"))
     lines.append(Line(Symbol("sum of all"), None, total))
+    if math.isinf(row.loss) and row.given:
+        why = "The true class was called impossible: no finite change of its logit mends that."
+    elif math.isinf(row.loss) and row.slope == 0:
+        why = "The true class is masked: it cannot be pulled up, and the others are pushed down."
+    else:
+        but = " but for the rounding of the probabilities given" if total else ""
+        why = (
+            "The true class is pulled up by what its probability lacks to 1, each other is pushed "
+            f"down by its probability; the pulls and pushes sum to 0{but}."
+        )
+    chain = (_slope("j"), Symbol("p", "j") - Symbol("y", "j"))
     return Step("Gradient", "Gradient for the logits", chain, tuple(lines), why)
 
 
-def _check_step(
-    logits: Array, label: int, gradient: Array, classes: list[int], loss: float, *, certain: bool
-) -> Step:
+def _check_step(row: Row) -> Step:
     """Central differences, one logit at a time, beside the analytic gradient."""
-    lines, worst = [], 0.0
+    lines, worst, rounded = [], 0.0, not row.certain
     h, up, down = Symbol("h"), Symbol("L", "+"), Symbol("L", "-")
-    for j in (j for j in classes if np.isfinite(logits[j])):
-        pair = np.stack([logits, logits])
-        pair[0, j] += STEP
-        pair[1, j] -= STEP
-        above, below = cross_entropy(pair, [label, label], reduction="none").tolist()
+    quotient = (up - down) / (2 * h)
+    for j in (j for j in row.chosen if not row.masked[j]):
+        pair = np.stack([row.logits, row.logits])
+        pair[:, j] += STEP, -STEP
+        above, below = cross_entropy(pair, [row.label] * 2, reduction="none").tolist()
         slope = (above - below) / (2 * STEP)
-        symbol = Derivative(L, Symbol("z", str(j)), partial=True)
         values = {up: above, down: below, h: STEP}
-        quotient = (up - down) / (2 * h)
-        lines.append(line_of(symbol, quotient, values, slope, 9, rounded=not certain))
-        worst = max(worst, abs(slope - float(gradient[j])))
-    lines.append(Line(Symbol("largest difference"), None, worst, 2, rounded=not certain))
-    finite = np.isfinite(logits)
-    moved = np.abs(logits[finite] * gradient[finite]).max()
-    noise = np.finfo(float).eps * (loss + moved) / STEP
+        lines.append(line_of(_slope(j), quotient, values, slope, 9, rounded=rounded))
+        worst = max(worst, abs(slope - float(row.gradient[j])))
+    lines.append(Line(Symbol("largest difference"), None, worst, 2, rounded=rounded))
     return Step(
         "Numerical check",
         "Numerical gradient beside the analytic one",
-        (Derivative(L, Symbol("z", "j"), partial=True), (up - down) / (2 * h)),
+        (_slope("j"), quotient),
         tuple(lines),
         f"Each logit moved by ±h, h = {STEP:g}: L_+ and L_- are the losses there. Rounding alone "
-        f"adds about {noise:.1g}.",
+        f"adds about {row.noise:.1g}.",
     )
+
+
+def _slope(index: int | str) -> Derivative:
+    """The derivative of the loss for the logit of a class."""
+    return Derivative(L, Symbol("z", str(index)), partial=True)

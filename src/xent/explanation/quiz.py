@@ -71,8 +71,7 @@ def _chosen(step: Step, explanation: Explanation) -> list[Line]:
     if len(lines) <= MOST or not any(line.true for line in lines):
         return lines[:MOST]
     p, label = explanation.probabilities, explanation.inputs["label"]
-    shares = p.tolist()
-    rival = max((j for j in range(len(shares)) if j != label), key=shares.__getitem__)
+    rival = max((j for j in range(len(p)) if j != label), key=p.tolist().__getitem__)
     return [x for x in lines if x.true or _index(x.symbol) == str(rival)]
 
 
@@ -113,21 +112,18 @@ def read(text: str) -> Answer | None:
     exact = written * scale * (-1 if sign == "-" else 1)
     if abs(exact) > LARGEST:
         return Answer(math.inf if exact > 0 else -math.inf, Fraction(0), SIGNIFICANT)
-    return Answer(exact, scale / 2, len(str(written)) if written else 0)
+    return Answer(exact, scale / 2, len(str(written or "")))
 
 
 def _quotient(value: Fraction) -> Answer:
     """A fraction, read as the decimal equal to it, if there is one."""
-    places, rest = 0, value.denominator
-    for factor in (2, 5):
-        count = 0
-        while rest % factor == 0:
-            rest, count = rest // factor, count + 1
-        places = max(places, count)
-    if rest != 1:
+    rest = value.denominator
+    # A denominator of n bits has less than n factors of 2 and of 5.
+    places = next((n for n in range(rest.bit_length()) if 10**n % rest == 0), None)
+    if places is None:
         return Answer(value, Fraction(0), SIGNIFICANT)
     written = abs(int(value * 10**places))
-    return Answer(value, Fraction(1, 2 * 10**places), len(str(written)) if written else 0)
+    return Answer(value, Fraction(1, 2 * 10**places), len(str(written or "")))
 
 
 def enough(answer: Answer, line: Line) -> bool:
@@ -153,9 +149,12 @@ def near(answer: Answer, value: float) -> bool:
     """Is only the last of four or more digits off, as when rounded numbers are added?"""
     if answer.digits < 4 or not math.isfinite(value) or not math.isfinite(answer.value):
         return False
-    return not _cut(answer, value) and abs(Fraction(answer.value) - Fraction(value)) <= (
-        4 * answer.place
-    )
+    return not _cut(answer, value) and _close(answer, value)
+
+
+def _close(answer: Answer, value: float) -> bool:
+    """Are they at most two units of the last digit apart?"""
+    return abs(Fraction(answer.value) - Fraction(value)) <= 4 * answer.place
 
 
 def _cut(answer: Answer, value: float) -> bool:
@@ -175,7 +174,7 @@ def slip(answer: Answer, question: Question, explanation: Explanation) -> str:
     if math.isfinite(answer.value) and answer.place:
         if _cut(answer, v):
             return "the digits were cut off; round them"
-        if abs(Fraction(answer.value) - Fraction(v)) <= 4 * answer.place:
+        if _close(answer, v):
             return "near, but the last digit is off"
     return ""
 

@@ -23,9 +23,8 @@ from xent._report import (
     to_markdown,
     to_text,
 )
-from xent._report.expression import Expression
 from xent._report.markdown import JUPYTER
-from xent._report.notation import LATEX, TEXT, Notation
+from xent._report.notation import LATEX, TEXT
 from xent._validation import Array
 from xent.explanation.glossary import used
 from xent.explanation.pictures import bars, gallery
@@ -170,15 +169,11 @@ def _step(step: Step) -> dict[str, Any]:
     return {
         "section": step.section,
         "name": step.name,
-        "formula": _chain(step.formula, TEXT),
-        "latex": _chain(step.formula, LATEX),
+        "formula": TEXT.chain(step.formula),
+        "latex": LATEX.chain(step.formula),
         "lines": [_line(line) for line in step.lines],
         "why": step.why,
     }
-
-
-def _chain(formula: tuple[Expression, ...], notation: Notation) -> str:
-    return " = ".join(map(notation.write, formula))
 
 
 def _line(line: Line) -> dict[str, Any]:

@@ -7,17 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from xent._format import shown
 from xent._report import Line, Role
-from xent._report.expression import (
-    FULL,
-    Expression,
-    Number,
-    Symbol,
-    reproduces,
-    substitute,
-    with_numbers,
-)
+from xent._report.expression import FULL, Expression, Symbol, reproduces, with_numbers
 
 
 @dataclass(frozen=True)
@@ -43,32 +34,9 @@ def computed(
 ) -> Step:
     """A step of one number: `chain` is its formula, `numbers` the form the values are put into.
 
-    The first of the chain is what the number is called; `marks` are the line's role and truth,
-    and whether its operands are exact.
+    The first of the chain is what the number is called; `marks` are those of `line_of`.
     """
-    line = computed_line(chain[0], numbers, values, result, **marks)
-    return Step(section, name, chain, (line,), why)
-
-
-def computed_line(
-    symbol: Expression,
-    numbers: Expression,
-    values: Mapping[Symbol, float],
-    result: float,
-    *,
-    exact: bool = True,
-    **marks: Any,
-) -> Line:
-    """One number beside the operands that give it, or alone where they overflow.
-
-    `exact` says that the operands are what they stand for, and not rounded when computed.
-    """
-    node = with_numbers(numbers, values, result)
-    if not reproduces(node, result):
-        return Line(symbol, None, result, rounded=True, **marks)
-    full = substitute(numbers, {s: Number(shown(v, FULL)) for s, v in values.items()})
-    rounded = not exact or (node != full and math.isfinite(result))
-    return Line(symbol, node, result, rounded=rounded, **marks)
+    return Step(section, name, chain, (line_of(chain[0], numbers, values, result, **marks),), why)
 
 
 def line_of(
@@ -78,16 +46,20 @@ def line_of(
     result: float,
     digits: int = 4,
     *,
-    rounded: bool = False,
+    rounded: bool | None = False,
     **marks: Any,
 ) -> Line:
     """One number beside its operands, or alone where they do not give it to the digits shown.
 
-    The caller knows whether the operands were rounded when they were computed.
+    `rounded` says whether the operands were rounded when they were computed; None, that they are
+    rounded where they are not shown in full. `marks` are the line's role and truth.
     """
-    node = with_numbers(numbers, values, result, digits)
-    shows = node if reproduces(node, result, digits) else None
-    return Line(symbol, shows, result, digits, rounded, **marks)
+    put_in = with_numbers(numbers, values, result, digits)
+    node = put_in if reproduces(put_in, result, digits) else None
+    if rounded is None:
+        full = with_numbers(numbers, values, result, FULL)
+        rounded = node is None or (node != full and math.isfinite(result))
+    return Line(symbol, node, result, digits, rounded, **marks)
 
 
 def direction(gradient: float) -> Role:

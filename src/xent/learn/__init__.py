@@ -7,6 +7,8 @@ written twice.
 
 from __future__ import annotations
 
+import tomllib
+from importlib.resources import files
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,37 +26,9 @@ class Lesson(NamedTuple):
         return Path(__file__).parent / "notebooks" / f"{self.name}.py"
 
 
-COURSE = (
-    Lesson(
-        "score",
-        "From score to loss",
-        "A logit becomes a probability, and the probability a loss, for both labels.",
-    ),
-    Lesson(
-        "gradient",
-        "The gradient",
-        "Derived, checked numerically, and followed downhill step by step.",
-    ),
-    Lesson(
-        "classes",
-        "Many classes",
-        "Softmax, arrows on the logits that sum to zero, soft labels and label smoothing.",
-    ),
-    Lesson(
-        "dataset",
-        "A whole data set",
-        "From points to their mean loss in four pictures; logistic regression, live.",
-    ),
-    Lesson(
-        "breaks",
-        "Numbers break",
-        "Where formulas overflow, cancel or vanish, and what float16 loses.",
-    ),
-    Lesson(
-        "clinic",
-        "Debugging clinic",
-        "Losses and gradients with a mistake in them, its name, and the cure.",
-    ),
+COURSE = tuple(
+    Lesson(**each)
+    for each in tomllib.loads((files("xent.learn") / "course.toml").read_text("utf-8"))["lesson"]
 )
 
 

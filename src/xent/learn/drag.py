@@ -7,7 +7,7 @@ from pathlib import Path
 import anywidget
 import traitlets
 
-from xent.plots.style import LABEL_COLOURS
+from xent.plots.colours import LABEL_COLOURS
 
 
 class Line(anywidget.AnyWidget):  # type: ignore[misc]

@@ -33,8 +33,7 @@ def picture(
         draw(figure.subplots())
         file = BytesIO()
         figure.savefig(file, format="svg", metadata={"Date": None})
-    data = base64.b64encode(file.getvalue()).decode()
-    source = f"data:image/svg+xml;base64,{data}"
+    source = f"data:image/svg+xml;base64,{base64.b64encode(file.getvalue()).decode()}"
     style = f"width:100%;max-width:{size[0] * 100:.0f}px;height:auto;margin:0"
     return mo.Html(f'<img src="{source}" alt="{html.escape(alt)}" style="{style}">')
 
@@ -100,16 +99,14 @@ def code(source: str) -> mo.Html:
 def around(name: str) -> mo.Html:
     """Links to the lessons before and after, and to all."""
     place = [lesson.name for lesson in COURSE].index(name)
-    links = ['<a href="../">The course</a>']
-    if place > 0:
-        before = COURSE[place - 1]
-        links.insert(0, f'<a href="../{before.name}/">Before: {before.title}</a>')
-    if place + 1 < len(COURSE):
-        after = COURSE[place + 1]
-        links.append(f'<a href="../{after.name}/">Next: {after.title}</a>')
-    return mo.Html(
-        f'<nav aria-label="Lessons" style="text-decoration:underline">{" · ".join(links)}</nav>'
-    )
+    before, after = COURSE[:place][-1:], COURSE[place + 1 :][:1]  # none at either end
+    links = [
+        *(f'<a href="../{each.name}/">Before: {each.title}</a>' for each in before),
+        '<a href="../">The course</a>',
+        *(f'<a href="../{each.name}/">Next: {each.title}</a>' for each in after),
+    ]
+    style = "text-decoration:underline"
+    return mo.Html(f'<nav aria-label="Lessons" style="{style}">{" · ".join(links)}</nav>')
 
 
 def _cell(value: Any) -> str:

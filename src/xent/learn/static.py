@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import html
-import importlib.util
 import json
 import re
+import runpy
 from collections.abc import Iterable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -48,11 +48,14 @@ def fragment(lesson: Lesson) -> str:
         Headings, text, tables, pictures and formulas; controls are described in words.
     """
     parts = []
-    for output in _outputs(lesson):
+    outputs, _ = runpy.run_path(str(lesson.path), run_name=f"lesson_{lesson.name}")["app"].run()
+    for output in outputs:
+        if output is None:  # a cell that shows nothing
+            continue
         writer = _Writer()
         writer.feed(mo.as_html(output).text)
         writer.close()
-        parts.append(writer.text())
+        parts.append("".join(writer.parts))
     return "\n".join(parts)
 
 
@@ -88,18 +91,6 @@ def _page(title: str, body: str) -> str:
     return shell(title, f"<main>\n{body}\n</main>\n", STYLE)
 
 
-def _outputs(lesson: Lesson) -> Iterator[Any]:
-    """What the cells of a notebook show, in order."""
-    spec = importlib.util.spec_from_file_location(f"lesson_{lesson.name}", lesson.path)
-    if spec is None or spec.loader is None:
-        msg = f"{lesson.path} cannot be loaded."
-        raise FileNotFoundError(msg)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    outputs, _ = module.app.run()
-    yield from (output for output in outputs if output is not None)
-
-
 class _Writer(HTMLParser):
     """Copies HTML, with marimo's own elements replaced by what any browser shows."""
 
@@ -110,32 +101,26 @@ class _Writer(HTMLParser):
         self.spans: list[str] = []
         """The closing tags of the open spans."""
 
-    def text(self) -> str:
-        return "".join(self.parts)
-
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        opening = self.get_starttag_text() or ""
         if tag == "marimo-tex":
             self.formula = []
+            opening = ""
         elif tag.startswith("marimo-"):
-            if tag != HIDDEN:
-                self.parts.append(_control(tag, dict(attrs)))
+            opening = "" if tag == HIDDEN else _control(tag, dict(attrs))
         elif tag == "span":
             kind = (dict(attrs).get("class") or "").split(" ")[0]
-            opening, closing = SPANS.get(kind, (self.get_starttag_text() or "", "</span>"))
-            self.parts.append(opening)
+            opening, closing = SPANS.get(kind, (opening, "</span>"))
             self.spans.append(closing)
-        else:
-            self.parts.append(self.get_starttag_text() or "")
+        self.parts.append(opening)
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "marimo-tex":
             found = TEX.match(html.unescape("".join(self.formula or [])).strip())
-            if found:
-                made = mathml(found[2], block=found[1] == "[")
-                # A wide formula scrolls in a box of its own.
-                self.parts.append(
-                    f'<span class="formula">{made}</span>' if found[1] == "[" else made
-                )
+            if found and found[1] == "[":  # a wide formula scrolls in a box of its own
+                self.parts.append(f'<span class="formula">{mathml(found[2], block=True)}</span>')
+            elif found:
+                self.parts.append(mathml(found[2]))
             self.formula = None
         elif tag == "span":
             self.parts.append(self.spans.pop())
@@ -166,12 +151,10 @@ def _control(tag: str, attributes: dict[str, str | None]) -> str:
         span = f"from {read('start'):g} to {read('stop'):g}"
         said = f"{label}: <b>{value:g}</b> <small>(a slider {span})</small>"
     elif kind == "dropdown":
-        chosen = value[0]
-        others = ", ".join(str(option) for option in read("options"))
-        several = f"of {html.escape(others)}"
-        if len(others) > 80:
-            several = f"one of {len(read('options'))}"
-        said = f"{label}: <b>{html.escape(str(chosen))}</b> <small>({several})</small>"
+        options = read("options")
+        others = ", ".join(map(str, options))
+        several = f"of {html.escape(others)}" if len(others) <= 80 else f"one of {len(options)}"
+        said = f"{label}: <b>{html.escape(str(value[0]))}</b> <small>({several})</small>"
     elif kind == "button":
         said = f"<small>[a button: {label}]</small>"
     elif kind == "anywidget":

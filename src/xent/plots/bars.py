@@ -14,7 +14,9 @@ from xent._format import shown
 from xent._validation import Array, as_floats
 from xent.functions import softmax
 from xent.losses import cross_entropy
-from xent.plots.style import GREY, OTHER, PULL, PUSH, TRUE, axes_or_new, describe, titled
+from xent.plots.checks import require
+from xent.plots.colours import GREY, OTHER, PULL, PUSH, TRUE
+from xent.plots.style import axes_or_new, describe, titled
 
 ROOM, NAMED = 0.45, 0.2
 """Inches that a class needs for its numbers, and for its name."""
@@ -69,12 +71,8 @@ def class_bars(
     [0.659, 0.2424, 0.0986]
     """
     z = as_floats(logits, "logits")
-    if z.ndim != 1:
-        msg = f"logits has shape {z.shape}; expected the (K,) scores of one row."
-        raise ValueError(msg)
-    if np.isnan(z).any():
-        msg = f"logits are {z.tolist()}; a picture needs numbers."
-        raise ValueError(msg)
+    require(z.ndim == 1, f"logits has shape {z.shape}; expected the (K,) scores of one row.")
+    require(not np.isnan(z).any(), f"logits are {z.tolist()}; a picture needs numbers.")
     loss, grad = cross_entropy(z, target, label_smoothing=label_smoothing, return_grad=True)
     label = int(target) if np.ndim(target) == 0 else None
     return draw_classes(np.asarray(softmax(z)), np.asarray(grad), float(loss), label, names, ax)
@@ -114,9 +112,7 @@ def draw_classes(
     ):
         ax.plot([], [], mark, color=colour, label=name)
     masked = label is not None and math.isinf(loss) and not gradient[label]
-    titled(
-        ax, f"Loss {shown(loss, trim=False)} nats{' (the true class is masked)' if masked else ''}"
-    )
+    titled(ax, f"Loss {shown(loss, trim=False)} nats{' (the true class is masked)' * masked}")
     describe(ax, _told(p, gradient, loss, label, called))
     return ax
 
@@ -158,16 +154,11 @@ def _chosen(p: Array, label: int | None) -> list[int]:
 
 def _arrow(ax: Axes, x: float, share: float, push: float, *, thin: bool) -> None:
     """An arrow from the probability to the probability less the gradient, unless too short."""
-    if abs(push) <= SMALLEST:
-        return
-    arrow = {
-        "arrowstyle": "-|>" if not thin else "-",
-        "color": PUSH if push > 0 else PULL,
-        "linewidth": 1 if thin else 2,
-        "shrinkA": 0,
-        "shrinkB": 0,
-    }
-    ax.annotate("", xy=(x, share - push), xytext=(x, share), arrowprops=arrow)
+    if abs(push) > SMALLEST:
+        head, width = ("-", 1) if thin else ("-|>", 2)
+        arrow = {"arrowstyle": head, "linewidth": width, "shrinkA": 0, "shrinkB": 0}
+        arrow["color"] = PUSH if push > 0 else PULL
+        ax.annotate("", xy=(x, share - push), xytext=(x, share), arrowprops=arrow)
 
 
 def _values(ax: Axes, i: int, share: float, push: float, *, roomy: bool) -> None:
@@ -178,10 +169,8 @@ def _values(ax: Axes, i: int, share: float, push: float, *, roomy: bool) -> None
     if abs(push) > SMALLEST:
         beyond, side = (0.02, "bottom") if push < 0 else (-0.02, "top")
         colour = PUSH if push > 0 else PULL
-        tip = share - push + beyond
-        ax.text(
-            i + 0.28, tip, f"{-push:+.3f}", ha="center", va=side, fontsize="small", color=colour
-        )
+        style: dict[str, Any] = {"ha": "center", "fontsize": "small", "color": colour}
+        ax.text(i + 0.28, share - push + beyond, f"{-push:+.3f}", va=side, **style)
 
 
 def _ticks(

@@ -12,21 +12,9 @@ from xent._validation import Array
 from xent.check import gradient
 from xent.functions import sigmoid
 from xent.losses import binary_cross_entropy
-from xent.plots.style import (
-    BLUE,
-    FARTHEST,
-    GREEN,
-    GREY,
-    LABEL_COLOURS,
-    ORANGE,
-    OTHER,
-    TRUE,
-    axes_or_new,
-    describe,
-    finite,
-    point,
-    titled,
-)
+from xent.plots.checks import FARTHEST, finite, require
+from xent.plots.colours import BLUE, GREEN, GREY, LABEL_COLOURS, ORANGE, OTHER, TRUE
+from xent.plots.style import axes_or_new, describe, point, titled
 
 
 def loss_curves(
@@ -174,18 +162,13 @@ def gradient_error(
     'step h'
     """
 
-    def loss(z: Any, y: Any) -> Any:
-        return binary_cross_entropy(z, y)
-
     def grad(z: Any, y: Any) -> Any:
         return binary_cross_entropy(z, y, return_grad=True)[1]
 
     _check_label(label)
-    at = finite(logit, "logit")
+    asked = (binary_cross_entropy, grad, finite(logit, "logit"), label)
     steps = np.logspace(-13, 0, points)
-    reports = [
-        gradient(loss, grad, at, label, method=method, h=float(h), progress=False) for h in steps
-    ]
+    reports = [gradient(*asked, method=method, h=float(h), progress=False) for h in steps]
     errors = [abs(float(r.numeric.value[0] - r.analytic[0])) for r in reports]
     ax = axes_or_new(ax)
     ax.loglog(steps, np.maximum(errors, 1e-17), ".", color=BLUE, label="error")
@@ -193,11 +176,7 @@ def gradient_error(
     rounding = [float(r.numeric.rounding[0]) for r in reports]
     ax.loglog(steps, truncation, color=ORANGE, linestyle="--", label="truncation, estimated")
     ax.loglog(steps, rounding, color=GREEN, linestyle=":", label="rounding, at most")
-    ax.set(
-        xlabel="step h",
-        ylabel="error (nats per unit of logit)",
-        ylim=(1e-17, 10),
-    )
+    ax.set(xlabel="step h", ylabel="error (nats per unit of logit)", ylim=(1e-17, 10))
     titled(ax, f"Numerical gradient ({method}), z = {logit:g}, label {label}", columns=3)
     best = int(np.argmin(errors))
     describe(
@@ -209,9 +188,7 @@ def gradient_error(
 
 
 def _check_label(label: int) -> None:
-    if label not in (0, 1):
-        msg = f"label is {label!r}; expected 0 or 1."
-        raise ValueError(msg)
+    require(label in (0, 1), f"label is {label!r}; expected 0 or 1.")
 
 
 def _range(logit: float | None) -> Array:
@@ -232,9 +209,8 @@ def _label_curves(
     limits: tuple[float, float] | None = None,
 ) -> Axes:
     """A curve for each label, the true one highlighted; `slopes` are the signs of the slopes."""
-    if (logit is None) != (label is None):
-        msg = "logit and label go together: a point has both."
-        raise ValueError(msg)
+    together = (logit is None) == (label is None)
+    require(together, "logit and label go together: a point has both.")
     if label is not None:
         _check_label(label)
     z = _range(logit)
@@ -247,11 +223,10 @@ def _label_curves(
     ax.set(xlabel="logit z", ylabel=unit, xlim=(z[0], z[-1]))
     ax.set_ylim(limits or (0, ax.get_ylim()[1]))
     titled(ax, title)
-    told = f"{title} against the logit z, one curve for each label"
-    if logit is None or label is None:
-        describe(ax, f"{told}.")
-        return ax
-    value = float(curve(np.array([float(logit)]), label)[0])
-    point(ax, float(logit), value, TRUE, "", rising=slopes[label] > 0)
-    describe(ax, f"{told}. At z = {shown(float(logit))} and label {label} it is {shown(value)}.")
+    told = f"{title} against the logit z, one curve for each label."
+    if logit is not None and label is not None:
+        value = float(curve(np.array([float(logit)]), label)[0])
+        point(ax, float(logit), value, TRUE, "", rising=slopes[label] > 0)
+        told += f" At z = {shown(float(logit))} and label {label} it is {shown(value)}."
+    describe(ax, told)
     return ax

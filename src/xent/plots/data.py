@@ -12,29 +12,18 @@ from xent._format import shown
 from xent._validation import Array, as_floats, check_shape, to_numpy
 from xent.functions import sigmoid
 from xent.losses import binary_cross_entropy
-from xent.plots.style import (
-    FARTHEST,
-    GREEN,
-    GREY,
-    LABEL_COLOURS,
-    axes_or_new,
-    describe,
-    titled,
-)
+from xent.plots.checks import FARTHEST, require, require_rows
+from xent.plots.colours import GREEN, GREY, LABEL_COLOURS
+from xent.plots.style import axes_or_new, describe, titled
 
+LOSSES = "Bars of -log of the probability of each true label"
 FRAMES = {
-    1: "1. Points on the fitted sigmoid",
-    2: "2. Probability of the true label",
-    3: "3. The same as -log p",
-    4: "4. Their mean",
+    1: ("Points on the fitted sigmoid", "Points on the sigmoid, at their logits."),
+    2: ("Probability of the true label", "Bars of the probability that each true label was given."),
+    3: ("The same as -log p", f"{LOSSES}."),
+    4: ("Their mean", f"{LOSSES}, and a line at their mean."),
 }
-
-WORDS = {
-    1: "Points on the sigmoid, at their logits.",
-    2: "Bars of the probability that each true label was given.",
-    3: "Bars of -log of the probability of each true label.",
-    4: "Bars of -log of the probability of each true label, and a line at their mean.",
-}
+"""Their titles, and what they show in words."""
 
 CROWD = 60
 """More bars than this would overlap, so they are drawn side by side in order."""
@@ -83,28 +72,19 @@ def dataset(
     >>> ax.get_title()
     '4. Their mean: 0.4341 nats'
     """
-    if frame not in FRAMES:
-        msg = f"frame is {frame!r}; expected 1, 2, 3 or 4."
-        raise ValueError(msg)
+    require(frame in FRAMES, f"frame is {frame!r}; expected 1, 2, 3 or 4.")
     z, y = as_floats(logits, "logits"), to_numpy(labels, "labels")
-    if not z.size:
-        msg = "logits is empty; a picture needs rows."
-        raise ValueError(msg)
+    require(z.size > 0, "logits is empty; a picture needs rows.")
     place = _places(z) if x is None else _given_places(x, z)
     losses = np.asarray(binary_cross_entropy(z, y, reduction="none"))
-    if not np.isfinite(losses).all():
-        row = int(np.flatnonzero(~np.isfinite(losses))[0])
-        msg = f"the loss of row {row} is {losses[row]}; a picture needs finite ones."
-        raise ValueError(msg)
-    odd = ~np.isin(y, (0, 1))
-    if odd.any():
-        msg = f"labels[{int(odd.argmax())}] is {y[odd][0]}; a picture needs labels 0 and 1."
-        raise ValueError(msg)
+    require_rows(np.isfinite(losses), losses, "the loss of row {}", "finite ones")
+    require_rows(np.isin(y, (0, 1)), y, "labels[{}]", "labels 0 and 1")
     ax = axes_or_new(ax)
     mean = float(binary_cross_entropy(z, y))
     if math.isinf(mean):  # their sum is: it overflows
         mean = math.fsum(losses / len(losses))
-    title = FRAMES[frame] + (f": {shown(mean, trim=False)} nats" if frame == 4 else "")
+    title, words = FRAMES[frame]
+    title = f"{frame}. {title}" + f": {shown(mean, trim=False)} nats" * (frame == 4)
     far = np.abs(z) > FARTHEST
     marks = _marks(z, far, sideways=x is None)
     if frame == 1:
@@ -118,8 +98,7 @@ def dataset(
         ax.set(ylabel="probability of label 1", ylim=(-0.05, 1.05))
     else:
         if x is None and len(z) > CROWD:
-            place, x_name, marks = _ranks(z), "row, in order of the logits", []
-            width = 1.0
+            place, x_name, marks, width = _ranks(z), "row, in order of the logits", [], 1.0
         else:
             width = float(np.ptp(place)) / (3 * max(len(z), 8)) or 0.2
         heights = np.exp(-losses) if frame == 2 else np.minimum(losses, FARTHEST)
@@ -145,7 +124,7 @@ def dataset(
     ones = int(np.count_nonzero(y))
     describe(
         ax,
-        f"{len(z)} rows, {len(z) - ones} of label 0 and {ones} of label 1. {WORDS[frame]} The mean "
+        f"{len(z)} rows, {len(z) - ones} of label 0 and {ones} of label 1. {words} The mean "
         f"loss is {shown(mean, trim=False)} nats; the largest, of row {int(losses.argmax())}, "
         f"{shown(float(losses.max()), trim=False)}."
         + (f" Arrowheads mark {int(far.sum())} whose logits are beyond the axis." if marks else ""),
@@ -169,10 +148,7 @@ def _places(z: Array) -> Array:
 def _given_places(x: Any, z: Array) -> Array:
     place = as_floats(x, "x")
     check_shape(place, z.shape, "x", "one place per logit")
-    odd = ~(np.abs(place) <= FARTHEST)
-    if odd.any():
-        msg = f"x[{int(odd.argmax())}] is {place[odd][0]}; a picture needs finite places."
-        raise ValueError(msg)
+    require_rows(np.abs(place) <= FARTHEST, place, "x[{}]", "finite places")
     return place.astype(np.float64)
 
 

@@ -12,7 +12,8 @@ import matplotlib as mpl
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from xent.plots.style import OTHER, PULL, PUSH, SIZE, TRUE, settings
+from xent.plots.colours import OTHER, PULL, PUSH, TRUE
+from xent.plots.style import SIZE, settings
 
 LARGEST = 100 * 10**6
 """Pixels of a PNG; more take gigabytes of memory, and many programs refuse them."""
@@ -57,12 +58,10 @@ def encoded(figure: Figure, form: str, title: str, told: str, *, dpi: float) -> 
         warnings.filterwarnings("always", "Glyph ")
         if form == "svg":
             file.write(svg(figure, title, told).encode())
-        elif form == "pdf":
-            about = {"Title": title, "Subject": told, "CreationDate": None}
-            figure.savefig(file, format="pdf", metadata=about)
         else:
-            about = {"Title": title, "Description": told}
-            figure.savefig(file, format="png", dpi=dpi, metadata=about)
+            is_pdf = form == "pdf"
+            about = {"Subject": told, "CreationDate": None} if is_pdf else {"Description": told}
+            figure.savefig(file, format=form, dpi=dpi, metadata={"Title": title, **about})
     whole = not any(str(warning.message).startswith("Glyph ") for warning in caught)
     return file.getvalue(), whole
 
@@ -71,7 +70,8 @@ def svg(figure: Figure, title: str, told: str) -> str:
     """A figure as an SVG document that screen readers can read aloud."""
     body = _drawn(figure)
     words = f"<title>{html.escape(title)}</title>\n<desc>{html.escape(told)}</desc>\n"
-    return re.sub(r"(<svg [^>]*)>\n", rf'\1 role="img">\n{_literal(words)}', body, count=1)
+    words = words.replace("\\", r"\\")  # as re.sub reads them
+    return re.sub(r"(<svg [^>]*)>\n", rf'\1 role="img">\n{words}', body, count=1)
 
 
 def inline(figure: Figure, title: str, told: str, prefix: str) -> str:
@@ -91,7 +91,8 @@ def inline(figure: Figure, title: str, told: str, prefix: str) -> str:
     body = re.sub(r"(?s)<defs>\s*<style.*?</style>\s*</defs>\s*", "", body)
     body = re.sub(r"(?m)^ *<!--.*?-->\n", "", body).replace("xlink:href", "href")
     used = set(re.findall(r'(?:href="|url\()#([^")]+)', body))
-    body = re.sub(r' id="([^"]+)"', lambda m: _kept(m[1], used, prefix), body)
+    body = re.sub(r' id="([^"]+)"', lambda m: m[0] if m[1] in used else "", body)
+    body = body.replace(' id="', f' id="{prefix}-')
     body = re.sub(r'(href="|url\()#', rf"\1#{prefix}-", body)
     for role, shade in (("true", TRUE), ("other", OTHER), ("pull", PULL), ("push", PUSH)):
         body = body.replace(shade, f"var(--xent-{role},{shade})")
@@ -111,11 +112,3 @@ def _drawn(figure: Figure) -> str:
         figure.savefig(file, format="svg", metadata={"Date": None, "Creator": None})
     body = re.sub(r"(?s) *<metadata>.*?</metadata>\n", "", file.getvalue())
     return re.sub(r"[ \t]+\n", "\n", body)
-
-
-def _kept(name: str, used: set[str], prefix: str) -> str:
-    return f' id="{prefix}-{name}"' if name in used else ""
-
-
-def _literal(text: str) -> str:
-    return text.replace("\\", r"\\")

@@ -1,8 +1,7 @@
-"""Colours, light and dark backgrounds, and what all pictures have in common."""
+"""Light and dark backgrounds, and what all pictures have in common."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
@@ -16,21 +15,10 @@ except ModuleNotFoundError:
     raise ModuleNotFoundError(message, name="matplotlib") from None
 
 from xent._format import shown
-
-BLUE, ORANGE, GREEN, GREY = "#3b8bc4", "#e8761c", "#1f9e77", "#8c8c8c"
-"""Colour-blind readers can tell them apart, on light and dark backgrounds."""
-
-LABEL_COLOURS = (BLUE, ORANGE)
-"""The colours of labels 0 and 1."""
-
-TRUE, OTHER, PULL, PUSH = ORANGE, GREY, GREEN, BLUE
-"""The true class and the others; a gradient that raises its logit, or lowers it."""
+from xent.plots.checks import FARTHEST
 
 SIZE = (6.4, 4.2)
 """Inches."""
-
-FARTHEST = 1e306
-"""Matplotlib's sums overflow beyond it; points there are marked at the border of the picture."""
 
 _DESCRIPTIONS: WeakKeyDictionary[Axes, str] = WeakKeyDictionary()
 
@@ -135,18 +123,5 @@ def point(ax: Axes, x: float, y: float, colour: str, name: str, *, rising: bool)
     if not 0.2 < across < 0.8:
         side = 1 if across < 0.5 else -1
     below = up > 0.94 or (y < 0 and up > 0.15)
-    ax.annotate(
-        text,
-        (x, y),
-        xytext=(9 * side, -16 if below else 6),
-        textcoords="offset points",
-        ha="left" if side > 0 else "right",
-    )
-
-
-def finite(value: float, name: str) -> float:
-    """Check that a number can be drawn."""
-    if not math.isfinite(value):
-        msg = f"{name} is {value}; a picture needs a finite one."
-        raise ValueError(msg)
-    return float(value)
+    away, align = (9 * side, -16 if below else 6), "left" if side > 0 else "right"
+    ax.annotate(text, (x, y), xytext=away, textcoords="offset points", ha=align)

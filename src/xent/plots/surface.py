@@ -12,7 +12,9 @@ from matplotlib.axes import Axes
 from xent._format import shown
 from xent._validation import Array, as_floats, check_number, to_numpy
 from xent.losses import binary_cross_entropy
-from xent.plots.style import GREY, ORANGE, axes_or_new, describe, titled
+from xent.plots.checks import require
+from xent.plots.colours import GREY, ORANGE
+from xent.plots.style import axes_or_new, describe, titled
 
 LARGEST = 1e100
 """Largest feature or weight, so that products stay far below the largest double."""
@@ -62,20 +64,17 @@ def descend(
     """
     x, y = _two_features(features), to_numpy(labels, "labels")
     rate = check_number(rate, "rate", 0, math.inf, above=True)
-    if steps < 0:
-        msg = f"steps is {steps}; expected 0 or more."
-        raise ValueError(msg)
+    require(steps >= 0, f"steps is {steps}; expected 0 or more.")
     path = [_weights(start, "start", 1, "two finite weights")]
     for step in range(1, steps + 1):
         _, grad = binary_cross_entropy(x @ path[-1], y, return_grad=True)
         with np.errstate(over="ignore"):
             path.append(path[-1] - rate * (np.asarray(grad) @ x))
-        if not (np.abs(path[-1]) <= LARGEST).all():
-            msg = (
-                f"rate is {rate:g}, with which step {step} takes the weights beyond {LARGEST:g}; "
-                "expected a smaller one, or features nearer 1 in size."
-            )
-            raise ValueError(msg)
+        require(
+            bool((np.abs(path[-1]) <= LARGEST).all()),
+            f"rate is {rate:g}, with which step {step} takes the weights beyond {LARGEST:g}; "
+            "expected a smaller one, or features nearer 1 in size.",
+        )
     return np.stack(path)
 
 
@@ -136,34 +135,30 @@ def loss_surface(
     titled(ax, "Mean loss (nats)", legend=path is not None)
     told = f"Contours of the mean loss over {names[0]} and {names[1]}"
     if path is not None:
-        first, last = (float(binary_cross_entropy(x @ trail[i], y)) for i in (0, -1))
-        told += f"; a descent of {len(trail) - 1} steps goes from {shown(first, trim=False)} to "
-        told += f"{shown(last, trim=False)} nats"
+        ends = (float(binary_cross_entropy(x @ trail[i], y)) for i in (0, -1))
+        first, last = (shown(loss, trim=False) for loss in ends)
+        told += f"; a descent of {len(trail) - 1} steps goes from {first} to {last} nats"
     describe(ax, f"{told}.")
     return ax
 
 
 def _two_features(features: Any) -> Array:
     x = as_floats(features, "features")
-    if x.ndim != 2 or x.shape[1] != 2 or not len(x):
-        msg = f"features has shape {x.shape}; expected (N, 2): a picture has room for two weights."
-        raise ValueError(msg)
-    odd = ~(np.abs(x) <= LARGEST)
-    if odd.any():
-        msg = f"features holds {x[odd][0]}; expected finite numbers of at most {LARGEST:g} in size."
-        raise ValueError(msg)
-    return x.astype(np.float64)
+    shape = "(N, 2): a picture has room for two weights"
+    return _pairs(x, "features", 2, shape, "finite numbers").astype(np.float64)
 
 
 def _weights(value: Any, name: str, dimensions: int, expected: str) -> Array:
     weights = np.asarray(value, dtype=np.float64)
-    if weights.ndim != dimensions or weights.shape[-1] != 2 or not weights.size:
-        msg = f"{name} has shape {weights.shape}; expected {expected}."
+    return _pairs(weights, name, dimensions, expected, f"{expected},")
+
+
+def _pairs(array: Array, name: str, dimensions: int, shape: str, numbers: str) -> Array:
+    """Check that the last axis has two entries and that no number is too large."""
+    pairs = array.ndim == dimensions and array.shape[-1] == 2 and array.size > 0
+    require(pairs, f"{name} has shape {array.shape}; expected {shape}.")
+    odd = array[~(np.abs(array) <= LARGEST)]
+    if odd.size:
+        msg = f"{name} holds {odd[0]}; expected {numbers} of at most {LARGEST:g} in size."
         raise ValueError(msg)
-    odd = ~(np.abs(weights) <= LARGEST)
-    if odd.any():
-        msg = (
-            f"{name} holds {weights[odd][0]}; expected {expected}, of at most {LARGEST:g} in size."
-        )
-        raise ValueError(msg)
-    return weights
+    return array

@@ -132,8 +132,7 @@ def score(
     state: State | None = None
     like_probabilities = layout.kind == "logits"
     for rows in batches:
-        if state is None:
-            state = State(len(layout.classes or ()), worst)
+        state = state or State(len(layout.classes), worst)
         losses, p = _losses(rows, layout.kind, clip)
         predicted = p.argmax(axis=1)
         of_label = p[np.arange(len(p)), rows.labels]
@@ -142,7 +141,7 @@ def score(
     if state is None or not sum(state.counts):
         what = "holds no rows." if state is None else "holds no row of weight above 0."
         raise FileError(path, what)
-    return Score(str(path), layout.kind, tuple(layout.classes or ()), state, like_probabilities)
+    return Score(str(path), layout.kind, tuple(layout.classes), state, like_probabilities)
 
 
 def read_row(
@@ -164,13 +163,11 @@ def read_row(
                 "logits": rows.scores[i].tolist(),
                 "kind": layout.kind,
                 "label": int(rows.labels[i]),
-                "names": _names(layout),
+                "names": layout.names,
                 "tolerance": tolerance,
             }
-    what = (
-        f"there is no row {row}; the file has rows 0 to {seen - 1}." if seen else "holds no rows."
-    )
-    raise FileError(path, what)
+    what = f"there is no row {row}; the file has rows 0 to {seen - 1}."
+    raise FileError(path, what if seen else "holds no rows.")
 
 
 def read_predictions(
@@ -194,19 +191,8 @@ def read_predictions(
             break
     if not parts:
         raise FileError(path, "holds no rows.")
-    return Predictions(
-        np.concatenate([scores for scores, _ in parts]),
-        np.concatenate([labels for _, labels in parts]),
-        layout.kind,
-        _names(layout),
-        whole=held <= most,
-    )
-
-
-def _names(layout: Layout) -> list[str] | None:
-    """The names of the classes, unless they are just the indices."""
-    classes = layout.classes or []
-    return None if classes == [str(j) for j in range(len(classes))] else classes
+    scores, targets = map(np.concatenate, zip(*parts, strict=True))
+    return Predictions(scores, targets, layout.kind, layout.names, whole=held <= most)
 
 
 def _open(
@@ -231,7 +217,8 @@ def _open(
                 except FileError as error:
                     if error.row is None:
                         raise
-                    raise error.on_line(reader.line(error.row)) from None
+                    row = first + int(error.row)  # the layout counts from the start of the batch
+                    raise error.at(row, reader.line(row)) from None
                 yield part
                 first += len(part.labels)
 

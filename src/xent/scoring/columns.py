@@ -10,39 +10,23 @@ from typing import Any, NoReturn
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyarrow import types
 
 from xent._kind import Kind, check_kind
-from xent._validation import Array
+from xent._validation import Array, first
 from xent.scoring.errors import FileError
 from xent.scoring.reader import Batch, Reader
 
 LABEL_NAMES = ("label", "labels", "target", "targets", "y_true", "y", "class")
-SCORE_NAMES: dict[str, Kind] = {
-    "logit": "logits",
-    "logits": "logits",
-    "score": "logits",
-    "scores": "logits",
-    "logprob": "log-probabilities",
-    "logprobs": "log-probabilities",
-    "log_prob": "log-probabilities",
-    "log_probs": "log-probabilities",
-    "prob": "probabilities",
-    "probs": "probabilities",
-    "probability": "probabilities",
-    "probabilities": "probabilities",
-    "proba": "probabilities",
-    "y_prob": "probabilities",
-    "p": "probabilities",
+NAMES_BY_KIND: dict[Kind, str] = {
+    "logits": "logit logits score scores",
+    "log-probabilities": "logprob logprobs log_prob log_probs",
+    "probabilities": "prob probs probability probabilities proba y_prob p",
 }
-LABEL_TYPES = (
-    pa.types.is_string,
-    pa.types.is_large_string,
-    pa.types.is_string_view,
-    pa.types.is_integer,
-    pa.types.is_floating,
-    pa.types.is_boolean,
-    pa.types.is_decimal,
-)
+SCORE_NAMES = {name: kind for kind, names in NAMES_BY_KIND.items() for name in names.split()}
+TEXT_TYPES = (types.is_string, types.is_large_string, types.is_string_view)
+NUMBER_TYPES = (types.is_integer, types.is_floating, types.is_decimal)
+LABEL_TYPES = (*TEXT_TYPES, *NUMBER_TYPES, types.is_boolean)
 HOW = (
     "Scores are found by name: one column logit or prob (or a list per row under logits or "
     "probs), or one column per class, logit_CLASS or prob_CLASS. Name others with "
@@ -87,23 +71,22 @@ class Layout:
         """Accept invalid scores and class indices out of range: `diagnose` explains them."""
         asked = None if kind is None else check_kind(kind)
         self.weight = weight_column
-        if weight_column is not None:
-            self._must_exist(reader, weight_column)
+        for name in (weight_column, *(score_columns or ()), label_column):
+            if name is not None and name not in reader.names:
+                self._fail(f"no column '{name}'; the columns are {', '.join(reader.names)}.")
         taken = (label_column, weight_column)
         self.scores, found_kind, suffixes = self._find_scores(reader, score_columns, taken)
         self.kind: Kind = asked or found_kind
-        self.label = self._find_label(reader, label_column)
+        self.label = self._find_label(reader) if label_column is None else label_column
         for name in self.columns:
             if reader.names.count(name) > 1:
                 self._fail(f"{reader.names.count(name)} columns are called '{name}'.")
         self.listed = len(self.scores) == 1 and reader.is_list(self.scores[0])
         self.binary = len(self.scores) == 1 and not self.listed
-        self.classes: list[str] | None = ["0", "1"] if self.binary else suffixes
+        known = ["0", "1"] if self.binary else suffixes
+        self.classes = known if classes is None else list(classes)
         """Their names; those of a column of lists are known once its first batch is."""
-        if classes is not None:
-            self.classes = list(classes)
-        if self.classes is not None:
-            self._check_classes(self.classes)
+        self._check_classes()
 
     @property
     def columns(self) -> list[str]:
@@ -115,153 +98,134 @@ class Layout:
         """The columns that hold numbers."""
         return [*self.scores, *([self.weight] if self.weight else [])]
 
-    def rows(self, batch: Batch, first: int) -> Rows:
-        """The batch as arrays. An invalid label, score or weight is reported with its row."""
+    @property
+    def names(self) -> list[str] | None:
+        """The names of the classes, unless they are just the indices."""
+        return None if self.classes == _indices(len(self.classes)) else self.classes
+
+    def rows(self, batch: Batch, first_row: int) -> Rows:
+        """The batch as arrays. An error about a label, score or weight has its row in the batch."""
         if self.listed:
-            scores = self._lists(batch[self.scores[0]], first)
+            scores = self._lists(batch[self.scores[0]])
         else:
-            columns = [self._numbers(batch[name], name, first) for name in self.scores]
+            columns = [self._numbers(batch[name], name) for name in self.scores]
             scores = columns[0] if self.binary else np.stack(columns, axis=1)
-        if self.classes is None:
-            self.classes = [str(j) for j in range(scores.shape[1])]
-        if not self.binary and scores.shape[1] != len(self.classes):
-            what = f"{scores.shape[1]} scores, but there are {len(self.classes)} classes."
-            self._fail(what, row=first, column=self.scores[0])
-        if not self.binary and len(self.classes) < 2:
-            what = (
-                f"{len(self.classes)} scores per row; expected one per class, of 2 or more. "
-                "A binary score is a plain number: save scores[:, 0]."
-            )
-            self._fail(what, column=self.scores[0])
+        if not self.binary:
+            k = scores.shape[1]
+            self.classes = self.classes or _indices(k)
+            if k != len(self.classes):
+                what = f"{k} scores, but there are {len(self.classes)} classes."
+                self._fail(what, row=0, column=self.scores[0])
+            if k < 2:
+                what = f"{k} scores per row; expected one per class, of 2 or more. "
+                what += "A binary score is a plain number: save scores[:, 0]."
+                self._fail(what, column=self.scores[0])
         if not self.lenient:
-            self._check_scores(scores, first)
+            self._check_scores(scores)
         weight = None
         if self.weight is not None:
-            weight = self._numbers(batch[self.weight], self.weight, first)
+            weight = self._numbers(batch[self.weight], self.weight)
             bad = ~((weight >= 0) & (weight <= MAX_WEIGHT))
             rule = f"a weight lies between 0 and {MAX_WEIGHT:g}"
-            self._report(bad, weight, first, self.weight, rule)
-        return Rows(first, self._labels(batch[self.label], first), scores, weight)
+            self._report(bad, weight, [self.weight], rule)
+        return Rows(first_row, self._labels(batch[self.label]), scores, weight)
 
     def _find_scores(
         self, reader: Reader, asked: Sequence[str] | None, taken: Sequence[str | None]
-    ) -> tuple[list[str], Kind, list[str] | None]:
+    ) -> tuple[list[str], Kind, list[str]]:
         """Score columns in class order, what they hold, and the classes' names if known."""
-        if asked:
-            for name in asked:
-                self._must_exist(reader, name)
-            stem, suffix = _split(asked[0])
-            kind = SCORE_NAMES.get(stem, "logits")
-            if len(asked) == 1:
-                return list(asked), kind, None
-            parts = [_split(name) for name in asked]
-            alike = suffix and all(part[0] == stem and part[1] for part in parts)
-            return list(asked), kind, [part[1] for part in parts] if alike else list(asked)
+        names = list(asked or self._named_scores(reader, taken))
+        parts = [_split(name) for name in names]
+        stem = parts[0][0]
+        kind = SCORE_NAMES.get(stem, "logits")
+        if len(names) == 1:
+            return names, kind, []
+        alike = all(part[0] == stem and part[1] for part in parts)
+        return names, kind, [suffix for _, suffix in parts] if alike else names
+
+    def _named_scores(self, reader: Reader, taken: Sequence[str | None]) -> list[str]:
+        """The one set of columns whose names say that they hold scores."""
         groups: dict[str, list[str]] = {}
         for name in reader.names:
             stem, _ = _split(name)
             if stem in SCORE_NAMES and name not in taken:
                 groups.setdefault(name if stem == name.lower() else f"{stem}_", []).append(name)
         # "logit" is a column by itself; "logit_1" is one of several.
-        found: list[tuple[Kind, list[str], list[str] | None]] = [
-            (
-                SCORE_NAMES[_split(names[0])[0]],
-                names,
-                [_split(name)[1] for name in names] if key.endswith("_") else None,
-            )
-            for key, names in groups.items()
-            if len(names) > 1 or not key.endswith("_")
-        ]
+        found = [names for key, names in groups.items() if len(names) > 1 or not key.endswith("_")]
         if len(found) != 1:
-            shown = "none" if not found else " and ".join(names[0] for _, names, _ in found)
+            shown = " and ".join(names[0] for names in found) or "none"
             every = ", ".join(reader.names)
             self._fail(f"no one set of score columns among {every}: found {shown}. {HOW}")
-        kind, names, named = found[0]
-        return names, kind, named
+        return found[0]
 
-    def _find_label(self, reader: Reader, asked: str | None) -> str:
-        if asked is not None:
-            self._must_exist(reader, asked)
-            return asked
+    def _find_label(self, reader: Reader) -> str:
         taken = {*self.scores, self.weight}
         for name in LABEL_NAMES:
             for column in reader.names:
                 if column.lower() == name and column not in taken:
                     return column
-        what = (
-            f"no column of labels among {', '.join(reader.names)}. It is called one of "
-            f"{', '.join(LABEL_NAMES)}, or named with --label-column."
-        )
+        what = f"no column of labels among {', '.join(reader.names)}. It is called one of "
+        what += f"{', '.join(LABEL_NAMES)}, or named with --label-column."
         if reader.path.suffix.lower() == ".npy":
             what = "scores alone, without labels. Name their file with --labels FILE.npy."
         raise FileError(self.path, what)
 
-    def _must_exist(self, reader: Reader, name: str) -> None:
-        if name not in reader.names:
-            self._fail(f"no column '{name}'; the columns are {', '.join(reader.names)}.")
-
-    def _check_classes(self, classes: list[str]) -> None:
-        if len(set(classes)) != len(classes):
-            msg = f"classes {', '.join(classes)} are not all different."
+    def _check_classes(self) -> None:
+        if len(set(self.classes)) != len(self.classes):
+            msg = f"classes {', '.join(self.classes)} are not all different."
             raise ValueError(msg)
         expected = 2 if self.binary else len(self.scores)
-        if not self.listed and len(classes) != expected:
-            msg = f"{len(classes)} classes are named, but the scores are for {expected}."
+        if not self.listed and len(self.classes) != expected:
+            msg = f"{len(self.classes)} classes are named, but the scores are for {expected}."
             raise ValueError(msg)
 
     def _fail(self, what: str, *, row: int | None = None, column: str | None = None) -> NoReturn:
         raise FileError(self.path, what, row=row, column=column)
 
-    def _numbers(self, column: Any, name: str, first: int) -> Array:
+    def _numbers(self, column: Any, name: str) -> Array:
         """A column of numbers as float64 or float32."""
-        if isinstance(column, np.ndarray):
-            values = column
-        else:
-            self._present(column, name, first)
-            if pa.types.is_dictionary(column.type):
+        values = column
+        if not isinstance(column, np.ndarray):
+            self._present(column, name)
+            if types.is_dictionary(column.type):
                 column = column.dictionary_decode()
-            if pa.types.is_decimal(column.type):
-                column = column.cast(pa.float64())
-            if not (pa.types.is_floating(column.type) or pa.types.is_integer(column.type)):
+            if not any(test(column.type) for test in NUMBER_TYPES):
                 self._fail(f"holds {column.type}; expected numbers.", column=name)
+            if types.is_decimal(column.type):
+                column = column.cast(pa.float64())
             values = column.to_numpy(zero_copy_only=False)
         if values.dtype.kind not in "fiu" or values.ndim != 1:
-            self._fail(
-                f"holds {values.dtype} of shape {values.shape}; expected one number per row.",
-                column=name,
-            )
-        return values.astype(np.float32 if values.dtype == np.float16 else _wide(values.dtype))
+            what = f"holds {values.dtype} of shape {values.shape}; expected one number per row."
+            self._fail(what, column=name)
+        # Floats keep their precision, except for float16; whole numbers become float64.
+        least = np.float32 if values.dtype.kind == "f" else np.float64
+        return np.asarray(values.astype(np.promote_types(values.dtype, least)))
 
-    def _lists(self, column: Any, first: int) -> Array:
+    def _lists(self, column: Any) -> Array:
         """A column of equally long lists as a matrix."""
         name = self.scores[0]
         if isinstance(column, np.ndarray):
             if column.ndim != 2:
                 self._fail(f"has {column.ndim} axes; expected two, rows and classes.", column=name)
-            return self._numbers(column.reshape(-1), name, first).reshape(column.shape)
-        self._present(column, name, first)
+            return self._numbers(column.reshape(-1), name).reshape(column.shape)
+        self._present(column, name)
         lengths = pc.list_value_length(column).to_numpy(zero_copy_only=False)
-        width = len(self.classes) if self.classes is not None else int(lengths[0])
-        odd = lengths != width
-        if odd.any():
-            row = int(odd.argmax())
-            self._fail(
-                f"{lengths[row]} scores; expected {width}, one per class.",
-                row=first + row,
-                column=name,
-            )
+        width = len(self.classes) or int(lengths[0])
+        odd = np.flatnonzero(lengths != width)
+        if odd.size:
+            what = f"{lengths[odd[0]]} scores; expected {width}, one per class."
+            self._fail(what, row=odd[0], column=name)
         values = column.flatten()
+        self._present(values, name, "a score is missing.", per_row=width)
+        return self._numbers(values, name).reshape(len(column), width)
+
+    def _present(
+        self, values: Any, name: str, what: str = "the value is missing.", per_row: int = 1
+    ) -> None:
         if values.null_count:
-            row = first + pc.index(pc.is_null(values), True).as_py() // width
-            self._fail("a score is missing.", row=row, column=name)
-        return self._numbers(values, name, first).reshape(len(column), width)
+            self._fail(what, row=pc.index(pc.is_null(values), True).as_py() // per_row, column=name)
 
-    def _present(self, column: Any, name: str, first: int) -> None:
-        if column.null_count:
-            row = first + pc.index(pc.is_null(column), True).as_py()
-            self._fail("the value is missing.", row=row, column=name)
-
-    def _check_scores(self, scores: Array, first: int) -> None:
+    def _check_scores(self, scores: Array) -> None:
         """No NaN; probabilities between 0 and 1, in rows that sum to 1."""
         # Written as "not inside", so that NaN is found too.
         if self.kind == "probabilities":
@@ -278,54 +242,47 @@ class Layout:
                 certain = scores == np.inf
                 bad |= certain & (certain.sum(axis=1, keepdims=True) > 1)
                 rule += ", and only one of a row may be inf"
-        self._report(bad, scores, first, None, rule)
+        self._report(bad, scores, self.scores, rule)
         if self.kind != "logits" and not self.binary:
             p = scores if self.kind == "probabilities" else np.exp(scores)
             sums = p.sum(axis=1, dtype=np.float64)
-            off = np.abs(sums - 1) > self.tolerance
-            if off.any():
-                row = int(off.argmax())
-                what = (
-                    f"the probabilities sum to {sums[row]:.6g}, not 1 (within {self.tolerance:g}). "
-                    "If they were rounded when written, pass a larger --tolerance."
-                )
-                self._fail(what, row=first + row)
+            off = np.flatnonzero(np.abs(sums - 1) > self.tolerance)
+            if off.size:
+                what = f"the probabilities sum to {sums[off[0]]:.6g}, not 1 (within "
+                what += f"{self.tolerance:g}). If they were rounded when written, pass a larger "
+                self._fail(what + "--tolerance.", row=off[0])
 
-    def _report(self, bad: Array, values: Array, first: int, name: str | None, rule: str) -> None:
-        if not bad.any():
-            return
-        where = np.unravel_index(int(bad.argmax()), bad.shape)
-        if name is None:
-            name = self.scores[0] if self.binary or self.listed else self.scores[where[1]]
-        self._fail(f"{values[where]}: {rule}.", row=first + int(where[0]), column=name)
+    def _report(self, bad: Array, values: Array, names: Sequence[str], rule: str) -> None:
+        """Fail at the first bad value; `names` are the columns that the values are from."""
+        if bad.any():
+            row, *column = where = first(bad)
+            name = names[column[0] if len(names) > 1 else 0]
+            self._fail(f"{values[where]}: {rule}.", row=row, column=name)
 
-    def _labels(self, column: Any, first: int) -> Array:
+    def _labels(self, column: Any) -> Array:
         """Class indices of a column of names or numbers."""
         if isinstance(column, np.ndarray):
             column = self._arrow(column)
-        self._present(column, self.label, first)
-        kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+        self._present(column, self.label)
+        is_encoded = types.is_dictionary(column.type)
+        kind = column.type.value_type if is_encoded else column.type
         if not any(test(kind) for test in LABEL_TYPES):
-            self._fail(
-                f"holds {kind}; expected one label per row, a number or a name.", column=self.label
-            )
-        encoded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+            what = f"holds {kind}; expected one label per row, a number or a name."
+            self._fail(what, column=self.label)
+        encoded = column if is_encoded else column.dictionary_encode()
         codes = np.array([self._code(v) for v in encoded.dictionary.to_pylist()], dtype=np.intp)
         labels: Array = codes[encoded.indices.to_numpy(zero_copy_only=False)]
-        unknown = labels == NO_CLASS
-        if unknown.any():
-            row = int(unknown.argmax())
-            value = column[row].as_py()
-            self._fail(self._unknown(value), row=first + row, column=self.label)
+        unknown = np.flatnonzero(labels == NO_CLASS)
+        if unknown.size:
+            row = int(unknown[0])
+            self._fail(self._unknown(column[row].as_py()), row=row, column=self.label)
         return labels
 
     def _arrow(self, column: Array) -> Any:
         """Labels from a NumPy file as an Arrow array, like those of other files."""
         if column.ndim != 1 or column.dtype.kind not in "biufUS":
-            self._fail(
-                f"holds {column.dtype} of shape {column.shape[1:]} per row; expected one label.",
-                column=self.label,
-            )
+            what = f"holds {column.dtype} of shape {column.shape[1:]} per row; expected one label."
+            self._fail(what, column=self.label)
         if column.dtype.kind == "S":
             column = np.char.decode(column, "utf-8", "replace")
         if column.dtype.kind == "f":
@@ -334,7 +291,6 @@ class Layout:
 
     def _code(self, value: Any) -> int:
         """Class index of one distinct label, or NO_CLASS."""
-        assert self.classes is not None
         text = str(value).strip()
         if text in self.classes:
             return self.classes.index(text)
@@ -346,31 +302,25 @@ class Layout:
             return NO_CLASS
         if not number.is_integer():
             return NO_CLASS
-        if str(int(number)) in self.classes:  # 1.0 for 1
-            return self.classes.index(str(int(number)))
+        index = int(number)
+        if str(index) in self.classes:  # 1.0 for 1
+            return self.classes.index(str(index))
         numbered = any(name.lstrip("-").isdigit() for name in self.classes)
-        if self.lenient and abs(number) < 2**31 and (self._by_index() or not numbered):
-            return int(number)
-        if numbered:
-            return NO_CLASS  # the classes are named by numbers, and this is not one of them
-        return int(number) if 0 <= number < len(self.classes) else NO_CLASS
-
-    def _by_index(self) -> bool:
-        """Are the classes called 0, 1, 2, ... in this order?"""
-        assert self.classes is not None
-        return self.classes == [str(j) for j in range(len(self.classes))]
+        if self.lenient and abs(index) < 2**31 and (self.names is None or not numbered):
+            return index
+        # If the classes are named by numbers, this is not one of them.
+        return index if not numbered and 0 <= index < len(self.classes) else NO_CLASS
 
     def _unknown(self, value: Any) -> str:
-        assert self.classes is not None
         if value is None or not str(value).strip():
             return "the label is missing."
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         k = len(self.classes)
-        shown = ", ".join(self.classes[:8]) + (f", ... ({k} in all)" if k > 8 else "")
+        shown = ", ".join(self.classes[:8]) + f", ... ({k} in all)" * (k > 8)
         what = f"{value!r} is not a class; the classes are {shown}."
         text = str(value).strip()
-        if self._by_index():
+        if self.names is None:
             if text == str(k):
                 return what + " If your labels start at 1, name them: --classes 1,2,..."
             if text == "-1" and k == 2:
@@ -390,6 +340,6 @@ def _split(name: str) -> tuple[str, str]:
     return stem, name[len(stem) + 1 :]
 
 
-def _wide(dtype: Any) -> Any:
-    """Floats keep their precision; whole numbers become float64."""
-    return dtype if dtype.kind == "f" else np.float64
+def _indices(k: int) -> list[str]:
+    """What k classes are called that have no names."""
+    return [str(j) for j in range(k)]

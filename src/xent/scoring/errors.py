@@ -28,6 +28,6 @@ class FileError(ValueError):
         where = f"{path}: {', '.join(place)}: " if place else f"{path}: "
         super().__init__(where + what)
 
-    def on_line(self, line: int | None) -> FileError:
-        """Return the same problem with its line, where that is known."""
-        return FileError(self.path, self.what, row=self.row, line=line, column=self.column)
+    def at(self, row: int, line: int | None) -> FileError:
+        """The same problem in this row and, where that is known, on this line."""
+        return FileError(self.path, self.what, row=row, line=line, column=self.column)

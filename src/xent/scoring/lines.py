@@ -17,10 +17,18 @@ from typing import IO, Any, NamedTuple, TypedDict
 
 import pyarrow as pa
 
+from xent._format import counted
 from xent.scoring.errors import FileError
 
 LONGEST = 1 << 23
 """The most characters in a field. A longer one is taken for a quote that is not closed."""
+
+JSON_KINDS: tuple[tuple[Any, str], ...] = (
+    (bool, "true or false"),  # before int, of which it is a kind
+    ((int, float), "a number"),
+    (str, "text"),
+    (list, "a list"),
+)
 
 EXAMPLE = '{"label": 1, "prob": 0.9}'
 
@@ -58,31 +66,31 @@ def find_bad_line(path: Path, delimiter: str | None, wanted: Wanted, reason: str
     """The error with its line, or the parser's own message if no line is at fault."""
     try:
         with _open(path) as file:
-            found = _csv(path, file, delimiter, wanted) if delimiter else _json(path, file, wanted)
+            if delimiter:
+                _check_csv(path, file, delimiter, wanted)
+            else:
+                _check_json(path, file, wanted)
+    except FileError as found:
+        return found
     except OSError as error:  # compressed data that is cut off or damaged
-        reason, found = str(error), None
+        reason = str(error)
     # The parser counts rows from the start of its block.
-    return found or FileError(path, f"cannot be read: {re.sub(r' in row [0-9]+$', '', reason)}")
+    return FileError(path, f"cannot be read: {re.sub(r' in row [0-9]+$', '', reason)}")
 
 
 def first_record(path: Path) -> dict[str, Any]:
     """The first JSON object of a file."""
     with _open(path) as file:
         for place, text in _json_lines(file):
-            record = _parsed(path, text, place)
-            if isinstance(record, FileError):
-                raise record
-            return record
+            return _parsed(path, text, place)
     raise FileError(path, "holds no rows.")
 
 
 def line_of(path: Path, delimiter: str | None, row: int) -> int | None:
     """Line on which a row begins."""
     with _open(path) as file:
-        lines: Iterator[tuple[Place, Any]] = _json_lines(file)
-        if delimiter:
-            lines = _csv_rows(file, delimiter)
-            next(lines)
+        lines: Iterator[tuple[Place, Any]]
+        lines = _csv_rows(file, delimiter) if delimiter else _json_lines(file)
         return next((place["line"] for place, _ in lines if place["row"] == row), None)
 
 
@@ -106,50 +114,43 @@ def _csv_rows(file: IO[str], delimiter: str) -> Iterator[tuple[Place, list[str]]
         csv.field_size_limit(limit)
 
 
-def _csv(path: Path, file: IO[str], delimiter: str, wanted: Wanted) -> FileError | None:
-    records = _csv_rows(file, delimiter)
+def _check_csv(path: Path, file: IO[str], delimiter: str, wanted: Wanted) -> None:
+    """Raise FileError at the first row that cannot be read."""
     at: Place = {"row": -1, "line": 0}
     header: list[str] = []
     try:
-        for at, fields in records:
-            if at["row"] < 0:
-                header = [name.strip() for name in fields]
-                if any(byte := _foreign(name) for name in header):
-                    return FileError(path, f"the header is {byte}", line=at["line"])
+        for at, fields in _csv_rows(file, delimiter):
+            if at["row"] >= 0:
+                _check_fields(path, fields, header, wanted, at)
                 continue
-            problem = _csv_problem(fields, header, wanted)
-            if problem:
-                what, column = problem
-                return FileError(path, what, column=column, **at)
+            header = [name.strip() for name in fields]
+            if any(byte := _foreign(name) for name in header):
+                raise FileError(path, f"the header is {byte}", line=at["line"])
     except csv.Error as error:
         what = f"{error}. Is a quote opened after row {at['row']} and not closed?"
-        return FileError(path, what)
+        raise FileError(path, what) from None
     if at["row"] < 0:
-        return FileError(path, "holds no rows." if header else "has no header line.")
-    return None
+        raise FileError(path, "holds no rows." if header else "has no header line.")
 
 
-def _csv_problem(
-    fields: list[str], header: list[str], wanted: Wanted
-) -> tuple[str, str | None] | None:
+def _check_fields(
+    path: Path, fields: list[str], header: list[str], wanted: Wanted, at: Place
+) -> None:
     if len(fields) != len(header):
-        count = f"{len(fields)} field{'s' * (len(fields) != 1)}"
-        what = f"{count}, but the header names {len(header)} columns."
-        return what + (" Is a quote not closed?" if "\n" in fields[-1] else ""), None
+        what = f"{counted(len(fields), 'field')}, but the header names {len(header)} columns."
+        raise FileError(path, what + " Is a quote not closed?" * ("\n" in fields[-1]), **at)
     for name in wanted.columns:
         text = fields[header.index(name)]
         if byte := _foreign(text):
-            return f"the text is {byte}", name
+            raise FileError(path, f"the text is {byte}", column=name, **at)
         if name in wanted.numbers and not _is_number(text):
-            return f"{text!r} is not a number.", name
-    return None
+            raise FileError(path, f"{text!r} is not a number.", column=name, **at)
 
 
 def _foreign(text: str) -> str:
     """The first byte that is not UTF-8, in words."""
-    for character in text:
-        if "\udc80" <= character <= "\udcff":
-            return f"not UTF-8: byte {ord(character) - 0xDC00:#04x}. Save the file as UTF-8."
+    if found := re.search("[\udc80-\udcff]", text):
+        return f"not UTF-8: byte {ord(found[0]) - 0xDC00:#04x}. Save the file as UTF-8."
     return ""
 
 
@@ -171,44 +172,41 @@ def _json_lines(file: IO[str]) -> Iterator[tuple[Place, str]]:
             row += 1
 
 
-def _parsed(path: Path, text: str, at: Place) -> dict[str, Any] | FileError:
+def _parsed(path: Path, text: str, at: Place) -> dict[str, Any]:
     if not text.startswith("{"):
         what = f"expected one object per line, as in {EXAMPLE}, but found {text[:40]}"
-        return FileError(path, what, **at)
+        raise FileError(path, what, **at)
     if byte := _foreign(text):
-        return FileError(path, f"the text is {byte}", **at)
+        raise FileError(path, f"the text is {byte}", **at)
     try:
         pairs = json.loads(text, object_pairs_hook=list)
     except json.JSONDecodeError as error:
         what = f"not JSON: {error.msg} at character {error.colno}. Each line is one object."
-        return FileError(path, what, **at)
+        raise FileError(path, what, **at) from None
     except RecursionError:
-        return FileError(path, "not JSON that can be read: it is nested too deeply.", **at)
+        what = "not JSON that can be read: it is nested too deeply."
+        raise FileError(path, what, **at) from None
     names = [name for name, _ in pairs]
     for name in names:
         if names.count(name) > 1:
-            return FileError(path, "occurs more than once in the object.", column=name, **at)
+            raise FileError(path, "occurs more than once in the object.", column=name, **at)
     return dict(pairs)
 
 
-def _json(path: Path, file: IO[str], wanted: Wanted) -> FileError | None:
+def _check_json(path: Path, file: IO[str], wanted: Wanted) -> None:
+    """Raise FileError at the first row that cannot be read."""
     kinds: dict[str, str] = {}
     for at, text in _json_lines(file):
         record = _parsed(path, text, at)
-        if isinstance(record, FileError):
-            return record
         for name in wanted.columns:
-            value = record.get(name)
-            if what := _json_problem(value, name, wanted, kinds):
-                return FileError(path, what, column=name, **at)
-    return None
+            if what := _json_problem(record.get(name), name, wanted, kinds):
+                raise FileError(path, what, column=name, **at)
 
 
 def _json_problem(value: Any, name: str, wanted: Wanted, kinds: dict[str, str]) -> str:
     if value is None:
         return "the value is missing."
-    numeric = name in wanted.numbers
-    if numeric:
+    if name in wanted.numbers:
         if _is_object(value):
             return "an object is not a number."
         for each in value if isinstance(value, list) else [value]:
@@ -229,12 +227,4 @@ def _is_object(value: Any) -> bool:
 
 
 def _json_kind(value: Any) -> str:
-    for types, kind in (
-        (bool, "true or false"),
-        ((int, float), "a number"),
-        (str, "text"),
-        (list, "a list"),
-    ):
-        if isinstance(value, types):
-            return kind
-    return "missing"
+    return next((kind for types, kind in JSON_KINDS if isinstance(value, types)), "missing")

@@ -7,7 +7,6 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
@@ -40,10 +39,7 @@ class NpyReader(Reader):
             self.members = {n.removesuffix(".npy"): NpyMember(path, n) for n in inside}
         else:
             whole = NpyMember(path, None)
-            if whole.dtype.names:
-                self.members = dict.fromkeys(whole.dtype.names, whole)
-            else:
-                self.members = {"scores": whole}
+            self.members = dict.fromkeys(whole.dtype.names or ["scores"], whole)
         if labels is not None:
             self.members["label"] = NpyMember(labels, None)
         self.names = list(self.members)
@@ -61,15 +57,13 @@ class NpyReader(Reader):
         if len(set(lengths.values())) > 1:
             shown = ", ".join(f"'{name}' has {n}" for name, n in lengths.items())
             raise FileError(self.path, f"the arrays differ in their number of rows: {shown}.")
-        distinct = {id(member): member for member in used.values()}
-        with ExitStack() as stack:
-            streams = {key: stack.enter_context(NpyStream(m)) for key, m in distinct.items()}
-            for start in range(0, next(iter(lengths.values())), BATCH):
-                parts = {key: stream.read(start) for key, stream in streams.items()}
-                yield {
-                    name: parts[id(member)][name] if member.dtype.names else parts[id(member)]
-                    for name, member in used.items()
-                }
+        distinct = list(dict.fromkeys(used.values()))  # several fields may be of one array
+        for arrays in zip(*(member.batches() for member in distinct), strict=True):
+            parts = dict(zip(distinct, arrays, strict=True))
+            yield {
+                name: parts[member][name] if member.dtype.names else parts[member]
+                for name, member in used.items()
+            }
 
 
 class NpyMember:
@@ -112,62 +106,43 @@ class NpyMember:
 
     def check(self, name: str) -> None:
         """The array may be used as a column: plain data, whole, with a row per example."""
+        size, width = self.size - self.start, math.prod(self.shape[1:]) * self.dtype.itemsize
         if self.dtype.hasobject:
-            what = (
-                "holds Python objects (a pickle), which are never loaded: that could run code. "
-                "Save numbers with array.astype(float), or names with array.astype(str)."
-            )
-            raise FileError(self.path, what, column=name)
-        if not self.shape:
+            what = "holds Python objects (a pickle), which are never loaded: that could run code. "
+            what += "Save numbers with array.astype(float), or names with array.astype(str)."
+        elif not self.shape:
             what = "holds a single number; expected one row per example."
-            raise FileError(self.path, what, column=name)
-        if self.dtype.names and name not in self.dtype.names:
+        elif self.dtype.names and name not in self.dtype.names:
             what = f"has fields ({', '.join(self.dtype.names)}); expected an array without."
-            raise FileError(self.path, what, column=name)
-        width = math.prod(self.shape[1:]) * self.dtype.itemsize
-        if self.size - self.start < self.shape[0] * width:
-            there = (self.size - self.start) // width
-            what = f"is truncated: {self.shape[0]} rows were announced, and it holds {there}."
-            raise FileError(self.path, what, column=name)
+        elif size < self.shape[0] * width:
+            what = f"is truncated: {self.shape[0]} rows were announced, and it holds "
+            what += f"{size // width}."
+        else:
+            return
+        raise FileError(self.path, what, column=name)
 
+    def batches(self) -> Iterator[Array]:
+        """The rows, read as they are asked for."""
+        rows, *rest = self.shape
+        with self.open() as file:
+            if by_columns := self.fortran and rest:
+                whole = self._transposed(file)
+            for start in range(0, rows, BATCH):
+                count = min(BATCH, rows - start)
+                if by_columns:
+                    yield whole[start : start + count]
+                else:
+                    yield self._items(file, count * math.prod(rest), start).reshape(count, *rest)
 
-class NpyStream:
-    """Rows of an array, read as they are asked for."""
-
-    def __init__(self, member: NpyMember) -> None:
-        self.member = member
-        self.columns: Array | None = None
-
-    def __enter__(self) -> NpyStream:
-        self.file = self.member.open()
-        if self.member.fortran and len(self.member.shape) > 1:
-            self.columns = self._transposed()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.file.close()
-
-    def _transposed(self) -> Array:
+    def _transposed(self, file: IO[bytes]) -> Array:
         """The rows of a column-major array, in which each row is spread over the whole file."""
-        shape = self.member.shape
-        if self.member.member is None:  # mapped, not loaded
-            return np.memmap(
-                self.member.path, self.member.dtype, "r", self.member.start, shape, order="F"
-            )
-        return self._items(math.prod(shape), 0).reshape(shape[::-1]).T
+        if self.member is None:  # mapped, not loaded
+            return np.memmap(self.path, self.dtype, "r", self.start, self.shape, order="F")
+        return self._items(file, math.prod(self.shape), 0).reshape(self.shape[::-1]).T
 
-    def read(self, start: int) -> Array:
-        """The next batch of rows, which begins at `start`."""
-        if self.columns is not None:
-            return self.columns[start : start + BATCH]
-        shape = self.member.shape
-        count = min(BATCH, shape[0] - start)
-        return self._items(count * math.prod(shape[1:]), start).reshape(count, *shape[1:])
-
-    def _items(self, items: int, start: int) -> Array:
-        size = items * self.member.dtype.itemsize
+    def _items(self, file: IO[bytes], items: int, start: int) -> Array:
         try:
-            data = self.file.read(size)
-            return np.frombuffer(data, self.member.dtype, count=items)
+            data = file.read(items * self.dtype.itemsize)
+            return np.frombuffer(data, self.dtype, count=items)
         except DAMAGE as error:
-            raise FileError(self.member.path, f"is damaged: {error}", row=start) from None
+            raise FileError(self.path, f"is damaged: {error}", row=start) from None

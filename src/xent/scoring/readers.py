@@ -24,7 +24,7 @@ READERS: dict[str, type[Reader]] = {
 
 def open_file(path: Path, labels: Path | None = None) -> Reader:
     """Choose the reader by the name's ending; say what is wrong if there is no such file."""
-    for each in [path, *([] if labels is None else [labels])]:
+    for each in filter(None, (path, labels)):
         _check_exists(each)
     ending, compression = endings(path)
     kind = READERS.get(ending)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -16,8 +16,7 @@ from xent.metrics import log_loss
 from xent.scoring.state import State, WorstRow, ratio
 
 
-@dataclass(frozen=True)
-class ClassScore:
+class ClassScore(NamedTuple):
     """The rows of one true class."""
 
     name: str
@@ -118,7 +117,7 @@ class Score(Report):
         """What a reader of the figures should know."""
         notes = []
         if self.infinite:
-            rows = "1 row gives" if self.infinite == 1 else f"{self.infinite} rows give"
+            rows = counted(self.infinite, "row gives", "rows give")
             notes.append(
                 f"{rows} the true class a probability of 0, so the log loss is infinite. Without "
                 f"{'its' if self.infinite == 1 else 'their'} loss it would be at least "
@@ -151,30 +150,12 @@ class Score(Report):
             ("skill", self.skill, "1 - log loss / base rate"),
             ("accuracy", self.accuracy, "likeliest class is the true one"),
         )
-        yield Table((), tuple((name, _cell(x), about) for name, x, about in figures), left=(0, 2))
-        yield Table(
-            ("class", "rows", "share", "log loss", "accuracy"),
-            tuple(
-                (c.name, str(c.rows), _cell(c.share), _cell(c.loss), _cell(c.accuracy))
-                for c in self.by_class
-            ),
-            left=(),
-        )
+        yield Table((), _cells(figures), left=(0, 2))
+        heads = ("class", "rows", "share", "log loss", "accuracy")
+        yield Table(heads, _cells(self.by_class), left=())
         if self.worst:
-            yield Table(
-                ("worst row", "label", "predicted", "p(label)", "log loss"),
-                tuple(
-                    (
-                        str(row.row),
-                        self.classes[row.label],
-                        self.classes[row.predicted],
-                        _cell(row.probability),
-                        _cell(row.loss),
-                    )
-                    for row in self.worst
-                ),
-                left=(),
-            )
+            heads = ("worst row", "label", "predicted", "p(label)", "log loss")
+            yield Table(heads, _cells(self._named_worst()), left=())
         for note in self.notes:
             yield Text(f"Note: {note}", "note")
 
@@ -191,30 +172,29 @@ class Score(Report):
             "skill": plain(self.skill),
             "accuracy": self.accuracy,
             "infinite_rows": self.infinite,
-            "classes": [
-                {
-                    "class": each.name,
-                    "rows": each.rows,
-                    "share": each.share,
-                    "log_loss_nats": plain(each.loss),
-                    "accuracy": each.accuracy,
-                }
-                for each in self.by_class
-            ],
-            "worst_rows": [
-                {
-                    "row": row.row,
-                    "label": self.classes[row.label],
-                    "predicted": self.classes[row.predicted],
-                    "probability_of_label": row.probability,
-                    "log_loss_nats": plain(row.loss),
-                }
-                for row in self.worst
-            ],
+            "classes": _records("class rows share log_loss_nats accuracy", self.by_class),
+            "worst_rows": _records(
+                "row label predicted probability_of_label log_loss_nats", self._named_worst()
+            ),
             "notes": self.notes,
         }
 
+    def _named_worst(self) -> list[tuple[int, str, str, float, float]]:
+        """The worst rows with their classes' names."""
+        names = self.classes
+        return [
+            (row.row, names[row.label], names[row.predicted], row.probability, row.loss)
+            for row in self.worst
+        ]
 
-def _cell(value: float) -> str:
-    """Four decimals, so that the cells of a column line up."""
-    return shown(value, trim=False)
+
+def _cells(rows: Iterable[Iterable[Any]]) -> tuple[tuple[str, ...], ...]:
+    """Text for a table; floats to four decimals, so that the cells of a column line up."""
+    return tuple(
+        tuple(shown(x, trim=False) if isinstance(x, float) else str(x) for x in row) for row in rows
+    )
+
+
+def _records(names: str, rows: Iterable[Iterable[Any]]) -> list[dict[str, Any]]:
+    """Plain data: a record with these names for each row."""
+    return [dict(zip(names.split(), map(plain, row), strict=True)) for row in rows]

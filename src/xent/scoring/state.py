@@ -5,7 +5,8 @@ Sums are exact, so the same rows give the same bits however they are cut into ba
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +17,10 @@ SCALE = 1126
 
 MAX_BINS = 1 << 16
 """The most bins kept in an array; beyond it, only the bins that occur are kept."""
+
+
+SUMS = ("counts", "right", "infinite", "weights", "losses")
+"""What a state holds one of per class."""
 
 
 @dataclass(frozen=True, order=True)
@@ -52,7 +57,7 @@ class State:
     worst: list[WorstRow] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        for name in ("counts", "right", "infinite", "weights", "losses"):
+        for name in SUMS:
             setattr(self, name, getattr(self, name) or [0] * self.classes)
 
     def add(
@@ -73,62 +78,31 @@ class State:
             weighted = counted.astype(np.float64) * np.where(present, losses, 0.0)
         infinite = np.isinf(weighted)
         finite = np.where(infinite, 0.0, weighted)
-        for name, mask in (("counts", present), ("right", present & (labels == predicted))):
-            self._count(name, labels[mask])
-        self._count("infinite", labels[infinite])
-        for name, values in (("weights", counted), ("losses", finite)):
-            sums = getattr(self, name)
+        right = present & (labels == predicted)
+        masks = ((self.counts, present), (self.right, right), (self.infinite, infinite))
+        for counts, mask in masks:
+            for label, n in enumerate(np.bincount(labels[mask], minlength=self.classes).tolist()):
+                counts[label] += n
+        for sums, values in ((self.weights, counted), (self.losses, finite)):
             for label, amount in exact_sums(values, labels, self.classes).items():
                 sums[label] += amount
-        self._remember(np.flatnonzero(present), losses, labels, predicted, probability, first_row)
-
-    def _remember(
-        self,
-        rows: Array,
-        losses: Array,
-        labels: Array,
-        predicted: Array,
-        probability: Array,
-        first_row: int,
-    ) -> None:
-        """Put the worst of the rows among the worst so far."""
+        rows = np.flatnonzero(present)
         if 0 < self.keep < len(rows):
             top = np.argpartition(-losses[rows], self.keep)[: self.keep]
             # Ties with the last kept row stay candidates, so that the earliest win in any batching.
             rows = rows[losses[rows] >= losses[rows[top]].min()]
-        found = [
-            WorstRow(
-                -float(losses[i]),
-                first_row + int(i),
-                int(labels[i]),
-                int(predicted[i]),
-                float(probability[i]),
-            )
-            for i in rows[np.argsort(-losses[rows], kind="stable")[: self.keep]]
-        ]
+        at = rows[np.argsort(-losses[rows], kind="stable")[: self.keep]]
+        fields = (-losses[at], first_row + at, labels[at], predicted[at], probability[at])
+        found = map(WorstRow, *(values.tolist() for values in fields))
         self.worst = sorted([*self.worst, *found])[: self.keep]
 
     def merge(self, other: State) -> State:
         """The state of both sets of rows; the order of merging does not matter."""
-
-        def both(name: str) -> list[int]:
-            return [a + b for a, b in zip(getattr(self, name), getattr(other, name), strict=True)]
-
-        return State(
-            self.classes,
-            self.keep,
-            counts=both("counts"),
-            right=both("right"),
-            infinite=both("infinite"),
-            weights=both("weights"),
-            losses=both("losses"),
-            worst=sorted([*self.worst, *other.worst])[: self.keep],
-        )
-
-    def _count(self, name: str, labels: Array) -> None:
-        counts = getattr(self, name)
-        for label, n in enumerate(np.bincount(labels, minlength=self.classes).tolist()):
-            counts[label] += n
+        sums: dict[str, Any] = {
+            name: [a + b for a, b in zip(getattr(self, name), getattr(other, name), strict=True)]
+            for name in SUMS
+        }
+        return replace(self, **sums, worst=sorted([*self.worst, *other.worst])[: self.keep])
 
 
 def exact_sums(values: Array, groups: Array, n_groups: int) -> dict[int, int]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,39 @@ from xent.scoring.errors import FileError
 from xent.scoring.lines import LONGEST, Wanted, check_text, find_bad_line, first_record, line_of
 from xent.scoring.reader import BATCH, Batch, Reader, endings
 
+DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
+NOTHING = Wanted()
+
 TEXT_BLOCK = LONGEST
 """Bytes of a batch of text."""
 
 
-class TextReader(Reader):
+class PyArrowReader(Reader):
+    """What all formats share that PyArrow reads: batches, and errors that name the file."""
+
+    def batches(self, columns: Sequence[str], numbers: Sequence[str]) -> Iterator[Batch]:
+        wanted = Wanted(columns, numbers)
+        with self._explained(wanted):
+            for batch in self._stream(wanted):
+                yield dict(zip(columns, batch.columns, strict=True))
+
+    @contextmanager
+    def _explained(self, wanted: Wanted = NOTHING) -> Iterator[None]:
+        """Turn PyArrow's errors into those of this format."""
+        try:
+            yield
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+            raise self._error(str(error), wanted) from None
+
+    def _stream(self, wanted: Wanted) -> Any:
+        """Batches of the columns that are wanted, in their order."""
+        raise NotImplementedError
+
+    def _error(self, reason: str, wanted: Wanted) -> FileError:
+        raise NotImplementedError
+
+
+class TextReader(PyArrowReader):
     """What the text formats share: blocks of bytes, and errors with their line."""
 
     delimiter: str | None = None
@@ -28,29 +57,16 @@ class TextReader(Reader):
         super().__init__(path)
         check_text(path)
 
-    def batches(self, columns: Sequence[str], numbers: Sequence[str]) -> Iterator[Batch]:
-        wanted = Wanted(columns, numbers)
-        stream = self._guard(lambda: self._open(wanted), wanted)
-        while (batch := self._guard(lambda: next(stream, None), wanted)) is not None:
-            yield dict(zip(columns, batch.columns, strict=True))
-
     def line(self, row: int) -> int | None:
         return line_of(self.path, self.delimiter, row)
 
-    def _open(self, wanted: Wanted) -> Any:
-        raise NotImplementedError
-
-    def _stream(self) -> Any:
+    def _bytes(self) -> Any:
         return pa.input_stream(str(self.path), compression="detect")
 
-    def _guard(self, action: Callable[[], Any], wanted: Wanted) -> Any:
-        try:
-            return action()
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            reason = str(error)
-            if "straddling" in reason:
-                reason = f"a row is longer than {TEXT_BLOCK} bytes."
-            raise find_bad_line(self.path, self.delimiter, wanted, reason) from None
+    def _error(self, reason: str, wanted: Wanted) -> FileError:
+        if "straddling" in reason:
+            reason = f"a row is longer than {TEXT_BLOCK} bytes."
+        return find_bad_line(self.path, self.delimiter, wanted, reason)
 
 
 class CsvReader(TextReader):
@@ -58,31 +74,23 @@ class CsvReader(TextReader):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self.delimiter = "\t" if endings(path)[0] == ".tsv" else ","
-        written = self._guard(lambda: self._open(Wanted()).schema.names, Wanted())
+        own = self.delimiter = "\t" if endings(path)[0] == ".tsv" else ","
+        with self._explained():
+            written = self._stream(NOTHING).schema.names
         self.names = [name.strip() for name in written]
         self.written = dict(zip(self.names, written, strict=True))
-        self._check_delimiter()
+        for mark, word in DELIMITERS.items():
+            if len(written) == 1 and mark in written[0]:
+                what = f"the columns are separated by {word}; expected {DELIMITERS[own]}."
+                raise FileError(path, what + " Rename the file to end in .tsv." * (mark == "\t"))
 
-    def _check_delimiter(self) -> None:
-        words = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
-        if len(self.names) > 1:
-            return
-        for mark, word in words.items():
-            if mark in self.written[self.names[0]]:
-                expected = words[str(self.delimiter)]
-                what = f"the columns are separated by {word}; expected {expected}."
-                if mark == "\t":
-                    what += " Rename the file to end in .tsv."
-                raise FileError(self.path, what)
-
-    def _open(self, wanted: Wanted) -> Any:
+    def _stream(self, wanted: Wanted) -> Any:
         types = {
             self.written[name]: pa.float64() if name in wanted.numbers else pa.string()
             for name in wanted.columns
         }
         return pyarrow.csv.open_csv(
-            self._stream(),
+            self._bytes(),
             # Row numbers in errors need one thread. Parsing is not the slow part.
             read_options=pyarrow.csv.ReadOptions(block_size=TEXT_BLOCK, use_threads=False),
             parse_options=pyarrow.csv.ParseOptions(
@@ -102,36 +110,34 @@ class JsonReader(TextReader):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self.first = self._guard(lambda: first_record(path), Wanted())
+        with self._explained():
+            self.first = first_record(path)
         self.names = list(self.first)
 
     def is_list(self, name: str) -> bool:
         return isinstance(self.first[name], list)
 
-    def _open(self, wanted: Wanted) -> Any:
+    def _stream(self, wanted: Wanted) -> Any:
+        schema = pa.schema([(name, self._type(name, wanted)) for name in wanted.columns])
         return pyarrow.json.open_json(
-            self._stream(),
+            self._bytes(),
             read_options=pyarrow.json.ReadOptions(block_size=TEXT_BLOCK),
             parse_options=pyarrow.json.ParseOptions(
-                explicit_schema=pa.schema(
-                    [(name, self._type(name, wanted)) for name in wanted.columns]
-                ),
-                unexpected_field_behavior="ignore",
+                explicit_schema=schema, unexpected_field_behavior="ignore"
             ),
         )
 
     def _type(self, name: str, wanted: Wanted) -> Any:
         """Numbers are read as floats, since whole ones may be followed by others."""
-        if self.is_list(name) and name in wanted.numbers:
-            return pa.list_(pa.float64())
+        if name in wanted.numbers:
+            return pa.list_(pa.float64()) if self.is_list(name) else pa.float64()
         value = self.first[name]
-        if isinstance(value, bool) and name not in wanted.numbers:
+        if isinstance(value, bool):
             return pa.bool_()
-        numeric = name in wanted.numbers or isinstance(value, (int, float))
-        return pa.float64() if numeric else pa.string()
+        return pa.float64() if isinstance(value, (int, float)) else pa.string()
 
 
-class ArrowReader(Reader):
+class ArrowReader(PyArrowReader):
     """What Parquet and Arrow files share: a schema, and typed batches."""
 
     schema: Any
@@ -139,32 +145,22 @@ class ArrowReader(Reader):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self.schema = self._guard(self._open)
-        self.names = self._guard(lambda: list(self.schema.names))
+        with self._explained():
+            self.schema = self._schema()
+            self.names = list(self.schema.names)
 
     def is_list(self, name: str) -> bool:
         kind = self.schema.field(name).type
         tests = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
         return any(test(kind) for test in tests)
 
-    def batches(self, columns: Sequence[str], numbers: Sequence[str]) -> Iterator[Batch]:  # noqa: ARG002
-        stream = self._guard(lambda: iter(self._stream(list(columns))))
-        while (batch := self._guard(lambda: next(stream, None))) is not None:
-            yield {name: batch.column(name) for name in columns}
-
-    def _open(self) -> Any:
+    def _schema(self) -> Any:
         raise NotImplementedError
 
-    def _stream(self, columns: list[str]) -> Any:
-        raise NotImplementedError
-
-    def _guard(self, action: Callable[[], Any]) -> Any:
-        try:
-            return action()
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            reason = str(error).splitlines()[0].strip()
-            what = f"is not a whole {self.kind} file (truncated, or of another kind): {reason}"
-            raise FileError(self.path, what) from None
+    def _error(self, reason: str, wanted: Wanted) -> FileError:  # noqa: ARG002
+        reason = reason.splitlines()[0].strip()
+        what = f"is not a whole {self.kind} file (truncated, or of another kind): {reason}"
+        return FileError(self.path, what)
 
 
 class ParquetReader(ArrowReader):
@@ -172,12 +168,13 @@ class ParquetReader(ArrowReader):
 
     kind = "Parquet"
 
-    def _open(self) -> Any:
+    def _schema(self) -> Any:
         return pyarrow.parquet.ParquetFile(self.path).schema_arrow
 
-    def _stream(self, columns: list[str]) -> Any:
+    def _stream(self, wanted: Wanted) -> Any:
         file = pyarrow.parquet.ParquetFile(self.path)
-        return file.iter_batches(batch_size=BATCH, columns=columns)
+        for batch in file.iter_batches(batch_size=BATCH, columns=wanted.columns):
+            yield batch.select(wanted.columns)  # it has them in the order of the file
 
 
 class FeatherReader(ArrowReader):
@@ -185,13 +182,13 @@ class FeatherReader(ArrowReader):
 
     kind = "Arrow"
 
-    def _open(self) -> Any:
+    def _schema(self) -> Any:
         return self._file()[0]
 
-    def _stream(self, columns: list[str]) -> Any:
+    def _stream(self, wanted: Wanted) -> Any:
         for batch in self._file()[1]:
             for start in range(0, batch.num_rows, BATCH):
-                part = batch.select(columns).slice(start, BATCH)
+                part = batch.select(wanted.columns).slice(start, BATCH)
                 part.validate(full=True)  # damaged offsets would point outside the file
                 yield part
 

@@ -10,7 +10,7 @@ import numpy as np
 from xent._engine.cpu import numpy_only
 from xent._kind import Kind
 from xent._report import Finding
-from xent.check._batch import alignment, labels, score_kind, scores
+from xent.check._batch import alignment, score_kind, scores
 from xent.check._batch.data import batch_of
 from xent.check._batch.report import BatchReport
 from xent.check._batch.statistics import gather, mean
@@ -111,7 +111,6 @@ def diagnose(
                     *batch.findings,
                     *scores.findings(statistics),
                     *score_kind.findings(statistics),
-                    *labels.findings(statistics),
                     *alignment.findings(statistics),
                 ]
             ),

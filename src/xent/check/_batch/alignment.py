@@ -1,4 +1,4 @@
-"""Do the labels match the scores? Shifted, flipped and permuted labels; the loss against chance."""
+"""Do the labels match the scores? Missing, shifted and permuted labels; the loss against chance."""
 
 from __future__ import annotations
 
@@ -9,16 +9,17 @@ import numpy as np
 
 from xent._report import Finding, Level
 from xent._validation import Array
-from xent.check._batch.significance import ENOUGH, significantly_positive
 from xent.check._batch.statistics import (
+    ENOUGH,
     WORST,
     Statistics,
     as_logits,
     log_probabilities,
     mean,
+    significantly_positive,
 )
 from xent.check.mistakes import found
-from xent.check.naming import figure
+from xent.check.naming import figure, plural
 from xent.functions import log_softmax
 
 LEAST = 0.1
@@ -44,15 +45,47 @@ class Reading:
 
 
 def findings(statistics: Statistics) -> Iterator[Finding]:
-    """The best other reading of the labels; without one, how the loss compares with chance."""
+    """Missing classes; then the best other reading of the labels, or the loss beside chance."""
     columns = statistics.columns
-    if len(statistics.usable) < ENOUGH or (columns.low == columns.high).all():
+    if len(statistics.usable) < ENOUGH:  # in a few rows no class need occur
         return
-    reading = _best_reading(statistics)
-    if reading is not None:
+    yield from _never_a_label(statistics)
+    if (columns.low < columns.high).any():
+        yield from _never_predicted(statistics)
+    if (columns.low == columns.high).all():
+        return
+    if reading := _best_reading(statistics):
         yield reading
     else:
         yield from _against_chance(statistics)
+
+
+def _never_a_label(statistics: Statistics) -> Iterator[Finding]:
+    rows, counts, names = len(statistics.usable), statistics.counts, statistics.batch.names
+    missing = np.flatnonzero(counts == 0)
+    if len(missing) == len(counts) - 1:
+        seen = f"All {rows} labels are {names.of_class(int(counts.argmax()))}."
+        yield found("only one class in the labels", seen)
+    elif len(missing) and rows >= 5 * len(counts):
+        seen = f"None of {rows} labels is {names.classes(missing)}."
+        yield found("class never in the labels", seen)
+
+
+def _never_predicted(statistics: Statistics) -> Iterator[Finding]:
+    rows, counts, names = len(statistics.usable), statistics.counts, statistics.batch.names
+    predicted = np.bincount(statistics.predicted[statistics.usable], minlength=len(counts))
+    absent = np.flatnonzero((predicted == 0) & (counts >= 5))
+    labelled = int(counts[absent].sum())
+    if not labelled:
+        return
+    if (predicted > 0).sum() == 1:
+        seen = f"All {rows} rows are predicted {names.of_class(int(predicted.argmax()))}; "
+        seen += f"{labelled} of them have another label."
+    else:
+        such = plural(len(absent), "that label", "such a label")
+        seen = f"None of {rows} rows is predicted {names.classes(absent)}, though {labelled} "
+        seen += f"have {such}."
+    yield found("class never predicted", seen)
 
 
 def _best_reading(statistics: Statistics) -> Finding | None:
@@ -149,24 +182,12 @@ def _permutation(statistics: Statistics) -> Array | None:
     rows = np.bincount(statistics.labels[half], minlength=classes)
     # One row may favour any column by chance.
     favourite = np.where(rows >= 2, by_label.argmax(axis=1), np.arange(classes))
-    place = np.arange(classes)
-    for cycle in _cycles(favourite):
-        place[cycle] = favourite[cycle]
+    place, on_cycles = np.arange(classes), np.arange(classes)
+    # Of all labels, those that are still favoured after any number of steps are on a cycle.
+    while len(favoured := np.unique(favourite[on_cycles])) < len(on_cycles):
+        on_cycles = favoured
+    place[on_cycles] = favourite[on_cycles]
     return place if (place != np.arange(classes)).any() else None
-
-
-def _cycles(to: Array) -> Iterator[list[int]]:
-    """Cycles of two or more in the graph i -> to[i]."""
-    seen = np.zeros(len(to), dtype=bool)
-    for start in range(len(to)):
-        path: list[int] = []
-        here = start
-        while not seen[here]:
-            seen[here] = True
-            path.append(here)
-            here = int(to[here])
-        if here in path and len(path) - path.index(here) > 1:
-            yield path[path.index(here) :]
 
 
 def _look_up(statistics: Statistics, readings: list[Reading]) -> tuple[Array, Array, Array | None]:
@@ -176,24 +197,20 @@ def _look_up(statistics: Statistics, readings: list[Reading]) -> tuple[Array, Ar
     """
     batch, usable = statistics.batch, statistics.usable
     usual = statistics.columns.log_probability / len(usable)
-    wanted = [statistics.labels, *(reading.columns for reading in readings)]
-    level = np.empty((len(wanted), len(usable)))
+    wanted = np.stack([statistics.labels, *(reading.columns for reading in readings)])
+    level = np.empty(wanted.shape)
     finite = bool(np.isfinite(statistics.low).all() and np.isfinite(statistics.high).all())
     # Of two classes, negated logits and exchanged labels are the same; the latter is more common.
     sign = batch.kind == "logits" and batch.classes > 2 and finite
     negated = np.empty(len(usable)) if sign else None
-    place = np.cumsum(~np.isnan(statistics.loss)) - 1  # of a kept row among the usable ones
+    done = 0  # usable rows of the blocks before
     for part, raw in batch.blocks():
-        chosen = np.flatnonzero(~np.isnan(statistics.loss[part]))
-        z = as_logits(raw, batch)[chosen]
-        here = place[part][chosen]
-        each = np.arange(len(z))
-        logs = log_probabilities(z)
-        for k, columns in enumerate(wanted):
-            level[k, here] = logs[each, columns[here]]
+        z = as_logits(raw, batch)[~np.isnan(statistics.loss[part])]
+        here, each = slice(done, done := done + len(z)), np.arange(len(z))
+        level[:, here] = log_probabilities(z)[each, wanted[:, here]]
         if negated is not None:
             negated[here] = log_probabilities(-z)[each, statistics.labels[here]]
-    return level, level - usual[np.stack(wanted)], negated
+    return level, level - usual[wanted], negated
 
 
 def _chance(statistics: Statistics) -> str:

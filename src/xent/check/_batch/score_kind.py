@@ -10,8 +10,7 @@ import numpy as np
 from xent._report import Finding, Level
 from xent._validation import Array
 from xent.check._batch.scores import sum_by_column, wrong_axis
-from xent.check._batch.significance import significantly_positive
-from xent.check._batch.statistics import Statistics
+from xent.check._batch.statistics import Statistics, significantly_positive
 from xent.check.mistakes import found
 from xent.check.naming import figure
 from xent.metrics import log_loss

@@ -37,14 +37,14 @@ def _not_numbers(statistics: Statistics) -> Iterator[Finding]:
         noun = "score" if batch.kind == "logits" else "probability"
         yield found(
             "NaN scores",
-            f"A {noun} is NaN in {_rows(statistics, bad)}. "
+            f"A {noun} is NaN in {statistics.rows(bad)}. "
             f"{plural(int(bad.sum()), 'The row is', 'Such rows are')} left out of what follows.",
         )
     if batch.kind == "logits":
         bad = np.isinf(statistics.high) if batch.binary else statistics.high == np.inf
         if bad.any():
             infinite = "infinite" if batch.binary else "+inf"
-            yield found("infinite logits", f"A logit is {infinite} in {_rows(statistics, bad)}.")
+            yield found("infinite logits", f"A logit is {infinite} in {statistics.rows(bad)}.")
 
 
 def _not_probabilities(statistics: Statistics) -> Iterator[Finding]:
@@ -61,7 +61,7 @@ def _not_probabilities(statistics: Statistics) -> Iterator[Finding]:
         yield found(
             f"not {batch.kind}",
             f"The scores run from {columns.lowest:.6g} to {columns.highest:.6g}, and {batch.kind} "
-            f"lie {where}: not so in {_rows(statistics, bad)}.",
+            f"lie {where}: not so in {statistics.rows(bad)}.",
         )
         return
     off = np.abs(statistics.mass - 1)
@@ -105,7 +105,7 @@ def _infinite_losses(statistics: Statistics) -> Iterator[Finding]:
     batch, masked = statistics.batch, statistics.masked
     if masked.any():
         value = "0" if batch.kind == "probabilities" else "-inf"
-        seen = f"Every class is at {value} in {_rows(statistics, masked)}."
+        seen = f"Every class is at {value} in {statistics.rows(masked)}."
         yield found("every class masked", seen)
     infinite = np.isposinf(statistics.loss) & ~masked
     if batch.kind == "logits":
@@ -113,7 +113,7 @@ def _infinite_losses(statistics: Statistics) -> Iterator[Finding]:
     if not infinite.any():
         return
     label = f"label {batch.names.of_class(int(batch.labels[infinite.argmax()]))}"
-    where = _rows(statistics, infinite, label)
+    where = statistics.rows(infinite, label)
     if batch.kind == "logits":
         yield found("label on a masked class", f"The label's own logit is -inf in {where}.")
     else:
@@ -221,8 +221,3 @@ def _heavy(statistics: Statistics) -> Iterator[Finding]:
         f"{names.of_class(int(statistics.labels[worst]))}, predicted "
         f"{names.of_class(int(statistics.predicted[position]))}.",
     )
-
-
-def _rows(statistics: Statistics, mask: Array, detail: str = "") -> str:
-    """How many of the kept rows, and which is the first; `detail` is about that one."""
-    return statistics.batch.names.rows(statistics.rows(mask), len(mask), detail)

@@ -22,6 +22,9 @@ WORST = 50.0
 CERTAIN = 2.0**-24
 """1 - p(label) below which p rounds to 1 in float32."""
 
+ENOUGH = 20
+"""Rows below which statistics prove nothing."""
+
 SEED = 0x78656E74
 """Not a seed that the batch itself may have been drawn with, or halves would follow its labels."""
 
@@ -143,14 +146,27 @@ class Statistics:
         """Share of the commonest label; NaN if no row is usable."""
         return float(self.counts.max() / len(self.losses)) if len(self.losses) else math.nan
 
-    def rows(self, mask: Array) -> Array:
-        """Indices in the caller's array of the kept rows where the mask holds."""
-        return np.asarray(self.batch.kept[mask])
+    def rows(self, mask: Array, detail: str = "") -> str:
+        """How many of the kept rows, and which is the first; `detail` is about that one."""
+        return self.batch.names.rows(self.batch.kept[mask], len(mask), detail)
 
 
 def mean(values: Array) -> float:
     """The mean; NaN of no values."""
     return float(values.mean()) if len(values) else math.nan
+
+
+def significantly_positive(differences: Array, least: float = 0.0) -> bool:
+    """Is the mean more than 5 standard errors above 0, and more than `least`?
+
+    The spread of few rows is itself uncertain, so more is asked of them: 7.5 standard errors of 20
+    rows, 5.5 of 100.
+    """
+    rows = len(differences)
+    if rows < ENOUGH:
+        return False
+    error = float(np.std(differences, ddof=1)) / math.sqrt(rows)
+    return float(np.mean(differences)) > max(5 * (1 + 10 / rows) * error, least)
 
 
 def as_logits(raw: Array, batch: Batch) -> Array:

@@ -8,7 +8,6 @@ are coupled, or the loss is one number, entries are moved one by one.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -26,8 +25,9 @@ OFFSETS: dict[str, tuple[int, ...]] = {
     "central": (-2, -1, 1, 2),
     "forward": (1, 2),
     "richardson": (-4, -2, -1, 1, 2, 4),
+    "complex": (-2, -1, 1, 2),  # of the central differences that confirm it
 }
-BALANCE = {"central": 1 / 3, "forward": 1 / 2, "richardson": 1 / 5}
+BALANCE = {"central": 1 / 3, "forward": 1 / 2, "richardson": 1 / 5, "complex": 1 / 3}
 """Exponent of the unit roundoff for the step. Truncation grows as a power of h (h, h² or h⁴) and
 rounding as 1/h; at this power they are about equal, so their sum is about least."""
 
@@ -51,15 +51,12 @@ class Steps:
         """The step that was asked for, exactly; or the best one for method and precision."""
         if h is not None:
             return cls(method, h, 0.0)
-        real = "central" if method == "complex" else method
-        return cls(method, default_step(real, precision), LEAST_STEP)
+        return cls(method, default_step(method, precision), LEAST_STEP)
 
     @property
     def evaluations(self) -> int:
         """Evaluations of the loss in each round of entries."""
-        if self.method == "complex":  # confirmed by central differences
-            return len(OFFSETS["central"]) + 1
-        return len(OFFSETS[self.method])
+        return len(OFFSETS[self.method]) + (self.method == "complex")
 
 
 @dataclass(frozen=True)
@@ -129,12 +126,9 @@ def derivatives(
         noise, kinked = _noise(problem, samples, behaviour)
         value, truncation, rounding = _differences(problem, steps.method, samples, noise)
         # A logit of -inf cannot be moved: the derivative is 0, if the loss is a number at all.
-        masked = np.isneginf(problem.logits[samples.row, samples.column])
-        masked &= np.isfinite(samples.middle)
-        value, truncation, rounding = (
-            np.where(masked, 0.0, part) for part in (value, truncation, rounding)
-        )
         row, column = samples.row, samples.column
+        masked = np.isneginf(problem.logits[row, column]) & np.isfinite(samples.middle)
+        value, truncation, rounding = np.where(masked, 0.0, (value, truncation, rounding))
         return Derivatives(row, column, value, truncation, rounding, kinked & ~masked)
 
 
@@ -161,28 +155,27 @@ def _differences(
 
 
 def _sample(problem: Problem, entries: Entries, steps: Steps, independent: bool) -> Samples:
-    offsets = OFFSETS[steps.method]
-    base = problem.losses(problem.logits)
-    rounds: list[list[Array]] = []
-    for row, column in entries:
-        z = problem.logits[row, column]
-        least = np.exp2(np.ceil(np.log2(np.maximum(np.abs(z), 1)))) * steps.least
-        step = np.maximum(steps.h, least)
-        step = np.where(np.isfinite(step), step, steps.h)
-        values, logits = [], []
-        for k in offsets:
-            moved = problem.logits.copy()
-            moved[row, column] = rounded(z + k * step, problem.dtype)
-            values.append(_at_rows(problem.losses(moved), row, independent))
-            logits.append(moved[row, column])
-        middle = _at_rows(base, row, independent)
-        rounds.append([row, column, middle, step, *values, *logits])
-    row, column, middle, step, *rest = (
-        np.concatenate(parts) for parts in zip(*rounds, strict=True)
-    )
-    loss = dict(zip(offsets, rest[: len(offsets)], strict=True))
-    logit = dict(zip(offsets, rest[len(offsets) :], strict=True))
+    row, column = (np.concatenate(parts) for parts in zip(*entries, strict=True))
+    z = problem.logits[row, column]
+    least = np.exp2(np.ceil(np.log2(np.maximum(np.abs(z), 1)))) * steps.least
+    step = np.maximum(steps.h, least)
+    step = np.where(np.isfinite(step), step, steps.h)
+    middle = _at_rows(problem.losses(problem.logits), row, independent)
+    logit = {k: rounded(z + k * step, problem.dtype) for k in OFFSETS[steps.method]}
+    loss = {k: _moved(problem, entries, logit[k], independent) for k in logit}
     return Samples(row, column, loss, logit, middle, step)
+
+
+def _moved(problem: Problem, entries: Entries, logit: Array, independent: bool) -> Array:
+    """Losses with other logits at the entries, round by round; imaginary parts of complex ones."""
+    parts, end = [], 0
+    for row, column in entries:
+        moved = problem.logits.astype(logit.dtype)
+        moved[row, column] = logit[end : (end := end + len(row))]
+        losses = problem.losses(moved)
+        losses = np.imag(losses) if np.iscomplexobj(moved) else losses
+        parts.append(_at_rows(losses, row, independent))
+    return np.concatenate(parts)
 
 
 def _at_rows(losses: Array, row: Array, independent: bool) -> Array:
@@ -204,7 +197,7 @@ def _noise(problem: Problem, samples: Samples, behaviour: Behaviour) -> tuple[Ar
     largest = np.abs(np.where(np.isfinite(problem.logits), problem.logits, 0)).max(axis=1)
     weight = 1.0 if behaviour.independent else row_weight(problem)
     bound = 2 * unit * (2 * middle + weight * (largest[samples.row] + 1))
-    if not {-2, -1, 1, 2} <= set(samples.loss):
+    if -1 not in samples.loss:  # forward differences
         return np.asarray(bound), np.zeros(len(samples.row), dtype=bool)
     kinked = _kinks(samples, bound)
     fourth = np.abs(np.nan_to_num(samples.fourth(), posinf=0, neginf=0))
@@ -264,22 +257,20 @@ def _kinks(samples: Samples, noise: Array) -> Array:
     two = np.abs(samples.second(2)) / (2 * samples.step)
     sides = samples.loss[1] - samples.middle, samples.middle - samples.loss[-1]
     steepest = np.abs(np.stack(sides)).max(axis=0) / samples.step
-    return np.asarray(
-        (one > 0.8 * two)
-        & (one < 1.1 * two)
-        & (one > 20 * noise / samples.step)
-        & (one > 1e-3 * steepest)
-    )
+    least = np.maximum(20 * noise / samples.step, 1e-3 * steepest)
+    return np.asarray((one > 0.8 * two) & (one < 1.1 * two) & (one > least))
 
 
 def _complex(
     problem: Problem, entries: Entries, real: Derivatives, independent: bool
 ) -> Derivatives:
     """Derivatives by a complex step, refused unless real differences agree everywhere."""
+    z = problem.logits[real.row, real.column]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # a cast to real numbers only warns
-            value = np.concatenate(list(_imaginary_parts(problem, entries, independent)))
+            # Im f(z + ih) / h, which is f'(z) up to a relative h² for an analytic f.
+            value = _moved(problem, entries, z + 1j * TINY_STEP, independent) / TINY_STEP
     except Exception as error:
         said = f"{type(error).__name__}: {error}".rstrip(".")
         msg = (
@@ -287,10 +278,9 @@ def _complex(
             f"not: {said}. Use method='central' or 'richardson'."
         )
         raise ValueError(msg) from error
-    value = np.where(np.isneginf(problem.logits[real.row, real.column]), 0, value)
+    value = np.where(np.isneginf(z), 0, value)
     off = np.abs(value - real.value) > 4 * real.error + 1e-6 * np.abs(real.value)
-    off &= ~real.kinked
-    if off.any():
+    if (off := off & ~real.kinked).any():
         i = int(off.argmax())
         where = problem.place("logits", int(real.row[i]), int(real.column[i]))
         msg = (
@@ -299,14 +289,6 @@ def _complex(
             "comparisons and casts do that. Use method='central' or 'richardson'."
         )
         raise ValueError(msg)
-    rounding = 8 * unit_roundoff(problem.dtype) * np.abs(value)
-    rounding = np.where(np.isfinite(value), rounding, np.nan)
+    unit = unit_roundoff(problem.dtype)
+    rounding = np.where(np.isfinite(value), 8 * unit * np.abs(value), np.nan)
     return replace(real, value=value, truncation=np.zeros_like(value), rounding=rounding)
-
-
-def _imaginary_parts(problem: Problem, entries: Entries, independent: bool) -> Iterator[Array]:
-    """Im f(z + ih) / h, which is f'(z) up to a relative h² for an analytic f."""
-    for row, column in entries:
-        moved = problem.logits.astype(np.complex128)
-        moved[row, column] += 1j * TINY_STEP
-        yield _at_rows(np.imag(problem.losses(moved)), row, independent) / TINY_STEP

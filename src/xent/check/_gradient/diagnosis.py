@@ -18,7 +18,7 @@ from xent._validation import Array
 from xent.check._gradient import edges, fitting
 from xent.check._gradient.case import Case
 from xent.check._gradient.factors import Counts, names_of, near
-from xent.check._gradient.fitting import Match, Measured, first_match
+from xent.check._gradient.fitting import Measured, first_match
 from xent.check._gradient.formulas import Formula, options_left_out, wrong_gradients, wrong_losses
 from xent.check._gradient.reference import Reference
 from xent.check.dtypes import unit_roundoff
@@ -47,7 +47,7 @@ def findings(case: Case) -> list[Finding]:
 
 def _loss(
     case: Case, reference: Reference, numeric: Measured
-) -> tuple[list[Finding], Match | None, Reference]:
+) -> tuple[list[Finding], Formula | None, Reference]:
     """Findings on the loss, the formula it follows, and the reference with options found added."""
     if case.behaviour.rows_coupled and not _is_softmax_over_rows(reference, numeric):
         seen = "Moving one row changes another's loss."
@@ -57,7 +57,7 @@ def _loss(
     # A loss may agree with the reference although no factor can be fitted: all derivatives of a
     # saturated loss are within their error of 0.
     scale = next((s for s in scales if numeric.agrees(numeric.at(right.gradient), s)), None)
-    match = Match(right, scale) if scale else first_match(numeric, [right])
+    match = replace(right, scale=scale) if scale else first_match(numeric, [right])
     # An option that was asked for and left out comes before any that nobody asked for.
     match = match or first_match(numeric, options_left_out(reference), scales)
     notes: list[Finding] = []
@@ -77,12 +77,12 @@ def _loss(
     return named or _at_zero_logits(case, reference, [match.scale, *scales]), match, reference
 
 
-def _loss_factors(case: Case, reference: Reference, match: Match) -> list[str]:
+def _loss_factors(case: Case, reference: Reference, match: Formula) -> list[str]:
     """Mistakes that explain the factor of a loss.
 
     Without an option, the loss may be divided as without it, or still as with it.
     """
-    option = catalogue()[match.formula.mistake].option if match.formula.mistake else ""
+    option = catalogue()[match.mistake].option if match.mistake else ""
     for given in (reference.changed(**{option: None}), reference) if option else (reference,):
         counts = Counts.of(given)
         expected = counts.expected(case.reduction, case.problem.per_row)
@@ -94,14 +94,12 @@ def _loss_factors(case: Case, reference: Reference, match: Match) -> list[str]:
 
 def _unasked_options(
     numeric: Measured, reference: Reference, scales: list[float]
-) -> tuple[Match | None, Reference, list[Finding]]:
+) -> tuple[Formula | None, Reference, list[Finding]]:
     """Smoothing or class weights that were not asked for; the reference with them."""
-    smoothing = fitting.fit_smoothing(numeric, reference)
-    if smoothing is not None:
+    if smoothing := fitting.fit_smoothing(numeric, reference):
         share, match = smoothing
         seen = f"The loss is cross-entropy with label_smoothing={share:.4g}."
-        note = found("smoothed labels", seen)
-        return match, reference.changed(label_smoothing=share), [note]
+        return match, reference.changed(label_smoothing=share), [found("smoothed labels", seen)]
     weights = fitting.fit_class_weights(numeric, reference)
     if weights is None:
         return None, reference, []
@@ -120,7 +118,7 @@ def _gradient(
     reference: Reference,
     numeric: Measured,
     given: Measured,
-    loss: Match | None,
+    loss: Formula | None,
     loss_is_wrong: bool,
 ) -> list[Finding]:
     """What is wrong with a gradient that is not that of the loss."""
@@ -128,7 +126,7 @@ def _gradient(
     scales = counts.expected(case.reduction, case.problem.per_row)
     scale = loss.scale if loss is not None else scales[0]
     # A gradient that is right but for a factor needs no other formula.
-    own = [] if loss is None else [Formula("", loss.formula.gradient)]
+    own = [] if loss is None else [replace(loss, mistake="")]
     match = first_match(given, [*own, Formula("", reference.gradient())])
     if match is not None and loss_is_wrong and any(near(match.scale, s) for s in scales):
         return []  # the gradient is that of the reference, and the loss has its finding
@@ -141,10 +139,9 @@ def _gradient(
         smoothing = fitting.fit_smoothing(given, reference)
         if smoothing is None:
             return _against_the_loss(case, numeric, given)
-        share, smoothed = smoothing
+        share, match = smoothing
         name = "label smoothing in the gradient only"
-        formula = Formula(name, smoothed.formula.gradient, f"smoothing {share:.4g}")
-        match = Match(formula, smoothed.scale)
+        match = replace(match, mistake=name, detail=f"smoothing {share:.4g}")
     factors = names_of(match.scale, counts, [scale])
     named = list(_named(match, "gradient", reference, factors, scale))
     return named or [_nothing_known(case)]
@@ -243,12 +240,11 @@ def _is_softmax_over_rows(reference: Reference, numeric: Measured) -> bool:
 
 
 def _named(
-    match: Match, what: str, reference: Reference, factors: list[str], expected: float
+    match: Formula, what: str, reference: Reference, factors: list[str], expected: float
 ) -> Iterator[Finding]:
     """The mistake of a formula, if it is one, and those that its factor stands for."""
-    name = match.formula.mistake
-    if name:
-        is_what = catalogue()[name].formula.format(match.formula.detail)
+    if name := match.mistake:
+        is_what = catalogue()[name].formula.format(match.detail)
         seen = f"In every entry that was looked at the {what} is {is_what}."
         if name == "softmax applied twice" and what == "loss":
             floor = np.log1p((reference.logits.shape[1] - 1) / np.e)

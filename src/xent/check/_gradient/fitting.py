@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,14 +12,6 @@ from xent._validation import Array
 from xent.check._gradient.factors import near
 from xent.check._gradient.formulas import Formula
 from xent.check._gradient.reference import Reference
-
-
-@dataclass(frozen=True)
-class Match:
-    """Measured numbers are `scale` times a formula."""
-
-    formula: Formula
-    scale: float
 
 
 @dataclass(frozen=True)
@@ -38,10 +30,6 @@ class Measured:
     def at(self, gradient: Array) -> Array:
         """A gradient at the entries."""
         return np.asarray(gradient[self.row, self.column])
-
-    def follows(self, gradient: Array) -> float | None:
-        """The factor of the gradient that gives these numbers, or None."""
-        return self.factor_of(self.at(gradient))
 
     def factor_of(self, formula: Array) -> float | None:
         """The factor of a formula's numbers at the same entries that gives these, or None."""
@@ -92,20 +80,20 @@ class Measured:
 
 def first_match(
     measured: Measured, formulas: Iterable[Formula], scales: Iterable[float] = ()
-) -> Match | None:
+) -> Formula | None:
     """The first formula that the numbers follow, at one of the scales if any does."""
     first = None
     for formula in formulas:
-        scale = measured.follows(formula.gradient)
+        scale = measured.factor_of(measured.at(formula.gradient))
         if scale is not None:
-            match = Match(formula, scale)
+            match = replace(formula, scale=scale)
             if not scales or any(near(scale, s) for s in scales):
                 return match
             first = first or match
     return first
 
 
-def fit_smoothing(measured: Measured, reference: Reference) -> tuple[float, Match] | None:
+def fit_smoothing(measured: Measured, reference: Reference) -> tuple[float, Formula] | None:
     """Label smoothing that was not asked for: a gradient is linear in it, so least squares do."""
     if reference.options.get("label_smoothing"):
         return None
@@ -153,8 +141,8 @@ def fit_class_weights(measured: Measured, reference: Reference) -> Array | None:
     if np.ptp(confirmed) <= 1e-3 * max(confirmed):
         return None
     weights = np.where(np.isfinite(weights), weights, 1.0)
-    weighted = reference.changed(class_weight=weights).gradient()
-    return weights if measured.follows(weighted) is not None else None
+    weighted = Formula("", reference.changed(class_weight=weights).gradient())
+    return weights if first_match(measured, [weighted]) else None
 
 
 def fit_clipping(measured: Measured, reference: Reference, scales: Iterable[float]) -> str | None:

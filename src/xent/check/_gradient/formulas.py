@@ -25,6 +25,8 @@ class Formula:
     mistake: str
     gradient: Array
     detail: str = ""
+    scale: float = 1.0
+    """Its factor in what was measured."""
 
 
 def options_left_out(reference: Reference) -> Iterator[Formula]:

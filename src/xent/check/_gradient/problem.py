@@ -109,9 +109,7 @@ class Problem:
 
     def index(self, row: int) -> tuple[int, ...]:
         """Index of the row in the caller's own arrays."""
-        return (
-            tuple(int(i) for i in np.unravel_index(row, self.row_shape)) if self.row_shape else ()
-        )
+        return tuple(map(int, np.unravel_index(row, self.row_shape)))
 
     def place(self, name: str, row: int, column: int) -> str:
         """An entry of an array of the logits' own shape, as the caller would write it."""
@@ -123,9 +121,8 @@ class Problem:
     def _as_float64(self, logits: Any) -> Array:
         array = self.framework.to_numpy(logits)
         if array.dtype.kind in "iub" and not isinstance(logits, (int, float, list, tuple)):
-            msg = (
-                f"logits has dtype {array.dtype}; expected floats. Are logits and targets swapped?"
-            )
+            hint = "Are logits and targets swapped?"
+            msg = f"logits has dtype {array.dtype}; expected floats. {hint}"
             raise TypeError(msg)
         try:
             array = array.astype(np.float64)
