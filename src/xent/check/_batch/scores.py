@@ -155,6 +155,7 @@ def _duplicates(statistics: Statistics, constant: Array) -> Iterator[Finding]:
     # Columns that agree in the first rows are the only ones worth comparing in all of them.
     first = batch.scores[batch.kept[:16]].astype(np.float64)[:, moving].T
     _, group, count = np.unique(first, axis=0, return_inverse=True, return_counts=True)
+    group = group.reshape(-1)  # NumPy 2.0.0 gives it the shape (columns, 1)
     alike = np.flatnonzero((count[group] > 1) & (np.isfinite(first).sum(axis=1) >= 8))
     for start in alike:
         one = batch.scores[batch.kept, moving[start]]
