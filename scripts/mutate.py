@@ -142,10 +142,8 @@ MUTATIONS = [
     ),
     Mutation(
         "_engine/compute.py",
-        "not in_place,\n    )\n    divisor, z_scale, options, scale = reduction(rows, options)\n"
-        "    want = Outputs(\n        class_last",
-        "True,\n    )\n    divisor, z_scale, options, scale = reduction(rows, options)\n"
-        "    want = Outputs(\n        class_last",
+        "defer_label_check=engine.finds_wrong_targets() and not in_place(grad, z)",
+        "defer_label_check=engine.finds_wrong_targets()",
         LOSSES,
         "logits are overwritten before a wrong label is found",
     ),
@@ -228,27 +226,27 @@ MUTATIONS = [
     ),
     Mutation(
         "explanation/multiclass.py",
-        "gradient[label] -= 1",
-        "gradient[label] -= p[label]",
+        "p - (np.arange(len(p)) == label)",
+        "p - p * (np.arange(len(p)) == label)",
         EXPLAIN,
         "gradient of the label",
     ),
     Mutation(
-        "explanation/multiclass.py",
-        "likeliest = np.argsort(-p,",
-        "likeliest = np.argsort(p,",
+        "explanation/row.py",
+        "likeliest = np.argsort(-self.p,",
+        "likeliest = np.argsort(self.p,",
         EXPLAIN,
         "the unlikeliest classes are shown",
     ),
     Mutation(
         "explanation/multiclass.py",
-        "shift = largest if",
+        "shift = float(logits.max()) if",
         "shift = 0.0 if",
         EXPLAIN,
         "exponentials that overflow",
     ),
     Mutation(
-        "explanation/binary.py",
+        "explanation/row.py",
         "STEP = 1e-5",
         "STEP = 1.0",
         EXPLAIN,
