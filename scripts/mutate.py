@@ -121,13 +121,6 @@ MUTATIONS = [
     ),
     Mutation(
         "_targets.py",
-        "return (total, total / rows) if total",
-        "return (total, 1.0) if total",
-        LOSSES,
-        "z-loss rescaled by class weights",
-    ),
-    Mutation(
-        "_targets.py",
         "weight = xp.where(ignored, xp.zeros_like(one), one)",
         "weight = one",
         LOSSES,
