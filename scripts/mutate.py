@@ -240,8 +240,8 @@ MUTATIONS = [
     ),
     Mutation(
         "_targets.py",
-        "return total, total / rows",
-        "return total, 1.0",
+        "return (total, total / rows) if total else (rows, 1.0)",
+        "return (total, 1.0) if total else (rows, 1.0)",
         Z_LOSS,
         "class weights rescale the z-loss",
     ),

@@ -211,10 +211,10 @@ def mean_divisor(targets: ClassTargets | BinaryTargets, options: LossOptions) ->
         xp = total.__array_namespace__()
         ratio = xp.where(total > 0, total / rows, xp.ones_like(total))
         return xp.where(total > 0, total, rows * xp.ones_like(total)), ratio
+    if not options.has_z_term:
+        return total, 1.0
     check_total(rows)
-    if total:
-        return total, total / rows
-    return (rows if options.has_z_term else 0.0), 1.0
+    return (total, total / rows) if total else (rows, 1.0)
 
 
 def cast(xp: Any, array: Array, dtype: Any) -> Array:
@@ -347,14 +347,17 @@ def check_weight_shape(
     if array is None or (array.shape == expected and _is_float(array)):
         return
     name = getattr(names, which)
-    if not (_is_float(array) or _is_integer(array) or _kind(array) == "bool"):
+    wide = isinstance(array, np.ndarray) and array.dtype.kind == "f"  # longdouble too
+    if not (wide or _is_float(array) or _is_integer(array) or _kind(array) == "bool"):
         msg = f"{name} has dtype {names.dtype(array)}; expected numbers: {why}."
         raise TypeError(msg)
     check_shape(array, expected, name, why)
 
 
 def _kind(array: Array) -> str:
-    """Name of the dtype, which some libraries write after their own."""
+    """Name of the dtype, without its library's name or a byte order."""
+    if isinstance(array, np.ndarray):
+        return str(array.dtype.name)
     return str(array.dtype).rpartition(".")[2]
 
 

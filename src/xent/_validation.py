@@ -107,16 +107,12 @@ def is_array_api(value: Any) -> bool:
 
 def to_numpy(value: Any, name: str) -> Array:
     """Return `value` as a NumPy array; refuse other frameworks' arrays and ragged lists."""
-    if type(value) is np.ndarray:
+    if type(value) is np.ndarray and value.dtype.isnative:
         return value  # at once, for small losses
-    if isinstance(value, np.ndarray):
-        if isinstance(value, np.ma.MaskedArray):
-            msg = (
-                f"{name} is a numpy masked array, whose mask would be lost. Pass {name}.filled() "
-                "and mark the masked rows with ignore_index= or sample_weight=0."
-            )
-            raise TypeError(msg)
-        return np.asarray(value)  # np.matrix would stay two-dimensional for ever
+    if isinstance(value, np.ma.MaskedArray):
+        msg = f"{name} is a numpy masked array, whose mask would be lost. Pass {name}.filled() "
+        msg += "and mark the masked rows with ignore_index= or sample_weight=0."
+        raise TypeError(msg)
     framework = _library(value)
     if framework in _CONVERSIONS:
         # Converting in silence would cut the caller's autograd graph.
@@ -124,10 +120,12 @@ def to_numpy(value: Any, name: str) -> Array:
         msg = f"{name} is a {framework} array, and xent computes on NumPy arrays. Pass {how}."
         raise TypeError(msg)
     try:
-        return np.asarray(value)
+        array = np.asarray(value)  # np.matrix would stay two-dimensional for ever
     except ValueError as error:
         msg = f"{name} cannot be made an array: {error}"
         raise ValueError(msg) from None
+    # Bytes in the other machine's order would not compare equal to a dtype, nor go to a kernel.
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
 def as_floats(value: Any, name: str, partner: str = "") -> Array:
@@ -138,8 +136,7 @@ def as_floats(value: Any, name: str, partner: str = "") -> Array:
     array = to_numpy(value, name)
     # By its letter first: `name` is made anew on each call.
     if array.dtype.char in "efd" or array.dtype.name in FLOATS:
-        # Bytes in the other machine's order would not compare equal to float64.
-        return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+        return array
     is_real = array.dtype.kind in "iub"
     numbers = is_real and type(value) is not bool
     if isinstance(value, (int, float, list, tuple)) and (numbers or not array.size):

@@ -325,3 +325,30 @@ def test_the_loss_alone_needs_a_fraction_of_the_logits(shape):
     assert peak_of(lambda: xent.cross_entropy(logits, labels)) < logits.nbytes / 4
     out = {"return_grad": True, "out": logits}
     assert peak_of(lambda: xent.cross_entropy(logits, labels, **out)) < logits.nbytes / 4
+
+
+@pytest.mark.parametrize("order", [">f2", ">f4", ">f8"])
+def test_bytes_of_another_order_in_soft_targets(order):
+    z, soft = np.array([[1.0, 2.0], [0.5, -1.0]]), np.array([[0.5, 0.5], [1.0, 0.0]])
+    swapped = soft.astype(order)
+    assert xent.cross_entropy(z, swapped) == xent.cross_entropy(z, soft)
+    x = np.eye(2)
+    assert xent.linear_cross_entropy(x, z, swapped) == xent.linear_cross_entropy(x, z, soft)
+    assert xent.log_loss(swapped, soft) == xent.log_loss(soft, soft)
+
+
+def test_weights_in_long_double():
+    z, weight = np.array([[1.0, 2.0], [0.5, -1.0]]), np.array([1.0, 3.0])
+    for name in ("class_weight", "sample_weight"):
+        wide = xent.cross_entropy(z, [0, 1], **{name: weight.astype(np.longdouble)})
+        assert wide == xent.cross_entropy(z, [0, 1], **{name: weight})
+
+
+def test_only_the_divisor_that_is_used_has_to_be_in_range():
+    z = np.array([[1.0, 2.0], [0.5, -1.0]])
+    weights = {"class_weight": [1e-10] * 2, "sample_weight": [1e301] * 2}
+    np.testing.assert_allclose(
+        xent.cross_entropy(z, [0, 1], **weights), xent.cross_entropy(z, [0, 1]), rtol=1e-13
+    )
+    with pytest.raises(ValueError, match=r"the weights sum to 2e\+301"):
+        xent.cross_entropy(z, [0, 1], z_loss=0.1, **weights)

@@ -232,3 +232,17 @@ def test_errors_of_any_array_library():
         xent.cross_entropy(put(Z), put(Y), sample_weight=put(-np.ones(6)))
     with pytest.raises(TypeError, match="out= receives the gradient of NumPy arrays"):
         xent.cross_entropy(put(Z), put(Y), return_grad=True, out=put(Z))
+
+
+def test_nothing_is_converted_in_silence():
+    z = put(Z)
+    with pytest.raises(TypeError, match="targets is a numpy masked array, whose mask would be"):
+        xent.cross_entropy(z, np.ma.array(Y, mask=[1, 0, 0, 0, 0, 0]))
+    torch = pytest.importorskip("torch")
+    with pytest.raises(TypeError, match="targets is a torch array, and xent computes on NumPy"):
+        xent.cross_entropy(z, torch.tensor(Y))
+    with pytest.raises(TypeError, match="targets is None; expected an array or a list of class"):
+        xent.cross_entropy(z, None)
+    with pytest.raises(TypeError, match="class_weight has dtype <U2; expected numbers: one weight"):
+        xent.cross_entropy(z, put(Y), class_weight="ab")
+    agree(xent.cross_entropy(z, Y.astype(">i8")), xent.cross_entropy(Z, Y), "float64")

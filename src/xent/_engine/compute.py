@@ -306,8 +306,10 @@ def as_partner(value: Any, like: Array, name: str, *, floats: bool = False) -> A
         return as_floats(value, name) if floats else to_numpy(value, name)
     if is_array_api(value):
         return value
-    xp = array_namespace(like)
-    return xp.asarray(value, device=like.device)
+    array = to_numpy(value, name)  # refuses masks, and arrays that have derivatives
+    if array.dtype.kind not in "biuf":
+        return array  # the checks say what is wrong with it
+    return array_namespace(like).asarray(array, device=like.device)
 
 
 def _labels_if_empty(array: Array, given: Any) -> Array:
