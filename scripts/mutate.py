@@ -240,8 +240,8 @@ MUTATIONS = [
     ),
     Mutation(
         "_targets.py",
-        "return (total, total / rows) if total else (rows, 1.0)",
-        "return (total, 1.0) if total else (rows, 1.0)",
+        "return (divisor, divisor / z_divisor) if divisor else (z_divisor, 1.0)",
+        "return (divisor, 1.0) if divisor else (z_divisor, 1.0)",
         Z_LOSS,
         "class weights rescale the z-loss",
     ),

@@ -113,7 +113,7 @@ class LossOptions(NamedTuple):
         """Is there a z-loss, whose mean has a divisor of its own?"""
         return bool(self.z_loss)
 
-    def with_z_scale(self, factor: Any) -> LossOptions:
+    def with_z_factor(self, factor: Any) -> LossOptions:
         """The record with z-loss times a factor."""
         return self._replace(z_loss=self.z_loss * factor) if self.z_loss else self
 

@@ -57,11 +57,11 @@ class ClassTargets(NamedTuple):
     def flat(self, xp: Any) -> ClassTargets:
         """The same with one axis of rows."""
         labels, soft, weight = self.labels, self.probabilities, self.weight
+        if labels is not None and labels.ndim == 1:
+            return self  # at once, for small losses
         return self._replace(
             labels=None if labels is None else xp.reshape(labels, (-1,)),
-            probabilities=None
-            if soft is None
-            else xp.reshape(soft, (math.prod(soft.shape[:-1]), soft.shape[-1])),
+            probabilities=None if soft is None else as_rows(xp, soft),
             weight=None if weight is None else xp.reshape(weight, (-1,)),
         )
 
@@ -165,6 +165,8 @@ def binary_targets(
 ) -> BinaryTargets:
     """The same for binary logits; `defer_value_check` leaves the range to `checked_values`."""
     check_binary_shapes(targets, shape, options)
+    if xp is not np and _kind(targets) == "bool":  # which the array API does not count with
+        targets = cast(xp, targets, xp.int8)
     class_weight = _weights(options, "class_weight", xp, dtype, readable)
     pos_weight = _weights(options, "pos_weight", xp, dtype, readable)
     weight = _weights(options, "sample_weight", xp, dtype, readable)
@@ -192,29 +194,32 @@ def _only_z_term(total: Any, options: LossOptions, readable: bool) -> bool:
     return readable and mean and options.class_weight is not None and not total
 
 
-def mean_divisor(targets: ClassTargets | BinaryTargets, options: LossOptions) -> tuple[Any, Any]:
-    """What a mean divides by, and the factor of z-loss that gives its term a mean of its own.
+def mean_divisors(targets: ClassTargets | BinaryTargets, options: LossOptions) -> tuple[Any, Any]:
+    """What the mean of the losses divides by, and what that of z-loss divides by.
 
-    The mean of ``w l`` divides by the total of w times the class weights, that of ``w A(z)²`` by
-    the total of w alone, so that class weights do not rescale it. Where class weights leave no
-    weight at all, only the second mean is left.
+    They are the totals of the row weights with and without class weights, so that class weights do
+    not rescale z-loss. Where class weights leave no weight at all, only the second mean is left.
     """
     if options.divisor is not None:
-        return options.divisor, 1.0
-    total, rows = targets.total, targets.total_rows
-    readable = isinstance(total, float)
-    if readable:
-        check_total(total)
-    if options.class_weight is None:
-        return total, 1.0
-    if not readable:
-        xp = total.__array_namespace__()
-        ratio = xp.where(total > 0, total / rows, xp.ones_like(total))
-        return xp.where(total > 0, total, rows * xp.ones_like(total)), ratio
-    if not options.has_z_term:
-        return total, 1.0
-    check_total(rows)
-    return (total, total / rows) if total else (rows, 1.0)
+        return options.divisor, options.divisor
+    divisors = targets.total, targets.total_rows
+    if options.class_weight is None or not options.has_z_term:
+        divisors = targets.total, targets.total
+    if isinstance(targets.total, float):
+        for divisor in divisors:
+            check_total(divisor)
+    return divisors
+
+
+def common_divisor(divisor: Any, z_divisor: Any) -> tuple[Any, Any]:
+    """One divisor for both means, and the factor of z-loss that makes up for it."""
+    if divisor is z_divisor:
+        return divisor, 1.0
+    if isinstance(divisor, float):
+        return (divisor, divisor / z_divisor) if divisor else (z_divisor, 1.0)
+    xp = divisor.__array_namespace__()
+    factor = xp.where(divisor > 0, divisor / z_divisor, xp.ones_like(divisor))
+    return xp.where(divisor > 0, divisor, z_divisor * xp.ones_like(divisor)), factor
 
 
 def cast(xp: Any, array: Array, dtype: Any) -> Array:
@@ -222,6 +227,14 @@ def cast(xp: Any, array: Array, dtype: Any) -> Array:
     if xp is np:
         return array.astype(dtype, copy=False)
     return xp.astype(array, dtype, copy=False)
+
+
+def as_rows(xp: Any, array: Array) -> Array:
+    """The array with one axis of rows, and its last one."""
+    if array.ndim == 2:
+        return array
+    # Not -1: there may be no rows, or rows of no width.
+    return xp.reshape(array, (math.prod(array.shape[:-1]), array.shape[-1]))
 
 
 def take(xp: Any, values: Array, labels: Array) -> Array:
@@ -247,7 +260,7 @@ def _absent(
     targets: Array, weight: Any, ignore_index: int | None, xp: Any, dtype: Any, readable: bool
 ) -> tuple[Any, Any]:
     """Row weights with 0 for ignored rows, and the mask of the rows that are as if absent."""
-    if ignore_index is not None:
+    if ignore_index is not None and _can_hold(xp, targets, ignore_index):
         ignored = targets == ignore_index
         if not readable or xp.any(ignored):
             one = xp.ones(ignored.shape, dtype=dtype) if weight is None else weight
@@ -256,6 +269,14 @@ def _absent(
         return None, None
     absent = weight == 0
     return weight, absent if not readable or xp.any(absent) else None
+
+
+def _can_hold(xp: Any, targets: Array, label: int) -> bool:
+    """Can targets of this dtype be the label? NumPy compares with any number."""
+    if xp is np or not _is_integer(targets):
+        return True
+    limits = xp.iinfo(targets.dtype)
+    return bool(limits.min <= label <= limits.max)
 
 
 def _number(value: Array, readable: bool) -> Any:
@@ -320,6 +341,14 @@ def check_binary_shapes(targets: Array, shape: tuple[int, ...], options: LossOpt
     if number and weightless and targets.shape == shape:
         return  # at once, for small losses
     names = options.names
+    if not (number or _kind(targets) == "bool"):
+        found = f"{names.targets} has dtype {names.dtype(targets)}"
+        msg = f"{found}; expected 0 and 1, booleans, or probabilities."
+        if not names.tensors:  # which hold no strings
+            msg += f" Encode labels first, for example {names.targets} == 'yes'."
+        raise TypeError(msg)
+    why = f"one {names.target} per {names.score}, {names.own_shape}"
+    check_shape(targets, shape, names.targets, why)
     why = "the weights of label 0 and label 1"
     check_weight_shape(options.class_weight, (2,), "class_weight", why, names)
     why = f"one weight per {names.score}"
@@ -329,15 +358,6 @@ def check_binary_shapes(targets: Array, shape: tuple[int, ...], options: LossOpt
         one, several = "one weight for label 1", "one number, or one per entry of the last axis"
         expected, why = (shape[-1:], several) if pos_weight.ndim else ((), one)
         check_weight_shape(pos_weight, expected, "pos_weight", why, names)
-    if not (number or _kind(targets) == "bool"):
-        found = f"{names.targets} has dtype {names.dtype(targets)}"
-        msg = f"{found}; expected 0 and 1, booleans, or probabilities."
-        if not names.tensors:  # which hold no strings
-            msg += f" Encode labels first, for example {names.targets} == 'yes'."
-        raise TypeError(msg)
-    if targets.shape != shape:
-        why = f"one {names.target} per {names.score}, {names.own_shape}"
-        check_shape(targets, shape, names.targets, why)
 
 
 def check_weight_shape(
@@ -443,10 +463,11 @@ def check_labels(labels: Array, classes: int, names: Names = NAMES["xent"], xp: 
     """Every label is a class, or the first that is none is named."""
     if 0 in labels.shape:
         return
-    if xp is np:  # whose methods take half the time of its functions
-        low, high = int(labels.min()), int(labels.max())
-    else:
-        low, high = int(xp.min(labels)), int(xp.max(labels))
+    # As unsigned numbers negative labels are the largest, so one pass finds every wrong one.
+    one_pass = xp is np and labels.dtype == np.int64
+    if one_pass and np.maximum.reduce(labels.view(np.uint64), None) < classes:
+        return
+    low, high = int(xp.min(labels)), int(xp.max(labels))
     if low >= 0 and high < classes:
         return
     where = first((labels < 0) | (labels >= classes))

@@ -248,6 +248,14 @@ def check_number(value: Any, name: str, low: float, high: float, *, above: bool 
     return number
 
 
+def class_names(names: Any, classes: int) -> list[str]:
+    """The names of the classes, one each."""
+    if isinstance(names, str) or len(names) != classes:
+        msg = f"the classes' names are {names!r:.60}, but there are {classes} classes; expected a "
+        raise ValueError(msg + "list of one name each.")
+    return [str(name) for name in names]
+
+
 def check_reduction(reduction: Any) -> None:
     """Accept the three reductions by name."""
     if not isinstance(reduction, str) or reduction not in REDUCTIONS:

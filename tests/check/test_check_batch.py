@@ -239,9 +239,10 @@ ERRORS: list[tuple[tuple[Any, Any], dict[str, Any], type[Exception], str]] = [
      "ignore_index marks class indices, but targets holds probabilities. Give the rows to ignore "
      "sample_weight 0."),
     ((Z, Y), {"names": ["a", "b"]}, ValueError,
-     "names is ['a', 'b']; expected one name per class, 10 in the order of the scores."),
+     "the classes' names are ['a', 'b'], but there are 10 classes; expected a list of one name "
+     "each."),
     ((B, T), {"names": "ab"}, ValueError,
-     "names is 'ab'; expected one name per class, 2 in the order of the scores."),
+     "the classes' names are 'ab', but there are 2 classes; expected a list of one name each."),
     ((Z, Y), {"tolerance": 2}, ValueError, "tolerance is 2; expected a number between 0 and 1."),
 ]  # fmt: skip
 

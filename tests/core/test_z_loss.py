@@ -102,6 +102,29 @@ def test_smoothed_targets_without_weight_leave_z_loss_alone(kind):
         assert z_loss or not grad.any()
 
 
+@pytest.mark.parametrize("weights", [[0.0, 1.0, 2.0, 3.0], C])
+@pytest.mark.parametrize("smoothing", [0.0, 0.125])
+def test_second_derivatives(weights, smoothing):
+    class_weight = torch.tensor(weights, dtype=torch.float64)
+    options = {"z_loss": LAMBDA, "label_smoothing": smoothing}
+
+    def of_classes(z):
+        y = torch.zeros(7, dtype=torch.int64)  # of weight 0, or not
+        return xent.cross_entropy(z, y, class_weight=class_weight, **options)
+
+    def binary(z):
+        return xent.binary_cross_entropy(
+            z, torch.zeros_like(z), class_weight=class_weight[:2], **options
+        )
+
+    for loss in (of_classes, binary):
+        slopes = torch.func.grad(loss)
+        z, direction = torch.tensor(Z), torch.tensor(RNG.normal(size=Z.shape))
+        found = torch.func.grad(lambda z, s=slopes, d=direction: (s(z) * d).sum())(z)
+        step = 1e-5 * direction
+        close(found, (slopes(z + step) - slopes(z - step)) / 2e-5, rtol=1e-6, atol=1e-9)
+
+
 @pytest.mark.parametrize("put", [np.asarray, strict.asarray, torch.tensor])
 @pytest.mark.parametrize("reduction", ["sum", "none"])
 def test_a_row_is_its_weight_times_both_terms(put, reduction):

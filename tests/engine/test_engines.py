@@ -246,3 +246,35 @@ def test_nothing_is_converted_in_silence():
     with pytest.raises(TypeError, match="class_weight has dtype <U2; expected numbers: one weight"):
         xent.cross_entropy(z, put(Y), class_weight="ab")
     agree(xent.cross_entropy(z, Y.astype(">i8")), xent.cross_entropy(Z, Y), "float64")
+
+
+def test_booleans_and_labels_of_a_narrow_dtype():
+    z, yes = Z[:, 0], Z[:, 1] > 0
+    options = {"class_weight": [1.0, 2.0], "ignore_index": 7}
+    agree(xent.binary_cross_entropy(put(z), put(yes), **options),
+          xent.binary_cross_entropy(z, yes, **options), "float64")  # fmt: skip
+    narrow = Y.astype(np.uint8)
+    for label in (-100, 300, 2):  # that of no row, if the dtype has no such number
+        agree(xent.cross_entropy(put(Z), put(narrow), ignore_index=label),
+              xent.cross_entropy(Z, narrow, ignore_index=label), "float64")  # fmt: skip
+
+
+@pytest.mark.parametrize("reduction", ["mean", "none"])
+def test_a_linear_layer_without_rows(reduction):
+    x, w, y = np.zeros((0, 3)), np.ones((5, 3)), np.zeros(0, int)
+    options = {"reduction": reduction, "return_grad": True}
+    got = xent.linear_cross_entropy(put(x), put(w), put(y), **options)
+    expected = xent.linear_cross_entropy(x, w, y, **options)
+    np.testing.assert_array_equal(np.asarray(got[0]), expected[0])
+    for mine, theirs in zip(got[1][:2], expected[1], strict=False):
+        np.testing.assert_array_equal(np.asarray(mine), theirs)
+
+
+def test_weight_and_bias_of_a_linear_layer_are_floats():
+    x, w, y = put(np.ones((6, 3))), np.ones((5, 3)), put(Y)
+    with pytest.raises(TypeError, match=r"weight has dtype .*int64; expected a real floating"):
+        xent.linear_cross_entropy(x, put(w.astype(int)), y)
+    with pytest.raises(TypeError, match=r"bias has dtype .*int64; expected a real floating"):
+        xent.linear_cross_entropy(x, put(w), y, put(np.ones(5, int)))
+    with pytest.raises(TypeError, match=r"weight has dtype float16 and cannot be made an array of"):
+        xent.linear_cross_entropy(x, w.astype(np.float16), y)

@@ -89,7 +89,8 @@ SUBTRACT = "If your labels start at 1, subtract 1."
         ),
         (
             {"logits": [1, 2], "label": 0, "names": ["a"]},
-            "names is 1 long, for 2 classes; expected a list of one name each.",
+            "the classes' names are ['a'], but there are 2 classes; expected a list of one name "
+            "each.",
         ),
     ],
 )

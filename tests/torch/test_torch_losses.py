@@ -13,6 +13,7 @@ import xent
 torch = import_torch()
 
 import torch.nn.functional as F  # noqa: E402, N812 - everyone's name for it
+from torch.autograd import forward_ad  # noqa: E402
 from torch.utils.checkpoint import checkpoint  # noqa: E402
 
 from xent._engine import linear as chunked  # noqa: E402
@@ -385,9 +386,39 @@ def test_log_loss_is_a_metric_of_tensors_too() -> None:
         xent.log_loss(labels, p)
 
 
+@pytest.mark.filterwarnings("ignore:.*is deprecated:DeprecationWarning")  # torch's own
+@pytest.mark.parametrize("name", ["y_prob", "y_true", "sample_weight"])
+def test_a_metric_refuses_every_derivative(name: str) -> None:
+    ones = torch.ones(4)
+    given = {"y_prob": ones / 4, "y_true": ones, "sample_weight": ones}
+
+    def score(value: Any) -> Any:
+        return xent.log_loss(**given | {name: value})
+
+    with pytest.raises(ValueError, match=f"^{name} requires a gradient, and log_loss is a metric"):
+        score(given[name].clone().requires_grad_())
+    with forward_ad.dual_level(), pytest.raises(ValueError, match=f"^{name} has a tangent, and lo"):
+        score(forward_ad.make_dual(given[name], ones))
+    with pytest.raises(NotImplementedError, match="called inside of a transform of"):
+        torch.func.vmap(score)(torch.stack([given[name]]))
+    for transform in (torch.func.grad, torch.func.jacfwd, torch.func.hessian):
+        with pytest.raises((ValueError, NotImplementedError), match="log_loss is a metric"):
+            transform(score)(given[name])
+
+
 @pytest.mark.parametrize(
     ("call", "kind", "message"),
     [
+        (lambda: xent.linear_cross_entropy(X, W.to("meta"), Y), ValueError,
+         "weight is on meta, but the other tensors are on cpu. Pass weight.to('cpu')."),
+        (lambda: xent.linear_cross_entropy(X, W, Y, B.to("meta")), ValueError,
+         "bias is on meta, but the other tensors are on cpu. Pass bias.to('cpu')."),
+        (lambda: xent.softmax(Y), TypeError,
+         "logits has dtype torch.int64; expected one of torch.float16, torch.bfloat16, "
+         "torch.float32, torch.float64. Pass logits.float()."),
+        (lambda: xent.binary_cross_entropy(ZB, TB[:2], pos_weight=torch.ones(2)), ValueError,
+         "targets has shape (2,), expected (7,): one target per logit, the logits' own shape. "
+         "Nothing is broadcast."),
         (lambda: xent.cross_entropy(Z, Y, ignore_index=-100, out=Z), TypeError,
          "out= receives the gradient of NumPy arrays. That of tensors comes by backward(), or"),
         (lambda: xent.linear_cross_entropy(X, W, Y, reduction="none", return_grad=True),

@@ -98,6 +98,33 @@ def test_transforms(name: str, transform: str, compiled: bool) -> None:
     torch.testing.assert_close(mine(z, y), TRANSFORMS[transform](theirs)(z, y))
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_what_return_grad_gives_has_derivatives(compiled: bool) -> None:
+    def loss(z: Any) -> Any:
+        return xent.cross_entropy(z, Y[0], return_grad=True)[0]
+
+    def slope(z: Any) -> Any:
+        return (xent.cross_entropy(z, Y[0], return_grad=True)[1] * z).sum()
+
+    def due(z: Any) -> Any:
+        return F.cross_entropy(z, Y[0])
+
+    def layer(x: Any) -> Any:
+        return xent.linear_cross_entropy(x, W, Y[0], return_grad=True)[0]
+
+    for mine, theirs, at in (
+        (loss, due, Z[0]),
+        (slope, lambda z: (grad(due)(z) * z).sum(), Z[0]),
+        (layer, lambda x: due(x @ W.T), X[0]),
+        (loss, due, Z[0].half()),
+    ):
+        found = grad(mine)
+        found = torch.compile(found, backend="aot_eager") if compiled else found
+        torch.testing.assert_close(found(at), grad(theirs)(at))
+    with pytest.raises(NotImplementedError, match="has no forward-mode derivative"):
+        torch.func.jacfwd(loss)(Z[0])
+
+
 @pytest.mark.parametrize("reduction", ["mean", "none"])
 def test_a_linear_layer_says_that_it_has_no_second_derivative(reduction: str) -> None:
     def second(x: Any, y: Any) -> Any:

@@ -16,15 +16,17 @@ import numpy as np
 from xent._engine import Outputs, engine_for
 from xent._engine.array import ArrayProducts, sum_dtype
 from xent._engine.linear import BIAS, INPUTS, WEIGHT, Layer, NumPyProducts
-from xent._engine.numpy import STATS, total
+from xent._engine.numpy import total
 from xent._options import LossOptions
 from xent._targets import (
     BinaryTargets,
     ClassTargets,
+    as_rows,
     binary_targets,
     cast,
     class_targets,
-    mean_divisor,
+    common_divisor,
+    mean_divisors,
 )
 from xent._validation import (
     as_floats,
@@ -47,10 +49,8 @@ class Loss(NamedTuple):
     value: Any
     grad: Any
     stats: Any
-    divisor: Any
-    """What the mean was divided by."""
-    z_scale: Any
-    """Factor of z-loss by which its term has a mean of its own."""
+    divisors: Any
+    """What the means of the losses and of z-loss divide by."""
 
 
 def cross_entropy(
@@ -104,7 +104,7 @@ def linear_cross_entropy(
     rows = class_targets(y, shape, options.axis, options, xp=xp, dtype=sum_dtype(xp, x))
     wanted = INPUTS | WEIGHT | (0 if b is None else BIAS) if return_grad else 0
     products: Any = NumPyProducts() if xp is np else ArrayProducts(x)
-    layer = Layer(products, xp.reshape(x, (math.prod(x.shape[:-1]), x.shape[-1])), w, b)
+    layer = Layer(products, as_rows(xp, x), w, b)
     with np.errstate(all="ignore"):
         loss = linear_loss(layer, rows.flat(xp), options, wanted=wanted).value
         grads = tuple(
@@ -160,14 +160,14 @@ def class_loss(
         dtype=sum_dtype(xp, z),
         defer_label_check=engine.finds_wrong_targets() and not in_place(grad, z),
     )
-    divisor, z_scale, options, scale = reduction(rows, options)
+    divisors, divisor, options, scale = reduction(rows, options)
     grad_last = class_last(grad, axis) if isinstance(grad, np.ndarray) else grad
     want = Outputs(grad_last, options.reduction == "none" or None, stats)
     loss_sum, made = engine.cross_entropy(class_last(z, axis), rows, options, scale, want)
     if grad is True:
         grad = made.grad if axis == z.ndim - 1 else xp.moveaxis(made.grad, -1, axis)
     value = reduced(options, loss_sum, divisor, made.losses, grad)
-    return Loss(value, grad, made.stats, divisor, z_scale)
+    return Loss(value, grad, made.stats, divisors)
 
 
 def binary_loss(z: Array, y: Array, options: LossOptions, *, grad: Any = None) -> Loss:
@@ -182,11 +182,11 @@ def binary_loss(z: Array, y: Array, options: LossOptions, *, grad: Any = None) -
         dtype=sum_dtype(xp, z),
         defer_value_check=engine.finds_wrong_targets() and not in_place(grad, z),
     )
-    divisor, z_scale, options, scale = reduction(rows, options)
+    divisors, divisor, options, scale = reduction(rows, options)
     want = Outputs(grad, options.reduction == "none" or None)
     loss_sum, made = engine.binary_cross_entropy(z, rows, options, scale, want)
     value = reduced(options, loss_sum, divisor, made.losses, made.grad)
-    return Loss(value, made.grad, None, divisor, z_scale)
+    return Loss(value, made.grad, None, divisors)
 
 
 def linear_loss(
@@ -207,13 +207,13 @@ def linear_loss(
     called with them while they are logits, and `row_factors` multiply the rows' gradients.
     """
     layer.want(wanted, layer.dtype if inputs_dtype is None else inputs_dtype)
-    divisor, z_scale, options, scale = reduction(rows, options)
+    divisors, divisor, options, scale = reduction(rows, options)
     sums, losses, found = [], [], []
     for index, inputs, logits in layer.chunks():
         if before is not None:
             before(index, logits)
         z = as_array(logits)
-        part = rows.part((index,))
+        part = rows if index == slice(0, layer.rows) else rows.part((index,))
         # In place where that can be: the logits are not needed again.
         grad = (z if isinstance(z, np.ndarray) else True) if wanted else None
         want = Outputs(grad, options.reduction == "none" or None, stats or None)
@@ -226,13 +226,9 @@ def linear_loss(
             if row_factors is not None:
                 gradient *= row_factors[index]
             layer.add(index, inputs, gradient, part.weight)
-    if not sums:  # no rows
-        empty = np.empty(0, np.float64 if layer.dtype == layer.products.float64 else np.float32)
-        sums, losses = [0.0], [empty if options.reduction == "none" else None]
-        found = [np.empty((0, STATS)) if stats else None]
     whole = total(sums) if isinstance(sums[0], float) else sum(sums[1:], sums[0])
     value = reduced(options, whole, divisor, _joined(losses), *layer.grads)
-    return Loss(value, None, _joined(found), divisor, z_scale)
+    return Loss(value, None, _joined(found), divisors)
 
 
 def _joined(parts: list[Any]) -> Any:
@@ -244,16 +240,18 @@ def _joined(parts: list[Any]) -> Any:
 
 def reduction(
     rows: ClassTargets | BinaryTargets, options: LossOptions
-) -> tuple[Any, Any, LossOptions, Any]:
-    """The mean's divisor, the factor of z-loss, options with it, and the factor of the gradient."""
+) -> tuple[tuple[Any, Any], Any, LossOptions, Any]:
+    """The means' divisors, their common one, options that go with it, the gradient's factor."""
     if options.reduction != "mean":
-        return rows.total if options.divisor is None else options.divisor, 1.0, options, 1.0
-    divisor, z_scale = mean_divisor(rows, options)
-    options = options.with_z_scale(z_scale)
+        divisor = rows.total if options.divisor is None else options.divisor
+        return (divisor, divisor), divisor, options, 1.0
+    divisors = mean_divisors(rows, options)
+    divisor, z_factor = common_divisor(*divisors)
+    options = options.with_z_factor(z_factor)
     if isinstance(divisor, (int, float)):
-        return divisor, z_scale, options, 1 / divisor if divisor > 0 else 1.0
+        return divisors, divisor, options, 1 / divisor if divisor > 0 else 1.0
     xp = array_namespace(divisor)
-    return divisor, z_scale, options, xp.where(divisor > 0, 1 / divisor, xp.zeros_like(divisor))
+    return divisors, divisor, options, xp.where(divisor > 0, 1 / divisor, xp.zeros_like(divisor))
 
 
 def reduced(
@@ -305,11 +303,19 @@ def as_partner(value: Any, like: Array, name: str, *, floats: bool = False) -> A
     if isinstance(like, np.ndarray):
         return as_floats(value, name) if floats else to_numpy(value, name)
     if is_array_api(value):
-        return value
-    array = to_numpy(value, name)  # refuses masks, and arrays that have derivatives
+        return as_scores(value, name) if floats else value
+    # These refuse masks, and arrays that have derivatives.
+    array = as_floats(value, name) if floats else to_numpy(value, name)
     if array.dtype.kind not in "biuf":
         return array  # the checks say what is wrong with it
-    return array_namespace(like).asarray(array, device=like.device)
+    xp = array_namespace(like)
+    try:
+        return xp.asarray(array, device=like.device)
+    except (TypeError, ValueError) as error:
+        msg = (
+            f"{name} has dtype {array.dtype} and cannot be made an array of {xp.__name__}: {error}"
+        )
+        raise TypeError(msg) from None
 
 
 def _labels_if_empty(array: Array, given: Any) -> Array:

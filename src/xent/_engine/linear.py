@@ -88,7 +88,7 @@ class Layer:
     def chunks(self) -> Iterator[tuple[slice, Array, Array]]:
         """Rows, their inputs and their logits; all chunks' logits use the same memory."""
         memory = self.products.empty((self.step, self.classes), self.dtype)
-        for start in range(0, self.rows, self.step):
+        for start in range(0, max(1, self.rows), self.step):  # one chunk at least, be it empty
             index = slice(start, min(start + self.step, self.rows))
             x = self.products.cast(self.inputs[index, ...], self.dtype)
             logits = memory[: index.stop - start, ...]

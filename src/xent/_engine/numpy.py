@@ -14,7 +14,7 @@ import numpy as np
 
 from xent._engine import Outputs, rows
 from xent._options import LossOptions
-from xent._targets import BinaryTargets, ClassTargets
+from xent._targets import BinaryTargets, ClassTargets, as_rows
 from xent._validation import Array
 
 BLOCK = 1 << 15
@@ -168,9 +168,8 @@ def blocks(shape: tuple[int, ...], width: int, size: int = BLOCK) -> Iterator[In
 
 def float_rows(block: Array) -> Array:
     """A block as float64 rows; never written to, since it may be the caller's memory."""
-    # Not -1: there may be no rows, or rows of no width.
-    rows_of_block = block.reshape(math.prod(block.shape[:-1]), block.shape[-1])
-    return rows_of_block.astype(np.float64, copy=False)
+    rows_of_block: Array = as_rows(np, block).astype(np.float64, copy=False)
+    return rows_of_block
 
 
 def put(result: Array, index: Index, values: Array) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from xent._kind import Kind, check_kind
 from xent._report import Line
-from xent._validation import Array, as_floats, check_number
+from xent._validation import Array, as_floats, check_number, class_names
 from xent.explanation import binary, multiclass
 from xent.explanation.result import Explanation
 from xent.explanation.steps import Step
@@ -207,8 +207,4 @@ def _names(label: int, names: Sequence[str] | None, classes: int, *, one: bool) 
         raise ValueError(msg)
     if names is None:
         return [f"{'label' if one else 'class'} {j}" for j in range(classes)]
-    if isinstance(names, str) or len(names) != classes:
-        count = repr(names) if isinstance(names, str) else f"{len(names)} long"
-        msg = f"names is {count}, for {classes} classes; expected a list of one name each."
-        raise ValueError(msg)
-    return [str(name) for name in names]
+    return class_names(names, classes)

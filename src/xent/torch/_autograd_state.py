@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch.autograd import forward_ad
 
 from xent.torch import _compat
 
@@ -19,6 +20,21 @@ def check_constant(tensor: Tensor, name: str) -> None:
     if wants_gradient(tensor):
         msg = f"{name} requires a gradient, but weights get none. Pass {name}.detach()."
         raise ValueError(msg)
+
+
+def check_measurable(tensor: Tensor, name: str) -> None:
+    """Refuse a derivative of a metric, which would be 0."""
+    if wants_gradient(tensor):
+        msg = f"{name} requires a gradient, and log_loss is a metric, without one. To train, pass "
+        raise ValueError(msg + f"logits to cross_entropy; to measure, pass {name}.detach().")
+    if forward_ad.unpack_dual(tensor).tangent is not None:
+        msg = (
+            f"{name} has a tangent, and log_loss is a metric, without a derivative. To train, pass "
+        )
+        raise ValueError(msg + "logits to cross_entropy.")
+    if _compat.transforms_active():
+        msg = "log_loss is a metric, and cannot be called inside of a transform of torch.func. "
+        raise NotImplementedError(msg + "To train, pass logits to cross_entropy.")
 
 
 def widened(tensor: Tensor) -> Tensor:

@@ -49,7 +49,7 @@ def computed(
     )
     value = _interop.tensor(loss.value, _interop.loss_dtype(logits.dtype))
     found = _interop.tensor(loss.stats, torch.float64) if stats else None
-    return value, grad, (loss.divisor, loss.z_scale), found
+    return value, grad, loss.divisors, found
 
 
 def fake(logits: Tensor, targets: Tensor, o: LossOptions) -> tuple[Tensor, ...]:

@@ -1,9 +1,9 @@
 """Derivatives beyond the first, and those for soft targets, in differentiable tensor operations.
 
-A row's gradient is ``G = c ((Y + 2 λ A) p - y)``, with c the row's coefficient, y its target row
-and Y its sum. So ``q = G + c y`` is p times a number, which is the sum of q, and the second
-derivative needs neither logits nor probabilities. Since G is itself a result of the operation, the
-formulas may be differentiated again.
+A row's gradient is ``G = c (Y p - y) + 2 λ c_z A p``, with y its target row, Y its sum, and c and
+c_z its coefficients in the mean of the losses and in that of z-loss. So ``q = G + c y`` is p times
+a number, which is the sum of q, and the second derivative needs neither logits nor probabilities.
+Since G is itself a result of the operation, the formulas may be differentiated again.
 """
 
 from __future__ import annotations
@@ -66,16 +66,16 @@ def class_second(
     if o.softcap is not None:
         msg = "no second derivative with softcap. Apply it before: cap * tanh(logits / cap)."
         raise NotImplementedError(msg)
-    divisor, z_scale = divisors
     gradient, direction = gradient.movedim(o.axis, -1), direction.movedim(o.axis, -1)
-    c = coefficients(targets, gradient, o, divisor)
+    c = coefficients(targets, gradient, o, divisors[0])
     q = gradient + c * target_rows(targets, gradient, o)
     mass = q.sum(-1, keepdim=True)
     p = q / torch.where(mass == 0, torch.ones_like(mass), mass)
     mean = (p * direction).sum(-1, keepdim=True)
     change = q * (direction - mean)
     if o.z_loss:
-        change = change + 2 * o.z_loss * z_scale * c * mean * p
+        c_z = coefficients(targets, gradient, o, divisors[1])
+        change = change + 2 * o.z_loss * c_z * mean * p
     return change.movedim(-1, o.axis)
 
 
@@ -83,10 +83,9 @@ def class_targets_gradient(
     logits: Tensor, targets: Tensor, loss: Tensor, o: LossOptions, divisors: Any
 ) -> Tensor:
     """Gradient of the reduced loss for probabilities given as targets: c s (A(z) - z)."""
-    divisor, z_scale = divisors
     kind = loss.dtype
     z = formula.capped(logits.to(kind), o.softcap).movedim(o.axis, -1)
-    c = coefficients(targets, z, o, divisor)
+    c = coefficients(targets, z, o, divisors[0])
     log_z = torch.logsumexp(z, -1, keepdim=True)
     # 0 · ∞ = 0: what is absent costs nothing, also where a class is masked.
     result = torch.where(c == 0, torch.zeros_like(z), (1 - o.label_smoothing) * c * (log_z - z))
@@ -95,7 +94,8 @@ def class_targets_gradient(
         result = result * w
         if o.reduction == "mean" and o.divisor is None:
             # The total weight depends on the targets, the mean of z-loss does not.
-            z_term = torch.where(c == 0, 0.0, o.z_loss * z_scale * c * log_z**2).sum()
+            c_z = coefficients(targets, z, o, divisors[1])
+            z_term = torch.where(c_z == 0, 0.0, o.z_loss * c_z * log_z**2).sum()
             result = result - (loss - z_term) * c * w
     return result.movedim(-1, o.axis)
 
@@ -120,7 +120,7 @@ class LayerTargetsGradient:
         """Scale by smoothing, class weights, row weights and the mean's divisor."""
         o, gradient = self.o, self.gradient
         mean = o.reduction == "mean"
-        scale = (1 / loss.divisor if loss.divisor > 0 else 0.0) if mean else 1.0
+        scale, z_scale = (reciprocal(d, gradient.dtype) if mean else 1.0 for d in loss.divisors)
         weight = None if self.rows.weight is None else torch.from_numpy(self.rows.weight)
         gradient *= 1 - o.label_smoothing
         if o.class_weight is not None:
@@ -130,7 +130,7 @@ class LayerTargetsGradient:
                 squares = (
                     squares if weight is None else torch.where(weight == 0, 0.0, squares * weight)
                 )
-                z_term = o.z_loss * loss.z_scale * scale * float(squares.sum()) if o.z_loss else 0.0
+                z_term = o.z_loss * z_scale * float(squares.sum()) if o.z_loss else 0.0
                 gradient -= (float(loss.value) - z_term) * o.class_weight.to(gradient.dtype)
         gradient *= scale
         if weight is not None:
@@ -155,7 +155,7 @@ def logsumexp_gradient(logits: Tensor, o: LossOptions, upstream: Tensor) -> Tens
 def binary_terms(
     logits: Tensor, targets: Tensor, o: LossOptions, divisors: Any
 ) -> tuple[Tensor, ...]:
-    """a, b and c of the loss c (a softplus(-z) + b softplus(z))."""
+    """a, b, c of the loss c (a softplus(-z) + b softplus(z)), and the weights in a and b."""
     kind = loss_dtype(logits.dtype)
     t = (1 - o.label_smoothing) * targets.to(kind) + o.label_smoothing / 2
     negative: Any = 1.0
@@ -171,7 +171,7 @@ def binary_terms(
 def binary_second(logits: Tensor, targets: Tensor, o: LossOptions, divisors: Any) -> Tensor:
     """Second derivative of the reduced loss for each logit."""
     a, b, c, _, _ = binary_terms(logits, targets, o, divisors)
-    z, z_loss = logits.to(a.dtype), o.z_loss * divisors[1]
+    z, c_z = logits.to(a.dtype), _reduced_weight(targets, a, o, divisors[1])
     first, second = torch.ones_like(z), torch.zeros_like(z)
     if o.softcap is not None:
         bent = torch.tanh(z / o.softcap)
@@ -180,9 +180,9 @@ def binary_second(logits: Tensor, targets: Tensor, o: LossOptions, divisors: Any
         z = o.softcap * bent
     p, r = torch.sigmoid(z), torch.sigmoid(-z)
     partition = torch.nn.functional.softplus(z)
-    slope = b * p - a * r + 2 * z_loss * partition * p
-    bend = (a + b) * p * r + 2 * z_loss * (p * p + partition * p * r)
-    second_derivative: Tensor = c * (bend * first * first + slope * second)
+    slope = c * (b * p - a * r) + 2 * o.z_loss * c_z * partition * p
+    bend = c * (a + b) * p * r + 2 * o.z_loss * c_z * (p * p + partition * p * r)
+    second_derivative: Tensor = bend * first * first + slope * second
     return second_derivative
 
 

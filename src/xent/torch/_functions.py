@@ -52,19 +52,23 @@ def setup_context(ctx: Any, inputs: tuple[Any, ...], o: Options, output: Any) ->
 
 
 def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor]:
-    """The derivative, times the upstream gradient."""
-    (z,) = ctx.saved_tensors
-    function, axis = ctx.options
+    """The derivative, times the upstream gradient; rounded to half precision at the end only."""
+    (logits,) = ctx.saved_tensors
+    z = logits.to(_interop.loss_dtype(logits.dtype))
+    return (_times_slope(z, upstream.to(z.dtype), *ctx.options).to(logits.dtype),)
+
+
+def _times_slope(z: Tensor, upstream: Tensor, function: str, axis: int) -> Tensor:
     if function == "sigmoid":
-        return (upstream * evaluate(z, "sigmoid", axis) * evaluate(-z, "sigmoid", axis),)
+        return upstream * evaluate(z, "sigmoid", axis) * evaluate(-z, "sigmoid", axis)
     if function == "log_sigmoid":
-        return (upstream * evaluate(-z, "sigmoid", axis),)
+        return upstream * evaluate(-z, "sigmoid", axis)
     p = evaluate(z, "softmax", axis)
     if function == "softmax":
-        return (p * (upstream - (p * upstream).sum(axis, keepdim=True)),)
+        return p * (upstream - (p * upstream).sum(axis, keepdim=True))
     if function == "log_softmax":
-        return (upstream - p * upstream.sum(axis, keepdim=True),)
-    return (p * upstream.unsqueeze(axis),)
+        return upstream - p * upstream.sum(axis, keepdim=True)
+    return p * upstream.unsqueeze(axis)
 
 
 def vmap(

@@ -66,7 +66,8 @@ def as_scores(value: Any, name: str, names: Names = NAMES["xent tensors"]) -> to
         floats = ", ".join(str(dtype) for dtype in FLOATS)
         msg = f"{name} has dtype {value.dtype}; expected one of {floats}."
         if not value.dtype.is_floating_point and not value.dtype.is_complex:
-            msg += f" Are {name} and {names.targets} swapped? If not, pass {name}.float()."
+            swapped = f" Are {name} and {names.targets} swapped? If not, pass"
+            msg += f"{swapped if names.targets else ' Pass'} {name}.float()."
         raise TypeError(msg)
     if value.layout != torch.strided:
         msg = f"{name} has layout {value.layout}; expected a dense tensor: pass {name}.to_dense()."
@@ -87,10 +88,15 @@ def as_tensor_like(value: Any, like: torch.Tensor, name: str) -> torch.Tensor:
     """Targets and weights: tensors beside the logits; NumPy arrays and lists are taken."""
     if not isinstance(value, torch.Tensor):
         return _as_tensor(value, name, like)
-    if value.device != like.device:
-        msg = f"{name} is on {value.device}, but the other tensors are on {like.device}. "
-        raise ValueError(msg + f"Pass {name}.to({str(like.device)!r}).")
+    check_device(value, like, name)
     return value
+
+
+def check_device(tensor: torch.Tensor, like: torch.Tensor, name: str) -> None:
+    """The tensors of a loss are on one device."""
+    if tensor.device != like.device:
+        msg = f"{name} is on {tensor.device}, but the other tensors are on {like.device}. "
+        raise ValueError(msg + f"Pass {name}.to({str(like.device)!r}).")
 
 
 def _as_tensor(value: Any, name: str, like: torch.Tensor) -> torch.Tensor:

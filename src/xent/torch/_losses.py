@@ -16,8 +16,9 @@ from xent._options import LossOptions
 from xent._targets import check_class_shapes
 from xent._validation import NAMES, Names, check_layer, check_shape, class_axis
 from xent.torch import _binary, _classes, _compat, _functions, _interop, _linear
-from xent.torch._autograd_state import wants_gradient, widened
-from xent.torch._interop import as_logits, as_tensor_like, with_tensors
+from xent.torch._autograd_state import check_measurable, wants_gradient, widened
+from xent.torch._interop import as_logits, as_tensor_like, check_device, with_tensors
+from xent.torch._operation import is_plain_call
 
 Tensor = torch.Tensor
 
@@ -62,7 +63,7 @@ def linear_cross_entropy(
 
 def evaluate(function: str, logits: Any, axis: int | None = None) -> Tensor:
     """Softmax and its kin, differentiable any number of times in reverse mode."""
-    z = as_logits(logits, "logits")
+    z = as_logits(logits, "logits", NAMES["xent tensors"]._replace(targets=""))
     axis = -1 if axis is None else class_axis(z, axis, NAMES["xent tensors"])
     return _functions.evaluate(z, function, axis)
 
@@ -71,17 +72,13 @@ def metric(
     function: Callable[..., Any], y_true: Any, y_prob: Tensor, options: dict[str, Any]
 ) -> Tensor:
     """A metric of NumPy arrays over the tensors' memory, without a gradient."""
-    if wants_gradient(y_prob):
-        msg = "y_prob requires a gradient, and log_loss is a metric, without one. To train, pass "
-        raise ValueError(msg + "logits to cross_entropy; to measure, pass y_prob.detach().")
     prob = as_logits(y_prob, "y_prob", NAMES["log_loss"])
-    arrays = {
-        name: _interop.array(value) if isinstance(value, Tensor) else value
-        for name, value in {**options, "y_true": y_true}.items()
-    }
-    return torch.as_tensor(
-        function(arrays.pop("y_true"), _interop.array(prob), **arrays), device=prob.device
-    )
+    given = {"y_prob": prob, "y_true": y_true, **options}
+    tensors = {name: value for name, value in given.items() if isinstance(value, Tensor)}
+    for name, tensor in tensors.items():
+        check_measurable(tensor, name)
+    arrays = {name: _interop.array(tensor) for name, tensor in tensors.items()}
+    return torch.as_tensor(function(**given | arrays), device=prob.device)
 
 
 def checked_cross_entropy(
@@ -111,7 +108,9 @@ def checked_layer(
     w = as_logits(weight, names.weight, names)
     check_layer(tuple(x.shape), tuple(w.shape), names)
     b = None if bias is None else as_logits(bias, names.bias, names)
+    check_device(w, x, names.weight)
     if b is not None:
+        check_device(b, x, names.bias)
         check_shape(b, (w.shape[0],), names.bias, "one offset per class")
     return x, w, as_tensor_like(targets, x, names.targets), b
 
@@ -138,6 +137,7 @@ def checked_linear_cross_entropy(
     )
     if return_grad:
         needed = INPUTS | WEIGHT | (0 if b is None else BIAS)
+    if return_grad and is_plain_call():
         tensors = (x.detach(), w.detach(), y.detach(), None if b is None else b.detach())
     else:
         tensors = (widened(x), widened(w), y, None if b is None else widened(b))
@@ -148,7 +148,8 @@ def checked_linear_cross_entropy(
     loss, *grads = _linear.linear_cross_entropy(options, *tensors)
     if not return_grad:
         return loss
-    return loss.detach(), (grads[0], grads[1], None if b is None else grads[3])
+    of_x, of_w, _, of_b = grads
+    return loss, (of_x.to(x.dtype), of_w.to(w.dtype), None if b is None else of_b.to(b.dtype))
 
 
 def needs_gradient(tensor: Tensor) -> bool:
@@ -161,13 +162,17 @@ def needs_gradient(tensor: Tensor) -> bool:
 def _computed(
     operation: Any, logits: Tensor, targets: Tensor, options: LossOptions, *, return_grad: bool
 ) -> Any:
-    """The loss of an operation on logits, and its gradient if asked for."""
-    z = logits.detach() if return_grad else widened(logits)
+    """The loss of an operation on logits, and its gradient if asked for.
+
+    That pair has no graph, except under transforms and compilers: there a result without one would
+    have the derivative 0, in silence.
+    """
+    z = logits.detach() if return_grad and is_plain_call() else widened(logits)
     if return_grad or needs_gradient(logits):
         options = options._replace(needs_grad=1)
     loss, grad, _, *stats = operation(options, z, targets)
     if return_grad:
-        return loss.detach(), grad
+        return loss, grad.to(logits.dtype)
     return (loss, *stats) if stats else loss
 
 

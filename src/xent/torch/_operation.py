@@ -73,10 +73,9 @@ class Operation:
 
     def __call__(self, o: Any, *tensors: Tensor | None) -> Any:
         """The results, by the shortest way there is."""
-        if is_recorded():
+        if not is_plain_call():
             return self._dispatched(o, tensors)
-        dispatch = _compat.transforms_active() or _compat.in_dual_level()
-        requires_grad = False
+        dispatch = requires_grad = False
         for tensor in tensors:
             if tensor is not None:
                 requires_grad |= tensor.requires_grad
@@ -202,6 +201,11 @@ def is_recorded() -> bool:
         or _compat.is_jit_tracing()
         or _compat.is_fx_tracing()
     )
+
+
+def is_plain_call() -> bool:
+    """Is there nothing but autograd itself: no transform, no compiler, no dual level?"""
+    return not (is_recorded() or _compat.transforms_active() or _compat.in_dual_level())
 
 
 def is_plain_cpu(tensor: Tensor) -> bool:

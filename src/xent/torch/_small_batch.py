@@ -86,4 +86,4 @@ def _result(
     count: int = getattr(kernel, function)(
         z, y, grad.data_ptr(), *where, *sizes, o.reduction == "mean"
     )
-    return None if count < 0 else (loss, grad, (float(count), 1.0))
+    return None if count < 0 else (loss, grad, (float(count), float(count)))

@@ -12,7 +12,7 @@ from xent._kind import Kind, check_kind
 from xent._options import LossOptions
 from xent._report import Finding
 from xent._targets import SUM_TOLERANCE, check_binary_shapes, class_targets
-from xent._validation import Array, as_floats, check_number, class_axis, to_numpy
+from xent._validation import Array, as_floats, check_number, class_axis, class_names, to_numpy
 from xent.check.arguments import are_distributions
 from xent.check.frameworks import framework_of
 from xent.check.mistakes import found
@@ -174,15 +174,7 @@ def _classes(
 
 
 def _class_names(names: Sequence[str] | None, classes: int) -> tuple[str, ...]:
-    if names is None:
-        return ()
-    if isinstance(names, str) or len(names) != classes:
-        msg = (
-            f"names is {names!r:.60}; expected one name per class, {classes} in the order of the "
-            "scores."
-        )
-        raise ValueError(msg)
-    return tuple(map(str, names))
+    return () if names is None else tuple(class_names(names, classes))
 
 
 # Labels that are not classes: which they are, and what they were probably meant to be.

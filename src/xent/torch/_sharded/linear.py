@@ -64,7 +64,7 @@ def make_layer(arguments: Arguments, step: int) -> Layer:
 
 def forward(
     arguments: Arguments, targets: LocalTargets, group: VocabGroup, step: int, needed: int
-) -> tuple[Tensor, Gradients, Seen | None]:
+) -> tuple[Tensor, Gradients, Seen]:
     """Loss, this rank's gradients, and the rows as they were seen and merged."""
     layer = make_layer(arguments, step)
     total = targets.local_total()
@@ -90,10 +90,7 @@ def forward(
             layer.add(index, x, e, part.weight)
         seen.append((local, merged))
     rows, dtype = arguments[0].shape[:-1], loss_dtype(layer.dtype)
-    of_rows = torch.cat(losses) if losses else layer.inputs.new_zeros(0)
-    loss = reduced(of_rows, targets, divisor, rows).to(dtype)
-    if not seen:
-        return loss, layer.grads, None
+    loss = reduced(torch.cat(losses), targets, divisor, rows).to(dtype)
     local, merged = (concatenated(list(parts)) for parts in zip(*seen, strict=True))
     return loss, layer.grads, (local, merged)
 
@@ -150,8 +147,6 @@ class RowGradients(OnceDifferentiable):
         del ctx
         arguments = (x, weight, bias)
         targets, group, step, needed, seen = others
-        if seen is None:  # no rows
-            return tuple(x.new_empty(0) if a is None else torch.zeros_like(a) for a in arguments)
         with torch.autocast(x.device.type, enabled=False):
             grads = gradients_of_rows(upstream, arguments, targets, step, needed, seen)
         if grads.inputs is not None:

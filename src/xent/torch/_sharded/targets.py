@@ -16,7 +16,8 @@ from xent._targets import (
     check_labels,
     check_row_sums,
     check_weight_shape,
-    mean_divisor,
+    common_divisor,
+    mean_divisors,
 )
 from xent._validation import check_shape, report_first
 from xent.torch._autograd_state import check_constant, wants_gradient
@@ -160,11 +161,11 @@ class LocalTargets:
         whole = float(len(rows)) if self.weight is None else float(self.weight.sum().item())
         totals: Any = Totals(whole if total is None else float(total.item()), whole)
         options = self.options._replace(class_weight=self.class_weight)
-        divisor, z_scale = mean_divisor(totals, options)
+        divisor, z_factor = common_divisor(*mean_divisors(totals, options))
         class_weight = self.class_weight
         if class_weight is not None and not totals.total:  # only the mean of z-loss is left
             class_weight = torch.zeros_like(class_weight)
-        options = self.options.with_z_scale(z_scale)
+        options = self.options.with_z_factor(z_factor)
         return replace(self, options=options, class_weight=class_weight), divisor
 
 
