@@ -39,6 +39,7 @@ STATE = "tests/scoring/test_state.py"
 LOSSES = "tests/core/test_contract.py tests/core/test_edges.py tests/core/test_properties.py"
 EXPLAIN = "tests/explanation"
 Z_LOSS = "tests/core/test_z_loss.py"
+ROUNDING = "tests/engine/test_rows.py"
 ENGINES = "tests/engine/test_engines.py"
 
 MUTATIONS = [
@@ -83,6 +84,20 @@ MUTATIONS = [
         "e_low *= 0 * e\n",
         "tests/core/test_accuracy.py",
         "rounding error of z - m dropped",
+    ),
+    Mutation(
+        "_engine/rows.py",
+        "return s, (s_high - s) + s_low",
+        "return e.sum(axis=1), 0 * s_low",
+        ROUNDING,
+        "rounding error of the sum S dropped",
+    ),
+    Mutation(
+        "_engine/rows.py",
+        "    return product, error",
+        "    return product, 0 * error",
+        ROUNDING,
+        "rounding error of a product dropped",
     ),
     Mutation(
         "_engine/rows.py",
