@@ -166,7 +166,7 @@ MUTATIONS = [
         "torch/_scale_grad.py",
         "        or _compat.storage_uses(gradient) > SOLE_USES\n",
         "",
-        "tests/torch/test_torch_losses.py tests/torch/test_torch_memory.py",
+        "tests/torch/test_torch_places.py tests/torch/test_torch_memory.py",
         "a gradient that somebody holds is scaled in place",
     ),
     Mutation(

@@ -11,7 +11,7 @@ import pytest
 from helpers import block_size
 
 import xent
-from xent import _engine, _libraries
+from xent import _engine, _libraries, oracle
 from xent._engine import Outputs, array, compute, cpu, engine_for
 from xent._engine import numpy as blockwise
 from xent._engine.cpu import engine as compiled
@@ -188,6 +188,15 @@ def test_statistics_of_rows(z):
     rows = class_targets(put(labels), z.shape, 1, options, xp=strict, dtype=strict.float64)
     _, got = array.cross_entropy(put(z), rows, options, 1.0, want)
     np.testing.assert_allclose(np.asarray(got.stats), expected.stats, rtol=1e-13)
+
+
+def test_confident_rows_keep_their_digits():
+    z, y = np.array([[40.0, 0.0, 1.0], [-3.0, 17.5, 0.0], [0.0, 36.0, -5.0]]), np.array([0, 1, 1])
+    losses, grad = xent.cross_entropy(put(z), put(y), reduction="none", return_grad=True)
+    exact = [oracle.label_row(*row) for row in zip(z, y, strict=True)]
+    expected = [float(row.loss) for row in exact], [[float(g) for g in row.grad] for row in exact]
+    np.testing.assert_allclose(np.asarray(losses), expected[0], rtol=1e-14)
+    np.testing.assert_allclose(np.asarray(grad), expected[1], rtol=1e-14)
 
 
 def test_jax_arrays_can_be_computed_by_the_engine():
