@@ -360,8 +360,8 @@ MUTATIONS = [
     ),
     Mutation(
         "torch/_functions.py",
-        "return (p * (upstream - (p * upstream).sum(axis, keepdim=True)),)",
-        "return (p * upstream,)",
+        "return p * (upstream - (p * upstream).sum(axis, keepdim=True))",
+        "return p * upstream",
         "tests/torch/test_torch_functions.py",
         "derivative of the softmax without its outer product",
     ),

@@ -117,6 +117,10 @@ class LossOptions(NamedTuple):
         """The record with z-loss times a factor."""
         return self._replace(z_loss=self.z_loss * factor) if self.z_loss else self
 
+    def with_needs_grad(self, bits: int) -> LossOptions:
+        """The record with other gradients to make; in fewer steps than `_replace`."""
+        return LossOptions(*self[:-2], bits, self.keep_logits)
+
     def map_weights(self, convert: Callable[[Any, str], Any]) -> LossOptions:
         """The record with each weight that is given as `convert(weight, its name)` makes it."""
         if self.class_weight is self.sample_weight is self.pos_weight is None:

@@ -169,7 +169,7 @@ def _computed(
     """
     z = logits.detach() if return_grad and is_plain_call() else widened(logits)
     if return_grad or needs_gradient(logits):
-        options = options._replace(needs_grad=1)
+        options = options.with_needs_grad(1)
     loss, grad, _, *stats = operation(options, z, targets)
     if return_grad:
         return loss, grad.to(logits.dtype)

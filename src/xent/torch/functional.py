@@ -104,9 +104,8 @@ def cross_entropy(
         z_loss=z_loss,
         keep_logits=return_lse,
         caller="torch",
-    )
-    reduction = _reduction(size_average, reduce, reduction)
-    options = _as_torch(options, y, z.shape[axis], ignore_index, reduction)
+        **_as_torch(y, z.shape[axis], ignore_index, _reduction(size_average, reduce, reduction)),
+    ).checked()
     extras = Extras(return_lse, return_entropy, return_accuracy)
     return with_extras(_losses.checked_cross_entropy, (z, y), with_tensors(options, z), y, extras)
 
@@ -191,7 +190,8 @@ def binary_cross_entropy_with_logits(
     # Weights do not count in torch's divisor; without them, the mean's own is the same.
     own = w is not None and options.reduction == "mean"
     divisor = torch.sym_float(z.numel()) if own else None
-    options = options._replace(sample_weight=w, pos_weight=q, divisor=divisor)
+    if w is not None or q is not None:
+        options = options._replace(sample_weight=w, pos_weight=q, divisor=divisor)
     loss: Tensor = _losses.checked_binary_cross_entropy(z, y, options)
     return loss.reshape(shape) if options.reduction == "none" else loss
 
@@ -265,6 +265,10 @@ def linear_cross_entropy(
     """
     del options
     names = NAMES["torch linear"]
+    x = as_logits(input, names.inputs, names)
+    w = as_logits(linear_weight, names.weight, names)
+    y = as_tensor_like(target, x, names.targets)
+    ignored = -100 if ignore_index is None else ignore_index
     chosen = LossOptions(
         class_weight=weight,
         label_smoothing=label_smoothing,
@@ -272,12 +276,8 @@ def linear_cross_entropy(
         z_loss=z_loss,
         keep_logits=return_lse,
         caller="torch linear",
-    )
-    x = as_logits(input, names.inputs, names)
-    w = as_logits(linear_weight, names.weight, names)
-    y = as_tensor_like(target, x, names.targets)
-    ignored = -100 if ignore_index is None else ignore_index
-    chosen = _as_torch(chosen, y, len(w), ignored, reduction)
+        **_as_torch(y, len(w), ignored, reduction),
+    ).checked()
     extras = Extras(return_lse, return_entropy, return_accuracy)
     if w.ndim > 2:
         z = _logits(x, w, linear_bias, names)
@@ -307,17 +307,15 @@ def _class_axis(z: Tensor, names: Names) -> int:
 
 
 def _as_torch(
-    options: LossOptions, target: Tensor, classes: int, ignore_index: int, reduction: Any
-) -> LossOptions:
+    target: Tensor, classes: int, ignore_index: int | None, reduction: Any
+) -> dict[str, Any]:
     """Options by which targets mean what they do in torch: probabilities may sum to anything."""
-    soft = target.dtype.is_floating_point
-    rows = target.numel() // max(1, classes)
-    return options._replace(
-        ignore_index=None if soft else ignore_index,
-        reduction=reduction,
-        divisor=torch.sym_float(rows) if soft and reduction == "mean" else None,
-        check_sums=False,
-    ).checked()
+    made = {"ignore_index": ignore_index, "reduction": reduction, "check_sums": False}
+    if target.dtype.is_floating_point:
+        rows = target.numel() // max(1, classes)
+        made["ignore_index"] = None
+        made["divisor"] = torch.sym_float(rows) if reduction == "mean" else None
+    return made
 
 
 def _logits(x: Tensor, w: Tensor, bias: Tensor | None, names: Names) -> Tensor:

@@ -80,7 +80,7 @@ class Scratch(NamedTuple):
     lines: Any  # the gradient as it is stored, for non-temporal stores; or empty
 
 
-def make_scratch(dtype, stored, *, nontemporal):
+def make_scratch(dtype, stored, nontemporal):
     """Allocate scratch for logits computed in `dtype` and stored in `stored`."""
     lines = np.empty(BLOCK if nontemporal else 0, stored)
     return Scratch(np.empty(BLOCK, dtype), np.empty(BLOCK, dtype), lines)

@@ -4,8 +4,8 @@ Numba's own cache numbers its files and keeps the numbers in an index. Processes
 other's index: of two that compile at the same time, one may later load what the other compiled for
 other arguments. Here the file name is a hash of what the file holds, and there is no index.
 
-Kernels are inlined into each other, so the name also has a hash of all sources in this folder: a
-change to any of them invalidates every file.
+Kernels are inlined into each other, so the name also has a hash of all their sources: a change to
+any of them invalidates every file.
 """
 
 from __future__ import annotations
@@ -18,6 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
+
+NOT_COMPILED = {
+    Path(__file__).with_name(f"{name}.py")
+    for name in ("__init__", "caching", "compiling", "engine", "launch")
+}
+"""Sources of this folder that no kernel is made of."""
 
 
 def open_cache(function: Any, on_miss: Callable[[], None]) -> Any:
@@ -89,5 +95,5 @@ def _short_hash(*values: Any) -> str:
 
 @functools.cache
 def _hash_of_sources() -> str:
-    files = sorted(Path(__file__).parent.glob("*.py"))
+    files = sorted(set(Path(__file__).parent.glob("*.py")) - NOT_COMPILED)
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

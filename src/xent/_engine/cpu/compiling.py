@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,15 +18,15 @@ _notice_given = False
 _log = logging.getLogger("xent")
 
 
-def prepare(kernel: Any, arguments: tuple[Any, ...]) -> None:
+def prepare(kernel: Any, arguments: tuple[Any, ...], call: Callable[[], object]) -> None:
     """Compile a kernel for arguments of these types, or load it from disk, on this thread.
 
-    The arguments must describe an empty range: the kernel is called with them. A process does
-    this once for each kernel and kind of arguments.
+    `call` calls it for an empty range. A process does this once for each kernel and kind of
+    arguments.
     """
     key = (kernel, _types(arguments))
     if key not in _prepared:
-        kernel(*arguments)
+        call()
         _prepared.add(key)
 
 

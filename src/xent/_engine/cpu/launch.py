@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -33,8 +32,9 @@ STORED_AS = {"float16": np.int16, "bfloat16": np.uint16}
 def as_stored(array: Array) -> Array:
     """View an array in the dtype that kernels take; copy it only if it is not contiguous."""
     array = np.ascontiguousarray(array)
-    kind = STORED_AS.get(array.dtype.name)
-    array = array if kind is None else array.view(kind)
+    if array.dtype.char not in "fdl?":  # by its letter first: `name` is made anew on each call
+        kind = STORED_AS.get(array.dtype.name)
+        array = array if kind is None else array.view(kind)
     return array if array.flags.writeable else np.asarray(_Writeable(array))
 
 
@@ -73,6 +73,8 @@ def as_labels(labels: Array | None) -> Array | None:
 
 def coefficients(targets: ClassTargets) -> Array | None:
     """Return the coefficients of row losses: ABSENT for rows of weight 0; None if all are 1."""
+    if targets.plain:
+        return None
     weight, labels = targets.weight, targets.labels
     class_weight = None if (targets.scale == 1).all() or labels is None else targets.scale[labels]
     if weight is None:
@@ -108,9 +110,9 @@ def cross_entropy(
         targets.shift, as_flat(targets.weight), scale, float(options.z_loss),
         float(options.softcap or 0), grad, *per_row,
     )  # fmt: skip
-    make_scratch = partial(general.make_scratch, classes)
+    scratch = (general.make_scratch, classes)
     chunk = chunk_rows(len(x), classes)
-    return sum_on_threads(general.target_losses, arguments, len(x), chunk, make_scratch)
+    return sum_on_threads(general.target_losses, arguments, len(x), chunk, scratch)
 
 
 def _label_losses(
@@ -126,21 +128,19 @@ def _label_losses(
     common = (as_labels(targets.labels), coefficients(targets), scale)
     flat = None if out is None else out.reshape(-1)
     arguments: tuple[Any, ...]
-    make_scratch: Callable[[], Any]
+    scratch: tuple[Any, ...]
     if classes > few_classes.MAX_CLASSES:
         kernel, arguments = many_classes.label_losses, (x, *common, out, flat, *per_row)
-        make_scratch = partial(
-            many_classes.make_scratch, classes, dtype, x.dtype,
-            keep_terms=out is not None, nontemporal=_is_separate(out, x),
-        )  # fmt: skip
+        has_grad, nontemporal = out is not None, _is_separate(out, x)
+        scratch = (many_classes.make_scratch, classes, dtype, x.dtype, has_grad, nontemporal)
     else:
         words = transpose.pair_words(x)
         # Without a gradient its words are not used; they only must have the type.
         grad_words = words if out is None else transpose.pair_words(out)
         kernel = few_classes.label_losses
         arguments = (x, x.reshape(-1), words, *common, flat, grad_words, *per_row)
-        make_scratch = partial(few_classes.make_scratch, classes, dtype)
-    return sum_on_threads(kernel, arguments, rows, chunk_rows(rows, classes), make_scratch)
+        scratch = (few_classes.make_scratch, classes, dtype)
+    return sum_on_threads(kernel, arguments, rows, chunk_rows(rows, classes), scratch)
 
 
 def _is_separate(grad: Array | None, logits: Array) -> bool:
@@ -171,8 +171,8 @@ def binary_cross_entropy(
         _binary_options(targets, options, scale, dtype), grad,
         None if out.losses is None else out.losses.reshape(-1),
     )  # fmt: skip
-    make_scratch = partial(binary.make_scratch, dtype, z.dtype, nontemporal=_is_separate(grad, z))
-    return sum_on_threads(binary.binary_losses, arguments, z.size, CHUNK, make_scratch)
+    scratch = (binary.make_scratch, dtype, z.dtype, _is_separate(grad, z))
+    return sum_on_threads(binary.binary_losses, arguments, z.size, CHUNK, scratch)
 
 
 def _binary_options(
@@ -235,21 +235,44 @@ def log_sigmoid(logits: Array, result: Array) -> None:
 def flush_subnormals(array: Array) -> None:
     """Set entries below the smallest normal number to 0."""
     arguments = (array.reshape(-1), np.finfo(array.dtype).tiny)
-    map_on_threads(functions.flush_subnormals, arguments, array.size, CHUNK, lambda: None)
+    map_on_threads(functions.flush_subnormals, arguments, array.size, CHUNK, NO_SCRATCH)
 
 
 def _map_rows(which: int, logits: Array, result: Array) -> None:
     classes = logits.shape[-1]
     x = as_stored(logits).reshape(-1, classes)
     arguments = (which, x, as_stored(result).reshape(len(x), -1))
-    make_scratch = partial(general.row_scratch, classes)
     chunk = chunk_rows(len(x), classes)
-    map_on_threads(functions.row_function, arguments, len(x), chunk, make_scratch)
+    map_on_threads(functions.row_function, arguments, len(x), chunk, (general.row_scratch, classes))
 
 
 def _map_elements(which: int, logits: Array, result: Array) -> None:
     arguments = (which, as_flat(logits), as_flat(result))
-    map_on_threads(functions.element_function, arguments, logits.size, CHUNK, lambda: None)
+    map_on_threads(functions.element_function, arguments, logits.size, CHUNK, NO_SCRATCH)
+
+
+# Scratch memory.
+
+NO_SCRATCH: tuple[Any, ...] = (lambda: None,)
+MAX_KINDS = 8
+"""Of each there is as much as was in use at the same time."""
+_free_scratch: dict[tuple[Any, ...], list[Any]] = {}
+
+
+def take_scratch(kind: tuple[Any, ...]) -> Any:
+    """Return scratch memory of an earlier task, or make some; `kind` is a function's call."""
+    try:
+        return _free_scratch[kind].pop()
+    except (KeyError, IndexError):
+        make, *arguments = kind
+        return make(*arguments)
+
+
+def keep_scratch(kind: tuple[Any, ...], memory: Any) -> None:
+    """Keep scratch memory for the next task: making it would take as long as a small task."""
+    if kind not in _free_scratch and len(_free_scratch) >= MAX_KINDS:
+        _free_scratch.clear()
+    _free_scratch.setdefault(kind, []).append(memory)
 
 
 # Chunks and threads.
@@ -262,35 +285,46 @@ def chunk_rows(rows: int, classes: int) -> int:
 
 
 def map_on_threads(
-    kernel: Any, arguments: tuple[Any, ...], size: int, chunk: int, make_scratch: Callable[[], Any]
+    kernel: Any, arguments: tuple[Any, ...], size: int, chunk: int, scratch: tuple[Any, ...]
 ) -> None:
     """Run a kernel that sums nothing over the chunks of a range."""
-    prepare(kernel, (*arguments, 0, 0, make_scratch()))
 
-    def task(start: int) -> None:
-        kernel(*arguments, start, min(start + chunk, size), make_scratch())
+    def task(start: int, stop: int) -> None:
+        memory = take_scratch(scratch)
+        kernel(*arguments, start, stop, memory)
+        keep_scratch(scratch, memory)
 
-    threads.run([partial(task, start) for start in range(0, size, chunk)])
+    if size > chunk:
+        prepare(kernel, arguments, partial(task, 0, 0))
+    starts = range(0, size, chunk)
+    threads.run([partial(task, start, min(start + chunk, size)) for start in starts])
 
 
 def sum_on_threads(
-    kernel: Any, arguments: tuple[Any, ...], size: int, chunk: int, make_scratch: Callable[[], Any]
+    kernel: Any, arguments: tuple[Any, ...], size: int, chunk: int, scratch: tuple[Any, ...]
 ) -> tuple[list[float], int]:
     """Run a loss kernel over chunks of rows; return its partial sums, and a bad row or -1."""
     chunks = -(-size // chunk)
     sums = np.zeros((chunks, 2))
     bad_rows: list[int] = []
-    prepare(kernel, (*arguments, sums, chunk, 0, 0, make_scratch()))
-    # Several pieces for each thread, since threads are not equally fast.
-    pieces = min(chunks, 8 * threads.get_num_threads()) if chunks > 1 else 1
 
-    def task(number: int) -> None:
-        first, last = chunks * number // pieces, chunks * (number + 1) // pieces
-        bad = kernel(*arguments, sums, chunk, first, last, make_scratch())
+    def task(first: int, last: int) -> None:
+        memory = take_scratch(scratch)
+        bad = kernel(*arguments, sums, chunk, first, last, memory)
         if bad >= 0:
-            bad_rows.append(bad)
+            bad_rows.append(bad)  # and the memory is in the middle of something
+        else:
+            keep_scratch(scratch, memory)
 
-    threads.run([partial(task, number) for number in range(pieces)])
+    if chunks == 1:
+        task(0, 1)
+        return sums[0].tolist(), min(bad_rows, default=-1)
+    prepare(kernel, arguments, partial(task, 0, 0))
+    # Several pieces for each thread, since threads are not equally fast.
+    pieces = min(chunks, 8 * threads.get_num_threads())
+    ends = [chunks * number // pieces for number in range(pieces + 1)]
+
+    threads.run([partial(task, *ends[number : number + 2]) for number in range(pieces)])
     return sums.reshape(-1).tolist(), min(bad_rows, default=-1)
 
 

@@ -56,7 +56,7 @@ class Scratch(NamedTuple):
     loss: Any  # losses of a block of rows
 
 
-def make_scratch(classes, dtype, stored, *, keep_terms, nontemporal):
+def make_scratch(classes, dtype, stored, keep_terms, nontemporal):
     """Allocate scratch for rows of `classes` logits computed in `dtype` and stored in `stored`."""
     single = dtype == np.float32
     return Scratch(
