@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from xent._engine.buffer_pool import empty_cache
 from xent._engine.cpu import warmup
 from xent.functions import log_sigmoid, log_softmax, logsumexp, sigmoid, softmax
 from xent.losses import binary_cross_entropy, cross_entropy, linear_cross_entropy
@@ -19,6 +20,7 @@ __all__ = [
     "binary_cross_entropy",
     "check",
     "cross_entropy",
+    "empty_cache",
     "explain",
     "get_num_threads",
     "linear_cross_entropy",

@@ -264,9 +264,7 @@ def check_reduction(reduction: Any) -> None:
 
 
 def check_out(out: Any, logits: Array, others: list[Array | None], *, return_grad: bool) -> Array:
-    """Return where the gradient goes: `out` (which may be the logits themselves) or a new array."""
-    if out is None:
-        return np.empty(logits.shape, logits.dtype)
+    """Return `out`, to which the gradient goes; it may be the logits themselves."""
     if not return_grad:
         msg = "out= receives the gradient, but return_grad is False. Pass return_grad=True."
         raise ValueError(msg)

@@ -21,7 +21,7 @@ torch = import_torch()
 import torch.nn.functional as F  # noqa: E402, N812 - everyone's name for it
 
 import xent.torch as twins  # noqa: E402
-from xent._engine import cpu  # noqa: E402
+from xent._engine import buffer_pool, cpu  # noqa: E402
 from xent.torch import _buffer_pool, _small_batch  # noqa: E402
 
 MIB = 1 << 20
@@ -55,27 +55,27 @@ def test_memory_comes_back_when_no_tensor_is_left(dtype: str) -> None:
 def test_a_request_for_another_size_empties_the_pool() -> None:
     held = [_buffer_pool.empty((n * MIB,), torch.float32) for n in (1, 1, 3)]
     held.clear()
-    assert sorted(block.nbytes // MIB for block in _buffer_pool._free) == [4, 4, 12]
+    assert sorted(block.nbytes // MIB for block in buffer_pool._free) == [4, 4, 12]
     little = _buffer_pool.empty((5 * MIB // 4,), torch.float32)  # 4 MiB is less, 12 too much
-    assert not _buffer_pool._free
+    assert not buffer_pool._free
     del little
-    assert len(_buffer_pool._free) == 1
+    assert len(buffer_pool._free) == 1
     less = _buffer_pool.empty((MIB // 2,), torch.float32)  # 5 MiB is too much
-    assert not _buffer_pool._free
+    assert not buffer_pool._free
     del less
     twins.empty_cache()
-    assert not _buffer_pool._free
+    assert not buffer_pool._free
 
 
 def test_no_more_than_four_buffers_are_kept() -> None:
     held = [_buffer_pool.empty((MIB,), torch.float32) for _ in range(9)]
     held.clear()
-    assert len(_buffer_pool._free) == _buffer_pool.MAX_FREE == 4
+    assert len(buffer_pool._free) == buffer_pool.MAX_FREE == 4
 
 
 def test_small_buffers_are_not_pooled() -> None:
-    _buffer_pool.empty((_buffer_pool.MIN_BYTES // 4 - 1,), torch.float32)
-    assert not _buffer_pool._free
+    _buffer_pool.empty((buffer_pool.MIN_BYTES // 4 - 1,), torch.float32)
+    assert not buffer_pool._free
 
 
 def test_gradients_that_are_held_stay_as_they_are() -> None:

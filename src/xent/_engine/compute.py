@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xent._engine import Outputs, engine_for
+from xent._engine import Outputs, buffer_pool, engine_for
 from xent._engine.array import ArrayProducts, sum_dtype
 from xent._engine.linear import BIAS, INPUTS, WEIGHT, Layer, NumPyProducts
 from xent._engine.numpy import total
@@ -336,6 +336,8 @@ def gradient_memory(out: Any, z: Array, others: list[Any], *, return_grad: bool)
     if not return_grad and out is None:
         return None
     if isinstance(z, np.ndarray):
+        if out is None:
+            return buffer_pool.empty(z.shape, z.dtype)
         return check_out(out, z, others, return_grad=return_grad)
     if out is not None:
         msg = "out= receives the gradient of NumPy arrays. Pass return_grad=True alone."

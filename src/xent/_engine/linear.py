@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from xent._engine import cpu
+from xent._engine import buffer_pool, cpu
 
 Array = Any
 CHUNK = 1 << 24
@@ -142,7 +142,7 @@ class NumPyProducts:
         return np.dtype(np.float64 if double else np.float32)
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        return np.empty(shape, dtype)
+        return buffer_pool.empty(shape, dtype)
 
     def cast(self, array: Array, dtype: Any) -> Array:
         return array.astype(dtype, copy=False)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from xent._engine import Outputs, rows
+from xent._engine import Outputs, buffer_pool, rows
 from xent._options import LossOptions
 from xent._targets import BinaryTargets, ClassTargets, as_rows
 from xent._validation import Array
@@ -112,16 +112,18 @@ ELEMENTWISE = ("sigmoid", "log_sigmoid")
 
 def result_of(function: str, logits: Array) -> Array:
     """Memory for the result of `evaluate`."""
-    return np.empty(logits.shape[:-1] if function == "logsumexp" else logits.shape, logits.dtype)
+    shape = logits.shape[:-1] if function == "logsumexp" else logits.shape
+    return buffer_pool.empty(shape, logits.dtype)
 
 
 def allocated(want: Outputs, logits: Array, losses: tuple[int, ...]) -> Outputs:
     """Memory for what is wanted: row losses are float32 for half precision."""
     if want.grad is True:
-        want = want._replace(grad=np.empty(logits.shape, logits.dtype))
+        want = want._replace(grad=buffer_pool.empty(logits.shape, logits.dtype))
     if want.losses is True:
         double = logits.dtype == np.float64
-        want = want._replace(losses=np.empty(losses, np.float64 if double else np.float32))
+        dtype = np.float64 if double else np.float32
+        want = want._replace(losses=buffer_pool.empty(losses, dtype))
     if want.stats is True:
         want = want._replace(stats=np.empty((*losses, STATS)))
     return want

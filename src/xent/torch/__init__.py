@@ -10,7 +10,7 @@ half precision is float32.
     from xent.torch import huggingface          # models of transformers, without their logits
 """
 
-from xent.torch._buffer_pool import empty_cache
+from xent._engine.buffer_pool import empty_cache
 from xent.torch.functional import (
     binary_cross_entropy_with_logits,
     cross_entropy,
