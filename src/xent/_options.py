@@ -91,8 +91,7 @@ class LossOptions(NamedTuple):
         "xent"
     )
     needs_grad: Annotated[
-        int,
-        Option("SymInt", "for tensors: the gradients made with the loss, a bit for each tensor"),
+        int, Option("SymInt", "for tensors: the gradients made with the loss, a bit for each")
     ] = 0
     keep_logits: Annotated[
         bool, Option("bool", "for tensors: whether log-sum-exp may be differentiated")

@@ -201,7 +201,7 @@ def both(call: Any, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, Any]:
     """What a call gives, by the short way and by the general one."""
     short = call()
     with monkeypatch.context() as patch:
-        patch.setattr(cpu, "tiny", lambda: None)
+        patch.setattr(_small_batch, "_fits", lambda *_: False)
         return short, call()
 
 

@@ -43,22 +43,12 @@ class Engine(Protocol):
         """Are targets that are no class, or beyond 0 and 1, found by the pass that reads them?"""
 
     def cross_entropy(
-        self,
-        logits: Array,
-        targets: ClassTargets,
-        options: LossOptions,
-        scale: Any,
-        want: Outputs,
+        self, logits: Array, targets: ClassTargets, options: LossOptions, scale: Any, want: Outputs
     ) -> tuple[Any, Outputs]:
         """The sum of the losses, and what is wanted; the gradient is times `scale`."""
 
     def binary_cross_entropy(
-        self,
-        logits: Array,
-        targets: BinaryTargets,
-        options: LossOptions,
-        scale: Any,
-        want: Outputs,
+        self, logits: Array, targets: BinaryTargets, options: LossOptions, scale: Any, want: Outputs
     ) -> tuple[Any, Outputs]:
         """The same for binary logits."""
 

@@ -27,13 +27,7 @@ class _PooledBuffer:
 
     def __init__(self, memory: Array, size: int) -> None:
         self._memory = memory
-        address = memory.__array_interface__["data"]
-        self.__array_interface__ = {
-            "version": 3,
-            "data": address,
-            "shape": (size,),
-            "typestr": "|u1",
-        }
+        self.__array_interface__ = memory.__array_interface__ | {"shape": (size,)}
 
     def __del__(self) -> None:
         # No lock: an append is atomic, and one buffer too many is no harm.

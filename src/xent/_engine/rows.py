@@ -234,12 +234,7 @@ def class_stats(z: Array, options: LossOptions, *, exact: bool) -> Array:
 
 
 def binary_losses(
-    z: Array,
-    targets: BinaryTargets,
-    options: LossOptions,
-    scale: float,
-    *,
-    want_grad: bool,
+    z: Array, targets: BinaryTargets, options: LossOptions, scale: float, *, want_grad: bool
 ) -> tuple[Array, Array | None]:
     """Weighted losses of a block of binary logits and the gradient times `scale`."""
     softcap, z_loss = options.softcap, options.z_loss

@@ -13,12 +13,7 @@ from xent._targets import check_class_shapes
 from xent.torch import _buffer_pool, _interop, _small_batch
 from xent.torch._derivatives import class_second, class_targets_gradient, logsumexp_gradient
 from xent.torch._operation import Operation
-from xent.torch._operation_options import (
-    join_weights,
-    loss_operation,
-    map_over_rows,
-    split_weights,
-)
+from xent.torch._operation_options import join_weights, loss_operation, map_over_rows, split_weights
 from xent.torch._scale_grad import scale_grad
 
 Tensor = torch.Tensor

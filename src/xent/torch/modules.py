@@ -20,6 +20,11 @@ class _WithOptions:
         super().__init__(*args, **kwargs)
         self.z_loss, self.softcap = z_loss, softcap
 
+    def _options(self, *others: str) -> dict[str, Any]:
+        """Options of the function, as the module holds them."""
+        names = ("weight", "reduction", "z_loss", "softcap", *others)
+        return {name: getattr(self, name) for name in names}
+
 
 class CrossEntropyLoss(_WithOptions, torch.nn.CrossEntropyLoss):
     """Softmax cross-entropy, as torch.nn.CrossEntropyLoss.
@@ -42,16 +47,8 @@ class CrossEntropyLoss(_WithOptions, torch.nn.CrossEntropyLoss):
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:  # noqa: A002 - torch's own name
         """The loss."""
-        loss: Tensor = functional.cross_entropy(
-            input,
-            target,
-            weight=self.weight,
-            ignore_index=self.ignore_index,
-            reduction=self.reduction,
-            label_smoothing=self.label_smoothing,
-            z_loss=self.z_loss,
-            softcap=self.softcap,
-        )
+        options = self._options("ignore_index", "label_smoothing")
+        loss: Tensor = functional.cross_entropy(input, target, **options)
         return loss
 
 
@@ -75,15 +72,8 @@ class BCEWithLogitsLoss(_WithOptions, torch.nn.BCEWithLogitsLoss):
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:  # noqa: A002 - torch's own name
         """The loss."""
-        return functional.binary_cross_entropy_with_logits(
-            input,
-            target,
-            weight=self.weight,
-            reduction=self.reduction,
-            pos_weight=self.pos_weight,
-            z_loss=self.z_loss,
-            softcap=self.softcap,
-        )
+        options = self._options("pos_weight")
+        return functional.binary_cross_entropy_with_logits(input, target, **options)
 
 
 class LinearCrossEntropyLoss(_WithOptions, torch.nn.LinearCrossEntropyLoss):
@@ -114,11 +104,6 @@ class LinearCrossEntropyLoss(_WithOptions, torch.nn.LinearCrossEntropyLoss):
             layer.weight.reshape(*shape, layer.weight.shape[-1]),
             target,
             linear_bias=None if layer.bias is None else layer.bias.reshape(shape),
-            weight=self.weight,
-            reduction=self.reduction,
-            ignore_index=self.ignore_index,
-            label_smoothing=self.label_smoothing,
-            z_loss=self.z_loss,
-            softcap=self.softcap,
+            **self._options("ignore_index", "label_smoothing"),
         )
         return loss

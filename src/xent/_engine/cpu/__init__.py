@@ -18,7 +18,6 @@ SMALLEST = 1 << 14
 _numpy_only: ContextVar[bool] = ContextVar("xent_numpy_only", default=False)
 _load_attempted = False
 _launch: ModuleType | None = None
-_small_batch: ModuleType | None = None
 
 
 def for_size(size: int) -> ModuleType | None:
@@ -52,18 +51,6 @@ def load() -> ModuleType | None:
             _launch = launch
         _load_attempted = True
     return _launch
-
-
-def tiny() -> ModuleType | None:
-    """Return the kernels for small batches of tensors, for which NumPy's calls take too long."""
-    global _small_batch
-    if _numpy_only.get() or load() is None:
-        return None
-    if _small_batch is None:
-        from xent._engine.cpu import small_batch
-
-        _small_batch = small_batch
-    return _small_batch
 
 
 def _obstacle() -> str:

@@ -56,14 +56,14 @@ def binary_cross_entropy(
 
 def evaluate(function: str, logits: Array) -> Array:
     """A function of rows or of elements; see `Engine`."""
-    kernel = getattr(cpu.load(), function)
+    kernels: Any = cpu.load()
     result = result_of(function, logits)
     if _plain(logits):
-        kernel(logits, result)
+        kernels.evaluate(function, logits, result)
         return result
     for index in _pieces(logits, 0 if function in ELEMENTWISE else 1):
         part = np.empty(result[index].shape, result.dtype)
-        kernel(np.ascontiguousarray(logits[index]), part)
+        kernels.evaluate(function, np.ascontiguousarray(logits[index]), part)
         result[index] = part
     return result
 

@@ -12,6 +12,7 @@ from xent._engine import Outputs
 from xent._engine.cpu import binary, few_classes, functions, general, many_classes, transpose
 from xent._engine.cpu.compiling import prepare
 from xent._engine.cpu.label_row import ABSENT
+from xent._engine.numpy import ELEMENTWISE
 from xent._options import LossOptions
 from xent._targets import BinaryTargets, ClassTargets, binary_targets, class_targets
 from xent._validation import Array
@@ -87,11 +88,7 @@ def coefficients(targets: ClassTargets) -> Array | None:
 
 
 def cross_entropy(
-    logits: Array,
-    targets: ClassTargets,
-    options: LossOptions,
-    scale: float,
-    out: Outputs,
+    logits: Array, targets: ClassTargets, options: LossOptions, scale: float, out: Outputs
 ) -> tuple[list[float], int]:
     """Fill the outputs; return partial sums of the loss, and a bad row or -1.
 
@@ -152,11 +149,7 @@ def _is_separate(grad: Array | None, logits: Array) -> bool:
 
 
 def binary_cross_entropy(
-    logits: Array,
-    targets: BinaryTargets,
-    options: LossOptions,
-    scale: float,
-    out: Outputs,
+    logits: Array, targets: BinaryTargets, options: LossOptions, scale: float, out: Outputs
 ) -> tuple[list[float], int]:
     """Do the same for binary logits; the index returned is one near a target out of range."""
     z, grad = as_stored(logits).reshape(-1), as_flat(out.grad)
@@ -176,10 +169,7 @@ def binary_cross_entropy(
 
 
 def _binary_options(
-    targets: BinaryTargets,
-    options: LossOptions,
-    scale: float,
-    dtype: type[np.floating[Any]],
+    targets: BinaryTargets, options: LossOptions, scale: float, dtype: type[np.floating[Any]]
 ) -> binary.Options:
     """Make the options of the binary kernel."""
     per_entry = bool(np.ndim(targets.positive))  # weights for each entry of the last axis
@@ -207,48 +197,24 @@ def _fit_float32(weight: Array | None) -> bool:
 # Functions.
 
 
-def softmax(logits: Array, result: Array) -> None:
-    """Fill `result` with the softmax of rows."""
-    _map_rows(functions.SOFTMAX, logits, result)
-
-
-def log_softmax(logits: Array, result: Array) -> None:
-    """Fill `result` with the log-softmax of rows."""
-    _map_rows(functions.LOG_SOFTMAX, logits, result)
-
-
-def logsumexp(logits: Array, result: Array) -> None:
-    """Fill `result` with the log-sum-exp of rows."""
-    _map_rows(functions.LOGSUMEXP, logits, result)
-
-
-def sigmoid(logits: Array, result: Array) -> None:
-    """Fill `result` with the sigmoid."""
-    _map_elements(functions.SIGMOID, logits, result)
-
-
-def log_sigmoid(logits: Array, result: Array) -> None:
-    """Fill `result` with the logarithm of the sigmoid."""
-    _map_elements(functions.LOG_SIGMOID, logits, result)
+def evaluate(function: str, logits: Array, result: Array) -> None:
+    """Fill `result` with a function of rows or elements, by its name in `functions`."""
+    which = getattr(functions, function.upper())
+    if function in ELEMENTWISE:
+        arguments = (which, as_flat(logits), as_flat(result))
+        map_on_threads(functions.element_function, arguments, logits.size, CHUNK, NO_SCRATCH)
+        return
+    classes = logits.shape[-1]
+    x = as_stored(logits).reshape(-1, classes)
+    chunk, scratch = chunk_rows(len(x), classes), (general.row_scratch, classes)
+    arguments = (which, x, as_stored(result).reshape(len(x), -1))
+    map_on_threads(functions.row_function, arguments, len(x), chunk, scratch)
 
 
 def flush_subnormals(array: Array) -> None:
     """Set entries below the smallest normal number to 0."""
     arguments = (array.reshape(-1), np.finfo(array.dtype).tiny)
     map_on_threads(functions.flush_subnormals, arguments, array.size, CHUNK, NO_SCRATCH)
-
-
-def _map_rows(which: int, logits: Array, result: Array) -> None:
-    classes = logits.shape[-1]
-    x = as_stored(logits).reshape(-1, classes)
-    arguments = (which, x, as_stored(result).reshape(len(x), -1))
-    chunk = chunk_rows(len(x), classes)
-    map_on_threads(functions.row_function, arguments, len(x), chunk, (general.row_scratch, classes))
-
-
-def _map_elements(which: int, logits: Array, result: Array) -> None:
-    arguments = (which, as_flat(logits), as_flat(result))
-    map_on_threads(functions.element_function, arguments, logits.size, CHUNK, NO_SCRATCH)
 
 
 # Scratch memory.

@@ -1,0 +1,158 @@
+"""docs/sizes.md and its pictures from the timings of the heat map, and from nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from typing import TypedDict
+
+from machine import Circumstances
+from speed_page import duration
+
+LOSS, GRADIENT = "loss", "loss and gradient"
+TENSORS, NUMPY, TORCH, COMPILED = "xent.torch", "xent", "torch", "torch.compile"
+
+
+class Cell(TypedDict):
+    """The times of one shape: seconds per call of every column, one for each repetition."""
+
+    rows: int
+    classes: int
+    task: str
+    seconds: dict[str, list[float]]
+
+
+class Report(Circumstances):
+    """What heat_map.json holds."""
+
+    repetitions: int
+    cells: list[Cell]
+
+
+PAGE = """\
+# Every size
+
+Loss, and loss with gradient, of 8 to 8,192 rows and 2 to 131,072 classes, beside PyTorch's
+`cross_entropy`, eager and compiled, in one process, on the same float32 logits, in turns.
+
+Measured on {date} on one machine ({processor}, {cores} cores) with {versions}.
+`python benchmarks/heat_map.py` writes this page, its pictures and `benchmarks/heat_map.json`. No
+test asserts a time. Other machines, and other versions, give other ratios.
+
+Each field is **PyTorch's time over xent's**, the median of {repetitions}: above 1 xent is ahead
+(purple), below 1 PyTorch is (orange). *Tensors* is `xent.torch.cross_entropy`, with `backward()`
+where there is a gradient; *arrays* is `xent.cross_entropy` of the same numbers in NumPy, beside
+the same calls of PyTorch.
+
+![Loss: time of PyTorch over that of xent](sizes-loss.svg)
+
+![Loss and gradient: time of PyTorch over that of xent](sizes-gradient.svg)
+
+## Where xent is not ahead
+
+{behind}
+
+## Times
+
+xent's own time on tensors; in parentheses the spread of the ratio to torch over the repetitions.
+{tables}
+"""
+
+
+def ratios(cell: Cell, peer: str, ours: str) -> list[float]:
+    """The peer's times over ours, by repetition."""
+    pairs = zip(cell["seconds"][peer], cell["seconds"][ours], strict=True)
+    return [theirs / own for theirs, own in pairs]
+
+
+def behind(report: Report) -> Iterator[str]:
+    """Where the median ratio is below 1, by column."""
+    for ours in (TENSORS, NUMPY):
+        for peer in (TORCH, COMPILED):
+            for task in (LOSS, GRADIENT):
+                found = [
+                    f"{cell['rows']:,} × {cell['classes']:,} ({ratio:.2f})"
+                    for cell in report["cells"]
+                    if cell["task"] == task and (ratio := median(ratios(cell, peer, ours))) < 1
+                ]
+                if found:
+                    yield f"- `{ours}` beside {peer}, {task}: {', '.join(found)}."
+
+
+def tables(report: Report) -> Iterator[str]:
+    """Times on tensors, a table for each task."""
+    classes = sorted({cell["classes"] for cell in report["cells"]})
+    for task in (LOSS, GRADIENT):
+        yield f"\n### {task.capitalize()}\n"
+        yield "| rows | " + " | ".join(f"{n:,} classes" for n in classes) + " |"
+        yield "|" + "---|" * (len(classes) + 1)
+        for rows in sorted({cell["rows"] for cell in report["cells"]}):
+            found = {
+                c["classes"]: c for c in report["cells"] if (c["rows"], c["task"]) == (rows, task)
+            }
+            texts = [shown(found[n]) if n in found else "" for n in classes]
+            yield f"| {rows:,} | " + " | ".join(texts) + " |"
+
+
+def shown(cell: Cell) -> str:
+    """xent's time and the spread of the ratio."""
+    found = ratios(cell, TORCH, TENSORS)
+    return f"{duration(median(cell['seconds'][TENSORS]))} ({min(found):.2f} to {max(found):.2f})"
+
+
+def page(report: Report) -> str:
+    """The page."""
+    return PAGE.format(
+        date=report["date"],
+        processor=report["processor"],
+        cores=report["cores"],
+        versions=", ".join(f"{name} {number}" for name, number in report["versions"].items()),
+        repetitions=report["repetitions"],
+        behind="\n".join(behind(report)) or "Nowhere on this map.",
+        tables="\n".join(tables(report)),
+    )
+
+
+def picture(report: Report, task: str, path: Path) -> None:
+    """Four maps: tensors and arrays beside PyTorch, eager and compiled."""
+    import matplotlib.pyplot as plt
+    import numpy as np
+    from matplotlib.colors import LogNorm
+
+    rows = sorted({cell["rows"] for cell in report["cells"]})
+    classes = sorted({cell["classes"] for cell in report["cells"]})
+    figure, axes = plt.subplots(2, 2, figsize=(13, 8), layout="constrained")
+    for (ours, peer), ax in zip(
+        [(ours, peer) for ours in (TENSORS, NUMPY) for peer in (TORCH, COMPILED)],
+        axes.flat,
+        strict=True,
+    ):
+        values = np.full((len(rows), len(classes)), np.nan)
+        for cell in report["cells"]:
+            if cell["task"] == task:
+                place = rows.index(cell["rows"]), classes.index(cell["classes"])
+                values[place] = median(ratios(cell, peer, ours))
+        ax.imshow(values, cmap="PuOr", norm=LogNorm(1 / 16, 16), aspect="auto", origin="lower")
+        for i, j in np.argwhere(np.isfinite(values)):
+            strong = abs(np.log(values[i, j])) > np.log(5)
+            ax.text(
+                j, i, f"{values[i, j]:.2g}", ha="center", va="center",
+                color="white" if strong else "black",
+            )  # fmt: skip
+        kind = "tensors" if ours == TENSORS else "arrays"
+        ax.set_title(f"{kind}, beside {peer}")
+        ax.set_xticks(range(len(classes)), [f"{n:,}" for n in classes])
+        ax.set_yticks(range(len(rows)), [f"{n:,}" for n in rows])
+        ax.set_xlabel("classes")
+        ax.set_ylabel("rows")
+    figure.suptitle(f"{task.capitalize()}: time of PyTorch over that of xent")
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
+def write(report: Report, docs: Path) -> None:
+    """Write the page and its pictures."""
+    (docs / "sizes.md").write_text(page(report), encoding="utf-8")
+    picture(report, LOSS, docs / "sizes-loss.svg")
+    picture(report, GRADIENT, docs / "sizes-gradient.svg")
