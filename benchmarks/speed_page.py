@@ -42,7 +42,9 @@ arithmetic, and was made to pay for exactness:
   and left: writing the last row part by part while the next is read (slower); going past the
   caches in place (slower).
 - **Fresh gradients**: memory pages come from the system one by one, for all libraries; that takes
-  most of the time, xent's lead shrinks, and in float64 and bfloat16 torch is level or ahead.
+  most of the time, xent's lead shrinks, and in float64 and bfloat16 torch is level or ahead. This
+  was measured before the memory of results was used again; now only the first gradient is fresh,
+  unless the last one is still held.
 - **Subtracting the label's logit from each**, with its rounding carried along, is exact as well and
   takes 0.34 ns an element instead of 0.22: hence rows scaled by powers of two.
 """

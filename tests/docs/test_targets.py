@@ -32,7 +32,7 @@ def collected(options: list[str]) -> Counter[str]:
     """The tests that pytest would run."""
     command = [sys.executable, "-m", "pytest", "--collect-only", "-qq", *options]
     done = subprocess.run(
-        [*command, "-p", "no:cacheprovider", "-p", "no:xdist"],
+        [*command, "-p", "no:cacheprovider", "-p", "no:xdist", "-W", "default"],
         cwd=ROOT, capture_output=True, text=True, check=False, timeout=HANGS,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
