@@ -71,7 +71,7 @@ def _fits(logits: Tensor, targets: Tensor, o: LossOptions) -> bool:
 def _result(
     function: str, logits: Tensor, targets: Tensor, o: LossOptions, *sizes: int
 ) -> Result | None:
-    """Room for the kernel's results, and its call."""
+    """Memory for the results of the kernel, and its call."""
     if cpu.for_size(cpu.SMALLEST) is None:  # no kernel can run, or none may
         return None
     from xent._engine.cpu import small_batch
