@@ -126,6 +126,7 @@ bench: .venv/.test
 	$(BIN)/python benchmarks/accuracy.py
 	$(BIN)/python benchmarks/audit.py
 	$(BIN)/python benchmarks/speed.py
+	$(BIN)/python benchmarks/heat_map.py
 	$(BIN)/python benchmarks/training_speed.py
 	$(BIN)/python benchmarks/huggingface.py
 
