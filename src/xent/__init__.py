@@ -1,5 +1,6 @@
 """Cross-entropy: computed exactly, checked, explained, scored."""
 
+from importlib import import_module as _import_module
 from typing import TYPE_CHECKING, Any
 
 from xent._engine.buffer_pool import empty_cache
@@ -39,17 +40,11 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """Load the verbs when they are first asked for: `import xent` stays fast."""
     if name == "check":
-        from importlib import import_module
-
-        return import_module("xent.check")
+        return _import_module("xent.check")
     if name == "explain":
-        from xent.explanation import explain
-
-        return explain
+        return _import_module("xent.explanation").explain
     if name == "score":
-        from xent.scoring import score
-
-        return score
+        return _import_module("xent.scoring").score
     message = f"module 'xent' has no attribute {name!r}"
     raise AttributeError(message)
 

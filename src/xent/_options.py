@@ -117,7 +117,10 @@ class LossOptions(NamedTuple):
         return self._replace(z_loss=self.z_loss * factor) if self.z_loss else self
 
     def with_needs_grad(self, bits: int) -> LossOptions:
-        """The record with other gradients to make; in fewer steps than `_replace`."""
+        """The record with other gradients to make, in fewer steps than `_replace`.
+
+        `needs_grad` and `keep_logits` are the last two fields.
+        """
         return LossOptions(*self[:-2], bits, self.keep_logits)
 
     def map_weights(self, convert: Callable[[Any, str], Any]) -> LossOptions:

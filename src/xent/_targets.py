@@ -197,22 +197,24 @@ def _only_z_term(total: Any, options: LossOptions, readable: bool) -> bool:
 def mean_divisors(targets: ClassTargets | BinaryTargets, options: LossOptions) -> tuple[Any, Any]:
     """What the mean of the losses divides by, and what that of z-loss divides by.
 
-    They are the totals of the row weights with and without class weights, so that class weights do
-    not rescale z-loss. Where class weights leave no weight at all, only the second mean is left.
+    Beside class weights, they are the totals of the row weights with and without these, so that
+    class weights do not rescale z-loss.
     """
     if options.divisor is not None:
         return options.divisor, options.divisor
-    divisors = targets.total, targets.total_rows
-    if options.class_weight is None or not options.has_z_term:
-        divisors = targets.total, targets.total
-    if isinstance(targets.total, float):
-        for divisor in divisors:
+    divided = options.class_weight is not None and options.has_z_term
+    divisors = targets.total, targets.total_rows if divided else targets.total
+    for divisor in divisors:
+        if isinstance(divisor, float):
             check_total(divisor)
     return divisors
 
 
 def common_divisor(divisor: Any, z_divisor: Any) -> tuple[Any, Any]:
-    """One divisor for both means, and the factor of z-loss that makes up for it."""
+    """One divisor for both means, and the factor of z-loss that makes up for it.
+
+    Where class weights leave no weight at all, it is that of z-loss, whose mean alone is left.
+    """
     if divisor is z_divisor:
         return divisor, 1.0
     if isinstance(divisor, float):
@@ -272,11 +274,10 @@ def _absent(
 
 
 def _can_hold(xp: Any, targets: Array, label: int) -> bool:
-    """Can targets of this dtype be the label? NumPy compares with any number."""
+    """Can targets of this dtype be the label? Only NumPy compares with what is beyond it."""
     if xp is np or not _is_integer(targets):
         return True
-    limits = xp.iinfo(targets.dtype)
-    return bool(limits.min <= label <= limits.max)
+    return bool(xp.iinfo(targets.dtype).min <= label <= xp.iinfo(targets.dtype).max)
 
 
 def _number(value: Array, readable: bool) -> Any:

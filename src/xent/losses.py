@@ -60,8 +60,8 @@ def cross_entropy(
         weight of the target (0, or 1e-300 to 1e300). Where it is 0, loss and gradient are 0.
     return_grad : bool, default False
         Also return the gradient of the reduced loss with respect to the logits, from the same
-        pass (for "none", of the sum). Both have no graph, if they are tensors; except under
-        ``torch.func`` and ``torch.compile``, where both may be differentiated.
+        pass (for "none", of the sum). Of tensors, loss and gradient have no graph; inside of
+        transforms of ``torch.func`` they have one, and may be differentiated.
     out : ndarray, optional
         Receives the gradient; of the logits' shape and dtype, or the logits array itself. After
         an error about targets it may be written in part; the logits never are.

@@ -80,3 +80,14 @@ def test_out_is_filled_and_not_replaced():
     _, grad = xent.cross_entropy(z, Y, return_grad=True, out=out)
     assert grad is out
     assert not buffer_pool._free
+
+
+def test_scratch_memory_is_kept_within_limits():
+    for classes in (100, 200, 300, 400, 500, 600, 700, 800, 900, 1000):
+        xent.cross_entropy(np.zeros((200, classes)), Y[:200])
+    kept = buffer_pool._free_scratch
+    assert 0 < len(kept) <= buffer_pool.MAX_KINDS
+    xent.softmax(np.zeros((2, 1 << 18)))  # its scratch takes six MiB
+    assert all(kind[1:] != (1 << 18,) for kind in kept)
+    xent.empty_cache()
+    assert not kept

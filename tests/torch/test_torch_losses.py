@@ -16,6 +16,7 @@ import torch.nn.functional as F  # noqa: E402, N812 - everyone's name for it
 from torch.autograd import forward_ad  # noqa: E402
 from torch.utils.checkpoint import checkpoint  # noqa: E402
 
+import xent.torch as twins  # noqa: E402
 from xent._engine import linear as chunked  # noqa: E402
 from xent.torch import _buffer_pool  # noqa: E402
 
@@ -386,6 +387,45 @@ def test_log_loss_is_a_metric_of_tensors_too() -> None:
         xent.log_loss(labels, p)
 
 
+def test_return_grad_gives_results_without_a_graph() -> None:
+    soft = T.float().requires_grad_()
+    for results in (
+        xent.cross_entropy(Z.clone().requires_grad_(), soft, return_grad=True),
+        xent.binary_cross_entropy(ZB, TB.clone().requires_grad_(), return_grad=True),
+    ):
+        assert not any(result.requires_grad for result in results)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int64])
+def test_labels_of_a_narrow_dtype_are_not_ignored(dtype: Any) -> None:
+    z = normal(2, 200).requires_grad_()
+    labels = torch.tensor([156, 3]).to(dtype)  # as uint8, -100 would be 156
+    (first,) = torch.autograd.grad(F.cross_entropy(z, labels.long()), z, create_graph=True)
+    (due,) = torch.autograd.grad((first * z).sum(), z)
+    (first,) = torch.autograd.grad(twins.cross_entropy(z, labels), z, create_graph=True)
+    torch.testing.assert_close(torch.autograd.grad((first * z).sum(), z)[0], due)
+
+
+@pytest.mark.parametrize("z_loss", [0.0, 0.1])
+def test_binary_second_derivatives_of_certain_and_absent_rows(z_loss: float) -> None:
+    inf, nan = float("inf"), float("nan")
+    for logits, targets in (([-inf, 1.0], [0, 0]), ([nan, 1.0], [-1, 0])):
+        z = torch.tensor(logits, dtype=torch.float64, requires_grad=True)
+        loss = xent.binary_cross_entropy(z, torch.tensor(targets), ignore_index=-1, z_loss=z_loss)
+        (first,) = torch.autograd.grad(loss, z, create_graph=True)
+        second = torch.autograd.grad(first.sum(), z)[0]
+        assert second[0] == 0
+        assert second[1] > 0
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
+@pytest.mark.filterwarnings("ignore:.*is deprecated:DeprecationWarning")  # torch's own
+def test_a_metric_is_not_traced() -> None:
+    labels = torch.tensor([0, 1])
+    with pytest.raises(NotImplementedError, match="its value would become a constant"):
+        torch.jit.trace(lambda p: xent.log_loss(labels, p), torch.tensor([0.25, 0.5]))
+
+
 @pytest.mark.filterwarnings("ignore:.*is deprecated:DeprecationWarning")  # torch's own
 @pytest.mark.parametrize("name", ["y_prob", "y_true", "sample_weight"])
 def test_a_metric_refuses_every_derivative(name: str) -> None:
@@ -413,6 +453,8 @@ def test_a_metric_refuses_every_derivative(name: str) -> None:
          "weight is on meta, but the other tensors are on cpu. Pass weight.to('cpu')."),
         (lambda: xent.linear_cross_entropy(X, W, Y, B.to("meta")), ValueError,
          "bias is on meta, but the other tensors are on cpu. Pass bias.to('cpu')."),
+        (lambda: twins.linear_cross_entropy(X, W[:, None].to("meta"), Y[:, None]), ValueError,
+         "linear_weight is on meta, but the other tensors are on cpu. Pass"),
         (lambda: xent.softmax(Y), TypeError,
          "logits has dtype torch.int64; expected one of torch.float16, torch.bfloat16, "
          "torch.float32, torch.float64. Pass logits.float()."),

@@ -125,6 +125,18 @@ def test_what_return_grad_gives_has_derivatives(compiled: bool) -> None:
         torch.func.jacfwd(loss)(Z[0])
 
 
+def test_what_return_grad_gives_compiles_as_it_is() -> None:
+    calls = {
+        "linear": lambda x: xent.linear_cross_entropy(x, W, Y[0], return_grad=True),
+        "softcap": lambda x: xent.cross_entropy(x @ W.T, Y[0], softcap=2.0, return_grad=True),
+    }
+    for call in calls.values():
+        x = X[0].clone().requires_grad_()
+        found = torch.compile(call, backend="aot_eager", fullgraph=True)(x)
+        torch.testing.assert_close(found, call(x))
+        assert not found[0].requires_grad
+
+
 @pytest.mark.parametrize("reduction", ["mean", "none"])
 def test_a_linear_layer_says_that_it_has_no_second_derivative(reduction: str) -> None:
     def second(x: Any, y: Any) -> Any:

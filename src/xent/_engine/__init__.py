@@ -6,7 +6,6 @@ that `import xent` loads no framework.
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
 from typing import Any, NamedTuple, Protocol
 
@@ -56,11 +55,14 @@ class Engine(Protocol):
         """Softmax, log_softmax, logsumexp, sigmoid or log_sigmoid of the logits."""
 
 
+_loaded: dict[str, Any] = {}
+
+
 def engine_for(logits: Array) -> Engine:
     """The first engine that accepts the logits."""
     for name in ENGINES:
-        module: Any = sys.modules.get(name) or import_module(name)
-        engine: Engine = module
+        # Not from sys.modules, where it may be half imported, by another thread.
+        engine: Engine = _loaded.get(name) or _loaded.setdefault(name, import_module(name))
         if engine.accepts(logits):
             return engine
     msg = f"no engine computes arrays of type {type(logits).__name__}."

@@ -29,10 +29,11 @@ class _PooledBuffer:
         self._memory = memory
         self.__array_interface__ = memory.__array_interface__ | {"shape": (size,)}
 
-    def __del__(self) -> None:
-        # No lock: an append is atomic, and one buffer too many is no harm.
-        if len(_free) < MAX_FREE:
-            _free.append(self._memory)
+    def __del__(self, free: list[Array] = _free, most: int = MAX_FREE) -> None:
+        # Arguments, since a module's names may be gone when a process ends. No lock: an append is
+        # atomic, and one buffer too many is no harm.
+        if len(free) < most:
+            free.append(self._memory)
 
 
 def empty(shape: tuple[int, ...], dtype: Any) -> Array:
@@ -41,11 +42,8 @@ def empty(shape: tuple[int, ...], dtype: Any) -> Array:
     size = math.prod(shape) * kind.itemsize
     if size < MIN_BYTES:
         return np.empty(shape, kind)
-    memory = _take(size)
-    if memory is None:
-        memory = np.empty(size, np.uint8)
     # As NumPy's base the buffer lives as long as any array or view over its memory.
-    array: Array = np.asarray(_PooledBuffer(memory, size)).view(kind).reshape(shape)
+    array: Array = np.asarray(_PooledBuffer(_take(size), size)).view(kind).reshape(shape)
     return array
 
 
@@ -53,8 +51,8 @@ def empty_cache() -> None:
     """Give memory that is kept for the next results back to the system.
 
     Gradients and other results of a MiB or more, on the CPU, are written to memory of earlier ones
-    that nobody holds any more. Up to four buffers are kept, and all are given back when one of
-    another size is asked for. A training loop never needs to call this.
+    that nobody holds any more. Up to four buffers are kept, and all are given back when none of
+    them fits. Kernels keep scratch memory too. A training loop never needs to call this.
 
     Returns
     -------
@@ -67,10 +65,11 @@ def empty_cache() -> None:
     >>> xent.empty_cache()
     """
     _free.clear()
+    _free_scratch.clear()
 
 
-def _take(size: int) -> Array | None:
-    """A free buffer of about the size. If there is none, all are given back to the system."""
+def _take(size: int) -> Array:
+    """A free buffer of about the size. If there is none, a new one, and the free ones are freed."""
     others: list[Array] = []
     while _free:
         try:
@@ -82,4 +81,33 @@ def _take(size: int) -> Array | None:
             _free.extend(others)
             return memory
         others.append(memory)
-    return None
+    return np.empty(size, np.uint8)
+
+
+# Scratch memory of kernels.
+
+MAX_KINDS = 8
+"""Kinds of scratch memory that are kept; of each, as many pieces as were in use at once."""
+MAX_SCRATCH = 2 << 20
+"""Bytes of a piece that is kept."""
+_free_scratch: dict[tuple[Any, ...], list[Any]] = {}
+
+
+def take_scratch(kind: tuple[Any, ...]) -> Any:
+    """Scratch memory of an earlier task, or new; `kind` is what makes it, and its arguments."""
+    try:
+        return _free_scratch[kind].pop()
+    except (KeyError, IndexError):
+        make, *arguments = kind
+        return make(*arguments)
+
+
+def keep_scratch(kind: tuple[Any, ...], memory: Any) -> None:
+    """Keep scratch memory for the next task: making it would take as long as a small task."""
+    if kind not in _free_scratch:
+        arrays = memory if isinstance(memory, tuple) else (memory,)
+        if sum(getattr(array, "nbytes", 0) for array in arrays) > MAX_SCRATCH:
+            return
+        if len(_free_scratch) >= MAX_KINDS:
+            _free_scratch.clear()
+    _free_scratch.setdefault(kind, []).append(memory)

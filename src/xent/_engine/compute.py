@@ -304,7 +304,7 @@ def as_partner(value: Any, like: Array, name: str, *, floats: bool = False) -> A
         return as_floats(value, name) if floats else to_numpy(value, name)
     if is_array_api(value):
         return as_scores(value, name) if floats else value
-    # These refuse masks, and arrays that have derivatives.
+    # These refuse masked arrays, and arrays that have derivatives.
     array = as_floats(value, name) if floats else to_numpy(value, name)
     if array.dtype.kind not in "biuf":
         return array  # the checks say what is wrong with it
@@ -312,9 +312,7 @@ def as_partner(value: Any, like: Array, name: str, *, floats: bool = False) -> A
     try:
         return xp.asarray(array, device=like.device)
     except (TypeError, ValueError) as error:
-        msg = (
-            f"{name} has dtype {array.dtype} and cannot be made an array of {xp.__name__}: {error}"
-        )
+        msg = f"{name} has dtype {array.dtype}, which {xp.__name__} does not take: {error}"
         raise TypeError(msg) from None
 
 

@@ -28,13 +28,13 @@ def check_measurable(tensor: Tensor, name: str) -> None:
         msg = f"{name} requires a gradient, and log_loss is a metric, without one. To train, pass "
         raise ValueError(msg + f"logits to cross_entropy; to measure, pass {name}.detach().")
     if forward_ad.unpack_dual(tensor).tangent is not None:
-        msg = (
-            f"{name} has a tangent, and log_loss is a metric, without a derivative. To train, pass "
+        msg = f"{name} has a tangent, and log_loss is a metric, without a derivative."
+        raise ValueError(msg)
+    if _compat.transforms_active() or _compat.is_jit_tracing() or _compat.is_fx_tracing():
+        msg = "log_loss is a metric, and cannot be called inside of a transform of torch.func or a "
+        raise NotImplementedError(
+            msg + "trace: its value would become a constant. Call it outside."
         )
-        raise ValueError(msg + "logits to cross_entropy.")
-    if _compat.transforms_active():
-        msg = "log_loss is a metric, and cannot be called inside of a transform of torch.func. "
-        raise NotImplementedError(msg + "To train, pass logits to cross_entropy.")
 
 
 def widened(tensor: Tensor) -> Tensor:

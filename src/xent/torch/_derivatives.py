@@ -53,7 +53,9 @@ def _reduced_weight(targets: Tensor, like: Tensor, o: LossOptions, divisor: Any)
     """The weight of each loss in the reduced one, shaped like the losses."""
     weight = torch.ones_like(like) if o.sample_weight is None else o.sample_weight.to(like.dtype)
     if o.ignore_index is not None:  # never with probabilities of classes, which are refused then
-        weight = weight.masked_fill(targets == o.ignore_index, 0)
+        # As uint8, the label 156 would equal an ignore_index of -100.
+        values = targets if targets.dtype.is_floating_point else targets.long()
+        weight = weight.masked_fill(values == o.ignore_index, 0)
     if o.reduction == "mean":
         weight = weight * reciprocal(divisor, like.dtype)
     return weight
@@ -180,10 +182,12 @@ def binary_second(logits: Tensor, targets: Tensor, o: LossOptions, divisors: Any
         z = o.softcap * bent
     p, r = torch.sigmoid(z), torch.sigmoid(-z)
     partition = torch.nn.functional.softplus(z)
-    slope = c * (b * p - a * r) + 2 * o.z_loss * c_z * partition * p
-    bend = c * (a + b) * p * r + 2 * o.z_loss * c_z * (p * p + partition * p * r)
-    second_derivative: Tensor = bend * first * first + slope * second
-    return second_derivative
+    slope, bend = c * (b * p - a * r), c * (a + b) * p * r
+    if o.z_loss:
+        slope = slope + 2 * o.z_loss * c_z * partition * p
+        bend = bend + 2 * o.z_loss * c_z * (p * p + partition * p * r)
+    change = bend * first * first + slope * second
+    return torch.where(c_z == 0, torch.zeros_like(change), change)  # whatever an absent row holds
 
 
 def binary_targets_gradient(

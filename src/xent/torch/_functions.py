@@ -59,6 +59,7 @@ def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor]:
 
 
 def _times_slope(z: Tensor, upstream: Tensor, function: str, axis: int) -> Tensor:
+    """The derivative at z, times the upstream gradient."""
     if function == "sigmoid":
         return upstream * evaluate(z, "sigmoid", axis) * evaluate(-z, "sigmoid", axis)
     if function == "log_sigmoid":

@@ -18,7 +18,7 @@ from xent._validation import NAMES, Names, check_layer, check_shape, class_axis
 from xent.torch import _binary, _classes, _compat, _functions, _interop, _linear
 from xent.torch._autograd_state import check_measurable, wants_gradient, widened
 from xent.torch._interop import as_logits, as_tensor_like, check_device, with_tensors
-from xent.torch._operation import is_plain_call
+from xent.torch._operation import is_transformed
 
 Tensor = torch.Tensor
 
@@ -137,7 +137,7 @@ def checked_linear_cross_entropy(
     )
     if return_grad:
         needed = INPUTS | WEIGHT | (0 if b is None else BIAS)
-    if return_grad and is_plain_call():
+    if return_grad and not is_transformed():
         tensors = (x.detach(), w.detach(), y.detach(), None if b is None else b.detach())
     else:
         tensors = (widened(x), widened(w), y, None if b is None else widened(b))
@@ -164,10 +164,12 @@ def _computed(
 ) -> Any:
     """The loss of an operation on logits, and its gradient if asked for.
 
-    That pair has no graph, except under transforms and compilers: there a result without one would
-    have the derivative 0, in silence.
+    That pair has no graph, except under transforms: there a result without one would have the
+    derivative 0, in silence.
     """
-    z = logits.detach() if return_grad and is_plain_call() else widened(logits)
+    z = widened(logits)
+    if return_grad and not is_transformed():
+        z, targets = logits.detach(), targets.detach()
     if return_grad or needs_gradient(logits):
         options = options.with_needs_grad(1)
     loss, grad, _, *stats = operation(options, z, targets)

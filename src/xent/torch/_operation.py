@@ -203,9 +203,14 @@ def is_recorded() -> bool:
     )
 
 
+def is_transformed() -> bool:
+    """Are there levels of derivatives, or of batches, beside autograd's own?"""
+    return _compat.transforms_active() or _compat.in_dual_level()
+
+
 def is_plain_call() -> bool:
     """Is there nothing but autograd itself: no transform, no compiler, no dual level?"""
-    return not (is_recorded() or _compat.transforms_active() or _compat.in_dual_level())
+    return not (is_recorded() or is_transformed())
 
 
 def is_plain_cpu(tensor: Tensor) -> bool:

@@ -10,7 +10,7 @@ import torch
 from xent._options import LossOptions
 from xent._validation import NAMES, Names, check_shape
 from xent.torch import _losses
-from xent.torch._interop import as_logits, as_tensor_like, with_tensors
+from xent.torch._interop import as_logits, as_tensor_like, check_device, with_tensors
 from xent.torch.extras import Extras, with_extras
 
 Tensor = torch.Tensor
@@ -276,7 +276,7 @@ def linear_cross_entropy(
         z_loss=z_loss,
         keep_logits=return_lse,
         caller="torch linear",
-        **_as_torch(y, len(w), ignored, reduction),
+        **_as_torch(y, w.shape[0] if w.ndim else 1, ignored, reduction),
     ).checked()
     extras = Extras(return_lse, return_entropy, return_accuracy)
     if w.ndim > 2:
@@ -326,7 +326,9 @@ def _logits(x: Tensor, w: Tensor, bias: Tensor | None, names: Names) -> Tensor:
         if x.shape == w.shape[-1:]:
             msg += f" Pass {names.inputs}[None] and {names.targets}[None]."
         raise ValueError(msg)
+    check_device(w, x, names.weight)
     if bias is not None:
+        check_device(bias, x, names.bias)
         check_shape(bias, w.shape[:-1], names.bias, "one offset per class and place")
         bias = bias.flatten()
     z = torch.nn.functional.linear(x, w.flatten(0, -2), bias)

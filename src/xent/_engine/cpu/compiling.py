@@ -21,8 +21,8 @@ _log = logging.getLogger("xent")
 def prepare(kernel: Any, arguments: tuple[Any, ...], call: Callable[[], object]) -> None:
     """Compile a kernel for arguments of these types, or load it from disk, on this thread.
 
-    `call` calls it for an empty range. A process does this once for each kernel and kind of
-    arguments.
+    `call()` runs the kernel for an empty range. A process does this once for each kernel and kind
+    of arguments.
     """
     key = (kernel, _types(arguments))
     if key not in _prepared:

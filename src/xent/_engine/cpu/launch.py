@@ -9,6 +9,7 @@ import numpy as np
 
 from xent import threads
 from xent._engine import Outputs
+from xent._engine.buffer_pool import keep_scratch, take_scratch
 from xent._engine.cpu import binary, few_classes, functions, general, many_classes, transpose
 from xent._engine.cpu.compiling import prepare
 from xent._engine.cpu.label_row import ABSENT
@@ -22,6 +23,8 @@ CHUNK = 1 << 17
 
 Chunks depend on the shape alone, so the sums, and their bits, do not depend on the threads.
 """
+
+NO_SCRATCH: tuple[Any, ...] = (lambda: None,)
 
 STORED_AS = {"float16": np.int16, "bfloat16": np.uint16}
 """The dtype in which half precision is passed to kernels; see `intrinsics`."""
@@ -198,7 +201,7 @@ def _fit_float32(weight: Array | None) -> bool:
 
 
 def evaluate(function: str, logits: Array, result: Array) -> None:
-    """Fill `result` with a function of rows or elements, by its name in `functions`."""
+    """Fill `result` with a function of rows or elements, by the function's name."""
     which = getattr(functions, function.upper())
     if function in ELEMENTWISE:
         arguments = (which, as_flat(logits), as_flat(result))
@@ -215,30 +218,6 @@ def flush_subnormals(array: Array) -> None:
     """Set entries below the smallest normal number to 0."""
     arguments = (array.reshape(-1), np.finfo(array.dtype).tiny)
     map_on_threads(functions.flush_subnormals, arguments, array.size, CHUNK, NO_SCRATCH)
-
-
-# Scratch memory.
-
-NO_SCRATCH: tuple[Any, ...] = (lambda: None,)
-MAX_KINDS = 8
-"""Of each there is as much as was in use at the same time."""
-_free_scratch: dict[tuple[Any, ...], list[Any]] = {}
-
-
-def take_scratch(kind: tuple[Any, ...]) -> Any:
-    """Return scratch memory of an earlier task, or make some; `kind` is a function's call."""
-    try:
-        return _free_scratch[kind].pop()
-    except (KeyError, IndexError):
-        make, *arguments = kind
-        return make(*arguments)
-
-
-def keep_scratch(kind: tuple[Any, ...], memory: Any) -> None:
-    """Keep scratch memory for the next task: making it would take as long as a small task."""
-    if kind not in _free_scratch and len(_free_scratch) >= MAX_KINDS:
-        _free_scratch.clear()
-    _free_scratch.setdefault(kind, []).append(memory)
 
 
 # Chunks and threads.
@@ -278,7 +257,7 @@ def sum_on_threads(
         memory = take_scratch(scratch)
         bad = kernel(*arguments, sums, chunk, first, last, memory)
         if bad >= 0:
-            bad_rows.append(bad)  # and the memory is in the middle of something
+            bad_rows.append(bad)  # the scratch memory may hold an unfinished row
         else:
             keep_scratch(scratch, memory)
 
