@@ -7,7 +7,9 @@ import os
 import pickle
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +36,22 @@ LABELS_ALONE = [
 Found = list[dict[str, Any]]
 
 
-@pytest.fixture(scope="module", params=[2, 4], ids=["2 ranks", "4 ranks"])
-def found(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Found:
-    """What each rank of a group computed; one group for all tests."""
+@pytest.fixture(params=[2, 4], ids=["2 ranks", "4 ranks"])
+def found(request: pytest.FixtureRequest) -> Found:
+    """What each rank of a group computed; one group for all tests, in whatever order they run."""
     pytest.importorskip("torch", exc_type=ModuleNotFoundError)
-    size: int = request.param
-    folder = tmp_path_factory.mktemp(f"group{size}")
+    return computed_by(request.param)
+
+
+@cache
+def computed_by(size: int) -> Found:
+    """A fixture of the module would start a group anew at each change of its size."""
+    with tempfile.TemporaryDirectory() as folder:
+        return run_group(size, folder)
+
+
+def run_group(size: int, folder: str) -> Found:
+    """Start a process for each rank, and read what it wrote to the folder."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "GLOO_SOCKET_IFNAME": "lo"}
     script = ROOT / "tests" / "support" / "ranks.py"
     command = [sys.executable, "-W", "error", str(script)]
