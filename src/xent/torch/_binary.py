@@ -9,7 +9,7 @@ import torch
 from xent._engine import compute
 from xent._options import LossOptions
 from xent._targets import check_binary_shapes
-from xent.torch import _interop, _small_batch
+from xent.torch import _direct, _interop
 from xent.torch._classes import TENSORS, computed, vmap, with_needed_grads
 from xent.torch._derivatives import binary_second, binary_targets_gradient
 from xent.torch._operation_options import join_weights, loss_operation, split_weights
@@ -20,8 +20,8 @@ Tensor = torch.Tensor
 
 def forward(logits: Tensor, targets: Tensor, o: LossOptions) -> tuple[Any, ...]:
     """Loss, its gradient (empty if not needed) and the mean's divisors, on the CPU."""
-    quick = _small_batch.binary_losses(logits, targets, o)
-    return computed(compute.binary_loss, logits, targets, o)[:3] if quick is None else quick
+    result = _direct.binary_losses(logits, targets, o)
+    return computed(compute.binary_loss, logits, targets, o)[:3] if result is None else result
 
 
 def fake(logits: Tensor, targets: Tensor, o: LossOptions) -> tuple[Tensor, Tensor, Tensor]:

@@ -24,6 +24,13 @@ def empty(
     return torch.from_numpy(array).view(dtype)  # bfloat16 came as int16
 
 
+def empty_like(tensor: torch.Tensor) -> torch.Tensor:
+    """The same of a contiguous tensor's shape and dtype, on the CPU."""
+    if tensor.numel() * tensor.itemsize < buffer_pool.MIN_BYTES:
+        return torch.empty_like(tensor)
+    return empty(tuple(tensor.shape), tensor.dtype)
+
+
 def zeros(
     shape: tuple[int, ...], dtype: torch.dtype, device: torch.device | None = None
 ) -> torch.Tensor:

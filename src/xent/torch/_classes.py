@@ -10,7 +10,7 @@ from xent._engine import compute
 from xent._engine.numpy import STATS
 from xent._options import LossOptions
 from xent._targets import check_class_shapes
-from xent.torch import _buffer_pool, _interop, _small_batch
+from xent.torch import _buffer_pool, _direct, _interop
 from xent.torch._derivatives import class_second, class_targets_gradient, logsumexp_gradient
 from xent.torch._operation import Operation
 from xent.torch._operation_options import join_weights, loss_operation, map_over_rows, split_weights
@@ -21,8 +21,8 @@ Tensor = torch.Tensor
 
 def forward(logits: Tensor, targets: Tensor, o: LossOptions) -> tuple[Any, ...]:
     """Loss, its gradient (empty if not needed) and the mean's divisors, on the CPU."""
-    quick = _small_batch.label_losses(logits, targets, o)
-    return computed(compute.class_loss, logits, targets, o)[:3] if quick is None else quick
+    result = _direct.label_losses(logits, targets, o)
+    return computed(compute.class_loss, logits, targets, o)[:3] if result is None else result
 
 
 def forward_with_stats(logits: Tensor, targets: Tensor, o: LossOptions) -> tuple[Any, ...]:

@@ -4,7 +4,7 @@
 
 where a is the weight of label 1 and b that of label 0: they follow from the target, its smoothing
 and the weights of the two labels. A block whose sum is not finite is computed again by
-`general_losses`, which handles infinities, NaN and every option.
+`exact_losses`, which handles infinities, NaN and every option.
 """
 
 from __future__ import annotations
@@ -12,9 +12,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import types
-from numba.extending import overload
 
+from xent._engine.cpu.decorators import inner, loop
 from xent._engine.cpu.elementary import (
     exp,
     exp_nonpositive,
@@ -23,19 +22,14 @@ from xent._engine.cpu.elementary import (
     tanh_cap_and_derivative,
 )
 from xent._engine.cpu.general import safe_product
-from xent._engine.cpu.intrinsics import (
-    bits,
-    fma,
-    if_given,
-    inner,
-    kernel,
-    load,
-    loop,
-    store_as,
-    unsigned_max,
-)
+from xent._engine.cpu.intrinsics import bits, fma, load, store_as, unsigned_max
+from xent._engine.cpu.job import HEAD, WRONG_TARGET, computed_as, job_at
+from xent._engine.cpu.memory import call, view
 from xent._engine.cpu.nontemporal import store_block, store_block_nontemporal
-from xent._engine.cpu.sums import add_to_sum, block_sum, copy, start_sum
+from xent._engine.cpu.sums import block_sum, finish_block
+
+THREADS_FROM = 1 << 17
+"""Elements from which threads pay; `benchmarks/threads.py` measures it for each kernel."""
 
 BLOCK = 1024
 """Logits that are computed at a time, and whose losses are added plainly."""
@@ -52,38 +46,28 @@ class Coefficients(NamedTuple):
     c_low: Any  # its low part
 
 
-def make_coefficients(positive, negative, smoothing, c, dtype):
-    """Make the coefficients in a dtype from the weights of the labels."""
-    keep, half = 1 - smoothing, smoothing / 2
-    values = (positive * keep, positive * half, negative * keep, negative * half)
-    with np.errstate(over="ignore"):
-        c_low = c - float(dtype(c))
-        return Coefficients(*map(dtype, (*values, c, c_low if np.isfinite(c_low) else 0.0)))
+@inner
+def coefficients_of(job, like):
+    """Return the coefficients in the dtype of `like`."""
+    c = store_as(job.c, like)
+    c_low = job.c - c
+    return Coefficients(
+        store_as(job.one, like), store_as(job.one_shift, like), store_as(job.zero, like),
+        store_as(job.zero_shift, like), c, store_as(c_low if np.isfinite(c_low) else 0.0, like),
+    )  # fmt: skip
 
 
-class Options(NamedTuple):
-    """All options of a loss."""
+# Scratch memory holds seven blocks: losses, gradient and targets in the dtype to compute in, the
+# gradient as it is stored, and losses, gradient and targets in float64.
+FAST, EXACT = range(2)
+"""Values of `which`: a job may leave every block to `exact_losses`."""
 
-    fast: Coefficients  # in the dtype to compute in
-    exact: Coefficients  # in float64, for `general_losses`, as all that follows
-    pos_weight: Any  # weights for each entry of the last axis; or [1.]
-    softcap: float  # 0 for none
-    z_loss: float
-    general: bool  # must `general_losses` compute every block?
+COLUMN = 8 * BLOCK
 
 
-class Scratch(NamedTuple):
-    """Scratch memory of one thread: a block, in the dtype to compute in."""
-
-    loss: Any
-    grad: Any
-    lines: Any  # the gradient as it is stored, for non-temporal stores; or empty
-
-
-def make_scratch(dtype, stored, nontemporal):
-    """Allocate scratch for logits computed in `dtype` and stored in `stored`."""
-    lines = np.empty(BLOCK if nontemporal else 0, stored)
-    return Scratch(np.empty(BLOCK, dtype), np.empty(BLOCK, dtype), lines)
+def scratch_size(classes: int) -> int:
+    """Return the bytes that a thread needs."""
+    return HEAD + 7 * COLUMN
 
 
 @inner
@@ -95,18 +79,18 @@ def label_weights(t, coefficients):
 
 
 @loop
-def finite_losses(z, targets, weight, coefficients, loss, grad):
+def finite_losses(z, targets, weight, coefficients, losses, grad):
     """Fill the losses of finite logits and, if not None, their gradient.
 
     Returns the largest bits of the targets. Bits order as unsigned integers: a target is from 0 to
     1 exactly if its bits do not exceed those of 1, since negative numbers have the sign bit set.
     """
-    # 0 in the right dtype; NaN if c overflowed, which leaves the block to `general_losses`.
+    # 0 in the right dtype; NaN if c overflowed, which leaves the block to `exact_losses`.
     zero = coefficients.c - coefficients.c
     one = one_like(coefficients.c)
     most = bits(zero)
     for i in range(z.size):
-        x, t = load(z[i]), store_as(load(targets[i]), coefficients.c) + zero  # -0 becomes 0
+        x, t = load(z[i]), targets[i] + zero  # -0 becomes 0
         most = unsigned_max(bits(t), most)
         a, b = label_weights(t, coefficients)
         size = abs(x)
@@ -114,30 +98,34 @@ def finite_losses(z, targets, weight, coefficients, loss, grad):
         # Weights of the label that the sign of x favours, and of the other one.
         favoured, other = (a, b) if x > 0 else (b, a)
         value = fma(size, other, (a + b) * log1p_unit(tail))
-        d = (other - favoured * tail) / (one + tail)  # the derivative by |x|
-        d = d if x > 0 else -d
         if weight is not None:
-            w = store_as(weight[i], coefficients.c)
-            value *= w
-            d *= w
-        loss[i] = value
+            value *= store_as(weight[i], coefficients.c)
+        losses[i] = value
         if grad is not None:
+            d = (other - favoured * tail) / (one + tail)  # the derivative by |x|
+            d = d if x > 0 else -d
+            if weight is not None:
+                d *= store_as(weight[i], coefficients.c)
             grad[i] = fma(d, coefficients.c, d * coefficients.c_low)
     return most
 
 
 @loop
-def general_losses(z, targets, weight, options, start, loss, grad):
+def exact_losses(z, targets, weight, job, coefficients, pos_weight, start, losses, grad):
     """Do the same in float64, for any logit and every option; say whether the targets are valid."""
+    bad = 0
     for i in range(z.size):
-        w = 1.0 if weight is None else weight[i]
+        t = targets[i]
+        bad |= not (t >= 0.0) & (t <= 1.0)
+        w = weight[i] if weight.size else 1.0
         value, d = 0.0, 0.0
         if w != 0.0:
             x, derivative = np.float64(load(z[i])), 1.0
-            if options.softcap != 0.0:
-                x, derivative = tanh_cap_and_derivative(x, options.softcap)
-            a, b = label_weights(np.float64(load(targets[i])), options.exact)
-            a *= options.pos_weight[(start + i) % options.pos_weight.size]
+            if job.softcap != 0.0:
+                x, derivative = tanh_cap_and_derivative(x, job.softcap)
+            a, b = label_weights(t, coefficients)
+            if pos_weight.size:
+                a *= pos_weight[(start + i) % pos_weight.size]
             tail = exp(-abs(x), 0.0) if x == x else np.nan  # exp does not keep NaN
             log_tail = log1p_unit(tail)
             log_z = max(x, 0.0) + log_tail
@@ -148,98 +136,93 @@ def general_losses(z, targets, weight, options, start, loss, grad):
             small = tail * large
             p, q = (large, small) if x > 0 else (small, large)  # q is 1 - p without cancellation
             d = b * p - a * q
-            if options.z_loss != 0.0:
-                value += options.z_loss * log_z * log_z
-                d += safe_product(p, 2.0 * options.z_loss * log_z)
+            if job.z_loss != 0.0:
+                value += job.z_loss * log_z * log_z
+                d += safe_product(p, 2.0 * job.z_loss * log_z)
             value *= w
-            d *= derivative * w * options.exact.c
-        loss[i] = value
-        if grad is not None:
-            grad[i] = d
-    return all_valid(targets)
-
-
-@loop
-def all_valid(targets):
-    """Say whether each target is from 0 to 1. Widened, none is rounded into the range."""
-    bad = 0
-    for i in range(targets.size):
-        t = np.float64(load(targets[i]))
-        bad |= not (t >= 0.0) & (t <= 1.0)
+            d *= derivative * w * job.c
+        losses[i] = value
+        grad[i] = d
     return bad == 0
 
 
-def fit(targets, like):
-    """Say whether targets keep their digits in the dtype to compute in: 1 - t must not lose any."""
-
-
-@overload(fit, inline="always")
-def _fit(targets, like):
-    if targets.dtype == types.float64 and like == types.float32:
-        return lambda targets, like: all_float32(targets)
-    return lambda targets, like: True
-
-
 @loop
-def all_float32(targets):
-    """Say whether each target is a float32 number."""
+def fit_float32(weight):
+    """Say whether weights are well inside the range of float32."""
     bad = 0
-    for i in range(targets.size):
-        bad |= np.float64(np.float32(targets[i])) != targets[i]
+    for i in range(weight.size):
+        w = weight[i]
+        bad |= not (w == 0.0) | (w > 1e-30) & (w < 1e30)
     return bad == 0
 
 
 @inner
-def block_losses(z, targets, weight, options, start, grad, scratch):
-    """Fill a block's losses and gradient; return their sum, and whether the targets are valid."""
-    loss, scratch_grad = scratch.loss[: z.size], if_given(grad, scratch.grad[: z.size])
-    s, valid = np.nan, True
-    if not options.general and fit(targets, options.fast.c):
-        most = finite_losses(z, targets, weight, options.fast, loss, scratch_grad)
-        s, valid = block_sum(loss), most <= bits(one_like(options.fast.c))
-    if not np.isfinite(s):
-        valid = general_losses(z, targets, weight, options, start, loss, scratch_grad)
-        s = block_sum(loss)
-    if grad is not None and valid:  # in place, invalid targets must not cost the logits
-        if scratch.lines.size:
-            store_block_nontemporal(scratch_grad, grad, scratch.lines)
-        else:
-            store_block(scratch_grad, grad)
-    return s, valid
+def fast_losses(z, targets, weight, coefficients, losses, grad, has_grad):
+    """Call `finite_losses` for what is given and wanted."""
+    if weight.size:
+        return finite_losses(z, targets, weight, coefficients, losses, grad)
+    if has_grad:
+        return finite_losses(z, targets, None, coefficients, losses, grad)
+    return finite_losses(z, targets, None, coefficients, losses, None)
 
 
 @inner
-def chunk_losses(z, targets, weight, options, grad, losses, sums, number, start, stop, scratch):
-    """Compute the losses of the logits from start to stop, which are chunk `number`."""
-    start_sum(sums, number)
-    for first in range(start, stop, BLOCK):
-        last = min(first + BLOCK, stop)
-        w, g = weight, grad
-        if weight is not None:
-            w = weight[first:last]
-        if grad is not None:
-            g = grad[first:last]
-        s, valid = block_losses(z[first:last], targets[first:last], w, options, first, g, scratch)
-        if not valid:
-            return first
-        add_to_sum(sums, number, s)
-        if losses is not None:
-            copy(scratch.loss, losses[first:last])
-    return -1
+def store_block_grad(values, grad, lines, nontemporal):
+    """Store the gradient of a block."""
+    if nontemporal:
+        store_block_nontemporal(values, grad, lines)
+    else:
+        store_block(values, grad)
 
 
-@kernel
-def binary_losses(z, targets, weight, options, grad, losses, sums, chunk, first, last, scratch):
-    """Compute the losses of flat logits, in chunks from `first` to `last`.
+def make_kernel(stored: Any) -> Any:
+    """Make the kernel for logits stored in a dtype."""
+    computed, is_double = computed_as(stored), stored == np.float64
 
-    `losses` (or None) takes the losses, `sums` the sum of each chunk. Returns the start of a block
-    with a target out of range, or -1.
-    """
-    for number in range(first, last):
-        stop = min(number * chunk + chunk, z.size)
-        bad = chunk_losses(
-            z, targets, weight, options, grad, losses, sums, number, number * chunk, stop, scratch
+    def binary_losses(job_address, start, n, scratch_address):
+        """Compute the losses of binary logits."""
+        job = job_at(job_address)
+        z = view(job.logits, job.rows, stored)[start : start + n]
+        grad = view(job.grad, job.rows, stored)[start : start + n]
+        weight = view(job.weight, job.rows, np.float64)[start : start + n]
+        at = scratch_address + HEAD
+        losses, block_grad = view(at, n, computed), view(at + COLUMN, n, computed)
+        read, lines = view(at + 2 * COLUMN, n, computed), view(at + 3 * COLUMN, n, stored)
+        coefficients = coefficients_of(job, one_like(losses[0]))
+        one, targets, lost, s = one_like(losses[0]), read, 0, np.nan
+        if job.which == FAST:
+            if job.read == 0:
+                targets = view(job.targets, job.rows, computed)[start : start + n]
+            else:
+                lost = call(job.read, job.targets, start, n, read.ctypes.data)
+            if lost == 0 and (is_double or fit_float32(weight)):
+                most = fast_losses(
+                    z, targets, weight, coefficients, losses, block_grad, job.grad != 0
+                )
+                s = block_sum(losses)
+                if np.isfinite(s):
+                    if most > bits(one):
+                        return WRONG_TARGET
+                    if job.grad != 0:
+                        store_block_grad(block_grad, grad, lines, job.nontemporal != 0)
+                    finish_block(job, start, losses, scratch_address)
+                    return 0
+        exact, exact_grad = (
+            view(at + 4 * COLUMN, n, np.float64),
+            view(at + 5 * COLUMN, n, np.float64),
         )
-        if bad >= 0:
-            return bad
-    return -1
+        exact_targets = view(at + 6 * COLUMN, n, np.float64)
+        call(job.read_exactly, job.targets, start, n, exact_targets.ctypes.data)
+        pos_weight = view(job.scale, job.scale_size, np.float64)
+        valid = exact_losses(
+            z, exact_targets, weight, job, coefficients_of(job, 1.0), pos_weight, start, exact,
+            exact_grad,
+        )  # fmt: skip
+        if not valid:
+            return WRONG_TARGET
+        if job.grad != 0:
+            store_block(exact_grad, grad)
+        finish_block(job, start, exact, scratch_address)
+        return 0
+
+    return binary_losses

@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from xent._engine.cpu.intrinsics import add_exponent, bits, by_dtype, fma, inner, split_exponent
+from xent._engine.cpu.decorators import by_dtype, inner
+from xent._engine.cpu.intrinsics import add_exponent, bits, fma, split_exponent
 
 LN2 = 0.6931471805599453
 LN2_LOW = 2.3190468138462996e-17

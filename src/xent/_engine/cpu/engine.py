@@ -32,10 +32,10 @@ def cross_entropy(
 ) -> tuple[float, Outputs]:
     """Sum of the row losses; see `Engine`."""
     out = allocated(want, logits, logits.shape[:-1])
-    sums, wrong = _in_pieces("cross_entropy", logits, targets, 1, options, scale, out)
+    loss_sum, wrong = _in_pieces("cross_entropy", logits, targets, 1, options, scale, out)
     if wrong and targets.labels is not None:
         check_labels(targets.labels, logits.shape[-1], options.names)
-    return total(sums), out
+    return loss_sum, out
 
 
 def binary_cross_entropy(
@@ -45,11 +45,11 @@ def binary_cross_entropy(
     out = allocated(want, logits, logits.shape)
     width = 1 if np.ndim(targets.positive) else 0
     while True:
-        sums, wrong = _in_pieces(
+        loss_sum, wrong = _in_pieces(
             "binary_cross_entropy", logits, targets, width, options, scale, out
         )
         if not wrong:
-            return total(sums), out
+            return loss_sum, out
         # Raises, or moves targets that are 0 or 1 but for rounding.
         targets = targets._replace(values=checked_values(targets.values, options.names))
 
@@ -76,27 +76,27 @@ def _in_pieces(
     options: LossOptions,
     scale: float,
     out: Outputs,
-) -> tuple[list[float], bool]:
-    """Sums of the parts from a kernel, and: was a target wrong?
+) -> tuple[float, bool]:
+    """Sum of the parts from a kernel, and: was a target wrong?
 
     The last `width` axes stay whole.
     """
     kernel = getattr(cpu.load(), name)
     if all(a is None or _plain(a) for a in (logits, *out)):
-        sums, wrong = kernel(logits, targets, options, scale, out)
-        return sums, wrong >= 0
+        result: tuple[float, bool] = kernel(logits, targets, options, scale, out)
+        return result
     sums = []
     for index in _pieces(logits, width):
         part = Outputs(*(None if a is None else np.empty(a[index].shape, a.dtype) for a in out))
         z = np.ascontiguousarray(logits[index])
-        more, wrong = kernel(z, targets.part(index), options, scale, part)
-        if wrong >= 0:
-            return sums, True
-        sums += more
+        part_sum, wrong = kernel(z, targets.part(index), options, scale, part)
+        if wrong:
+            return part_sum, True
+        sums.append(part_sum)
         for whole, piece in zip(out, part, strict=True):
             if whole is not None:
                 whole[index] = piece
-    return sums, False
+    return total(sums), False
 
 
 def _plain(array: Array) -> bool:

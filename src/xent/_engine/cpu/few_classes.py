@@ -10,33 +10,32 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from xent._engine.cpu.decorators import if_double, inner, loop
 from xent._engine.cpu.elementary import scaled_exp, two_sum
-from xent._engine.cpu.general import general_row, row_scratch
-from xent._engine.cpu.intrinsics import (
-    fma,
-    if_given,
-    inner,
-    kernel,
-    loop,
-    unsigned_max,
-)
+from xent._engine.cpu.intrinsics import fma, load, unsigned_max
+from xent._engine.cpu.job import HEAD, ROWS_LEFT, WRONG_TARGET, bits_of, computed_as, job_at
 from xent._engine.cpu.label_row import (
     ABSENT,
     LABEL_LIMIT,
-    first_bad_label,
+    general_loss,
     grad_factors,
     in_range,
     label_loss,
+    load_rows,
     row_scale,
     unshift,
     weighted,
 )
-from xent._engine.cpu.stats import add_column, start_columns, store_columns, update_max
-from xent._engine.cpu.sums import sum_chunks
+from xent._engine.cpu.memory import view, view_rows
+from xent._engine.cpu.stats import STATS, add_column, start_columns, store_columns, update_max
+from xent._engine.cpu.sums import finish_block
 from xent._engine.cpu.transpose import to_columns, to_rows
 
 MAX_CLASSES = 32
 """The most classes for which a block is transposed."""
+
+THREADS_FROM = 1 << 17
+"""Elements from which threads pay; `benchmarks/threads.py` measures it for each kernel."""
 
 BLOCK = 128
 STRIDE = BLOCK + 16  # columns at a power of two from each other would share their cache sets
@@ -47,7 +46,9 @@ class Scratch(NamedTuple):
 
     logits: Any  # a column for each class
     terms: Any  # the same
+    buffer: Any  # rows on their way to columns and back
     labels: Any
+    coefficients: Any
     z: Any  # the label's logit
     n: Any  # its exponent
     magic: Any
@@ -63,57 +64,27 @@ class Scratch(NamedTuple):
     k: Any
     s: Any  # the sum of exp(z - m) over the others,
     gaps: Any  # and of exp(z - m) (m - z)
-    row_grad: Any  # for `general_row`
-    general_row: Any
-    ones: Any
     loss: Any
 
 
-def make_scratch(classes, dtype):
-    """Allocate scratch for rows of `classes` logits computed in `dtype`."""
-    single = dtype == np.float32
-    # Integers as wide as the floats: the vectors of a loop have the lanes of its widest type.
-    int_type, bits_type = (np.int32, np.uint32) if single else (np.int64, np.uint64)
-    even = classes + classes % 2  # classes are summed in pairs; the one in excess is masked
-    return Scratch(
-        logits=np.full((even, STRIDE), -np.inf, dtype),
-        terms=np.empty((even, STRIDE), dtype),
-        labels=np.empty(BLOCK, int_type),
-        z=np.empty(BLOCK, dtype),
-        n=np.empty(BLOCK, dtype),
-        magic=np.empty(BLOCK, dtype),
-        x_min=np.empty(BLOCK, dtype),
-        max_bits=np.empty(BLOCK, bits_type),
-        label_term=np.empty(BLOCK, dtype),
-        total=np.empty(BLOCK),
-        total_low=None if single else np.empty(BLOCK),
-        factor=np.empty(BLOCK, dtype),
-        factor_low=np.empty(BLOCK, dtype),
-        label_grad=np.empty(BLOCK, dtype),
-        m=np.empty(BLOCK, dtype),
-        k=np.empty(BLOCK, int_type),
-        s=np.empty(BLOCK),
-        gaps=np.empty(BLOCK),
-        row_grad=np.empty((1, classes), dtype),
-        general_row=row_scratch(classes),
-        ones=np.ones(classes),
-        loss=np.empty(BLOCK),
-    )
+COLUMNS = 18
+"""Columns of a block beside those of the classes."""
+
+
+@inner
+def width_of(classes):
+    """Return the columns of the classes: an even number of them, and at least a tile."""
+    return max(classes + classes % 2, 8)
+
+
+def scratch_size(classes: int) -> int:
+    """Return the bytes that a thread needs."""
+    width = max(classes + 1, 8)
+    return HEAD + 8 * (COLUMNS * BLOCK + 2 * width * STRIDE + (BLOCK + 16) * (classes + 1))
 
 
 # Loops over the rows of a block. Each array is an argument of its own: only arguments are declared
 # not to overlap.
-
-
-@loop
-def load_labels(labels, classes, out):
-    """Copy the labels; say whether each of them is a class."""
-    bad = 0
-    for i in range(labels.size):
-        label = labels[i]
-        bad |= (label < 0) | (label >= classes)  # in 64 bits, before the label is cut to 32
-        out[i] = label
-    return bad == 0
 
 
 @loop
@@ -193,7 +164,7 @@ def finish_rows(
         )
         loss[i] = row_loss
         if factor is not None:
-            w = c if coefficients is None else c * coefficients[i]
+            w = c * coefficients[i]
             f, f_low, g = grad_factors(q, q_low, inverse, inverse_low, w, z[i])
             factor[i] = f
             factor_low[i] = f_low
@@ -212,10 +183,19 @@ def terms_to_grad(terms, j, labels, n, factor, factor_low, label_grad):
 
 
 @loop
-def weight_losses(loss, coefficients):
-    """Multiply the losses by their coefficients."""
-    for i in range(loss.size):
-        loss[i] = 0.0 if coefficients[i] == ABSENT else weighted(coefficients[i], loss[i])
+def all_count_once(coefficients):
+    """Say whether every row counts once."""
+    other = 0
+    for i in range(coefficients.size):
+        other |= coefficients[i] != 1.0
+    return other == 0
+
+
+@loop
+def mask_column(column, n):
+    """Fill the column in excess of an odd number of classes."""
+    for i in range(n):
+        column[i] = -np.inf
 
 
 # Steps of a block.
@@ -246,85 +226,116 @@ def fill_stats(start, n, classes, stats, scratch):
 
 
 @inner
-def finish_block(n, classes, coefficients, c, scratch, grad):
+def finish_columns(n, classes, c, scratch, has_grad):
     """Fill the losses and turn the terms into the gradient; say whether all rows were in range."""
+    if not has_grad:
+        return finish_rows(
+            n, scratch.z, scratch.n, scratch.max_bits, scratch.label_term, scratch.total,
+            scratch.total_low, scratch.coefficients, c, scratch.loss, None, None, None,
+        )  # fmt: skip
     fast = finish_rows(
         n, scratch.z, scratch.n, scratch.max_bits, scratch.label_term, scratch.total,
-        scratch.total_low, coefficients, c, scratch.loss, if_given(grad, scratch.factor),
+        scratch.total_low, scratch.coefficients, c, scratch.loss, scratch.factor,
         scratch.factor_low, scratch.label_grad,
     )  # fmt: skip
-    if grad is not None:
-        for j in range(classes):
-            terms_to_grad(
-                scratch.terms[j], j, scratch.labels, n, scratch.factor, scratch.factor_low,
-                scratch.label_grad,
-            )  # fmt: skip
+    for j in range(classes):
+        terms_to_grad(
+            scratch.terms[j], j, scratch.labels, n, scratch.factor, scratch.factor_low,
+            scratch.label_grad,
+        )  # fmt: skip
     return fast
 
 
 @inner
-def redo_rows(x, start, n, coefficients, c, scratch, grad, stats):
-    """Compute rows that were not in range again, and zero the gradient of absent ones."""
-    for i in range(n):
-        w = 1.0 if coefficients is None else coefficients[start + i]
-        bad = not (
-            abs(scratch.z[i]) <= LABEL_LIMIT
-            and in_range(scratch.max_bits[i], scratch.total[i], scratch.z[i])
-        )
-        if bad and (w != ABSENT or stats is not None):
-            scratch.loss[i] = general_row(
-                x[start + i], scratch.labels[i], None, scratch.ones, None, w * c, 0.0, 0.0,
-                scratch.general_row, if_given(grad, scratch.row_grad), 0, stats, start + i,
-            )  # fmt: skip
-        if grad is not None:
-            if w == ABSENT:
-                for j in range(x.shape[1]):
-                    scratch.terms[j, i] = 0
-            elif bad:
-                for j in range(x.shape[1]):
-                    scratch.terms[j, i] = scratch.row_grad[0, j]
+def redo_rows(job_address, job, start, n, scratch_address, scratch, flat):
+    """Compute rows that were not in range again, and zero the gradient of absent ones.
 
-
-@inner
-def block_losses(
-    start, n, scratch, x, flat, words, labels, coefficients, c, grad, grad_words, stats
-):
-    """Fill the losses of n rows; return the first row whose label is not a class, or -1."""
-    classes = x.shape[1]
-    if not load_labels(labels[start : start + n], classes, scratch.labels):
-        return first_bad_label(labels, classes, start)
-    to_columns(flat, words, start, n, classes, scratch.logits)
-    for j in range(classes):
-        select_label_logits(scratch.logits[j], j, scratch.labels, n, scratch.z)
-    scale_rows(n, scratch.z, scratch.n, scratch.magic, scratch.x_min, scratch.max_bits)
-    zero_sums(n, scratch.total, scratch.total_low)
-    sum_classes(n, classes, grad is not None, scratch)
-    if stats is not None:
-        fill_stats(start, n, classes, stats, scratch)
-    block_coefficients = coefficients
-    if coefficients is not None:
-        block_coefficients = coefficients[start : start + n]
-    fast = finish_block(n, classes, block_coefficients, c, scratch, grad)
-    if coefficients is not None or not fast:  # any coefficient may be ABSENT
-        redo_rows(x, start, n, coefficients, c, scratch, grad, stats)
-    if grad is not None:
-        to_rows(scratch.terms, n, classes, grad, grad_words, start)
-    if coefficients is not None:
-        weight_losses(scratch.loss[:n], block_coefficients)
-    return -1
-
-
-@kernel
-def label_losses(
-    x, flat, words, labels, coefficients, c, grad, grad_words, losses, stats, sums, chunk, first,
-    last, scratch,
-):  # fmt: skip
-    """Compute the losses of rows with class labels, in chunks of rows from `first` to `last`.
-
-    `flat` is x as one axis, `words` is `transpose.pair_words` of it; `grad` (or None), as one axis,
-    and `grad_words` are the same for the gradient. All else is as in `many_classes.label_losses`.
+    Returns 0, or `ROWS_LEFT`.
     """
-    arguments = (x, flat, words, labels, coefficients, c, grad, grad_words, stats)
-    return sum_chunks(
-        block_losses, arguments, x.shape[0], BLOCK, losses, sums, chunk, first, last, scratch
-    )
+    classes = job.classes
+    for i in range(n):
+        absent = scratch.coefficients[i] == ABSENT
+        fits = abs(scratch.z[i]) <= LABEL_LIMIT and in_range(
+            scratch.max_bits[i], scratch.total[i], scratch.z[i]
+        )
+        if not fits and (not absent or job.stats != 0):
+            if job.general == 0:
+                return ROWS_LEFT
+            scratch.loss[i] = general_loss(job_address, job, start + i, scratch_address)
+        elif absent:
+            scratch.loss[i] = 0.0
+        else:
+            scratch.loss[i] = weighted(scratch.coefficients[i], scratch.loss[i])
+        if job.grad != 0 and (absent or not fits):
+            row = flat[(start + i) * classes : (start + i + 1) * classes]
+            for j in range(classes):
+                scratch.terms[j, i] = 0 if absent else load(row[j])
+    return 0
+
+
+def make_kernel(stored: Any) -> Any:
+    """Make the kernel for logits stored in a dtype."""
+    computed, bits_dtype = computed_as(stored), bits_of(stored)
+    # Integers as wide as the floats: the vectors of a loop have the lanes of its widest type.
+    int_dtype = np.dtype(np.int64 if stored == np.float64 else np.int32)
+
+    def label_losses(job_address, start, n, scratch_address):
+        """Compute the losses of rows with class labels."""
+        job = job_at(job_address)
+        classes = job.classes
+        first = start * classes
+        flat = view(job.logits, job.rows * classes, stored)
+        grad = view(job.grad, job.rows * classes, stored)
+        at, column, width = scratch_address + HEAD, 8 * BLOCK, width_of(classes)
+        matrices = at + COLUMNS * column
+        z, total_low = view(at, BLOCK, computed), view(at + column, BLOCK, np.float64)
+        terms = matrices + 8 * width * STRIDE
+        scratch = Scratch(
+            logits=view_rows(matrices, width, STRIDE, computed),
+            terms=view_rows(terms, width, STRIDE, computed),
+            buffer=view(terms + 8 * width * STRIDE, (BLOCK + 16) * (classes + 1), computed),
+            labels=view(at + 2 * column, BLOCK, int_dtype),
+            coefficients=view(at + 3 * column, BLOCK, np.float64),
+            z=z,
+            n=view(at + 4 * column, BLOCK, computed),
+            magic=view(at + 5 * column, BLOCK, computed),
+            x_min=view(at + 6 * column, BLOCK, computed),
+            max_bits=view(at + 7 * column, BLOCK, bits_dtype),
+            label_term=view(at + 8 * column, BLOCK, computed),
+            total=view(at + 9 * column, BLOCK, np.float64),
+            total_low=if_double(total_low, z[0]),
+            factor=view(at + 10 * column, BLOCK, computed),
+            factor_low=view(at + 11 * column, BLOCK, computed),
+            label_grad=view(at + 12 * column, BLOCK, computed),
+            m=view(at + 13 * column, BLOCK, computed),
+            k=view(at + 14 * column, BLOCK, int_dtype),
+            s=view(at + 15 * column, BLOCK, np.float64),
+            gaps=view(at + 16 * column, BLOCK, np.float64),
+            loss=view(at + 17 * column, BLOCK, np.float64),
+        )
+        if not load_rows(job, start, n, scratch.labels, scratch.coefficients):
+            return WRONG_TARGET
+        columns = view(matrices, width * STRIDE, computed)
+        to_columns(flat[first:], n, classes, columns, STRIDE, scratch.buffer)
+        if classes % 2:
+            mask_column(scratch.logits[classes], n)
+        for j in range(classes):
+            select_label_logits(scratch.logits[j], j, scratch.labels, n, scratch.z)
+        scale_rows(n, scratch.z, scratch.n, scratch.magic, scratch.x_min, scratch.max_bits)
+        zero_sums(n, scratch.total, scratch.total_low)
+        sum_classes(n, classes, job.grad != 0, scratch)
+        if job.stats != 0:
+            stats = view_rows(job.stats, job.rows, STATS, np.float64)
+            fill_stats(start, n, classes, stats, scratch)
+        fast = finish_columns(n, classes, job.c, scratch, job.grad != 0)
+        if not fast or not all_count_once(scratch.coefficients[:n]):
+            left = redo_rows(job_address, job, start, n, scratch_address, scratch, grad)
+            if left != 0:
+                return left
+        if job.grad != 0:
+            columns = view(terms, width * STRIDE, computed)
+            to_rows(columns, n, classes, grad[first:], STRIDE, scratch.buffer)
+        finish_block(job, start, scratch.loss[:n], scratch_address)
+        return 0
+
+    return label_losses

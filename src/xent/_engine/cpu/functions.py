@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 
+from xent._engine.cpu.decorators import inner, loop
 from xent._engine.cpu.elementary import exp, log1p_unit
-from xent._engine.cpu.general import log1p_sum, partition, reciprocal_1p
-from xent._engine.cpu.intrinsics import fma, inner, kernel, load, loop, store_as
+from xent._engine.cpu.general import log1p_sum, partition, reciprocal_1p, row_scratch_size
+from xent._engine.cpu.intrinsics import fma, load, store_as
+from xent._engine.cpu.job import HEAD, job_at
+from xent._engine.cpu.memory import view, view_rows
 
-SOFTMAX, LOG_SOFTMAX, LOGSUMEXP, SIGMOID, LOG_SIGMOID = range(5)
+BLOCK = 1 << 10
+"""The most rows or elements that are computed at a time."""
+
+THREADS_FROM = 1 << 16
+"""Elements from which threads pay; `benchmarks/threads.py` measures it for each kernel."""
+
+SOFTMAX, LOG_SOFTMAX, LOGSUMEXP, SIGMOID, LOG_SIGMOID, FLUSH = range(6)
 
 
 @loop
@@ -75,23 +85,42 @@ def flush(x, smallest_normal):
         x[i] = value if not abs(value) < smallest_normal else value - value
 
 
-@kernel
-def row_function(which, x, out, first, last, scratch):
-    """Fill rows of `out` with a function of the rows of x; log-sum-exp fills one column."""
-    for i in range(first, last):
-        fill_row(which, x[i], out[i], scratch)
+def scratch_size(classes: int) -> int:
+    """Return the bytes that a thread needs for rows."""
+    return HEAD + 8 * row_scratch_size.py_func(classes)
 
 
-@kernel
-def element_function(which, x, out, first, last, scratch):
-    """Fill `out` with a function of each element of x."""
-    if which == SIGMOID:
-        fill_sigmoid(x[first:last], out[first:last])
-    else:
-        fill_log_sigmoid(x[first:last], out[first:last])
+def make_row_kernel(stored: Any) -> Any:
+    """Make the kernel for functions of rows, of logits stored in a dtype."""
+
+    def row_function(job_address, start, n, scratch):
+        """Fill the result's rows; those of log-sum-exp have one column."""
+        job = job_at(job_address)
+        width = 1 if job.which == LOGSUMEXP else job.classes
+        x = view_rows(job.logits, job.rows, job.classes, stored)
+        out = view_rows(job.grad, job.rows, width, stored)
+        memory = view(scratch + HEAD, row_scratch_size(job.classes), np.float64)
+        for i in range(start, start + n):
+            fill_row(job.which, x[i], out[i], memory)
+        return 0
+
+    return row_function
 
 
-@kernel
-def flush_subnormals(x, smallest_normal, first, last, scratch):
-    """Set what is below the smallest normal number to 0."""
-    flush(x[first:last], smallest_normal)
+def make_element_kernel(stored: Any) -> Any:
+    """Make the kernel for functions of elements, of logits stored in a dtype."""
+
+    def element_function(job_address, start, n, scratch):
+        """Fill the result's elements."""
+        job = job_at(job_address)
+        x = view(job.logits, job.rows, stored)[start : start + n]
+        out = view(job.grad, job.rows, stored)[start : start + n]
+        if job.which == SIGMOID:
+            fill_sigmoid(x, out)
+        elif job.which == LOG_SIGMOID:
+            fill_log_sigmoid(x, out)
+        else:
+            flush(out, job.c)
+        return 0
+
+    return element_function

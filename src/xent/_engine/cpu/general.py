@@ -9,22 +9,25 @@ With k the argmax of the row and m = z_k, as in `xent._engine.rows`,
 
 This computes soft and smoothed targets, softcap and z-loss, and the rows with a class label that do
 not suit the fast kernels: NaN, infinities, labels far below the largest logit.
-
-Arguments that may be None are passed one by one, not in a record: Numba removes a branch on
-`x is None` only if x is an argument of the function.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
+from xent._engine.cpu.decorators import any_order, inner, loop
 from xent._engine.cpu.elementary import exp, log1p, tanh_cap_and_derivative, two_diff, two_sum
-from xent._engine.cpu.intrinsics import any_order, fma, inner, kernel, load, loop, store_as
-from xent._engine.cpu.stats import store_stats, sum_gaps
-from xent._engine.cpu.sums import BLOCK, LANES, sum_chunks, sum_lanes, zero_lanes
+from xent._engine.cpu.intrinsics import fma, load, store_as
+from xent._engine.cpu.job import HEAD, NO_LABEL, WRONG_TARGET, job_at
+from xent._engine.cpu.memory import call, view, view_rows
+from xent._engine.cpu.stats import STATS, store_stats, sum_gaps
+from xent._engine.cpu.sums import BLOCK, LANES, finish_block, sum_lanes, zero_lanes
+
+THREADS_FROM = 1 << 16
+"""Elements from which threads pay; `benchmarks/threads.py` measures it for each kernel."""
 
 # Steps of a row.
 
@@ -75,9 +78,10 @@ def compensated_sum(e, total, total_low):
     return sum_lanes(total, total_low)
 
 
-def row_scratch(classes):
-    """Allocate scratch for `partition`: the row's z, e and derivative of softcap, and two lanes."""
-    return np.empty(3 * classes + 2 * LANES)
+@inner
+def row_scratch_size(classes):
+    """Return the floats of scratch for a row: z, e, derivative of softcap, target, two lanes."""
+    return 4 * classes + 2 * LANES
 
 
 @inner
@@ -89,7 +93,8 @@ def partition(x, softcap, scratch):
     """
     width = x.size
     z, e, derivative = scratch[:width], scratch[width : 2 * width], scratch[2 * width : 3 * width]
-    total, total_low = scratch[3 * width : 3 * width + LANES], scratch[3 * width + LANES :]
+    lanes = scratch[4 * width :]
+    total, total_low = lanes[:LANES], lanes[LANES:]
     load_row(x, softcap, z, derivative)
     m, k = max_and_argmax(z)
     exponentials(z, 0.0 if m == -np.inf else m, e)  # -inf - -inf would be NaN
@@ -120,34 +125,6 @@ def safe_product(a, b):
 
 
 @inner
-def target_at(j, label, probabilities, scale, shift, i):
-    """Return y_j: scale times the target, plus the shift that smoothing adds."""
-    y = 0.0
-    if probabilities is not None:
-        y = scale[j] * np.float64(load(probabilities[i, j]))
-    elif j == label:
-        y = scale[j]
-    if shift is not None:
-        y += shift[j]
-    return y
-
-
-@loop
-def target_sums(z, m, k, label, probabilities, scale, shift, i):
-    """Return the sum of y_j over j != k, y_k, and the sum of y_j (m - z_j)."""
-    y_k = target_at(k, label, probabilities, scale, shift, i)
-    if probabilities is None and shift is None:
-        cost = safe_product(scale[label], gap(z[label], m, label == k))
-        return scale[label] - y_k, y_k, cost
-    others, cost = 0.0, 0.0  # `others` is summed: the total less y_k would cancel
-    for j in range(z.size):
-        y = target_at(j, label, probabilities, scale, shift, i)
-        others = any_order(others, 0.0 if j == k else y)
-        cost = any_order(cost, safe_product(y, gap(z[j], m, j == k)))
-    return others, y_k, cost
-
-
-@inner
 def gap(z, m, is_max):
     """Return m - z: infinite for a masked class, also if all are masked."""
     if m == -np.inf:
@@ -156,55 +133,97 @@ def gap(z, m, is_max):
 
 
 @loop
-def fill_grad(
-    z, e, derivative, s, s_low, k, label, probabilities, scale, shift, p_factor, grad_k, c, softcap,
-    grad, i,
-):  # fmt: skip
-    """Fill row i of the gradient: c times p_factor * e / (1 + S) - y, and c * grad_k at k."""
+def fill_label(label, scale, y):
+    """Fill y with the target row of a class label, scaled by its class."""
+    for j in range(y.size):
+        y[j] = 0.0
+    y[label] = scale[label] if scale.size else 1.0
+
+
+@loop
+def adjust_targets(y, scale, shift):
+    """Multiply probabilities by the scale of each class, and add what smoothing adds."""
+    if scale.size:
+        for j in range(y.size):
+            y[j] *= scale[j]
+    if shift.size:
+        for j in range(y.size):
+            y[j] += shift[j]
+
+
+@inner
+def fill_targets(job, i, label, y):
+    """Fill y with the target row i: scale * t + shift."""
+    scale, shift = view(job.scale, y.size, np.float64), view(job.shift, y.size, np.float64)
+    if job.probabilities != 0:
+        call(job.read_exactly, job.probabilities, i * y.size, y.size, y.ctypes.data)
+        adjust_targets(y, scale, shift)
+    else:
+        fill_label(label, scale, y)
+        adjust_targets(y, scale[:0], shift)
+
+
+@loop
+def target_sums(z, m, k, y):
+    """Return the sum of y_j over j != k, y_k, and the sum of y_j (m - z_j)."""
+    others, cost = 0.0, 0.0  # `others` is summed: the total less y_k would cancel
+    for j in range(z.size):
+        others = any_order(others, 0.0 if j == k else y[j])
+        cost = any_order(cost, safe_product(y[j], gap(z[j], m, j == k)))
+    return others, y[k], cost
+
+
+@loop
+def fill_grad(z, e, derivative, y, s, s_low, k, p_factor, grad_k, c, softcap, grad):
+    """Fill a row of the gradient: c times p_factor * e / (1 + S) - y, and c * grad_k at k."""
     inverse, inverse_low = reciprocal_1p(s, s_low)
     factor = p_factor * c
     high = inverse * factor
     low = fma(inverse, factor, -high) + inverse_low * factor
     low = low if math.isfinite(low) else 0.0
-    row = grad[i]
     for j in range(z.size):
         g = fma(e[j], high, e[j] * low)
-        if probabilities is not None or shift is not None or j == label:
-            g -= target_at(j, label, probabilities, scale, shift, i) * c
+        g = g - y[j] * c if y[j] != 0.0 else g
         g = grad_k * c if j == k else g  # p_k - y_k would cancel
         if softcap != 0.0:
             g *= derivative[j]
-        row[j] = store_as(0.0 if z[j] == -np.inf else g, row[j])  # a masked class has no gradient
+        grad[j] = store_as(0.0 if z[j] == -np.inf else g, grad[j])  # a masked class has none
+
+
+@loop
+def set_zero(row):
+    """Set a row of the gradient to 0."""
+    for j in range(row.size):
+        row[j] = store_as(0.0, row[j])
 
 
 @inner
-def general_row(
-    x, label, probabilities, scale, shift, c, z_loss, softcap, scratch, grad, i, stats, stats_row,
-):  # fmt: skip
-    """Return the loss of a row of logits, unweighted; fill c times its gradient, if wanted.
+def row_loss(job, i, w, x, label, grad, scratch):
+    """Return the loss of a row of logits, unweighted; fill w times its gradient, if wanted.
 
-    The gradient goes to grad[i] and may overwrite x, statistics go to stats[stats_row].
-    `probabilities`, if not None, holds the target at row i. `scratch` is from `row_scratch`.
+    The gradient may overwrite x.
     """
     width = x.size
     z, e, derivative = scratch[:width], scratch[width : 2 * width], scratch[2 * width : 3 * width]
-    m, k, s, s_low = partition(x, softcap, scratch)
+    y = scratch[3 * width : 4 * width]
+    m, k, s, s_low = partition(x, job.softcap, scratch)
     log_s = log1p_sum(s, s_low)
-    if stats is not None:
-        store_stats(stats, stats_row, m, k, s, s_low, sum_gaps(z, e, m))
-    others, y_k, cost = target_sums(z, m, k, label, probabilities, scale, shift, i)
+    if job.stats != 0:
+        stats = view_rows(job.stats, job.rows, STATS, np.float64)
+        store_stats(stats, i, m, k, s, s_low, sum_gaps(z, e, m))
+    fill_targets(job, i, label, y)
+    others, y_k, cost = target_sums(z, m, k, y)
     loss = safe_product(others + y_k, log_s) + cost
     z_loss_factor = 0.0
-    if z_loss != 0.0:
+    if job.z_loss != 0.0:
         log_z = m + log_s
-        loss += z_loss * log_z * log_z
-        z_loss_factor = 2.0 * z_loss * log_z
-    if grad is not None:
+        loss += job.z_loss * log_z * log_z
+        z_loss_factor = 2.0 * job.z_loss * log_z
+    if grad.size:
         p_factor = others + y_k + z_loss_factor
         grad_k = (others + z_loss_factor - y_k * s) / (1.0 + s)
         fill_grad(
-            z, e, derivative, s, s_low, k, label, probabilities, scale, shift, p_factor, grad_k, c,
-            softcap, grad, i,
+            z, e, derivative, y, s, s_low, k, p_factor, grad_k, w * job.c, job.softcap, grad
         )  # fmt: skip
     return loss
 
@@ -212,66 +231,42 @@ def general_row(
 # Blocks of rows.
 
 
-@loop
-def zero_grad(grad, i):
-    """Set row i of the gradient, where there is one, to 0."""
-    if grad is not None:
-        row = grad[i]
-        for j in range(row.size):
-            row[j] = store_as(0.0, row[j])
+def scratch_size(classes: int) -> int:
+    """Return the bytes that a thread needs."""
+    return HEAD + 8 * (BLOCK + row_scratch_size.py_func(classes))
 
 
-class Scratch(NamedTuple):
-    """Scratch memory of one thread."""
+def make_kernel(stored: Any) -> Any:
+    """Make the kernel for logits stored in a dtype."""
 
-    row: Any
-    loss: Any  # the losses of a block of rows
-
-
-def make_scratch(classes):
-    """Allocate scratch for rows of `classes` logits."""
-    return Scratch(row_scratch(classes), np.empty(BLOCK))
-
-
-@inner
-def block_losses(
-    start, n, scratch, x, labels, probabilities, scale, shift, weight, c, z_loss, softcap, grad,
-    stats,
-):  # fmt: skip
-    """Fill the losses of n rows; return the first row whose label is not a class, or -1."""
-    for i in range(start, start + n):
-        w = 1.0 if weight is None else weight[i]
-        label = 0 if labels is None else labels[i]
-        if w == 0.0 and stats is None:
-            scratch.loss[i - start] = 0.0
-            zero_grad(grad, i)
-        elif label < 0 or label >= x.shape[1]:
-            return i
-        else:
-            loss = general_row(
-                x[i], label, probabilities, scale, shift, w * c, z_loss, softcap, scratch.row, grad,
-                i, stats, i,
-            )  # fmt: skip
+    def general_losses(job_address, start, n, scratch):
+        """Compute the losses of rows with any target."""
+        job = job_at(job_address)
+        classes = job.classes
+        x = view(job.logits, job.rows * classes, stored)
+        grad = view(job.grad, job.rows * classes, stored)
+        labels = view(job.targets, job.rows, np.int64)
+        weight = view(job.weight, job.rows, np.float64)
+        losses = view(scratch + HEAD, BLOCK, np.float64)
+        row_scratch = view(scratch + HEAD + 8 * BLOCK, row_scratch_size(classes), np.float64)
+        for i in range(start, start + n):
+            row, end = i * classes, (i + 1) * classes
+            label = labels[i] if labels.size else 0
+            w = weight[i] if weight.size else 1.0
+            if labels.size and label == job.ignored and label != NO_LABEL:
+                label, w = 0, 0.0
+            if label < 0 or label >= classes:
+                return WRONG_TARGET
             # Not 0 * loss and 0 * grad: whatever a row of weight 0 holds, NaN too, must not count.
-            scratch.loss[i - start] = 0.0 if w == 0.0 else w * loss
-            if w == 0.0:
-                zero_grad(grad, i)
-    return -1
+            losses[i - start] = 0.0
+            if w != 0.0:
+                loss = row_loss(job, i, w, x[row:end], label, grad[row:end], row_scratch)
+                losses[i - start] = w * loss
+            else:
+                if job.stats != 0:
+                    row_loss(job, i, w, x[row:end], label, grad[:0], row_scratch)
+                set_zero(grad[row:end])
+        finish_block(job, start, losses[:n], scratch)
+        return 0
 
-
-@kernel
-def target_losses(
-    x, labels, probabilities, scale, shift, weight, c, z_loss, softcap, grad, losses, stats, sums,
-    chunk, first, last, scratch,
-):  # fmt: skip
-    """Compute the losses of rows with any target, in chunks of rows from `first` to `last`.
-
-    Targets are `labels` or `probabilities`, the other being None; y = scale * t + shift. All else
-    is as in `many_classes.label_losses`.
-    """
-    arguments = (
-        x, labels, probabilities, scale, shift, weight, c, z_loss, softcap, grad, stats
-    )  # fmt: skip
-    return sum_chunks(
-        block_losses, arguments, x.shape[0], BLOCK, losses, sums, chunk, first, last, scratch
-    )
+    return general_losses

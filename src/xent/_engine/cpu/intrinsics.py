@@ -1,7 +1,4 @@
-"""What kernels need beyond Numba: compiler options, fma, bits of floats, half precision, prefetch.
-
-Kernels are compiled without fast-math, so what is written is what is computed, in every build: the
-product inside `fma` is not rounded, and LLVM may reorder only the sums written with `any_order`.
+"""What kernels need beyond Numba: fma, bits of floats, half precision, prefetch, stores.
 
 Half precision has no type in Numba: bfloat16 values are passed as uint16 and float16 as int16.
 `load` and `store_as` convert them.
@@ -9,88 +6,13 @@ Half precision has no type in Numba: bfloat16 values are passed as uint16 and fl
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any
-
 import numba
-import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.extending import intrinsic, overload
-
-from xent._engine.cpu.caching import open_cache
-from xent._engine.cpu.compiling import give_notice
 
 FLOAT_BITS = {types.float32: (32, 23), types.float64: (64, 52)}
 """Bits of a float and of its mantissa."""
-
-# "numpy" divides without first testing for zero, a test that would keep loops from being
-# vectorized. Without _nrt there is no reference counting of arrays: kernels allocate nothing.
-JIT_OPTIONS = {"nogil": True, "error_model": "numpy", "_nrt": False}
-
-
-class _NoAliasCompiler(CompilerBase):  # type: ignore[misc]
-    """Compile with all array arguments declared not to overlap.
-
-    Otherwise LLVM adds run-time overlap checks to loops, or does not vectorize them.
-    """
-
-    def define_pipelines(self) -> list[Any]:
-        self.state.flags.noalias = True
-        return [DefaultPassBuilder.define_nopython_pipeline(self.state)]
-
-
-def inner(function: Callable[..., Any]):
-    """Compile a function that is inlined wherever it is called.
-
-    It cannot return slices of arrays: they would need reference counts.
-    """
-    return numba.njit(forceinline=True, **JIT_OPTIONS)(function)
-
-
-def loop(function: Callable[..., Any]):
-    """Compile a loop over arrays that do not overlap.
-
-    Loops run over slices, from index 0: with another start, Numba's wrap-around of negative indices
-    makes LLVM gather single elements, 3 to 8 times slower. Conditions are written so that both
-    alternatives are loaded first: LLVM then selects between them instead of branching.
-    """
-    return numba.njit(pipeline_class=_NoAliasCompiler, **JIT_OPTIONS)(function)
-
-
-def kernel(function: Callable[..., Any], *, on_miss: Callable[[], None] = give_notice):
-    """Compile a function that Python calls: without the GIL, and cached on disk."""
-    compiled = numba.njit(nogil=True, error_model="numpy")(function)
-    compiled._cache = open_cache(function, on_miss)
-    return compiled
-
-
-quick_kernel = partial(kernel, on_miss=lambda: None)
-"""A kernel that compiles in about a second, for which no notice is logged."""
-
-
-def by_dtype(float32: Any, float64: Any):
-    """Let a stub compile as one of two `inner` functions, by the dtype of its last argument."""
-    options = {"forceinline": True, **JIT_OPTIONS}
-
-    def decorate(stub: Callable[..., Any]):
-        @overload(stub, jit_options=options, strict=False)
-        def choose(*arguments):
-            return (float32 if arguments[-1] == types.float32 else float64).py_func
-
-        return stub
-
-    return decorate
-
-
-any_order = numba.njit(fastmath={"reassoc"}, forceinline=True, **JIT_OPTIONS)(lambda a, b: a + b)
-"""a + b in a sum that LLVM may reorder, and therefore vectorize.
-
-Used for float64 sums in which every order is precise enough: of float32 terms, which leave 29 bits
-to spare, of the losses of one block, of costs that are float64 themselves.
-"""
 
 
 @intrinsic
@@ -184,43 +106,7 @@ def split_exponent(typing, u):
     return pair(u), build
 
 
-# Half precision, and words of two elements.
-
-
-HALF_OF_WORD = {types.uint64: types.float32, types.uint32: types.uint16, types.int32: types.int16}
-"""The type of the two elements in a word."""
-
-
-def _int_type(kind):
-    """Return LLVM's integer type as wide as a Numba type."""
-    return ir.IntType(kind.bitwidth)
-
-
-@intrinsic
-def _split_word(typing, word):
-    half = HALF_OF_WORD[word]
-
-    def build(context, builder, signature, args):
-        bits = _int_type(half)
-        upper = builder.lshr(args[0], _int_type(word)(half.bitwidth))
-        both = [builder.trunc(part, bits) for part in (args[0], upper)]
-        if half == types.float32:
-            both = [builder.bitcast(part, ir.FloatType()) for part in both]
-        return context.make_tuple(builder, signature.return_type, both)
-
-    return types.UniTuple(half, 2)(word), build
-
-
-@intrinsic
-def _join_word(typing, a, b):
-    word = next(word for word, half in HALF_OF_WORD.items() if half == a)
-
-    def build(_, builder, signature, args):
-        whole = _int_type(word)
-        first, second = [builder.zext(builder.bitcast(part, _int_type(a)), whole) for part in args]
-        return builder.or_(first, builder.shl(second, whole(a.bitwidth)))
-
-    return word(a, b), build
+# Half precision.
 
 
 @intrinsic
@@ -299,17 +185,6 @@ def store_non_nan_as(x, like):
     """
 
 
-def load_pair(word):
-    """Return the two elements of a word as floats to compute with, the first in memory first.
-
-    Words of float32 are uint64, of bfloat16 uint32, of float16 int32.
-    """
-
-
-def store_pair_as(a, b, like):
-    """Return the word that holds two computed floats in the stored form of the word `like`."""
-
-
 @overload(load, inline="always")
 def _load(x):
     if x == types.uint16:
@@ -335,37 +210,6 @@ def _store_non_nan_as(x, like):
     if like == types.uint16:
         return lambda x, like: _non_nan_to_bfloat16(numba.float32(x))
     return lambda x, like: store_as(x, like)
-
-
-@overload(load_pair, inline="always")
-def _load_pair(word):
-    def both(word):
-        a, b = _split_word(word)
-        return load(a), load(b)
-
-    return both
-
-
-@overload(store_pair_as, inline="always")
-def _store_pair_as(a, b, like):
-    if like == types.uint64:
-        return lambda a, b, like: _join_word(a, b)
-    half = np.uint16(0) if like == types.uint32 else np.int16(0)
-    return lambda a, b, like: _join_word(store_as(a, half), store_as(b, half))
-
-
-def if_given(option, value):
-    """Return the value, or None if the option is None, which is known at compile time.
-
-    A conditional expression would have Numba's Optional type, which loops test at run time.
-    """
-
-
-@overload(if_given, inline="always")
-def _if_given(option, value):
-    if isinstance(option, types.NoneType):
-        return lambda option, value: None
-    return lambda option, value: value
 
 
 # Memory.

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from xent._engine.cpu.decorators import by_dtype, inner, loop
 from xent._engine.cpu.elementary import (
     LN2,
     LN2_F,
@@ -35,7 +36,9 @@ from xent._engine.cpu.elementary import (
     log1p_fast,
     two_sum,
 )
-from xent._engine.cpu.intrinsics import by_dtype, fma, inner
+from xent._engine.cpu.intrinsics import fma
+from xent._engine.cpu.job import NO_LABEL, job_at
+from xent._engine.cpu.memory import call, view
 
 # The label's term is scaled to about 2**SHIFT. Terms up to 2**TOP can be summed without overflow.
 # Terms below the smallest normal number, 2**BOTTOM times the label's term, are replaced by it: what
@@ -186,9 +189,66 @@ def weighted(coefficient, loss):
     return 0.0 if coefficient == 0.0 and loss == np.inf else coefficient * loss
 
 
+# Labels and coefficients of a block of rows.
+
+
+@loop
+def load_labels(given, ignored, classes, labels, coefficients):
+    """Copy labels, with class 0 and ABSENT for ignored rows; say whether all others are classes."""
+    bad = 0
+    for i in range(given.size):
+        label = given[i]
+        # In 64 bits, before the label is cut to 32. Without branches, so that LLVM vectorizes.
+        counts = (label != ignored) | (ignored == NO_LABEL)
+        bad |= counts & ((label < 0) | (label >= classes))
+        labels[i] = label if counts else 0
+        coefficients[i] = 1.0 if counts else ABSENT
+    return bad == 0
+
+
+@loop
+def weigh_rows(labels, weight, scale, coefficients):
+    """Multiply the coefficients by weights of rows and of classes, where these are given."""
+    for i in range(labels.size):
+        w = weight[i] if weight.size else 1.0
+        absent = (coefficients[i] == ABSENT) | (w == 0.0)
+        coefficients[i] = ABSENT if absent else w * (scale[labels[i]] if scale.size else 1.0)
+
+
 @inner
-def first_bad_label(labels, classes, start):
-    """Return the first row from `start` whose label is not a class; there must be one."""
-    while 0 <= labels[start] < classes:
-        start += 1
-    return start
+def load_rows(job, start, n, labels, coefficients):
+    """Fill the labels and coefficients of n rows; say whether every label is a class."""
+    given = view(job.targets + 8 * start, n, np.int64)
+    if not load_labels(given, job.ignored, job.classes, labels[:n], coefficients):
+        return False
+    if job.weight != 0 or job.scale != 0:
+        weight = view(job.weight + 8 * start if job.weight != 0 else 0, n, np.float64)
+        scale = view(job.scale, job.classes, np.float64)
+        weigh_rows(labels[:n], weight, scale, coefficients)
+    return True
+
+
+@loop
+def count_rows(labels, ignored):
+    """Return how many labels are not ignored."""
+    count = 0
+    for i in range(labels.size):
+        count += (labels[i] != ignored) | (ignored == NO_LABEL)
+    return count
+
+
+def counter(job_address, start, n, scratch):
+    """Count the rows of a mean."""
+    job = job_at(job_address)
+    return count_rows(view(job.targets, job.rows, np.int64), job.ignored)
+
+
+@inner
+def general_loss(job_address, job, i, scratch):
+    """Return the weighted loss of a row by the general kernel, which fills all that is wanted.
+
+    There must be such a kernel in the job.
+    """
+    its_scratch = scratch + job.general_scratch
+    call(job.general, job_address, i, 1, its_scratch)
+    return view(its_scratch, 1, np.float64)[0]

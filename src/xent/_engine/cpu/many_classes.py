@@ -12,30 +12,29 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from xent._engine.cpu.decorators import any_order, if_double, inner, loop
 from xent._engine.cpu.elementary import scaled_exp, two_sum
-from xent._engine.cpu.general import general_row, row_scratch, zero_grad
-from xent._engine.cpu.intrinsics import (
-    any_order,
-    inner,
-    kernel,
-    load,
-    loop,
-    prefetch,
-    unsigned_max,
-)
+from xent._engine.cpu.intrinsics import load, prefetch, unsigned_max
+from xent._engine.cpu.job import HEAD, ROWS_LEFT, WRONG_TARGET, bits_of, computed_as, job_at
 from xent._engine.cpu.label_row import (
     ABSENT,
     LABEL_LIMIT,
+    general_loss,
     grad_factors,
     in_range,
     label_loss,
+    load_rows,
     row_scale,
     unshift,
     weighted,
 )
+from xent._engine.cpu.memory import view, view_rows
 from xent._engine.cpu.nontemporal import LINE, flush_tail, prefetch_columns, store_grad
-from xent._engine.cpu.stats import row_stats
-from xent._engine.cpu.sums import BLOCK, GROUP, LANES, TILE, sum_chunks, sum_lanes, zero_lanes
+from xent._engine.cpu.stats import STATS, row_stats
+from xent._engine.cpu.sums import BLOCK, GROUP, LANES, TILE, finish_block, sum_lanes, zero_lanes
+
+THREADS_FROM = 1 << 18
+"""Elements from which threads pay; `benchmarks/threads.py` measures it for each kernel."""
 
 PREFETCHED = 4 * GROUP
 """Columns of the next row to prefetch. From there, the processor prefetches by itself."""
@@ -51,26 +50,27 @@ class Scratch(NamedTuple):
     total: Any  # lanes of a sum, in float64
     total_low: Any  # their low parts; None in float32, where float64 is precise enough
     max_bits: Any  # bits of the largest term
-    general_row: Any  # for `general_row`
-    ones: Any  # class weights of 1
-    loss: Any  # losses of a block of rows
+    loss: Any  # losses, coefficients and labels of a block of rows
+    coefficient: Any
+    label: Any
 
 
-def make_scratch(classes, dtype, stored, keep_terms, nontemporal):
-    """Allocate scratch for rows of `classes` logits computed in `dtype` and stored in `stored`."""
-    single = dtype == np.float32
-    return Scratch(
-        last_group=np.empty(GROUP, dtype),
-        line_buffer=np.empty(LINE + TILE + GROUP if nontemporal else 0, stored),
-        pending=np.zeros(2, np.int64),
-        terms=np.empty((classes if keep_terms else min(classes, TILE)) + GROUP, dtype),
-        total=np.empty(LANES),
-        total_low=None if single else np.empty(LANES),
-        max_bits=np.empty(1, np.uint32 if single else np.uint64),
-        general_row=row_scratch(classes),
-        ones=np.ones(classes),
-        loss=np.empty(BLOCK),
-    )
+# Places in scratch memory, in bytes.
+LAST_GROUP = HEAD
+PENDING = LAST_GROUP + 8 * GROUP
+MAX_BITS = PENDING + 64
+TOTAL = MAX_BITS + 64
+TOTAL_LOW = TOTAL + 8 * LANES
+LOSS = TOTAL_LOW + 8 * LANES
+COEFFICIENT = LOSS + 8 * BLOCK
+LABEL = COEFFICIENT + 8 * BLOCK
+LINES = LABEL + 8 * BLOCK
+TERMS = LINES + 8 * (LINE + TILE + GROUP)
+
+
+def scratch_size(classes: int) -> int:
+    """Return the bytes that a thread needs."""
+    return TERMS + 8 * (classes + TILE + GROUP)
 
 
 # The sum of a row.
@@ -182,79 +182,85 @@ def sum_row(x, label, magic, x_min, scratch, keep_terms):
 
 @inner
 def row_loss(x, i, label, coefficient, c, grad, flat, stats, scratch):
-    """Return the weighted loss of a row; fill its gradient and statistics, if wanted."""
+    """Return the weighted loss of a row; fill its gradient and statistics, if wanted.
+
+    NaN if the row does not suit this kernel.
+    """
     row, like = x[i], scratch.last_group[0]
     z = load(row[label])
-    if abs(z) <= LABEL_LIMIT:  # False for NaN
-        n, magic, x_min = row_scale(z, like)
-        t, t_low, max_bits, label_term = sum_row(
-            row, label, magic, x_min, scratch, grad is not None
+    if not abs(z) <= LABEL_LIMIT:  # also True for NaN
+        return np.nan
+    n, magic, x_min = row_scale(z, like)
+    has_grad = grad.shape[0] > 0
+    t, t_low, max_bits, label_term = sum_row(row, label, magic, x_min, scratch, has_grad)
+    if not in_range(max_bits, t, like):
+        return np.nan
+    loss, q, q_low, inverse, inverse_low = label_loss(z, n, t, t_low, label_term)
+    if stats.shape[0]:  # before the gradient, which may overwrite the logits
+        row_stats(row, stats, i)
+    if has_grad:
+        factor, factor_low, label_grad = grad_factors(
+            q, q_low, inverse, inverse_low, coefficient * c, like
         )
-        if in_range(max_bits, t, like):
-            loss, q, q_low, inverse, inverse_low = label_loss(z, n, t, t_low, label_term)
-            if stats is not None:  # before the gradient, which may overwrite the logits
-                row_stats(row, stats, i)
-            if grad is not None:
-                factor, factor_low, label_grad = grad_factors(
-                    q, q_low, inverse, inverse_low, coefficient * c, like
-                )
-                next_row = x[min(i + 1, x.shape[0] - 1)]
-                store_grad(
-                    scratch, unshift(like), factor, factor_low, grad, flat, i, label, label_grad,
-                    next_row,
-                )  # fmt: skip
-            return weighted(coefficient, loss)
-    flush_tail(scratch, flat, i * x.shape[1])
-    loss = general_row(
-        row, label, None, scratch.ones, None, coefficient * c, 0.0, 0.0, scratch.general_row, grad,
-        i, stats, i,
-    )  # fmt: skip
+        next_row = x[min(i + 1, x.shape[0] - 1)]
+        store_grad(
+            scratch, unshift(like), factor, factor_low, grad, flat, i, label, label_grad, next_row
+        )
     return weighted(coefficient, loss)
 
 
 @inner
-def prefetch_row(x, i, labels):
+def prefetch_row(x, i, label):
     """Prefetch the label's logit of row i, which all else waits for, and the row's start."""
-    row = x[i]
-    prefetch(row, min(max(labels[i], 0), row.size - 1))
-    prefetch_columns(row, 0, PREFETCHED)
+    prefetch(x[i], label)
+    prefetch_columns(x[i], 0, PREFETCHED)
 
 
-@inner
-def block_losses(start, n, scratch, x, labels, coefficients, c, grad, flat, stats):
-    """Fill the losses of n rows; return the first row whose label is not a class, or -1."""
-    for i in range(start, start + n):
-        w = 1.0 if coefficients is None else coefficients[i]
-        if w == ABSENT:
-            scratch.loss[i - start] = 0.0
-            flush_tail(scratch, flat, i * x.shape[1])
-            if stats is not None:
-                row_loss(x, i, labels[i], 1.0, c, None, None, stats, scratch)
-            zero_grad(grad, i)
-        elif labels[i] < 0 or labels[i] >= x.shape[1]:
-            return i
-        else:
-            prefetch_row(x, min(i + 1, x.shape[0] - 1), labels)
-            scratch.loss[i - start] = row_loss(x, i, labels[i], w, c, grad, flat, stats, scratch)
-    return -1
+def make_kernel(stored: Any) -> Any:
+    """Make the kernel for logits stored in a dtype."""
+    computed, bits_dtype = computed_as(stored), bits_of(stored)
 
+    def label_losses(job_address, start, n, scratch_address):
+        """Compute the losses of rows with class labels."""
+        job = job_at(job_address)
+        rows, classes = job.rows, job.classes
+        x = view_rows(job.logits, rows, classes, stored)
+        grad = view_rows(job.grad, rows, classes, stored)
+        flat = view(job.grad, rows * classes, stored)
+        stats = view_rows(job.stats, rows, STATS, np.float64)
+        last_group = view(scratch_address + LAST_GROUP, GROUP, computed)
+        total_low = view(scratch_address + TOTAL_LOW, LANES, np.float64)
+        buffer_size = (LINE + TILE + GROUP) if job.nontemporal != 0 else 0
+        scratch = Scratch(
+            last_group=last_group,
+            line_buffer=view(scratch_address + LINES, buffer_size, stored),
+            pending=view(scratch_address + PENDING, 2, np.int64),
+            terms=view(scratch_address + TERMS, classes + TILE + GROUP, computed),
+            total=view(scratch_address + TOTAL, LANES, np.float64),
+            total_low=if_double(total_low, last_group[0]),
+            max_bits=view(scratch_address + MAX_BITS, 1, bits_dtype),
+            loss=view(scratch_address + LOSS, BLOCK, np.float64),
+            coefficient=view(scratch_address + COEFFICIENT, BLOCK, np.float64),
+            label=view(scratch_address + LABEL, BLOCK, np.int64),
+        )
+        scratch.pending[0] = scratch.pending[1] = 0
+        if not load_rows(job, start, n, scratch.label, scratch.coefficient):
+            return WRONG_TARGET
+        for place in range(n):
+            i, w, label = start + place, scratch.coefficient[place], scratch.label[place]
+            next_place = min(place + 1, n - 1)
+            prefetch_row(x, start + next_place, scratch.label[next_place])
+            loss = np.nan
+            if w != ABSENT:
+                loss = row_loss(x, i, label, w, job.c, grad, flat, stats, scratch)
+            if loss != loss:
+                if job.general == 0:
+                    return ROWS_LEFT
+                flush_tail(scratch, flat, i * classes)
+                loss = general_loss(job_address, job, i, scratch_address)
+            scratch.loss[place] = loss
+        flush_tail(scratch, flat, (start + n) * classes)
+        finish_block(job, start, scratch.loss[:n], scratch_address)
+        return 0
 
-@kernel
-def label_losses(
-    x, labels, coefficients, c, grad, flat, losses, stats, sums, chunk, first, last, scratch
-):
-    """Compute the losses of rows with class labels, in chunks of rows from `first` to `last`.
-
-    The losses of rows are multiplied by `coefficients` (or None), and their gradient, if `grad` is
-    not None, by c as well. `flat` is `grad` as one axis. `losses` (or None) takes the losses of
-    rows, `stats` (or None) what `stats.store_stats` stores, `sums` the sum of each chunk. Returns
-    the first row whose label is not a class, or -1.
-    """
-    rows, classes = x.shape
-    arguments = (x, labels, coefficients, c, grad, flat, stats)
-    bad = sum_chunks(
-        block_losses, arguments, rows, BLOCK, losses, sums, chunk, first, last, scratch
-    )
-    if bad < 0:
-        flush_tail(scratch, flat, min(last * chunk, rows) * classes)
-    return bad
+    return label_losses

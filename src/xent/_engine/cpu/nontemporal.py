@@ -7,15 +7,8 @@ within lines, so the end of a row waits in a buffer until the next row completes
 
 from __future__ import annotations
 
-from xent._engine.cpu.intrinsics import (
-    fma,
-    inner,
-    loop,
-    nontemporal_store,
-    prefetch,
-    store_as,
-    store_non_nan_as,
-)
+from xent._engine.cpu.decorators import inner, loop
+from xent._engine.cpu.intrinsics import fma, nontemporal_store, prefetch, store_as, store_non_nan_as
 from xent._engine.cpu.sums import GROUP, TILE, copy
 
 LINE = 64
@@ -94,12 +87,11 @@ def flush_tail(scratch, flat, stop):
 
     Needed before a row that is written in another way, and after the last row.
     """
-    if flat is not None:
-        pending = scratch.pending
-        if pending[1] > pending[0]:
-            first = stop - pending[1] + pending[0]
-            copy(scratch.line_buffer[pending[0] : pending[1]], flat[first:stop])
-        pending[0] = pending[1] = 0
+    pending = scratch.pending
+    if pending[1] > pending[0]:
+        first = stop - pending[1] + pending[0]
+        copy(scratch.line_buffer[pending[0] : pending[1]], flat[first:stop])
+    pending[0] = pending[1] = 0
 
 
 @loop

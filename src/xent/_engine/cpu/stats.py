@@ -13,9 +13,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from xent._engine.cpu.decorators import any_order, inner, loop
 from xent._engine.cpu.elementary import exp_diff, log1p
-from xent._engine.cpu.intrinsics import any_order, inner, load, loop, ordered_bits, unsigned_max
+from xent._engine.cpu.intrinsics import load, ordered_bits, unsigned_max
 from xent._engine.cpu.sums import TILE
+
+STATS = 3
+"""Statistics of a row."""
 
 SEARCH_STEP = 64
 """Columns that are searched for the largest logit at a time."""

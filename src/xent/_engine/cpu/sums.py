@@ -1,4 +1,4 @@
-"""Sums of terms and of losses: vectorized, compensated, and cut into blocks and chunks.
+"""Sums of terms and of the losses of a block: vectorized, and compensated where that is needed.
 
 A compensated sum is kept as two numbers: `total`, and `total_low`, the sum of the rounding errors
 made so far.
@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from xent._engine.cpu.decorators import any_order, inner, loop
 from xent._engine.cpu.elementary import two_sum
-from xent._engine.cpu.intrinsics import any_order, inner, loop
+from xent._engine.cpu.memory import view
 
 LANES = 16
 """Partial sums side by side, which LLVM adds as vectors without reordering any of them."""
@@ -52,21 +53,6 @@ def sum_lanes(total, total_low):
     return total[0], rest if total_low is None else total_low[0]
 
 
-@inner
-def start_sum(sums, number):
-    """Set the compensated sum of chunk `number` to 0."""
-    sums[number, 0] = 0.0
-    sums[number, 1] = 0.0
-
-
-@inner
-def add_to_sum(sums, number, value):
-    """Add a block's sum to that of chunk `number`."""
-    sums[number, 0], error = two_sum(sums[number, 0], value)
-    # The error of an infinite sum is NaN, and would make the result NaN.
-    sums[number, 1] += error if np.isfinite(error) else 0.0
-
-
 @loop
 def copy(source, target):
     """Copy elements as they are stored."""
@@ -83,23 +69,19 @@ def block_sum(loss):
     return s
 
 
-@inner
-def sum_chunks(block_losses, arguments, rows, block, losses, sums, chunk, first, last, scratch):
-    """Compute the losses of the chunks of rows from `first` to `last`, a block at a time.
+@loop
+def round_losses(losses, target):
+    """Store losses as float32."""
+    for i in range(target.size):
+        target[i] = losses[i]
 
-    `block_losses` fills scratch.loss for n rows from `start` and returns the first row whose label
-    is not a class, or -1; so does this. `sums` takes the sum of each chunk, `losses` (or None) the
-    losses of rows.
-    """
-    for number in range(first, last):
-        start_sum(sums, number)
-        stop = min(number * chunk + chunk, rows)
-        for start in range(number * chunk, stop, block):
-            n = min(block, stop - start)
-            bad = block_losses(start, n, scratch, *arguments)
-            if bad >= 0:
-                return bad
-            add_to_sum(sums, number, block_sum(scratch.loss[:n]))
-            if losses is not None:
-                copy(scratch.loss[:n], losses[start : start + n])
-    return -1
+
+@inner
+def finish_block(job, start, losses, scratch):
+    """Leave the sum of a block's losses where the pool looks for it; store them, if wanted."""
+    view(scratch, 1, np.float64)[0] = block_sum(losses)
+    if job.losses != 0:
+        if job.double_losses != 0:
+            copy(losses, view(job.losses + 8 * start, losses.size, np.float64))
+        else:
+            round_losses(losses, view(job.losses + 4 * start, losses.size, np.float32))

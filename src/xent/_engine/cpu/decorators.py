@@ -1,0 +1,185 @@
+"""How functions are compiled: inlined ones, loops, and the kernels that are made of them.
+
+Kernels are compiled without fast-math, so what is written is what is computed, in every build: the
+product inside `fma` is not rounded, and LLVM may reorder only the sums written with `any_order`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numba
+from numba import types
+from numba.core.ccallback import CFunc
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.extending import overload
+
+from xent._engine.cpu.caching import open_cache
+from xent._engine.cpu.compiling import give_notice
+
+# "numpy" divides without first testing for zero, a test that would keep loops from being
+# vectorized. Without _nrt there is no reference counting of arrays: kernels allocate nothing.
+# Functions that only kernels call need no wrappers for Python and C, which take long to compile.
+JIT_OPTIONS = {
+    "nogil": True,
+    "error_model": "numpy",
+    "_nrt": False,
+    "no_cpython_wrapper": True,
+    "no_cfunc_wrapper": True,
+}
+
+
+class _Part(JITCodeLibrary):  # type: ignore[misc]
+    """The code of a function that becomes part of others: no machine code is made of itself.
+
+    That is half the time of a compilation.
+    """
+
+    optimized = True
+
+    def _optimize_final_module(self) -> None:
+        if self.optimized:
+            super()._optimize_final_module()
+
+    def _finalize_final_module(self) -> None:
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+    def get_pointer_to_function(self, name: str) -> int:
+        self._ensure_finalized()
+        return 0
+
+    @property
+    def codegen(self) -> Any:
+        return _WithoutEnvironments(self._codegen)
+
+
+class _WithoutEnvironments:
+    """Numba's code generator, but for what it stores beside machine code."""
+
+    def __init__(self, codegen: Any) -> None:
+        self._codegen = codegen
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._codegen, name)
+
+    def set_env(self, name: str, environment: Any) -> None:
+        """Do nothing."""
+
+
+class _InlinedPart(_Part):
+    """The same; it is optimized where it is inlined."""
+
+    optimized = False
+
+
+class _InnerCompiler(CompilerBase):  # type: ignore[misc]
+    """Compile what is inlined."""
+
+    library: type[_Part] = _InlinedPart
+
+    def define_pipelines(self) -> list[Any]:
+        state = self.state
+        state.library = self.library(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library.enable_object_caching()
+        return [DefaultPassBuilder.define_nopython_pipeline(state)]
+
+
+class _LoopCompiler(_InnerCompiler):
+    """Compile with all array arguments declared not to overlap.
+
+    Otherwise LLVM adds run-time overlap checks to loops, or does not vectorize them.
+    """
+
+    library = _Part
+
+    def define_pipelines(self) -> list[Any]:
+        self.state.flags.noalias = True
+        return super().define_pipelines()
+
+
+def inner(function: Callable[..., Any]):
+    """Compile a function that is inlined wherever it is called.
+
+    It cannot return slices of arrays: they would need reference counts.
+    """
+    return numba.njit(forceinline=True, pipeline_class=_InnerCompiler, **JIT_OPTIONS)(function)
+
+
+def loop(function: Callable[..., Any]):
+    """Compile a loop over arrays that do not overlap.
+
+    Loops run over slices, from index 0: with another start, Numba's wrap-around of negative indices
+    makes LLVM gather single elements, 3 to 8 times slower. Conditions are written so that both
+    alternatives are loaded first: LLVM then selects between them instead of branching.
+    """
+    return numba.njit(pipeline_class=_LoopCompiler, **JIT_OPTIONS)(function)
+
+
+def kernel(function: Callable[..., Any], *, on_miss: Callable[[], None] = give_notice):
+    """Compile a function that Python calls: without the GIL, and cached on disk."""
+    compiled = numba.njit(nogil=True, error_model="numpy")(function)
+    compiled._cache = open_cache(function, on_miss)
+    return compiled
+
+
+def block_kernel(function: Callable[..., Any]) -> int:
+    """Compile a kernel that compiled code calls, and return its address.
+
+    It gets the addresses of a job, the first row of a block, the number of its rows, and the
+    address of scratch memory; it returns 0, or 1 if a target is wrong.
+    """
+    compiled = CFunc(function, ((types.int64,) * 4, types.int64), {}, {"error_model": "numpy"})
+    compiled._cache = open_cache(function, give_notice)
+    compiled.compile()
+    _kept.append(compiled)
+    address: int = compiled.address
+    return address
+
+
+_kept: list[Any] = []
+"""Kernels, whose machine code lives as long as they do."""
+
+
+def by_dtype(float32: Any, float64: Any):
+    """Let a stub compile as one of two `inner` functions, by the dtype of its last argument.
+
+    Not with inline="always": where Numba inlines, it also removes assignments to arrays that are
+    nobody's argument, and it takes views over memory for such.
+    """
+
+    def decorate(stub: Callable[..., Any]):
+        @overload(stub, jit_options={"forceinline": True, **JIT_OPTIONS}, strict=False)
+        def choose(*arguments):
+            return (float32 if arguments[-1] == types.float32 else float64).py_func
+
+        return stub
+
+    return decorate
+
+
+any_order = numba.njit(
+    fastmath={"reassoc"}, forceinline=True, pipeline_class=_InnerCompiler, **JIT_OPTIONS
+)(lambda a, b: a + b)
+"""a + b in a sum that LLVM may reorder, and therefore vectorize.
+
+Used for float64 sums in which every order is precise enough: of float32 terms, which leave 29 bits
+to spare, of the losses of one block, of costs that are float64 themselves.
+"""
+
+
+@inner
+def _itself(value, like):
+    return value
+
+
+@inner
+def _nothing(value, like):
+    return None
+
+
+@by_dtype(_nothing, _itself)
+def if_double(value, like):
+    """Return the value if `like` is float64, otherwise None, which is known at compile time."""

@@ -1,0 +1,122 @@
+"""Losses without weights or other options, by the kernels at once: tensors are their addresses.
+
+What is given back is what `forward` gives back; None where that has to look itself, be it for an
+error.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from xent._engine import cpu
+from xent._options import LossOptions
+from xent.torch import _buffer_pool
+
+Tensor = torch.Tensor
+Result = tuple[Tensor, Tensor, tuple[float, float]]
+STORED = {
+    torch.float32: "float32", torch.float64: "float64", torch.bfloat16: "bfloat16",
+    torch.float16: "float16",
+}  # fmt: skip
+SCALARS = {
+    dtype: torch.zeros((), dtype=dtype, device="cpu") for dtype in (torch.float32, torch.float64)
+}
+"""Of which a loss is one more: faster than by its dtype."""
+
+
+def label_losses(logits: Tensor, targets: Tensor, o: LossOptions) -> Result | None:
+    """Rows with class labels, ignored ones among them."""
+    if (
+        logits.ndim != 2
+        or targets.dtype != torch.int64
+        or targets.ndim != 1
+        or targets.size(0) != logits.size(0)
+        or o.axis != 1
+        or not (o.ignore_index is None or _is_label(o.ignore_index))
+        or not _fits(logits, targets, o)
+    ):
+        return None
+    kernels = cpu.for_size(cpu.SMALLEST)
+    if kernels is None:  # none can run, or none may
+        return None
+    rows, classes = logits.shape
+    loss, grad = _results(logits, targets, o)
+    place, mean = loss.data_ptr(), o.reduction == "mean"
+    _, wrong, divisor = kernels.execute(
+        kernels.label_plan(kernels.STORED_AS[STORED[logits.dtype]], classes),
+        logits.data_ptr(),
+        targets.data_ptr(),
+        grad.data_ptr(),
+        *((place, 0) if o.reduction == "none" else (0, place)),
+        rows,
+        kernels.NO_LABEL if o.ignore_index is None else o.ignore_index,
+        o.needs_grad,
+        1.0,
+        0.0 if mean else 1.0,
+    )
+    return None if wrong else (loss, grad, (divisor, divisor))
+
+
+def binary_losses(logits: Tensor, targets: Tensor, o: LossOptions) -> Result | None:
+    """Binary logits, with targets of their own dtype."""
+    if (
+        targets.dtype != logits.dtype
+        or targets.shape != logits.shape
+        or o.pos_weight is not None
+        or o.ignore_index is not None
+        or targets.is_neg()
+        or not _fits(logits, targets, o)
+    ):
+        return None
+    kernels = cpu.for_size(cpu.SMALLEST)
+    if kernels is None:
+        return None
+    count = logits.numel()
+    loss, grad = _results(logits, targets, o)
+    place = loss.data_ptr()
+    divisor = float(count) if o.reduction == "mean" else 1.0
+    stored = kernels.STORED_AS[STORED[logits.dtype]]
+    _, wrong, _ = kernels.execute(
+        kernels.binary_plan(stored, stored),
+        logits.data_ptr(),
+        targets.data_ptr(),
+        grad.data_ptr(),
+        *((place, 0) if o.reduction == "none" else (0, place)),
+        count,
+        kernels.NO_LABEL,
+        o.needs_grad,
+        1.0 / divisor,
+        divisor,
+    )
+    return None if wrong else (loss, grad, (divisor, divisor))
+
+
+def _is_label(number: Any) -> bool:
+    return type(number) is int and -(2**63) < number < 2**63
+
+
+def _fits(logits: Tensor, targets: Tensor, o: LossOptions) -> bool:
+    """Is there no option that needs more, and are all numbers one after the other in memory?"""
+    return (
+        o.class_weight is None
+        and o.sample_weight is None
+        and o.divisor is None
+        and o.label_only
+        and logits.is_contiguous()
+        and targets.is_contiguous()
+        and not logits.is_neg()
+        and logits.numel() > 0
+        # Tensors that are zero, or recorded, have no memory.
+        and logits.data_ptr() != 0
+        and targets.data_ptr() != 0
+    )
+
+
+def _results(logits: Tensor, targets: Tensor, o: LossOptions) -> tuple[Tensor, Tensor]:
+    """Memory for the loss and the gradient."""
+    scalar = SCALARS[torch.float64 if logits.dtype == torch.float64 else torch.float32]
+    of_rows = o.reduction == "none"
+    loss = scalar.new_empty(targets.shape) if of_rows else torch.empty_like(scalar)
+    return loss, _buffer_pool.empty_like(logits) if o.needs_grad else logits.new_empty((0,))
