@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from xent._engine import cpu
 from xent._validation import Array
 
 MIN_BYTES = 1 << 20
@@ -65,7 +66,7 @@ def empty_cache() -> None:
     >>> xent.empty_cache()
     """
     _free.clear()
-    _free_scratch.clear()
+    cpu.free_scratch()
 
 
 def _take(size: int) -> Array:
@@ -82,32 +83,3 @@ def _take(size: int) -> Array:
             return memory
         others.append(memory)
     return np.empty(size, np.uint8)
-
-
-# Scratch memory of kernels.
-
-MAX_KINDS = 8
-"""Kinds of scratch memory that are kept; of each, as many pieces as were in use at once."""
-MAX_SCRATCH = 2 << 20
-"""Bytes of a piece that is kept."""
-_free_scratch: dict[tuple[Any, ...], list[Any]] = {}
-
-
-def take_scratch(kind: tuple[Any, ...]) -> Any:
-    """Scratch memory of an earlier task, or new; `kind` is what makes it, and its arguments."""
-    try:
-        return _free_scratch[kind].pop()
-    except (KeyError, IndexError):
-        make, *arguments = kind
-        return make(*arguments)
-
-
-def keep_scratch(kind: tuple[Any, ...], memory: Any) -> None:
-    """Keep scratch memory for the next task: making it would take as long as a small task."""
-    if kind not in _free_scratch:
-        arrays = memory if isinstance(memory, tuple) else (memory,)
-        if sum(getattr(array, "nbytes", 0) for array in arrays) > MAX_SCRATCH:
-            return
-        if len(_free_scratch) >= MAX_KINDS:
-            _free_scratch.clear()
-    _free_scratch.setdefault(kind, []).append(memory)

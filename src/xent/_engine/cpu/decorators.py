@@ -12,12 +12,11 @@ from typing import Any
 import numba
 from numba import types
 from numba.core.ccallback import CFunc
-from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.extending import overload
 
 from xent._engine.cpu.caching import open_cache
 from xent._engine.cpu.compiling import give_notice
+from xent._engine.cpu.pipelines import InnerCompiler, KernelCompiler, LoopCompiler
 
 # "numpy" divides without first testing for zero, a test that would keep loops from being
 # vectorized. Without _nrt there is no reference counting of arrays: kernels allocate nothing.
@@ -31,73 +30,7 @@ JIT_OPTIONS = {
 }
 
 
-class _Part(JITCodeLibrary):  # type: ignore[misc]
-    """The code of a function that becomes part of others: no machine code is made of itself.
-
-    That is half the time of a compilation.
-    """
-
-    optimized = True
-
-    def _optimize_final_module(self) -> None:
-        if self.optimized:
-            super()._optimize_final_module()
-
-    def _finalize_final_module(self) -> None:
-        self._finalize_dynamic_globals()
-        self._finalized = True
-
-    def get_pointer_to_function(self, name: str) -> int:
-        self._ensure_finalized()
-        return 0
-
-    @property
-    def codegen(self) -> Any:
-        return _WithoutEnvironments(self._codegen)
-
-
-class _WithoutEnvironments:
-    """Numba's code generator, but for what it stores beside machine code."""
-
-    def __init__(self, codegen: Any) -> None:
-        self._codegen = codegen
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._codegen, name)
-
-    def set_env(self, name: str, environment: Any) -> None:
-        """Do nothing."""
-
-
-class _InlinedPart(_Part):
-    """The same; it is optimized where it is inlined."""
-
-    optimized = False
-
-
-class _InnerCompiler(CompilerBase):  # type: ignore[misc]
-    """Compile what is inlined."""
-
-    library: type[_Part] = _InlinedPart
-
-    def define_pipelines(self) -> list[Any]:
-        state = self.state
-        state.library = self.library(state.targetctx.codegen(), state.func_id.func_qualname)
-        state.library.enable_object_caching()
-        return [DefaultPassBuilder.define_nopython_pipeline(state)]
-
-
-class _LoopCompiler(_InnerCompiler):
-    """Compile with all array arguments declared not to overlap.
-
-    Otherwise LLVM adds run-time overlap checks to loops, or does not vectorize them.
-    """
-
-    library = _Part
-
-    def define_pipelines(self) -> list[Any]:
-        self.state.flags.noalias = True
-        return super().define_pipelines()
+INNER_OPTIONS = {"forceinline": True, "pipeline_class": InnerCompiler, **JIT_OPTIONS}
 
 
 def inner(function: Callable[..., Any]):
@@ -105,7 +38,7 @@ def inner(function: Callable[..., Any]):
 
     It cannot return slices of arrays: they would need reference counts.
     """
-    return numba.njit(forceinline=True, pipeline_class=_InnerCompiler, **JIT_OPTIONS)(function)
+    return numba.njit(**INNER_OPTIONS)(function)
 
 
 def loop(function: Callable[..., Any]):
@@ -115,14 +48,15 @@ def loop(function: Callable[..., Any]):
     makes LLVM gather single elements, 3 to 8 times slower. Conditions are written so that both
     alternatives are loaded first: LLVM then selects between them instead of branching.
     """
-    return numba.njit(pipeline_class=_LoopCompiler, **JIT_OPTIONS)(function)
+    return numba.njit(pipeline_class=LoopCompiler, **JIT_OPTIONS)(function)
 
 
-def kernel(function: Callable[..., Any], *, on_miss: Callable[[], None] = give_notice):
+def kernel(function: Callable[..., Any]):
     """Compile a function that Python calls: without the GIL, and cached on disk."""
-    compiled = numba.njit(nogil=True, error_model="numpy")(function)
-    compiled._cache = open_cache(function, on_miss)
-    return compiled
+    made = numba.njit(nogil=True, error_model="numpy")(function)
+    made._cache = open_cache(function, _notice)
+    compiled.append(made)
+    return made
 
 
 def block_kernel(function: Callable[..., Any]) -> int:
@@ -131,16 +65,21 @@ def block_kernel(function: Callable[..., Any]) -> int:
     It gets the addresses of a job, the first row of a block, the number of its rows, and the
     address of scratch memory; it returns 0, or 1 if a target is wrong.
     """
-    compiled = CFunc(function, ((types.int64,) * 4, types.int64), {}, {"error_model": "numpy"})
-    compiled._cache = open_cache(function, give_notice)
-    compiled.compile()
-    _kept.append(compiled)
-    address: int = compiled.address
+    signature, options = ((types.int64,) * 4, types.int64), {"error_model": "numpy"}
+    made = CFunc(function, signature, {}, options, pipeline_class=KernelCompiler)
+    made._cache = open_cache(function, _notice)
+    made.compile()
+    compiled.append(made)
+    address: int = made.address
     return address
 
 
-_kept: list[Any] = []
-"""Kernels, whose machine code lives as long as they do."""
+compiled: list[Any] = []
+"""All kernels; their machine code lives as long as they do."""
+
+
+def _notice() -> None:
+    give_notice()
 
 
 def by_dtype(float32: Any, float64: Any):
@@ -151,7 +90,7 @@ def by_dtype(float32: Any, float64: Any):
     """
 
     def decorate(stub: Callable[..., Any]):
-        @overload(stub, jit_options={"forceinline": True, **JIT_OPTIONS}, strict=False)
+        @overload(stub, jit_options=INNER_OPTIONS, strict=False)
         def choose(*arguments):
             return (float32 if arguments[-1] == types.float32 else float64).py_func
 
@@ -160,9 +99,7 @@ def by_dtype(float32: Any, float64: Any):
     return decorate
 
 
-any_order = numba.njit(
-    fastmath={"reassoc"}, forceinline=True, pipeline_class=_InnerCompiler, **JIT_OPTIONS
-)(lambda a, b: a + b)
+any_order = numba.njit(fastmath={"reassoc"}, **INNER_OPTIONS)(lambda a, b: a + b)
 """a + b in a sum that LLVM may reorder, and therefore vectorize.
 
 Used for float64 sums in which every order is precise enough: of float32 terms, which leave 29 bits

@@ -6,7 +6,7 @@ lane. What `many_classes` does to a row then happens to the whole block, column 
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -41,34 +41,11 @@ BLOCK = 128
 STRIDE = BLOCK + 16  # columns at a power of two from each other would share their cache sets
 
 
-class Scratch(NamedTuple):
-    """Scratch memory of one thread: columns of BLOCK rows, in the compute dtype or float64."""
-
-    logits: Any  # a column for each class
-    terms: Any  # the same
-    buffer: Any  # rows on their way to columns and back
-    labels: Any
-    coefficients: Any
-    z: Any  # the label's logit
-    n: Any  # its exponent
-    magic: Any
-    x_min: Any
-    max_bits: Any
-    label_term: Any
-    total: Any
-    total_low: Any  # None in float32
-    factor: Any
-    factor_low: Any
-    label_grad: Any
-    m: Any  # for statistics: the largest logit, its class,
-    k: Any
-    s: Any  # the sum of exp(z - m) over the others,
-    gaps: Any  # and of exp(z - m) (m - z)
-    loss: Any
-
-
-COLUMNS = 18
+COLUMNS = 15
 """Columns of a block beside those of the classes."""
+
+REDONE = -2.0
+"""Coefficient of a row that the general kernel has computed."""
 
 
 @inner
@@ -148,10 +125,10 @@ def add_columns(n, terms, next_terms, total, total_low):
 
 @loop
 def finish_rows(
-    n, z, exponent, max_bits, label_term, total, total_low, coefficients, c, loss, factor,
+    n, z, exponent, max_bits, label_term, total, total_low, coefficients, c, losses, factor,
     factor_low, label_grad,
 ):  # fmt: skip
-    """Fill the rows' unweighted losses; and, if not None, what makes the gradient of their terms.
+    """Fill the rows' unweighted losses, and what makes the gradient of their terms.
 
     Says whether all rows were in range.
     """
@@ -159,16 +136,13 @@ def finish_rows(
     for i in range(n):
         bad |= not (abs(z[i]) <= LABEL_LIMIT) & in_range(max_bits[i], total[i], z[i])
         low = 0.0 if total_low is None else total_low[i]
-        row_loss, q, q_low, inverse, inverse_low = label_loss(
+        loss, q, q_low, inverse, inverse_low = label_loss(
             z[i], exponent[i], total[i], low, label_term[i]
         )
-        loss[i] = row_loss
-        if factor is not None:
-            w = c * coefficients[i]
-            f, f_low, g = grad_factors(q, q_low, inverse, inverse_low, w, z[i])
-            factor[i] = f
-            factor_low[i] = f_low
-            label_grad[i] = g
+        losses[i] = loss
+        factor[i], factor_low[i], label_grad[i] = grad_factors(
+            q, q_low, inverse, inverse_low, c * coefficients[i], z[i]
+        )
     return bad == 0
 
 
@@ -202,75 +176,42 @@ def mask_column(column, n):
 
 
 @inner
-def sum_classes(n, classes, keep_terms, scratch):
-    """Add the terms of all classes, two at a time, and keep them if wanted."""
-    for j in range(0, classes, 2):
-        at = j if keep_terms else 0
-        terms, next_terms = scratch.terms[at], scratch.terms[at + 1]
-        exp_columns(
-            scratch.logits[j], scratch.logits[j + 1], j, scratch.labels, n, scratch.magic,
-            scratch.x_min, scratch.max_bits, scratch.label_term, terms, next_terms,
-        )  # fmt: skip
-        add_columns(n, terms, next_terms, scratch.total, scratch.total_low)
-
-
-@inner
-def fill_stats(start, n, classes, stats, scratch):
+def fill_stats(logits, n, m, k, s, gaps, classes, stats, start):
     """Fill the rows' statistics."""
-    start_columns(n, scratch.m, scratch.k, scratch.s, scratch.gaps)
+    start_columns(n, m, k, s, gaps)
     for j in range(classes):
-        update_max(scratch.logits[j], j, n, scratch.m, scratch.k)
+        update_max(logits[j], j, n, m, k)
     for j in range(classes):
-        add_column(scratch.logits[j], j, n, scratch.m, scratch.k, scratch.s, scratch.gaps)
-    store_columns(n, scratch.m, scratch.k, scratch.s, scratch.gaps, stats, start)
+        add_column(logits[j], j, n, m, k, s, gaps)
+    store_columns(n, m, k, s, gaps, stats, start)
 
 
 @inner
-def finish_columns(n, classes, c, scratch, has_grad):
-    """Fill the losses and turn the terms into the gradient; say whether all rows were in range."""
-    if not has_grad:
-        return finish_rows(
-            n, scratch.z, scratch.n, scratch.max_bits, scratch.label_term, scratch.total,
-            scratch.total_low, scratch.coefficients, c, scratch.loss, None, None, None,
-        )  # fmt: skip
-    fast = finish_rows(
-        n, scratch.z, scratch.n, scratch.max_bits, scratch.label_term, scratch.total,
-        scratch.total_low, scratch.coefficients, c, scratch.loss, scratch.factor,
-        scratch.factor_low, scratch.label_grad,
-    )  # fmt: skip
-    for j in range(classes):
-        terms_to_grad(
-            scratch.terms[j], j, scratch.labels, n, scratch.factor, scratch.factor_low,
-            scratch.label_grad,
-        )  # fmt: skip
-    return fast
+def weigh_losses(job_address, job, start, n, scratch, z, max_bits, total, coefficients, losses):
+    """Weigh the losses. Rows that were not in range are computed again; returns how many are left.
 
-
-@inner
-def redo_rows(job_address, job, start, n, scratch_address, scratch, flat):
-    """Compute rows that were not in range again, and zero the gradient of absent ones.
-
-    Returns 0, or `ROWS_LEFT`.
+    These get the coefficient `REDONE`.
     """
-    classes = job.classes
     for i in range(n):
-        absent = scratch.coefficients[i] == ABSENT
-        fits = abs(scratch.z[i]) <= LABEL_LIMIT and in_range(
-            scratch.max_bits[i], scratch.total[i], scratch.z[i]
-        )
-        if not fits and (not absent or job.stats != 0):
-            if job.general == 0:
-                return ROWS_LEFT
-            scratch.loss[i] = general_loss(job_address, job, start + i, scratch_address)
-        elif absent:
-            scratch.loss[i] = 0.0
+        w = coefficients[i]
+        fits = abs(z[i]) <= LABEL_LIMIT and in_range(max_bits[i], total[i], z[i])
+        if fits or (w == ABSENT and job.stats == 0):
+            losses[i] = 0.0 if w == ABSENT else weighted(w, losses[i])
+        elif job.general == 0:
+            return 1
         else:
-            scratch.loss[i] = weighted(scratch.coefficients[i], scratch.loss[i])
-        if job.grad != 0 and (absent or not fits):
-            row = flat[(start + i) * classes : (start + i + 1) * classes]
-            for j in range(classes):
-                scratch.terms[j, i] = 0 if absent else load(row[j])
+            losses[i] = general_loss(job_address, job, start + i, scratch)
+            coefficients[i] = ABSENT if w == ABSENT else REDONE
     return 0
+
+
+@inner
+def correct_grad(n, classes, coefficients, grad, terms):
+    """Replace the gradient of rows that are absent, or were computed again."""
+    for i in range(n):
+        if coefficients[i] == ABSENT or coefficients[i] == REDONE:
+            for j in range(classes):
+                terms[j, i] = 0 if coefficients[i] == ABSENT else load(grad[i * classes + j])
 
 
 def make_kernel(stored: Any) -> Any:
@@ -279,63 +220,75 @@ def make_kernel(stored: Any) -> Any:
     # Integers as wide as the floats: the vectors of a loop have the lanes of its widest type.
     int_dtype = np.dtype(np.int64 if stored == np.float64 else np.int32)
 
-    def label_losses(job_address, start, n, scratch_address):
+    def label_losses(job_address, start, n, scratch):
         """Compute the losses of rows with class labels."""
         job = job_at(job_address)
-        classes = job.classes
-        first = start * classes
-        flat = view(job.logits, job.rows * classes, stored)
-        grad = view(job.grad, job.rows * classes, stored)
-        at, column, width = scratch_address + HEAD, 8 * BLOCK, width_of(classes)
-        matrices = at + COLUMNS * column
-        z, total_low = view(at, BLOCK, computed), view(at + column, BLOCK, np.float64)
-        terms = matrices + 8 * width * STRIDE
-        scratch = Scratch(
-            logits=view_rows(matrices, width, STRIDE, computed),
-            terms=view_rows(terms, width, STRIDE, computed),
-            buffer=view(terms + 8 * width * STRIDE, (BLOCK + 16) * (classes + 1), computed),
-            labels=view(at + 2 * column, BLOCK, int_dtype),
-            coefficients=view(at + 3 * column, BLOCK, np.float64),
-            z=z,
-            n=view(at + 4 * column, BLOCK, computed),
-            magic=view(at + 5 * column, BLOCK, computed),
-            x_min=view(at + 6 * column, BLOCK, computed),
-            max_bits=view(at + 7 * column, BLOCK, bits_dtype),
-            label_term=view(at + 8 * column, BLOCK, computed),
-            total=view(at + 9 * column, BLOCK, np.float64),
-            total_low=if_double(total_low, z[0]),
-            factor=view(at + 10 * column, BLOCK, computed),
-            factor_low=view(at + 11 * column, BLOCK, computed),
-            label_grad=view(at + 12 * column, BLOCK, computed),
-            m=view(at + 13 * column, BLOCK, computed),
-            k=view(at + 14 * column, BLOCK, int_dtype),
-            s=view(at + 15 * column, BLOCK, np.float64),
-            gaps=view(at + 16 * column, BLOCK, np.float64),
-            loss=view(at + 17 * column, BLOCK, np.float64),
+        classes, first = job.classes, start * job.classes
+        x = view(job.logits, job.rows * classes, stored)[first:]
+        grad = view(job.grad, job.rows * classes, stored)[first:]
+        # Columns of rows, and behind them two matrices, with a column for each class.
+        at, column, width = scratch + HEAD, 8 * BLOCK, width_of(classes)
+        labels = view(at, BLOCK, int_dtype)
+        coefficients = view(at + column, BLOCK, np.float64)
+        losses = view(at + 2 * column, BLOCK, np.float64)
+        z = view(at + 3 * column, BLOCK, computed)  # the label's logit
+        exponent = view(at + 4 * column, BLOCK, computed)
+        magic, x_min = (
+            view(at + 5 * column, BLOCK, computed),
+            view(at + 6 * column, BLOCK, computed),
         )
-        if not load_rows(job, start, n, scratch.labels, scratch.coefficients):
+        max_bits = view(at + 7 * column, BLOCK, bits_dtype)
+        label_term = view(at + 8 * column, BLOCK, computed)
+        total = view(at + 9 * column, BLOCK, np.float64)
+        total_low = if_double(view(at + 10 * column, BLOCK, np.float64), z[0])
+        matrices = at + COLUMNS * column
+        logits = view_rows(matrices, width, STRIDE, computed)
+        terms = view_rows(matrices + 8 * width * STRIDE, width, STRIDE, computed)
+        buffer = view(matrices + 16 * width * STRIDE, (BLOCK + 16) * (classes + 1), computed)
+
+        if not load_rows(job, start, n, labels, coefficients):
             return WRONG_TARGET
-        columns = view(matrices, width * STRIDE, computed)
-        to_columns(flat[first:], n, classes, columns, STRIDE, scratch.buffer)
+        to_columns(x, n, classes, logits.reshape(-1), STRIDE, buffer)
         if classes % 2:
-            mask_column(scratch.logits[classes], n)
+            mask_column(logits[classes], n)
         for j in range(classes):
-            select_label_logits(scratch.logits[j], j, scratch.labels, n, scratch.z)
-        scale_rows(n, scratch.z, scratch.n, scratch.magic, scratch.x_min, scratch.max_bits)
-        zero_sums(n, scratch.total, scratch.total_low)
-        sum_classes(n, classes, job.grad != 0, scratch)
+            select_label_logits(logits[j], j, labels, n, z)
+        scale_rows(n, z, exponent, magic, x_min, max_bits)
+        zero_sums(n, total, total_low)
+        for j in range(0, classes, 2):
+            place = j if job.grad != 0 else 0
+            exp_columns(
+                logits[j], logits[j + 1], j, labels, n, magic, x_min, max_bits, label_term,
+                terms[place], terms[place + 1],
+            )  # fmt: skip
+            add_columns(n, terms[place], terms[place + 1], total, total_low)
         if job.stats != 0:
-            stats = view_rows(job.stats, job.rows, STATS, np.float64)
-            fill_stats(start, n, classes, stats, scratch)
-        fast = finish_columns(n, classes, job.c, scratch, job.grad != 0)
-        if not fast or not all_count_once(scratch.coefficients[:n]):
-            left = redo_rows(job_address, job, start, n, scratch_address, scratch, grad)
-            if left != 0:
-                return left
+            fill_stats(
+                logits, n, view(at + 11 * column, BLOCK, computed),
+                view(at + 12 * column, BLOCK, int_dtype), view(at + 13 * column, BLOCK, np.float64),
+                view(at + 14 * column, BLOCK, np.float64), classes,
+                view_rows(job.stats, job.rows, STATS, np.float64), start,
+            )  # fmt: skip
+        factor = view(at + 11 * column, BLOCK, computed)
+        factor_low, label_grad = (
+            view(at + 12 * column, BLOCK, computed), view(at + 13 * column, BLOCK, computed)
+        )  # fmt: skip
+        fast = finish_rows(
+            n, z, exponent, max_bits, label_term, total, total_low, coefficients, job.c, losses,
+            factor, factor_low, label_grad,
+        )  # fmt: skip
+        all_plain = fast and all_count_once(coefficients[:n])
+        if not all_plain and weigh_losses(
+            job_address, job, start, n, scratch, z, max_bits, total, coefficients, losses
+        ):  # fmt: skip
+            return ROWS_LEFT
         if job.grad != 0:
-            columns = view(terms, width * STRIDE, computed)
-            to_rows(columns, n, classes, grad[first:], STRIDE, scratch.buffer)
-        finish_block(job, start, scratch.loss[:n], scratch_address)
+            for j in range(classes):
+                terms_to_grad(terms[j], j, labels, n, factor, factor_low, label_grad)
+            if not all_plain:
+                correct_grad(n, classes, coefficients, grad, terms)
+            to_rows(terms.reshape(-1), n, classes, grad, STRIDE, buffer)
+        finish_block(job, start, losses[:n], scratch)
         return 0
 
     return label_losses

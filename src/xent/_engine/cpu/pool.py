@@ -112,8 +112,8 @@ def do_chunk(job_address, job, number, scratch):
     return 0
 
 
-@kernel
-def work(pool, slot, job_address):
+@inner
+def work_on(pool, slot, job_address):
     """Take chunks of a job until none is left, or a target was wrong."""
     job = job_at(job_address)
     memory = take_scratch(pool, slot, job.scratch)
@@ -138,7 +138,7 @@ def serve(pool, slot):
     """Wait for jobs, and work on each that is open, as long as the process lives."""
     while pool != 0:
         if sem_wait(pool + WORK) == 0 and join(pool):
-            work(pool, slot, atomic_load(pool + JOB))
+            work_on(pool, slot, atomic_load(pool + JOB))
             if atomic_add(pool + STATE, -1) == CLOSED + 1:  # the last, and the caller waits
                 sem_post(pool + DONE)
 
@@ -168,8 +168,8 @@ def cut(job):
     job.piece = (job.chunks + MOST_PIECES - 1) // MOST_PIECES
 
 
-@kernel
-def begin(
+@inner
+def open_job(
     plan, logits, targets, grad, losses, reduced, rows, ignored, nontemporal, c, divisor
 ):  # fmt: skip
     """Make a job of a plan and what a call adds, and return its address."""
@@ -193,8 +193,8 @@ def begin(
     return job_address
 
 
-@kernel
-def finish(job_address):
+@inner
+def close_job(job_address):
     """Return the sum of the losses, what was wrong, and the divisor; free the job.
 
     The sum or mean is also stored, if that is wanted.
@@ -224,21 +224,21 @@ def run(
     pool, others, plan, logits, targets, grad, losses, reduced, rows, ignored, nontemporal, c,
     divisor,
 ):  # fmt: skip
-    """Do a job with at most so many other threads; returns what `finish` does."""
-    job_address = begin(
+    """Do a job with at most so many other threads; returns what `close_job` does."""
+    job_address = open_job(
         plan, logits, targets, grad, losses, reduced, rows, ignored, nontemporal, c, divisor
     )
     if job_address == 0:
         return 0.0, OUT_OF_MEMORY, divisor
     if others < 1 or not atomic_replace(pool + BUSY, 0, 1):
-        work(pool, 0, job_address)
+        work_on(pool, 0, job_address)
     else:
         atomic_store(pool + JOB, job_address)
         atomic_store(pool + LIMIT, others)
         atomic_store(pool + STATE, 0)
         for _ in range(others):
             sem_post(pool + WORK)
-        work(pool, 0, job_address)
+        work_on(pool, 0, job_address)
         if atomic_or(pool + STATE, CLOSED) != 0:
             for _ in range(SPINS):
                 if atomic_load(pool + STATE) == CLOSED:
@@ -246,7 +246,32 @@ def run(
             while sem_wait(pool + DONE) != 0:  # a signal may interrupt it
                 pass
         atomic_store(pool + BUSY, 0)
-    return finish(job_address)
+    return close_job(job_address)
+
+
+# The same in steps, for systems whose threads Python has to wake.
+
+
+@kernel
+def begin(
+    plan, logits, targets, grad, losses, reduced, rows, ignored, nontemporal, c, divisor
+):  # fmt: skip
+    """Do what `open_job` does."""
+    return open_job(
+        plan, logits, targets, grad, losses, reduced, rows, ignored, nontemporal, c, divisor
+    )
+
+
+@kernel
+def work(pool, slot, job_address):
+    """Do what `work_on` does."""
+    work_on(pool, slot, job_address)
+
+
+@kernel
+def finish(job_address):
+    """Do what `close_job` does."""
+    return close_job(job_address)
 
 
 # The threads.

@@ -12,7 +12,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload
 
-from xent._engine.cpu.decorators import JIT_OPTIONS, inner, loop
+from xent._engine.cpu.decorators import INNER_OPTIONS, inner, loop
 from xent._engine.cpu.intrinsics import load, store_as
 
 ROWS = 8
@@ -209,15 +209,12 @@ def _none(a, n, classes, b, stride):
     return 0
 
 
-OPTIONS = {"jit_options": {"forceinline": True, **JIT_OPTIONS}, "strict": False}
-
-
-@overload(direct_to_columns, **OPTIONS)
+@overload(direct_to_columns, jit_options=INNER_OPTIONS, strict=False)
 def _direct_to_columns(x, n, classes, columns, stride):
     return (_to_columns if x.dtype == columns.dtype else _none).py_func
 
 
-@overload(direct_to_rows, **OPTIONS)
+@overload(direct_to_rows, jit_options=INNER_OPTIONS, strict=False)
 def _direct_to_rows(columns, n, classes, target, stride):
     return (_to_rows if target.dtype == columns.dtype else _none).py_func
 
