@@ -8,13 +8,16 @@ import os
 import re
 from pathlib import Path
 
+import ml_dtypes
 import numpy as np
 import pytest
 from helpers import printed
 
 import xent
 from xent._engine import cpu
-from xent._engine.cpu import caching, compiling, decorators, many_classes
+from xent._engine.cpu import caching, compiling, decorators, job, launch, many_classes
+
+DTYPES = [np.float16, ml_dtypes.bfloat16, np.float32, np.float64]
 
 # When they are loaded, and from where.
 
@@ -211,3 +214,56 @@ def test_without_torch_jax_and_the_rest_nothing_is_missing():
     names = ["torch", "jax", "scipy", "sklearn", "ml_dtypes", "pyarrow", "mpmath", "typer"]
     code = f"import sys; sys.modules.update(dict.fromkeys({names})); {LOSS.format(rows=9000)}"
     assert printed(code + "; print('fine')") == "fine"
+
+
+# How many there are.
+
+
+def test_any_mix_of_options_needs_few_kernels(monkeypatch):
+    """Each is compiled once for a dtype of logits, whatever the options, and the whole are few."""
+    made = set()
+
+    def record(make, *dtypes):
+        made.add((make.__qualname__, make.__module__, *map(str, dtypes)))
+        return 1
+
+    def execute(_, plan, *call):
+        return 0.0, job.ROWS_LEFT if plan in label_plans else 0, call[-1]
+
+    def label_plan(*arguments):
+        plan = original.__wrapped__(*arguments)
+        label_plans[plan.address] = plan
+        return plan
+
+    label_plans, original = {}, launch.label_plan
+    monkeypatch.setattr(launch, "_compiled", record)
+    monkeypatch.setattr(launch.pool, "execute", execute)
+    for name in ("general_plan", "binary_plan"):
+        monkeypatch.setattr(launch, name, getattr(launch, name).__wrapped__)
+    monkeypatch.setattr(launch, "label_plan", label_plan)
+    rng = np.random.default_rng(0)
+    for dtype in (np.float16, ml_dtypes.bfloat16, np.float32, np.float64):
+        for classes in (3, 40):
+            z = rng.normal(size=(8000, classes)).astype(dtype)
+            y, p = rng.integers(classes, size=8000), np.full((8000, classes), 1 / classes)
+            w, v = rng.random(8000), rng.random(classes)
+            options = (
+                {}, {"sample_weight": w}, {"class_weight": v}, {"ignore_index": 1},
+                {"softcap": 3.0}, {"label_smoothing": 0.1}, {"z_loss": 0.1}, {"reduction": "none"},
+                {"return_grad": True},
+            )  # fmt: skip
+            for chosen in options:
+                xent.cross_entropy(z, y, **chosen)
+                if "ignore_index" not in chosen:
+                    for soft in (p, p.astype(np.float32), p.astype(dtype)):
+                        xent.cross_entropy(z, soft, **chosen)
+        for t in (z > 0, (z > 0).astype(int), *((z > 0).astype(d) for d in DTYPES)):
+            for chosen in ({}, {"class_weight": [1, 2]}, {"pos_weight": v}, {"softcap": 3.0}):
+                xent.binary_cross_entropy(z, t, **chosen)
+        for function in (xent.softmax, xent.log_softmax, xent.logsumexp, xent.sigmoid):
+            function(z)
+        if dtype in (np.float32, np.float64):
+            launch.flush_subnormals(z)
+    called_from_python = [k for k in decorators.compiled if hasattr(k, "py_func")]
+    others = len(called_from_python) + 1  # and the one that counts rows
+    assert 30 < len(made) + others <= 45

@@ -303,7 +303,7 @@ def test_the_direct_way_raises_what_all_do(monkeypatch: pytest.MonkeyPatch) -> N
     assert xent.cross_entropy(z[:0], torch.zeros(0, dtype=torch.long)) == 0
 
 
-def test_without_compiler_directes_go_the_general_way(
+def test_without_kernels_all_go_the_general_way(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(cpu, "load", lambda: None)

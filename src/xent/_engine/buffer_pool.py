@@ -8,11 +8,11 @@ of about its size. NumPy asks for large pages, which helps the first time too.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from xent._engine import cpu
 from xent._validation import Array
 
 MIN_BYTES = 1 << 20
@@ -21,6 +21,9 @@ MAX_FREE = 4
 """Buffers that are kept: a linear layer needs as many, with its chunk of logits."""
 
 _free: list[Array] = []
+
+more_to_free: list[Callable[[], None]] = []
+"""What else `empty_cache` calls: others keep memory too."""
 
 
 class _PooledBuffer:
@@ -66,7 +69,8 @@ def empty_cache() -> None:
     >>> xent.empty_cache()
     """
     _free.clear()
-    cpu.free_scratch()
+    for free in more_to_free:
+        free()
 
 
 def _take(size: int) -> Array:

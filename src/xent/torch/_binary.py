@@ -20,7 +20,7 @@ Tensor = torch.Tensor
 
 def forward(logits: Tensor, targets: Tensor, o: LossOptions) -> tuple[Any, ...]:
     """Loss, its gradient (empty if not needed) and the mean's divisors, on the CPU."""
-    result = _direct.binary_losses(logits, targets, o)
+    result = _direct.binary_losses(logits, targets, o) if _direct.has_no_option(o) else None
     return computed(compute.binary_loss, logits, targets, o)[:3] if result is None else result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import torch
@@ -10,23 +11,74 @@ from xent._engine import compute
 from xent._engine.numpy import STATS
 from xent._options import LossOptions
 from xent._targets import check_class_shapes
-from xent.torch import _buffer_pool, _direct, _interop
+from xent.torch import _buffer_pool, _compat, _direct, _interop
 from xent.torch._derivatives import class_second, class_targets_gradient, logsumexp_gradient
-from xent.torch._operation import Operation
+from xent.torch._operation import PLAIN_TYPES, Operation
 from xent.torch._operation_options import join_weights, loss_operation, map_over_rows, split_weights
 from xent.torch._scale_grad import scale_grad
 
 Tensor = torch.Tensor
 
 
+UNWIDENED = (torch.float32, torch.float64, torch.bfloat16)
+"""Dtypes of logits that autograd takes as they are; see `_autograd_state.widened`."""
+REDUCTIONS = ("mean", "sum", "none")
+
+
+def label_loss(z: Any, y: Any, ignore_index: Any, reduction: Any) -> Tensor | None:
+    """Mean, sum or losses of rows with class labels, without options, for the twin of torch's.
+
+    In few steps, for small batches. None where an argument has to be looked at first, or the call
+    is being recorded; shapes and labels are checked with the loss.
+    """
+    if (
+        torch.compiler.is_compiling()
+        or type(z) not in PLAIN_TYPES
+        or type(y) is not Tensor
+        or z.dtype not in UNWIDENED
+        or y.dtype is not torch.int64
+        or z.dim() != 2
+        or not (z.is_cpu and y.is_cpu)
+        or not (z.layout is y.layout is torch.strided)
+        or type(ignore_index) is not int
+        or reduction not in REDUCTIONS
+        or _compat.is_jit_tracing()
+    ):
+        return None
+    options = _options(ignore_index, reduction, int(z.requires_grad and torch.is_grad_enabled()))
+    loss: Tensor = cross_entropy(options, z, y, forward=label_forward)[0]
+    return loss
+
+
+@cache
+def _options(ignore_index: int, reduction: Any, needs_grad: int) -> LossOptions:
+    return LossOptions(
+        axis=1, ignore_index=ignore_index, reduction=reduction, check_sums=False, caller="torch",
+        needs_grad=needs_grad,
+    )  # fmt: skip
+
+
+def label_forward(logits: Tensor, targets: Tensor, o: LossOptions) -> tuple[Any, ...]:
+    """The results of `forward` where there is no option."""
+    result = _direct.label_losses(logits, targets, o)
+    return forward(logits, targets, o) if result is None else result
+
+
 def forward(logits: Tensor, targets: Tensor, o: LossOptions) -> tuple[Any, ...]:
     """Loss, its gradient (empty if not needed) and the mean's divisors, on the CPU."""
-    result = _direct.label_losses(logits, targets, o)
+    result = None
+    if o.axis == 1 and _direct.has_no_option(o):
+        result = _direct.label_losses(logits, targets, o)
     return computed(compute.class_loss, logits, targets, o)[:3] if result is None else result
 
 
 def forward_with_stats(logits: Tensor, targets: Tensor, o: LossOptions) -> tuple[Any, ...]:
     """The same, and log-sum-exp, entropy and likeliest class of each row."""
+    if o.axis == 1 and logits.dim() == 2 and _direct.has_no_option(o):
+        stats = torch.empty((logits.size(0), STATS), dtype=torch.float64, device="cpu")
+        result = _direct.label_losses(logits, targets, o, stats)
+        if result is not None:
+            return *result, stats
     return computed(compute.class_loss, logits, targets, o, stats=True)
 
 
@@ -84,8 +136,12 @@ def setup_context(
     ctx.divisors, divisors = (None, divisors) if isinstance(divisors, Tensor) else (divisors, None)
     ctx.saves_logits = targets.requires_grad or lse_has_gradient
     others = (loss, logits) if ctx.saves_logits else ()
-    ctx.options, weights = split_weights(o)
-    ctx.save_for_backward(gradient, divisors, targets, *others, *weights)
+    if o.class_weight is o.sample_weight is None:
+        ctx.options = o
+        ctx.save_for_backward(gradient, divisors, targets, *others)
+    else:
+        ctx.options, weights = split_weights(o)
+        ctx.save_for_backward(gradient, divisors, targets, *others, *weights)
 
 
 def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
@@ -95,7 +151,7 @@ def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | N
     divisors = ctx.divisors if divisors is None else divisors
     if ctx.saves_logits:
         loss, logits, *others = others
-    o = join_weights(ctx.options, others)
+    o = join_weights(ctx.options, others) if others else ctx.options
     for_logits = for_targets = None
     if to_gradient is not None:
         if ctx.needs_input_grad[1]:
@@ -137,7 +193,15 @@ RULES: dict[str, Any] = {
     "vmap": vmap,
     "function": "cross_entropy",
 }
-cross_entropy = loss_operation("cross_entropy", TENSORS, 3, forward=forward, fake=fake, **RULES)
+cross_entropy = loss_operation(
+    "cross_entropy",
+    TENSORS,
+    3,
+    forward=forward,
+    other_forwards=(label_forward,),
+    fake=fake,
+    **RULES,
+)
 cross_entropy_with_stats = loss_operation(
     "cross_entropy_with_stats",
     TENSORS,

@@ -6,11 +6,9 @@ error.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
-from xent._engine import cpu
+from xent._engine import buffer_pool, cpu
 from xent._options import LossOptions
 from xent.torch import _buffer_pool
 
@@ -26,16 +24,29 @@ SCALARS = {
 """Of which a loss is one more: faster than by its dtype."""
 
 
-def label_losses(logits: Tensor, targets: Tensor, o: LossOptions) -> Result | None:
-    """Rows with class labels, ignored ones among them."""
+LIMIT = 2**63
+
+
+def has_no_option(o: LossOptions) -> bool:
+    """Is there nothing but the targets, a label to ignore, and the reduction?"""
+    weights = o.class_weight is o.sample_weight is o.pos_weight is None
+    return weights and o.divisor is None and o.label_only
+
+
+def label_losses(
+    logits: Tensor, targets: Tensor, o: LossOptions, stats: Tensor | None = None
+) -> Result | None:
+    """Rows with class labels, the class axis last, ignored ones among them.
+
+    `stats` is memory for the statistics of the rows.
+    """
     if (
         logits.ndim != 2
         or targets.dtype != torch.int64
         or targets.ndim != 1
         or targets.size(0) != logits.size(0)
-        or o.axis != 1
-        or not (o.ignore_index is None or _is_label(o.ignore_index))
-        or not _fits(logits, targets, o)
+        or not (o.ignore_index is None or -LIMIT < o.ignore_index < LIMIT)
+        or not _fits(logits, targets)
     ):
         return None
     kernels = cpu.for_size(cpu.SMALLEST)
@@ -44,14 +55,17 @@ def label_losses(logits: Tensor, targets: Tensor, o: LossOptions) -> Result | No
     rows, classes = logits.shape
     loss, grad = _results(logits, targets, o)
     place, mean = loss.data_ptr(), o.reduction == "mean"
+    plan = kernels.label_plan(kernels.STORED_AS[STORED[logits.dtype]], classes)
+    if stats is not None:
+        plan = kernels.with_fields(plan, stats=stats.data_ptr())
     _, wrong, divisor = kernels.execute(
-        kernels.label_plan(kernels.STORED_AS[STORED[logits.dtype]], classes),
+        plan,
         logits.data_ptr(),
         targets.data_ptr(),
         grad.data_ptr(),
         *((place, 0) if o.reduction == "none" else (0, place)),
         rows,
-        kernels.NO_LABEL if o.ignore_index is None else o.ignore_index,
+        kernels.NO_LABEL if o.ignore_index is None else int(o.ignore_index),
         o.needs_grad,
         1.0,
         0.0 if mean else 1.0,
@@ -64,10 +78,9 @@ def binary_losses(logits: Tensor, targets: Tensor, o: LossOptions) -> Result | N
     if (
         targets.dtype != logits.dtype
         or targets.shape != logits.shape
-        or o.pos_weight is not None
         or o.ignore_index is not None
         or targets.is_neg()
-        or not _fits(logits, targets, o)
+        or not _fits(logits, targets)
     ):
         return None
     kernels = cpu.for_size(cpu.SMALLEST)
@@ -93,18 +106,10 @@ def binary_losses(logits: Tensor, targets: Tensor, o: LossOptions) -> Result | N
     return None if wrong else (loss, grad, (divisor, divisor))
 
 
-def _is_label(number: Any) -> bool:
-    return type(number) is int and -(2**63) < number < 2**63
-
-
-def _fits(logits: Tensor, targets: Tensor, o: LossOptions) -> bool:
-    """Is there no option that needs more, and are all numbers one after the other in memory?"""
+def _fits(logits: Tensor, targets: Tensor) -> bool:
+    """Are all numbers one after the other in memory?"""
     return (
-        o.class_weight is None
-        and o.sample_weight is None
-        and o.divisor is None
-        and o.label_only
-        and logits.is_contiguous()
+        logits.is_contiguous()
         and targets.is_contiguous()
         and not logits.is_neg()
         and logits.numel() > 0
@@ -119,4 +124,8 @@ def _results(logits: Tensor, targets: Tensor, o: LossOptions) -> tuple[Tensor, T
     scalar = SCALARS[torch.float64 if logits.dtype == torch.float64 else torch.float32]
     of_rows = o.reduction == "none"
     loss = scalar.new_empty(targets.shape) if of_rows else torch.empty_like(scalar)
-    return loss, _buffer_pool.empty_like(logits) if o.needs_grad else logits.new_empty((0,))
+    if not o.needs_grad:
+        return loss, logits.new_empty((0,))
+    # Small ones are not pooled.
+    large = logits.nbytes >= buffer_pool.MIN_BYTES
+    return loss, _buffer_pool.empty_like(logits) if large else torch.empty_like(logits)

@@ -45,6 +45,7 @@ class Operation:
         options: Any,
         *,
         forward: Callable[..., Any],
+        other_forwards: tuple[Callable[..., Any], ...] = (),
         fake: Callable[..., Any],
         setup_context: Callable[..., None],
         backward: Callable[..., Any],
@@ -57,7 +58,9 @@ class Operation:
         self.options = options
         self.function = function
         """Name of the function that a user calls, for errors; it may depend on the options."""
-        self.autograd_function = _autograd_function(name, forward, setup_context, backward)
+        self.autograd_function = _autograd_function(
+            name, (forward, *other_forwards), setup_context, backward
+        )
         arguments = schema[: schema.index(")")].count(",") + 1
         self.tensors = arguments - len(options._fields)
         """How many arguments come before the options."""
@@ -71,8 +74,8 @@ class Operation:
         torch.library.register_fake(f"xent::{name}", self._as_kernel(fake), lib=LIBRARY)
         torch.library.register_vmap(f"xent::{name}", self._vmap_kernel, lib=LIBRARY)
 
-    def __call__(self, o: Any, *tensors: Tensor | None) -> Any:
-        """The results, by the shortest way there is."""
+    def __call__(self, o: Any, *tensors: Tensor | None, forward: Any = None) -> Any:
+        """The results, by the shortest way there is; `forward` may be another of the forwards."""
         if not is_plain_call():
             return self._dispatched(o, tensors)
         dispatch = requires_grad = False
@@ -85,9 +88,10 @@ class Operation:
                 dispatch |= _compat.is_legacy_batched(tensor)
         if dispatch:
             return self._dispatched(o, tensors)
+        forward = forward or self.forward
         if requires_grad and torch.is_grad_enabled():
-            return self.autograd_function.apply(*tensors, o, self.forward)
-        return self.forward(*tensors, o)
+            return self.autograd_function.apply(*tensors, o, forward)
+        return forward(*tensors, o)
 
     def _dispatched(self, o: Any, tensors: tuple[Tensor | None, ...]) -> Any:
         """The results by way of the dispatcher."""
@@ -210,7 +214,13 @@ def is_transformed() -> bool:
 
 def is_plain_call() -> bool:
     """Is there nothing but autograd itself: no transform, no compiler, no dual level?"""
-    return not (is_recorded() or is_transformed())
+    return not (
+        torch.compiler.is_compiling()
+        or _compat.is_jit_tracing()
+        or _compat.is_fx_tracing()
+        or _compat.transforms_active()
+        or _compat.in_dual_level()
+    )
 
 
 def is_plain_cpu(tensor: Tensor) -> bool:
@@ -226,7 +236,7 @@ def is_plain_cpu(tensor: Tensor) -> bool:
 
 def _autograd_function(
     name: str,
-    direct: Callable[..., Any],
+    forwards: tuple[Callable[..., Any], ...],
     setup_context: Callable[..., None],
     backward: Callable[..., Any],
 ) -> Any:
@@ -237,7 +247,7 @@ def _autograd_function(
         results = function(*tensors, o)
         setup_context(ctx, tuple(tensors), o, results)
         # The graph alone holds the gradient if it was made here and nobody was shown it.
-        ctx.owns_gradient = function is direct and not _compat.are_saved_tensors_hooked()
+        ctx.owns_gradient = function in forwards and not _compat.are_saved_tensors_hooked()
         return results
 
     def apply_backward(ctx: Any, *grads: Any) -> Any:

@@ -9,7 +9,7 @@ import torch
 
 from xent._options import LossOptions
 from xent._validation import NAMES, Names, check_shape
-from xent.torch import _losses
+from xent.torch import _classes, _losses
 from xent.torch._interop import as_logits, as_tensor_like, check_device, with_tensors
 from xent.torch.extras import Extras, with_extras
 
@@ -92,6 +92,14 @@ def cross_entropy(
     >>> print(f"{loss.item():.4f}", [round(g, 4) for g in logits.grad[0].tolist()])
     0.4170 [-0.341, 0.2424, 0.0986]
     """
+    if (
+        weight is size_average is reduce is softcap is None
+        and type(label_smoothing) is type(z_loss) is float
+        and not (label_smoothing or z_loss or return_lse or return_entropy or return_accuracy)
+    ):
+        loss = _classes.label_loss(input, target, ignore_index, reduction)
+        if loss is not None:
+            return loss
     names = NAMES["torch"]
     z = as_logits(input, names.logits, names)
     y = as_tensor_like(target, z, names.targets)

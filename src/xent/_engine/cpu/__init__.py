@@ -53,12 +53,6 @@ def load() -> ModuleType | None:
     return _launch
 
 
-def free_scratch() -> None:
-    """Free the scratch memory that kernels keep, if they have been loaded."""
-    if _launch is not None:
-        _launch.pool.free_scratch()
-
-
 def _obstacle() -> str:
     """Say what keeps the kernels from running, or return an empty string."""
     try:

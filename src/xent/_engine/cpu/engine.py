@@ -44,14 +44,13 @@ def binary_cross_entropy(
     """Sum of the losses, one per logit; see `Engine`."""
     out = allocated(want, logits, logits.shape)
     width = 1 if np.ndim(targets.positive) else 0
-    while True:
-        loss_sum, wrong = _in_pieces(
-            "binary_cross_entropy", logits, targets, width, options, scale, out
-        )
-        if not wrong:
-            return loss_sum, out
+    function = "binary_cross_entropy"
+    loss_sum, wrong = _in_pieces(function, logits, targets, width, options, scale, out)
+    if wrong:
         # Raises, or moves targets that are 0 or 1 but for rounding.
         targets = targets._replace(values=checked_values(targets.values, options.names))
+        loss_sum, _ = _in_pieces(function, logits, targets, width, options, scale, out)
+    return loss_sum, out
 
 
 def evaluate(function: str, logits: Array) -> Array:

@@ -62,7 +62,7 @@ def _plan(make: Any, module: Any, stored: Any, classes: int, **fields: Any) -> P
     return Plan(record, record.ctypes.data, threads_from, stored)
 
 
-def _with(plan: Plan, **fields: Any) -> Plan:
+def with_fields(plan: Plan, **fields: Any) -> Plan:
     """The plan with other fields."""
     record = plan.record.copy()
     for name, value in fields.items():
@@ -88,7 +88,7 @@ def _complete(plan: Plan) -> None:
 
 
 @cache
-def _general_plan(stored: Any, classes: int) -> Plan:
+def general_plan(stored: Any, classes: int) -> Plan:
     return _plan(general.make_kernel, general, stored, classes)
 
 
@@ -154,7 +154,7 @@ def cross_entropy(
         if not targets.plain and (targets.scale != 1).any():
             fields["scale"] = _address(of_classes)
     else:
-        plan = _general_plan(stored_as(logits), classes)
+        plan = general_plan(stored_as(logits), classes)
         if probabilities is not None:
             double = np.dtype(np.float64)
             reader = _compiled(readers.make_reader, stored_as(probabilities), double)
@@ -164,7 +164,7 @@ def cross_entropy(
             "softcap": options.softcap or 0.0,
         }  # fmt: skip
     if not plain or any(fields.values()):
-        plan = _with(plan, **fields)
+        plan = with_fields(plan, **fields)
     if plain and out.grad is not None and np.may_share_memory(logits, out.grad):
         _complete(plan)  # the logits of a first attempt would be lost
     return _of_arrays(plan, logits, labels, logits.size // classes, scale, out)
@@ -180,7 +180,7 @@ def binary_cross_entropy(
     positive = 1.0 if per_entry else targets.positive
     keep, half = 1 - options.label_smoothing, options.label_smoothing / 2
     exact = bool(options.softcap or options.z_loss or per_entry)
-    plan = _with(
+    plan = with_fields(
         binary_plan(stored_as(logits), stored_as(values)), **_results(out),
         which=binary.EXACT if exact else binary.FAST, weight=_address(weight),
         scale=_address(pos_weight), scale_size=0 if pos_weight is None else pos_weight.size,

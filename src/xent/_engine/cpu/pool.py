@@ -17,6 +17,7 @@ from functools import partial
 import numpy as np
 
 from xent import threads
+from xent._engine import buffer_pool
 from xent._engine.cpu.decorators import inner, kernel
 from xent._engine.cpu.elementary import two_sum
 from xent._engine.cpu.job import JOB as JOB_TYPE
@@ -343,18 +344,16 @@ def execute(
     return result  # type: ignore[no-any-return]
 
 
-def free_scratch() -> None:
-    """Give the scratch memory that no thread uses now back to the system."""
-    release(_pool.address)
-
-
 @kernel
 def release(pool):
-    """Free the scratch memory that is kept."""
+    """Free the scratch memory that no thread uses now."""
     for slot in range(SLOTS):
         memory = atomic_swap(pool + SCRATCH + 8 * slot, 0)
         if memory != 0:
             free(memory)
+
+
+buffer_pool.more_to_free.append(lambda: release(_pool.address))
 
 
 def _reset_after_fork() -> None:
