@@ -1,7 +1,7 @@
 """From which size threads pay: each kernel on one thread and on all, taken in turns.
 
-Between the calls lies a pause, as in a training loop, in which the pool's threads fall asleep: waking
-them costs more than in a row of calls. `THREADS_FROM` of a kernel is about the first size at which
+Between the calls the caller does something else, as in a training loop, and the pool's threads fall
+asleep: waking them costs more than in a row of calls. `THREADS_FROM` of a kernel is about the first size at which
 all threads are faster by a tenth.
 
     python benchmarks/threads.py
@@ -20,7 +20,7 @@ from xent._engine.cpu import launch
 SIZES = [1 << power for power in range(14, 22)]
 ROUNDS = 60
 PAUSE = 3e-4
-"""Seconds between calls."""
+"""Seconds between calls, in which the caller computes."""
 THREADS = xent.get_num_threads()
 
 
@@ -47,7 +47,9 @@ def gain(plan: launch.Plan, rows: int, size: int, dtype: str) -> float:
     for _ in range(ROUNDS):
         for count, times in taken.items():
             xent.set_num_threads(count)
-            time.sleep(PAUSE)
+            end = time.perf_counter() + PAUSE
+            while time.perf_counter() < end:
+                pass
             start = time.perf_counter()
             launch.execute(
                 free, logits.ctypes.data, targets.ctypes.data, grad.ctypes.data, 0, 0, rows

@@ -128,7 +128,7 @@ def finish_rows(
     n, z, exponent, max_bits, label_term, total, total_low, coefficients, c, losses, factor,
     factor_low, label_grad,
 ):  # fmt: skip
-    """Fill the rows' unweighted losses, and what makes the gradient of their terms.
+    """Fill the rows' unweighted losses; and, if not None, what makes the gradient of their terms.
 
     Says whether all rows were in range.
     """
@@ -140,9 +140,10 @@ def finish_rows(
             z[i], exponent[i], total[i], low, label_term[i]
         )
         losses[i] = loss
-        factor[i], factor_low[i], label_grad[i] = grad_factors(
-            q, q_low, inverse, inverse_low, c * coefficients[i], z[i]
-        )
+        if factor is not None:
+            factor[i], factor_low[i], label_grad[i] = grad_factors(
+                q, q_low, inverse, inverse_low, c * coefficients[i], z[i]
+            )
     return bad == 0
 
 
@@ -273,10 +274,16 @@ def make_kernel(stored: Any) -> Any:
         factor_low, label_grad = (
             view(at + 12 * column, BLOCK, computed), view(at + 13 * column, BLOCK, computed)
         )  # fmt: skip
-        fast = finish_rows(
-            n, z, exponent, max_bits, label_term, total, total_low, coefficients, job.c, losses,
-            factor, factor_low, label_grad,
-        )  # fmt: skip
+        if job.grad != 0:
+            fast = finish_rows(
+                n, z, exponent, max_bits, label_term, total, total_low, coefficients, job.c, losses,
+                factor, factor_low, label_grad,
+            )  # fmt: skip
+        else:
+            fast = finish_rows(
+                n, z, exponent, max_bits, label_term, total, total_low, coefficients, job.c, losses,
+                None, None, None,
+            )  # fmt: skip
         all_plain = fast and all_count_once(coefficients[:n])
         if not all_plain and weigh_losses(
             job_address, job, start, n, scratch, z, max_bits, total, coefficients, losses

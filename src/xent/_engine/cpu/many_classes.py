@@ -33,7 +33,7 @@ from xent._engine.cpu.nontemporal import LINE, flush_tail, prefetch_columns, sto
 from xent._engine.cpu.stats import STATS, row_stats
 from xent._engine.cpu.sums import BLOCK, GROUP, LANES, TILE, finish_block, sum_lanes, zero_lanes
 
-THREADS_FROM = 1 << 18
+THREADS_FROM = 3 << 16
 """Elements from which threads pay; `benchmarks/threads.py` measures it for each kernel."""
 
 PREFETCHED = 4 * GROUP
