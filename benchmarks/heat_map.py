@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import median
 from typing import Any, NamedTuple
 
 import heat_map_page
@@ -18,8 +19,18 @@ import machine
 import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 - everyone's name for it
-from heat_map_page import COMPILED, GRADIENT, LOSS, NUMPY, TENSORS, TORCH, Cell, Report
-from speed import DOCS, Call, seconds
+from heat_map_page import (
+    COMPILED,
+    GRADIENT,
+    LOSS,
+    NUMPY,
+    TENSORS,
+    TORCH,
+    Cell,
+    Report,
+    ratios,
+)
+from speed import DOCS, LASTING, REPETITIONS, Call, take_turns
 
 import xent
 import xent.torch
@@ -29,7 +40,6 @@ ROWS = [8, 32, 128, 512, 2048, 8192]
 CLASSES = [2, 8, 32, 128, 512, 2048, 8192, 32768, 131072]
 MOST = 1 << 28
 """Elements of the largest cell."""
-REPETITIONS = 5
 AT_LEAST = 2e-3
 """Seconds of one timing: of as many calls as that takes."""
 
@@ -76,37 +86,37 @@ class Problem(NamedTuple):
         }
 
 
-def timed(todo: dict[str, Call]) -> dict[str, list[float]]:
-    """Seconds of a call of each column, in turns."""
-    counts = {}
-    for name, call in todo.items():
-        call()  # first calls allocate, compile and start threads
-        call()
-        counts[name] = max(1, int(AT_LEAST / seconds(call, 1)))
-    times: dict[str, list[float]] = {name: [] for name in todo}
-    for _ in range(REPETITIONS):
-        for name, call in todo.items():
-            times[name].append(float(f"{seconds(call, counts[name]):.4g}"))
-    return times
+SHAPES = [(rows, classes) for rows in ROWS for classes in CLASSES if rows * classes <= MOST]
+REGIONS = [(8, 8), (2048, 8), (128, 512), (512, 2048), (32, 32768), (2048, 32768)]
+"""Shapes that `speed.py --check` measures: one of each region of the map."""
 
 
-def cells() -> Iterator[Cell]:
+def cells(shapes: list[tuple[int, int]]) -> Iterator[Cell]:
     rng = np.random.default_rng(3)
-    for rows in ROWS:
-        for classes in CLASSES:
-            if rows * classes > MOST:
-                continue
-            some = rng.normal(0, 2, (min(rows, max(1, (1 << 22) // classes)), classes))
-            logits = torch.from_numpy(np.resize(some.astype(np.float32), (rows, classes)))
-            problem = Problem(
-                logits.requires_grad_(), torch.from_numpy(rng.integers(classes, size=rows))
-            )
-            for task in (LOSS, GRADIENT):
-                print(f"{rows} × {classes}, {task}", file=sys.stderr)
-                yield Cell(
-                    rows=rows, classes=classes, task=task, seconds=timed(problem.columns(task))
-                )
-            gc.collect()
+    for rows, classes in shapes:
+        some = rng.normal(0, 2, (min(rows, max(1, (1 << 22) // classes)), classes))
+        logits = torch.from_numpy(np.resize(some.astype(np.float32), (rows, classes)))
+        labels = torch.from_numpy(rng.integers(classes, size=rows))
+        problem = Problem(logits.requires_grad_(), labels)
+        for task in (LOSS, GRADIENT):
+            print(f"{rows} × {classes}, {task}", file=sys.stderr)
+            times = take_turns(problem.columns(task), at_least=AT_LEAST)
+            yield Cell(rows=rows, classes=classes, task=task, seconds=times)
+        gc.collect()
+
+
+def fallen_cells() -> Iterator[str]:
+    """Where the ratio to torch is far below the committed one."""
+    report: Report = json.loads(RESULTS.read_text(encoding="utf-8"))
+    known = {(cell["rows"], cell["classes"], cell["task"]): cell for cell in report["cells"]}
+    for cell in cells(REGIONS):
+        before = known[cell["rows"], cell["classes"], cell["task"]]
+        was, now = (median(ratios(each, TORCH, TENSORS)) for each in (before, cell))
+        line = f"{cell['rows']} × {cell['classes']}, {cell['task']}: torch took {was:.2f} times as "
+        line += f"long, now {now:.2f}"
+        print(line)
+        if now < LASTING * was:
+            yield line
 
 
 def main() -> None:
@@ -120,7 +130,7 @@ def main() -> None:
         cores=machine.cores(),
         versions=machine.versions("xent", "torch", "numba", "numpy"),
         repetitions=REPETITIONS,
-        cells=list(cells()),
+        cells=list(cells(SHAPES)),
     )
     lines = ",\n".join("  " + json.dumps(cell) for cell in report["cells"])
     head = "".join(

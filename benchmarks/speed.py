@@ -133,15 +133,22 @@ def seconds(call: Call, count: int) -> float:
     return (time.perf_counter() - start) / count
 
 
-def take_turns(todo: dict[str, Call], calls: int = 1) -> dict[str, list[float]]:
-    """Times of all columns, in turns, so that a slow moment of the machine hits them all."""
-    for call in todo.values():
+def take_turns(
+    todo: dict[str, Call], calls: int = 1, at_least: float = 0.0
+) -> dict[str, list[float]]:
+    """Times of all columns, in turns, so that a slow moment of the machine hits them all.
+
+    A timing is of so many calls, or of as many as take so many seconds.
+    """
+    counts = {}
+    for name, call in todo.items():
         call()  # first calls allocate, compile and start threads
         call()
+        counts[name] = max(calls, int(at_least / seconds(call, 1)))
     times: dict[str, list[float]] = {name: [] for name in todo}
     for _ in range(REPETITIONS):
         for name, call in todo.items():
-            times[name].append(float(f"{seconds(call, calls):.4g}"))
+            times[name].append(float(f"{seconds(call, counts[name]):.4g}"))
     return times
 
 
@@ -196,8 +203,12 @@ def main() -> int:
     checking = parser.parse_args().check
     torch.set_num_threads(machine.cores())
     if checking:
+        from heat_map import fallen_cells  # which imports this module
+
         committed: Report = json.loads(RESULTS.read_text(encoding="utf-8"))
-        return int(bool(list(fallen(committed["timings"], list(timings(CHECKED))))))
+        lost = [*fallen(committed["timings"], list(timings(CHECKED))), *fallen_cells()]
+        print(*(f"lost: {line}" for line in lost), sep="\n")
+        return int(bool(lost))
     names = ("xent", "numpy", "numba", "torch", "scipy", "scikit-learn", "jax")
     report = Report(
         date=machine.today(),

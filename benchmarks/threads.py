@@ -1,8 +1,8 @@
 """From which size threads pay: each kernel on one thread and on all, taken in turns.
 
 Between the calls the caller does something else, as in a training loop, and the pool's threads fall
-asleep: waking them costs more than in a row of calls. `THREADS_FROM` of a kernel is about the first size at which
-all threads are faster by a tenth.
+asleep: waking them costs more than in a row of calls. `THREADS_FROM` of a kernel is about the first
+size at which all threads are faster by a tenth.
 
     python benchmarks/threads.py
 """

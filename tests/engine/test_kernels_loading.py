@@ -135,26 +135,6 @@ def test_the_notice_says_what_to_do(monkeypatch, caplog):
     ]
 
 
-def test_a_kernel_is_prepared_once_for_each_kind_of_arguments(monkeypatch):
-    monkeypatch.setattr(compiling, "_prepared", set())
-    calls = []
-
-    def kernel(number, array):
-        calls.append((type(number), array.dtype.name))
-
-    def prepare(*arguments):
-        compiling.prepare(kernel, arguments, lambda: kernel(*arguments))
-
-    for number, array in (
-        (1, np.zeros(2)),
-        (2, np.ones(3)),
-        (1.0, np.ones(3)),
-        (1, np.zeros(2, "f4")),
-    ):
-        prepare(number, array)
-    assert calls == [(int, "float64"), (float, "float64"), (int, "float32")]
-
-
 # Warming up.
 
 
