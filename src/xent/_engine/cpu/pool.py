@@ -136,7 +136,10 @@ def work_on(pool, slot, job_address):
 
 @kernel
 def serve(pool, slot):
-    """Wait for jobs, and work on each that is open, as long as the process lives."""
+    """Wait for jobs, and work on each that is open, as long as the process lives.
+
+    Without a pool, return.
+    """
     while pool != 0:
         if sem_wait(pool + WORK) == 0 and join(pool):
             work_on(pool, slot, atomic_load(pool + JOB))
@@ -293,6 +296,7 @@ class Pool:
 
     def start(self, count: int) -> None:
         """Start threads until there are at least so many."""
+        serve(0, 0)  # compiles it, or loads it from disk, on this thread
         with self.lock:
             for slot in range(self.size + 1, count + 1):
                 arguments = (self.address, slot % SLOTS)
