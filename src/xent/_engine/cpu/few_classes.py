@@ -17,10 +17,9 @@ from xent._engine.cpu.job import HEAD, ROWS_LEFT, WRONG_TARGET, bits_of, compute
 from xent._engine.cpu.label_row import (
     ABSENT,
     LABEL_LIMIT,
+    finish_rows,
     general_loss,
-    grad_factors,
     in_range,
-    label_loss,
     load_rows,
     row_scale,
     unshift,
@@ -121,30 +120,6 @@ def add_columns(n, terms, next_terms, total, total_low):
             s, error_a = two_sum(total[i], a)
             total[i], error_b = two_sum(s, b)
             total_low[i] += error_a + error_b
-
-
-@loop
-def finish_rows(
-    n, z, exponent, max_bits, label_term, total, total_low, coefficients, c, losses, factor,
-    factor_low, label_grad,
-):  # fmt: skip
-    """Fill the rows' unweighted losses; and, if not None, what makes the gradient of their terms.
-
-    Says whether all rows were in range.
-    """
-    bad = 0
-    for i in range(n):
-        bad |= not (abs(z[i]) <= LABEL_LIMIT) & in_range(max_bits[i], total[i], z[i])
-        low = 0.0 if total_low is None else total_low[i]
-        loss, q, q_low, inverse, inverse_low = label_loss(
-            z[i], exponent[i], total[i], low, label_term[i]
-        )
-        losses[i] = loss
-        if factor is not None:
-            factor[i], factor_low[i], label_grad[i] = grad_factors(
-                q, q_low, inverse, inverse_low, c * coefficients[i], z[i]
-            )
-    return bad == 0
 
 
 @loop

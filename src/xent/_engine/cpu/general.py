@@ -24,7 +24,7 @@ from xent._engine.cpu.intrinsics import fma, load, store_as
 from xent._engine.cpu.job import HEAD, NO_LABEL, WRONG_TARGET, job_at
 from xent._engine.cpu.memory import call, view, view_rows
 from xent._engine.cpu.stats import STATS, store_stats, sum_gaps
-from xent._engine.cpu.sums import BLOCK, LANES, finish_block, sum_lanes, zero_lanes
+from xent._engine.cpu.sums import BLOCK, LANES, finish_block, set_zero, sum_lanes, zero_lanes
 
 THREADS_FROM = 1 << 16
 """Elements from which threads pay; `benchmarks/threads.py` measures it for each kernel."""
@@ -188,13 +188,6 @@ def fill_grad(z, e, derivative, y, s, s_low, k, p_factor, grad_k, c, softcap, gr
         if softcap != 0.0:
             g *= derivative[j]
         grad[j] = store_as(0.0 if z[j] == -np.inf else g, grad[j])  # a masked class has none
-
-
-@loop
-def set_zero(row):
-    """Set a row of the gradient to 0."""
-    for j in range(row.size):
-        row[j] = store_as(0.0, row[j])
 
 
 @inner

@@ -183,6 +183,30 @@ def grad_factors(q, q_low, inverse, inverse_low, c, like):
     """
 
 
+@loop
+def finish_rows(
+    n, z, exponent, max_bits, label_term, total, total_low, coefficients, c, losses, factor,
+    factor_low, label_grad,
+):  # fmt: skip
+    """Fill the rows' unweighted losses; and, if not None, what makes the gradient of their terms.
+
+    Says whether all rows were in range.
+    """
+    bad = 0
+    for i in range(n):
+        bad |= not (abs(z[i]) <= LABEL_LIMIT) & in_range(max_bits[i], total[i], z[i])
+        low = 0.0 if total_low is None else total_low[i]
+        loss, q, q_low, inverse, inverse_low = label_loss(
+            z[i], exponent[i], total[i], low, label_term[i]
+        )
+        losses[i] = loss
+        if factor is not None:
+            factor[i], factor_low[i], label_grad[i] = grad_factors(
+                q, q_low, inverse, inverse_low, c * coefficients[i], z[i]
+            )
+    return bad == 0
+
+
 @inner
 def weighted(coefficient, loss):
     """Return coefficient * loss, with 0 * infinity = 0."""

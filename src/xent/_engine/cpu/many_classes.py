@@ -19,10 +19,9 @@ from xent._engine.cpu.job import HEAD, ROWS_LEFT, WRONG_TARGET, bits_of, compute
 from xent._engine.cpu.label_row import (
     ABSENT,
     LABEL_LIMIT,
+    finish_rows,
     general_loss,
-    grad_factors,
     in_range,
-    label_loss,
     load_rows,
     row_scale,
     unshift,
@@ -31,7 +30,16 @@ from xent._engine.cpu.label_row import (
 from xent._engine.cpu.memory import view, view_rows
 from xent._engine.cpu.nontemporal import LINE, flush_tail, prefetch_columns, store_grad
 from xent._engine.cpu.stats import STATS, row_stats
-from xent._engine.cpu.sums import BLOCK, GROUP, LANES, TILE, finish_block, sum_lanes, zero_lanes
+from xent._engine.cpu.sums import (
+    BLOCK,
+    GROUP,
+    LANES,
+    TILE,
+    finish_block,
+    set_zero,
+    sum_lanes,
+    zero_lanes,
+)
 
 THREADS_FROM = 3 << 16
 """Elements from which threads pay; `benchmarks/threads.py` measures it for each kernel."""
@@ -40,19 +48,22 @@ PREFETCHED = 4 * GROUP
 """Columns of the next row to prefetch. From there, the processor prefetches by itself."""
 
 
+GROUP_ROWS = 16
+"""Rows, at most, whose sums become losses together, one in each lane of a vector."""
+
+GROUP_TERMS = 1 << 10
+"""Terms that are kept of a group of rows: they stay in the cache until the gradient is written."""
+
+
 class Scratch(NamedTuple):
     """Scratch memory of one thread."""
 
-    last_group: Any  # the last group of a row, padded; of the dtype to compute in
+    last_group: Any  # the last columns of a row, padded; of the dtype to compute in
     line_buffer: Any  # part of a gradient, for non-temporal stores; or empty
     pending: Any  # first and last index of what the buffer has still to write
-    terms: Any  # the terms of a row; of a tile if they are not kept
     total: Any  # lanes of a sum, in float64
     total_low: Any  # their low parts; None in float32, where float64 is precise enough
     max_bits: Any  # bits of the largest term
-    loss: Any  # losses, coefficients and labels of a block of rows
-    coefficient: Any
-    label: Any
 
 
 # Places in scratch memory, in bytes.
@@ -64,13 +75,15 @@ TOTAL_LOW = TOTAL + 8 * LANES
 LOSS = TOTAL_LOW + 8 * LANES
 COEFFICIENT = LOSS + 8 * BLOCK
 LABEL = COEFFICIENT + 8 * BLOCK
-LINES = LABEL + 8 * BLOCK
+COLUMN = LABEL + 8 * BLOCK  # of a group of rows, of which there are so many
+COLUMNS = 9
+LINES = COLUMN + COLUMNS * 8 * GROUP_ROWS
 TERMS = LINES + 8 * (LINE + TILE + GROUP)
 
 
 def scratch_size(classes: int) -> int:
     """Return the bytes that a thread needs."""
-    return TERMS + 8 * (classes + TILE + GROUP)
+    return TERMS + 8 * (max(classes + GROUP, GROUP_TERMS) + TILE + GROUP)
 
 
 # The sum of a row.
@@ -151,12 +164,12 @@ def pad_group(x, group):
 
 
 @inner
-def sum_row(x, label, magic, x_min, scratch, keep_terms):
+def sum_row(x, label, magic, x_min, scratch, terms, keep_terms):
     """Return the sum of a row's terms without the label's, its low part, their largest bits, and
     the label's term. Keep all terms if wanted, the label's as 0.
     """
     total, total_low = scratch.total, scratch.total_low
-    max_bits, terms = scratch.max_bits, scratch.terms
+    max_bits = scratch.max_bits
     zero_lanes(total, total_low)
     max_bits[0] = 0
     label_term = terms[0]
@@ -177,36 +190,7 @@ def sum_row(x, label, magic, x_min, scratch, keep_terms):
     return t, t_low, max_bits[0], label_term
 
 
-# Rows and blocks of rows.
-
-
-@inner
-def row_loss(x, i, label, coefficient, c, grad, flat, stats, scratch):
-    """Return the weighted loss of a row; fill its gradient and statistics, if wanted.
-
-    NaN if the row does not suit this kernel.
-    """
-    row, like = x[i], scratch.last_group[0]
-    z = load(row[label])
-    if not abs(z) <= LABEL_LIMIT:  # also True for NaN
-        return np.nan
-    n, magic, x_min = row_scale(z, like)
-    has_grad = grad.shape[0] > 0
-    t, t_low, max_bits, label_term = sum_row(row, label, magic, x_min, scratch, has_grad)
-    if not in_range(max_bits, t, like):
-        return np.nan
-    loss, q, q_low, inverse, inverse_low = label_loss(z, n, t, t_low, label_term)
-    if stats.shape[0]:  # before the gradient, which may overwrite the logits
-        row_stats(row, stats, i)
-    if has_grad:
-        factor, factor_low, label_grad = grad_factors(
-            q, q_low, inverse, inverse_low, coefficient * c, like
-        )
-        next_row = x[min(i + 1, x.shape[0] - 1)]
-        store_grad(
-            scratch, unshift(like), factor, factor_low, grad, flat, i, label, label_grad, next_row
-        )
-    return weighted(coefficient, loss)
+# Groups and blocks of rows.
 
 
 @inner
@@ -216,6 +200,15 @@ def prefetch_row(x, i, label):
     prefetch_columns(x[i], 0, PREFETCHED)
 
 
+@inner
+def group_rows(classes, keep_terms):
+    """Return how many rows are a group, and how far apart their terms are, if they are kept."""
+    if not keep_terms:
+        return GROUP_ROWS, 0
+    stride = (classes + GROUP - 1) // GROUP * GROUP
+    return max(1, min(GROUP_ROWS, GROUP_TERMS // stride)), stride
+
+
 def make_kernel(stored: Any) -> Any:
     """Make the kernel for logits stored in a dtype."""
     computed, bits_dtype = computed_as(stored), bits_of(stored)
@@ -223,44 +216,89 @@ def make_kernel(stored: Any) -> Any:
     def label_losses(job_address, start, n, scratch_address):
         """Compute the losses of rows with class labels."""
         job = job_at(job_address)
-        rows, classes = job.rows, job.classes
+        rows, classes, has_grad = job.rows, job.classes, job.grad != 0
         x = view_rows(job.logits, rows, classes, stored)
         grad = view_rows(job.grad, rows, classes, stored)
         flat = view(job.grad, rows * classes, stored)
-        stats = view_rows(job.stats, rows, STATS, np.float64)
         last_group = view(scratch_address + LAST_GROUP, GROUP, computed)
-        total_low = view(scratch_address + TOTAL_LOW, LANES, np.float64)
+        like = last_group[0]
         buffer_size = (LINE + TILE + GROUP) if job.nontemporal != 0 else 0
         scratch = Scratch(
             last_group=last_group,
             line_buffer=view(scratch_address + LINES, buffer_size, stored),
             pending=view(scratch_address + PENDING, 2, np.int64),
-            terms=view(scratch_address + TERMS, classes + TILE + GROUP, computed),
             total=view(scratch_address + TOTAL, LANES, np.float64),
-            total_low=if_double(total_low, last_group[0]),
+            total_low=if_double(view(scratch_address + TOTAL_LOW, LANES, np.float64), like),
             max_bits=view(scratch_address + MAX_BITS, 1, bits_dtype),
-            loss=view(scratch_address + LOSS, BLOCK, np.float64),
-            coefficient=view(scratch_address + COEFFICIENT, BLOCK, np.float64),
-            label=view(scratch_address + LABEL, BLOCK, np.int64),
         )
+        losses = view(scratch_address + LOSS, BLOCK, np.float64)
+        coefficients = view(scratch_address + COEFFICIENT, BLOCK, np.float64)
+        labels = view(scratch_address + LABEL, BLOCK, np.int64)
+        column, bytes_of = scratch_address + COLUMN, 8 * GROUP_ROWS
+        z, exponent = (
+            view(column, GROUP_ROWS, computed),
+            view(column + bytes_of, GROUP_ROWS, computed),
+        )
+        max_bits = view(column + 2 * bytes_of, GROUP_ROWS, bits_dtype)
+        label_term = view(column + 3 * bytes_of, GROUP_ROWS, computed)
+        total = view(column + 4 * bytes_of, GROUP_ROWS, np.float64)
+        total_low = view(column + 5 * bytes_of, GROUP_ROWS, np.float64)
+        factor = view(column + 6 * bytes_of, GROUP_ROWS, computed)
+        factor_low = view(column + 7 * bytes_of, GROUP_ROWS, computed)
+        label_grad = view(column + 8 * bytes_of, GROUP_ROWS, computed)
+        group, stride = group_rows(classes, has_grad)
+        terms = view(
+            scratch_address + TERMS, max(classes + GROUP, GROUP_TERMS) + TILE + GROUP, computed
+        )
+
         scratch.pending[0] = scratch.pending[1] = 0
-        if not load_rows(job, start, n, scratch.label, scratch.coefficient):
+        if not load_rows(job, start, n, labels, coefficients):
             return WRONG_TARGET
-        for place in range(n):
-            i, w, label = start + place, scratch.coefficient[place], scratch.label[place]
-            next_place = min(place + 1, n - 1)
-            prefetch_row(x, start + next_place, scratch.label[next_place])
-            loss = np.nan
-            if w != ABSENT:
-                loss = row_loss(x, i, label, w, job.c, grad, flat, stats, scratch)
-            if loss != loss:
-                if job.general == 0:
-                    return ROWS_LEFT
-                flush_tail(scratch, flat, i * classes)
-                loss = general_loss(job_address, job, i, scratch_address)
-            scratch.loss[place] = loss
+        for first in range(0, n, group):
+            count = min(group, n - first)
+            for k in range(count):
+                i, label = start + first + k, labels[first + k]
+                following = min(first + k + 1, n - 1)
+                prefetch_row(x, start + following, labels[following])
+                z[k] = load(x[i, label])
+                exponent[k], magic, x_min = row_scale(z[k], like)
+                total[k], total_low[k], max_bits[k], label_term[k] = sum_row(
+                    x[i], label, magic, x_min, scratch, terms[k * stride :], has_grad
+                )
+            if has_grad:
+                finish_rows(
+                    count, z, exponent, max_bits, label_term, total, if_double(total_low, like),
+                    coefficients[first:], job.c, losses[first:], factor, factor_low, label_grad,
+                )  # fmt: skip
+            else:
+                finish_rows(
+                    count, z, exponent, max_bits, label_term, total, if_double(total_low, like),
+                    coefficients[first:], job.c, losses[first:], None, None, None,
+                )  # fmt: skip
+            for k in range(count):
+                place = first + k
+                i, label, w = start + place, labels[place], coefficients[place]
+                fits = abs(z[k]) <= LABEL_LIMIT and in_range(max_bits[k], total[k], like)
+                if w == ABSENT or not fits:
+                    flush_tail(scratch, flat, i * classes)
+                    losses[place] = 0.0
+                    if w == ABSENT and job.stats == 0:
+                        set_zero(flat[i * classes : (i + 1) * classes])
+                    elif job.general == 0:
+                        return ROWS_LEFT
+                    else:
+                        losses[place] = general_loss(job_address, job, i, scratch_address)
+                    continue
+                losses[place] = weighted(w, losses[place])
+                if job.stats != 0:  # before the gradient, which may overwrite the logits
+                    row_stats(x[i], view_rows(job.stats, rows, STATS, np.float64), i)
+                if has_grad:
+                    store_grad(
+                        scratch, terms[k * stride :], unshift(like), factor[k], factor_low[k],
+                        grad, flat, i, label, label_grad[k], x[min(i + count, rows - 1)],
+                    )  # fmt: skip
         flush_tail(scratch, flat, (start + n) * classes)
-        finish_block(job, start, scratch.loss[:n], scratch_address)
+        finish_block(job, start, losses[:n], scratch_address)
         return 0
 
     return label_losses

@@ -6,13 +6,24 @@ take longer than the computation of a small batch.
 
 from __future__ import annotations
 
-from llvmlite import ir
+import ctypes
+
+from llvmlite import binding, ir
 from numba import types
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 
 WORD = ir.IntType(64)
 ORDERING = "seq_cst"
+
+for _name, _stand_in in (
+    ("malloc", "PyMem_RawMalloc"), ("free", "PyMem_RawFree"), ("sem_post", "PyMem_RawFree"),
+    ("sem_wait", "PyMem_RawFree"),
+):  # fmt: skip
+    # Not every system shows the C library's names to LLVM. Without semaphores nobody calls them.
+    if binding.address_of_symbol(_name) is None:
+        _function = ctypes.cast(getattr(ctypes.pythonapi, _stand_in), ctypes.c_void_p)
+        binding.add_symbol(_name, _function.value)
 
 malloc = types.ExternalFunction("malloc", types.int64(types.int64))
 free = types.ExternalFunction("free", types.void(types.int64))

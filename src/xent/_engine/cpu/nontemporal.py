@@ -31,7 +31,9 @@ def scale_terms(terms, scale, factor, factor_low, grad):
 
 
 @inner
-def store_grad(scratch, scale, factor, factor_low, grad, flat, i, label, label_grad, next_row):
+def store_grad(
+    scratch, terms, scale, factor, factor_low, grad, flat, i, label, label_grad, next_row
+):  # fmt: skip
     """Fill row i of the gradient from its terms, and prefetch the next row of logits.
 
     Without the prefetch, memory would idle while terms are computed, and be read and written in
@@ -39,7 +41,7 @@ def store_grad(scratch, scale, factor, factor_low, grad, flat, i, label, label_g
     ones: the gradient overwrites the logits, whose lines are in the cache.
     """
     classes = grad.shape[1]
-    terms, buffer, pending = scratch.terms, scratch.line_buffer, scratch.pending
+    buffer, pending = scratch.line_buffer, scratch.pending
     if not buffer.size:
         for start in range(0, classes, TILE):
             stop = min(start + TILE, classes)

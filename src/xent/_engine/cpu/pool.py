@@ -44,6 +44,9 @@ CHUNK = 1 << 15
 Chunks depend on the shape alone, so the sums, and their bits, do not depend on the threads.
 """
 
+NONTEMPORAL_FROM = 1 << 18
+"""Elements of a gradient that is written past the caches, if it may be."""
+
 MOST_PIECES = 1024
 """Pieces of a job, at most, which threads take one by one; a piece is at least a chunk."""
 
@@ -185,7 +188,9 @@ def open_job(
     job = job_at(job_address)
     job.logits, job.targets, job.grad = logits, targets, grad
     job.losses, job.reduced, job.rows = losses, reduced, rows
-    job.ignored, job.nontemporal, job.c, job.divisor = ignored, nontemporal, c, divisor
+    job.ignored, job.c, job.divisor = ignored, c, divisor
+    # A small gradient stays in the cache, for whoever reads it next.
+    job.nontemporal = nontemporal if rows * job.classes >= NONTEMPORAL_FROM else 0
     cut(job)
     job.sums = malloc(16 * max(job.chunks, 1))
     if job.sums == 0:

@@ -10,6 +10,7 @@ import numpy as np
 
 from xent._engine.cpu.decorators import any_order, inner, loop
 from xent._engine.cpu.elementary import two_sum
+from xent._engine.cpu.intrinsics import store_as
 from xent._engine.cpu.memory import view
 
 LANES = 16
@@ -58,6 +59,13 @@ def copy(source, target):
     """Copy elements as they are stored."""
     for i in range(target.size):
         target[i] = source[i]
+
+
+@loop
+def set_zero(row):
+    """Set a row of the gradient to 0."""
+    for j in range(row.size):
+        row[j] = store_as(0.0, row[j])
 
 
 @loop
