@@ -184,6 +184,28 @@ MUTATIONS = [
         "a mistake under another's name",
     ),
     Mutation(
+        "_engine/cpu/pool.py",
+        "            while sem_wait(pool + DONE) != 0:  # a signal may interrupt it\n"
+        "                pass\n",
+        "",
+        "tests/engine/test_threads.py tests/engine/test_pool.py",
+        "compiled threads still at work are not waited for",
+    ),
+    Mutation(
+        "_engine/cpu/label_row.py",
+        "        counts = (label != ignored) | (ignored == NO_LABEL)\n",
+        "        counts = label != ignored\n",
+        "tests/engine tests/torch/test_torch_memory.py",
+        "the label that stands for no ignored label is ignored",
+    ),
+    Mutation(
+        "_engine/cpu/launch.py",
+        "        _complete(plan)  # the logits of a first attempt would be lost\n",
+        "        pass\n",
+        "tests/engine/test_pool.py",
+        "logits that the gradient overwrote are computed again",
+    ),
+    Mutation(
         "threads.py",
         "        if busy:\n            self._all_left.wait()\n",
         "",

@@ -6,8 +6,10 @@ import copy
 import gc
 import io
 import pickle
+import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -311,3 +313,34 @@ def test_without_kernels_all_go_the_general_way(
     loss = xent.cross_entropy(torch.zeros(2, 4), torch.tensor([0, 3]))
     np.testing.assert_allclose(loss.item(), np.log(4), rtol=1e-7)
     assert not names
+
+
+@pytest.mark.parametrize(
+    ("rows", "most_files", "most_calls"), [(8, 9, 60), (64, 9, 60), (1024, 12, 75)]
+)
+def test_a_step_passes_through_few_files_and_calls(
+    rows: int, most_files: int, most_calls: int
+) -> None:
+    z, y = torch.randn(rows, 1000, requires_grad=True), torch.zeros(rows, dtype=torch.long)
+    files, calls = set(), 0
+
+    def step() -> None:
+        z.grad = None
+        twins.cross_entropy(z, y).backward()
+
+    def seen(frame: Any, event: str, _: Any) -> None:
+        nonlocal calls
+        if event == "call":
+            calls += 1
+            files.add(frame.f_code.co_filename)
+
+    for _ in range(3):
+        step()
+    sys.setprofile(seen)
+    try:
+        step()
+    finally:
+        sys.setprofile(None)
+    ours = {file for file in files if Path(file).is_relative_to(Path(xent.__file__).parent)}
+    assert 5 < len(ours) <= most_files
+    assert calls < most_calls

@@ -93,7 +93,8 @@ def cross_entropy(
     0.4170 [-0.341, 0.2424, 0.0986]
     """
     if (
-        weight is size_average is reduce is softcap is None
+        weight is None
+        and size_average is reduce is softcap is None
         and type(label_smoothing) is type(z_loss) is float
         and not (label_smoothing or z_loss or return_lse or return_entropy or return_accuracy)
     ):

@@ -66,7 +66,7 @@ def block_kernel(function: Callable[..., Any]) -> int:
     address of scratch memory; it returns 0, or 1 if a target is wrong.
     """
     signature, options = ((types.int64,) * 4, types.int64), {"error_model": "numpy"}
-    made = CFunc(function, signature, {}, options, pipeline_class=KernelCompiler)
+    made: Any = CFunc(function, signature, {}, options, pipeline_class=KernelCompiler)
     made._cache = open_cache(function, _notice)
     made.compile()
     compiled.append(made)

@@ -63,8 +63,9 @@ FLOATS = (
 )
 
 JOB = np.dtype([*((name, np.int64) for name in INTEGERS), *((name, np.float64) for name in FLOATS)])
-NEXT = JOB.fields["next"][1]
-WRONG = JOB.fields["wrong"][1]
+_FIELDS: Any = JOB.fields
+NEXT = _FIELDS["next"][1]
+WRONG = _FIELDS["wrong"][1]
 
 HEAD = 64
 """Bytes at the start of scratch memory, where a kernel leaves the sum of a block's losses."""

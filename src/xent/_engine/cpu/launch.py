@@ -174,7 +174,7 @@ def binary_cross_entropy(
     logits: Array, targets: BinaryTargets, options: LossOptions, scale: float, out: Outputs
 ) -> tuple[float, bool]:
     """Do the same for binary logits; says whether a target is out of range."""
-    values, weight = _contiguous(targets.values), _float64(targets.weight)
+    values, weight = np.ascontiguousarray(targets.values), _float64(targets.weight)
     per_entry = bool(np.ndim(targets.positive))  # weights for each entry of the last axis
     pos_weight = _float64(targets.positive) if per_entry else None
     positive = 1.0 if per_entry else targets.positive

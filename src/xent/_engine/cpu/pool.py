@@ -350,7 +350,7 @@ def execute(
     if result[1] == OUT_OF_MEMORY:
         msg = "no memory for the kernels' sums and scratch."
         raise MemoryError(msg)
-    return result  # type: ignore[no-any-return]
+    return result
 
 
 @kernel

@@ -34,11 +34,13 @@ def _shuffle(builder, a, b, lanes):
 
 def _transpose_4(builder, v):
     """Transpose four vectors within each of their halves."""
-    low, high = (
+    pairs = (
         [_shuffle(builder, v[i], v[i + 1], lanes) for i in (0, 2)] for lanes in (LOW, HIGH)
     )
     return [
-        _shuffle(builder, *pair, lanes) for pair in (low, high) for lanes in (LOW_PAIRS, HIGH_PAIRS)
+        _shuffle(builder, first, second, lanes)
+        for first, second in pairs
+        for lanes in (LOW_PAIRS, HIGH_PAIRS)
     ]
 
 
