@@ -34,9 +34,7 @@ def _shuffle(builder, a, b, lanes):
 
 def _transpose_4(builder, v):
     """Transpose four vectors within each of their halves."""
-    pairs = (
-        [_shuffle(builder, v[i], v[i + 1], lanes) for i in (0, 2)] for lanes in (LOW, HIGH)
-    )
+    pairs = ([_shuffle(builder, v[i], v[i + 1], lanes) for i in (0, 2)] for lanes in (LOW, HIGH))
     return [
         _shuffle(builder, first, second, lanes)
         for first, second in pairs
