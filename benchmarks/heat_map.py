@@ -130,6 +130,7 @@ def main() -> None:
         cores=machine.cores(),
         versions=machine.versions("xent", "torch", "numba", "numpy"),
         repetitions=REPETITIONS,
+        note="",
         cells=list(cells(SHAPES)),
     )
     lines = ",\n".join("  " + json.dumps(cell) for cell in report["cells"])

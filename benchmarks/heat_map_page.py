@@ -27,6 +27,8 @@ class Report(Circumstances):
     """What heat_map.json holds."""
 
     repetitions: int
+    note: str
+    """What else has to be known of this measurement."""
     cells: list[Cell]
 
 
@@ -38,7 +40,7 @@ Loss, and loss with gradient, of 8 to 8,192 rows and 2 to 131,072 classes, besid
 
 Measured on {date} on one machine ({processor}, {cores} cores) with {versions}.
 `python benchmarks/heat_map.py` writes this page, its pictures and `benchmarks/heat_map.json`. No
-test asserts a time. Other machines, and other versions, give other ratios.
+test asserts a time. Other machines, and other versions, give other ratios.{note}
 
 Each field is **PyTorch's time over xent's**, the median of {repetitions}: above 1 xent is ahead
 (purple), below 1 PyTorch is (orange). *Tensors* is `xent.torch.cross_entropy`, with `backward()`
@@ -120,6 +122,7 @@ def page(report: Report) -> str:
         cores=report["cores"],
         versions=", ".join(f"{name} {number}" for name, number in report["versions"].items()),
         repetitions=report["repetitions"],
+        note=f" {report['note']}" if report["note"] else "",
         behind="\n".join(behind(report)) or "Nowhere on this map.",
         tables="\n".join(tables(report)),
     )
