@@ -62,8 +62,8 @@ def kernel(function: Callable[..., Any]):
 def block_kernel(function: Callable[..., Any]) -> int:
     """Compile a kernel that compiled code calls, and return its address.
 
-    It gets the addresses of a job, the first row of a block, the number of its rows, and the
-    address of scratch memory; it returns 0, or 1 if a target is wrong.
+    It gets the address of a job, the first row of a block, the number of its rows, and the address
+    of scratch memory; it returns 0, or what `job.py` lists for a job that could not be done.
     """
     signature, options = ((types.int64,) * 4, types.int64), {"error_model": "numpy"}
     made: Any = CFunc(function, signature, {}, options, pipeline_class=KernelCompiler)
@@ -79,7 +79,7 @@ compiled: list[Any] = []
 
 
 def _notice() -> None:
-    give_notice()
+    give_notice()  # looked up at each call, so that a test can replace it
 
 
 def by_dtype(float32: Any, float64: Any):

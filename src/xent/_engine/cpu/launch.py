@@ -123,8 +123,8 @@ def execute(
     """
     others = threads.get_num_threads() - 1 if rows >= plan.threads_from else 0
     call = (
-        others, plan.address, logits, targets, grad, losses, reduced, rows, ignored, nontemporal, c,
-        divisor,
+        others, plan.address, logits, targets, grad, losses, reduced, rows, ignored,
+        int(nontemporal), c, divisor,
     )  # fmt: skip
     result = pool.execute(*call)
     if result[1] == ROWS_LEFT:

@@ -13,6 +13,7 @@ import os
 import sys
 import threading
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -320,27 +321,11 @@ def _make_semaphores(*places: int) -> bool:
 _pool = Pool()
 
 
-def execute(
-    others: int,
-    plan: int,
-    logits: int,
-    targets: int,
-    grad: int,
-    losses: int,
-    reduced: int,
-    rows: int,
-    ignored: int,
-    nontemporal: bool,
-    c: float,
-    divisor: float,
-) -> tuple[float, int, float]:
-    """Do a job with at most so many other threads; see `run` and `job.JOB`."""
+def execute(others: int, *call: Any) -> tuple[float, int, float]:
+    """Do a job with at most so many other threads; `call` is what `begin` takes. See `run`."""
     pool = _pool
     if others > pool.size and pool.has_semaphores:
         pool.start(others)
-    call = (
-        plan, logits, targets, grad, losses, reduced, rows, ignored, int(nontemporal), c, divisor
-    )  # fmt: skip
     if others < 1 or pool.has_semaphores:
         result = run(pool.address, others, *call)
     else:
