@@ -181,7 +181,7 @@ def to_columns(rows, columns, buffer, n, classes):
 
 @loop
 def to_rows(rows, columns, buffer, n, classes):
-    transpose.to_rows(columns, n, classes, rows, 144, buffer)
+    transpose.to_rows(columns, n, classes, rows, 144, buffer, rows[:0])
 
 
 HOT = {

@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 
-from xent._engine import compute
+from xent._engine import buffer_pool, compute
 from xent._engine.numpy import STATS
 from xent._options import LossOptions
 from xent._targets import check_class_shapes
 from xent.torch import _buffer_pool, _compat, _direct, _interop
 from xent.torch._derivatives import class_second, class_targets_gradient, logsumexp_gradient
-from xent.torch._operation import PLAIN_TYPES, Operation
+from xent.torch._operation import PLAIN_TYPES, Operation, is_plain_call, is_wrapped
 from xent.torch._operation_options import join_weights, loss_operation, map_over_rows, split_weights
 from xent.torch._scale_grad import scale_grad
 
@@ -23,16 +23,24 @@ Tensor = torch.Tensor
 UNWIDENED = (torch.float32, torch.float64, torch.bfloat16)
 """Dtypes of logits that autograd takes as they are; see `_autograd_state.widened`."""
 REDUCTIONS = ("mean", "sum", "none")
+USED_UP = (
+    "Trying to backward through the graph of cross_entropy a second time: its gradient was given "
+    "away. Call the first backward with retain_graph=True."
+)
+CHANGED = (
+    "The logits or targets of cross_entropy were changed in place after the loss was computed, and "
+    "a second derivative needs them. Change a copy instead: logits = logits + x."
+)
 
 
 def label_loss(z: Any, y: Any, ignore_index: Any, reduction: Any) -> Tensor | None:
     """Mean, sum or losses of rows with class labels, without options, for the twin of torch's.
 
-    In few steps, for small batches. None where an argument has to be looked at first, or the call
-    is being recorded; shapes and labels are checked with the loss.
+    In few steps, for small batches. None where an argument has to be looked at first, or a compiler
+    or a transform looks on; shapes and labels are checked with the loss.
     """
     if (
-        torch.compiler.is_compiling()
+        not is_plain_call()
         or type(z) not in PLAIN_TYPES
         or type(y) is not Tensor
         or z.dtype not in UNWIDENED
@@ -42,12 +50,52 @@ def label_loss(z: Any, y: Any, ignore_index: Any, reduction: Any) -> Tensor | No
         or not (z.layout is y.layout is torch.strided)
         or type(ignore_index) is not int
         or reduction not in REDUCTIONS
-        or _compat.is_jit_tracing()
+        or is_wrapped(z)
+        or is_wrapped(y)
     ):
         return None
-    options = _options(ignore_index, reduction, int(z.requires_grad and torch.is_grad_enabled()))
-    loss: Tensor = cross_entropy(options, z, y, forward=label_forward)[0]
+    if not (z.requires_grad and torch.is_grad_enabled()):
+        loss: Tensor = label_forward(z, y, _options(ignore_index, reduction, 0))[0]
+        return loss
+    options = _options(ignore_index, reduction, 1)
+    if z.nbytes >= buffer_pool.MIN_BYTES:
+        loss = cross_entropy(options, z, y, forward=label_forward)[0]
+    else:
+        loss = LabelLoss.apply(z, y, options)
     return loss
+
+
+class LabelLoss(_compat.SingleLevelFunction):
+    """The loss of a small batch of rows with class labels, by the shortest way through autograd.
+
+    The gradient is no second result, as it is of the operation, whose own gradient it has. Where a
+    graph is to be differentiated again, the operation therefore computes it anew, from logits that
+    are kept: so large logits, which would fill memory, are left to the operation.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, logits: Tensor, targets: Tensor, o: LossOptions) -> Any:
+        # Attributes: what is saved for backward is refused if it was changed since, needed or not.
+        loss, ctx.gradient, _ = label_forward(logits, targets, o)
+        ctx.call = o, logits, targets
+        ctx.versions = _compat.version(logits), _compat.version(targets)
+        return loss
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None]:
+        o, logits, targets = ctx.call
+        gradient = ctx.gradient
+        if gradient is None:
+            raise RuntimeError(USED_UP)
+        if torch.is_grad_enabled():
+            if ctx.versions != (_compat.version(logits), _compat.version(targets)):
+                raise RuntimeError(CHANGED)
+            gradient = cross_entropy(o, logits, targets)[1]
+        elif not (torch.compiler.is_compiling() or _compat.is_graph_kept()):
+            ctx.gradient = None
+        if o.reduction == "none":
+            upstream = upstream.unsqueeze(1)
+        return scale_grad(gradient, upstream, owns_buffer=True), None, None
 
 
 @cache

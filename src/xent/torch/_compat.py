@@ -98,15 +98,19 @@ def is_fx_tracing() -> bool:
 
 # Derivatives of an operation.
 
-SingleLevelFunction: Any = _find(
+_single_level_function: Any = _find(
     "torch.autograd.function", "_SingleLevelFunction", torch.autograd.Function
 )
-"""A Function without the checks that torch.autograd.Function makes on every call for torch.func."""
-
-compiled_autograd_key: Any = _find(
+_compiled_autograd_key: Any = _find(
     "torch.autograd.function", "Function._compiled_autograd_key", None
 )
-"""The method by which compiled autograd tells Functions apart; None where there is none."""
+
+
+class SingleLevelFunction(_single_level_function):  # type: ignore[misc]
+    """A Function without the checks for torch.func that torch.autograd.Function makes."""
+
+    if _compiled_autograd_key is not None:  # tells compiled autograd one Function from another
+        _compiled_autograd_key = _compiled_autograd_key
 
 
 @contextlib.contextmanager
@@ -179,7 +183,7 @@ _has_version = _find("torch", "Tensor._version", None) is not None
 
 def version(tensor: Tensor) -> Any:
     """A count of the writes to a tensor. If unknown, it differs each time it is asked for."""
-    return tensor._version if _has_version else object()
+    return tensor._version if _has_version and not tensor.is_inference() else object()
 
 
 # Tensors of a class of our own.

@@ -55,7 +55,8 @@ def label_losses(
     rows, classes = logits.shape
     loss, grad = _results(logits, targets, o)
     place, mean = loss.data_ptr(), o.reduction == "mean"
-    plan = kernels.label_plan(kernels.STORED_AS[STORED[logits.dtype]], classes)
+    stored = kernels.STORED_AS[STORED[logits.dtype]]
+    plan = kernels.plan_for_labels(stored, classes, logits.numel())
     if stats is not None:
         plan = kernels.with_fields(plan, stats=stats.data_ptr())
     _, wrong, divisor = kernels.execute(
@@ -90,9 +91,8 @@ def binary_losses(logits: Tensor, targets: Tensor, o: LossOptions) -> Result | N
     loss, grad = _results(logits, targets, o)
     place = loss.data_ptr()
     divisor = float(count) if o.reduction == "mean" else 1.0
-    stored = kernels.STORED_AS[STORED[logits.dtype]]
     _, wrong, _ = kernels.execute(
-        kernels.binary_plan(stored, stored),
+        kernels.plan_for_binary(kernels.STORED_AS[STORED[logits.dtype]], count),
         logits.data_ptr(),
         targets.data_ptr(),
         grad.data_ptr(),

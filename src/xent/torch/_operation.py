@@ -83,9 +83,7 @@ class Operation:
             if tensor is not None:
                 requires_grad |= tensor.requires_grad
                 dispatch |= type(tensor) not in PLAIN_TYPES or not tensor.is_cpu
-                # Also a tensor that has left its transform, which is still wrapped.
-                dispatch |= _compat.is_functorch_wrapped(tensor)
-                dispatch |= _compat.is_legacy_batched(tensor)
+                dispatch |= is_wrapped(tensor)
         if dispatch:
             return self._dispatched(o, tensors)
         forward = forward or self.forward
@@ -229,9 +227,13 @@ def is_plain_cpu(tensor: Tensor) -> bool:
         not is_recorded()
         and tensor.is_cpu
         and type(tensor) in PLAIN_TYPES
-        and not _compat.is_functorch_wrapped(tensor)
-        and not _compat.is_legacy_batched(tensor)
+        and not is_wrapped(tensor)
     )
+
+
+def is_wrapped(tensor: Tensor) -> bool:
+    """Is this a tensor of a transform, be it of one that has ended?"""
+    return _compat.is_functorch_wrapped(tensor) or _compat.is_legacy_batched(tensor)
 
 
 def _autograd_function(
@@ -253,10 +255,5 @@ def _autograd_function(
     def apply_backward(ctx: Any, *grads: Any) -> Any:
         return *backward(ctx, *grads), None, None
 
-    body: dict[str, Any] = {
-        "forward": staticmethod(apply_forward),
-        "backward": staticmethod(apply_backward),
-    }
-    if _compat.compiled_autograd_key is not None:
-        body["_compiled_autograd_key"] = _compat.compiled_autograd_key
+    body = {"forward": staticmethod(apply_forward), "backward": staticmethod(apply_backward)}
     return type(name, (_compat.SingleLevelFunction,), body)

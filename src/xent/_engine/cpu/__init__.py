@@ -81,10 +81,9 @@ def warmup(dtypes: Iterable[str] = ("float32", "float64")) -> None:
     Returns
     -------
     None
-        The kernels for `cross_entropy` with class labels and for `binary_cross_entropy` are
-        compiled, with and without gradient. Those for other options, and for the few rows that
-        these leave (NaN, infinities, a label far below the largest logit), are compiled when a call
-        first needs them.
+        The kernels for `cross_entropy` and `binary_cross_entropy` are compiled, with every option,
+        with and without gradient. What reads targets of other dtypes, and the functions of rows and
+        elements, are compiled when a call first needs them.
 
     Raises
     ------
@@ -93,7 +92,7 @@ def warmup(dtypes: Iterable[str] = ("float32", "float64")) -> None:
 
     Notes
     -----
-    Loading from disk takes a fraction of a second for each dtype; compiling takes five to ten
+    Loading from disk takes a fraction of a second for each dtype; compiling takes ten to fifteen
     seconds for each, once per machine. There are at most 45 kernels in all, whatever the options.
 
     Examples

@@ -26,17 +26,18 @@ from xent._engine.cpu.label_row import (
     weighted,
 )
 from xent._engine.cpu.memory import view, view_rows
+from xent._engine.cpu.nontemporal import prefetch_columns
 from xent._engine.cpu.stats import STATS, add_column, start_columns, store_columns, update_max
 from xent._engine.cpu.sums import finish_block
 from xent._engine.cpu.transpose import to_columns, to_rows
 
-MAX_CLASSES = 32
-"""The most classes for which a block is transposed."""
+MAX_CLASSES = 127
+"""The most classes for which a block is transposed: from there, `many_classes` is faster."""
 
 THREADS_FROM = 1 << 17
 """Elements from which threads pay; `benchmarks/threads.py` measures it for each kernel."""
 
-BLOCK = 128
+BLOCK = 256
 STRIDE = BLOCK + 16  # columns at a power of two from each other would share their cache sets
 
 
@@ -202,6 +203,7 @@ def make_kernel(stored: Any) -> Any:
         classes, first = job.classes, start * job.classes
         x = view(job.logits, job.rows * classes, stored)[first:]
         grad = view(job.grad, job.rows * classes, stored)[first:]
+        following = x[n * classes :]
         # Columns of rows, and behind them two matrices, with a column for each class.
         at, column, width = scratch + HEAD, 8 * BLOCK, width_of(classes)
         labels = view(at, BLOCK, int_dtype)
@@ -238,6 +240,7 @@ def make_kernel(stored: Any) -> Any:
                 terms[place], terms[place + 1],
             )  # fmt: skip
             add_columns(n, terms[place], terms[place + 1], total, total_low)
+            prefetch_columns(following, j * n, (j + 2) * n)
         if job.stats != 0:
             fill_stats(
                 logits, n, view(at + 11 * column, BLOCK, computed),
@@ -269,7 +272,8 @@ def make_kernel(stored: Any) -> Any:
                 terms_to_grad(terms[j], j, labels, n, factor, factor_low, label_grad)
             if not all_plain:
                 correct_grad(n, classes, coefficients, grad, terms)
-            to_rows(terms.reshape(-1), n, classes, grad, STRIDE, buffer)
+            lines = view(matrices, n * classes if job.nontemporal != 0 else 0, stored)
+            to_rows(terms.reshape(-1), n, classes, grad, STRIDE, buffer, lines)
         finish_block(job, start, losses[:n], scratch)
         return 0
 

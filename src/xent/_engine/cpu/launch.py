@@ -24,6 +24,12 @@ STORED_AS = {
 }  # fmt: skip
 """The dtypes in which kernels see others; Numba has no half precision."""
 
+IN_FLOAT64 = 128
+"""The most logits of a batch without options that is computed in float64, whatever its dtype.
+
+It costs them a microsecond at most, and the digits of worked examples are then the right ones.
+"""
+
 
 class Plan(NamedTuple):
     """What a kernel computes, but for what each call adds to it."""
@@ -89,18 +95,30 @@ def _complete(plan: Plan) -> None:
 
 @cache
 def general_plan(stored: Any, classes: int) -> Plan:
-    return _plan(general.make_kernel, general, stored, classes)
+    """Plan for any targets and options, in float64."""
+    return _plan(general.make_kernel, general, stored, classes, counter=_counter())
 
 
 @cache
-def binary_plan(stored: Any, targets: Any) -> Plan:
+def binary_plan(stored: Any, targets: Any, which: int = binary.FAST) -> Plan:
     """Plan for binary logits without options, with targets of a dtype."""
     computed, double = computed_as(stored), np.dtype(np.float64)
     read = 0 if targets == computed else _compiled(readers.make_reader, targets, computed)
     exactly = _compiled(readers.make_reader, targets, double)
     return _plan(
-        binary.make_kernel, binary, stored, 1, read=read, read_exactly=exactly, one=1.0, zero=1.0
-    )
+        binary.make_kernel, binary, stored, 1, which=which, read=read, read_exactly=exactly,
+        one=1.0, zero=1.0,
+    )  # fmt: skip
+
+
+def plan_for_labels(stored: Any, classes: int, size: int) -> Plan:
+    """Plan for class labels without options, for so many logits."""
+    return (general_plan if size <= IN_FLOAT64 else label_plan)(stored, classes)
+
+
+def plan_for_binary(stored: Any, size: int) -> Plan:
+    """The same for binary logits, with targets of their own dtype."""
+    return binary_plan(stored, stored, binary.EXACT if size <= IN_FLOAT64 else binary.FAST)
 
 
 def execute(
@@ -269,8 +287,9 @@ def _float64(weight: Array | None) -> Array | None:
 
 
 def warm(dtype: str) -> None:
-    """Compile the kernels for class labels and for binary targets, for logits of a dtype."""
+    """Compile the kernels for a dtype of logits."""
     stored = STORED_AS[dtype]
     plans = [label_plan(stored, 2), label_plan(stored, few_classes.MAX_CLASSES + 1)]
-    for plan in (*plans, binary_plan(stored, computed_as(stored))):
+    others = general_plan(stored, 2), binary_plan(stored, computed_as(stored))
+    for plan in (*plans, *others):
         execute(plan, 0, 0, 0, 0, 0, 0)

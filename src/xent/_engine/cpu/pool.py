@@ -45,7 +45,7 @@ CHUNK = 1 << 15
 Chunks depend on the shape alone, so the sums, and their bits, do not depend on the threads.
 """
 
-NONTEMPORAL_FROM = 1 << 18
+NONTEMPORAL_FROM = 1 << 22
 """Elements of a gradient that is written past the caches, if it may be."""
 
 MOST_PIECES = 1024

@@ -28,30 +28,29 @@ BLOCK = 256
 
 @loop
 def zero_lanes(total, total_low):
-    """Set the lanes of a sum, and their low parts if there are any, to 0."""
-    for lane in range(LANES):
-        total[lane] = 0.0
-        if total_low is not None:
-            total_low[lane] = 0.0
+    """Set the lanes of a sum and their low parts to 0; without low parts only the first counts."""
+    if total_low is None:
+        total[0] = 0.0
+    else:
+        for lane in range(LANES):
+            total[lane], total_low[lane] = 0.0, 0.0
 
 
 @inner
 def sum_lanes(total, total_low):
-    """Return the sum of the lanes, low parts (or None) included, and its low part.
+    """Return the sum of the lanes, low parts included, and its low part; or the first lane and 0.
 
     Adds by halves, so that only four additions depend on each other. Overwrites the lanes.
     """
-    rest = 0.0
+    if total_low is None:
+        return total[0], 0.0
     width = LANES
     while width > 1:
         width //= 2
         for lane in range(width):
             total[lane], error = two_sum(total[lane], total[lane + width])
-            if total_low is None:
-                rest += error
-            else:
-                total_low[lane] += total_low[lane + width] + error
-    return total[0], rest if total_low is None else total_low[0]
+            total_low[lane] += total_low[lane + width] + error
+    return total[0], total_low[0]
 
 
 @loop

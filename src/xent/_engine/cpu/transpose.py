@@ -13,7 +13,8 @@ from numba import types
 from numba.extending import intrinsic, overload
 
 from xent._engine.cpu.decorators import INNER_OPTIONS, inner, loop
-from xent._engine.cpu.intrinsics import load, store_as
+from xent._engine.cpu.intrinsics import load
+from xent._engine.cpu.nontemporal import store_block, store_block_nontemporal
 
 ROWS = 8
 """Rows, and lanes of a column, that are transposed at a time."""
@@ -166,13 +167,6 @@ def load_all(source, target):
         target[i] = load(source[i])
 
 
-@loop
-def store_all(source, target):
-    """Copy computed floats to their stored form."""
-    for i in range(target.size):
-        target[i] = store_as(source[i], target[i])
-
-
 def direct_to_columns(x, n, classes, columns, stride):
     """Fill the columns with the rows that need no buffer; return their number."""
 
@@ -230,10 +224,13 @@ def to_columns(x, n, classes, columns, stride, buffer):
 
 
 @inner
-def to_rows(columns, n, classes, target, stride, buffer):
-    """Fill n rows of the target with the columns."""
-    done = direct_to_rows(columns, n, classes, target, stride)
+def to_rows(columns, n, classes, target, stride, buffer, lines):
+    """Fill n rows of the target with the columns; by non-temporal stores if `lines` has memory."""
+    done = 0 if lines.size else direct_to_rows(columns, n, classes, target, stride)
     if done < n:
         groups = (n - done + ROWS - 1) // ROWS
         groups_to_rows(columns[done:], groups, classes, buffer, stride)
-        store_all(buffer, target[done * classes : n * classes])
+        if lines.size:
+            store_block_nontemporal(buffer, target[: n * classes], lines)
+        else:
+            store_block(buffer, target[done * classes : n * classes])
