@@ -23,7 +23,6 @@ from xent._engine.cpu.label_row import (
     load_rows,
     row_scale,
     unshift,
-    weighted,
 )
 from xent._engine.cpu.memory import view, view_rows
 from xent._engine.cpu.nontemporal import prefetch_columns
@@ -134,15 +133,6 @@ def terms_to_grad(terms, j, labels, n, factor, factor_low, label_grad):
 
 
 @loop
-def all_count_once(coefficients):
-    """Say whether every row counts once."""
-    other = 0
-    for i in range(coefficients.size):
-        other |= coefficients[i] != 1.0
-    return other == 0
-
-
-@loop
 def mask_column(column, n):
     """Fill the column in excess of an odd number of classes."""
     for i in range(n):
@@ -164,16 +154,17 @@ def fill_stats(logits, n, m, k, s, gaps, classes, stats, start):
 
 
 @inner
-def weigh_losses(job_address, job, start, n, scratch, z, max_bits, total, coefficients, losses):
-    """Weigh the losses. Rows that were not in range are computed again; returns how many are left.
+def redo_losses(job_address, job, start, n, scratch, z, max_bits, total, coefficients, losses):
+    """Compute rows that were not in range again; returns 1 if there is no kernel for them.
 
     These get the coefficient `REDONE`.
     """
     for i in range(n):
         w = coefficients[i]
-        fits = abs(z[i]) <= LABEL_LIMIT and in_range(max_bits[i], total[i], z[i])
-        if fits or (w == ABSENT and job.stats == 0):
-            losses[i] = 0.0 if w == ABSENT else weighted(w, losses[i])
+        if abs(z[i]) <= LABEL_LIMIT and in_range(max_bits[i], total[i], z[i]):
+            continue
+        if w == ABSENT and job.stats == 0:
+            losses[i] = 0.0
         elif job.general == 0:
             return 1
         else:
@@ -262,15 +253,14 @@ def make_kernel(stored: Any) -> Any:
                 n, z, exponent, max_bits, label_term, total, total_low, coefficients, job.c, losses,
                 None, None, None,
             )  # fmt: skip
-        all_plain = fast and all_count_once(coefficients[:n])
-        if not all_plain and weigh_losses(
+        if not fast and redo_losses(
             job_address, job, start, n, scratch, z, max_bits, total, coefficients, losses
         ):  # fmt: skip
             return ROWS_LEFT
         if job.grad != 0:
             for j in range(classes):
                 terms_to_grad(terms[j], j, labels, n, factor, factor_low, label_grad)
-            if not all_plain:
+            if not fast:
                 correct_grad(n, classes, coefficients, grad, terms)
             lines = view(matrices, n * classes if job.nontemporal != 0 else 0, stored)
             to_rows(terms.reshape(-1), n, classes, grad, STRIDE, buffer, lines)

@@ -188,29 +188,24 @@ def finish_rows(
     n, z, exponent, max_bits, label_term, total, total_low, coefficients, c, losses, factor,
     factor_low, label_grad,
 ):  # fmt: skip
-    """Fill the rows' unweighted losses; and, if not None, what makes the gradient of their terms.
+    """Fill the rows' weighted losses; and, if not None, what makes the gradient of their terms.
 
-    Says whether all rows were in range.
+    Says whether all rows were in range; what is filled for others is meaningless.
     """
     bad = 0
     for i in range(n):
         bad |= not (abs(z[i]) <= LABEL_LIMIT) & in_range(max_bits[i], total[i], z[i])
+        w = 0.0 if coefficients[i] == ABSENT else coefficients[i]
         low = 0.0 if total_low is None else total_low[i]
         loss, q, q_low, inverse, inverse_low = label_loss(
             z[i], exponent[i], total[i], low, label_term[i]
         )
-        losses[i] = loss
+        losses[i] = w * loss
         if factor is not None:
             factor[i], factor_low[i], label_grad[i] = grad_factors(
-                q, q_low, inverse, inverse_low, c * coefficients[i], z[i]
+                q, q_low, inverse, inverse_low, c * w, z[i]
             )
     return bad == 0
-
-
-@inner
-def weighted(coefficient, loss):
-    """Return coefficient * loss, with 0 * infinity = 0."""
-    return 0.0 if coefficient == 0.0 and loss == np.inf else coefficient * loss
 
 
 # Labels and coefficients of a block of rows.
@@ -262,9 +257,11 @@ def count_rows(labels, ignored):
 
 
 def counter(job_address, start, n, scratch):
-    """Count the rows of a mean."""
+    """Count the rows of a mean; their number is left where kernels leave a sum."""
     job = job_at(job_address)
-    return count_rows(view(job.targets, job.rows, np.int64), job.ignored)
+    labels = view(job.targets, job.rows, np.int64)[start : start + n]
+    view(scratch, 1, np.float64)[0] = count_rows(labels, job.ignored)
+    return 0
 
 
 @inner

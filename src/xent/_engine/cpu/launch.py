@@ -11,7 +11,7 @@ from xent import threads
 from xent._engine import Outputs
 from xent._engine.cpu import binary, few_classes, functions, general, many_classes, pool, readers
 from xent._engine.cpu.decorators import block_kernel
-from xent._engine.cpu.job import JOB, NO_LABEL, ROWS_LEFT, computed_as
+from xent._engine.cpu.job import HEAD, JOB, NO_LABEL, ROWS_LEFT, computed_as
 from xent._engine.cpu.label_row import counter
 from xent._engine.numpy import ELEMENTWISE
 from xent._options import LossOptions
@@ -23,6 +23,9 @@ STORED_AS = {
     "float32": np.dtype(np.float32), "float64": np.dtype(np.float64),
 }  # fmt: skip
 """The dtypes in which kernels see others; Numba has no half precision."""
+
+COUNTED_BY_ALL = 1 << 18
+"""Rows from which all threads count those of a mean."""
 
 IN_FLOAT64 = 128
 """The most logits of a batch without options that is computed in float64, whatever its dtype.
@@ -52,6 +55,14 @@ def _compiled(make: Any, *dtypes: Any) -> int:
 @cache
 def _counter() -> int:
     return block_kernel(counter)
+
+
+@cache
+def _count_plan() -> Plan:
+    """Plan for counting the rows of a mean."""
+    record = np.zeros(1, JOB)
+    record["block"], record["block_rows"], record["scratch"] = _counter(), pool.CHUNK, HEAD
+    return Plan(record, record.ctypes.data, COUNTED_BY_ALL, None)
 
 
 def _plan(make: Any, module: Any, stored: Any, classes: int, **fields: Any) -> Plan:
@@ -140,6 +151,11 @@ def execute(
     a target was wrong, and the divisor.
     """
     others = threads.get_num_threads() - 1 if rows >= plan.threads_from else 0
+    if divisor == 0.0 and others and rows >= COUNTED_BY_ALL:
+        divisor, _, _ = pool.execute(
+            others, _count_plan().address, 0, targets, 0, 0, 0, rows, ignored, 0, 1.0, 1.0
+        )
+        c = c / divisor if divisor else c
     call = (
         others, plan.address, logits, targets, grad, losses, reduced, rows, ignored,
         int(nontemporal), c, divisor,

@@ -25,7 +25,6 @@ from xent._engine.cpu.label_row import (
     load_rows,
     row_scale,
     unshift,
-    weighted,
 )
 from xent._engine.cpu.memory import view, view_rows
 from xent._engine.cpu.nontemporal import LINE, flush_tail, prefetch_columns, store_grad
@@ -289,7 +288,6 @@ def make_kernel(stored: Any) -> Any:
                     else:
                         losses[place] = general_loss(job_address, job, i, scratch_address)
                     continue
-                losses[place] = weighted(w, losses[place])
                 if job.stats != 0:  # before the gradient, which may overwrite the logits
                     row_stats(x[i], view_rows(job.stats, rows, STATS, np.float64), i)
                 if has_grad:

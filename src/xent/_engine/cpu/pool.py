@@ -196,8 +196,9 @@ def open_job(
     job.sums = malloc(16 * max(job.chunks, 1))
     if job.sums == 0:
         job.wrong = OUT_OF_MEMORY
-    if divisor == 0.0:
-        job.divisor = call(job.counter, job_address, 0, rows, 0)
+    elif divisor == 0.0:
+        call(job.counter, job_address, 0, rows, job.sums)
+        job.divisor = view(job.sums, 1, np.float64)[0]
         if job.divisor > 0.0:
             job.c /= job.divisor
     return job_address
