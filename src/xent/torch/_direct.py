@@ -6,9 +6,12 @@ error.
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 
 from xent._engine import buffer_pool, cpu
+from xent._engine.cpu import openmp
 from xent._options import LossOptions
 from xent.torch import _buffer_pool
 
@@ -25,6 +28,8 @@ SCALARS = {
 
 
 LIMIT = 2**63
+
+openmp.share(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"), torch.get_num_threads)
 
 
 def has_no_option(o: LossOptions) -> bool:

@@ -18,7 +18,8 @@ ORDERING = "seq_cst"
 
 for _name, _stand_in in (
     ("malloc", "PyMem_RawMalloc"), ("free", "PyMem_RawFree"), ("sem_post", "PyMem_RawFree"),
-    ("sem_wait", "PyMem_RawFree"),
+    ("sem_wait", "PyMem_RawFree"), ("sem_trywait", "PyMem_RawFree"),
+    ("sched_yield", "PyMem_RawFree"),
 ):  # fmt: skip
     # Not every system shows the C library's names to LLVM. Without semaphores nobody calls them.
     if binding.address_of_symbol(_name) is None:
@@ -29,6 +30,8 @@ malloc = types.ExternalFunction("malloc", types.int64(types.int64))
 free = types.ExternalFunction("free", types.void(types.int64))
 sem_post = types.ExternalFunction("sem_post", types.int32(types.int64))
 sem_wait = types.ExternalFunction("sem_wait", types.int32(types.int64))
+sem_trywait = types.ExternalFunction("sem_trywait", types.int32(types.int64))
+sched_yield = types.ExternalFunction("sched_yield", types.int32())
 
 
 def _build_array(context, builder, kind, address, shape):

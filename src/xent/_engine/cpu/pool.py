@@ -1,6 +1,7 @@
 """Run a job on threads that wait inside compiled code: waking them takes microseconds, and no GIL.
 
-One job at a time has the pool; a second caller does its own job alone. The caller works too. When
+Where a library that is loaded has OpenMP threads for xent, these do the work (`openmp.py`). Of
+xent's own, one job at a time has the pool; a second caller does its own job alone. The caller works too. When
 no chunk is left it closes the job, and waits only for the threads that are at work on it by then;
 those that wake later find it closed. Chunks depend on the shape alone and their sums are added in
 order, so results do not depend on the threads.
@@ -12,14 +13,15 @@ import ctypes
 import os
 import sys
 import threading
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
 
 from xent import threads
 from xent._engine import buffer_pool
-from xent._engine.cpu.decorators import inner, kernel
+from xent._engine.cpu import openmp
+from xent._engine.cpu.decorators import block_kernel, inner, kernel
 from xent._engine.cpu.elementary import two_sum
 from xent._engine.cpu.job import JOB as JOB_TYPE
 from xent._engine.cpu.job import NEXT, OUT_OF_MEMORY, WRONG, job_at
@@ -33,7 +35,9 @@ from xent._engine.cpu.memory import (
     call,
     free,
     malloc,
+    sched_yield,
     sem_post,
+    sem_trywait,
     sem_wait,
     view,
 )
@@ -62,6 +66,11 @@ BYTES = SCRATCH + 8 * SLOTS
 CLOSED = 1 << 32
 SPINS = 4000
 """Looks at the others' state, some microseconds, before the caller sleeps until they are ready."""
+LOOKS = 400
+"""Looks for the next job before a thread sleeps: about 100 µs, in which it yields to all others.
+
+Waking a thread that sleeps takes as long, on a virtual machine whose processor was idle.
+"""
 MAX_SCRATCH = 2 << 20
 """Bytes of scratch memory that are kept for the next job."""
 
@@ -138,6 +147,16 @@ def work_on(pool, slot, job_address):
     keep_scratch(pool, slot, memory)
 
 
+@inner
+def wait_for_work(pool):
+    """Wait until there is a job for one more thread; a signal may end that early."""
+    for _ in range(LOOKS):
+        if sem_trywait(pool + WORK) == 0:
+            return True
+        sched_yield()
+    return sem_wait(pool + WORK) == 0
+
+
 @kernel
 def serve(pool, slot):
     """Wait for jobs, and work on each that is open, as long as the process lives.
@@ -145,7 +164,7 @@ def serve(pool, slot):
     Without a pool, return.
     """
     while pool != 0:
-        if sem_wait(pool + WORK) == 0 and join(pool):
+        if wait_for_work(pool) and join(pool):
             work_on(pool, slot, atomic_load(pool + JOB))
             if atomic_add(pool + STATE, -1) == CLOSED + 1:  # the last, and the caller waits
                 sem_post(pool + DONE)
@@ -230,18 +249,48 @@ def close_job(job_address):
     return total, wrong, divisor
 
 
+@inner
+def work_as_team(pool, others, parallel, member, job_address):
+    """Work on a job with threads of OpenMP; without memory to tell them of it, alone."""
+    told = malloc(24)
+    if told == 0:
+        work_on(pool, 0, job_address)
+        return
+    fields = view(told, 3, np.int64)
+    fields[0], fields[1], fields[2] = pool, job_address, 0
+    call(parallel, member, told, others + 1, 0)
+    free(told)
+
+
+def team_member(told, _second, _third, _fourth):
+    """Work on a job as one thread of OpenMP, which tells it one address."""
+    fields = view(told, 3, np.int64)
+    work_on(fields[0], atomic_add(told + 16, 1) % SLOTS, fields[1])
+    return 0
+
+
+@cache
+def _team_member() -> int:
+    return block_kernel(team_member)
+
+
 @kernel
 def run(
-    pool, others, plan, logits, targets, grad, losses, reduced, rows, ignored, nontemporal, c,
+    pool, others, parallel, member, plan, logits, targets, grad, losses, reduced, rows, ignored, nontemporal, c,
     divisor,
 ):  # fmt: skip
-    """Do a job with at most so many other threads; returns what `close_job` does."""
+    """Do a job with at most so many other threads; returns what `close_job` does.
+
+    Threads are OpenMP's if there is the address of its function, otherwise the pool's.
+    """
     job_address = open_job(
         plan, logits, targets, grad, losses, reduced, rows, ignored, nontemporal, c, divisor
     )
     if job_address == 0:
         return 0.0, OUT_OF_MEMORY, divisor
-    if others < 1 or not atomic_replace(pool + BUSY, 0, 1):
+    if others > 0 and parallel != 0:
+        work_as_team(pool, others, parallel, member, job_address)
+    elif others < 1 or not atomic_replace(pool + BUSY, 0, 1):
         work_on(pool, 0, job_address)
     else:
         atomic_store(pool + JOB, job_address)
@@ -325,10 +374,12 @@ _pool = Pool()
 def execute(others: int, *call: Any) -> tuple[float, int, float]:
     """Do a job with at most so many other threads; `call` is what `begin` takes. See `run`."""
     pool = _pool
-    if others > pool.size and pool.has_semaphores:
+    parallel = openmp.parallel(others + 1) if others else 0
+    if others > pool.size and pool.has_semaphores and not parallel:
         pool.start(others)
-    if others < 1 or pool.has_semaphores:
-        result = run(pool.address, others, *call)
+    if others < 1 or parallel or pool.has_semaphores:
+        member = _team_member() if parallel else 0
+        result = run(pool.address, others, parallel, member, *call)
     else:
         job = begin(*call)
         threads.run([partial(work, pool.address, slot, job) for slot in range(others + 1)])
