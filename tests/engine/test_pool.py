@@ -9,7 +9,7 @@ import pytest
 from helpers import printed
 
 import xent
-from xent._engine.cpu import launch, pool
+from xent._engine.cpu import launch, openmp, pool
 
 RNG = np.random.default_rng(5)
 LOGITS = (RNG.normal(size=(3000, 200)) * 3).astype(np.float32)
@@ -17,7 +17,8 @@ LABELS = RNG.integers(200, size=3000)
 
 
 @pytest.fixture(autouse=True)
-def two_threads():
+def two_threads(monkeypatch):
+    monkeypatch.setattr(openmp, "_parallel", 0)  # shared, if another test has loaded PyTorch
     xent.set_num_threads(2)
     yield
     xent.set_num_threads(None)

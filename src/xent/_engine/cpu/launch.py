@@ -9,7 +9,16 @@ import numpy as np
 
 from xent import threads
 from xent._engine import Outputs
-from xent._engine.cpu import binary, few_classes, functions, general, many_classes, pool, readers
+from xent._engine.cpu import (
+    binary,
+    few_classes,
+    functions,
+    general,
+    many_classes,
+    openmp,
+    pool,
+    readers,
+)
 from xent._engine.cpu.decorators import block_kernel
 from xent._engine.cpu.job import HEAD, JOB, NO_LABEL, ROWS_LEFT, computed_as
 from xent._engine.cpu.label_row import counter
@@ -23,6 +32,9 @@ STORED_AS = {
     "float32": np.dtype(np.float32), "float64": np.dtype(np.float64),
 }  # fmt: skip
 """The dtypes in which kernels see others; Numba has no half precision."""
+
+AWAKE = 4
+"""Threads that are awake pay from a part of the rows from which xent's own do."""
 
 COUNTED_BY_ALL = 1 << 18
 """Rows from which all threads count those of a mean."""
@@ -41,7 +53,7 @@ class Plan(NamedTuple):
     """A `JOB`."""
     address: int
     threads_from: int
-    """The fewest rows for which threads pay."""
+    """The fewest rows for which threads pay that have to be woken."""
     stored: Any
     """The dtype of the logits, as kernels see it."""
 
@@ -150,14 +162,17 @@ def execute(
     `divisor` is that of a mean, or 0 where rows are counted. Returns the sum of the losses, whether
     a target was wrong, and the divisor.
     """
-    others = threads.get_num_threads() - 1 if rows >= plan.threads_from else 0
+    count = threads.get_num_threads()
+    parallel, count = openmp.team(count) if count > 1 else (0, 1)
+    pays = rows * (AWAKE if parallel else 1) >= plan.threads_from
+    others = count - 1 if pays else 0
     if divisor == 0.0 and others and rows >= COUNTED_BY_ALL:
         divisor, _, _ = pool.execute(
-            others, _count_plan().address, 0, targets, 0, 0, 0, rows, ignored, 0, 1.0, 1.0
+            others, parallel, _count_plan().address, 0, targets, 0, 0, 0, rows, ignored, 0, 1.0, 1.0
         )
         c = c / divisor if divisor else c
     call = (
-        others, plan.address, logits, targets, grad, losses, reduced, rows, ignored,
+        others, parallel, plan.address, logits, targets, grad, losses, reduced, rows, ignored,
         int(nontemporal), c, divisor,
     )  # fmt: skip
     result = pool.execute(*call)

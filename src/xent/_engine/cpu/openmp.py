@@ -27,12 +27,14 @@ def share(library: str, count: Callable[[], int]) -> None:
     _parallel, _count = ctypes.cast(function, ctypes.c_void_p).value or 0, count
 
 
-def parallel(threads: int) -> int:
-    """Address of the function that runs another on each of so many threads, or 0.
+def team(threads: int) -> tuple[int, int]:
+    """Address of the function that runs another on each thread, and how many; 0 if there are none.
 
-    0 also if the library uses another number of them: changing it costs more than it saves.
+    All of the library's threads or none, because changing their number costs more than it saves;
+    and so none where so many would be more than may be used.
     """
-    return _parallel if _parallel and _count() == threads else 0
+    count = _count() if _parallel else 0
+    return (_parallel, count) if 1 < count <= threads else (0, threads)
 
 
 def _leave() -> None:

@@ -1,10 +1,10 @@
 """Run a job on threads that wait inside compiled code: waking them takes microseconds, and no GIL.
 
 Where a library that is loaded has OpenMP threads for xent, these do the work (`openmp.py`). Of
-xent's own, one job at a time has the pool; a second caller does its own job alone. The caller works too. When
-no chunk is left it closes the job, and waits only for the threads that are at work on it by then;
-those that wake later find it closed. Chunks depend on the shape alone and their sums are added in
-order, so results do not depend on the threads.
+xent's own, one job at a time has the pool; a second caller does its own job alone. The caller works
+too. When no chunk is left it closes the job, and waits only for the threads that are at work on it
+by then; those that wake later find it closed. Chunks depend on the shape alone and their sums are
+added in order, so results do not depend on the threads.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ import numpy as np
 
 from xent import threads
 from xent._engine import buffer_pool
-from xent._engine.cpu import openmp
 from xent._engine.cpu.decorators import block_kernel, inner, kernel
 from xent._engine.cpu.elementary import two_sum
 from xent._engine.cpu.job import JOB as JOB_TYPE
@@ -276,8 +275,8 @@ def _team_member() -> int:
 
 @kernel
 def run(
-    pool, others, parallel, member, plan, logits, targets, grad, losses, reduced, rows, ignored, nontemporal, c,
-    divisor,
+    pool, others, parallel, member, plan, logits, targets, grad, losses, reduced, rows, ignored,
+    nontemporal, c, divisor,
 ):  # fmt: skip
     """Do a job with at most so many other threads; returns what `close_job` does.
 
@@ -371,10 +370,9 @@ def _make_semaphores(*places: int) -> bool:
 _pool = Pool()
 
 
-def execute(others: int, *call: Any) -> tuple[float, int, float]:
+def execute(others: int, parallel: int, *call: Any) -> tuple[float, int, float]:
     """Do a job with at most so many other threads; `call` is what `begin` takes. See `run`."""
     pool = _pool
-    parallel = openmp.parallel(others + 1) if others else 0
     if others > pool.size and pool.has_semaphores and not parallel:
         pool.start(others)
     if others < 1 or parallel or pool.has_semaphores:
