@@ -163,14 +163,14 @@ MUTATIONS = [
         "gradient at the largest logit by a subtraction that cancels",
     ),
     Mutation(
-        "torch/_scale_grad.py",
+        "torch/_plain_calls.py",
         "        or _compat.storage_uses(gradient) > SOLE_USES\n",
         "",
         "tests/torch/test_torch_places.py tests/torch/test_torch_memory.py",
         "a gradient that somebody holds is scaled in place",
     ),
     Mutation(
-        "torch/_scale_grad.py",
+        "torch/_plain_calls.py",
         "        or _compat.is_graph_kept()\n",
         "",
         "tests/torch/test_torch_losses.py tests/torch/test_torch_memory.py",

@@ -1,4 +1,4 @@
-"""The thread pool that kernels run on: how many threads there are, and how they get their tasks.
+"""The threads that kernels run on: how many there are, whose, and how they get their tasks.
 
 A kernel releases the GIL and computes a range. The ranges do not depend on the number of threads,
 and their sums are added in a fixed order, so neither do the results. The calling thread works too,
@@ -8,12 +8,15 @@ threads and starts its own.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from queue import SimpleQueue
 
 _num_threads: int | None = None
+_parallel = 0
+_openmp_count: Callable[[], int] = int
 _queue: SimpleQueue[_Job] | None = None
 _pool_size = 0
 _lock = threading.Lock()
@@ -95,6 +98,38 @@ def get_num_threads() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+# OpenMP threads of another library, which does its own work on them. They are awake from that work
+# when a loss is due, and threads of xent's own would compete with them for the processors.
+
+
+def share_openmp(library: str, count: Callable[[], int]) -> None:
+    """Let kernels use the OpenMP threads of a shared library; `count` says how many it has.
+
+    Without effect if the library cannot be found, or has no OpenMP of GNU's interface.
+    """
+    global _parallel, _openmp_count
+    try:
+        function = ctypes.CDLL(library).GOMP_parallel
+    except (OSError, AttributeError):
+        return
+    _parallel = ctypes.cast(function, ctypes.c_void_p).value or 0
+    _openmp_count = count
+
+
+def team() -> tuple[int, int]:
+    """How a call gets its threads, and how many: the address of OpenMP's function, or 0 for xent's.
+
+    OpenMP gives all of its threads or none, because to change their number costs more than it
+    saves; and so none where they would be more than a call may use.
+    """
+    allowed = get_num_threads()
+    count = _openmp_count() if _parallel else 0
+    return (_parallel, count) if 1 < count <= allowed else (0, allowed)
+
+
+# The pool of Python's threads.
 
 
 class _Job:
@@ -181,8 +216,9 @@ def _serve(queue: SimpleQueue[_Job]) -> None:
 
 def _reset_after_fork() -> None:
     """Start anew in a forked child: it has none of the threads, and the lock may be held."""
-    global _queue, _pool_size, _lock
+    global _queue, _pool_size, _lock, _parallel
     _queue, _pool_size, _lock = None, 0, threading.Lock()
+    _parallel = 0  # OpenMP would wait for threads that are gone
 
 
 if hasattr(os, "register_at_fork"):

@@ -86,7 +86,7 @@ def test_out_is_filled_and_not_replaced():
 def kept_scratch() -> int:
     """How many pieces of scratch memory the kernels keep."""
     slots = pool.SCRATCH // 8
-    return int(np.count_nonzero(pool._pool.memory[slots : slots + pool.SLOTS]))
+    return int(np.count_nonzero(pool.current.memory[slots : slots + pool.SLOTS]))
 
 
 def test_scratch_memory_is_kept_within_limits():

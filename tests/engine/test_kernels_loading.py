@@ -207,7 +207,7 @@ def test_any_mix_of_options_needs_few_kernels(monkeypatch):
         made.add((make.__qualname__, make.__module__, *map(str, dtypes)))
         return 1
 
-    def execute(_, plan, *call):
+    def run(_others, _parallel, plan, *call):
         return 0.0, job.ROWS_LEFT if plan in label_plans else 0, call[-1]
 
     def label_plan(*arguments):
@@ -217,13 +217,13 @@ def test_any_mix_of_options_needs_few_kernels(monkeypatch):
 
     label_plans, original = {}, launch.label_plan
     monkeypatch.setattr(launch, "_compiled", record)
-    monkeypatch.setattr(launch.pool, "execute", execute)
+    monkeypatch.setattr(launch, "_run", run)
     for name in ("general_plan", "binary_plan"):
         monkeypatch.setattr(launch, name, getattr(launch, name).__wrapped__)
     monkeypatch.setattr(launch, "label_plan", label_plan)
     rng = np.random.default_rng(0)
     for dtype in (np.float16, ml_dtypes.bfloat16, np.float32, np.float64):
-        for classes in (3, 40):
+        for classes in (3, 200):
             z = rng.normal(size=(8000, classes)).astype(dtype)
             y, p = rng.integers(classes, size=8000), np.full((8000, classes), 1 / classes)
             w, v = rng.random(8000), rng.random(classes)

@@ -13,7 +13,8 @@ from helpers import import_torch, printed
 torch = import_torch()
 
 import xent  # noqa: E402
-from xent._engine.cpu import openmp, pool  # noqa: E402
+from xent import threads  # noqa: E402
+from xent._engine.cpu import pool  # noqa: E402
 from xent.torch import binary_cross_entropy_with_logits, cross_entropy  # noqa: E402
 
 GENERATOR = torch.Generator().manual_seed(4)
@@ -77,15 +78,15 @@ def test_threads_of_its_own_where_pytorch_has_one_or_too_many(members: list[int]
         xent.set_num_threads(allowed)
         torch.set_num_threads(of_torch)
         results(z, y)
-        assert openmp.team(allowed) == (0, allowed)
+        assert threads.team() == (0, allowed)
     assert not members
 
 
 @pytest.mark.parametrize("library", ["/nowhere/lib.so", sys.executable])
 def test_a_library_without_openmp_changes_nothing(library: str) -> None:
-    before = openmp._parallel, openmp._count
-    openmp.share(library, lambda: 9)
-    assert (openmp._parallel, openmp._count) == before
+    before = threads._parallel, threads._openmp_count
+    threads.share_openmp(library, lambda: 9)
+    assert (threads._parallel, threads._openmp_count) == before
 
 
 def test_many_callers_at_once() -> None:
@@ -112,7 +113,8 @@ def test_many_callers_at_once() -> None:
 def test_a_forked_child_has_threads_of_its_own() -> None:
     code = """if True:
         import os, warnings, torch, xent
-        from xent._engine.cpu import openmp, pool
+        from xent import threads
+        from xent._engine.cpu import pool
         from xent.torch import cross_entropy
         warnings.simplefilter("ignore")
         xent.set_num_threads(2)
@@ -122,6 +124,6 @@ def test_a_forked_child_has_threads_of_its_own() -> None:
         child = os.fork()
         if child == 0:
             same = all(cross_entropy(z, y).item() == expected for _ in range(20))
-            os._exit(0 if same and openmp.team(2) == (0, 2) and pool._pool.size == 1 else 1)
+            os._exit(0 if same and threads.team() == (0, 2) and pool.current.size == 1 else 1)
         print(os.waitpid(child, 0)[1])"""
     assert printed(code) == "0"

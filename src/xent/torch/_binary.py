@@ -13,7 +13,7 @@ from xent.torch import _direct, _interop
 from xent.torch._classes import TENSORS, computed, vmap, with_needed_grads
 from xent.torch._derivatives import binary_second, binary_targets_gradient
 from xent.torch._operation_options import join_weights, loss_operation, split_weights
-from xent.torch._scale_grad import scale_grad
+from xent.torch._plain_calls import scale_grad
 
 Tensor = torch.Tensor
 

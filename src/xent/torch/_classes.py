@@ -13,9 +13,9 @@ from xent._options import LossOptions
 from xent._targets import check_class_shapes
 from xent.torch import _buffer_pool, _compat, _direct, _interop
 from xent.torch._derivatives import class_second, class_targets_gradient, logsumexp_gradient
-from xent.torch._operation import PLAIN_TYPES, Operation, is_plain_call, is_wrapped
+from xent.torch._operation import Operation
 from xent.torch._operation_options import join_weights, loss_operation, map_over_rows, split_weights
-from xent.torch._scale_grad import scale_grad
+from xent.torch._plain_calls import PLAIN_TYPES, is_plain_call, is_wrapped, scale_grad
 
 Tensor = torch.Tensor
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import torch
 
+from xent import threads
 from xent._engine import buffer_pool, cpu
-from xent._engine.cpu import openmp
 from xent._options import LossOptions
 from xent.torch import _buffer_pool
 
@@ -29,7 +29,8 @@ SCALARS = {
 
 LIMIT = 2**63
 
-openmp.share(str(Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"), torch.get_num_threads)
+OF_TORCH = Path(torch.__file__).parent / "lib" / "libtorch_cpu.so"
+threads.share_openmp(str(OF_TORCH), torch.get_num_threads)
 
 
 def has_no_option(o: LossOptions) -> bool:

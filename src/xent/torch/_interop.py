@@ -10,7 +10,8 @@ import torch
 from xent._options import LossOptions
 from xent._validation import NAMES, Array, Names
 from xent.torch._autograd_state import check_constant
-from xent.torch._operation import is_implemented_on, is_recorded
+from xent.torch._operation import is_implemented_on
+from xent.torch._plain_calls import is_recorded
 
 _NUMPY = {torch.float16: np.float16, torch.float32: np.float32, torch.float64: np.float64}
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)

@@ -21,8 +21,8 @@ from xent.torch import _interop
 from xent.torch._derivatives import LayerTargetsGradient
 from xent.torch._operation import Operation
 from xent.torch._operation_options import join_weights, loss_operation, map_over_rows, split_weights
+from xent.torch._plain_calls import scale_grad
 from xent.torch._products import TensorProducts
-from xent.torch._scale_grad import scale_grad
 
 Tensor = torch.Tensor
 FLAGS = INPUTS, WEIGHT, TARGETS, BIAS

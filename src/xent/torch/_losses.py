@@ -18,7 +18,7 @@ from xent._validation import NAMES, Names, check_layer, check_shape, class_axis
 from xent.torch import _binary, _classes, _compat, _functions, _interop, _linear
 from xent.torch._autograd_state import check_measurable, wants_gradient, widened
 from xent.torch._interop import as_logits, as_tensor_like, check_device, with_tensors
-from xent.torch._operation import is_transformed
+from xent.torch._plain_calls import is_transformed
 
 Tensor = torch.Tensor
 

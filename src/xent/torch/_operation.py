@@ -11,9 +11,9 @@ from torch.autograd import forward_ad
 
 from xent.torch import _compat
 from xent.torch._autograd_state import check_constant
+from xent.torch._plain_calls import PLAIN_TYPES, is_plain_call, is_wrapped
 
 Tensor = torch.Tensor
-PLAIN_TYPES = (torch.Tensor, torch.nn.Parameter)
 LIBRARY = torch.library.Library("xent", "FRAGMENT")
 NO_FORWARD_MODE = (
     "has no forward-mode derivative (jvp, jacfwd, linearize, hessian). Use reverse mode: "
@@ -194,46 +194,6 @@ def batch_dim_first(value: Any, dim: int | None, size: int) -> Any:
     if value is None:
         return None
     return value.expand(size, *value.shape) if dim is None else value.movedim(dim, 0)
-
-
-def is_recorded() -> bool:
-    """Is the call being recorded, to be repeated with other numbers?"""
-    return (
-        torch.compiler.is_compiling()  # first: a compiler cannot trace the others
-        or _compat.is_jit_tracing()
-        or _compat.is_fx_tracing()
-    )
-
-
-def is_transformed() -> bool:
-    """Are there levels of derivatives, or of batches, beside autograd's own?"""
-    return _compat.transforms_active() or _compat.in_dual_level()
-
-
-def is_plain_call() -> bool:
-    """Is there nothing but autograd itself: no transform, no compiler, no dual level?"""
-    return not (
-        torch.compiler.is_compiling()
-        or _compat.is_jit_tracing()
-        or _compat.is_fx_tracing()
-        or _compat.transforms_active()
-        or _compat.in_dual_level()
-    )
-
-
-def is_plain_cpu(tensor: Tensor) -> bool:
-    """Is this memory of the CPU that can be read now: no wrapper, no subclass, not recorded?"""
-    return (
-        not is_recorded()
-        and tensor.is_cpu
-        and type(tensor) in PLAIN_TYPES
-        and not is_wrapped(tensor)
-    )
-
-
-def is_wrapped(tensor: Tensor) -> bool:
-    """Is this a tensor of a transform, be it of one that has ended?"""
-    return _compat.is_functorch_wrapped(tensor) or _compat.is_legacy_batched(tensor)
 
 
 def _autograd_function(

@@ -15,12 +15,11 @@ from xent._engine.cpu import (
     functions,
     general,
     many_classes,
-    openmp,
     pool,
     readers,
 )
 from xent._engine.cpu.decorators import block_kernel
-from xent._engine.cpu.job import HEAD, JOB, NO_LABEL, ROWS_LEFT, computed_as
+from xent._engine.cpu.job import HEAD, JOB, NO_LABEL, OUT_OF_MEMORY, ROWS_LEFT, computed_as
 from xent._engine.cpu.label_row import counter
 from xent._engine.numpy import ELEMENTWISE
 from xent._options import LossOptions
@@ -162,23 +161,36 @@ def execute(
     `divisor` is that of a mean, or 0 where rows are counted. Returns the sum of the losses, whether
     a target was wrong, and the divisor.
     """
-    count = threads.get_num_threads()
-    parallel, count = openmp.team(count) if count > 1 else (0, 1)
-    pays = rows * (AWAKE if parallel else 1) >= plan.threads_from
-    others = count - 1 if pays else 0
+    parallel = others = 0
+    if rows * AWAKE >= plan.threads_from:
+        parallel, count = threads.team()
+        others = count - 1 if parallel or rows >= plan.threads_from else 0
     if divisor == 0.0 and others and rows >= COUNTED_BY_ALL:
-        divisor, _, _ = pool.execute(
-            others, parallel, _count_plan().address, 0, targets, 0, 0, 0, rows, ignored, 0, 1.0, 1.0
-        )
+        count_rows = (_count_plan().address, 0, targets, 0, 0, 0, rows, ignored, 0, 1.0, 1.0)
+        divisor, _, _ = _run(others, parallel, *count_rows)
         c = c / divisor if divisor else c
     call = (
         others, parallel, plan.address, logits, targets, grad, losses, reduced, rows, ignored,
         int(nontemporal), c, divisor,
     )  # fmt: skip
-    result = pool.execute(*call)
+    result = _run(*call)
     if result[1] == ROWS_LEFT:
         _complete(plan)
-        result = pool.execute(*call)
+        result = _run(*call)
+    return result
+
+
+def _run(others: int, parallel: int, *call: Any) -> tuple[float, int, float]:
+    """Do a job alone, with OpenMP's threads, or with the pool's."""
+    result: tuple[float, int, float]
+    if others and not parallel:
+        result = pool.execute(others, *call)
+    else:
+        member = pool.member() if parallel else 0
+        result = pool.run(pool.current.address, others, parallel, member, *call)
+    if result[1] == OUT_OF_MEMORY:
+        msg = "no memory for the kernels' sums and scratch."
+        raise MemoryError(msg)
     return result
 
 

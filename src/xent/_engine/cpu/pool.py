@@ -1,6 +1,6 @@
 """Run a job on threads that wait inside compiled code: waking them takes microseconds, and no GIL.
 
-Where a library that is loaded has OpenMP threads for xent, these do the work (`openmp.py`). Of
+Where a library that is loaded shares its OpenMP threads, these do the work (`threads.py`). Of
 xent's own, one job at a time has the pool; a second caller does its own job alone. The caller works
 too. When no chunk is left it closes the job, and waits only for the threads that are at work on it
 by then; those that wake later find it closed. Chunks depend on the shape alone and their sums are
@@ -269,7 +269,8 @@ def team_member(told, _second, _third, _fourth):
 
 
 @cache
-def _team_member() -> int:
+def member() -> int:
+    """Address of `team_member`."""
     return block_kernel(team_member)
 
 
@@ -367,25 +368,19 @@ def _make_semaphores(*places: int) -> bool:
     return all(library.sem_init(ctypes.c_void_p(place), 0, 0) == 0 for place in places)
 
 
-_pool = Pool()
+current = Pool()
 
 
-def execute(others: int, parallel: int, *call: Any) -> tuple[float, int, float]:
-    """Do a job with at most so many other threads; `call` is what `begin` takes. See `run`."""
-    pool = _pool
-    if others > pool.size and pool.has_semaphores and not parallel:
+def execute(others: int, *call: Any) -> Any:
+    """Do a job with at most so many of the pool's threads; `call` is what `begin` takes."""
+    pool = current
+    if others > pool.size and pool.has_semaphores:
         pool.start(others)
-    if others < 1 or parallel or pool.has_semaphores:
-        member = _team_member() if parallel else 0
-        result = run(pool.address, others, parallel, member, *call)
-    else:
-        job = begin(*call)
-        threads.run([partial(work, pool.address, slot, job) for slot in range(others + 1)])
-        result = finish(job)
-    if result[1] == OUT_OF_MEMORY:
-        msg = "no memory for the kernels' sums and scratch."
-        raise MemoryError(msg)
-    return result
+    if pool.has_semaphores:
+        return run(pool.address, others, 0, 0, *call)
+    job = begin(*call)
+    threads.run([partial(work, pool.address, slot, job) for slot in range(others + 1)])
+    return finish(job)
 
 
 @kernel
@@ -397,13 +392,13 @@ def release(pool):
             free(memory)
 
 
-buffer_pool.more_to_free.append(lambda: release(_pool.address))
+buffer_pool.more_to_free.append(lambda: release(current.address))
 
 
 def _reset_after_fork() -> None:
     """A forked child has none of the threads, and the pool may have been busy."""
-    global _pool
-    _pool = Pool()
+    global current
+    current = Pool()
 
 
 if hasattr(os, "register_at_fork"):

@@ -9,8 +9,7 @@ import torch
 
 from xent.torch import _buffer_pool, _compat
 from xent.torch._interop import loss_dtype
-from xent.torch._operation import is_plain_cpu
-from xent.torch._scale_grad import scale_grad
+from xent.torch._plain_calls import is_plain_cpu, scale_grad
 from xent.torch._sharded.cpu_kernel import kernel_stats, loss_at_largest
 from xent.torch._sharded.group import VocabGroup
 from xent.torch._sharded.rows import (

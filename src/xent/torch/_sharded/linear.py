@@ -15,9 +15,8 @@ from xent._engine import linear as chunked
 from xent._engine.linear import BIAS, INPUTS, WEIGHT, Gradients, Layer
 from xent.torch import _compat
 from xent.torch._interop import loss_dtype
-from xent.torch._operation import is_plain_cpu
+from xent.torch._plain_calls import is_plain_cpu, scale_grad
 from xent.torch._products import TensorProducts
-from xent.torch._scale_grad import scale_grad
 from xent.torch._sharded.classes import reduced
 from xent.torch._sharded.cpu_kernel import kernel_stats
 from xent.torch._sharded.group import VocabGroup

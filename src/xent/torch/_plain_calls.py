@@ -1,14 +1,59 @@
-"""A gradient that was made in the forward pass, times the upstream gradient."""
+"""Whether nothing but autograd looks on, and what may be done at once then.
+
+Compilers, transforms and dual levels have to see operations; elsewhere a call goes the short way.
+"""
 
 from __future__ import annotations
 
 import torch
 
 from xent.torch import _compat
-from xent.torch._operation import is_plain_cpu
+
+Tensor = torch.Tensor
+PLAIN_TYPES = (torch.Tensor, torch.nn.Parameter)
 
 SOLE_USES = 3
 """Holders of a saved gradient's memory where nobody else has it: graph, tensor, and this query."""
+
+
+def is_recorded() -> bool:
+    """Is the call being recorded, to be repeated with other numbers?"""
+    return (
+        torch.compiler.is_compiling()  # first: a compiler cannot trace the others
+        or _compat.is_jit_tracing()
+        or _compat.is_fx_tracing()
+    )
+
+
+def is_transformed() -> bool:
+    """Are there levels of derivatives, or of batches, beside autograd's own?"""
+    return _compat.transforms_active() or _compat.in_dual_level()
+
+
+def is_plain_call() -> bool:
+    """Is there nothing but autograd itself: no transform, no compiler, no dual level?"""
+    return not (
+        torch.compiler.is_compiling()
+        or _compat.is_jit_tracing()
+        or _compat.is_fx_tracing()
+        or _compat.transforms_active()
+        or _compat.in_dual_level()
+    )
+
+
+def is_plain_cpu(tensor: Tensor) -> bool:
+    """Is this memory of the CPU that can be read now: no wrapper, no subclass, not recorded?"""
+    return (
+        not is_recorded()
+        and tensor.is_cpu
+        and type(tensor) in PLAIN_TYPES
+        and not is_wrapped(tensor)
+    )
+
+
+def is_wrapped(tensor: Tensor) -> bool:
+    """Is this a tensor of a transform, be it of one that has ended?"""
+    return _compat.is_functorch_wrapped(tensor) or _compat.is_legacy_batched(tensor)
 
 
 def scale_grad(
