@@ -23,13 +23,13 @@ Tensor = torch.Tensor
 UNWIDENED = (torch.float32, torch.float64, torch.bfloat16)
 """Dtypes of logits that autograd takes as they are; see `_autograd_state.widened`."""
 REDUCTIONS = ("mean", "sum", "none")
+DETACHED = (
+    "The logits of cross_entropy were detached in place (detach_) after the loss was computed, so "
+    "it has no second derivative. Use logits.detach() instead."
+)
 USED_UP = (
     "Trying to backward through the graph of cross_entropy a second time: its gradient was given "
     "away. Call the first backward with retain_graph=True."
-)
-CHANGED = (
-    "The logits or targets of cross_entropy were changed in place after the loss was computed, and "
-    "a second derivative needs them. Change a copy instead: logits = logits + x."
 )
 
 
@@ -68,34 +68,53 @@ def label_loss(z: Any, y: Any, ignore_index: Any, reduction: Any) -> Tensor | No
 class LabelLoss(_compat.SingleLevelFunction):
     """The loss of a small batch of rows with class labels, by the shortest way through autograd.
 
-    The gradient is no second result, as it is of the operation, whose own gradient it has. Where a
-    graph is to be differentiated again, the operation therefore computes it anew, from logits that
-    are kept: so large logits, which would fill memory, are left to the operation.
+    The gradient is no second result, as it is of the operation, and an attribute, because only the
+    backward pass needs it. Logits are saved only for their place in the graph, where that is to be
+    differentiated again; so large ones, which would fill memory, are left to the operation.
     """
 
     @staticmethod
     def forward(ctx: Any, logits: Tensor, targets: Tensor, o: LossOptions) -> Any:
-        # Attributes: what is saved for backward is refused if it was changed since, needed or not.
-        loss, ctx.gradient, _ = label_forward(logits, targets, o)
-        ctx.call = o, logits, targets
-        ctx.versions = _compat.version(logits), _compat.version(targets)
+        loss, ctx.gradient, ctx.divisors = label_forward(logits, targets, o)
+        ctx.options = o
+        ctx.save_for_backward(logits, targets)
         return loss
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None]:
-        o, logits, targets = ctx.call
-        gradient = ctx.gradient
+        gradient, o = ctx.gradient, ctx.options
         if gradient is None:
             raise RuntimeError(USED_UP)
         if torch.is_grad_enabled():
-            if ctx.versions != (_compat.version(logits), _compat.version(targets)):
-                raise RuntimeError(CHANGED)
-            gradient = cross_entropy(o, logits, targets)[1]
+            # Unpacked only here: that fails where either was changed in place since.
+            logits, targets = ctx.saved_tensors
+            if not logits.requires_grad:
+                raise RuntimeError(DETACHED)
+            gradient = LabelGradient.apply(logits, targets, gradient, o, ctx.divisors)
         elif not (torch.compiler.is_compiling() or _compat.is_graph_kept()):
             ctx.gradient = None
         if o.reduction == "none":
             upstream = upstream.unsqueeze(1)
         return scale_grad(gradient, upstream, owns_buffer=True), None, None
+
+
+class LabelGradient(_compat.SingleLevelFunction):
+    """The gradient of `LabelLoss` as a function of the logits, for derivatives of higher order."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, _logits: Tensor, targets: Tensor, gradient: Tensor, o: LossOptions, divisors: Any
+    ) -> Any:
+        result = gradient.clone()
+        ctx.options, ctx.divisors = o, divisors
+        ctx.save_for_backward(result, targets)
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Any, ...]:
+        gradient, targets = ctx.saved_tensors
+        change = class_second(gradient, upstream, targets, ctx.options, ctx.divisors)
+        return change, None, None, None, None
 
 
 @cache
