@@ -62,8 +62,9 @@ Why, as far as it was looked into, on such a machine:
   at, and the job and its kernel (6 µs).
 - **Threads**: PyTorch's threads wait for the next call in a loop that burns a processor. The losses
   of tensors use them too; those of arrays have threads of xent's own, which sleep after 100 µs
-  without work. Waking one costs some 50 µs, so below about 200,000 elements (130,000 of few classes;
-  a quarter of that on PyTorch's threads) xent uses one thread (`python benchmarks/threads.py`).
+  without work. Waking one costs some 50 µs, so below about 200,000 elements (130,000 of few
+  classes; a quarter of that on PyTorch's threads) xent uses one thread
+  (`python benchmarks/threads.py`).
 - **A loss alone** of a small batch has little work for its call to hide behind: PyTorch's takes
   11 µs for 128 × 128. Arrays of fewer than 16,384 elements never wait for a compilation: NumPy
   computes them.
