@@ -142,7 +142,7 @@ MUTATIONS = [
         "ignored rows count",
     ),
     Mutation(
-        "_targets.py",
+        "_target_checks.py",
         "if low >= 0 and high < classes:",
         "if high < classes:",
         "tests/core/test_errors.py",
@@ -290,14 +290,14 @@ MUTATIONS = [
         "ignored rows count",
     ),
     Mutation(
-        "_targets.py",
+        "_target_checks.py",
         "if low >= 0 and high < classes:",
         "if low >= 0 and high <= classes:",
         "tests/core/test_errors.py",
         "a label one too large is accepted",
     ),
     Mutation(
-        "_targets.py",
+        "_target_checks.py",
         "if (off > tolerance).any():",
         "if (off > 1).any():",
         "tests/core/test_errors.py",

@@ -2,8 +2,8 @@
 
 An engine sees a target row ``y = scale * t + shift`` and a weight per row, and needs to know no
 more. The rows are made in array-API operations, so that they can be made on any device and under a
-tracer. The checks that read data stand apart; they are left out where numbers cannot be read, and
-left to the kernels where those find a wrong target themselves.
+tracer. Checks that read data are left out where numbers cannot be read, and left to the kernels
+where those find a wrong target themselves.
 """
 
 from __future__ import annotations
@@ -14,17 +14,20 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 from xent._options import LossOptions
-from xent._validation import FLOATS, NAMES, Names, check_shape, entry, first, report_first
+from xent._target_checks import (
+    check_binary_shapes,
+    check_class_shapes,
+    check_labels,
+    check_probabilities,
+    check_total,
+    check_weights,
+    checked_values,
+    dtype_name,
+    is_integer,
+)
 
 Array = Any
 """An array of any library that follows the array API."""
-
-SUM_TOLERANCE = {"float16": 3e-2, "bfloat16": 3e-2, "float32": 1e-3, "float64": 1e-3}
-"""How far a row of probabilities may be from summing to 1 before it is called a mistake."""
-
-ROUNDING = 4
-"""ULP of 1 by which mixed labels, a·y + (1 - a)·y', may miss 0 or 1."""
-
 
 Targets = TypeVar("Targets", "ClassTargets", "BinaryTargets")
 
@@ -120,7 +123,7 @@ def class_targets(
     class_weight = _weights(options, "class_weight", xp, dtype, readable)
     weight = _weights(options, "sample_weight", xp, dtype, readable)
     labels = probabilities = row_weight = None
-    if _is_integer(targets):
+    if is_integer(targets):
         weight, absent = _absent(targets, weight, options.ignore_index, xp, dtype, readable)
         labels = targets if absent is None else xp.where(absent, xp.zeros_like(targets), targets)
         if readable and (class_weight is not None or not defer_label_check):
@@ -165,7 +168,7 @@ def binary_targets(
 ) -> BinaryTargets:
     """The same for binary logits; `defer_value_check` leaves the range to `checked_values`."""
     check_binary_shapes(targets, shape, options)
-    if xp is not np and _kind(targets) == "bool":  # which the array API does not count with
+    if xp is not np and dtype_name(targets) == "bool":  # which the array API does not count with
         targets = cast(xp, targets, xp.int8)
     class_weight = _weights(options, "class_weight", xp, dtype, readable)
     pos_weight = _weights(options, "pos_weight", xp, dtype, readable)
@@ -202,8 +205,8 @@ def mean_divisors(targets: ClassTargets | BinaryTargets, options: LossOptions) -
     """
     if options.divisor is not None:
         return options.divisor, options.divisor
-    divided = options.class_weight is not None and options.has_z_term
-    divisors = targets.total, targets.total_rows if divided else targets.total
+    differ = options.class_weight is not None and options.has_z_term
+    divisors = targets.total, targets.total_rows if differ else targets.total
     for divisor in divisors:
         if isinstance(divisor, float):
             check_total(divisor)
@@ -251,10 +254,7 @@ def _weights(options: LossOptions, name: str, xp: Any, dtype: Any, readable: boo
         return None
     weights = cast(xp, given, dtype)
     if readable:
-        bad = ~(xp.isfinite(weights) & (weights >= 0))
-        if xp.any(bad):
-            rule = "weights must be finite and not negative"
-            report_first(bad, weights, getattr(options.names, name), rule)
+        check_weights(weights, getattr(options.names, name), xp)
     return weights
 
 
@@ -275,7 +275,7 @@ def _absent(
 
 def _can_hold(xp: Any, targets: Array, label: int) -> bool:
     """Can targets of this dtype be the label? Only NumPy compares with what is beyond it."""
-    if xp is np or not _is_integer(targets):
+    if xp is np or not is_integer(targets):
         return True
     return bool(xp.iinfo(targets.dtype).min <= label <= xp.iinfo(targets.dtype).max)
 
@@ -298,262 +298,3 @@ def _totals(xp: Any, rows: int, weight: Any, row_weight: Any, readable: bool) ->
         if vanished and xp.any((weight > 0) & (row_weight > 0)):
             total = 5e-324  # not nothing, though the product underflows
         return total, whole
-
-
-# Checks of shapes and dtypes, which every array has.
-
-
-def check_class_shapes(
-    targets: Array,
-    shape: tuple[int, ...],
-    axis: int,
-    options: LossOptions,
-    *,
-    readable: bool = True,
-) -> None:
-    """Targets and weights have the dtypes and shapes that these logits ask for."""
-    names = options.names
-    rows = shape[:axis] + shape[axis + 1 :]
-    integer = _is_integer(targets)
-    weightless = options.class_weight is options.sample_weight is None
-    if integer and targets.shape == rows and shape[axis] and weightless:
-        return  # at once, for small losses
-    if shape[axis] == 0:
-        msg = f"{names.logits_have} shape {tuple(shape)}: no classes along axis {axis}."
-        raise ValueError(msg)
-    of_class, why = shape[axis : axis + 1], "one weight per class"
-    check_weight_shape(options.class_weight, of_class, "class_weight", why, names)
-    check_weight_shape(options.sample_weight, rows, "sample_weight", "one weight per row", names)
-    if not (integer or _is_float(targets)):
-        raise TypeError(_not_class_targets(targets, names))
-    if not integer and options.ignore_index is not None:
-        msg = f"ignore_index marks class indices, but {names.targets} holds probabilities. "
-        raise ValueError(msg + "Give the rows to ignore sample_weight 0.")
-    if integer and targets.shape != rows:
-        _wrong_label_shape(targets, shape, rows, names, readable)
-    elif not integer and targets.shape != shape:
-        _wrong_probability_shape(targets, shape, rows, names, readable)
-
-
-def check_binary_shapes(targets: Array, shape: tuple[int, ...], options: LossOptions) -> None:
-    """The same for binary logits."""
-    number = _is_integer(targets) or _is_float(targets)
-    weightless = options.class_weight is options.sample_weight is options.pos_weight is None
-    if number and weightless and targets.shape == shape:
-        return  # at once, for small losses
-    names = options.names
-    if not (number or _kind(targets) == "bool"):
-        found = f"{names.targets} has dtype {names.dtype(targets)}"
-        msg = f"{found}; expected 0 and 1, booleans, or probabilities."
-        if not names.tensors:  # which hold no strings
-            msg += f" Encode labels first, for example {names.targets} == 'yes'."
-        raise TypeError(msg)
-    why = f"one {names.target} per {names.score}, {names.own_shape}"
-    check_shape(targets, shape, names.targets, why)
-    why = "the weights of label 0 and label 1"
-    check_weight_shape(options.class_weight, (2,), "class_weight", why, names)
-    why = f"one weight per {names.score}"
-    check_weight_shape(options.sample_weight, shape, "sample_weight", why, names)
-    pos_weight = options.pos_weight
-    if pos_weight is not None:
-        one, several = "one weight for label 1", "one number, or one per entry of the last axis"
-        expected, why = (shape[-1:], several) if pos_weight.ndim else ((), one)
-        check_weight_shape(pos_weight, expected, "pos_weight", why, names)
-
-
-def check_weight_shape(
-    array: Any, expected: tuple[int, ...], which: str, why: str, names: Names
-) -> None:
-    """Weights are numbers of the expected shape."""
-    if array is None or (array.shape == expected and _is_float(array)):
-        return
-    name = getattr(names, which)
-    wide = isinstance(array, np.ndarray) and array.dtype.kind == "f"  # longdouble too
-    if not (wide or _is_float(array) or _is_integer(array) or _kind(array) == "bool"):
-        msg = f"{name} has dtype {names.dtype(array)}; expected numbers: {why}."
-        raise TypeError(msg)
-    check_shape(array, expected, name, why)
-
-
-def _kind(array: Array) -> str:
-    """Name of the dtype, without its library's name or a byte order."""
-    if isinstance(array, np.ndarray):
-        return str(array.dtype.name)
-    return str(array.dtype).rpartition(".")[2]
-
-
-def _is_float(array: Array) -> bool:
-    if isinstance(array, np.ndarray) and array.dtype.char in "efd":
-        return True  # at once, for small losses: NumPy makes a dtype's name anew on each call
-    return _kind(array) in FLOATS
-
-
-def _is_integer(array: Array) -> bool:
-    if isinstance(array, np.ndarray):
-        return array.dtype.kind in "iu"
-    return _kind(array).removeprefix("u").startswith("int")
-
-
-def _wrong_label_shape(
-    targets: Array, shape: tuple[int, ...], rows: tuple[int, ...], names: Names, readable: bool
-) -> None:
-    """Class indices have the logits' shape less the class axis."""
-    if targets.shape == shape:
-        msg = (
-            f"{names.targets} holds integers in {names.own_shape} {tuple(shape)}, but class "
-            f"indices have shape {tuple(rows)}. "
-        )
-        if targets.ndim == 1 and readable and _only_0_and_1(targets):
-            msg += f"If each logit is a row of its own, use {names.binary_function}. "
-        raise ValueError(msg + f"If they are one-hot rows, pass {names.to_float(names.targets)}.")
-    why = f"one class index per row, {names.of_logits} shape less the class axis"
-    others = [a for a in range(len(shape)) if targets.shape == shape[:a] + shape[a + 1 :]]
-    if others and names.pass_axis is not None:
-        fix = names.pass_axis.format(axis=others[0])
-        why += f". Their shape fits if the classes run along axis {others[0]}: {fix}"
-    check_shape(targets, rows, names.targets, why)
-
-
-def _wrong_probability_shape(
-    targets: Array, shape: tuple[int, ...], rows: tuple[int, ...], names: Names, readable: bool
-) -> None:
-    """Probabilities have the logits' shape."""
-    if targets.shape == rows and (not readable or _whole(targets)):
-        msg = (
-            f"{names.targets} holds floats of shape {tuple(rows)}, one per row. If they are class "
-            f"labels, pass {names.to_int(names.targets)}; probabilities have {names.own_shape} "
-            f"{tuple(shape)}."
-        )
-        raise ValueError(msg)
-    why = f"floats are probabilities and have {names.own_shape}; class labels are integers"
-    check_shape(targets, shape, names.targets, why)
-
-
-def _not_class_targets(targets: Array, names: Names) -> str:
-    name = names.targets
-    msg = f"{name} has dtype {names.dtype(targets)}; expected integers (class indices) or floats "
-    msg += "(probabilities)."
-    if _kind(targets) == "bool":
-        return msg + (
-            f" Pass {names.to_int(name)} for labels 0 and 1, {names.to_float('')} for one-hot rows."
-        )
-    kind = getattr(targets.dtype, "kind", "other")  # a letter, if it is NumPy's
-    if kind == "O" and targets.ndim == 0:
-        return f"{name} is {targets.item()!r:.60}; expected an array or a list of class indices."
-    if kind in "USO":
-        return msg + f" Encode labels with numpy.unique({name}, return_inverse=True)[1]."
-    return msg + f" Pass {names.to_int(name)}."
-
-
-def _only_0_and_1(array: Array) -> bool:
-    values = np.asarray(array)
-    return bool(((values == 0) | (values == 1)).all())
-
-
-def _whole(array: Array) -> bool:
-    """Do floats look like class labels: whole numbers, none negative?"""
-    values = np.asarray(array, np.float64)
-    finite = values[np.isfinite(values)]
-    return bool(finite.size and (finite == np.floor(finite)).all() and (finite >= 0).all())
-
-
-# Checks that read data.
-
-
-def check_labels(labels: Array, classes: int, names: Names = NAMES["xent"], xp: Any = np) -> None:
-    """Every label is a class, or the first that is none is named."""
-    if 0 in labels.shape:
-        return
-    # As unsigned numbers negative labels are the largest, so one pass finds every wrong one.
-    one_pass = xp is np and labels.dtype == np.int64
-    if one_pass and np.maximum.reduce(labels.view(np.uint64), None) < classes:
-        return
-    low, high = int(xp.min(labels)), int(xp.max(labels))
-    if low >= 0 and high < classes:
-        return
-    where = first((labels < 0) | (labels >= classes))
-    found = int(labels[where])
-    msg = (
-        f"{entry(names.targets, where)} is {found}, but {names.logits_have} {classes} "
-        f"{'class' if classes == 1 else 'classes'} (0 to {classes - 1})."
-    )
-    if classes == 1:
-        msg += f" One logit per row goes to {names.binary_function}, without the class axis."
-    elif low >= 1 and high == classes:
-        msg += " If your labels start at 1, subtract 1."
-    elif found < 0 or found == 255:  # the mark of segmentation maps
-        msg += f" If {found} marks rows to ignore, {names.ignore.format(label=found)}."
-    else:
-        msg += f" Check the labels, and that {names.of_logits} class axis is the one you mean."
-    raise ValueError(msg)
-
-
-def check_probabilities(array: Array, axis: int, names: Names, xp: Any = np) -> None:
-    """Float targets: no entry negative, each row summing to 1."""
-    if not math.prod(array.shape):
-        return
-    tolerance = SUM_TOLERANCE[_kind(array)]
-    bad = ~((array >= 0) & (array <= 1 + tolerance))
-    if xp.any(bad):
-        report_first(bad, array, names.targets, "floats are probabilities, from 0 to 1")
-    fix = "Divide each row by its sum, or use sample_weight= for the weight of a row."
-    if array.ndim == 1 and _only_0_and_1(array):
-        fix = f"If each logit is a row of its own, use {names.binary_function}."
-    # Half precision is summed in float32 at least, whatever the library would choose.
-    wide = xp.float32 if _kind(array) in ("float16", "bfloat16") else None
-    sums = array.sum(axis, np.float64) if xp is np else xp.sum(array, axis=axis, dtype=wide)
-    check_row_sums(np.asarray(sums), axis, names.targets, tolerance, fix)
-
-
-def check_row_sums(
-    sums: Any, axis: int, name: str, tolerance: float, fix: str, of: str = ""
-) -> None:
-    """Each row of probabilities sums to 1 within the tolerance, or the worst one is named."""
-    off = np.abs(sums - 1)
-    if (off > tolerance).any():
-        row = tuple(int(i) for i in np.unravel_index(int(off.argmax()), off.shape))
-        where = [*map(str, row[:axis]), ":", *map(str, row[axis:])]
-        msg = (
-            f"{name}[{', '.join(where)}] sums to {sums[row]:.6g}{of}; each row of probabilities "
-            f"must sum to 1 (within {tolerance:g}). {fix}"
-        )
-        raise ValueError(msg)
-
-
-def checked_values(targets: Array, names: Names = NAMES["xent"], xp: Any = np) -> Array:
-    """Binary targets, at 0 or 1 where rounding led beyond; or the first that is wrong is named."""
-    with np.errstate(invalid="ignore"):  # bfloat16 warns of NaN
-        if xp.all((targets >= 0) & (targets <= 1)):
-            return targets
-        values = np.asarray(targets)
-        if _is_float(targets):
-            within = values.clip(0, 1)
-            bad = ~(abs(values - within) <= ROUNDING * np.spacing(values.dtype.type(1)))
-            if not bad.any():
-                return xp.asarray(within)
-        else:
-            bad = ~((values >= 0) & (values <= 1))
-        raise ValueError(_not_binary(values, bad, names))
-
-
-def _not_binary(array: Any, bad: Any, names: Names) -> str:
-    name, where = names.targets, first(bad)
-    msg = f"{entry(name, where)} is {array[where]}; expected 0, 1, or a probability between them."
-    values = set(np.unique(array).tolist()) if array.size < 10_000_000 else set()
-    if values <= {-1, 1}:
-        return msg + f" For labels -1 and +1 pass ({name} + 1) / 2."
-    if values <= {1, 2}:
-        return msg + " If your labels start at 1, subtract 1."
-    if array[where] < 0 and array.dtype.kind == "i":
-        fix = names.ignore.format(label=array[where])
-        return msg + f" If {array[where]} marks rows to ignore, {fix}."
-    if array[where] > 1 and (array == np.floor(array)).all():
-        return msg + f" For more than two classes {names.more_classes}."
-    return msg
-
-
-def check_total(total: float) -> None:
-    """The mean divides by the total weight: 0 (no row counts), or a number to divide by."""
-    if total and not 1e-300 <= total <= 1e300:
-        msg = f"the weights sum to {total:g}; expected 0, or 1e-300 to 1e300. "
-        raise ValueError(msg + "Divide them by their mean.")

@@ -13,7 +13,8 @@ from xent._engine.numpy import binary_probability_losses, probability_losses
 from xent._engine.numpy import total as fsum
 from xent._libraries import library_of
 from xent._options import LossOptions
-from xent._targets import SUM_TOLERANCE, binary_targets, check_row_sums, check_total, class_targets
+from xent._target_checks import SUM_TOLERANCE, check_row_sums, check_total
+from xent._targets import binary_targets, class_targets
 from xent._validation import (
     Array,
     Reduction,

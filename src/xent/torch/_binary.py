@@ -8,7 +8,7 @@ import torch
 
 from xent._engine import compute
 from xent._options import LossOptions
-from xent._targets import check_binary_shapes
+from xent._target_checks import check_binary_shapes
 from xent.torch import _direct, _interop
 from xent.torch._classes import TENSORS, computed, vmap, with_needed_grads
 from xent.torch._derivatives import binary_second, binary_targets_gradient

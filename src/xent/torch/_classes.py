@@ -10,7 +10,7 @@ import torch
 from xent._engine import buffer_pool, compute
 from xent._engine.numpy import STATS
 from xent._options import LossOptions
-from xent._targets import check_class_shapes
+from xent._target_checks import check_class_shapes
 from xent.torch import _buffer_pool, _compat, _direct, _interop
 from xent.torch._derivatives import class_second, class_targets_gradient, logsumexp_gradient
 from xent.torch._operation import Operation

@@ -16,7 +16,8 @@ from xent._engine.compute import Loss
 from xent._engine.linear import BIAS, INPUTS, TARGETS, WEIGHT, Layer
 from xent._engine.numpy import STATS
 from xent._options import LossOptions
-from xent._targets import ClassTargets, check_class_shapes, class_targets
+from xent._target_checks import check_class_shapes
+from xent._targets import ClassTargets, class_targets
 from xent.torch import _interop
 from xent.torch._derivatives import LayerTargetsGradient
 from xent.torch._operation import Operation

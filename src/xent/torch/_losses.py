@@ -13,7 +13,7 @@ import torch
 
 from xent._engine.linear import BIAS, INPUTS, WEIGHT
 from xent._options import LossOptions
-from xent._targets import check_class_shapes
+from xent._target_checks import check_class_shapes
 from xent._validation import NAMES, Names, check_layer, check_shape, class_axis
 from xent.torch import _binary, _classes, _compat, _functions, _interop, _linear
 from xent.torch._autograd_state import check_measurable, wants_gradient, widened

@@ -59,9 +59,6 @@ def coefficients_of(job, like):
 
 # Scratch memory holds seven blocks: losses, gradient and targets in the dtype to compute in, the
 # gradient as it is stored, and losses, gradient and targets in float64.
-FAST, EXACT = range(2)
-"""Values of `which`: a job may leave every block to `exact_losses`."""
-
 COLUMN = 8 * BLOCK
 
 
@@ -190,7 +187,7 @@ def make_kernel(stored: Any) -> Any:
         read, lines = view(at + 2 * COLUMN, n, computed), view(at + 3 * COLUMN, n, stored)
         coefficients = coefficients_of(job, one_like(losses[0]))
         one, targets, lost, s = one_like(losses[0]), read, 0, np.nan
-        if job.which == FAST:
+        if job.exact == 0:
             if job.read == 0:
                 targets = view(job.targets, job.rows, computed)[start : start + n]
             else:

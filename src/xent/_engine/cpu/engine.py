@@ -10,7 +10,8 @@ import numpy as np
 from xent._engine import Outputs, cpu
 from xent._engine.numpy import ELEMENTWISE, allocated, blocks, result_of, total
 from xent._options import LossOptions
-from xent._targets import BinaryTargets, ClassTargets, check_labels, checked_values
+from xent._target_checks import check_labels, checked_values
+from xent._targets import BinaryTargets, ClassTargets
 from xent._validation import Array
 
 PIECE = 1 << 20

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from xent._engine.cpu.decorators import any_order, inner, loop
+from xent._engine.cpu.decorators import inner, loop
 from xent._engine.cpu.elementary import exp, log1p, tanh_cap_and_derivative, two_diff, two_sum
 from xent._engine.cpu.intrinsics import fma, load, store_as
 from xent._engine.cpu.job import HEAD, NO_LABEL, WRONG_TARGET, job_at
@@ -80,8 +80,8 @@ def compensated_sum(e, total, total_low):
 
 @inner
 def row_scratch_size(classes):
-    """Return the floats of scratch for a row: z, e, derivative of softcap, target, two lanes."""
-    return 4 * classes + 2 * LANES
+    """Return the floats of scratch for a row: z, e, derivative of softcap, y, costs, two lanes."""
+    return 5 * classes + 2 * LANES
 
 
 @inner
@@ -93,7 +93,7 @@ def partition(x, softcap, scratch):
     """
     width = x.size
     z, e, derivative = scratch[:width], scratch[width : 2 * width], scratch[2 * width : 3 * width]
-    lanes = scratch[4 * width :]
+    lanes = scratch[5 * width :]
     total, total_low = lanes[:LANES], lanes[LANES:]
     load_row(x, softcap, z, derivative)
     m, k = max_and_argmax(z)
@@ -164,13 +164,22 @@ def fill_targets(job, i, label, y):
 
 
 @loop
-def target_sums(z, m, k, y):
-    """Return the sum of y_j over j != k, y_k, and the sum of y_j (m - z_j)."""
-    others, cost = 0.0, 0.0  # `others` is summed: the total less y_k would cancel
+def fill_costs(z, m, k, y, costs):
+    """Fill the costs y_j (m - z_j), whose sum is the loss less log1p(S)."""
     for j in range(z.size):
-        others = any_order(others, 0.0 if j == k else y[j])
-        cost = any_order(cost, safe_product(y[j], gap(z[j], m, j == k)))
-    return others, y[k], cost
+        costs[j] = safe_product(y[j], gap(z[j], m, j == k))
+
+
+@inner
+def target_sums(z, m, k, y, costs, total, total_low):
+    """Return the sum of y_j over j != k, y_k, and the sum of y_j (m - z_j)."""
+    y_k = y[k]
+    y[k] = 0.0  # the total less y_k would cancel
+    others, _ = compensated_sum(y, total, total_low)
+    y[k] = y_k
+    fill_costs(z, m, k, y, costs)
+    cost, _ = compensated_sum(costs, total, total_low)
+    return others, y_k, cost
 
 
 @loop
@@ -198,14 +207,15 @@ def row_loss(job, i, w, x, label, grad, scratch):
     """
     width = x.size
     z, e, derivative = scratch[:width], scratch[width : 2 * width], scratch[2 * width : 3 * width]
-    y = scratch[3 * width : 4 * width]
+    y, costs = scratch[3 * width : 4 * width], scratch[4 * width : 5 * width]
+    lanes = scratch[5 * width :]
     m, k, s, s_low = partition(x, job.softcap, scratch)
     log_s = log1p_sum(s, s_low)
     if job.stats != 0:
         stats = view_rows(job.stats, job.rows, STATS, np.float64)
         store_stats(stats, i, m, k, s, s_low, sum_gaps(z, e, m))
     fill_targets(job, i, label, y)
-    others, y_k, cost = target_sums(z, m, k, y)
+    others, y_k, cost = target_sums(z, m, k, y, costs, lanes[:LANES], lanes[LANES:])
     loss = safe_product(others + y_k, log_s) + cost
     z_loss_factor = 0.0
     if job.z_loss != 0.0:

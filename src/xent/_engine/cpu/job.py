@@ -22,6 +22,7 @@ INTEGERS = (
     "read",  # address of what reads a block of binary targets in the dtype to compute in
     "read_exactly",  # and of what reads targets in float64
     "which",  # of several functions
+    "exact",  # is every block of binary logits computed in float64?
     "classes",
     "block_rows",  # the most rows of a block
     "scratch",  # bytes of scratch memory that a thread needs

@@ -122,13 +122,13 @@ def general_plan(stored: Any, classes: int) -> Plan:
 
 
 @cache
-def binary_plan(stored: Any, targets: Any, which: int = binary.FAST) -> Plan:
+def binary_plan(stored: Any, targets: Any, exact: bool = False) -> Plan:
     """Plan for binary logits without options, with targets of a dtype."""
     computed, double = computed_as(stored), np.dtype(np.float64)
     read = 0 if targets == computed else _compiled(readers.make_reader, targets, computed)
     exactly = _compiled(readers.make_reader, targets, double)
     return _plan(
-        binary.make_kernel, binary, stored, 1, which=which, read=read, read_exactly=exactly,
+        binary.make_kernel, binary, stored, 1, exact=exact, read=read, read_exactly=exactly,
         one=1.0, zero=1.0,
     )  # fmt: skip
 
@@ -140,7 +140,7 @@ def plan_for_labels(stored: Any, classes: int, size: int) -> Plan:
 
 def plan_for_binary(stored: Any, size: int) -> Plan:
     """The same for binary logits, with targets of their own dtype."""
-    return binary_plan(stored, stored, binary.EXACT if size <= IN_FLOAT64 else binary.FAST)
+    return binary_plan(stored, stored, size <= IN_FLOAT64)
 
 
 def execute(
@@ -243,7 +243,7 @@ def binary_cross_entropy(
     exact = bool(options.softcap or options.z_loss or per_entry)
     plan = with_fields(
         binary_plan(stored_as(logits), stored_as(values)), **_results(out),
-        which=binary.EXACT if exact else binary.FAST, weight=_address(weight),
+        exact=exact, weight=_address(weight),
         scale=_address(pos_weight), scale_size=0 if pos_weight is None else pos_weight.size,
         z_loss=options.z_loss, softcap=options.softcap or 0.0, one=positive * keep,
         one_shift=positive * half, zero=targets.negative * keep,

@@ -53,7 +53,7 @@ def _transpose_8(builder, v):
     ]
 
 
-def _tile(context, builder, kind, classes):
+def _accessors(context, builder, kind):
     """Return functions that load and store vectors at `array[start + i * stride]`."""
     element = context.get_data_type(kind.dtype)
 
@@ -76,88 +76,67 @@ def _tile(context, builder, kind, classes):
     return load_vector, store_vector
 
 
-def _columns(width, doc):
+def _to_columns(builder, width, load_vector, store_vector, tile, column):
+    vectors = [load_vector(*tile, i, width) for i in range(ROWS)]
+    if width == 4:  # rows i and i + 4 in one vector
+        halves = zip(vectors[:4], vectors[4:], strict=True)
+        vectors = _transpose_4(builder, [_shuffle(builder, a, b, BOTH) for a, b in halves])
+    else:
+        vectors = _transpose_8(builder, vectors)
+    for j, vector in enumerate(vectors):
+        store_vector(vector, *column, j, ROWS)
+
+
+def _to_rows(builder, width, load_vector, store_vector, tile, column):
+    vectors = [load_vector(*column, j, ROWS) for j in range(width)]
+    if width == 4:
+        vectors = _transpose_4(builder, vectors)
+        halves = FIRST_HALF, SECOND_HALF
+        parts = [_shuffle(builder, v, v, half) for half in halves for v in vectors]
+    else:
+        parts = _transpose_8(builder, vectors)
+    for i, part in enumerate(parts):
+        store_vector(part, *tile, i, width)
+
+
+def _tile_transposer(transpose, width):
+    """Make an intrinsic that transposes a tile: rows from `start` on, columns from `at` on."""
+
     @intrinsic
-    def tile_to_columns(typing, rows, start, classes, columns, at, stride):
+    def transpose_tile(typing, rows, start, classes, columns, at, stride):
         def build(context, builder, signature, args):
-            load_vector, store_vector = _tile(context, builder, signature.args[0], width)
-            rows, start, classes, columns, at, stride = args
-            vectors = [load_vector(rows, start, classes, i, width) for i in range(ROWS)]
-            if width == 4:  # rows i and i + 4 in one vector
-                halves = zip(vectors[:4], vectors[4:], strict=True)
-                vectors = _transpose_4(builder, [_shuffle(builder, a, b, BOTH) for a, b in halves])
-            else:
-                vectors = _transpose_8(builder, vectors)
-            for j, vector in enumerate(vectors):
-                store_vector(vector, columns, at, stride, j, ROWS)
+            accessors = _accessors(context, builder, signature.args[0])
+            transpose(builder, width, *accessors, args[:3], args[3:])
             return context.get_dummy_value()
 
         return types.void(rows, start, classes, columns, at, stride), build
 
-    tile_to_columns.__doc__ = doc
-    return tile_to_columns
+    return transpose_tile
 
 
-def _rows(width, doc):
-    @intrinsic
-    def tile_to_rows(typing, columns, at, stride, rows, start, classes):
-        def build(context, builder, signature, args):
-            load_vector, store_vector = _tile(context, builder, signature.args[0], width)
-            columns, at, stride, rows, start, classes = args
-            vectors = [load_vector(columns, at, stride, j, ROWS) for j in range(width)]
-            if width == 4:
-                vectors = _transpose_4(builder, vectors)
-                parts = [
-                    _shuffle(builder, v, v, half)
-                    for half in (FIRST_HALF, SECOND_HALF)
-                    for v in vectors
-                ]
+def _group_transposer(transpose):
+    """Make the loop that transposes groups of eight rows."""
+    transpose_4, transpose_8 = _tile_transposer(transpose, 4), _tile_transposer(transpose, 8)
+
+    @inner
+    def transpose_groups(rows, groups, classes, columns, stride):
+        for group in range(groups):
+            start, at = group * ROWS * classes, group * ROWS
+            if classes <= 4:
+                transpose_4(rows, start, classes, columns, at, stride)
             else:
-                parts = _transpose_8(builder, vectors)
-            for i, part in enumerate(parts):
-                store_vector(part, rows, start, classes, i, width)
-            return context.get_dummy_value()
+                j = 0
+                while j < classes:
+                    j = min(j, max(classes - 8, 0))
+                    transpose_8(rows, start + j, classes, columns, at + j * stride, stride)
+                    j += 8
 
-        return types.void(columns, at, stride, rows, start, classes), build
-
-    tile_to_rows.__doc__ = doc
-    return tile_to_rows
+    return transpose_groups
 
 
-four_to_columns = _columns(4, "Transpose eight rows of four classes to columns.")
-eight_to_columns = _columns(8, "Transpose eight rows of eight classes to columns.")
-four_to_rows = _rows(4, "Transpose four columns back to eight rows.")
-eight_to_rows = _rows(8, "Transpose eight columns back to eight rows.")
-
-
-@inner
-def groups_to_columns(rows, groups, classes, columns, stride):
-    """Transpose groups of eight rows."""
-    for group in range(groups):
-        start, at = group * ROWS * classes, group * ROWS
-        if classes <= 4:
-            four_to_columns(rows, start, classes, columns, at, stride)
-        else:
-            j = 0
-            while j < classes:
-                j = min(j, max(classes - 8, 0))
-                eight_to_columns(rows, start + j, classes, columns, at + j * stride, stride)
-                j += 8
-
-
-@inner
-def groups_to_rows(columns, groups, classes, rows, stride):
-    """Transpose back. A row's vectors may reach into the next row, which is written later."""
-    for group in range(groups):
-        start, at = group * ROWS * classes, group * ROWS
-        if classes <= 4:
-            four_to_rows(columns, at, stride, rows, start, classes)
-        else:
-            j = 0
-            while j < classes:
-                j = min(j, max(classes - 8, 0))
-                eight_to_rows(columns, at + j * stride, stride, rows, start + j, classes)
-                j += 8
+groups_to_columns = _group_transposer(_to_columns)
+# A row's vectors may reach into the next row, which is written later.
+groups_to_rows = _group_transposer(_to_rows)
 
 
 @loop
@@ -167,16 +146,8 @@ def load_all(source, target):
         target[i] = load(source[i])
 
 
-def direct_to_columns(x, n, classes, columns, stride):
-    """Fill the columns with the rows that need no buffer; return their number."""
-
-
-def direct_to_rows(columns, n, classes, target, stride):
-    """Fill the rows that need no buffer; return their number."""
-
-
 @inner
-def direct_groups(n, classes):
+def _direct_groups(n, classes):
     """Return how many groups need no buffer, of floats that are stored as they are computed.
 
     Of fewer classes than a tile has, four rows are left, for the last tile to reach into.
@@ -185,32 +156,30 @@ def direct_groups(n, classes):
 
 
 @inner
-def _to_columns(x, n, classes, columns, stride):
-    groups = direct_groups(n, classes)
-    groups_to_columns(x, groups, classes, columns, stride)
-    return groups * ROWS
-
-
-@inner
-def _to_rows(columns, n, classes, target, stride):
-    groups = direct_groups(n, classes)
-    groups_to_rows(columns, groups, classes, target, stride)
-    return groups * ROWS
-
-
-@inner
-def _none(a, n, classes, b, stride):
+def _none(rows, n, classes, columns, stride):
     return 0
 
 
-@overload(direct_to_columns, jit_options=INNER_OPTIONS, strict=False)
-def _direct_to_columns(x, n, classes, columns, stride):
-    return (_to_columns if x.dtype == columns.dtype else _none).py_func
+def _direct_transposer(transpose_groups):
+    """Make the function that transposes the rows that need no buffer, and returns their number."""
+
+    @inner
+    def direct(rows, n, classes, columns, stride):
+        groups = _direct_groups(n, classes)
+        transpose_groups(rows, groups, classes, columns, stride)
+        return groups * ROWS
+
+    def stub(rows, n, classes, columns, stride): ...
+
+    @overload(stub, jit_options=INNER_OPTIONS, strict=False)
+    def choose(rows, n, classes, columns, stride):
+        return (direct if rows.dtype == columns.dtype else _none).py_func
+
+    return stub
 
 
-@overload(direct_to_rows, jit_options=INNER_OPTIONS, strict=False)
-def _direct_to_rows(columns, n, classes, target, stride):
-    return (_to_rows if target.dtype == columns.dtype else _none).py_func
+direct_to_columns = _direct_transposer(groups_to_columns)
+direct_to_rows = _direct_transposer(groups_to_rows)
 
 
 @inner
@@ -226,10 +195,10 @@ def to_columns(x, n, classes, columns, stride, buffer):
 @inner
 def to_rows(columns, n, classes, target, stride, buffer, lines):
     """Fill n rows of the target with the columns; by non-temporal stores if `lines` has memory."""
-    done = 0 if lines.size else direct_to_rows(columns, n, classes, target, stride)
+    done = 0 if lines.size else direct_to_rows(target, n, classes, columns, stride)
     if done < n:
         groups = (n - done + ROWS - 1) // ROWS
-        groups_to_rows(columns[done:], groups, classes, buffer, stride)
+        groups_to_rows(buffer, groups, classes, columns[done:], stride)
         if lines.size:
             store_block_nontemporal(buffer, target[: n * classes], lines)
         else:

@@ -11,7 +11,8 @@ import numpy as np
 from xent._kind import Kind, check_kind
 from xent._options import LossOptions
 from xent._report import Finding
-from xent._targets import SUM_TOLERANCE, check_binary_shapes, class_targets
+from xent._target_checks import SUM_TOLERANCE, check_binary_shapes
+from xent._targets import class_targets
 from xent._validation import Array, as_floats, check_number, class_axis, class_names, to_numpy
 from xent.check.arguments import are_distributions
 from xent.check.frameworks import framework_of

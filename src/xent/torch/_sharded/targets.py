@@ -10,15 +10,14 @@ from typing import Any, NamedTuple
 import torch
 
 from xent._options import LossOptions
-from xent._targets import (
+from xent._target_checks import (
     SUM_TOLERANCE,
     check_class_shapes,
     check_labels,
     check_row_sums,
     check_weight_shape,
-    common_divisor,
-    mean_divisors,
 )
+from xent._targets import common_divisor, mean_divisors
 from xent._validation import check_shape, report_first
 from xent.torch._autograd_state import check_constant, wants_gradient
 from xent.torch._interop import as_tensor_like
