@@ -8,6 +8,10 @@ from torch.autograd import forward_ad
 from xent.torch import _compat
 
 Tensor = torch.Tensor
+LEVEL = 0
+"""The only level of forward mode that PyTorch has; a compiled graph opens it unseen by Python."""
+
+NO_TANGENT = "{name} has a tangent, but weights have no derivative. Pass {name}.detach()."
 
 
 def wants_gradient(tensor: Tensor) -> bool:
@@ -15,11 +19,23 @@ def wants_gradient(tensor: Tensor) -> bool:
     return tensor.requires_grad and torch.is_grad_enabled()
 
 
+def has_tangent(tensor: Tensor) -> bool:
+    """Is its derivative asked for in forward mode?"""
+    return (
+        _compat.in_dual_level()
+        and _compat.is_forward_mode_on()
+        and forward_ad.unpack_dual(tensor, level=LEVEL).tangent is not None
+    )
+
+
 def check_constant(tensor: Tensor, name: str) -> None:
-    """Refuse a weight that requires a gradient, because it would not get one."""
+    """Refuse a weight whose derivative is asked for, because it would be 0 in silence."""
     if wants_gradient(tensor):
         msg = f"{name} requires a gradient, but weights get none. Pass {name}.detach()."
         raise ValueError(msg)
+    # The compiler's first pass cannot ask; the operation asks again in the second.
+    if not torch.compiler.is_dynamo_compiling() and has_tangent(tensor):
+        raise ValueError(NO_TANGENT.format(name=name))
 
 
 def check_measurable(tensor: Tensor, name: str) -> None:
@@ -27,7 +43,7 @@ def check_measurable(tensor: Tensor, name: str) -> None:
     if wants_gradient(tensor):
         msg = f"{name} requires a gradient, and log_loss is a metric, without one. To train, pass "
         raise ValueError(msg + f"logits to cross_entropy; to measure, pass {name}.detach().")
-    if forward_ad.unpack_dual(tensor).tangent is not None:
+    if has_tangent(tensor):
         msg = f"{name} has a tangent, and log_loss is a metric, without a derivative."
         raise ValueError(msg)
     if _compat.transforms_active() or _compat.is_jit_tracing() or _compat.is_fx_tracing():

@@ -10,8 +10,8 @@ from xent._engine import compute
 from xent._options import LossOptions
 from xent._target_checks import check_binary_shapes
 from xent.torch import _direct, _interop
+from xent.torch._binary_derivatives import elements
 from xent.torch._classes import TENSORS, computed, vmap, with_needed_grads
-from xent.torch._derivatives import binary_second, binary_targets_gradient
 from xent.torch._operation_options import join_weights, loss_operation, split_weights
 from xent.torch._plain_calls import scale_grad
 
@@ -51,27 +51,44 @@ def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | N
     divisors = ctx.divisors if divisors is None else divisors
     o = join_weights(ctx.options, weights)
     for_logits = for_targets = None
-    if to_loss is not None:
-        if ctx.needs_input_grad[0]:
-            for_logits = scale_grad(gradient, to_loss, owns_buffer=ctx.owns_gradient)
-        if ctx.needs_input_grad[1]:
-            _check_targets_gradient(o)
-            change = binary_targets_gradient(logits, targets, o, divisors)
-            for_targets = (change * to_loss).to(targets.dtype)
+    if to_loss is not None and ctx.needs_input_grad[0]:
+        for_logits = scale_grad(gradient, to_loss, owns_buffer=ctx.owns_gradient)
+    if to_gradient is None and not ctx.needs_input_grad[1]:
+        return for_logits, None  # most calls
+    terms = elements(logits, targets, o, divisors)
     if to_gradient is not None:
-        if ctx.needs_input_grad[1]:
-            msg = "no second derivative where targets require a gradient. Pass targets.detach()."
-            raise NotImplementedError(msg)
-        change = (binary_second(logits, targets, o, divisors) * to_gradient).to(logits.dtype)
+        change = (terms.second() * to_gradient).to(logits.dtype)
         for_logits = change if for_logits is None else for_logits + change
+    if ctx.needs_input_grad[1]:
+        parts = []
+        if to_loss is not None:
+            parts.append(terms.targets_gradient() * to_loss)
+        if to_gradient is not None:
+            parts.append(terms.targets_second(to_gradient))
+        for_targets = sum(parts[1:], parts[0]).to(targets.dtype) if parts else None
     return for_logits, for_targets
 
 
-def _check_targets_gradient(o: LossOptions) -> None:
-    if o.class_weight is not None and o.reduction == "mean" and o.divisor is None:
-        msg = "targets that require a gradient, class_weight and a mean do not go together, since "
-        msg += "the mean's divisor depends on the targets. Use reduction='sum' and divide."
-        raise NotImplementedError(msg)
+def jvp(
+    tensors: tuple[Tensor, Tensor],
+    tangents: list[Tensor | None],
+    o: LossOptions,
+    results: tuple[Tensor, ...],
+) -> tuple[Tensor | None, ...]:
+    """Changes of loss and gradient along tangents of logits and targets."""
+    loss, gradient, divisors = results
+    of_logits, of_targets = tangents
+    terms = elements(*tensors, o, divisors)
+    change: Any = 0
+    slope: Any = 0
+    if of_logits is not None:
+        change = gradient.to(loss.dtype) * of_logits
+        slope = terms.second() * of_logits
+    if of_targets is not None:
+        change = change + terms.targets_gradient() * of_targets
+        slope = slope + terms.change_by_targets(of_targets)
+    change = change if o.reduction == "none" else change.sum()
+    return change, slope if o.needs_grad else None, None
 
 
 binary_cross_entropy = loss_operation(
@@ -83,6 +100,7 @@ binary_cross_entropy = loss_operation(
     with_needed_grads=with_needed_grads,
     setup_context=setup_context,
     backward=backward,
+    jvp=jvp,
     vmap=vmap,
     function=lambda o: o.names.binary_function,
 )

@@ -12,7 +12,12 @@ from xent._engine.numpy import STATS
 from xent._options import LossOptions
 from xent._target_checks import check_class_shapes
 from xent.torch import _buffer_pool, _compat, _direct, _interop
-from xent.torch._derivatives import class_second, class_targets_gradient, logsumexp_gradient
+from xent.torch._derivatives import (
+    logsumexp_gradient,
+    lse_as_stats,
+    rows_of_gradient,
+    rows_of_logits,
+)
 from xent.torch._operation import Operation
 from xent.torch._operation_options import join_weights, loss_operation, map_over_rows, split_weights
 from xent.torch._plain_calls import PLAIN_TYPES, is_plain_call, is_wrapped, scale_grad
@@ -113,8 +118,8 @@ class LabelGradient(_compat.SingleLevelFunction):
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Any, ...]:
         gradient, targets = ctx.saved_tensors
-        change = class_second(gradient, upstream, targets, ctx.options, ctx.divisors)
-        return change, None, None, None, None
+        rows = rows_of_gradient(gradient, targets, ctx.options, ctx.divisors)
+        return rows.second(upstream).to(gradient.dtype), None, None, None, None
 
 
 @cache
@@ -185,15 +190,18 @@ def _rows(logits: Tensor, o: LossOptions) -> tuple[int, ...]:
     return *logits.shape[: o.axis], *logits.shape[o.axis + 1 :]
 
 
-def with_needed_grads(o: LossOptions, logits: Tensor, targets: Tensor) -> LossOptions:  # noqa: ARG001
-    """With the gradient, if a level of derivatives asks for it."""
-    return o._replace(needs_grad=int(o.needs_grad or logits.requires_grad))
+def with_needed_grads(o: LossOptions, needed: list[bool]) -> LossOptions:
+    """With the gradient, if a derivative for the logits is needed."""
+    return o._replace(needs_grad=int(o.needs_grad or needed[0]))
 
 
 def setup_context(
     ctx: Any, inputs: tuple[Any, ...], o: LossOptions, output: tuple[Any, ...]
 ) -> None:
-    """Keep the gradient; loss and logits only for soft targets' gradient, or for log-sum-exp."""
+    """Keep the gradient; loss and logits only where derivatives need them.
+
+    These are soft targets' gradient, log-sum-exp's, and second ones with softcap.
+    """
     logits, targets = inputs
     loss, gradient, divisors, *stats = output
     ctx.set_materialize_grads(False)
@@ -201,7 +209,7 @@ def setup_context(
     if stats and not lse_has_gradient:
         ctx.mark_non_differentiable(*stats)
     ctx.divisors, divisors = (None, divisors) if isinstance(divisors, Tensor) else (divisors, None)
-    ctx.saves_logits = targets.requires_grad or lse_has_gradient
+    ctx.saves_logits = targets.requires_grad or lse_has_gradient or o.softcap is not None
     others = (loss, logits) if ctx.saves_logits else ()
     if o.class_weight is o.sample_weight is None:
         ctx.options = o
@@ -220,25 +228,63 @@ def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | N
         loss, logits, *others = others
     o = join_weights(ctx.options, others) if others else ctx.options
     for_logits = for_targets = None
+    if to_gradient is not None or ctx.needs_input_grad[1]:
+        if ctx.saves_logits:
+            rows = rows_of_logits(logits, targets, o, divisors)
+        else:
+            rows = rows_of_gradient(gradient, targets, o, divisors)
     if to_gradient is not None:
-        if ctx.needs_input_grad[1]:
-            msg = "no second derivative where targets require a gradient. Pass targets.detach()."
-            raise NotImplementedError(msg)
-        for_logits = class_second(gradient, to_gradient, targets, o, divisors)
+        for_logits = rows.second(to_gradient).to(gradient.dtype)
     if to_stats and to_stats[0] is not None and o.keep_logits and ctx.needs_input_grad[0]:
         to_lse = to_stats[0][..., 0].unsqueeze(o.axis)  # the only one that has a gradient
         change = logsumexp_gradient(logits, o, to_lse).to(logits.dtype)
         for_logits = change if for_logits is None else for_logits + change
-    if to_loss is not None:
+    if ctx.needs_input_grad[1]:
+        parts = []
+        if to_loss is not None:
+            upstream = to_loss.unsqueeze(o.axis) if o.reduction == "none" else to_loss
+            parts.append(rows.targets_gradient(loss) * upstream)
+        if to_gradient is not None:
+            parts.append(rows.targets_second(to_gradient))
+        for_targets = sum(parts[1:], parts[0]).to(targets.dtype) if parts else None
+    if to_loss is not None and ctx.needs_input_grad[0]:
         upstream = to_loss.unsqueeze(o.axis) if o.reduction == "none" else to_loss
-        if ctx.needs_input_grad[1]:
-            change = class_targets_gradient(logits, targets, loss, o, divisors)
-            for_targets = (change * upstream).to(targets.dtype)
-        if ctx.needs_input_grad[0]:
-            # Last: it may write over the gradient.
-            change = scale_grad(gradient, upstream, owns_buffer=ctx.owns_gradient)
-            for_logits = change if for_logits is None else for_logits + change
+        # Last: it may write over the gradient.
+        change = scale_grad(gradient, upstream, owns_buffer=ctx.owns_gradient)
+        for_logits = change if for_logits is None else for_logits + change
     return for_logits, for_targets
+
+
+def jvp(
+    tensors: tuple[Tensor, Tensor],
+    tangents: list[Tensor | None],
+    o: LossOptions,
+    results: tuple[Tensor, ...],
+) -> tuple[Tensor | None, ...]:
+    """Changes of loss, gradient and log-sum-exp along tangents of logits and targets."""
+    loss, gradient, divisors, *stats = results
+    of_logits, of_targets = tangents
+    if o.needs_grad or of_targets is not None:
+        rows = rows_of_logits(*tensors, o, divisors)
+    change: Any = 0
+    slope: Any = 0
+    if of_logits is not None:
+        change = gradient.to(loss.dtype) * of_logits
+        slope = rows.second(of_logits) if o.needs_grad else 0
+    if of_targets is not None:
+        change = change + rows.targets_gradient(loss) * of_targets
+        slope = slope + rows.change_by_targets(of_targets)
+    changes = [
+        change.sum(o.axis) if o.reduction == "none" else change.sum(),
+        slope if o.needs_grad else None,
+        None,
+    ]
+    if stats:
+        of_stats = None
+        if of_logits is not None and o.keep_logits:
+            of_stats = lse_as_stats(logsumexp_gradient(tensors[0], o, of_logits).sum(o.axis))
+        changes.append(of_stats)
+    return tuple(changes)
 
 
 def vmap(
@@ -257,6 +303,7 @@ RULES: dict[str, Any] = {
     "with_needed_grads": with_needed_grads,
     "setup_context": setup_context,
     "backward": backward,
+    "jvp": jvp,
     "vmap": vmap,
     "function": "cross_entropy",
 }

@@ -1,26 +1,160 @@
-"""Derivatives beyond the first, and those for soft targets, in differentiable tensor operations.
+"""Derivatives of softmax cross-entropy beyond the first, and those for soft targets.
 
-A row's gradient is ``G = c (Y p - y) + 2 λ c_z A p``, with y its target row, Y its sum, and c and
-c_z its coefficients in the mean of the losses and in that of z-loss. So ``q = G + c y`` is p times
-a number, which is the sum of q, and the second derivative needs neither logits nor probabilities.
-Since G is itself a result of the operation, the formulas may be differentiated again.
+All in differentiable tensor operations, so that derivatives of every order and mode follow. With
+u the capped logits, y = s t + shift the target row, Y its sum, and c and c_z a row's coefficients
+in the mean of the losses and in that of z-loss, the gradient is
+
+    g = c (Y p - y) + 2 λ c_z A(u) p     for u,     g u'     for z
+
+so q = g + c y is p times a number, which is the sum of q. Without softcap, the second derivative
+therefore follows from the gradient alone, and logits need not be kept for it.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from xent import formula
 from xent._engine.compute import Loss
 from xent._engine.linear import Layer
+from xent._engine.numpy import STATS
 from xent._options import LossOptions
 from xent._targets import ClassTargets
 from xent.torch._functions import evaluate
 from xent.torch._interop import loss_dtype
 
 Tensor = torch.Tensor
+
+
+class Rows(NamedTuple):
+    """What the derivatives of rows are made of, with the class axis last."""
+
+    p: Tensor
+    q: Tensor
+    y: Tensor
+    c: Tensor
+    c_z: Tensor
+    slope: Any
+    """u'; 1 without softcap."""
+    bend: Any
+    """u''; 0 without softcap."""
+    loss_of_class: Any
+    """A(u) - u: the loss if that class were the target's; None if the logits were not given."""
+    z_term: Any
+    """The reduced loss's part that is z-loss; None if the logits were not given."""
+    o: LossOptions
+
+    def gradient(self) -> Tensor:
+        """The gradient for the logits."""
+        return self._like_logits(self.slope * (self.q - self.c * self.y))
+
+    def second(self, direction: Tensor) -> Tensor:
+        """Change of the gradient along a direction of the logits."""
+        v = self._with_classes_last(direction)
+        of_u = self.slope * v
+        mean = (self.p * of_u).sum(-1, keepdim=True)
+        change = self.q * (of_u - mean)
+        if self.o.z_loss:
+            change = change + 2 * self.o.z_loss * self.c_z * mean * self.p
+        if self.o.softcap is not None:
+            change = self.slope * change + self.bend * v * (self.q - self.c * self.y)
+        return self._like_logits(change)
+
+    def change_by_targets(self, direction: Tensor) -> Tensor:
+        """Change of the gradient along a direction of soft targets."""
+        dt = self._with_classes_last(direction)
+        dy = _scale(self.o, dt) * dt
+        change = self.c * (dy.sum(-1, keepdim=True) * self.p - dy)
+        if divisor_depends_on_targets(self.o):
+            w = self.o.class_weight.to(dt.dtype)
+            change = change - self._without_z_loss() * (self.c * w * dt).sum()
+        return self._like_logits(self.slope * change)
+
+    def targets_second(self, upstream: Tensor) -> Tensor:
+        """Gradient for soft targets of the inner product of the logits' gradient and `upstream`."""
+        of_u = self.slope * self._with_classes_last(upstream)
+        mean = (self.p * of_u).sum(-1, keepdim=True)
+        result = self.c * _scale(self.o, of_u) * (mean - of_u)
+        if divisor_depends_on_targets(self.o):
+            w = self.o.class_weight.to(of_u.dtype)
+            result = result - self.c * w * (self._without_z_loss() * of_u).sum()
+        return self._like_logits(result)
+
+    def targets_gradient(self, loss: Tensor | None) -> Tensor:
+        """Gradient of the reduced loss for soft targets: c s (A(u) - u)."""
+        each = self.loss_of_class
+        assert each is not None
+        # 0 · ∞ = 0: what is absent costs nothing, also where a class is masked.
+        result = torch.where(
+            self.c == 0, torch.zeros_like(each), _scale(self.o, each) * self.c * each
+        )
+        if divisor_depends_on_targets(self.o):
+            w = self.o.class_weight.to(each.dtype)
+            result = result - (loss - self.z_term) * self.c * w
+        return self._like_logits(result)
+
+    def _without_z_loss(self) -> Tensor:
+        """The gradient for u, less the share of z-loss."""
+        return self.c * (self.y.sum(-1, keepdim=True) * self.p - self.y)
+
+    def _like_logits(self, rows: Any) -> Tensor:
+        moved: Tensor = rows.movedim(-1, self.o.axis)
+        return moved
+
+    def _with_classes_last(self, tensor: Tensor) -> Tensor:
+        return tensor.movedim(self.o.axis, -1).to(self.p.dtype)
+
+
+def rows_of_gradient(gradient: Tensor, targets: Tensor, o: LossOptions, divisors: Any) -> Rows:
+    """From the gradient alone, which has lost what softcap did."""
+    g = gradient.movedim(o.axis, -1).to(loss_dtype(gradient.dtype))
+    c, c_z, y = _targets_part(targets, g, o, divisors)
+    q = g + c * y
+    mass = q.sum(-1, keepdim=True)
+    p = q / torch.where(mass == 0, torch.ones_like(mass), mass)
+    return Rows(p, q, y, c, c_z, 1, 0, None, None, o)
+
+
+def rows_of_logits(logits: Tensor, targets: Tensor, o: LossOptions, divisors: Any) -> Rows:
+    """From the logits, with all that soft targets need."""
+    z = logits.movedim(o.axis, -1).to(loss_dtype(logits.dtype))
+    c, c_z, y = _targets_part(targets, z, o, divisors)
+    z = torch.where((c == 0) & (c_z == 0), 0.0, z)  # whatever an absent row holds
+    u, slope = formula.capped(z, o.softcap), formula.cap_slope(z, o.softcap)
+    bend = 0 if o.softcap is None else -2 / o.softcap * torch.tanh(z / o.softcap) * slope
+    p, log_z = evaluate(u, "softmax", -1), torch.logsumexp(u, -1, keepdim=True)
+    mass = c * y.sum(-1, keepdim=True)
+    z_term: Any = 0.0
+    if o.z_loss:
+        mass = mass + 2 * o.z_loss * c_z * log_z
+        z_term = (o.z_loss * c_z * log_z**2).sum()
+    return Rows(p, mass * p, y, c, c_z, slope, bend, log_z - u, z_term, o)
+
+
+def divisor_depends_on_targets(o: LossOptions) -> bool:
+    """Do the weights of soft targets' classes enter the mean's divisor?"""
+    return o.class_weight is not None and o.reduction == "mean" and o.divisor is None
+
+
+def _targets_part(
+    targets: Tensor, like: Tensor, o: LossOptions, divisors: Any
+) -> tuple[Tensor, Tensor, Tensor]:
+    """c, c_z and y; differentiable by soft targets."""
+    divisor, z_divisor = divisors
+    y = target_rows(targets, like, o)
+    if targets.dtype.is_floating_point and divisor_depends_on_targets(o):
+        rows = targets.movedim(o.axis, -1).to(torch.float64) @ o.class_weight.to(torch.float64)
+        divisor = (rows if o.sample_weight is None else rows * o.sample_weight).sum()
+    c = coefficients(targets, like, o, divisor)
+    return c, coefficients(targets, like, o, z_divisor) if o.z_loss else c, y
+
+
+def _scale(o: LossOptions, like: Tensor) -> Any:
+    """s in the target row y = s t + shift."""
+    keep = 1 - o.label_smoothing
+    return keep if o.class_weight is None else keep * o.class_weight.to(like.dtype)
 
 
 def target_rows(targets: Tensor, like: Tensor, o: LossOptions) -> Tensor:
@@ -46,10 +180,10 @@ def reciprocal(divisor: Tensor | float, kind: torch.dtype) -> Tensor | float:
 
 def coefficients(targets: Tensor, like: Tensor, o: LossOptions, divisor: Any) -> Tensor:
     """What each row's loss is multiplied with in the reduced loss; class axis kept, last, as 1."""
-    return _reduced_weight(targets, like[..., 0], o, divisor).unsqueeze(-1)
+    return reduced_weight(targets, like[..., 0], o, divisor).unsqueeze(-1)
 
 
-def _reduced_weight(targets: Tensor, like: Tensor, o: LossOptions, divisor: Any) -> Tensor:
+def reduced_weight(targets: Tensor, like: Tensor, o: LossOptions, divisor: Any) -> Tensor:
     """The weight of each loss in the reduced one, shaped like the losses."""
     weight = torch.ones_like(like) if o.sample_weight is None else o.sample_weight.to(like.dtype)
     if o.ignore_index is not None:  # never with probabilities of classes, which are refused then
@@ -59,47 +193,6 @@ def _reduced_weight(targets: Tensor, like: Tensor, o: LossOptions, divisor: Any)
     if o.reduction == "mean":
         weight = weight * reciprocal(divisor, like.dtype)
     return weight
-
-
-def class_second(
-    gradient: Tensor, direction: Tensor, targets: Tensor, o: LossOptions, divisors: Any
-) -> Tensor:
-    """Change of the gradient along a direction of the logits."""
-    if o.softcap is not None:
-        msg = "no second derivative with softcap. Apply it before: cap * tanh(logits / cap)."
-        raise NotImplementedError(msg)
-    gradient, direction = gradient.movedim(o.axis, -1), direction.movedim(o.axis, -1)
-    c = coefficients(targets, gradient, o, divisors[0])
-    q = gradient + c * target_rows(targets, gradient, o)
-    mass = q.sum(-1, keepdim=True)
-    p = q / torch.where(mass == 0, torch.ones_like(mass), mass)
-    mean = (p * direction).sum(-1, keepdim=True)
-    change = q * (direction - mean)
-    if o.z_loss:
-        c_z = coefficients(targets, gradient, o, divisors[1])
-        change = change + 2 * o.z_loss * c_z * mean * p
-    return change.movedim(-1, o.axis)
-
-
-def class_targets_gradient(
-    logits: Tensor, targets: Tensor, loss: Tensor, o: LossOptions, divisors: Any
-) -> Tensor:
-    """Gradient of the reduced loss for probabilities given as targets: c s (A(z) - z)."""
-    kind = loss.dtype
-    z = formula.capped(logits.to(kind), o.softcap).movedim(o.axis, -1)
-    c = coefficients(targets, z, o, divisors[0])
-    log_z = torch.logsumexp(z, -1, keepdim=True)
-    # 0 · ∞ = 0: what is absent costs nothing, also where a class is masked.
-    result = torch.where(c == 0, torch.zeros_like(z), (1 - o.label_smoothing) * c * (log_z - z))
-    if o.class_weight is not None:
-        w = o.class_weight.to(kind)
-        result = result * w
-        if o.reduction == "mean" and o.divisor is None:
-            # The total weight depends on the targets, the mean of z-loss does not.
-            c_z = coefficients(targets, z, o, divisors[1])
-            z_term = torch.where(c_z == 0, 0.0, o.z_loss * c_z * log_z**2).sum()
-            result = result - (loss - z_term) * c * w
-    return result.movedim(-1, o.axis)
 
 
 class LayerTargetsGradient:
@@ -154,50 +247,7 @@ def logsumexp_gradient(logits: Tensor, o: LossOptions, upstream: Tensor) -> Tens
     return p * slope * upstream.to(p.dtype)
 
 
-def binary_terms(
-    logits: Tensor, targets: Tensor, o: LossOptions, divisors: Any
-) -> tuple[Tensor, ...]:
-    """a, b, c of the loss c (a softplus(-z) + b softplus(z)), and the weights in a and b."""
-    kind = loss_dtype(logits.dtype)
-    t = (1 - o.label_smoothing) * targets.to(kind) + o.label_smoothing / 2
-    negative: Any = 1.0
-    positive: Any = 1.0
-    if o.class_weight is not None:
-        negative, positive = o.class_weight.to(kind).unbind()
-    if o.pos_weight is not None:
-        positive = positive * o.pos_weight.to(kind)
-    weight = _reduced_weight(targets, t, o, divisors[0])
-    return positive * t, negative * (1 - t), weight, positive, negative
-
-
-def binary_second(logits: Tensor, targets: Tensor, o: LossOptions, divisors: Any) -> Tensor:
-    """Second derivative of the reduced loss for each logit."""
-    a, b, c, _, _ = binary_terms(logits, targets, o, divisors)
-    z, c_z = logits.to(a.dtype), _reduced_weight(targets, a, o, divisors[1])
-    first, second = torch.ones_like(z), torch.zeros_like(z)
-    if o.softcap is not None:
-        bent = torch.tanh(z / o.softcap)
-        first = 1 - bent * bent
-        second = -2 / o.softcap * bent * first
-        z = o.softcap * bent
-    p, r = torch.sigmoid(z), torch.sigmoid(-z)
-    partition = torch.nn.functional.softplus(z)
-    slope, bend = c * (b * p - a * r), c * (a + b) * p * r
-    if o.z_loss:
-        slope = slope + 2 * o.z_loss * c_z * partition * p
-        bend = bend + 2 * o.z_loss * c_z * (p * p + partition * p * r)
-    change = bend * first * first + slope * second
-    return torch.where(c_z == 0, torch.zeros_like(change), change)  # whatever an absent row holds
-
-
-def binary_targets_gradient(
-    logits: Tensor, targets: Tensor, o: LossOptions, divisors: Any
-) -> Tensor:
-    """Gradient of the reduced loss for the targets."""
-    _, _, c, positive, negative = binary_terms(logits, targets, o, divisors)
-    z = logits.to(c.dtype)
-    if o.softcap is not None:
-        z = o.softcap * torch.tanh(z / o.softcap)
-    softplus = torch.nn.functional.softplus
-    change: Tensor = positive * softplus(-z) - negative * softplus(z)
-    return torch.where(c == 0, torch.zeros_like(c), (1 - o.label_smoothing) * c * change)
+def lse_as_stats(change: Tensor) -> Tensor:
+    """Change of the statistics of rows, of which only log-sum-exp has a derivative."""
+    constant = torch.zeros_like(change)
+    return torch.stack([change, *[constant] * (STATS - 1)], -1)

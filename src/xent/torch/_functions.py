@@ -72,6 +72,23 @@ def _times_slope(z: Tensor, upstream: Tensor, function: str, axis: int) -> Tenso
     return p * upstream.unsqueeze(axis)
 
 
+def jvp(
+    tensors: tuple[Tensor], tangents: list[Tensor | None], o: Options, result: Tensor
+) -> Tensor:
+    """The change of the function along the logits' tangent."""
+    z = tensors[0].to(_interop.loss_dtype(result.dtype))
+    tangent = tangents[0]
+    assert tangent is not None
+    change = tangent.to(z.dtype)
+    if o.function in ELEMENTWISE:
+        return _times_slope(z, change, *o)
+    p = evaluate(z, "softmax", o.axis)
+    mean = (p * change).sum(o.axis, keepdim=True)
+    if o.function == "softmax":
+        return p * (change - mean)
+    return change - mean if o.function == "log_softmax" else mean.squeeze(o.axis)
+
+
 def vmap(
     operation: Operation, info: Any, dims: tuple[Any, ...], *arguments: Any
 ) -> tuple[Any, Any]:
@@ -89,6 +106,7 @@ _evaluate = Operation(
     fake=fake,
     setup_context=setup_context,
     backward=backward,
+    jvp=jvp,
     vmap=vmap,
     function=lambda o: o.function,
 )

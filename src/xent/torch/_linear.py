@@ -19,20 +19,18 @@ from xent._options import LossOptions
 from xent._target_checks import check_class_shapes
 from xent._targets import ClassTargets, class_targets
 from xent.torch import _interop
-from xent.torch._derivatives import LayerTargetsGradient
+from xent.torch._derivatives import LayerTargetsGradient, lse_as_stats
+from xent.torch._linear_second import changes, logsumexp_change, logsumexp_gradients
 from xent.torch._operation import Operation
 from xent.torch._operation_options import join_weights, loss_operation, map_over_rows, split_weights
 from xent.torch._plain_calls import scale_grad
+from xent.torch._positions import LayerOfPositions, rows_shape
 from xent.torch._products import TensorProducts
 
 Tensor = torch.Tensor
 FLAGS = INPUTS, WEIGHT, TARGETS, BIAS
 """Bits of `needs_grad`, in the order of the tensors and of the results."""
 TENSORS = "Tensor inputs, Tensor weight, Tensor targets, Tensor? bias"
-NO_SECOND = (
-    "linear_cross_entropy has no second derivative. "
-    "Use cross_entropy(torch.nn.functional.linear(inputs, weight, bias), targets)."
-)
 
 
 def forward(*arguments: Any) -> tuple[Tensor, ...]:
@@ -58,10 +56,11 @@ def _computed(
     loss, soft = _loss(layer, rows, o, _needed(o), inputs.dtype, stats=stats)
     value = _interop.tensor(loss.value, _interop.loss_dtype(layer.dtype))
     if o.reduction == "none":
-        value = value.reshape(inputs.shape[:-1])
+        value = value.reshape(rows_shape(inputs, weight))
     found = None
     if stats:
-        found = _interop.tensor(loss.stats, torch.float64).reshape(*inputs.shape[:-1], STATS)
+        found = _interop.tensor(loss.stats, torch.float64)
+        found = found.reshape(*rows_shape(inputs, weight), STATS)
     return value, *_shaped(layer, soft, inputs, weight, targets, bias), found
 
 
@@ -89,7 +88,7 @@ def _needed(o: LossOptions) -> int:
 
 
 def _loss(
-    layer: Layer, rows: ClassTargets, o: LossOptions, needed: int, dtype: torch.dtype, **how: Any
+    layer: Any, rows: ClassTargets, o: LossOptions, needed: int, dtype: torch.dtype, **how: Any
 ) -> tuple[Loss, LayerTargetsGradient | None]:
     """The loss, with the needed gradients in the layer, and that for soft targets."""
     soft = LayerTargetsGradient(layer, rows, o) if needed & TARGETS else None
@@ -111,22 +110,22 @@ def _loss(
 
 def _layer(
     inputs: Tensor, weight: Tensor, targets: Tensor, bias: Tensor | None, o: LossOptions
-) -> tuple[Layer, ClassTargets]:
+) -> tuple[Any, ClassTargets]:
     """The layer with its rows along one axis, and their targets."""
-    layer = Layer(
+    layer = (Layer if weight.ndim == 2 else LayerOfPositions)(
         TensorProducts(inputs.device),
         inputs.detach().reshape(-1, inputs.shape[-1]),
         weight.detach(),
         None if bias is None else bias.detach(),
     )
-    shape = (*inputs.shape[:-1], weight.shape[0])
+    shape = (*rows_shape(inputs, weight), weight.shape[-2])
     arrays = _interop.with_arrays(o)
     rows = class_targets(_interop.array(targets), shape, len(shape) - 1, arrays)
     return layer, rows.flat(np)
 
 
 def _shaped(
-    layer: Layer, soft: LayerTargetsGradient | None, *arguments: Tensor | None
+    layer: Any, soft: LayerTargetsGradient | None, *arguments: Tensor | None
 ) -> tuple[Tensor, ...]:
     """The gradients in the shapes and dtypes of inputs, weight, targets and bias."""
     grads = layer.grads
@@ -142,8 +141,8 @@ def _shaped(
 def fake(*arguments: Any) -> tuple[Tensor, ...]:
     """Results of the right shape, without numbers."""
     inputs, weight, targets, bias, o = arguments
-    rows = inputs.shape[:-1]
-    check_class_shapes(targets, (*rows, weight.shape[0]), len(rows), o, readable=False)
+    rows = rows_shape(inputs, weight)
+    check_class_shapes(targets, (*rows, weight.shape[-2]), len(rows), o, readable=False)
     double = torch.float64 in (inputs.dtype, weight.dtype)
     dtype = torch.float64 if double else torch.float32
     loss = inputs.new_empty(rows if o.reduction == "none" else (), dtype=dtype)
@@ -152,8 +151,8 @@ def fake(*arguments: Any) -> tuple[Tensor, ...]:
 
 def fake_with_stats(*arguments: Any) -> tuple[Tensor, ...]:
     """The same with statistics."""
-    inputs = arguments[0]
-    stats = inputs.new_empty((*inputs.shape[:-1], STATS), dtype=torch.float64)
+    inputs, weight = arguments[:2]
+    stats = inputs.new_empty((*rows_shape(inputs, weight), STATS), dtype=torch.float64)
     return *fake(*arguments), stats
 
 
@@ -172,57 +171,91 @@ def _fakes(tensors: Any, needed: int) -> tuple[Tensor, ...]:
     )
 
 
-def with_needed_grads(o: LossOptions, *tensors: Tensor | None) -> LossOptions:
+def with_needed_grads(o: LossOptions, needed: list[bool]) -> LossOptions:
     """With the gradients that a level of derivatives asks for."""
-    needed = o.needs_grad
-    for flag, tensor in zip(FLAGS, tensors, strict=True):
-        if tensor is not None and tensor.requires_grad:
-            needed |= flag
-    return o._replace(needs_grad=needed)
+    bits = sum(flag for flag, each in zip(FLAGS, needed, strict=True) if each)
+    return o._replace(needs_grad=o.needs_grad | bits)
 
 
 def setup_context(
     ctx: Any, inputs: tuple[Any, ...], o: LossOptions, output: tuple[Tensor, ...]
 ) -> None:
-    """Keep the gradients, or for row losses the arguments."""
+    """Keep the gradients, if they were made, and the arguments."""
     ctx.set_materialize_grads(False)
-    ctx.mark_non_differentiable(*output[5:])
+    if output[5:] and not o.keep_logits:
+        ctx.mark_non_differentiable(*output[5:])
     ctx.options, weights = split_weights(o)
-    if o.reduction == "none":
-        ctx.save_for_backward(*inputs, *weights)
-    else:
-        ctx.save_for_backward(*output[1:5])
+    ctx.save_for_backward(*inputs, *output[1:5], *weights)
 
 
 def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-    """From the gradient of the loss to those of inputs, weight, targets and bias."""
-    upstream, *others = grads
-    if any(other is not None for other in others):
-        raise NotImplementedError(NO_SECOND)
-    if upstream is None:
-        return None, None, None, None
-    o = ctx.options
-    if o.reduction == "none":
-        inputs, weight, targets, bias, *weights = ctx.saved_tensors
-        o = join_weights(o, weights)
-        made = rows_gradients(o, upstream, inputs, weight, targets, bias)
-    else:
-        made = tuple(
-            scale_grad(gradient, upstream, owns_buffer=ctx.owns_gradient)
-            if o.needs_grad & flag
-            else gradient
-            for flag, gradient in zip(FLAGS, ctx.saved_tensors, strict=True)
+    """From the gradients of the results to those of inputs, weight, targets and bias."""
+    upstream, *to_gradients = grads[:5]
+    saved = ctx.saved_tensors
+    tensors, made, weights = saved[:4], saved[4:8], saved[8:]
+    o = join_weights(ctx.options, weights)
+    parts: list[tuple[Tensor | None, ...]] = []
+    if any(each is not None for each in to_gradients):
+        parts.append(changes(o, tensors, to_gradients)[1:])
+    if grads[5:] and grads[5] is not None:
+        parts.append(logsumexp_gradients(o, tensors, grads[5][..., 0]))
+    if upstream is not None and o.reduction == "none":
+        parts.append(rows_gradients(o, upstream, *tensors))
+    elif upstream is not None:
+        # Last: it may write over the gradients.
+        parts.append(
+            tuple(
+                scale_grad(gradient, upstream, owns_buffer=ctx.owns_gradient)
+                if o.needs_grad & flag
+                else None
+                for flag, gradient in zip(FLAGS, made, strict=True)
+            )
         )
-    return tuple(
-        gradient if o.needs_grad & flag else None
-        for flag, gradient in zip(FLAGS, made, strict=True)
-    )
+    return _added(o, tensors, parts)
+
+
+def jvp(
+    tensors: tuple[Any, ...],
+    tangents: list[Tensor | None],
+    o: LossOptions,
+    results: tuple[Tensor, ...],
+) -> tuple[Tensor | None, ...]:
+    """Changes of loss, gradients and log-sum-exp along tangents of the arguments."""
+    loss, *gradients = results[:5]
+    of_gradients: tuple[Tensor | None, ...] = (None,) * 4
+    if o.reduction == "none":
+        moved = changes(o._replace(needs_grad=0), tensors, tangents)
+        of_loss = moved.rows.reshape(loss.shape)
+    else:
+        pairs = zip(gradients, tangents, strict=True)
+        parts = [(g.to(loss.dtype) * t).sum() for g, t in pairs if t is not None]
+        of_loss = sum(parts[1:], parts[0])
+        if o.needs_grad:
+            of_gradients = changes(o, tensors, tangents)[1:]
+    if not results[5:]:
+        return of_loss, *of_gradients
+    if not o.keep_logits:
+        return of_loss, *of_gradients, None
+    return of_loss, *of_gradients, lse_as_stats(logsumexp_change(o, tensors, tangents))
+
+
+def _added(
+    o: LossOptions, tensors: Any, parts: list[tuple[Tensor | None, ...]]
+) -> tuple[Tensor | None, ...]:
+    """The sum of the parts of each gradient, in the dtype of the argument."""
+    sums: list[Tensor | None] = []
+    for flag, tensor, *each in zip(FLAGS, tensors, *parts, strict=True):
+        wanted = [part for part in each if part is not None] if o.needs_grad & flag else []
+        sums.append(sum(wanted[1:], wanted[0]).to(tensor.dtype) if wanted else None)
+    return tuple(sums)
 
 
 def vmap(
     operation: Operation, info: Any, dims: tuple[Any, ...], *arguments: Any
 ) -> tuple[Any, Any] | None:
     """Rows of a batch are rows like others, where they are not reduced and share their layer."""
+    if arguments[1].ndim - (dims[1] is not None) > 2:  # the rows of positions are apart
+        return None
     found = map_over_rows(operation, info, dims, arguments, {0, 2})
     if found is None:
         return None
@@ -230,19 +263,51 @@ def vmap(
     return results, (0, None, None, None, None, 0)[: len(results)]
 
 
-def save_nothing(ctx: Any, *others: Any) -> None:
-    """Nothing is kept for a second derivative."""
+# Gradients of row losses, as a function of their upstream gradients too.
 
 
-def refuse(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-    """A gradient of rows would else be taken for a constant."""
-    raise NotImplementedError(NO_SECOND)
+def setup_rows_context(
+    ctx: Any, inputs: tuple[Any, ...], o: LossOptions, output: tuple[Tensor, ...]
+) -> None:
+    """Keep the arguments."""
+    del output
+    ctx.set_materialize_grads(False)
+    ctx.options, weights = split_weights(o)
+    ctx.save_for_backward(*inputs, *weights)
+
+
+def rows_backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
+    """From the gradients of the gradients to those of upstream gradient and arguments."""
+    upstream, *rest = ctx.saved_tensors
+    tensors, o = rest[:4], join_weights(ctx.options, rest[4:])
+    if all(each is None for each in grads):
+        return (None,) * 5
+    moved = changes(o, tensors, grads, upstream)
+    for_upstream = moved.rows.reshape(upstream.shape).to(upstream.dtype)
+    return for_upstream, *_added(o, tensors, [moved[1:]])
+
+
+def rows_jvp(
+    tensors: tuple[Any, ...],
+    tangents: list[Tensor | None],
+    o: LossOptions,
+    results: tuple[Tensor, ...],
+) -> tuple[Tensor | None, ...]:
+    """Changes of the gradients along tangents of upstream gradient and arguments."""
+    del results
+    parts: list[tuple[Tensor | None, ...]] = []
+    if any(each is not None for each in tangents[1:]):
+        parts.append(changes(o, tensors[1:], tangents[1:], tensors[0])[1:])
+    if tangents[0] is not None:
+        parts.append(rows_gradients(o, tangents[0], *tensors[1:]))
+    return _added(o, tensors[1:], parts)
 
 
 RULES: dict[str, Any] = {
     "with_needed_grads": with_needed_grads,
     "setup_context": setup_context,
     "backward": backward,
+    "jvp": jvp,
     "vmap": vmap,
     "function": "linear_cross_entropy",
 }
@@ -263,7 +328,8 @@ rows_gradients = loss_operation(
     4,
     forward=backward_of_rows,
     fake=fake_of_rows,
-    setup_context=save_nothing,
-    backward=refuse,
+    setup_context=setup_rows_context,
+    backward=rows_backward,
+    jvp=rows_jvp,
     function="linear_cross_entropy",
 )

@@ -19,6 +19,7 @@ from xent.torch import _binary, _classes, _compat, _functions, _interop, _linear
 from xent.torch._autograd_state import check_measurable, wants_gradient, widened
 from xent.torch._interop import as_logits, as_tensor_like, check_device, with_tensors
 from xent.torch._plain_calls import is_transformed
+from xent.torch._positions import rows_shape
 
 Tensor = torch.Tensor
 
@@ -115,6 +116,34 @@ def checked_layer(
     return x, w, as_tensor_like(targets, x, names.targets), b
 
 
+def checked_layer_of_positions(
+    x: Tensor, w: Tensor, y: Tensor, bias: Any, options: LossOptions
+) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
+    """The same where the weight has K dimensions of positions: they are flattened, and come first.
+
+    Targets are in the layout of the logits (N, C, d1, ..., dK).
+    """
+    names = options.names
+    if x.ndim != 2 or x.shape[1] != w.shape[-1]:
+        msg = f"{names.inputs} has shape {tuple(x.shape)} and {names.weight} {tuple(w.shape)}; "
+        msg += "expected (N, D) and (C, d1, ..., dK, D)."
+        if x.shape == w.shape[-1:]:
+            msg += f" Pass {names.inputs}[None] and {names.targets}[None]."
+        raise ValueError(msg)
+    check_device(w, x, names.weight)
+    b = None if bias is None else as_logits(bias, names.bias, names)
+    if b is not None:
+        check_device(b, x, names.bias)
+        check_shape(b, tuple(w.shape[:-1]), names.bias, "one offset per class and position")
+        b = b.flatten(1).T
+    rows, classes = x.shape[0], w.shape[0]
+    shape = (rows, *w.shape[:-1])
+    check_class_shapes(y, shape, 1, options, readable=_interop.readable(y))
+    soft = y.dtype.is_floating_point
+    y = y.reshape(rows, classes, -1).permute(2, 0, 1) if soft else y.reshape(rows, -1).T
+    return x, w.flatten(1, -2).transpose(0, 1), y, b
+
+
 def checked_linear_cross_entropy(
     x: Tensor,
     w: Tensor,
@@ -126,7 +155,7 @@ def checked_linear_cross_entropy(
     stats: bool = False,
 ) -> Any:
     """Loss of a linear layer; with `stats` also those of the rows."""
-    shape = (*x.shape[:-1], w.shape[0])
+    shape = (*rows_shape(x, w), w.shape[-2])
     options = with_tensors(options._replace(axis=len(shape) - 1), x)
     check_class_shapes(y, shape, options.axis, options, readable=_interop.readable(y))
     tensors = (x, w, y, b)

@@ -10,14 +10,14 @@ import torch
 from torch.autograd import forward_ad
 
 from xent.torch import _compat
-from xent.torch._autograd_state import check_constant
+from xent.torch._autograd_state import LEVEL, NO_TANGENT, check_constant
 from xent.torch._plain_calls import PLAIN_TYPES, is_plain_call, is_wrapped
 
 Tensor = torch.Tensor
 LIBRARY = torch.library.Library("xent", "FRAGMENT")
 NO_FORWARD_MODE = (
-    "has no forward-mode derivative (jvp, jacfwd, linearize, hessian). Use reverse mode: "
-    "torch.func.jacrev(f), and for a Hessian torch.func.jacrev(torch.func.jacrev(f))."
+    "has no forward-mode derivative (jvp, jacfwd, linearize, hessian) in this version of PyTorch, "
+    "which does not let an operator switch that mode. Use reverse mode: torch.func.jacrev(f)."
 )
 NO_REDISPATCH = (
     "cannot be compiled or transformed with a gradient by this version of PyTorch, which has no "
@@ -49,12 +49,14 @@ class Operation:
         fake: Callable[..., Any],
         setup_context: Callable[..., None],
         backward: Callable[..., Any],
-        with_needed_grads: Callable[..., Any] = lambda o, *_: o,
+        jvp: Callable[..., Any],
+        with_needed_grads: Callable[..., Any] = lambda o, _: o,
         vmap: Callable[..., Any] | None = None,
         function: str | Callable[[Any], str],
     ) -> None:
         name = schema[: schema.index("(")]
-        self.forward, self.with_needed_grads, self.vmap = forward, with_needed_grads, vmap
+        self.forward, self.jvp, self.vmap = forward, jvp, vmap
+        self.with_needed_grads = with_needed_grads
         self.options = options
         self.function = function
         """Name of the function that a user calls, for errors; it may depend on the options."""
@@ -88,7 +90,7 @@ class Operation:
             return self._dispatched(o, tensors)
         forward = forward or self.forward
         if requires_grad and torch.is_grad_enabled():
-            return self.autograd_function.apply(*tensors, o, forward)
+            return self.autograd_function.apply(*tensors, o, forward, None)
         return forward(*tensors, o)
 
     def _dispatched(self, o: Any, tensors: tuple[Tensor | None, ...]) -> Any:
@@ -120,35 +122,36 @@ class Operation:
         return kernel
 
     def _autograd_kernel(self, keyset: Any, *arguments: Any) -> Any:
-        """One level of derivatives; the dispatcher's remaining keys compute the results."""
+        """One level of derivatives; the dispatcher's remaining keys compute the results.
+
+        Only here is it known what this level needs: an inner level of nested transforms hides it
+        from the function that the user called.
+        """
         tensors, o = arguments[: self.tensors], self.options(*arguments[self.tensors :])
-        self._check_derivatives(tensors, o)
+        _check_weights(o)
+        primals, tangents = _split_duals(tensors)
+        has_graph = torch.is_grad_enabled()
+        o = self.with_needed_grads(
+            o, [has_graph and t is not None and t.requires_grad for t in tensors]
+        )
+        has_tangent = [tangent is not None for tangent in tangents]
+        results = self._level(keyset, primals, tensors, self.with_needed_grads(o, has_tangent))
+        if not any(has_tangent):
+            return results
+        if isinstance(results, Tensor):
+            return _dual(results, self.jvp(primals, tangents, o, results))
+        return tuple(map(_dual, results, self.jvp(primals, tangents, o, results)))
+
+    def _level(
+        self, keyset: Any, primals: tuple[Any, ...], tensors: tuple[Any, ...], o: Any
+    ) -> Any:
+        """The results with this level's graph, if it is to have one."""
         grad_mode = torch.is_grad_enabled()
         below = partial(self._below, keyset, grad_mode, _compat.is_forward_mode_on())
-        if not (grad_mode and any(t is not None and t.requires_grad for t in tensors)):
-            return below(*tensors, o)
+        if not (grad_mode and any(t is not None and t.requires_grad for t in primals)):
+            return below(*primals, o)
         with _compat.single_level():
-            # Only here is it known what this level needs: an inner level of nested transforms
-            # hides it from the function that the user called.
-            return self.autograd_function.apply(
-                *tensors, self.with_needed_grads(o, *tensors), below
-            )
-
-    def _check_derivatives(self, tensors: tuple[Any, ...], o: Any) -> None:
-        """Refuse forward mode, and gradients of weights, at the level that asks for them.
-
-        A result without tangent or graph would count as a constant, so its derivative would be 0 in
-        silence. The functions check weights too, but a compiler that traces nested transforms sees
-        `requires_grad` only here.
-        """
-        if _compat.is_forward_mode_on():
-            for value in (*tensors, *o):
-                if isinstance(value, Tensor) and forward_ad.unpack_dual(value).tangent is not None:
-                    msg = f"{self._called(o)} {NO_FORWARD_MODE}"
-                    raise NotImplementedError(msg)
-        for name, value in zip(o._fields, o, strict=True):
-            if isinstance(value, Tensor):
-                check_constant(value, getattr(o.names, name))
+            return self.autograd_function.apply(*primals, o, below, tensors)
 
     def _below(self, keyset: Any, grad_mode: bool, forward_mode: bool, *arguments: Any) -> Any:
         """The results from below this level, where outer levels may want derivatives too.
@@ -184,6 +187,43 @@ class Operation:
         return stacked, (0,) * len(stacked)
 
 
+def _check_weights(o: Any) -> None:
+    """Refuse derivatives of weights, at the level that asks for them.
+
+    The functions check weights too, but a compiler that traces nested transforms sees
+    `requires_grad` only here.
+    """
+    for name, value in zip(o._fields, o, strict=True):
+        if isinstance(value, Tensor):
+            check_constant(value, getattr(o.names, name))
+            # A compiled graph has levels that Python does not see.
+            _, (tangent,) = _split_duals((value,))
+            if tangent is not None:
+                raise ValueError(NO_TANGENT.format(name=getattr(o.names, name)))
+
+
+def _split_duals(tensors: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[Tensor | None]]:
+    """Tensors without their tangents, and these; None for a tensor without one."""
+    if not _compat.is_forward_mode_on():
+        return tensors, [None] * len(tensors)
+    primals: list[Tensor | None] = []
+    tangents: list[Tensor | None] = []
+    for tensor in tensors:
+        primal = tangent = None
+        if tensor is not None:
+            primal, tangent = forward_ad.unpack_dual(tensor, level=LEVEL)
+        primals.append(tensor if tangent is None else primal)
+        tangents.append(tangent)
+    return tuple(primals), tangents
+
+
+def _dual(result: Tensor, tangent: Tensor | None) -> Tensor:
+    if tangent is None:
+        return result
+    dual: Tensor = forward_ad.make_dual(result, tangent.to(result.dtype), level=LEVEL)
+    return dual
+
+
 def is_implemented_on(device: torch.device) -> bool:
     """Has xent or another package registered the losses for this type of device?"""
     return _compat.has_kernel("xent::cross_entropy", device.type)
@@ -202,18 +242,19 @@ def _autograd_function(
     setup_context: Callable[..., None],
     backward: Callable[..., Any],
 ) -> Any:
-    """A Function of tensors, options, and the function that computes the results."""
+    """A Function of tensors, options, what computes the results, and the tensors with tangents."""
 
     def apply_forward(ctx: Any, *arguments: Any) -> Any:
-        *tensors, o, function = arguments
+        *tensors, o, function, duals = arguments
         results = function(*tensors, o)
-        setup_context(ctx, tuple(tensors), o, results)
+        # With tangents, if there are any: backward is to be differentiated in forward mode too.
+        setup_context(ctx, tuple(duals or tensors), o, results)
         # The graph alone holds the gradient if it was made here and nobody was shown it.
         ctx.owns_gradient = function in forwards and not _compat.are_saved_tensors_hooked()
         return results
 
     def apply_backward(ctx: Any, *grads: Any) -> Any:
-        return *backward(ctx, *grads), None, None
+        return *backward(ctx, *grads), None, None, None
 
     body = {"forward": staticmethod(apply_forward), "backward": staticmethod(apply_backward)}
     return type(name, (_compat.SingleLevelFunction,), body)

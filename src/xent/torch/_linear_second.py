@@ -1,0 +1,229 @@
+"""Derivatives of a linear layer's cross-entropy for which its logits are made anew, in chunks.
+
+With G the gradient for a chunk's logits z = x Wᵀ + b, the layer's gradients are G W, Gᵀ x and the
+sum of G over rows. A direction (dx, dW, dt, db) moves z by V = dx Wᵀ + x dWᵀ + db, and G by
+G' = H V + X dt, where H and X are second derivatives for the logits alone. So
+
+    (G W)' = G' W + G dW        (Gᵀ x)' = G'ᵀ x + Gᵀ dx
+
+Second derivatives are symmetric: this is also what is passed back from upstream gradients of the
+layer's gradients. Log-sum-exp, whose gradient for z is p, is not part of the loss that the forward
+pass differentiates. All in differentiable operations, so that further derivatives follow; those
+keep the logits of all chunks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import torch
+
+from xent._engine.linear import BIAS, CHUNK, INPUTS, TARGETS, WEIGHT
+from xent._options import LossOptions
+from xent.torch._derivatives import (
+    divisor_depends_on_targets,
+    logsumexp_gradient,
+    reduced_weight,
+    rows_of_logits,
+    target_rows,
+)
+from xent.torch._positions import rows_shape
+
+Tensor = torch.Tensor
+DEPENDENT = (
+    "linear_cross_entropy has no second derivative where targets require one and class weights "
+    "enter the mean's divisor, which depends on the targets. Use reduction='sum' and divide."
+)
+
+
+class Chunk(NamedTuple):
+    """Some rows of a layer, at one position, and directions of them; None for what has none."""
+
+    rows: slice
+    """Of those of all positions."""
+    position: int
+    x: Tensor
+    w: Tensor
+    targets: Tensor
+    bias: Tensor | None
+    dx: Tensor | None
+    dw: Tensor | None
+    dt: Tensor | None
+    db: Tensor | None
+
+    def logits(self) -> Tensor:
+        """The logits z."""
+        z: Tensor = torch.nn.functional.linear(self.x, self.w, self.bias)
+        return z
+
+    def direction(self) -> Tensor:
+        """The direction V in which the logits are moved."""
+        v: Tensor = self.x.new_zeros(self.x.shape[0], self.w.shape[0])
+        if self.dx is not None:
+            v = v + self.dx @ self.w.T
+        if self.dw is not None:
+            v = v + self.x @ self.dw.T
+        return v if self.db is None else v + self.db
+
+
+class Changes(NamedTuple):
+    """What a direction changes; None where not wanted."""
+
+    rows: Tensor
+    """The losses of the rows, before they are reduced."""
+    inputs: Tensor | None
+    weight: Tensor | None
+    targets: Tensor | None
+    bias: Tensor | None
+
+
+class _Gradients:
+    """The layer's gradients, of the chunks that were added."""
+
+    def __init__(self, wanted: int) -> None:
+        self.wanted = wanted
+        self.targets: list[Tensor] = []
+        # A list or a sum for each position.
+        self.inputs: dict[int, list[Tensor]] = {}
+        self.weight: dict[int, Tensor] = {}
+        self.bias: dict[int, Tensor] = {}
+
+    def add(self, chunk: Chunk, of_logits: Tensor, gradient: Tensor | None = None) -> None:
+        """Add a chunk's share, from the gradient of its logits.
+
+        Where that is the change of a gradient along a direction, the gradient is given too.
+        """
+        position = chunk.position
+        if self.wanted & INPUTS:
+            part = of_logits @ chunk.w
+            if gradient is not None and chunk.dw is not None:
+                part = part + gradient @ chunk.dw
+            self.inputs.setdefault(position, []).append(part)
+        if self.wanted & WEIGHT:
+            part = of_logits.T @ chunk.x
+            if gradient is not None and chunk.dx is not None:
+                part = part + gradient.T @ chunk.dx
+            self.weight[position] = self.weight.get(position, 0) + part
+        if self.wanted & BIAS:
+            self.bias[position] = self.bias.get(position, 0) + of_logits.sum(0)
+
+    def like(self, tensors: Any) -> tuple[Tensor | None, ...]:
+        """The gradients for inputs, weight, targets and bias, in their shapes."""
+        inputs, weight, targets, _ = tensors
+        of_inputs = of_weight = of_targets = of_bias = None
+        if self.inputs:
+            of_positions = [torch.cat(parts) for parts in self.inputs.values()]
+            of_inputs = sum(of_positions[1:], of_positions[0]).reshape(inputs.shape)
+        if self.weight:
+            of_weight = torch.stack(list(self.weight.values())).reshape(weight.shape)
+        if self.targets:
+            of_targets = torch.cat(self.targets).reshape(targets.shape)
+        if self.bias:
+            of_bias = torch.stack(list(self.bias.values())).reshape(weight.shape[:-1])
+        return of_inputs, of_weight, of_targets, of_bias
+
+
+def changes(
+    o: LossOptions, tensors: Any, directions: Any, factors: Tensor | None = None
+) -> Changes:
+    """Changes of row losses and of the gradients that `o.needs_grad` says.
+
+    `factors` multiply the rows' gradients, those of row losses.
+    """
+    if divisor_depends_on_targets(o) and (o.needs_grad & TARGETS or directions[2] is not None):
+        raise NotImplementedError(DEPENDENT)
+    divisors, weight = _divisors(tensors, o), _flat_weight(o)
+    losses, gradients = [], _Gradients(o.needs_grad)
+    for chunk in _chunks(tensors, directions):
+        part = None if weight is None else weight[chunk.rows]
+        z, v = chunk.logits(), chunk.direction()
+        of_rows = o._replace(axis=1, sample_weight=part)
+        rows = rows_of_logits(z, chunk.targets, of_rows, divisors)
+        gradient, moved = rows.gradient(), rows.second(v)
+        loss = (gradient * v).sum(1)
+        if chunk.dt is not None:
+            loss = loss + (rows.targets_gradient(None) * chunk.dt).sum(1)
+            moved = moved + rows.change_by_targets(chunk.dt)
+        losses.append(loss)
+        factor: Any = 1.0
+        if factors is not None:
+            factor = factors.reshape(-1, 1)[chunk.rows].to(z.dtype)
+        gradients.add(chunk, moved * factor, gradient * factor)
+        if o.needs_grad & TARGETS:
+            gradients.targets.append(rows.targets_second(v) * factor)
+    return Changes(torch.cat(losses), *gradients.like(tensors))
+
+
+def logsumexp_gradients(
+    o: LossOptions, tensors: Any, upstream: Tensor
+) -> tuple[Tensor | None, ...]:
+    """Gradients of the rows' log-sum-exps, times their upstream gradients."""
+    gradients, factors = _Gradients(o.needs_grad), upstream.reshape(-1, 1)
+    for chunk in _chunks(tensors, (None,) * 4):
+        of_rows = logsumexp_gradient(chunk.logits(), o._replace(axis=1), factors[chunk.rows])
+        gradients.add(chunk, of_rows)
+    return gradients.like(tensors)
+
+
+def logsumexp_change(o: LossOptions, tensors: Any, directions: Any) -> Tensor:
+    """Changes of the rows' log-sum-exps."""
+    o = o._replace(axis=1)
+    parts = [
+        logsumexp_gradient(chunk.logits(), o, chunk.direction()).sum(1)
+        for chunk in _chunks(tensors, directions)
+    ]
+    return torch.cat(parts).reshape(rows_shape(*tensors[:2]))
+
+
+def _chunks(tensors: Any, directions: Any) -> Iterator[Chunk]:
+    """Rows of which the logits are made at a time; one chunk at least, be it empty."""
+    x, w, t, b = _flat(tensors, tensors)
+    dx, dw, dt, db = _flat(directions, tensors)
+    count, step = x.shape[0], max(1, CHUNK // max(1, w.shape[1]))
+    for position in range(w.shape[0]):
+        at: list[Any] = [None if each is None else each[position] for each in (w, b, dw, db)]
+        for start in range(0, max(1, count), step):
+            part = slice(start, min(start + step, count))
+            rows = slice(position * count + part.start, position * count + part.stop)
+            yield Chunk(
+                rows, position, x[part], at[0], t[rows], at[1],
+                None if dx is None else dx[part], at[2], None if dt is None else dt[rows], at[3],
+            )  # fmt: skip
+
+
+def _flat(tensors: Any, like: Any) -> tuple[Any, ...]:
+    """With rows along one axis and positions first, in the dtype to compute in; None stays.
+
+    The rows of targets are those of all positions. Labels stay as they are.
+    """
+    inputs, weight, targets, bias = tensors
+    x, w = like[:2]
+    kind = torch.float64 if torch.float64 in (x.dtype, w.dtype) else torch.float32
+    if targets is not None:
+        soft = targets.dtype.is_floating_point
+        targets = targets.reshape(-1, w.shape[-2]).to(kind) if soft else targets.reshape(-1)
+    return (
+        None if inputs is None else inputs.reshape(-1, x.shape[-1]).to(kind),
+        None if weight is None else weight.to(kind).reshape(-1, *w.shape[-2:]),
+        targets,
+        None if bias is None else bias.to(kind).reshape(-1, w.shape[-2]),
+    )
+
+
+def _flat_weight(o: LossOptions) -> Tensor | None:
+    return None if o.sample_weight is None else o.sample_weight.reshape(-1)
+
+
+def _divisors(tensors: Any, o: LossOptions) -> tuple[Any, Any]:
+    """What the means of the losses and of z-loss divide by."""
+    if o.reduction != "mean" or o.divisor is not None:
+        return o.divisor, o.divisor
+    classes, targets = tensors[1].shape[-2], _flat(tensors, tensors)[2]
+    o = o._replace(reduction="sum", sample_weight=_flat_weight(o), label_smoothing=0.0, axis=1)
+    ones = torch.ones(targets.shape[0], dtype=torch.float64, device=targets.device)
+    of_rows = reduced_weight(targets, ones, o, None)
+    if o.class_weight is None:
+        return of_rows.sum(), of_rows.sum()
+    of_classes = target_rows(targets, ones.unsqueeze(1).expand(-1, classes), o).sum(1)
+    return (of_rows * of_classes).sum(), of_rows.sum()
