@@ -103,18 +103,24 @@ def cross_entropy(
             return loss
     names = NAMES["torch"]
     z = as_logits(input, names.logits, names)
-    y = as_tensor_like(target, z, names.targets)
     axis = _class_axis(z, names)
+    y = _one_label(as_tensor_like(target, z, names.targets), z.shape)
     options = LossOptions(
         axis=axis,
         class_weight=weight,
+        ignore_index=ignore_index,
         label_smoothing=label_smoothing,
         softcap=softcap,
         z_loss=z_loss,
+        reduction=_reduction(size_average, reduce, reduction),  # type: ignore[arg-type]
+        check_sums=False,
         keep_logits=return_lse,
         caller="torch",
-        **_as_torch(y, z.shape[axis], ignore_index, _reduction(size_average, reduce, reduction)),
     ).checked()
+    if y.dtype.is_floating_point:
+        options = _for_probabilities(options, y, z.shape[axis])
+        if ignore_index < 0:  # no class, and so no question; torch refuses the others too
+            options = options._replace(ignore_index=None)
     extras = Extras(return_lse, return_entropy, return_accuracy)
     return with_extras(_losses.checked_cross_entropy, (z, y), with_tensors(options, z), y, extras)
 
@@ -276,17 +282,23 @@ def linear_cross_entropy(
     names = NAMES["torch linear"]
     x = as_logits(input, names.inputs, names)
     w = as_logits(linear_weight, names.weight, names)
-    y = as_tensor_like(target, x, names.targets)
-    ignored = -100 if ignore_index is None else ignore_index
+    classes = w.shape[0] if w.ndim else 1
+    y = _one_label(as_tensor_like(target, x, names.targets), (*x.shape[:-1], classes))
     chosen = LossOptions(
         class_weight=weight,
+        ignore_index=ignore_index,
         label_smoothing=label_smoothing,
         softcap=softcap,
         z_loss=z_loss,
+        reduction=reduction,  # type: ignore[arg-type]
+        check_sums=False,
         keep_logits=return_lse,
         caller="torch linear",
-        **_as_torch(y, w.shape[0] if w.ndim else 1, ignored, reduction),
     ).checked()
+    if y.dtype.is_floating_point:
+        chosen = _for_probabilities(chosen, y, classes)
+    elif ignore_index is None:
+        chosen = chosen._replace(ignore_index=-100)
     extras = Extras(return_lse, return_entropy, return_accuracy)
     if w.ndim > 2:
         z = _logits(x, w, linear_bias, names)
@@ -315,16 +327,17 @@ def _class_axis(z: Tensor, names: Names) -> int:
     return 0 if z.ndim == 1 else 1
 
 
-def _as_torch(
-    target: Tensor, classes: int, ignore_index: int | None, reduction: Any
-) -> dict[str, Any]:
-    """Options by which targets mean what they do in torch: probabilities may sum to anything."""
-    made = {"ignore_index": ignore_index, "reduction": reduction, "check_sums": False}
-    if target.dtype.is_floating_point:
-        rows = target.numel() // max(1, classes)
-        made["ignore_index"] = None
-        made["divisor"] = torch.sym_float(rows) if reduction == "mean" else None
-    return made
+def _one_label(target: Tensor, logits: tuple[int, ...]) -> Tensor:
+    """The target; the label of one row without a batch axis may have shape (1), as in torch."""
+    unbatched = len(logits) == 1 and target.shape == (1,) != logits
+    return target.reshape(()) if unbatched and not target.dtype.is_floating_point else target
+
+
+def _for_probabilities(options: LossOptions, target: Tensor, classes: int) -> LossOptions:
+    """The options beside probabilities, whose mean divides by the number of rows in torch."""
+    if options.reduction != "mean":
+        return options
+    return options._replace(divisor=torch.sym_float(target.numel() // max(1, classes)))
 
 
 def _logits(x: Tensor, w: Tensor, bias: Tensor | None, names: Names) -> Tensor:
