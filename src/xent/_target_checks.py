@@ -284,6 +284,14 @@ def _not_binary(array: Any, bad: Any, names: Names) -> str:
     return msg
 
 
+def check_cancellation(weights: Array, names: Names, xp: Any) -> None:
+    """Weights of rows that sum to 0, which a mean divides by, are all 0: nothing counts."""
+    if xp.any(weights != 0):
+        msg = f"{names.class_weight} sums to 0 over the labels that count, and a mean divides by "
+        msg += "that sum; expected another one. Pass reduction='sum' and divide the loss yourself, "
+        raise ValueError(msg + "for example by the number of rows.")
+
+
 def check_total(total: float) -> None:
     """The mean divides by the total weight: 0 (no row counts), or a number to divide by."""
     if total and not 1e-300 <= abs(total) <= 1e300:

@@ -16,6 +16,7 @@ import numpy as np
 from xent._options import LossOptions
 from xent._target_checks import (
     check_binary_shapes,
+    check_cancellation,
     check_class_shapes,
     check_labels,
     check_probabilities,
@@ -25,7 +26,6 @@ from xent._target_checks import (
     dtype_name,
     is_integer,
 )
-from xent._validation import Names
 
 Array = Any
 """An array of any library that follows the array API."""
@@ -302,14 +302,8 @@ def _totals(
         product = row_weight if weight is None else weight * row_weight
         total = _number(xp.sum(product), readable)
         if readable and not total:
-            if _divides(options) and xp.any(product != 0):
-                raise ValueError(_cancelled(options.names))
+            if _divides(options):
+                check_cancellation(product, options.names, xp)
             if weight is not None and xp.any((weight != 0) & (row_weight != 0)):
                 total = 5e-324  # not nothing, though the product underflows
         return total, whole
-
-
-def _cancelled(names: Names) -> str:
-    msg = f"{names.class_weight} sums to 0 over the labels that count, and a mean divides by that "
-    msg += "sum; expected another one. Pass reduction='sum' and divide the loss yourself, for "
-    return msg + "example by the number of rows."

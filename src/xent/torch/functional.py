@@ -41,14 +41,16 @@ def cross_entropy(
     input : Tensor, shape (C), (N, C) or (N, C, d1, ..., dK)
         Logits; float16, bfloat16, float32 or float64.
     target : Tensor
-        Class indices of the input's shape less the class axis, or probabilities of its shape.
+        Class indices of the input's shape less the class axis, or probabilities of its shape. The
+        label of one row of shape (C) may have shape (1).
     weight : Tensor, shape (C), optional
-        Of the classes. A mean over labels divides by their weights' sum, a mean over probabilities
-        by the number of rows, as torch's do.
+        Of the classes; negative ones are taken. A mean over labels divides by the sum of their
+        weights (not of ignored ones; smoothing changes nothing), a mean over probabilities by the
+        number of rows, as torch's do.
     size_average : bool, optional
         Deprecated by torch; it says the reduction.
     ignore_index : int, default -100
-        Label of rows that do not count. It is not looked for in probabilities.
+        Label of rows that do not count. Beside probabilities, a label of 0 or more is refused.
     reduce : bool, optional
         As size_average.
     reduction : {"mean", "sum", "none"}, default "mean"
@@ -80,7 +82,8 @@ def cross_entropy(
     Notes
     -----
     The gradient is made in the forward pass where it will be needed, and the logits are not kept.
-    Where every row is ignored, loss and gradient are 0; torch gives NaN.
+    Where nothing counts, a mean and its gradient are 0; torch gives NaN. Where weights that count
+    sum to 0, a mean is refused.
 
     Examples
     --------
@@ -119,7 +122,7 @@ def cross_entropy(
     ).checked()
     if y.dtype.is_floating_point:
         options = _for_probabilities(options, y, z.shape[axis])
-        if ignore_index < 0:  # no class, and so no question; torch refuses the others too
+        if ignore_index is not None and ignore_index < 0:  # no class; torch refuses others too
             options = options._replace(ignore_index=None)
     extras = Extras(return_lse, return_entropy, return_accuracy)
     return with_extras(_losses.checked_cross_entropy, (z, y), with_tensors(options, z), y, extras)
@@ -148,13 +151,13 @@ def binary_cross_entropy_with_logits(
     target : Tensor, the input's shape
         From 0 to 1; or beyond by rounding, as `xent.binary_cross_entropy` takes them.
     weight : Tensor, broadcast to the input's shape, optional
-        w; it does not count in the mean's divisor.
+        w; it may be negative, and does not count in the mean's divisor.
     size_average, reduce : bool, optional
         Deprecated by torch; they say the reduction.
     reduction : {"mean", "sum", "none"}, default "mean"
         The mean divides by the number of elements.
     pos_weight : Tensor, broadcast to the input's shape, optional
-        q, the weight of label 1.
+        q, the weight of label 1; it may be negative.
     z_loss, softcap
         As for `cross_entropy`, with A(z) = log(1 + exp z).
 
@@ -239,13 +242,14 @@ def linear_cross_entropy(
     linear_weight : Tensor, shape (C, D) or (C, d1, ..., dK, D)
         One row of weights per class.
     target : Tensor
-        Class indices of shape (), (N) or (N, d1, ..., dK), or probabilities with C behind N.
+        Class indices of shape (), (N) or (N, d1, ..., dK), or probabilities with C behind N. The
+        label of one row of shape (D) may have shape (1).
     linear_bias : Tensor, shape (C) or (C, d1, ..., dK), optional
         One offset per class.
     weight, reduction
         As for `cross_entropy`.
     ignore_index : int, optional
-        -100 for class indices, if not given.
+        -100 for class indices, if not given. It is refused beside probabilities.
     label_smoothing
         As for `cross_entropy`.
     options : optional
@@ -353,7 +357,10 @@ def _logits(x: Tensor, w: Tensor, bias: Tensor | None, names: Names) -> Tensor:
         check_device(bias, x, names.bias)
         check_shape(bias, w.shape[:-1], names.bias, "one offset per class and place")
         bias = bias.flatten()
-    z = torch.nn.functional.linear(x, w.flatten(0, -2), bias)
+    # The dtype of a layer without K dimensions.
+    kind = torch.float64 if torch.float64 in (x.dtype, w.dtype) else torch.float32
+    bias = None if bias is None else bias.to(kind)
+    z = torch.nn.functional.linear(x.to(kind), w.flatten(0, -2).to(kind), bias)
     return z.reshape(len(x), *w.shape[:-1])
 
 

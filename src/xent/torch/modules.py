@@ -14,7 +14,7 @@ Tensor = torch.Tensor
 
 
 class _WithOptions:
-    """What torch's modules do not have: more options, and weights that are lists or NumPy arrays."""
+    """What torch's modules do not have: more options, and weights as lists or NumPy arrays."""
 
     def __init__(
         self, *args: Any, z_loss: float = 0.0, softcap: float | None = None, **kwargs: Any
@@ -40,7 +40,7 @@ class CrossEntropyLoss(_WithOptions, torch.nn.CrossEntropyLoss):
     Parameters
     ----------
     *args, **kwargs
-        Those of torch.nn.CrossEntropyLoss.
+        Those of torch.nn.CrossEntropyLoss. Weights may be lists or NumPy arrays too.
     z_loss, softcap
         As for `xent.torch.cross_entropy`.
 
@@ -66,7 +66,7 @@ class BCEWithLogitsLoss(_WithOptions, torch.nn.BCEWithLogitsLoss):
     Parameters
     ----------
     *args, **kwargs
-        Those of torch.nn.BCEWithLogitsLoss.
+        Those of torch.nn.BCEWithLogitsLoss. Weights may be lists or NumPy arrays too.
     z_loss, softcap
         As for `xent.torch.cross_entropy`.
 
@@ -90,7 +90,7 @@ class LinearCrossEntropyLoss(_WithOptions, torch.nn.LinearCrossEntropyLoss):
     Parameters
     ----------
     *args, **kwargs
-        Those of torch.nn.LinearCrossEntropyLoss.
+        Those of torch.nn.LinearCrossEntropyLoss. Weights may be lists or NumPy arrays too.
     z_loss, softcap
         As for `xent.torch.cross_entropy`.
 
