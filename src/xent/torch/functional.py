@@ -108,10 +108,13 @@ def cross_entropy(
     z = as_logits(input, names.logits, names)
     axis = _class_axis(z, names)
     y = _one_label(as_tensor_like(target, z, names.targets), z.shape)
+    ignored: int | None = ignore_index
+    if y.dtype.is_floating_point and isinstance(ignore_index, int) and ignore_index < 0:
+        ignored = None  # beside probabilities torch, too, refuses only labels that could be classes
     options = LossOptions(
         axis=axis,
         class_weight=weight,
-        ignore_index=ignore_index,
+        ignore_index=ignored,
         label_smoothing=label_smoothing,
         softcap=softcap,
         z_loss=z_loss,
@@ -122,8 +125,6 @@ def cross_entropy(
     ).checked()
     if y.dtype.is_floating_point:
         options = _for_probabilities(options, y, z.shape[axis])
-        if ignore_index is not None and ignore_index < 0:  # no class; torch refuses others too
-            options = options._replace(ignore_index=None)
     extras = Extras(return_lse, return_entropy, return_accuracy)
     return with_extras(_losses.checked_cross_entropy, (z, y), with_tensors(options, z), y, extras)
 
