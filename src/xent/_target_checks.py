@@ -51,7 +51,7 @@ def check_class_shapes(
         raise TypeError(_not_class_targets(targets, names))
     if not integer and options.ignore_index is not None:
         msg = f"ignore_index marks class indices, but {names.targets} holds probabilities. "
-        raise ValueError(msg + "Give the rows to ignore sample_weight 0.")
+        raise ValueError(msg + names.ignore_soft)
     if integer and targets.shape != rows:
         _wrong_label_shape(targets, shape, rows, names, readable)
     elif not integer and targets.shape != shape:
@@ -183,11 +183,13 @@ def _whole(array: Array) -> bool:
 # Checks that read data.
 
 
-def check_weights(weights: Array, name: str, xp: Any) -> None:
-    """Every weight is finite and not negative."""
-    bad = ~(xp.isfinite(weights) & (weights >= 0))
-    if xp.any(bad):
-        report_first(bad, weights, name, "weights must be finite and not negative")
+def check_weights(weights: Array, which: str, names: Names, xp: Any) -> None:
+    """Every weight is finite and, unless the caller takes negative ones, not negative."""
+    fine, rule = xp.isfinite(weights), "weights must be finite"
+    if not names.negative_weights:
+        fine, rule = fine & (weights >= 0), rule + " and not negative"
+    if not xp.all(fine):
+        report_first(~fine, weights, getattr(names, which), rule)
 
 
 def check_labels(labels: Array, classes: int, names: Names = NAMES["xent"], xp: Any = np) -> None:
@@ -282,8 +284,16 @@ def _not_binary(array: Any, bad: Any, names: Names) -> str:
     return msg
 
 
+def check_cancellation(weights: Array, names: Names, xp: Any) -> None:
+    """Weights of rows that sum to 0, which a mean divides by, are all 0: nothing counts."""
+    if xp.any(weights != 0):
+        msg = f"{names.class_weight} sums to 0 over the labels that count, and a mean divides by "
+        msg += "that sum; expected another one. Pass reduction='sum' and divide the loss yourself, "
+        raise ValueError(msg + "for example by the number of rows.")
+
+
 def check_total(total: float) -> None:
     """The mean divides by the total weight: 0 (no row counts), or a number to divide by."""
-    if total and not 1e-300 <= total <= 1e300:
+    if total and not 1e-300 <= abs(total) <= 1e300:
         msg = f"the weights sum to {total:g}; expected 0, or 1e-300 to 1e300. "
         raise ValueError(msg + "Divide them by their mean.")

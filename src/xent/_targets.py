@@ -16,6 +16,7 @@ import numpy as np
 from xent._options import LossOptions
 from xent._target_checks import (
     check_binary_shapes,
+    check_cancellation,
     check_class_shapes,
     check_labels,
     check_probabilities,
@@ -141,7 +142,7 @@ def class_targets(
         if class_weight is not None:
             row_weight = cast(xp, probabilities, dtype) @ class_weight
     rows = math.prod(shape) // max(1, classes)
-    totals = _totals(xp, rows, weight, row_weight, readable)
+    totals = _totals(xp, rows, weight, row_weight, options, readable)
     ones = xp.ones(classes, dtype=dtype) if class_weight is None else class_weight
     if _only_z_term(totals[0], options, readable):
         ones = 0 * ones
@@ -185,7 +186,7 @@ def binary_targets(
         row_weight = negative + (positive - negative) * cast(xp, targets, dtype)
     if pos_weight is not None:
         positive = positive * (pos_weight if pos_weight.ndim else _number(pos_weight, readable))
-    totals = _totals(xp, math.prod(shape), weight, row_weight, readable)
+    totals = _totals(xp, math.prod(shape), weight, row_weight, options, readable)
     if _only_z_term(totals[0], options, readable):
         positive, negative = 0 * positive, 0.0
     return BinaryTargets(targets, positive, negative, options.label_smoothing, weight, *totals)
@@ -193,8 +194,12 @@ def binary_targets(
 
 def _only_z_term(total: Any, options: LossOptions, readable: bool) -> bool:
     """Do class weights leave no weight to a mean? Smoothed targets have mass there all the same."""
-    mean = options.reduction == "mean" and options.divisor is None
-    return readable and mean and options.class_weight is not None and not total
+    return readable and _divides(options) and options.class_weight is not None and not total
+
+
+def _divides(options: LossOptions) -> bool:
+    """Is the loss a mean that divides by the total weight?"""
+    return options.reduction == "mean" and options.divisor is None
 
 
 def mean_divisors(targets: ClassTargets | BinaryTargets, options: LossOptions) -> tuple[Any, Any]:
@@ -248,13 +253,13 @@ def take(xp: Any, values: Array, labels: Array) -> Array:
 
 
 def _weights(options: LossOptions, name: str, xp: Any, dtype: Any, readable: bool) -> Any:
-    """Weights in `dtype`, finite and not negative; None where none are given."""
+    """Weights in `dtype`, checked; None where none are given."""
     given = getattr(options, name)
     if given is None:
         return None
     weights = cast(xp, given, dtype)
     if readable:
-        check_weights(weights, getattr(options.names, name), xp)
+        check_weights(weights, name, options.names, xp)
     return weights
 
 
@@ -284,7 +289,9 @@ def _number(value: Array, readable: bool) -> Any:
     return float(value) if readable else value
 
 
-def _totals(xp: Any, rows: int, weight: Any, row_weight: Any, readable: bool) -> tuple[Any, Any]:
+def _totals(
+    xp: Any, rows: int, weight: Any, row_weight: Any, options: LossOptions, readable: bool
+) -> tuple[Any, Any]:
     """Total of sample weight times class weight of the target, and of sample weight alone."""
     if weight is None and row_weight is None:
         return float(rows), float(rows)
@@ -294,7 +301,9 @@ def _totals(xp: Any, rows: int, weight: Any, row_weight: Any, readable: bool) ->
             return whole, whole
         product = row_weight if weight is None else weight * row_weight
         total = _number(xp.sum(product), readable)
-        vanished = readable and not total and weight is not None
-        if vanished and xp.any((weight > 0) & (row_weight > 0)):
-            total = 5e-324  # not nothing, though the product underflows
+        if readable and not total:
+            if _divides(options):
+                check_cancellation(product, options.names, xp)
+            if weight is not None and xp.any((weight != 0) & (row_weight != 0)):
+                total = 5e-324  # not nothing, though the product underflows
         return total, whole

@@ -35,6 +35,10 @@ class Names(NamedTuple):
     pass_axis: str | None = "pass axis={axis}"
     """The fix for a class axis in another place; None where the caller has no such choice."""
     ignore: str = "pass ignore_index={label}"
+    ignore_soft: str = "Give the rows to ignore sample_weight 0."
+    """The fix for an ignore_index beside probabilities."""
+    negative_weights: bool = False
+    """Does the caller take negative weights, as PyTorch does?"""
     tensors: bool = False
     """Are the caller's arrays PyTorch's? Its conversions and dtypes have other names."""
 
@@ -53,7 +57,13 @@ class Names(NamedTuple):
 
 
 _TENSORS = Names(tensors=True)
-_TWIN = _TENSORS._replace(targets="target", class_weight="weight", sample_weight="weight")
+_TWIN = _TENSORS._replace(
+    targets="target",
+    class_weight="weight",
+    sample_weight="weight",
+    ignore_soft="Pass reduction='none' and average the losses of the rows that count.",
+    negative_weights=True,
+)
 _TORCH = _TWIN._replace(
     logits="input",
     logits_have="input has",

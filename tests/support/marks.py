@@ -34,6 +34,7 @@ MEDIUM = [
     "tests/learn/test_learn.py",
     "tests/plots/test_pictures.py",
     "tests/plots/test_plots.py",
+    "tests/torch/test_torch_generators.py",
     "tests/torch/test_torch_transforms.py",
 ]
 """Run by `make test`, but not by `make test-fast`."""

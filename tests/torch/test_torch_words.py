@@ -95,8 +95,18 @@ ce(z, y.to("meta"))
 ce(z, y, ones(4))
     ValueError: weight has shape (4,), expected (3,): one weight per class. Nothing is
     broadcast.
-ce(z, y, -ones(3))
-    ValueError: weight[0] is -1.0 (2 more like it); weights must be finite and not negative.
+ce(z, y, -ones(3) / 0)
+    ValueError: weight[0] is -inf (2 more like it); weights must be finite.
+ce(z, y, ones(3) - torch.arange(3) * 2)
+    ValueError: weight sums to 0 over the labels that count, and a mean divides by that sum;
+    expected another one. Pass reduction='sum' and divide the loss yourself, for example by the
+    number of rows.
+ce(z, z.softmax(1), ignore_index=0)
+    ValueError: ignore_index marks class indices, but target holds probabilities. Pass
+    reduction='none' and average the losses of the rows that count.
+ce(z[0], y)
+    ValueError: target has shape (2,), expected (): one class index per row, input's shape less
+    the class axis. Nothing is broadcast.
 ce(z, y, ones(3, requires_grad=True))
     ValueError: weight requires a gradient, but weights get none. Pass weight.detach().
 ce(z, y, ["heavy", "light"])
@@ -110,6 +120,8 @@ ce(z, y, ignore_index=1.5)
 CE()(z, labels(0, 3))
     ValueError: target[1] is 3, but input has 3 classes (0 to 2). Check the labels, and that
     input's class axis is the one you mean.
+CE(["heavy", "light"])
+    TypeError: weight is ['heavy', 'light']; expected a tensor of numbers.
 CE(ones(4))(z, y)
     ValueError: weight has shape (4,), expected (3,): one weight per class. Nothing is
     broadcast.
@@ -139,14 +151,14 @@ bce(z, z + 2)
     labels start at 1, subtract 1.
 bce(z, z, ones(2))
     ValueError: weight has shape (2,), which does not broadcast to input's shape (2, 3).
-bce(z, z, -ones(3))
-    ValueError: weight[0, 0] is -1.0 (5 more like it); weights must be finite and not negative.
+bce(z, z, -ones(3) / 0)
+    ValueError: weight[0, 0] is -inf (5 more like it); weights must be finite.
 bce(z, z, ones(3, requires_grad=True))
     ValueError: weight requires a gradient, but weights get none. Pass weight.detach().
 bce(z, z, pos_weight=ones(2))
     ValueError: pos_weight has shape (2,), which does not broadcast to input's shape (2, 3).
-bce(z, z, pos_weight=-ones(3))
-    ValueError: pos_weight[0] is -1.0 (2 more like it); weights must be finite and not negative.
+bce(z, z, pos_weight=ones(3) * float("nan"))
+    ValueError: pos_weight[0] is nan (2 more like it); weights must be finite.
 bce(z, labels([0, 1, -7], [0, 0, 1]))
     ValueError: target[0, 2] is -7; expected 0, 1, or a probability between them. If -7 marks
     rows to ignore, give them weight 0.
@@ -188,6 +200,9 @@ lce(x, w, y, linear_bias=ones(3))
 lce(x, w, y, weight=ones(3))
     ValueError: weight has shape (3,), expected (4,): one weight per class. Nothing is
     broadcast.
+lce(x, w, ones(2, 4) / 4, ignore_index=-100)
+    ValueError: ignore_index marks class indices, but target holds probabilities. Pass
+    reduction='none' and average the losses of the rows that count.
 lce(x, w, y.to("meta"))
     ValueError: target is on meta, but the other tensors are on cpu. Pass target.to('cpu').
 lce(x[0], deep, y)
@@ -236,6 +251,9 @@ xent.cross_entropy(z, y, axis=3)
     ValueError: axis is 3, but logits has shape (2, 3): expected -2 to 1.
 xent.cross_entropy(z, y, class_weight=ones(3).to(torch.complex64))
     TypeError: class_weight has dtype torch.complex64; expected numbers: one weight per class.
+xent.cross_entropy(z, y, class_weight=-ones(3))
+    ValueError: class_weight[0] is -1.0 (2 more like it); weights must be finite and not
+    negative.
 xent.cross_entropy(z, y, sample_weight=ones(3))
     ValueError: sample_weight has shape (3,), expected (2,): one weight per row. Nothing is
     broadcast.

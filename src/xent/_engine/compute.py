@@ -249,7 +249,7 @@ def reduction(
     divisor, z_factor = common_divisor(*divisors)
     options = options.with_z_factor(z_factor)
     if isinstance(divisor, (int, float)):
-        return divisors, divisor, options, 1 / divisor if divisor > 0 else 1.0
+        return divisors, divisor, options, 1 / divisor if divisor else 1.0
     xp = array_namespace(divisor)
     return divisors, divisor, options, xp.where(divisor > 0, 1 / divisor, xp.zeros_like(divisor))
 
@@ -269,7 +269,7 @@ def reduced(
     if not plain:
         xp = array_namespace(loss_sum)
         return loss_sum / divisor if divisor > 0 else xp.zeros_like(loss_sum)
-    if divisor > 0:
+    if divisor:
         return np.float64(loss_sum / divisor)
     for grad in grads:
         if grad is not None:

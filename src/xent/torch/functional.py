@@ -41,14 +41,16 @@ def cross_entropy(
     input : Tensor, shape (C), (N, C) or (N, C, d1, ..., dK)
         Logits; float16, bfloat16, float32 or float64.
     target : Tensor
-        Class indices of the input's shape less the class axis, or probabilities of its shape.
+        Class indices of the input's shape less the class axis, or probabilities of its shape. The
+        label of one row of shape (C) may have shape (1).
     weight : Tensor, shape (C), optional
-        Of the classes. A mean over labels divides by their weights' sum, a mean over probabilities
-        by the number of rows, as torch's do.
+        Of the classes; negative ones are taken. A mean over labels divides by the sum of their
+        weights (not of ignored ones; smoothing changes nothing), a mean over probabilities by the
+        number of rows, as torch's do.
     size_average : bool, optional
         Deprecated by torch; it says the reduction.
     ignore_index : int, default -100
-        Label of rows that do not count. It is not looked for in probabilities.
+        Label of rows that do not count. Beside probabilities, a label of 0 or more is refused.
     reduce : bool, optional
         As size_average.
     reduction : {"mean", "sum", "none"}, default "mean"
@@ -80,7 +82,8 @@ def cross_entropy(
     Notes
     -----
     The gradient is made in the forward pass where it will be needed, and the logits are not kept.
-    Where every row is ignored, loss and gradient are 0; torch gives NaN.
+    Where nothing counts, a mean and its gradient are 0; torch gives NaN. Where weights that count
+    sum to 0, a mean is refused.
 
     Examples
     --------
@@ -103,18 +106,25 @@ def cross_entropy(
             return loss
     names = NAMES["torch"]
     z = as_logits(input, names.logits, names)
-    y = as_tensor_like(target, z, names.targets)
     axis = _class_axis(z, names)
+    y = _one_label(as_tensor_like(target, z, names.targets), z.shape)
+    ignored: int | None = ignore_index
+    if y.dtype.is_floating_point and isinstance(ignore_index, int) and ignore_index < 0:
+        ignored = None  # beside probabilities torch, too, refuses only labels that could be classes
     options = LossOptions(
         axis=axis,
         class_weight=weight,
+        ignore_index=ignored,
         label_smoothing=label_smoothing,
         softcap=softcap,
         z_loss=z_loss,
+        reduction=_reduction(size_average, reduce, reduction),  # type: ignore[arg-type]
+        check_sums=False,
         keep_logits=return_lse,
         caller="torch",
-        **_as_torch(y, z.shape[axis], ignore_index, _reduction(size_average, reduce, reduction)),
     ).checked()
+    if y.dtype.is_floating_point:
+        options = _for_probabilities(options, y, z.shape[axis])
     extras = Extras(return_lse, return_entropy, return_accuracy)
     return with_extras(_losses.checked_cross_entropy, (z, y), with_tensors(options, z), y, extras)
 
@@ -142,13 +152,13 @@ def binary_cross_entropy_with_logits(
     target : Tensor, the input's shape
         From 0 to 1; or beyond by rounding, as `xent.binary_cross_entropy` takes them.
     weight : Tensor, broadcast to the input's shape, optional
-        w; it does not count in the mean's divisor.
+        w; it may be negative, and does not count in the mean's divisor.
     size_average, reduce : bool, optional
         Deprecated by torch; they say the reduction.
     reduction : {"mean", "sum", "none"}, default "mean"
         The mean divides by the number of elements.
     pos_weight : Tensor, broadcast to the input's shape, optional
-        q, the weight of label 1.
+        q, the weight of label 1; it may be negative.
     z_loss, softcap
         As for `cross_entropy`, with A(z) = log(1 + exp z).
 
@@ -233,13 +243,14 @@ def linear_cross_entropy(
     linear_weight : Tensor, shape (C, D) or (C, d1, ..., dK, D)
         One row of weights per class.
     target : Tensor
-        Class indices of shape (), (N) or (N, d1, ..., dK), or probabilities with C behind N.
+        Class indices of shape (), (N) or (N, d1, ..., dK), or probabilities with C behind N. The
+        label of one row of shape (D) may have shape (1).
     linear_bias : Tensor, shape (C) or (C, d1, ..., dK), optional
         One offset per class.
     weight, reduction
         As for `cross_entropy`.
     ignore_index : int, optional
-        -100 for class indices, if not given.
+        -100 for class indices, if not given. It is refused beside probabilities.
     label_smoothing
         As for `cross_entropy`.
     options : optional
@@ -276,17 +287,23 @@ def linear_cross_entropy(
     names = NAMES["torch linear"]
     x = as_logits(input, names.inputs, names)
     w = as_logits(linear_weight, names.weight, names)
-    y = as_tensor_like(target, x, names.targets)
-    ignored = -100 if ignore_index is None else ignore_index
+    classes = w.shape[0] if w.ndim else 1
+    y = _one_label(as_tensor_like(target, x, names.targets), (*x.shape[:-1], classes))
     chosen = LossOptions(
         class_weight=weight,
+        ignore_index=ignore_index,
         label_smoothing=label_smoothing,
         softcap=softcap,
         z_loss=z_loss,
+        reduction=reduction,  # type: ignore[arg-type]
+        check_sums=False,
         keep_logits=return_lse,
         caller="torch linear",
-        **_as_torch(y, w.shape[0] if w.ndim else 1, ignored, reduction),
     ).checked()
+    if y.dtype.is_floating_point:
+        chosen = _for_probabilities(chosen, y, classes)
+    elif ignore_index is None:
+        chosen = chosen._replace(ignore_index=-100)
     extras = Extras(return_lse, return_entropy, return_accuracy)
     if w.ndim > 2:
         z = _logits(x, w, linear_bias, names)
@@ -315,16 +332,17 @@ def _class_axis(z: Tensor, names: Names) -> int:
     return 0 if z.ndim == 1 else 1
 
 
-def _as_torch(
-    target: Tensor, classes: int, ignore_index: int | None, reduction: Any
-) -> dict[str, Any]:
-    """Options by which targets mean what they do in torch: probabilities may sum to anything."""
-    made = {"ignore_index": ignore_index, "reduction": reduction, "check_sums": False}
-    if target.dtype.is_floating_point:
-        rows = target.numel() // max(1, classes)
-        made["ignore_index"] = None
-        made["divisor"] = torch.sym_float(rows) if reduction == "mean" else None
-    return made
+def _one_label(target: Tensor, logits: tuple[int, ...]) -> Tensor:
+    """The target; the label of one row without a batch axis may have shape (1), as in torch."""
+    unbatched = len(logits) == 1 and target.shape == (1,) != logits
+    return target.reshape(()) if unbatched and not target.dtype.is_floating_point else target
+
+
+def _for_probabilities(options: LossOptions, target: Tensor, classes: int) -> LossOptions:
+    """The options beside probabilities, whose mean divides by the number of rows in torch."""
+    if options.reduction != "mean":
+        return options
+    return options._replace(divisor=torch.sym_float(target.numel() // max(1, classes)))
 
 
 def _logits(x: Tensor, w: Tensor, bias: Tensor | None, names: Names) -> Tensor:
@@ -340,7 +358,10 @@ def _logits(x: Tensor, w: Tensor, bias: Tensor | None, names: Names) -> Tensor:
         check_device(bias, x, names.bias)
         check_shape(bias, w.shape[:-1], names.bias, "one offset per class and place")
         bias = bias.flatten()
-    z = torch.nn.functional.linear(x, w.flatten(0, -2), bias)
+    # The dtype of a layer without K dimensions.
+    kind = torch.float64 if torch.float64 in (x.dtype, w.dtype) else torch.float32
+    bias = None if bias is None else bias.to(kind)
+    z = torch.nn.functional.linear(x.to(kind), w.flatten(0, -2).to(kind), bias)
     return z.reshape(len(x), *w.shape[:-1])
 
 

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import torch
 
 from xent.torch import functional
+from xent.torch._interop import as_tensor_like
 
 Tensor = torch.Tensor
 
 
 class _WithOptions:
-    """The options that torch's modules do not have."""
+    """What torch's modules do not have: more options, and weights as lists or NumPy arrays."""
 
     def __init__(
         self, *args: Any, z_loss: float = 0.0, softcap: float | None = None, **kwargs: Any
     ) -> None:
-        super().__init__(*args, **kwargs)
+        given = inspect.signature(super().__init__).bind(*args, **kwargs)
+        for name in ("weight", "pos_weight"):
+            value = given.arguments.get(name)
+            if not (value is None or isinstance(value, Tensor)):
+                like = torch.empty(0)  # on the device that modules are made on
+                given.arguments[name] = as_tensor_like(value, like, name).clone()
+        super().__init__(*given.args, **given.kwargs)
         self.z_loss, self.softcap = z_loss, softcap
 
     def _options(self, *others: str) -> dict[str, Any]:
@@ -32,7 +40,7 @@ class CrossEntropyLoss(_WithOptions, torch.nn.CrossEntropyLoss):
     Parameters
     ----------
     *args, **kwargs
-        Those of torch.nn.CrossEntropyLoss.
+        Those of torch.nn.CrossEntropyLoss. Weights may be lists or NumPy arrays too.
     z_loss, softcap
         As for `xent.torch.cross_entropy`.
 
@@ -58,7 +66,7 @@ class BCEWithLogitsLoss(_WithOptions, torch.nn.BCEWithLogitsLoss):
     Parameters
     ----------
     *args, **kwargs
-        Those of torch.nn.BCEWithLogitsLoss.
+        Those of torch.nn.BCEWithLogitsLoss. Weights may be lists or NumPy arrays too.
     z_loss, softcap
         As for `xent.torch.cross_entropy`.
 
@@ -82,7 +90,7 @@ class LinearCrossEntropyLoss(_WithOptions, torch.nn.LinearCrossEntropyLoss):
     Parameters
     ----------
     *args, **kwargs
-        Those of torch.nn.LinearCrossEntropyLoss.
+        Those of torch.nn.LinearCrossEntropyLoss. Weights may be lists or NumPy arrays too.
     z_loss, softcap
         As for `xent.torch.cross_entropy`.
 

@@ -148,7 +148,7 @@ def fit_float32(weight):
     """Say whether weights are well inside the range of float32."""
     bad = 0
     for i in range(weight.size):
-        w = weight[i]
+        w = abs(weight[i])
         bad |= not (w == 0.0) | (w > 1e-30) & (w < 1e30)
     return bad == 0
 

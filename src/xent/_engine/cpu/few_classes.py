@@ -43,7 +43,7 @@ STRIDE = BLOCK + 16  # columns at a power of two from each other would share the
 COLUMNS = 15
 """Columns of a block beside those of the classes."""
 
-REDONE = -2.0
+REDONE = 2.0 * ABSENT
 """Coefficient of a row that the general kernel has computed."""
 
 

@@ -57,8 +57,12 @@ MIN_SUM_F, MIN_SUM_D = 2.0**-60, 2.0**-900
 LABEL_LIMIT = 16384.0
 """Rows with a label's logit beyond this are left to `general`: its exponent must fit into MAGIC."""
 
-ABSENT = -1.0
-"""Coefficient of a row that does not count, whatever it holds."""
+ABSENT = -float(np.finfo(np.float64).tiny)
+"""Coefficient of a row that does not count, whatever it holds.
+
+Weights may be negative, but no weight is as small: a mean refuses such totals. It is not subnormal,
+since processors that flush those to 0 would take it for a weight of 0.
+"""
 
 
 # The scale of a row.
