@@ -16,8 +16,7 @@ torch = import_torch()
 
 import torch_generators as made  # noqa: E402
 from torch.autograd import gradcheck, gradgradcheck  # noqa: E402
-from torch.autograd.gradcheck import GradcheckError  # noqa: E402
-from torch_generators import ALL, FUNCTIONS, LOSSES, Case, own_case  # noqa: E402
+from torch_generators import ALL, FUNCTIONS, Case, own_case  # noqa: E402
 
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "pytorch.md"
 HEADING = "## Where it differs from PyTorch, on purpose"
@@ -142,18 +141,6 @@ DELIBERATE = {
     ),
 }
 """By which a sample may differ. The page on PyTorch has the same sentences."""
-
-SECOND = [name for name in ALL if name in LOSSES or name in ("nn.CrossEntropyLoss", LAYER)]
-PENDING = {
-    "second": dict.fromkeys(SECOND, "derivatives"),
-    "second of logits": dict.fromkeys(
-        [*(name for name in SECOND if "linear" in name.lower()), "nn.functional.cross_entropy"],
-        "derivatives",
-    ),
-    "forward": dict.fromkeys(ALL, "derivatives"),
-    "forward over reverse": dict.fromkeys(ALL, "derivatives"),
-}
-"""Derivatives that are not there yet, by their test: operators and modules, with the reason."""
 
 
 def edge(function: str, *args: Any, **kwargs: Any) -> Case:
@@ -319,42 +306,19 @@ def hold_to_differences(case: Case, checker: Callable[..., bool], **how: Any) ->
         assert checker(call, leaves, fast_mode=size > 40, **how), case.name
 
 
-def pending(test: str) -> list[Any]:
-    """The names, those that are to fail so far marked so."""
-    errors = (NotImplementedError, GradcheckError)
-    return [
-        pytest.param(
-            name,
-            marks=[pytest.mark.xfail(raises=errors, strict=True, reason=PENDING[test][name])]
-            if name in PENDING[test]
-            else [],
-        )
-        for name in ALL
-    ]
-
-
 @pytest.mark.parametrize("name", ALL)
 def test_first_derivatives(name: str) -> None:
     for case in some_cases(name):
         hold_to_differences(case, gradcheck)
 
 
-@pytest.mark.parametrize("name", pending("second"))
+@pytest.mark.parametrize("name", ALL)
 def test_second_derivatives(name: str) -> None:
     for case in some_cases(name):
         hold_to_differences(case, gradgradcheck)
 
 
-@pytest.mark.parametrize("name", pending("second of logits"))
-def test_second_derivatives_without_those_for_targets(name: str) -> None:
-    for case in some_cases(name):
-        arguments = dict(case.arguments)
-        if "target" in arguments:
-            arguments["target"] = arguments["target"].detach()
-        hold_to_differences(case._replace(arguments=arguments), gradgradcheck)
-
-
-@pytest.mark.parametrize("name", pending("forward"))
+@pytest.mark.parametrize("name", ALL)
 def test_forward_mode(name: str) -> None:
     for case in some_cases(name):
         hold_to_differences(
@@ -367,7 +331,7 @@ def test_forward_mode(name: str) -> None:
         )
 
 
-@pytest.mark.parametrize("name", pending("forward over reverse"))
+@pytest.mark.parametrize("name", ALL)
 def test_forward_over_reverse(name: str) -> None:
     for case in some_cases(name):
         hold_to_differences(

@@ -80,7 +80,9 @@ def test_the_second_derivative_of_a_linear_layer(reduction: str) -> None:
     x, w = X.clone().requires_grad_(), W.clone().requires_grad_()
     loss = twins.linear_cross_entropy(x, w, Y[0], reduction=reduction).sum()
     (gradient,) = torch.autograd.grad(loss, x, create_graph=True)
-    (due,) = torch.autograd.grad(F.cross_entropy(X @ W.T, Y[0], reduction="sum") * 0 + loss, x)
+    (due,) = torch.autograd.grad(
+        F.cross_entropy(X @ W.T, Y[0], reduction="sum") * 0 + loss, x, retain_graph=True
+    )
     torch.testing.assert_close(gradient.detach(), due)
     gradient.square().sum().backward()
     leaves = X.clone().requires_grad_(), W.clone().requires_grad_()

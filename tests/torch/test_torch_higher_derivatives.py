@@ -287,7 +287,8 @@ def gradient_of_a_dual_number(f: Function) -> Function:
         with forward_ad.dual_level():
             dual = forward_ad.make_dual(a.clone().requires_grad_(), torch.ones_like(a))
             (gradient,) = torch.autograd.grad(f(dual), dual, create_graph=True)
-            return forward_ad.unpack_dual(gradient).tangent
+            change = forward_ad.unpack_dual(gradient).tangent
+            return torch.zeros_like(a) if change is None else change  # none of what is linear
 
     return tangent
 

@@ -218,7 +218,7 @@ lce(x, deep, labels([0, 1], [0, 4]))
     ValueError: target[1, 1] is 4, but the logits have 4 classes (0 to 3). Check the labels, and
     that the logits' class axis is the one you mean.
 lce(x, deep, y[:, None].expand(2, 2), linear_bias=ones(4))
-    ValueError: linear_bias has shape (4,), expected (4, 2): one offset per class and place.
+    ValueError: linear_bias has shape (4,), expected (4, 2): one offset per class and position.
     Nothing is broadcast.
 LCE(3, 4)(x, labels(0, 4))
     ValueError: target[1] is 4, but the logits have 4 classes (0 to 3). Check the labels, and

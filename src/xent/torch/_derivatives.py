@@ -174,8 +174,8 @@ def target_rows(targets: Tensor, like: Tensor, o: LossOptions) -> Tensor:
 def reciprocal(divisor: Tensor | float, kind: torch.dtype) -> Tensor | float:
     """One over a mean's divisor; 0 where nothing counts."""
     if isinstance(divisor, Tensor):
-        return torch.where(divisor > 0, 1 / divisor, torch.zeros_like(divisor)).to(kind)
-    return 1 / divisor if divisor > 0 else 0.0
+        return torch.where(divisor != 0, 1 / divisor, torch.zeros_like(divisor)).to(kind)
+    return 1 / divisor if divisor else 0.0
 
 
 def coefficients(targets: Tensor, like: Tensor, o: LossOptions, divisor: Any) -> Tensor:

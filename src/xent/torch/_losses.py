@@ -6,6 +6,7 @@ those that begin with `checked_` take tensors, and serve the twins of torch's fu
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -139,8 +140,12 @@ def checked_layer_of_positions(
     rows, classes = x.shape[0], w.shape[0]
     shape = (rows, *w.shape[:-1])
     check_class_shapes(y, shape, 1, options, readable=_interop.readable(y))
-    soft = y.dtype.is_floating_point
-    y = y.reshape(rows, classes, -1).permute(2, 0, 1) if soft else y.reshape(rows, -1).T
+    # Not -1: there may be no rows.
+    positions = math.prod(w.shape[1:-1])
+    if y.dtype.is_floating_point:
+        y = y.reshape(rows, classes, positions).permute(2, 0, 1)
+    else:
+        y = y.reshape(rows, positions).T
     return x, w.flatten(1, -2).transpose(0, 1), y, b
 
 

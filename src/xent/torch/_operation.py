@@ -61,7 +61,7 @@ class Operation:
         self.function = function
         """Name of the function that a user calls, for errors; it may depend on the options."""
         self.autograd_function = _autograd_function(
-            name, (forward, *other_forwards), setup_context, backward
+            self, name, (forward, *other_forwards), setup_context, backward
         )
         arguments = schema[: schema.index(")")].count(",") + 1
         self.tensors = arguments - len(options._fields)
@@ -135,7 +135,8 @@ class Operation:
             o, [has_graph and t is not None and t.requires_grad for t in tensors]
         )
         has_tangent = [tangent is not None for tangent in tangents]
-        results = self._level(keyset, primals, tensors, self.with_needed_grads(o, has_tangent))
+        duals = tensors if any(has_tangent) else None
+        results = self._level(keyset, primals, duals, self.with_needed_grads(o, has_tangent))
         if not any(has_tangent):
             return results
         if isinstance(results, Tensor):
@@ -143,7 +144,7 @@ class Operation:
         return tuple(map(_dual, results, self.jvp(primals, tangents, o, results)))
 
     def _level(
-        self, keyset: Any, primals: tuple[Any, ...], tensors: tuple[Any, ...], o: Any
+        self, keyset: Any, primals: tuple[Any, ...], duals: tuple[Any, ...] | None, o: Any
     ) -> Any:
         """The results with this level's graph, if it is to have one."""
         grad_mode = torch.is_grad_enabled()
@@ -151,7 +152,7 @@ class Operation:
         if not (grad_mode and any(t is not None and t.requires_grad for t in primals)):
             return below(*primals, o)
         with _compat.single_level():
-            return self.autograd_function.apply(*primals, o, below, tensors)
+            return self.autograd_function.apply(*primals, o, below, duals)
 
     def _below(self, keyset: Any, grad_mode: bool, forward_mode: bool, *arguments: Any) -> Any:
         """The results from below this level, where outer levels may want derivatives too.
@@ -236,25 +237,53 @@ def batch_dim_first(value: Any, dim: int | None, size: int) -> Any:
     return value.expand(size, *value.shape) if dim is None else value.movedim(dim, 0)
 
 
+class _Context:
+    """What `setup_context` keeps of results that the backward pass has computed once more."""
+
+    owns_gradient = False
+    saved_tensors: tuple[Tensor | None, ...]
+
+    def __init__(self, needs_input_grad: tuple[bool, ...]) -> None:
+        self.needs_input_grad = needs_input_grad
+
+    def save_for_backward(self, *tensors: Tensor | None) -> None:
+        self.saved_tensors = tensors
+
+    def set_materialize_grads(self, value: bool) -> None: ...
+
+    def mark_non_differentiable(self, *tensors: Tensor) -> None: ...
+
+
 def _autograd_function(
+    operation: Operation,
     name: str,
     forwards: tuple[Callable[..., Any], ...],
     setup_context: Callable[..., None],
     backward: Callable[..., Any],
 ) -> Any:
-    """A Function of tensors, options, what computes the results, and the tensors with tangents."""
+    """A Function of tensors, options, what computes the results, and the tensors with tangents.
+
+    There are tangents, else None, where one level has both modes. The gradient that the forward
+    pass made has none, so the backward pass makes it again, by the operator.
+    """
 
     def apply_forward(ctx: Any, *arguments: Any) -> Any:
         *tensors, o, function, duals = arguments
         results = function(*tensors, o)
-        # With tangents, if there are any: backward is to be differentiated in forward mode too.
-        setup_context(ctx, tuple(duals or tensors), o, results)
+        setup_context(ctx, tuple(tensors), o, results)
+        ctx.again = None if duals is None else o
+        if duals is not None:
+            ctx.save_for_backward(*duals)
         # The graph alone holds the gradient if it was made here and nobody was shown it.
         ctx.owns_gradient = function in forwards and not _compat.are_saved_tensors_hooked()
         return results
 
     def apply_backward(ctx: Any, *grads: Any) -> Any:
-        return *backward(ctx, *grads), None, None, None
+        context = ctx
+        if ctx.again is not None:
+            duals, context = ctx.saved_tensors, _Context(ctx.needs_input_grad)
+            setup_context(context, duals, ctx.again, operation.operator(*duals, *ctx.again))
+        return *backward(context, *grads), None, None, None
 
     body = {"forward": staticmethod(apply_forward), "backward": staticmethod(apply_backward)}
     return type(name, (_compat.SingleLevelFunction,), body)

@@ -8,9 +8,9 @@ from typing import Any
 import torch
 
 from xent._options import LossOptions
-from xent._validation import NAMES, Names, check_shape
+from xent._validation import NAMES, Names
 from xent.torch import _classes, _losses
-from xent.torch._interop import as_logits, as_tensor_like, check_device, with_tensors
+from xent.torch._interop import as_logits, as_tensor_like, with_tensors
 from xent.torch.extras import Extras, with_extras
 
 Tensor = torch.Tensor
@@ -258,7 +258,7 @@ def linear_cross_entropy(
     z_loss, softcap
         As for `cross_entropy`.
     return_lse, return_entropy, return_accuracy : bool, default False
-        As for `cross_entropy`; A(z) has a gradient only with K dimensions: use z_loss.
+        As for `cross_entropy`. The gradient of A(z) makes the logits once more, in chunks.
 
     Returns
     -------
@@ -273,7 +273,7 @@ def linear_cross_entropy(
     Notes
     -----
     The logits live a chunk of rows at a time, 64 MiB in float32; the gradients are made there.
-    Weight gradients are summed in float32 at least. With K dimensions the logits are made whole.
+    Weight gradients are summed in float32 at least.
 
     Examples
     --------
@@ -305,12 +305,17 @@ def linear_cross_entropy(
     elif ignore_index is None:
         chosen = chosen._replace(ignore_index=-100)
     extras = Extras(return_lse, return_entropy, return_accuracy)
-    if w.ndim > 2:
-        z = _logits(x, w, linear_bias, names)
-        chosen = with_tensors(chosen._replace(axis=1), z)
-        return with_extras(_losses.checked_cross_entropy, (z, y), chosen, y, extras)
-    layer = _losses.checked_layer(x, w, y, linear_bias, chosen)
-    return with_extras(_losses.checked_linear_cross_entropy, layer, chosen, y, extras)
+    has_positions = w.ndim > 2
+    check = _losses.checked_layer_of_positions if has_positions else _losses.checked_layer
+    layer = check(x, w, y, linear_bias, chosen)
+    loss = _losses.checked_linear_cross_entropy
+    result = with_extras(loss, layer, chosen, layer[2], extras)
+    if not has_positions:
+        return result
+    rows = (x.shape[0], *w.shape[1:-1])
+    if isinstance(result, Tensor):
+        return _as_rows(result, rows)
+    return tuple(_as_rows(each, rows) for each in result)
 
 
 def _reduction(size_average: bool | None, reduce: bool | None, reduction: str) -> str:
@@ -345,24 +350,9 @@ def _for_probabilities(options: LossOptions, target: Tensor, classes: int) -> Lo
     return options._replace(divisor=torch.sym_float(target.numel() // max(1, classes)))
 
 
-def _logits(x: Tensor, w: Tensor, bias: Tensor | None, names: Names) -> Tensor:
-    """Of a layer that makes K dimensions of classes: (N, C, d1, ..., dK)."""
-    if x.ndim != 2 or x.shape[1] != w.shape[-1]:
-        msg = f"{names.inputs} has shape {tuple(x.shape)} and {names.weight} {tuple(w.shape)}; "
-        msg += "expected (N, D) and (C, d1, ..., dK, D)."
-        if x.shape == w.shape[-1:]:
-            msg += f" Pass {names.inputs}[None] and {names.targets}[None]."
-        raise ValueError(msg)
-    check_device(w, x, names.weight)
-    if bias is not None:
-        check_device(bias, x, names.bias)
-        check_shape(bias, w.shape[:-1], names.bias, "one offset per class and place")
-        bias = bias.flatten()
-    # The dtype of a layer without K dimensions.
-    kind = torch.float64 if torch.float64 in (x.dtype, w.dtype) else torch.float32
-    bias = None if bias is None else bias.to(kind)
-    z = torch.nn.functional.linear(x.to(kind), w.flatten(0, -2).to(kind), bias)
-    return z.reshape(len(x), *w.shape[:-1])
+def _as_rows(result: Tensor, rows: tuple[int, ...]) -> Tensor:
+    """A result of rows that are ordered by position, in torch's order; one number as it is."""
+    return result.T.reshape(rows) if result.ndim else result
 
 
 def _broadcast(tensor: Tensor, shape: torch.Size, name: str, names: Names) -> Tensor:
