@@ -41,6 +41,7 @@ EXPLAIN = "tests/explanation"
 Z_LOSS = "tests/core/test_z_loss.py"
 ROUNDING = "tests/engine/test_rows.py"
 ENGINES = "tests/engine/test_engines.py"
+HIGHER = "tests/torch/test_torch_higher_derivatives.py"
 
 MUTATIONS = [
     Mutation(
@@ -368,15 +369,15 @@ MUTATIONS = [
     ),
     Mutation(
         "torch/_derivatives.py",
-        "result = result - (loss - z_term) * c * w",
-        "result = result - loss * c * w",
+        "result = result - (loss - self.z_term) * self.c * w",
+        "result = result - loss * self.c * w",
         Z_LOSS,
         "the mean of z-loss in the gradient for soft targets",
     ),
     Mutation(
         "torch/_derivatives.py",
-        "change = q * (direction - mean)",
-        "change = q * direction",
+        "change = self.q * (of_u - mean)",
+        "change = self.q * of_u",
         "tests/torch/test_torch_losses.py",
         "second derivative without its outer product",
     ),
@@ -386,6 +387,69 @@ MUTATIONS = [
         "return p * upstream",
         "tests/torch/test_torch_functions.py",
         "derivative of the softmax without its outer product",
+    ),
+    Mutation(
+        "torch/_operation.py",
+        "duals = tensors if any(has_tangent) else None",
+        "duals = None",
+        HIGHER,
+        "a gradient without its tangent where one level has both modes",
+    ),
+    Mutation(
+        "torch/_operation.py",
+        "_compat.set_forward_mode(forward_mode):",
+        "_compat.set_forward_mode(False):",
+        HIGHER,
+        "forward over reverse mode is 0 in silence",
+    ),
+    Mutation(
+        "torch/_derivatives.py",
+        "change = self.slope * change + self.bend * v * (self.q - self.c * self.y)",
+        "change = self.slope * change",
+        HIGHER,
+        "second derivatives of softcap without its own",
+    ),
+    Mutation(
+        "torch/_derivatives.py",
+        "change = change - self._without_z_loss() * (self.c * w * dt).sum()",
+        "change = change - 0.0 * (self.c * w * dt).sum()",
+        HIGHER,
+        "the mean's divisor does not move with soft targets",
+    ),
+    Mutation(
+        "torch/_linear_second.py",
+        "part = part + gradient.T @ chunk.dx",
+        "pass",
+        HIGHER,
+        "second derivatives of a layer without the mixed part",
+    ),
+    Mutation(
+        "torch/_binary_derivatives.py",
+        "result = result - self.c_by_target * loss",
+        "pass",
+        HIGHER,
+        "binary targets do not enter the mean's divisor",
+    ),
+    Mutation(
+        "torch/_positions.py",
+        "self.grads.inputs[rows] += layer.grads.inputs[rows]",
+        "self.grads.inputs[rows] = layer.grads.inputs[rows]",
+        "tests/torch/test_torch_positions.py",
+        "the gradient of the inputs is that of the last position",
+    ),
+    Mutation(
+        "_engine/cpu/general.py",
+        "y[k] = 0.0  # the total less y_k would cancel",
+        "pass",
+        "tests/core/test_accuracy.py",
+        "the target mass of the likeliest class counts twice",
+    ),
+    Mutation(
+        "_target_checks.py",
+        "if xp.any(weights != 0):",
+        "if False:",
+        "tests/torch/test_torch_complaints.py",
+        "a mean over weights that cancel",
     ),
 ]
 

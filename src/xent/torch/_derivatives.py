@@ -121,7 +121,7 @@ def rows_of_logits(logits: Tensor, targets: Tensor, o: LossOptions, divisors: An
     """From the logits, with all that soft targets need."""
     z = logits.movedim(o.axis, -1).to(loss_dtype(logits.dtype))
     c, c_z, y = _targets_part(targets, z, o, divisors)
-    z = torch.where((c == 0) & (c_z == 0), 0.0, z)  # whatever an absent row holds
+    z = torch.where((c == 0) & (c_z == 0), 0.0, z)
     u, slope = formula.capped(z, o.softcap), formula.cap_slope(z, o.softcap)
     bend = 0 if o.softcap is None else -2 / o.softcap * torch.tanh(z / o.softcap) * slope
     p, log_z = evaluate(u, "softmax", -1), torch.logsumexp(u, -1, keepdim=True)
@@ -148,6 +148,7 @@ def _targets_part(
         rows = targets.movedim(o.axis, -1).to(torch.float64) @ o.class_weight.to(torch.float64)
         divisor = (rows if o.sample_weight is None else rows * o.sample_weight).sum()
     c = coefficients(targets, like, o, divisor)
+    y = torch.where(c == 0, torch.zeros_like(y), y)  # whatever an absent row holds
     return c, coefficients(targets, like, o, z_divisor) if o.z_loss else c, y
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import torch
 
-from xent.torch import functional
+from xent.torch import _older, functional
 from xent.torch._interop import as_tensor_like
 
 Tensor = torch.Tensor
+_Layer: Any = getattr(torch.nn, "LinearCrossEntropyLoss", _older.LinearCrossEntropyLoss)
 
 
 class _WithOptions:
@@ -84,7 +85,7 @@ class BCEWithLogitsLoss(_WithOptions, torch.nn.BCEWithLogitsLoss):
         return functional.binary_cross_entropy_with_logits(input, target, **options)
 
 
-class LinearCrossEntropyLoss(_WithOptions, torch.nn.LinearCrossEntropyLoss):
+class LinearCrossEntropyLoss(_WithOptions, _Layer):  # type: ignore[misc]
     """Cross-entropy of a linear layer of its own, as torch.nn.LinearCrossEntropyLoss.
 
     Parameters
