@@ -112,16 +112,22 @@ class LossOptions(NamedTuple):
         """Is there a z-loss, whose mean has a divisor of its own?"""
         return bool(self.z_loss)
 
+    def replace(self, **changes: Any) -> LossOptions:
+        """The record with other values; `_replace` cannot be traced by PyTorch before 2.13."""
+        return LossOptions(**{**dict(zip(OPTIONS, self, strict=True)), **changes})
+
     def with_z_factor(self, factor: Any) -> LossOptions:
         """The record with z-loss times a factor."""
-        return self._replace(z_loss=self.z_loss * factor) if self.z_loss else self
+        return self.replace(z_loss=self.z_loss * factor) if self.z_loss else self
 
     def with_needs_grad(self, bits: int) -> LossOptions:
         """The record with other gradients to make, in fewer steps than `_replace`.
 
         `needs_grad` and `keep_logits` are the last two fields.
         """
-        return LossOptions(*self[:-2], bits, self.keep_logits)
+        values: list[Any] = [*self]  # PyTorch before 2.13 cannot trace a slice of the record
+        values[-2] = bits
+        return LossOptions(*values)
 
     def map_weights(self, convert: Callable[[Any, str], Any]) -> LossOptions:
         """The record with each weight that is given as `convert(weight, its name)` makes it."""
@@ -132,7 +138,7 @@ class LossOptions(NamedTuple):
             for name in WEIGHTS
             if (value := getattr(self, name)) is not None
         }
-        return self._replace(**made)
+        return self.replace(**made)
 
     def checked(self) -> LossOptions:
         """The record with every value checked that can be without the arrays."""
@@ -149,7 +155,7 @@ class LossOptions(NamedTuple):
             for name, option in OPTIONS.items()
             if option.check is not None
         }
-        return self._replace(**values)
+        return self.replace(**values)
 
 
 OPTIONS: dict[str, Option] = {

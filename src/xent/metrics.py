@@ -139,7 +139,7 @@ def log_loss(
         axis = class_axis(prob, axis, names)
     classes = 2 if binary else prob.shape[axis]
     true, ignore_index = _encoded(true, labels, classes, ignore_index)
-    options = with_arrays(options._replace(ignore_index=ignore_index), prob)
+    options = with_arrays(options.replace(ignore_index=ignore_index), prob)
     if binary:
         pair = binary_targets(true, prob.shape, options)
         total, prob = pair.total, _present(prob, pair.weight, 0)

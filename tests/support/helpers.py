@@ -42,8 +42,10 @@ def _numpy_read_only() -> Library:
 def import_torch() -> Any:
     """PyTorch on one thread: on small arrays, threads wait for each other longer than they work."""
     import torch
+    from older_torch import add_what_is_missing
 
     torch.set_num_threads(1)
+    add_what_is_missing()
     return torch
 
 

@@ -207,7 +207,6 @@ def missing(request: pytest.FixtureRequest) -> Iterator[str]:
     exec(compile(SOURCE, _compat.__file__, "exec"), _compat.__dict__)
 
 
-@pytest.mark.filterwarnings("ignore:.*is deprecated:DeprecationWarning")  # torch's own
 def test_a_fallback_gives_the_same_numbers(missing: str) -> None:
     for found, expected in gradients():
         torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)

@@ -20,8 +20,6 @@ from torch_generators import ALL, FUNCTIONS, Case, own_case  # noqa: E402
 
 PAGE = Path(__file__).parents[2] / "docs" / "howto" / "pytorch.md"
 HEADING = "## Where it differs from PyTorch, on purpose"
-# torch's own, of what forward mode compiles
-pytestmark = pytest.mark.filterwarnings("ignore:.*is deprecated:DeprecationWarning")
 
 HALF = (torch.float16, torch.bfloat16)
 INF = float("inf")

@@ -21,11 +21,8 @@ from torch.func import grad, hessian, jacfwd, jacrev, jvp, linearize, vjp, vmap 
 
 import xent.torch as twins  # noqa: E402
 
-# torch's own, from what it imports for forward mode
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*is deprecated:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:Attempted to insert a get_attr Node:UserWarning"),
-]
+# torch's own, from linearize
+pytestmark = pytest.mark.filterwarnings("ignore:Attempted to insert a get_attr Node:UserWarning")
 
 RNG = torch.Generator().manual_seed(14)
 ROWS, CLASSES, WIDTH = 3, 5, 2

@@ -77,7 +77,6 @@ def check_derivatives(loss: Callable[..., Any], *tensors: Any, second: bool = Tr
         assert torch.autograd.gradgradcheck(loss, leaves, check_fwd_over_rev=True)
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")  # in torch itself
 @pytest.mark.parametrize("options", OPTIONS, ids=names)
 @pytest.mark.parametrize("reduction", REDUCTIONS)
 class TestDerivatives:
@@ -418,14 +417,12 @@ def test_binary_second_derivatives_of_certain_and_absent_rows(z_loss: float) -> 
 
 
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")
-@pytest.mark.filterwarnings("ignore:.*is deprecated:DeprecationWarning")  # torch's own
 def test_a_metric_is_not_traced() -> None:
     labels = torch.tensor([0, 1])
     with pytest.raises(NotImplementedError, match="its value would become a constant"):
         torch.jit.trace(lambda p: xent.log_loss(labels, p), torch.tensor([0.25, 0.5]))
 
 
-@pytest.mark.filterwarnings("ignore:.*is deprecated:DeprecationWarning")  # torch's own
 @pytest.mark.parametrize("name", ["y_prob", "y_true", "sample_weight"])
 def test_a_metric_refuses_every_derivative(name: str) -> None:
     ones = torch.ones(4)

@@ -16,9 +16,6 @@ import xent.torch as twins  # noqa: E402
 from xent.torch._positions import LayerOfPositions  # noqa: E402
 from xent.torch._products import TensorProducts  # noqa: E402
 
-# torch's own, from what it imports for forward mode
-pytestmark = pytest.mark.filterwarnings("ignore:.*is deprecated:DeprecationWarning")
-
 RNG = torch.Generator().manual_seed(16)
 ROWS, CLASSES, WIDTH, PLACES = 6, 7, 4, (2, 3)
 

@@ -153,7 +153,6 @@ def test_export_with_any_batch(loss: Any, targets: Any, strict: bool) -> None:
         torch.testing.assert_close(result(exported, z, y), result(model, z, y))
 
 
-@pytest.mark.filterwarnings("ignore:.*is deprecated:DeprecationWarning")  # torch's own
 @pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")  # of shapes looked at
 @pytest.mark.parametrize("requires_grad", [False, True])
 @each

@@ -99,7 +99,7 @@ def linear_cross_entropy(
         check_shape(b, w.shape[:1], names.bias, "one offset per class")
     y = _labels_if_empty(as_partner(targets, x, names.targets), targets)
     shape = (*x.shape[:-1], w.shape[0])
-    options = with_arrays(options._replace(axis=len(shape) - 1), x)
+    options = with_arrays(options.replace(axis=len(shape) - 1), x)
     xp = array_namespace(x)
     rows = class_targets(y, shape, options.axis, options, xp=xp, dtype=sum_dtype(xp, x))
     wanted = INPUTS | WEIGHT | (0 if b is None else BIAS) if return_grad else 0

@@ -104,7 +104,7 @@ def elements(logits: Tensor, targets: Tensor, o: LossOptions, divisors: Any) -> 
         if divisor_depends_on_targets(o):
             weight_by_target = positive - negative
             weights = negative + weight_by_target * targets.to(kind)
-            divisor = reduced_weight(targets, weights, o._replace(reduction="sum"), None)
+            divisor = reduced_weight(targets, weights, o.replace(reduction="sum"), None)
             divisor = (divisor * weights).double().sum()
     if o.pos_weight is not None:
         positive = positive * o.pos_weight.to(kind)

@@ -192,7 +192,7 @@ def _rows(logits: Tensor, o: LossOptions) -> tuple[int, ...]:
 
 def with_needed_grads(o: LossOptions, needed: list[bool]) -> LossOptions:
     """With the gradient, if a derivative for the logits is needed."""
-    return o._replace(needs_grad=int(o.needs_grad or needed[0]))
+    return o.replace(needs_grad=int(o.needs_grad or needed[0]))
 
 
 def setup_context(

@@ -74,7 +74,7 @@ def backward_of_rows(
 ) -> tuple[Tensor, ...]:
     """Gradients of row losses, each times its upstream gradient."""
     layer, rows = _layer(inputs, weight, targets, bias, o)
-    o = o._replace(reduction="sum")
+    o = o.replace(reduction="sum")
     factors = upstream.detach().reshape(-1, 1).to(layer.dtype)
     _, soft = _loss(layer, rows, o, o.needs_grad, inputs.dtype, row_factors=factors)
     if soft is not None:
@@ -174,7 +174,7 @@ def _fakes(tensors: Any, needed: int) -> tuple[Tensor, ...]:
 def with_needed_grads(o: LossOptions, needed: list[bool]) -> LossOptions:
     """With the gradients that a level of derivatives asks for."""
     bits = sum(flag for flag, each in zip(FLAGS, needed, strict=True) if each)
-    return o._replace(needs_grad=o.needs_grad | bits)
+    return o.replace(needs_grad=o.needs_grad | bits)
 
 
 def setup_context(
@@ -224,7 +224,7 @@ def jvp(
     loss, *gradients = results[:5]
     of_gradients: tuple[Tensor | None, ...] = (None,) * 4
     if o.reduction == "none":
-        moved = changes(o._replace(needs_grad=0), tensors, tangents)
+        moved = changes(o.replace(needs_grad=0), tensors, tangents)
         of_loss = moved.rows.reshape(loss.shape)
     else:
         pairs = zip(gradients, tangents, strict=True)

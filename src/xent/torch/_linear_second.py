@@ -138,7 +138,7 @@ def changes(
     for chunk in _chunks(tensors, directions):
         part = None if weight is None else weight[chunk.rows]
         z, v = chunk.logits(), chunk.direction()
-        of_rows = o._replace(axis=1, sample_weight=part)
+        of_rows = o.replace(axis=1, sample_weight=part)
         rows = rows_of_logits(z, chunk.targets, of_rows, divisors)
         gradient, moved = rows.gradient(), rows.second(v)
         loss = (gradient * v).sum(1)
@@ -161,14 +161,14 @@ def logsumexp_gradients(
     """Gradients of the rows' log-sum-exps, times their upstream gradients."""
     gradients, factors = _Gradients(o.needs_grad), upstream.reshape(-1, 1)
     for chunk in _chunks(tensors, (None,) * 4):
-        of_rows = logsumexp_gradient(chunk.logits(), o._replace(axis=1), factors[chunk.rows])
+        of_rows = logsumexp_gradient(chunk.logits(), o.replace(axis=1), factors[chunk.rows])
         gradients.add(chunk, of_rows)
     return gradients.like(tensors)
 
 
 def logsumexp_change(o: LossOptions, tensors: Any, directions: Any) -> Tensor:
     """Changes of the rows' log-sum-exps."""
-    o = o._replace(axis=1)
+    o = o.replace(axis=1)
     parts = [
         logsumexp_gradient(chunk.logits(), o, chunk.direction()).sum(1)
         for chunk in _chunks(tensors, directions)
@@ -220,7 +220,7 @@ def _divisors(tensors: Any, o: LossOptions) -> tuple[Any, Any]:
     if o.reduction != "mean" or o.divisor is not None:
         return o.divisor, o.divisor
     classes, targets = tensors[1].shape[-2], _flat(tensors, tensors)[2]
-    o = o._replace(reduction="sum", sample_weight=_flat_weight(o), label_smoothing=0.0, axis=1)
+    o = o.replace(reduction="sum", sample_weight=_flat_weight(o), label_smoothing=0.0, axis=1)
     ones = torch.ones(targets.shape[0], dtype=torch.float64, device=targets.device)
     of_rows = reduced_weight(targets, ones, o, None)
     if o.class_weight is None:

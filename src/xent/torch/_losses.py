@@ -23,6 +23,7 @@ from xent.torch._plain_calls import is_transformed
 from xent.torch._positions import rows_shape
 
 Tensor = torch.Tensor
+WITHOUT_TARGETS = NAMES["xent tensors"]._replace(targets="")
 
 
 def cross_entropy(
@@ -32,7 +33,7 @@ def cross_entropy(
     names = NAMES["xent tensors"]
     z, y = _logits_and_targets(logits, targets, names, out)
     axis = class_axis(z, options.axis, names)
-    options = options._replace(axis=axis, caller="xent tensors")
+    options = options.replace(axis=axis, caller="xent tensors")
     return checked_cross_entropy(z, y, with_tensors(options, z), return_grad=return_grad)
 
 
@@ -41,7 +42,7 @@ def binary_cross_entropy(
 ) -> Any:
     """See `xent.binary_cross_entropy`."""
     z, y = _logits_and_targets(logits, targets, NAMES["xent tensors"], out)
-    options = options._replace(caller="xent tensors")
+    options = options.replace(caller="xent tensors")
     return checked_binary_cross_entropy(z, y, with_tensors(options, z), return_grad=return_grad)
 
 
@@ -55,7 +56,7 @@ def linear_cross_entropy(
     return_grad: bool = False,
 ) -> Any:
     """See `xent.linear_cross_entropy`."""
-    options = options._replace(caller="xent tensors")
+    options = options.replace(caller="xent tensors")
     if return_grad and options.reduction == "none":
         msg = "return_grad=True of row losses is the gradient of their sum: pass reduction='sum'."
         raise ValueError(msg)
@@ -65,7 +66,7 @@ def linear_cross_entropy(
 
 def evaluate(function: str, logits: Any, axis: int | None = None) -> Tensor:
     """Softmax and its kin, differentiable any number of times in reverse mode."""
-    z = as_logits(logits, "logits", NAMES["xent tensors"]._replace(targets=""))
+    z = as_logits(logits, "logits", WITHOUT_TARGETS)
     axis = -1 if axis is None else class_axis(z, axis, NAMES["xent tensors"])
     return _functions.evaluate(z, function, axis)
 
@@ -161,7 +162,7 @@ def checked_linear_cross_entropy(
 ) -> Any:
     """Loss of a linear layer; with `stats` also those of the rows."""
     shape = (*rows_shape(x, w), w.shape[-2])
-    options = with_tensors(options._replace(axis=len(shape) - 1), x)
+    options = with_tensors(options.replace(axis=len(shape) - 1), x)
     check_class_shapes(y, shape, options.axis, options, readable=_interop.readable(y))
     tensors = (x, w, y, b)
     needed = sum(
@@ -175,7 +176,7 @@ def checked_linear_cross_entropy(
         tensors = (x.detach(), w.detach(), y.detach(), None if b is None else b.detach())
     else:
         tensors = (widened(x), widened(w), y, None if b is None else widened(b))
-    options = options._replace(needs_grad=needed)
+    options = options.replace(needs_grad=needed)
     if stats:
         loss, *_, found = _linear.linear_cross_entropy_with_stats(options, *tensors)
         return loss, found

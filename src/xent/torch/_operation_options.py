@@ -24,12 +24,12 @@ def split_weights(options: LossOptions) -> tuple[LossOptions, tuple[Tensor | Non
     weights = (options.class_weight, options.sample_weight, options.pos_weight)
     if weights == (None, None, None):
         return options, ()
-    return options._replace(**WITHOUT), weights
+    return options.replace(**WITHOUT), weights
 
 
 def join_weights(options: LossOptions, weights: Any) -> LossOptions:
     """The options with the tensors that were saved apart."""
-    return options._replace(**dict(zip(WEIGHTS, weights, strict=True))) if weights else options
+    return options.replace(**dict(zip(WEIGHTS, weights, strict=True))) if weights else options
 
 
 def map_over_rows(
@@ -55,5 +55,5 @@ def map_over_rows(
         for place, value in enumerate(arguments)
     ]
     options = LossOptions(*values[count:])
-    options = options._replace(axis=options.axis + 1)
+    options = options.replace(axis=options.axis + 1)
     return operation.operator(*values[:count], *options), options

@@ -210,7 +210,7 @@ def binary_cross_entropy_with_logits(
     own = w is not None and options.reduction == "mean"
     divisor = torch.sym_float(z.numel()) if own else None
     if w is not None or q is not None:
-        options = options._replace(sample_weight=w, pos_weight=q, divisor=divisor)
+        options = options.replace(sample_weight=w, pos_weight=q, divisor=divisor)
     loss: Tensor = _losses.checked_binary_cross_entropy(z, y, options)
     return loss.reshape(shape) if options.reduction == "none" else loss
 
@@ -303,7 +303,7 @@ def linear_cross_entropy(
     if y.dtype.is_floating_point:
         chosen = _for_probabilities(chosen, y, classes)
     elif ignore_index is None:
-        chosen = chosen._replace(ignore_index=-100)
+        chosen = chosen.replace(ignore_index=-100)
     extras = Extras(return_lse, return_entropy, return_accuracy)
     has_positions = w.ndim > 2
     check = _losses.checked_layer_of_positions if has_positions else _losses.checked_layer
@@ -347,7 +347,7 @@ def _for_probabilities(options: LossOptions, target: Tensor, classes: int) -> Lo
     """The options beside probabilities, whose mean divides by the number of rows in torch."""
     if options.reduction != "mean":
         return options
-    return options._replace(divisor=torch.sym_float(target.numel() // max(1, classes)))
+    return options.replace(divisor=torch.sym_float(target.numel() // max(1, classes)))
 
 
 def _as_rows(result: Tensor, rows: tuple[int, ...]) -> Tensor:

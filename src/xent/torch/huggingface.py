@@ -215,7 +215,7 @@ def _loss(
     fusion.losses += 1
     inputs, weight, bias, softcap = logits.layer()
     targets = shift_labels.to(inputs.device)
-    options = options._replace(softcap=softcap)
+    options = options.replace(softcap=softcap)
     return linear_cross_entropy(inputs, weight, targets, bias, options)
 
 

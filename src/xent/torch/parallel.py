@@ -320,7 +320,7 @@ class _LocalShard:
 
     def checked(self, options: LossOptions) -> LossOptions:
         """The options, checked, with this rank's part of the class weights."""
-        return options._replace(
+        return options.replace(
             class_weight=self.local(options.class_weight, "class_weight", 0),
             sample_weight=self.local(options.sample_weight, "sample_weight", None),
         ).checked()

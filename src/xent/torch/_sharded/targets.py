@@ -159,7 +159,7 @@ class LocalTargets:
         assert rows is not None
         whole = float(len(rows)) if self.weight is None else float(self.weight.sum().item())
         totals: Any = Totals(whole if total is None else float(total.item()), whole)
-        options = self.options._replace(class_weight=self.class_weight)
+        options = self.options.replace(class_weight=self.class_weight)
         divisor, z_factor = common_divisor(*mean_divisors(totals, options))
         class_weight = self.class_weight
         if class_weight is not None and not totals.total:  # only the mean of z-loss is left
@@ -176,7 +176,7 @@ def make_targets(
     names = options.names
     of_class = _weights(options, "class_weight", (width,), like, "one weight per own class")
     weight = _weights(options, "sample_weight", rows, like, "one weight per row")
-    options = options._replace(class_weight=None, sample_weight=None)
+    options = options.replace(class_weight=None, sample_weight=None)
     given = as_tensor_like(targets, like, names.targets).detach()
     if isinstance(targets, torch.Tensor) and wants_gradient(targets):
         msg = "targets requires a gradient, but in parallel gradients go to the logits only. "
