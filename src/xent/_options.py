@@ -47,8 +47,9 @@ def _z_loss(value: Any) -> float:
 
 
 def _ignore_index(value: Any) -> Any:
-    # By __index__, which symbolic integers of a trace have too.
-    if isinstance(value, (bool, np.bool_)) or not (value is None or hasattr(value, "__index__")):
+    # By __index__, which symbolic integers of a trace have too; a compiler knows those as int.
+    is_integer = isinstance(value, int) or hasattr(value, "__index__")
+    if isinstance(value, (bool, np.bool_)) or not (value is None or is_integer):
         msg = f"ignore_index is {value!r}; expected an integer."
         raise TypeError(msg)
     return value

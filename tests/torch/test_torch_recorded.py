@@ -117,6 +117,15 @@ def test_other_batches_are_not_compiled_again(name: str, dynamic: bool | None) -
     assert counts[0] <= counts[1] + 1
 
 
+def test_an_ignored_label_may_be_a_symbol() -> None:
+    compiled = torch.compile(
+        lambda z, y, label: twins.cross_entropy(z, y, ignore_index=label), dynamic=True, **AOT
+    )
+    z, y = scores(6), labels(6)
+    for label in (-100, 1, 2):
+        torch.testing.assert_close(compiled(z, y, label), F.cross_entropy(z, y, ignore_index=label))
+
+
 class Model(torch.nn.Module):  # type: ignore[misc]
     """A layer and a loss."""
 
