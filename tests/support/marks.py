@@ -18,6 +18,11 @@ SLOW = {
     "test_where_nothing_can_be_written_kernels_are_compiled_all_the_same": "compiling",
     "tests/learn/test_course.py": "browser",
     "tests/torch/test_char_lm.py": "transformers",
+    "tests/torch/test_torch_generators.py::test_second_derivatives": "thorough",
+    "tests/torch/test_torch_generators.py::test_forward_mode": "thorough",
+    "tests/torch/test_torch_generators.py::test_forward_over_reverse": "thorough",
+    "tests/torch/test_torch_higher_derivatives.py::test_other_transforms_compiled": "compiling",
+    "tests/torch/test_torch_higher_derivatives.py::test_other_networks_compiled": "compiling",
     "tests/torch/test_torch_huggingface.py": "transformers",
     "tests/torch/test_torch_huggingface_fusing.py": "transformers",
     "tests/torch/test_torch_parallel.py": "ranks",
@@ -35,6 +40,8 @@ MEDIUM = [
     "tests/plots/test_pictures.py",
     "tests/plots/test_plots.py",
     "tests/torch/test_torch_generators.py",
+    "tests/torch/test_torch_higher_derivatives.py",
+    "tests/torch/test_torch_positions.py::test_compiled",
     "tests/torch/test_torch_transforms.py",
 ]
 """Run by `make test`, but not by `make test-fast`."""

@@ -373,12 +373,7 @@ def test_a_small_network(name: str, transform: str) -> None:
     assert_equal(derivative(f)(weights), derivative(g)(weights))
 
 
-@pytest.mark.usefixtures("fresh_compiler")
-@pytest.mark.parametrize("transform", PRODUCTS)
-@pytest.mark.parametrize(
-    "name", [n if n in TYPICAL else pytest.param(n, marks=pytest.mark.slow) for n in ALL]
-)
-def test_a_small_network_compiled(name: str, transform: str) -> None:
+def check_compiled_network(name: str, transform: str) -> None:
     ours, theirs, at = ALL[name]
     (f, weights), (g, _) = of_network(ours, at), of_network(theirs, at)
     derivative = PRODUCTS[transform]
@@ -387,11 +382,24 @@ def test_a_small_network_compiled(name: str, transform: str) -> None:
 
 
 @pytest.mark.usefixtures("fresh_compiler")
+@pytest.mark.parametrize("transform", PRODUCTS)
+@pytest.mark.parametrize("name", TYPICAL)
+def test_a_small_network_compiled(name: str, transform: str) -> None:
+    check_compiled_network(name, transform)
+
+
+@pytest.mark.usefixtures("fresh_compiler")
+@pytest.mark.parametrize("transform", PRODUCTS)
+@pytest.mark.parametrize("name", [name for name in ALL if name not in TYPICAL])
+def test_other_networks_compiled(name: str, transform: str) -> None:
+    check_compiled_network(name, transform)
+
+
+@pytest.mark.usefixtures("fresh_compiler")
 @pytest.mark.parametrize(
     "transform", ["jvp", "reverse over forward", "vmap of hessian", "third, forward"]
 )
 @pytest.mark.parametrize("name", ["labels", "log-sum-exp", "binary", "layer", "layer, rows"])
-@pytest.mark.slow
 def test_other_transforms_compiled(name: str, transform: str) -> None:
     ours, theirs, at = ALL[name]
     derivative = TRANSFORMS[transform]

@@ -167,7 +167,6 @@ def test_second_derivatives_of_log_sum_exps() -> None:
         torch.testing.assert_close(found, expected, rtol=1e-11, atol=1e-12)
 
 
-@pytest.mark.medium
 def test_compiled() -> None:
     torch.compiler.reset()
     x, w = leaves(X, W)
