@@ -5,6 +5,7 @@ Each loss stands beside the same written in torch's own operations, all in float
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -433,6 +434,15 @@ def test_a_layer_of_several_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
         assert (found - expected).abs().max() < 1e-13, name
 
 
+def test_a_layer_without_features() -> None:
+    """The bias alone makes the logits."""
+    x, w = torch.zeros(ROWS, 0).double(), torch.zeros(CLASSES, 0).double()
+    for transform in (grad, jacfwd, hessian):
+        found = transform(lambda b: twins.linear_cross_entropy(x, w, LABELS, linear_bias=b))(B)
+        expected = transform(lambda b: F.cross_entropy(b.expand(ROWS, -1), LABELS))(B)
+        assert_equal(found, expected)
+
+
 def test_a_layer_without_rows() -> None:
     x = torch.zeros(0, WIDTH, dtype=torch.float64)
     empty = LABELS[:0]
@@ -449,6 +459,44 @@ def test_rows_of_weight_0_do_not_count_whatever_they_hold() -> None:
     assert_equal(found[[0, 2]][:, :, [0, 2]], kept[[0, 2]][:, :, [0, 2]])
     assert not found[1].any()
     assert not found[:, :, 1].any()
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"softcap": 3.0}, {"z_loss": 0.1}, {"sample_weight": [1.0, 0.0, 2.0]}]
+)
+def test_nor_do_those_of_a_layer(options: dict[str, Any]) -> None:
+    bad = X.clone()
+    bad[1] = torch.nan
+    y = LABELS if "sample_weight" in options else Y  # which ignores that row
+
+    def loss(x: Any, w: Any) -> Any:
+        return xent.linear_cross_entropy(x, w, y, ignore_index=-100, **options)
+
+    for transform in TRANSFORMS["jvp of grad"], TRANSFORMS["reverse over reverse"]:
+        found, expected = (
+            transform(lambda a: loss(a[:ROWS], a[ROWS:]))(torch.cat([x, W])) for x in (bad, X)
+        )
+        assert_equal(found, expected)
+
+
+@pytest.mark.parametrize("derivative", ["forward over reverse", "reverse over reverse"])
+def test_confident_rows_keep_their_digits(derivative: str) -> None:
+    """p (1 - p) would cancel; exact values of the softmax's second derivative at (50, 0, 0)."""
+    z, y = torch.tensor([[50.0, 0, 0]], dtype=torch.float64), torch.tensor([0])
+    p = math.exp(-50) / (1 + 2 * math.exp(-50))
+    exact = [[2 * p, -p, -p], [-p, p, 0.0], [-p, 0.0, p]]
+    weight, one = torch.eye(3, dtype=torch.float64), torch.tensor([[1.0]], dtype=torch.float64)
+    losses = {
+        "labels": lambda z: twins.cross_entropy(z, y),
+        "soft": lambda z: twins.cross_entropy(z, torch.tensor([[1.0, 0, 0]]).double()),
+        "softcap": lambda z: twins.cross_entropy(z, y, softcap=1e9),
+        "layer": lambda z: twins.linear_cross_entropy(z, weight, y),
+        "layer of one feature": lambda z: twins.linear_cross_entropy(one, z.T, y),
+    }
+    expected = torch.tensor(exact, dtype=torch.float64)
+    for loss in losses.values():
+        found = TRANSFORMS[derivative](loss)(z).reshape(3, 3)
+        torch.testing.assert_close(found, expected, rtol=1e-9, atol=1e-30)
 
 
 def test_what_remains_impossible_says_so() -> None:

@@ -128,6 +128,19 @@ class TestDerivatives:
         check_derivatives(loss, ZB, TB)
 
 
+def test_numbers_and_lists_keep_their_digits() -> None:
+    """PyTorch would round them to float32, also beside float64."""
+    for options in ({"class_weight": [0.1, 0.7, 0.3]}, {"sample_weight": [0.1, 0.7]}):
+        z, y = normal(2, 3), torch.tensor([0, 2])
+        assert xent.cross_entropy(z, y, **options).item() == pytest.approx(
+            float(xent.cross_entropy(z.numpy(), y.numpy(), **options)), rel=1e-15
+        )
+    z, t = normal(2), [0.1, 0.7]
+    assert xent.binary_cross_entropy(z, t, pos_weight=1.7).item() == pytest.approx(
+        float(xent.binary_cross_entropy(z.numpy(), t, pos_weight=1.7)), rel=1e-15
+    )
+
+
 def test_a_third_derivative() -> None:
     z = normal(2, 3).requires_grad_()
     labels = torch.tensor([0, 2])

@@ -136,6 +136,11 @@ def test_other_shapes(rows: int, places: tuple[int, ...]) -> None:
         loss.sum().backward()
         assert a.grad.shape == x.shape
         assert b.grad.shape == w.shape
+        twice = torch.func.hessian(
+            lambda w, y=y, how=reduction: twins.linear_cross_entropy(x, w, y, reduction=how).sum()
+        )(w)
+        assert twice.shape == (*w.shape, *w.shape)
+        assert bool(twice.any()) == (rows > 0 and 0 not in places)
 
 
 def test_transforms() -> None:

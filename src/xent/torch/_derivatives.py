@@ -40,6 +40,8 @@ class Rows(NamedTuple):
     """u'; 1 without softcap."""
     bend: Any
     """u''; 0 without softcap."""
+    z_mass: Any
+    """The share of z-loss in the sum of the gradient for u: 2 λ c_z A; if the logits were given."""
     loss_of_class: Any
     """A(u) - u: the loss if that class were the target's; None if the logits were not given."""
     z_term: Any
@@ -48,18 +50,17 @@ class Rows(NamedTuple):
 
     def gradient(self) -> Tensor:
         """The gradient for the logits."""
-        return self._like_logits(self.slope * (self.q - self.c * self.y))
+        return self._like_logits(self.slope * self._of_u())
 
     def second(self, direction: Tensor) -> Tensor:
         """Change of the gradient along a direction of the logits."""
         v = self._with_classes_last(direction)
-        of_u = self.slope * v
-        mean = (self.p * of_u).sum(-1, keepdim=True)
-        change = self.q * (of_u - mean)
+        centred, mean = self._centred(self.slope * v)
+        change = self.q * centred
         if self.o.z_loss:
             change = change + 2 * self.o.z_loss * self.c_z * mean * self.p
         if self.o.softcap is not None:
-            change = self.slope * change + self.bend * v * (self.q - self.c * self.y)
+            change = self.slope * change + self.bend * v * self._of_u()
         return self._like_logits(change)
 
     def change_by_targets(self, direction: Tensor) -> Tensor:
@@ -75,8 +76,8 @@ class Rows(NamedTuple):
     def targets_second(self, upstream: Tensor) -> Tensor:
         """Gradient for soft targets of the inner product of the logits' gradient and `upstream`."""
         of_u = self.slope * self._with_classes_last(upstream)
-        mean = (self.p * of_u).sum(-1, keepdim=True)
-        result = self.c * _scale(self.o, of_u) * (mean - of_u)
+        centred, _ = self._centred(of_u)
+        result = -self.c * _scale(self.o, of_u) * centred
         if divisor_depends_on_targets(self.o):
             w = self.o.class_weight.to(of_u.dtype)
             result = result - self.c * w * (self._without_z_loss() * of_u).sum()
@@ -94,6 +95,29 @@ class Rows(NamedTuple):
             w = self.o.class_weight.to(each.dtype)
             result = result - (loss - self.z_term) * self.c * w
         return self._like_logits(result)
+
+    def _of_u(self) -> Tensor:
+        """The gradient for u. At the likeliest class it is what the others leave of the sum.
+
+        There, p - y would cancel where the row is confident.
+        """
+        g = self.q - self.c * self.y
+        likeliest = self._likeliest()
+        others = g.scatter(-1, likeliest, torch.zeros_like(g[..., :1]))
+        return g.scatter(-1, likeliest, self.z_mass - others.sum(-1, keepdim=True))
+
+    def _centred(self, of_u: Tensor) -> tuple[Tensor, Tensor]:
+        """A direction less its mean by p, and that mean.
+
+        Both are taken from the likeliest class on, since 1 - p would cancel there.
+        """
+        at_likeliest = of_u.gather(-1, self._likeliest())
+        apart = of_u - at_likeliest
+        mean = (self.p * apart).sum(-1, keepdim=True)
+        return apart - mean, mean + at_likeliest
+
+    def _likeliest(self) -> Tensor:
+        return self.p.argmax(-1, keepdim=True)
 
     def _without_z_loss(self) -> Tensor:
         """The gradient for u, less the share of z-loss."""
@@ -114,7 +138,7 @@ def rows_of_gradient(gradient: Tensor, targets: Tensor, o: LossOptions, divisors
     q = g + c * y
     mass = q.sum(-1, keepdim=True)
     p = q / torch.where(mass == 0, torch.ones_like(mass), mass)
-    return Rows(p, q, y, c, c_z, 1, 0, None, None, o)
+    return Rows(p, q, y, c, c_z, 1, 0, None, None, None, o)
 
 
 def rows_of_logits(logits: Tensor, targets: Tensor, o: LossOptions, divisors: Any) -> Rows:
@@ -125,12 +149,12 @@ def rows_of_logits(logits: Tensor, targets: Tensor, o: LossOptions, divisors: An
     u, slope = formula.capped(z, o.softcap), formula.cap_slope(z, o.softcap)
     bend = 0 if o.softcap is None else -2 / o.softcap * torch.tanh(z / o.softcap) * slope
     p, log_z = evaluate(u, "softmax", -1), torch.logsumexp(u, -1, keepdim=True)
-    mass = c * y.sum(-1, keepdim=True)
+    z_mass: Any = 0.0
     z_term: Any = 0.0
     if o.z_loss:
-        mass = mass + 2 * o.z_loss * c_z * log_z
-        z_term = (o.z_loss * c_z * log_z**2).sum()
-    return Rows(p, mass * p, y, c, c_z, slope, bend, log_z - u, z_term, o)
+        z_mass, z_term = 2 * o.z_loss * c_z * log_z, (o.z_loss * c_z * log_z**2).sum()
+    q = (c * y.sum(-1, keepdim=True) + z_mass) * p
+    return Rows(p, q, y, c, c_z, slope, bend, z_mass, log_z - u, z_term, o)
 
 
 def divisor_depends_on_targets(o: LossOptions) -> bool:

@@ -102,7 +102,11 @@ def check_device(tensor: torch.Tensor, like: torch.Tensor, name: str) -> None:
 
 def _as_tensor(value: Any, name: str, like: torch.Tensor) -> torch.Tensor:
     try:
-        return torch.as_tensor(value, device=like.device)
+        tensor = torch.as_tensor(value, device=like.device)
+        if tensor.dtype.is_floating_point and not hasattr(value, "dtype"):
+            # Python's numbers, which PyTorch would round to float32.
+            tensor = torch.as_tensor(value, dtype=torch.float64, device=like.device)
+        return tensor
     except (TypeError, ValueError, RuntimeError):
         targets = name in ("targets", "target")
         expected = "class labels or probabilities" if targets else "numbers"

@@ -13,23 +13,26 @@ import torch
 
 from xent._engine import compute
 from xent._engine.compute import Loss
-from xent._engine.linear import BIAS, INPUTS, TARGETS, WEIGHT, Layer
+from xent._engine.linear import TARGETS, Layer
 from xent._engine.numpy import STATS
 from xent._options import LossOptions
 from xent._target_checks import check_class_shapes
 from xent._targets import ClassTargets, class_targets
 from xent.torch import _interop
 from xent.torch._derivatives import LayerTargetsGradient, lse_as_stats
-from xent.torch._linear_second import changes, logsumexp_change, logsumexp_gradients
+from xent.torch._linear_second import (
+    FLAGS,
+    changes,
+    logsumexp_change,
+    logsumexp_gradients,
+)
 from xent.torch._operation import Operation
 from xent.torch._operation_options import join_weights, loss_operation, map_over_rows, split_weights
 from xent.torch._plain_calls import scale_grad
-from xent.torch._positions import LayerOfPositions, rows_shape
+from xent.torch._positions import LayerOfPositions, as_rows, rows_shape
 from xent.torch._products import TensorProducts
 
 Tensor = torch.Tensor
-FLAGS = INPUTS, WEIGHT, TARGETS, BIAS
-"""Bits of `needs_grad`, in the order of the tensors and of the results."""
 TENSORS = "Tensor inputs, Tensor weight, Tensor targets, Tensor? bias"
 
 
@@ -114,7 +117,7 @@ def _layer(
     """The layer with its rows along one axis, and their targets."""
     layer = (Layer if weight.ndim == 2 else LayerOfPositions)(
         TensorProducts(inputs.device),
-        inputs.detach().reshape(-1, inputs.shape[-1]),
+        as_rows(inputs.detach()),
         weight.detach(),
         None if bias is None else bias.detach(),
     )

@@ -14,12 +14,14 @@ keep the logits of all chunks.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import torch
 
-from xent._engine.linear import BIAS, CHUNK, INPUTS, TARGETS, WEIGHT
+from xent._engine import linear
+from xent._engine.linear import BIAS, INPUTS, TARGETS, WEIGHT
 from xent._options import LossOptions
 from xent.torch._derivatives import (
     divisor_depends_on_targets,
@@ -28,9 +30,15 @@ from xent.torch._derivatives import (
     rows_of_logits,
     target_rows,
 )
-from xent.torch._positions import rows_shape
+from xent.torch._positions import as_rows, rows_shape
 
 Tensor = torch.Tensor
+CHUNK = linear.CHUNK // 8
+"""Logits of a chunk: these operations hold about ten arrays of its size."""
+
+FLAGS = INPUTS, WEIGHT, TARGETS, BIAS
+"""Bits of `needs_grad`, in the order of a layer's tensors and of the results."""
+
 DEPENDENT = (
     "linear_cross_entropy has no second derivative where targets require one and class weights "
     "enter the mean's divisor, which depends on the targets. Use reduction='sum' and divide."
@@ -51,6 +59,13 @@ class Chunk(NamedTuple):
     dw: Tensor | None
     dt: Tensor | None
     db: Tensor | None
+
+    def without(self, absent: Tensor | None) -> Chunk:
+        """With zeros in rows that do not count, whatever they hold."""
+        if absent is None:
+            return self
+        dx = None if self.dx is None else self.dx.masked_fill(absent, 0)
+        return self._replace(x=self.x.masked_fill(absent, 0), dx=dx)
 
     def logits(self) -> Tensor:
         """The logits z."""
@@ -111,6 +126,10 @@ class _Gradients:
     def like(self, tensors: Any) -> tuple[Tensor | None, ...]:
         """The gradients for inputs, weight, targets and bias, in their shapes."""
         inputs, weight, targets, _ = tensors
+        if not self.weight.keys() | self.inputs.keys() | self.bias.keys() and not self.targets:
+            # Nothing was added: nothing is wanted, or there are no positions.
+            made = zip(FLAGS, tensors, strict=True)
+            return tuple(torch.zeros_like(t) if self.wanted & flag else None for flag, t in made)
         of_inputs = of_weight = of_targets = of_bias = None
         if self.inputs:
             of_positions = [torch.cat(parts) for parts in self.inputs.values()]
@@ -137,9 +156,10 @@ def changes(
     losses, gradients = [], _Gradients(o.needs_grad)
     for chunk in _chunks(tensors, directions):
         part = None if weight is None else weight[chunk.rows]
+        chunk_o = o.replace(axis=1, sample_weight=part)
+        chunk = chunk.without(_absent(chunk.targets, chunk_o))
         z, v = chunk.logits(), chunk.direction()
-        of_rows = o.replace(axis=1, sample_weight=part)
-        rows = rows_of_logits(z, chunk.targets, of_rows, divisors)
+        rows = rows_of_logits(z, chunk.targets, chunk_o, divisors)
         gradient, moved = rows.gradient(), rows.second(v)
         loss = (gradient * v).sum(1)
         if chunk.dt is not None:
@@ -152,7 +172,8 @@ def changes(
         gradients.add(chunk, moved * factor, gradient * factor)
         if o.needs_grad & TARGETS:
             gradients.targets.append(rows.targets_second(v) * factor)
-    return Changes(torch.cat(losses), *gradients.like(tensors))
+    of_rows = torch.cat(losses) if losses else tensors[1].new_zeros(0)  # there may be no positions
+    return Changes(of_rows, *gradients.like(tensors))
 
 
 def logsumexp_gradients(
@@ -173,7 +194,8 @@ def logsumexp_change(o: LossOptions, tensors: Any, directions: Any) -> Tensor:
         logsumexp_gradient(chunk.logits(), o, chunk.direction()).sum(1)
         for chunk in _chunks(tensors, directions)
     ]
-    return torch.cat(parts).reshape(rows_shape(*tensors[:2]))
+    shape = rows_shape(*tensors[:2])
+    return torch.cat(parts).reshape(shape) if parts else tensors[1].new_zeros(shape)
 
 
 def _chunks(tensors: Any, directions: Any) -> Iterator[Chunk]:
@@ -200,15 +222,26 @@ def _flat(tensors: Any, like: Any) -> tuple[Any, ...]:
     inputs, weight, targets, bias = tensors
     x, w = like[:2]
     kind = torch.float64 if torch.float64 in (x.dtype, w.dtype) else torch.float32
+    classes, features, positions = w.shape[-2], w.shape[-1], math.prod(w.shape[:-2])
+    # Not -1: there may be no rows, or rows of no width.
     if targets is not None:
         soft = targets.dtype.is_floating_point
-        targets = targets.reshape(-1, w.shape[-2]).to(kind) if soft else targets.reshape(-1)
+        rows = positions * math.prod(x.shape[:-1])
+        targets = targets.reshape(rows, classes).to(kind) if soft else targets.reshape(rows)
     return (
-        None if inputs is None else inputs.reshape(-1, x.shape[-1]).to(kind),
-        None if weight is None else weight.to(kind).reshape(-1, *w.shape[-2:]),
+        None if inputs is None else as_rows(inputs).to(kind),
+        None if weight is None else weight.to(kind).reshape(positions, classes, features),
         targets,
-        None if bias is None else bias.to(kind).reshape(-1, w.shape[-2]),
+        None if bias is None else bias.to(kind).reshape(positions, classes),
     )
+
+
+def _absent(targets: Tensor, o: LossOptions) -> Tensor | None:
+    """Which rows do not count; None where all do."""
+    if o.sample_weight is None and o.ignore_index is None:
+        return None
+    ones = torch.ones(targets.shape[:1], device=targets.device)
+    return (reduced_weight(targets, ones, o.replace(reduction="sum"), None) == 0).unsqueeze(1)
 
 
 def _flat_weight(o: LossOptions) -> Tensor | None:

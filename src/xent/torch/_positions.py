@@ -6,6 +6,7 @@ and targets are (positions, rows).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -72,6 +73,11 @@ class LayerOfPositions:
         layer.add(rows, x, gradient, weight)
         if self.grads.inputs is not None:
             self.grads.inputs[rows] += layer.grads.inputs[rows]
+
+
+def as_rows(inputs: Tensor) -> Tensor:
+    """The inputs with one axis of rows. Not by -1: there may be no rows, or rows of no width."""
+    return inputs.reshape(math.prod(inputs.shape[:-1]), inputs.shape[-1])
 
 
 def rows_shape(inputs: Tensor, weight: Tensor) -> tuple[int, ...]:
