@@ -7,6 +7,9 @@ from typing import Any
 import torch
 import torch.nn.functional as F  # noqa: N812 - everyone's name for it
 
+HAS_LAYER = hasattr(F, "linear_cross_entropy")
+"""Does this version have the loss of a linear layer?"""
+
 
 def linear_cross_entropy(
     input: Any,  # noqa: A002 - torch's own name
@@ -21,11 +24,11 @@ def linear_cross_entropy(
     """torch.nn.functional.linear_cross_entropy, by its definition."""
     del options
     if linear_weight.ndim > 2 and input.ndim != 2:
-        msg = "a weight with K dimensions takes a batch of rows"
-        raise ValueError(msg)
+        msg = "a weight with K dimensions requires batched input"
+        raise RuntimeError(msg)
     if target.is_floating_point() and ignore_index is not None:
-        msg = "ignore_index beside probabilities"
-        raise ValueError(msg)
+        msg = "ignore_index is not supported beside probabilities"
+        raise RuntimeError(msg)
     z = torch.tensordot(input, linear_weight, dims=([-1], [-1]))
     z = z if linear_bias is None else z + linear_bias
     return F.cross_entropy(
@@ -35,7 +38,7 @@ def linear_cross_entropy(
 
 def add_what_is_missing() -> None:
     """Give PyTorch before 2.13 the function and the module of a linear layer's loss."""
-    if hasattr(F, "linear_cross_entropy"):
+    if HAS_LAYER:
         return
     import xent.torch  # noqa: F401 - before the module is there, which it would build on
     from xent.torch import _older

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from unittest import mock
 
 import torch
+from older_torch import HAS_LAYER
 
 import xent
 import xent.torch as twins
@@ -79,7 +80,10 @@ MODULES = {
     "nn.BCEWithLogitsLoss": twins.BCEWithLogitsLoss,
     "nn.LinearCrossEntropyLoss": twins.LinearCrossEntropyLoss,
 }
-ALL = [*LOSSES, *FUNCTIONS, *MODULES]
+ALL = [
+    name for name in (*LOSSES, *FUNCTIONS, *MODULES) if HAS_LAYER or "linear" not in name.lower()
+]
+"""What this version of PyTorch has samples for."""
 
 
 @cache

@@ -11,6 +11,8 @@ from helpers import import_torch
 
 torch = import_torch()
 
+from torch.utils import backend_registration  # noqa: E402
+
 import xent.torch.functional  # noqa: E402, F401 - registers the operators
 from xent.torch._operation import is_implemented_on  # noqa: E402
 
@@ -99,6 +101,10 @@ print(calls)
 """
 
 
+@pytest.mark.skipif(
+    not hasattr(backend_registration, "_setup_privateuseone_for_python_backend"),
+    reason="this version of PyTorch has no devices made in Python",
+)
 def test_another_package_registers_for_another_device() -> None:
     """In a process of its own: a device stays until the end."""
     done = subprocess.run(

@@ -171,11 +171,21 @@ _storage_uses: Callable[[int], int] | None = _find("torch._C", "_storage_Use_Cou
 _has_address = _find("torch", "UntypedStorage._cdata", None) is not None
 
 
-def storage_uses(tensor: Tensor) -> float:
+def _uses(tensor: Tensor) -> float:
     """How many hold the tensor's memory, as a storage; without end if unknown."""
     if _storage_uses is None or not _has_address:
         return float("inf")
     return _storage_uses(tensor.untyped_storage()._cdata)
+
+
+_GRAPH_ALONE = min(_uses(torch.empty(1, device="cpu")) + 1, 100)
+"""Holders of a saved tensor's memory where nobody else has it: graph, tensor, and for some versions
+of PyTorch the query itself."""
+
+
+def is_held_by_others(tensor: Tensor) -> bool:
+    """Has anyone but the graph a saved tensor's memory? If unknown, yes."""
+    return _uses(tensor) > _GRAPH_ALONE
 
 
 _has_version = _find("torch", "Tensor._version", None) is not None

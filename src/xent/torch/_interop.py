@@ -19,6 +19,10 @@ FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 def array(tensor: torch.Tensor) -> Array:
     """The tensor's memory as a NumPy array; bfloat16 by the dtype of ml_dtypes."""
+    if (
+        tensor.numel() and not tensor.data_ptr()
+    ):  # zeros without memory: not for PyTorch 2.8's numpy
+        tensor = torch.zeros(tensor.shape, dtype=tensor.dtype, device=tensor.device)
     if tensor.dtype == torch.bfloat16:
         bits = tensor.resolve_neg().view(torch.int16)
         return bits.numpy(force=True).view(_bfloat16())

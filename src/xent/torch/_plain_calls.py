@@ -12,9 +12,6 @@ from xent.torch import _compat
 Tensor = torch.Tensor
 PLAIN_TYPES = (torch.Tensor, torch.nn.Parameter)
 
-SOLE_USES = 3
-"""Holders of a saved gradient's memory where nobody else has it: graph, tensor, and this query."""
-
 
 def is_recorded() -> bool:
     """Is the call being recorded, to be repeated with other numbers?"""
@@ -75,7 +72,7 @@ def scale_grad(
         or _compat.transforms_active()
         or _compat.in_dual_level()  # detach() below would drop the tangent
         or _compat.is_graph_kept()
-        or _compat.storage_uses(gradient) > SOLE_USES
+        or _compat.is_held_by_others(gradient)
     ):
         if gradient.dtype in (torch.float16, torch.bfloat16):
             return (gradient * upstream.to(torch.float32)).to(gradient.dtype)
