@@ -439,8 +439,8 @@ MUTATIONS = [
     ),
     Mutation(
         "_engine/cpu/general.py",
-        "y[k] = 0.0  # the total less y_k would cancel",
-        "pass",
+        "others[lane] += 0.0 if j == k else y[j]",
+        "others[lane] += y[j]",
         "tests/core/test_accuracy.py",
         "the target mass of the likeliest class counts twice",
     ),

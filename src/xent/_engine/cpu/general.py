@@ -80,8 +80,8 @@ def compensated_sum(e, total, total_low):
 
 @inner
 def row_scratch_size(classes):
-    """Return the floats of scratch for a row: z, e, derivative of softcap, y, costs, two lanes."""
-    return 5 * classes + 2 * LANES
+    """Return the floats of scratch for a row: z, e, derivative of softcap, target, two lanes."""
+    return 4 * classes + 2 * LANES
 
 
 @inner
@@ -93,7 +93,7 @@ def partition(x, softcap, scratch):
     """
     width = x.size
     z, e, derivative = scratch[:width], scratch[width : 2 * width], scratch[2 * width : 3 * width]
-    lanes = scratch[5 * width :]
+    lanes = scratch[4 * width :]
     total, total_low = lanes[:LANES], lanes[LANES:]
     load_row(x, softcap, z, derivative)
     m, k = max_and_argmax(z)
@@ -164,22 +164,30 @@ def fill_targets(job, i, label, y):
 
 
 @loop
-def fill_costs(z, m, k, y, costs):
-    """Fill the costs y_j (m - z_j), whose sum is the loss less log1p(S)."""
-    for j in range(z.size):
-        costs[j] = safe_product(y[j], gap(z[j], m, j == k))
+def target_sums(z, m, k, y, others, cost):
+    """Return the sum of y_j over j != k, y_k, and the sum of y_j (m - z_j).
 
-
-@inner
-def target_sums(z, m, k, y, costs, total, total_low):
-    """Return the sum of y_j over j != k, y_k, and the sum of y_j (m - z_j)."""
-    y_k = y[k]
-    y[k] = 0.0  # the total less y_k would cancel
-    others, _ = compensated_sum(y, total, total_low)
-    y[k] = y_k
-    fill_costs(z, m, k, y, costs)
-    cost, _ = compensated_sum(costs, total, total_low)
-    return others, y_k, cost
+    `others` and `cost` are lanes: as many partial sums on every processor, so as precise.
+    """
+    for lane in range(LANES):
+        others[lane], cost[lane] = 0.0, 0.0
+    whole = z.size // LANES * LANES
+    for start in range(0, whole, LANES):
+        for lane in range(LANES):
+            j = start + lane
+            # Not the total less y_k, which would cancel.
+            others[lane] += 0.0 if j == k else y[j]
+            cost[lane] += safe_product(y[j], gap(z[j], m, j == k))
+    for j in range(whole, z.size):
+        others[j - whole] += 0.0 if j == k else y[j]
+        cost[j - whole] += safe_product(y[j], gap(z[j], m, j == k))
+    width = LANES
+    while width > 1:
+        width //= 2
+        for lane in range(width):
+            others[lane] += others[lane + width]
+            cost[lane] += cost[lane + width]
+    return others[0], y[k], cost[0]
 
 
 @loop
@@ -207,15 +215,14 @@ def row_loss(job, i, w, x, label, grad, scratch):
     """
     width = x.size
     z, e, derivative = scratch[:width], scratch[width : 2 * width], scratch[2 * width : 3 * width]
-    y, costs = scratch[3 * width : 4 * width], scratch[4 * width : 5 * width]
-    lanes = scratch[5 * width :]
+    y, lanes = scratch[3 * width : 4 * width], scratch[4 * width :]
     m, k, s, s_low = partition(x, job.softcap, scratch)
     log_s = log1p_sum(s, s_low)
     if job.stats != 0:
         stats = view_rows(job.stats, job.rows, STATS, np.float64)
         store_stats(stats, i, m, k, s, s_low, sum_gaps(z, e, m))
     fill_targets(job, i, label, y)
-    others, y_k, cost = target_sums(z, m, k, y, costs, lanes[:LANES], lanes[LANES:])
+    others, y_k, cost = target_sums(z, m, k, y, lanes[:LANES], lanes[LANES:])
     loss = safe_product(others + y_k, log_s) + cost
     z_loss_factor = 0.0
     if job.z_loss != 0.0:
