@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
+import numpy as np
 import torch
 
 from xent.torch import _older, functional
@@ -14,19 +14,23 @@ Tensor = torch.Tensor
 _Layer: Any = getattr(torch.nn, "LinearCrossEntropyLoss", _older.LinearCrossEntropyLoss)
 
 
+def _as_buffer(value: Any, name: str) -> Any:
+    """A list or a NumPy array as a tensor of its own; everything else as it is."""
+    if isinstance(value, (list, tuple, np.ndarray)):
+        like = torch.empty(0)  # on the device that modules are made on
+        return as_tensor_like(value, like, name).clone()
+    return value
+
+
 class _WithOptions:
     """What torch's modules do not have: more options, and weights as lists or NumPy arrays."""
 
     def __init__(
         self, *args: Any, z_loss: float = 0.0, softcap: float | None = None, **kwargs: Any
     ) -> None:
-        given = inspect.signature(super().__init__).bind(*args, **kwargs)
-        for name in ("weight", "pos_weight"):
-            value = given.arguments.get(name)
-            if not (value is None or isinstance(value, Tensor)):
-                like = torch.empty(0)  # on the device that modules are made on
-                given.arguments[name] = as_tensor_like(value, like, name).clone()
-        super().__init__(*given.args, **given.kwargs)
+        for name in {"weight", "pos_weight"} & kwargs.keys():
+            kwargs[name] = _as_buffer(kwargs[name], name)
+        super().__init__(*[_as_buffer(value, "weight") for value in args], **kwargs)
         self.z_loss, self.softcap = z_loss, softcap
 
     def _options(self, *others: str) -> dict[str, Any]:
