@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
-import numpy as np
 import torch
 
 from xent.torch import _older, functional
@@ -15,22 +14,29 @@ _Layer: Any = getattr(torch.nn, "LinearCrossEntropyLoss", _older.LinearCrossEntr
 
 
 def _as_buffer(value: Any, name: str) -> Any:
-    """A list or a NumPy array as a tensor of its own; everything else as it is."""
-    if isinstance(value, (list, tuple, np.ndarray)):
-        like = torch.empty(0)  # on the device that modules are made on
-        return as_tensor_like(value, like, name).clone()
-    return value
+    """Weights that are a list or a NumPy array as a tensor of their own."""
+    if value is None or isinstance(value, Tensor):
+        return value
+    like = torch.empty(0)  # on the device that modules are made on
+    return as_tensor_like(value, like, name).clone()
 
 
 class _WithOptions:
     """What torch's modules do not have: more options, and weights as lists or NumPy arrays."""
 
+    # Places of weights among arguments. An inspected signature would say the same, but could not be
+    # traced where a compiled function makes a module.
+    _weights: ClassVar[dict[int, str]] = {0: "weight"}
+
     def __init__(
         self, *args: Any, z_loss: float = 0.0, softcap: float | None = None, **kwargs: Any
     ) -> None:
-        for name in {"weight", "pos_weight"} & kwargs.keys():
-            kwargs[name] = _as_buffer(kwargs[name], name)
-        super().__init__(*[_as_buffer(value, "weight") for value in args], **kwargs)
+        for name in ("weight", "pos_weight"):
+            if name in kwargs:
+                kwargs[name] = _as_buffer(kwargs[name], name)
+        names = self._weights
+        given = [_as_buffer(v, names[i]) if i in names else v for i, v in enumerate(args)]
+        super().__init__(*given, **kwargs)
         self.z_loss, self.softcap = z_loss, softcap
 
     def _options(self, *others: str) -> dict[str, Any]:
@@ -83,6 +89,8 @@ class BCEWithLogitsLoss(_WithOptions, torch.nn.BCEWithLogitsLoss):
     0.1269
     """
 
+    _weights: ClassVar[dict[int, str]] = {0: "weight", 4: "pos_weight"}
+
     def forward(self, input: Tensor, target: Tensor) -> Tensor:  # noqa: A002 - torch's own name
         """The loss."""
         options = self._options("pos_weight")
@@ -107,6 +115,8 @@ class LinearCrossEntropyLoss(_WithOptions, _Layer):  # type: ignore[misc]
     >>> loss(torch.zeros(2, 4), torch.tensor([1, 2])).item() == torch.tensor(10.0).log().item()
     True
     """
+
+    _weights: ClassVar[dict[int, str]] = {}
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:  # noqa: A002 - torch's own name
         """The loss."""
