@@ -114,7 +114,7 @@ class LossOptions(NamedTuple):
         return bool(self.z_loss)
 
     def replace(self, **changes: Any) -> LossOptions:
-        """The record with other values; `_replace` cannot be traced by PyTorch before 2.13."""
+        """The record with other values; `_replace` cannot be traced by PyTorch 2.8."""
         return LossOptions(**{**dict(zip(OPTIONS, self, strict=True)), **changes})
 
     def with_z_factor(self, factor: Any) -> LossOptions:
@@ -126,7 +126,7 @@ class LossOptions(NamedTuple):
 
         `needs_grad` and `keep_logits` are the last two fields.
         """
-        values: list[Any] = [*self]  # PyTorch before 2.13 cannot trace a slice of the record
+        values: list[Any] = [*self]  # PyTorch 2.8 cannot trace a slice of the record
         values[-2] = bits
         return LossOptions(*values)
 

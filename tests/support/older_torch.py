@@ -37,7 +37,7 @@ def linear_cross_entropy(
 
 
 def add_what_is_missing() -> None:
-    """Give PyTorch before 2.13 the function and the module of a linear layer's loss."""
+    """Give older PyTorch the function and the module of a linear layer's loss."""
     if HAS_LAYER:
         return
     import xent.torch  # noqa: F401 - before the module is there, which it would build on

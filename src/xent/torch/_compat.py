@@ -180,7 +180,7 @@ def _uses(tensor: Tensor) -> float:
 
 _GRAPH_ALONE = min(_uses(torch.empty(1, device="cpu")) + 1, 100)
 """Holders of a saved tensor's memory where nobody else has it: graph, tensor, and for some versions
-of PyTorch the query itself."""
+of PyTorch the query itself. Finite, so that an unknown count exceeds it."""
 
 
 def is_held_by_others(tensor: Tensor) -> bool:

@@ -1,4 +1,4 @@
-"""What PyTorch before 2.13 does not have: the module whose twin adds the loss."""
+"""What older versions of PyTorch lack: the module to which the twin adds its loss."""
 
 from __future__ import annotations
 

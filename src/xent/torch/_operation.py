@@ -271,7 +271,7 @@ def _autograd_function(
         *tensors, o, function, duals = arguments
         results = function(*tensors, o)
         setup_context(ctx, tuple(tensors), o, results)
-        ctx.again = None if duals is None else o
+        ctx.options_again = None if duals is None else o
         if duals is not None:
             ctx.save_for_backward(*duals)
         # The graph alone holds the gradient if it was made here and nobody was shown it.
@@ -280,9 +280,11 @@ def _autograd_function(
 
     def apply_backward(ctx: Any, *grads: Any) -> Any:
         context = ctx
-        if ctx.again is not None:
+        if ctx.options_again is not None:
             duals, context = ctx.saved_tensors, _Context(ctx.needs_input_grad)
-            setup_context(context, duals, ctx.again, operation.operator(*duals, *ctx.again))
+            setup_context(
+                context, duals, ctx.options_again, operation.operator(*duals, *ctx.options_again)
+            )
         return *backward(context, *grads), None, None, None
 
     body = {"forward": staticmethod(apply_forward), "backward": staticmethod(apply_backward)}
