@@ -417,7 +417,7 @@ MUTATIONS = [
         "the mean's divisor does not move with soft targets",
     ),
     Mutation(
-        "torch/_linear_second.py",
+        "torch/_linear_recomputed.py",
         "part = part + gradient.T @ chunk.dx",
         "pass",
         HIGHER,

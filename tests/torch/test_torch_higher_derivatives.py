@@ -436,7 +436,7 @@ def test_half_precision_is_rounded_at_the_end(dtype: Any) -> None:
 
 def test_a_layer_of_several_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Logits of the second pass are made chunk by chunk too."""
-    monkeypatch.setattr("xent.torch._linear_second.CHUNK", 2 * CLASSES)
+    monkeypatch.setattr("xent.torch._linear_recomputed.CHUNK", 2 * CLASSES)
     for name, (ours, theirs, at) in LINEAR_LOSSES.items():
         found = torch.autograd.functional.hessian(ours, at)
         expected = torch.autograd.functional.hessian(theirs, at)

@@ -20,7 +20,7 @@ from xent._target_checks import check_class_shapes
 from xent._targets import ClassTargets, class_targets
 from xent.torch import _interop
 from xent.torch._derivatives import LayerTargetsGradient, lse_as_stats
-from xent.torch._linear_second import (
+from xent.torch._linear_recomputed import (
     FLAGS,
     changes,
     logsumexp_change,
