@@ -31,7 +31,7 @@ def lines(explanation: Explanation, step: str) -> dict[str, float]:
 
 def test_walkthrough_probability(walkthrough: Explanation) -> None:
     text = str(walkthrough)
-    assert "e^-f = e^-1.5 ≈ 0.2231\n" in text
+    assert "e^-z = e^-1.5 ≈ 0.2231\n" in text
     assert "p = 1 / (1 + 0.2231) ≈ 0.8176\n" in text
     assert f"{math.floor(1000 * walkthrough.probabilities) / 1000}" == "0.817"  # cut, in the notes
     assert f"{walkthrough.probabilities:.3f}" == "0.818"
@@ -66,7 +66,7 @@ def test_at_a_probability_of_10_percent(walkthrough: Explanation) -> None:
             2.0,
             1,
             [
-                "e^-f = e^-2 ≈ 0.1353",
+                "e^-z = e^-2 ≈ 0.1353",
                 "p = 1 / (1 + 0.1353) ≈ 0.8808",
                 "L = -log(0.8808) ≈ 0.1269",
             ],
@@ -75,7 +75,7 @@ def test_at_a_probability_of_10_percent(walkthrough: Explanation) -> None:
             -2.0,
             0,
             [
-                "e^-f = e^2 ≈ 7.3891",
+                "e^-z = e^2 ≈ 7.3891",
                 "p = 1 / (1 + 7.3891) ≈ 0.1192",
                 "q = 1 - 0.1192 ≈ 0.8808",
                 "L = -log(0.8808) ≈ 0.1269",

@@ -63,44 +63,44 @@ def slope(f: Callable[[Any], Any], x: Any) -> Any:
 
 
 class Called(mpf):
-    """L, which is written as a number and as a function of f."""
+    """L, which is written as a number and as a function of z."""
 
-    def __call__(self, f: Any) -> Any:
-        return self.function(f)
+    def __call__(self, z: Any) -> Any:
+        return self.function(z)
 
 
-def binary_names(f: Any, label: int) -> Names:
+def binary_names(z: Any, label: int) -> Names:
     def loss(x: Any) -> Any:
         return -mp.log(sigmoid(x) if label else 1 - sigmoid(x))
 
-    called = Called(loss(f))
+    called = Called(loss(z))
     called.function = loss
     return {
-        "f": f,
+        "z": z,
         "y": label,
         "h": H,
         "L": called,
         "σ": sigmoid,
-        "p": sigmoid(f),
-        "q": 1 - sigmoid(f),
-        "D_L_f": slope(loss, f),
-        "D_p_f": slope(sigmoid, f),
+        "p": sigmoid(z),
+        "q": 1 - sigmoid(z),
+        "D_L_z": slope(loss, z),
+        "D_p_z": slope(sigmoid, z),
     }
 
 
 @pytest.mark.parametrize("label", [0, 1])
-@pytest.mark.parametrize("f", [-2.5, 0.0, 0.375, 40.0])
-def test_binary(f: float, label: int) -> None:
-    explanation = xent.explain(f, label=label)
+@pytest.mark.parametrize("z", [-2.5, 0.0, 0.375, 40.0])
+def test_binary(z: float, label: int) -> None:
+    explanation = xent.explain(z, label=label)
     assert len(chains(explanation)) >= 9
-    check(explanation, binary_names(mpf(f), label), {})
+    check(explanation, binary_names(mpf(z), label), {})
 
 
 @pytest.mark.parametrize("label", [0, 1])
 @pytest.mark.parametrize("p", [0.1, 0.75, 1e-20])
 def test_probability(p: float, label: int) -> None:
-    f = mp.log(mpf(p) / (1 - mpf(p)))
-    check(xent.explain(probabilities=p, label=label), binary_names(f, label), {})
+    z = mp.log(mpf(p) / (1 - mpf(p)))
+    check(xent.explain(probabilities=p, label=label), binary_names(z, label), {})
 
 
 @pytest.mark.parametrize("label", [0, 1])
@@ -175,5 +175,5 @@ def test_class_probabilities(j: int) -> None:
 
 def test_the_check_can_fail() -> None:
     names = binary_names(mpf(1), 1)
-    assert not alike(evaluate("dL/df", names, {}), evaluate("1 - p", names, {}))
-    assert not alike(evaluate("dp/df", names, {}), evaluate("p", names, {}))
+    assert not alike(evaluate("dL/dz", names, {}), evaluate("1 - p", names, {}))
+    assert not alike(evaluate("dp/dz", names, {}), evaluate("p", names, {}))

@@ -126,18 +126,18 @@ def test_equal_only_where_nothing_is_rounded(kind: Any) -> None:
 
 def test_equal_where_it_is() -> None:
     explanation = xent.explain(features=[1.0, -2.5], weights=[0.4, 0.3], bias=-0.2, label=0)
-    assert "f = 0.4 · 1 + 0.3 · (-2.5) + (-0.2) = -0.55\n" in str(explanation)
-    assert "dL/df = 0.5 - 1 = -0.5\n" in str(xent.explain(0, label=1))
-    assert "dL/df = 0.1 - 1 = -0.9\n" in str(xent.explain(probabilities=0.1, label=1))
+    assert "z = 0.4 · 1 + 0.3 · (-2.5) + (-0.2) = -0.55\n" in str(explanation)
+    assert "dL/dz = 0.5 - 1 = -0.5\n" in str(xent.explain(0, label=1))
+    assert "dL/dz = 0.1 - 1 = -0.9\n" in str(xent.explain(probabilities=0.1, label=1))
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
         ({"logits": 0, "label": 1},
-         ["e^-f = e^-0 = 1", "p = 1 / (1 + 1) = 0.5", "analytic = -0.5"]),
+         ["e^-z = e^-0 = 1", "p = 1 / (1 + 1) = 0.5", "analytic = -0.5"]),
         ({"probabilities": 0.12345, "label": 0}, ["analytic = 0.12345"]),
-        ({"logits": 0, "label": 0}, ["q = 1 - 0.5 = 0.5", "dL/df = 0.5 - 0 = 0.5"]),
+        ({"logits": 0, "label": 0}, ["q = 1 - 0.5 = 0.5", "dL/dz = 0.5 - 0 = 0.5"]),
         ({"logits": [0, 0], "label": 0}, ["e^z_0 = e^0 = 1", "S = 1 + 1 = 2", "p_0 = 1 / 2 = 0.5"]),
         ({"logits": [30, 0], "label": 0}, ["e^(z_0 - m) = e^(30 - 30) = 1"]),
         ({"logits": [5, -math.inf], "label": 0},
@@ -145,7 +145,7 @@ def test_equal_where_it_is() -> None:
           "in bits = 0 / log(2) = 0", "perplexity = e^0 = 1"]),
         ({"logits": [5, -math.inf], "label": 1},
          ["L = -log(0) = inf", "L = 5 - (-inf) + log1p(0) = inf", "in bits = inf / log(2) = inf"]),
-        ({"probabilities": 1, "label": 1}, ["L = -log(1) = 0", "dL/df = 1 - 1 = 0"]),
+        ({"probabilities": 1, "label": 1}, ["L = -log(1) = 0", "dL/dz = 1 - 1 = 0"]),
     ],
 )  # fmt: skip
 def test_equal_where_functions_are_exact(arguments: Arguments, told: list[str]) -> None:
@@ -157,10 +157,10 @@ def test_equal_where_functions_are_exact(arguments: Arguments, told: list[str]) 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ({"logits": 1e-17, "label": 0}, ["e^-f = e^-1e-17 ≈ 1", "p = 1 / (1 + 1) ≈ 0.5",
-                                         "q = 1 - 0.5 ≈ 0.5", "dL/df = 0.5 - 0 ≈ 0.5"]),
+        ({"logits": 1e-17, "label": 0}, ["e^-z = e^-1e-17 ≈ 1", "p = 1 / (1 + 1) ≈ 0.5",
+                                         "q = 1 - 0.5 ≈ 0.5", "dL/dz = 0.5 - 0 ≈ 0.5"]),
         ({"logits": [1e-17, 0], "label": 0}, ["S = 1 + 1 ≈ 2", "∂L/∂z_0 = 0.5 - 1 ≈ -0.5"]),
-        ({"logits": 750, "label": 1}, ["e^-f = e^-750 ≈ 0", "p = 1 / (1 + 0) ≈ 1",
+        ({"logits": 750, "label": 1}, ["e^-z = e^-750 ≈ 0", "p = 1 / (1 + 0) ≈ 1",
                                        "L = -log(1) ≈ 0", "in bits = 0 / log(2) ≈ 0"]),
         ({"logits": [1e308, -1e308], "label": 1}, ["L = -log(0) ≈ inf"]),
     ],
@@ -172,18 +172,18 @@ def test_not_equal_where_a_double_gave_up(arguments: Arguments, told: list[str])
 
 
 def test_a_probability_that_came_out_as_1_is_not_called_equal() -> None:
-    assert "dL/df = 1 - 0 ≈ 1\n" in flat(str(xent.explain(40, label=0)))
+    assert "dL/dz = 1 - 0 ≈ 1\n" in flat(str(xent.explain(40, label=0)))
     assert "S = 1.9287e-22 + 1 ≈ 1\n" in flat(str(xent.explain([0, 50], label=0)))
     assert "∂L/∂z_1 = 1 - 0 ≈ 1\n" in flat(str(xent.explain([0, 50], label=0)))
     assert "∂L/∂w_0 = 1 · 2 ≈ 2\n" in flat(
         str(xent.explain(features=[2.0], weights=[20.0], label=0))
     )
-    assert "dL/df = 1 - 0 = 1\n" in flat(str(xent.explain(probabilities=1, label=0)))
+    assert "dL/dz = 1 - 0 = 1\n" in flat(str(xent.explain(probabilities=1, label=0)))
 
 
 def test_rounded_operands_that_happen_to_add_up_are_not_called_equal() -> None:
     explanation = xent.explain(features=[1, 1], weights=[0.50004, 0.49996], label=0)
-    assert "f = 0.5000 · 1 + 0.5000 · 1 + 0 ≈ 1\n" in str(explanation)
+    assert "z = 0.5000 · 1 + 0.5000 · 1 + 0 ≈ 1\n" in str(explanation)
 
 
 def all_lines(explanation: Explanation) -> list[dict[str, Any]]:

@@ -108,7 +108,7 @@ def test_confident_and_right() -> None:
     assert shown(explanation, "The same loss without overflow or cancellation") == [
         "L = max(-40, 0) + log1p(e^-|40|) ≈ 4.2484e-18"
     ]
-    assert shown(explanation, "Gradient for the logit") == ["dL/df ≈ -4.2484e-18"]
+    assert shown(explanation, "Gradient for the logit") == ["dL/dz ≈ -4.2484e-18"]
 
 
 def test_confident_and_wrong() -> None:
@@ -142,7 +142,7 @@ def test_next_to_nothing_left_to_learn() -> None:
 def test_hopeless() -> None:
     explanation = xent.explain(-800, label=1)
     assert explanation.loss == 800
-    assert shown(explanation, "Exponential") == ["e^-f = e^800 ≈ inf"]
+    assert shown(explanation, "Exponential") == ["e^-z = e^800 ≈ inf"]
     assert explanation.step("Exponential").why.endswith(
         "the safe form of the loss below does without it."
     )
@@ -279,7 +279,7 @@ def test_one_feature_is_one() -> None:
 def test_many_features_are_a_sum() -> None:
     explanation = xent.explain(features=np.arange(30.0), weights=np.ones(30) / 64, label=1)
     step = explanation.to_dict()["steps"][0]
-    assert step["formula"] == "f = Σ_i w_i · x_i + b"
+    assert step["formula"] == "z = Σ_i w_i · x_i + b"
     assert step["lines"][0]["value"] == 435 / 64
     assert max(map(len, str(explanation).splitlines())) <= 100
 

@@ -212,16 +212,16 @@ FEATURES = xent.explain(features=[1.0, -2.5], weights=[0.2, 0.0], label=0)
         (SOFTMAX, "e^z_1", "0.368", "the exponent has the other sign"),
         (SOFTMAX, "∂L/∂z_0", "0.659", "that is p, not p - 1: the true class has y = 1"),
         (SOFTMAX, "∂L/∂z_0", "0.341", SIGN),
-        (LABEL_1, "dL/df", "0.8808", "that is p, not p - 1: the true class has y = 1"),
-        (LABEL_1, "dL/df", "-0.01252", "p (1 - p) is one factor too many: it cancels"),
-        (LABEL_1, "e^-f", "7.389", "the exponent has the other sign"),
+        (LABEL_1, "dL/dz", "0.8808", "that is p, not p - 1: the true class has y = 1"),
+        (LABEL_1, "dL/dz", "-0.01252", "p (1 - p) is one factor too many: it cancels"),
+        (LABEL_1, "e^-z", "7.389", "the exponent has the other sign"),
         (LABEL_1, "p", "0.119", "that is 1 - p: the probability of the opposite"),
-        (LABEL_1, "e^-f", "0.8647", ""),  # 1 - e^-f is nobody's probability
+        (LABEL_1, "e^-z", "0.8647", ""),  # 1 - e^-z is nobody's probability
         (LABEL_0, "q", "0.1192", "that is p: the probability of the opposite"),
-        (FEATURES, "f", "0.8", ""),
+        (FEATURES, "z", "0.8", ""),
         (FEATURES, "∂L/∂w_0", "-1.375", "that is another weight's"),
         (SOFTMAX, "∂L/∂z_2", "0.2424", "that is another class's"),
-        (EVEN, "dL/df", "0.5", SIGN),
+        (EVEN, "dL/dz", "0.5", SIGN),
         (LABEL_1, "p", "0.5", ""),
         (LABEL_1, "p", "inf", ""),
         (LABEL_1, "p", "2/3", ""),
@@ -263,19 +263,19 @@ def test_no_answer_is_shown_before_it_is_asked(
 def test_twice_wrong_shows_the_way(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     out = transcript(LABEL_1, "7.389\n7.4\n", monkeypatch, capsys)
     assert (
-        "   e^-f = ? 7.389\n"
+        "   e^-z = ? 7.389\n"
         "   Not yet: the exponent has the other sign.\n"
-        "   Hint: e^-f = e^-2\n"
-        "   e^-f = ? 7.4\n"
+        "   Hint: e^-z = e^-2\n"
+        "   e^-z = ? 7.4\n"
         "   Not so: the exponent has the other sign.\n"
-        "   It is e^-f = e^-2 ≈ 0.1353\n"
+        "   It is e^-z = e^-2 ≈ 0.1353\n"
     ) in out
     assert out.endswith("\nEnded early.\n\nScore: 0 of 1 right (1 wrong).\n")
 
 
 def test_a_hint_and_a_skip(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     out = transcript(LABEL_1, "?\n0.135\n\n", monkeypatch, capsys)
-    assert "   e^-f = ? ?\n   Hint: e^-f = e^-2\n   e^-f = ? 0.135\n   Right: 0.1353.\n" in out
+    assert "   e^-z = ? ?\n   Hint: e^-z = e^-2\n   e^-z = ? 0.135\n   Right: 0.1353.\n" in out
     assert "   p = ?\n   Skipped: p = 1 / (1 + 0.1353) ≈ 0.8808\n" in out.replace("? \n", "?\n")
     assert "Score: 1 of 2 right (1 right with a hint, 1 skipped).\n" in out
 
@@ -291,7 +291,7 @@ def test_one_digit_is_enough_where_only_the_sign_is_wrong(
     monkeypatch: pytest.MonkeyPatch, capsys: Capture
 ) -> None:
     out = transcript(EVEN, "1\n0.5\n\n0.5\n", monkeypatch, capsys)
-    assert f"   dL/df = ? 0.5\n   Not yet: {SIGN}.\n" in out
+    assert f"   dL/dz = ? 0.5\n   Not yet: {SIGN}.\n" in out
 
 
 def test_the_last_digit(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
@@ -308,7 +308,7 @@ def test_what_m_is_is_told_first(monkeypatch: pytest.MonkeyPatch, capsys: Captur
 
 def test_nobody_there(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     out = transcript(LABEL_1, "", monkeypatch, capsys)
-    assert out.endswith("   e^-f = ? \nEnded early.\n")
+    assert out.endswith("   e^-z = ? \nEnded early.\n")
 
 
 def test_an_interrupt_ends_it_politely(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:

@@ -171,7 +171,7 @@ def substitute(node: Expression, values: Mapping[Symbol, Expression]) -> Express
 
 
 def _negated(node: Expression) -> Expression:
-    """The negative of a node. That of -2 is 2, so that e^-f at f = -2 reads e^2."""
+    """The negative of a node. That of -2 is 2, so that e^-z at z = -2 reads e^2."""
     if isinstance(node, Number) and node.text.startswith("-"):
         return Number(node.text.removeprefix("-"))
     return Negative(node)

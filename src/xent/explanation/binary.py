@@ -35,7 +35,7 @@ from xent.functions import sigmoid
 from xent.losses import binary_cross_entropy
 from xent.metrics import log_loss
 
-F, P, Q, Y, L = Symbol("f"), Symbol("p"), Symbol("q"), Symbol("y"), Symbol("L")
+Z, P, Q, Y, L = Symbol("z"), Symbol("p"), Symbol("q"), Symbol("y"), Symbol("L")
 
 Floats = list[float]
 
@@ -49,7 +49,7 @@ def from_logit(logit: float, label: int, names: Sequence[str]) -> Explanation:
 def from_features(
     features: Floats, weights: Floats, bias: float, label: int, names: Sequence[str]
 ) -> Explanation:
-    """f = w·x + b first, and the gradient carried on to the weights and the bias."""
+    """z = w·x + b first, and the gradient carried on to the weights and the bias."""
     row = _row(_dot(weights, features, bias), label, names)
     first = [_dot_step(features, weights, bias, row), *_sigmoid_steps(row)]
     inputs = {"features": features, "weights": weights, "bias": bias}
@@ -64,8 +64,8 @@ def from_probability(p: float, label: int, names: Sequence[str]) -> Explanation:
     if 0 < p < 1:
         logit = math.log(p) - math.log1p(-p)
         odds = log(P / (1 - P))
-        line = line_of(F, odds, {P: p}, logit)
-        steps.append(step("logit from probability", (F, odds), [line]))
+        line = line_of(Z, odds, {P: p}, logit)
+        steps.append(step("logit from probability", (Z, odds), [line]))
     logits, both = np.array([0, logit]), np.array([1 - p, p])
     row = Row(logits, both, label, loss, np.asarray(p - label), names, given=True)
     return _explanation(f"probability {shown(p)}", steps, row, {"probability": p})
@@ -93,15 +93,15 @@ def _explanation(
 
 def _sigmoid_steps(row: Row) -> list[Step]:
     """The exponential and the probability."""
-    logit, power = float(row.logits[1]), Symbol("e^-f")
+    logit, power = float(row.logits[1]), Symbol("e^-z")
     decay = float(np.exp(-logit))
-    grown = line_of(exp(-F), exp(-F), {F: logit}, decay)
+    grown = line_of(exp(-Z), exp(-Z), {Z: logit}, decay)
     marks: dict[str, Any] = {"rounded": not row.exact[1], "true": row.label == 1}
     squeezed = line_of(P, 1 / (1 + power), {power: decay}, float(row.p[1]), **marks)
-    chain = (P, Call("σ", (F,)), 1 / (1 + exp(-F)))
+    chain = (P, Call("σ", (Z,)), 1 / (1 + exp(-Z)))
     return [
         step(
-            "exponential", (exp(-F),), [grown], ["why", "beyond"] if math.isinf(decay) else ["why"]
+            "exponential", (exp(-Z),), [grown], ["why", "beyond"] if math.isinf(decay) else ["why"]
         ),
         step("sigmoid", chain, [squeezed], name=row.names[1]),
     ]
@@ -122,15 +122,15 @@ def _written(value: float) -> Fraction:
 
 
 def _dot_step(features: Floats, weights: Floats, bias: float, row: Row) -> Step:
-    """f = w·x + b, with every product shown; a long formula is written as a sum."""
+    """z = w·x + b, with every product shown; a long formula is written as a sum."""
     x = [Symbol("x", str(i)) for i in range(len(features))]
     w = [Symbol("w", str(i)) for i in range(len(weights))]
     b = Symbol("b")
     products = plus(*(a * c for a, c in zip(w, x, strict=True)), b)
     short = Total("i", Symbol("w", "i") * Symbol("x", "i")) + b
-    chain = (F, products if len(features) <= 4 else short)
+    chain = (Z, products if len(features) <= 4 else short)
     values = dict(zip([*w, *x, b], [*weights, *features, bias], strict=True))
-    line = line_of(F, products, values, float(row.logits[1]), rounded=None)
+    line = line_of(Z, products, values, float(row.logits[1]), rounded=None)
     return step("logit from features", chain, [line])
 
 
@@ -144,7 +144,7 @@ def _weights_step(features: Floats, row: Row) -> Step:
         lines.append(line_of(symbol, g * x, values, product, rounded=rounded, role=role))
     symbol = Derivative(L, Symbol("b"), partial=True)
     lines.append(Line(symbol, None, on_bias, rounded=rounded, role=direction(on_bias)))
-    chain = (Derivative(L, Symbol("w", "i"), partial=True), Derivative(L, F) * x, (P - Y) * x)
+    chain = (Derivative(L, Symbol("w", "i"), partial=True), Derivative(L, Z) * x, (P - Y) * x)
     return step("gradient for weights", chain, lines)
 
 
@@ -173,25 +173,25 @@ def _other_step(row: Row) -> Step:
         return step("other", (Q, 1 - P), [line], name=row.names[0])
     line = Line(Q, None, other, rounded=True, true=True)
     told = ["much" if other > 0.5 else "little"]
-    return step("other", (Q, 1 - P, Call("σ", (-F,))), [line], told, name=row.names[0])
+    return step("other", (Q, 1 - P, Call("σ", (-Z,))), [line], told, name=row.names[0])
 
 
 def _safe_step(row: Row) -> Step:
-    """max(±f, 0) + log1p(e^-|f|), which neither overflows nor cancels."""
-    margin: Expression = Call("max", (-F if row.label else F, Number("0")))
-    formula = margin + log1p(exp(-Call("abs", (F,))))
-    line = line_of(L, formula, {F: float(row.logits[1])}, row.loss, role="loss")
+    """max(±z, 0) + log1p(e^-|z|), which neither overflows nor cancels."""
+    margin: Expression = Call("max", (-Z if row.label else Z, Number("0")))
+    formula = margin + log1p(exp(-Call("abs", (Z,))))
+    line = line_of(L, formula, {Z: float(row.logits[1])}, row.loss, role="loss")
     return step("safe loss", (L, formula), [line])
 
 
 def _gradient_step(row: Row) -> Step:
-    """p - y, or -σ(-f) where p rounds to 1 and p - 1 would show 0."""
-    slope, role, rounded = Derivative(L, F), direction(row.slope), not row.exact[1]
+    """p - y, or -σ(-z) where p rounds to 1 and p - 1 would show 0."""
+    slope, role, rounded = Derivative(L, Z), direction(row.slope), not row.exact[1]
     values = {P: float(row.p[1]), Y: float(row.label)}
     line = line_of(slope, P - Y, values, row.slope, rounded=rounded, role=role)
     chain: tuple[Expression, ...] = (slope, P - Y)
     if line.substituted is None:
-        chain = (*chain, -Call("σ", (-F,)))
+        chain = (*chain, -Call("σ", (-Z,)))
     change = "raise" if row.label else "lower"
     if row.slope == 0:
         change = "tiny" if rounded else "zero"
@@ -218,5 +218,5 @@ def _check_step(row: Row) -> Step:
         Line(two_sided - analytic, None, central - gradient, 2, rounded=True),
         line_of(theory, theory, {h: STEP, P: p}, expected, 2, rounded=True),
     )
-    limit = Call("lim", ((Call("L", (F + h,)) - Call("L", (F,))) / h,))
-    return step("check", (Derivative(L, F), limit), lines, h=STEP, noise=row.noise)
+    limit = Call("lim", ((Call("L", (Z + h,)) - Call("L", (Z,))) / h,))
+    return step("check", (Derivative(L, Z), limit), lines, h=STEP, noise=row.noise)

@@ -9,10 +9,10 @@ L = Symbol("L")
 
 
 def binary(label: int) -> list[Step]:
-    """p = σ(f), dp/df = p (1 - p), and dL/df by the chain rule for the given label."""
-    f, p = Symbol("f"), Symbol("p")
-    grow, squeeze, slope = 1 + exp(-f), Derivative(p, f), Derivative(L, f)
-    inner = (-(grow**-2 * -exp(-f)), exp(-f) / grow**2, (1 / grow) * (exp(-f) / grow), p * (1 - p))
+    """p = σ(z), dp/dz = p (1 - p), and dL/dz by the chain rule for the given label."""
+    z, p = Symbol("z"), Symbol("p")
+    grow, squeeze, slope = 1 + exp(-z), Derivative(p, z), Derivative(L, z)
+    inner = (-(grow**-2 * -exp(-z)), exp(-z) / grow**2, (1 / grow) * (exp(-z) / grow), p * (1 - p))
     chain: tuple[Expression, ...] = (slope, -(1 / p * squeeze), -(p * (1 - p) / p), p - 1)
     if label == 0:
         chain = (slope, 1 / (1 - p) * squeeze, p * (1 - p) / (1 - p), p)

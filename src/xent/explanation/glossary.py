@@ -13,32 +13,32 @@ from xent._report.links import by_form, pattern
 from xent._report.notation import TEXT
 from xent.explanation.texts import texts
 
-F, P, L, S = Symbol("f"), Symbol("p"), Symbol("L"), Symbol("S")
+Z, P, L, S = Symbol("z"), Symbol("p"), Symbol("L"), Symbol("S")
 H, Z_J, Z_K, Z_Y = Symbol("h"), Symbol("z", "j"), Symbol("z", "k"), Symbol("z", "y")
 P_J, P_Y, Y_J = Symbol("p", "j"), Symbol("p", "y"), Symbol("y", "j")
 TOTAL = Total("k", exp(Z_K))
 
 FORMULAS: dict[str, tuple[Expression, ...]] = {
-    "bias": (F, Total("i", Symbol("w", "i") * Symbol("x", "i")) + Symbol("b")),
-    "chain rule": (Derivative(L, Symbol("w")), Derivative(L, F) * Derivative(F, Symbol("w"))),
+    "bias": (Z, Total("i", Symbol("w", "i") * Symbol("x", "i")) + Symbol("b")),
+    "chain rule": (Derivative(L, Symbol("w")), Derivative(L, Z) * Derivative(Z, Symbol("w"))),
     "chance loss": (L, log(Symbol("K"))),
     "cross-entropy": (L, -Total("j", Y_J * log(P_J)), -log(P_Y)),
-    "derivative": (Derivative(L, F), Call("lim", ((Call("L", (F + H,)) - Call("L", (F,))) / H,))),
+    "derivative": (Derivative(L, Z), Call("lim", ((Call("L", (Z + H,)) - Call("L", (Z,))) / H,))),
     "entropy": (Symbol("H"), -Total("j", P_J * log(P_J))),
     "gradient": (Derivative(L, Z_J, partial=True), P_J - Y_J),
     "KL divergence": (Symbol("D"), Total("j", Y_J * log(Y_J / P_J))),
     "label smoothing": (Y_J, (1 - Symbol("ε")) * Symbol("t", "j") + Symbol("ε") / Symbol("K")),
     "log-sum-exp": (Symbol("A"), log(TOTAL)),
     "log1p": (log1p(Symbol("x")), log(1 + Symbol("x"))),
-    "logit": (F, log(P / (1 - P))),
+    "logit": (Z, log(P / (1 - P))),
     "margin": (Symbol("margin"), Z_Y - Call("max", (Symbol("z", "j≠y"),))),
-    "numerical gradient": (Derivative(L, F), (Symbol("L", "+") - Symbol("L", "-")) / (2 * H)),
+    "numerical gradient": (Derivative(L, Z), (Symbol("L", "+") - Symbol("L", "-")) / (2 * H)),
     "odds": (Symbol("odds"), P / (1 - P)),
     "perplexity": (Symbol("perplexity"), exp(L)),
-    "sigmoid": (Call("σ", (F,)), 1 / (1 + exp(-F))),
+    "sigmoid": (Call("σ", (Z,)), 1 / (1 + exp(-Z))),
     "softmax": (P_J, exp(Z_J) / TOTAL),
     "surprise": (L, -log(P_Y)),
-    "weight": (F, Total("i", Symbol("w", "i") * Symbol("x", "i")) + Symbol("b")),
+    "weight": (Z, Total("i", Symbol("w", "i") * Symbol("x", "i")) + Symbol("b")),
 }
 """Of the terms that have one, as a chain of equal expressions."""
 

@@ -22,7 +22,7 @@ SHOWN = 10
 
 @dataclass(frozen=True)
 class Row:
-    """A row with its results. A binary row has two classes, whose logits are 0 and f."""
+    """A row with its results. A binary row has two classes, whose logits are 0 and z."""
 
     logits: Array
     p: Array
@@ -30,7 +30,7 @@ class Row:
     label: int
     loss: float
     gradient: Array
-    """Of every class; of a binary row the one number for f."""
+    """Of every class; of a binary row the one number for z."""
     names: Sequence[str]
     given: bool = False
     """Were the probabilities given, and not the logits?"""
@@ -42,7 +42,7 @@ class Row:
 
     @property
     def slope(self) -> float:
-        """The gradient for the logit of the true class, or for f."""
+        """The gradient for the logit of the true class, or for z."""
         return float(self.gradient[self.label] if self.gradient.ndim else self.gradient)
 
     @cached_property
