@@ -7,12 +7,14 @@ import signal
 import sys
 from typing import NoReturn
 
+from xent._report.signs import HANDLER
+
 
 def main() -> None:
     """Run the command line; no traceback reaches a user."""
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # σ and ≈ must not end in a UnicodeEncodeError
-            stream.reconfigure(errors="replace")
+        if hasattr(stream, "reconfigure"):  # where σ and ≈ cannot be shown, words stand for them
+            stream.reconfigure(errors=HANDLER)
     if hasattr(signal, "SIGPIPE"):  # end like other commands when `head` has seen enough
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     try:

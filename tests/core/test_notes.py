@@ -55,7 +55,7 @@ def test_why_the_notes_have_0_202(walkthrough: Explanation) -> None:
 def test_at_a_probability_of_10_percent(walkthrough: Explanation) -> None:
     """The notes cut 2.3026 to 2.302."""
     assert "L = -log(0.1) ≈ 2.3026\n" in str(xent.explain(probabilities=0.1, label=1))
-    assert "if the true label had 10 % = -log(0.1) ≈ 2.3026\n" in flat(str(walkthrough))
+    assert "had the model given the truth 10 % = -log(0.1) ≈ 2.3026\n" in flat(str(walkthrough))
     assert math.floor(1000 * xent.log_loss([1], [0.1])) == 2302
 
 

@@ -22,6 +22,8 @@ import xent
 from xent.explanation import Explanation
 
 Arguments = dict[str, Any]
+WIDE = 1000
+"""Columns that break no line."""
 logits = st.floats(-800, 800) | numbers(-800, 800) | st.floats(-3, 3)
 
 
@@ -68,7 +70,66 @@ def many_logits(draw: Any) -> Arguments:
     return {"logits": z, "label": draw(st.integers(0, 999))}
 
 
-EVERY = [binary_logits, features, probabilities, class_probabilities, class_logits, many_logits]
+OPTIONS = {
+    "label_smoothing": numbers(0, 1),
+    "temperature": numbers(0.25, 4),
+    "softcap": numbers(1, 50),
+}
+
+
+@st.composite
+def options(draw: Any, classes: int, *, scaled: bool = True) -> Arguments:
+    """Any of the options, at least one of them or a soft label."""
+    names = list(OPTIONS) if scaled else ["label_smoothing"]
+    chosen: Arguments = {name: draw(OPTIONS[name]) for name in names if draw(st.booleans())}
+    if draw(st.booleans()):
+        chosen["class_weight"] = draw(arrays(max(classes, 2), 0.25, 4)).tolist()
+    if classes == 1 and draw(st.booleans()):
+        chosen["pos_weight"] = draw(numbers(0.25, 4))
+    if classes == 1:
+        chosen["label"] = draw(st.sampled_from([0, 1, 0.25, 0.7]))
+    else:
+        shares = draw(arrays(classes, 0, 1))
+        shares[draw(st.integers(0, classes - 1))] += 0.5
+        soft = (shares / shares.sum()).tolist()
+        chosen["label"] = draw(st.sampled_from([0, classes - 1, soft]))
+    return chosen
+
+
+@st.composite
+def logit_and_options(draw: Any) -> Arguments:
+    return {"logits": draw(numbers(-30, 30)), **draw(options(1))}
+
+
+@st.composite
+def probability_and_options(draw: Any) -> Arguments:
+    return {"probabilities": draw(st.floats(0, 1)), **draw(options(1, scaled=False))}
+
+
+@st.composite
+def classes_and_options(draw: Any) -> Arguments:
+    arguments = draw(class_logits(high=30))
+    return {**arguments, **draw(options(len(arguments["logits"])))}
+
+
+@st.composite
+def class_probabilities_and_options(draw: Any) -> Arguments:
+    arguments = draw(class_probabilities())
+    return {**arguments, **draw(options(len(arguments["probabilities"]), scaled=False))}
+
+
+EVERY = [
+    logit_and_options,
+    probability_and_options,
+    classes_and_options,
+    class_probabilities_and_options,
+    binary_logits,
+    features,
+    probabilities,
+    class_probabilities,
+    class_logits,
+    many_logits,
+]
 every_kind = pytest.mark.parametrize("kind", EVERY, ids=[kind.__name__ for kind in EVERY])
 LIMIT = {"binary_logits": 150, "many_logits": 15}
 
@@ -94,7 +155,7 @@ def digits(line: reading.Printed) -> int:
 @every_kind
 def test_operands_give_the_results(kind: Any) -> None:
     def check(explanation: Explanation) -> None:
-        printed = reading.lines(str(explanation))
+        printed = reading.lines(explanation.to_text(width=WIDE))
         assert len(printed) == sum(len(step.lines) for step in explanation.steps)
         for line in printed:
             if line.middle:
@@ -114,7 +175,9 @@ def test_operands_that_cannot_give_the_result_are_not_shown() -> None:
 @every_kind
 def test_equal_only_where_nothing_is_rounded(kind: Any) -> None:
     def check(explanation: Explanation) -> None:
-        for line, data in zip(reading.lines(str(explanation)), all_lines(explanation), strict=True):
+        for line, data in zip(
+            reading.lines(explanation.to_text(width=WIDE)), all_lines(explanation), strict=True
+        ):
             if line.relation == "=":
                 assert float(line.value) == data["value"] or line.value == data["value"]
                 if line.middle:
@@ -205,7 +268,7 @@ class Bold(HTMLParser):
         self.inside = tag == "b"
 
     def handle_data(self, data: str) -> None:
-        if self.inside and not re.match(r"\d+\. ", data):
+        if self.inside and not re.match(r"\d+\. |Note: ", data):
             self.found.append(data)
         self.inside = False
 
@@ -228,7 +291,7 @@ def plain(end: str) -> str:
 @every_kind
 def test_the_same_numbers_in_every_printer(kind: Any) -> None:
     def check(explanation: Explanation) -> None:
-        shown = [line.value for line in reading.lines(explanation.to_text())]
+        shown = [line.value for line in reading.lines(explanation.to_text(width=WIDE))]
         assert shown == [line["shown"] for line in all_lines(explanation)]
         assert shown == Bold(explanation.to_html(pictures=False)).found
         for text in (explanation.to_latex(), explanation.to_markdown()):

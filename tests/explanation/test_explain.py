@@ -187,9 +187,9 @@ def test_masked_label() -> None:
     assert shown(explanation, "Loss") == ["L = -log(0) = inf"]
     assert "Numerical check" not in sections(explanation)
     assert explanation.step("Gradient for the logits").why == (
-        "The true class is masked: it cannot be pulled up, and the others are pushed down."
+        "The true class is masked: its logit cannot rise; the others are pushed down."
     )
-    assert explanation.steps[-1].why.startswith("The loss is beyond all numbers")
+    assert explanation.steps[-1].why.startswith("The loss is infinite")
 
 
 @pytest.mark.parametrize(("p", "label", "loss"), [(0, 1, INF), (1, 0, INF), (0, 0, 0), (1, 1, 0)])
@@ -205,7 +205,7 @@ def test_certain_class_probabilities() -> None:
     right, wrong = (xent.explain(probabilities=[0, 1, 0], label=label) for label in (1, 2))
     assert (right.loss, shown(right, "Loss")) == (0, ["L = -log(1) = 0"])
     assert (wrong.loss, shown(wrong, "Loss")) == (INF, ["L = -log(0) = inf"])
-    assert wrong.step("Gradient for the logits").why.startswith("The true class was called imposs")
+    assert wrong.step("Gradient for the logits").why.startswith("The true class has probability 0")
 
 
 def test_probability_so_small_that_the_other_is_1() -> None:
@@ -217,7 +217,7 @@ def test_probability_so_small_that_the_other_is_1() -> None:
 def test_rounded_probabilities() -> None:
     explanation = xent.explain(probabilities=[0.333, 0.333, 0.333], label=0)
     assert shown(explanation, "Gradient for the logits")[-1] == "sum of all ≈ -0.0010"
-    assert "but for the rounding of the probabilities given" in (
+    assert "if the probabilities given were not rounded" in (
         explanation.step("Gradient for the logits").why
     )
 

@@ -15,6 +15,9 @@ INF = math.inf
 MANY = np.zeros((2, 3))
 ONE_OF = "expected one of logits, features with weights, or probabilities."
 FINITE = "an explanation needs finite ones, or -inf for a mask."
+SOFT = "or for a soft label a number between."
+INDEX = "expected the index of the true class, an integer, or 3 shares that sum to 1."
+NOT_A_NUMBER = ("label is True", "label is False", "label is '1'", "label is 1.0")
 SUBTRACT = "If your labels start at 1, subtract 1."
 
 
@@ -27,13 +30,63 @@ SUBTRACT = "If your labels start at 1, subtract 1."
             "explain got logits and probabilities together; " + ONE_OF,
         ),
         ({"logits": 1}, "label is missing; expected the true class, as in explain(2.0, label=1)."),
+        ({"logits": 1, "label": True}, "label is True; expected 0, 1, " + SOFT),
+        ({"logits": 1, "label": "1"}, "label is '1'; expected 0, 1, " + SOFT),
+        ({"logits": 1, "label": 1.5}, "label is 1.5; expected 0, 1, " + SOFT),
+        ({"logits": 1, "label": [0.5, 0.5]}, "label is [0.5, 0.5]; expected 0, 1, " + SOFT),
+        ({"logits": [1, 2, 3], "label": 1.0}, "label is 1.0; " + INDEX),
+        ({"logits": [1, 2, 3], "label": False}, "label is False; " + INDEX),
         (
-            {"logits": 1, "label": 1.0},
-            "label is 1.0; expected the index of the true class, an integer.",
+            {"logits": [1, 2, 3], "label": [0.5, 0.5]},
+            "label has 2 shares, but there are 3 classes; expected one each.",
         ),
         (
-            {"logits": 1, "label": True},
-            "label is True; expected the index of the true class, an integer.",
+            {"logits": [1, 2, 3], "label": [0.5, 0.5, 0.5]},
+            "the shares of label sum to 1.5; they must sum to 1 (within 0.001).",
+        ),
+        (
+            {"logits": [1, 2, 3], "label": [1.5, -0.5, 0]},
+            "label holds the shares [1.5, -0.5, 0.0]; each must lie between 0 and 1.",
+        ),
+        (
+            {"logits": [1, 2, 3], "label": 0, "class_weight": [1, 2]},
+            "class_weight holds 2 numbers; expected one for each of 3 classes.",
+        ),
+        (
+            {"logits": 1, "label": 0, "class_weight": [1, 2, 3]},
+            "class_weight holds 3 numbers; expected one for each label, 0 and 1.",
+        ),
+        (
+            {"logits": [1, 2, 3], "label": 0, "class_weight": [0, 1, 2]},
+            "the label's classes have weight 0: the row adds nothing to the loss.",
+        ),
+        (
+            {"logits": 1, "label": 0, "class_weight": [1, -2]},
+            "class_weight is [1.0, -2.0]; expected finite numbers from 0 on.",
+        ),
+        (
+            {"logits": [1, 2, 3], "label": 0, "pos_weight": 2},
+            "pos_weight is 2, but there are 3 classes; use class_weight.",
+        ),
+        (
+            {"logits": 1, "label": 0, "label_smoothing": 2},
+            "label_smoothing is 2; expected a number between 0 and 1.",
+        ),
+        (
+            {"logits": 1, "label": 0, "temperature": 0},
+            "temperature is 0; expected a finite number above 0.",
+        ),
+        (
+            {"logits": 1, "label": 0, "softcap": 0},
+            "softcap is 0; expected a finite number above 0.",
+        ),
+        (
+            {"probabilities": 0.5, "label": 0, "temperature": 2},
+            "temperature is 2.0, but the scores are probabilities; it acts on logits.",
+        ),
+        (
+            {"logits": [0.5, 0.5], "kind": "probabilities", "label": 0, "softcap": 2},
+            "softcap is 2.0, but the scores are probabilities; it acts on logits.",
         ),
         ({"logits": 1, "label": 2}, "label is 2, but one logit has the labels 0 and 1."),
         ({"logits": [1, 2, 3], "label": -1}, "label is -1, but there are 3 classes (0 to 2)."),
@@ -95,5 +148,5 @@ SUBTRACT = "If your labels start at 1, subtract 1."
     ],
 )
 def test_errors(arguments: dict[str, Any], message: str) -> None:
-    kind = "TypeError" if "an integer" in message else "ValueError"
+    kind = "TypeError" if message.startswith(NOT_A_NUMBER) else "ValueError"
     assert error_of(lambda: xent.explain(**arguments)) == f"{kind}: {message}"

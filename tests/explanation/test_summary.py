@@ -60,8 +60,8 @@ SUMMARIES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"logits": [2.0, 1.0, 0.1], "label": 0, "names": ["cat", "dog", "fox"]},
-        "Right but not sure: cat has 0.6590 and costs 0.4170 nats; the gradient -0.3410 makes it "
-        "likelier still.",
+        "Right but not sure: cat has 0.6590 and costs 0.4170 nats; the gradient -0.3410 raises it "
+        "further.",
     ),
     (
         {"logits": [2.0, 1.0, 0.1], "label": 1},
@@ -70,7 +70,7 @@ SUMMARIES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"probabilities": [0.4, 0.4, 0.2], "label": 1},
-        "A tie: class 1 has 0.4 and costs 0.9163 nats; the gradient -0.6 makes it likelier still.",
+        "A tie: class 1 has 0.4 and costs 0.9163 nats; the gradient -0.6 raises it further.",
     ),
     (
         {"logits": 0.0, "label": 0},
@@ -84,7 +84,7 @@ SUMMARIES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"probabilities": [0.5, 0.5, 0.0], "label": 0},  # 0 is no mask: ln 3 would be a guess
-        "A tie: class 0 has 0.5 and costs 0.6931 nats; the gradient -0.5 makes it likelier still.",
+        "A tie: class 0 has 0.5 and costs 0.6931 nats; the gradient -0.5 raises it further.",
     ),
     (
         {"logits": [0.0, 1.0, -800.0], "label": 0},  # nor is a probability that rounds to 0
@@ -108,8 +108,8 @@ SUMMARIES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"probabilities": [0.0, 1.0, 0.0], "label": 2},
-        "Never say never: class 2 was given no probability at all, and one such row makes every "
-        "mean infinite.",
+        "Wrong and certain: class 2 was given probability 0, which costs an infinite loss, and one "
+        "such row makes every mean infinite.",
     ),
 ]
 
@@ -120,7 +120,7 @@ def test_summary(arguments: dict[str, Any], summary: str) -> None:
 
 
 @pytest.mark.parametrize("arguments", [arguments for arguments, _ in SUMMARIES])
-def test_every_printer_ends_with_it(arguments: dict[str, Any]) -> None:
+def test_every_printer_has_it(arguments: dict[str, Any]) -> None:
     explanation = xent.explain(**arguments)
     assert f"In short: {explanation.summary}" in " ".join(explanation.to_text().split())
     assert "**In short: " in explanation.to_markdown()

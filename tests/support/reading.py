@@ -31,9 +31,8 @@ def flat(text: str) -> str:
 
 
 def lines(text: str) -> list[Printed]:
-    """The lines with numbers of an explanation in plain text, unwrapped."""
-    unwrapped = re.sub(r"\n {6,}(?![ =])", " ", text)
-    found = (LINE.match(line) for line in unwrapped.splitlines())
+    """The lines with numbers of an explanation in plain text, none of which is broken."""
+    found = (LINE.match(line) for line in text.splitlines())
     return [
         Printed(*((match[g] or "").strip() for g in LINE.groupindex)) for match in found if match
     ]
@@ -52,6 +51,7 @@ def value(expression: str, **names: Any) -> float:
         "log": lambda x: math.log(x) if x > 0 else -math.inf,
         "log1p": math.log1p,
         "max": max,
+        "tanh": math.tanh,
         "abs": abs,
         "INF": math.inf,
         "E": Euler(),
@@ -70,6 +70,7 @@ class Euler:
 
 
 EXACT = {
+    r"^(?:[^()]+ \+ )?inf(?: \+ [^()]+)?$": "inf",
     r"^-log\(0\)$|^inf / log\(2\)$|^.* - \(-inf\) \+ log1p\(.*\)$": "inf",
     r"e\^-inf|e\^\(-inf - (?:[^()]+|\([^()]+\))\)": "0",
     r"e\^-?0(?![.\d])|e\^\(\(?(\S+?)\)? - \(?\1\)?\)": "1",

@@ -23,12 +23,13 @@ from xent._report.html import to_html
 from xent._report.latex import to_latex
 from xent._report.markdown import to_markdown
 from xent._report.page import page
-from xent._report.text import styled_lines, to_text
+from xent._report.text import WIDTH, Layout, to_text
 
 __all__ = [
     "Block",
     "Equations",
     "Finding",
+    "Layout",
     "Level",
     "Line",
     "Picture",
@@ -39,7 +40,6 @@ __all__ = [
     "Terms",
     "Text",
     "page",
-    "styled_lines",
     "to_html",
     "to_latex",
     "to_markdown",
@@ -54,9 +54,9 @@ class Report:
         """The report as text, tables, findings and so on; the first block is its title."""
         raise NotImplementedError
 
-    def to_text(self) -> str:
-        """Plain text for a terminal."""
-        return to_text(self.blocks())
+    def to_text(self, *, width: int = WIDTH) -> str:
+        """Plain text for a terminal of so many columns."""
+        return to_text(self.blocks(), width)
 
     def to_markdown(self) -> str:
         """Markdown, with tables as GitHub reads them."""

@@ -100,7 +100,7 @@ class Power(Expression):
 
 @dataclass(frozen=True)
 class Call(Expression):
-    """A function of its arguments: log, log1p, max, abs, σ, L, or lim (h → 0)."""
+    """A function of its arguments: log, log1p, tanh, max, abs, σ, L, or lim (h → 0)."""
 
     function: str
     arguments: tuple[Expression, ...]
@@ -212,7 +212,13 @@ def _log(x: float) -> float:
     return math.log(x) if x > 0 else -math.inf
 
 
-CALLS: dict[str, Callable[..., float]] = {"log": _log, "log1p": math.log1p, "abs": abs, "max": max}
+CALLS: dict[str, Callable[..., float]] = {
+    "log": _log,
+    "log1p": math.log1p,
+    "tanh": math.tanh,
+    "abs": abs,
+    "max": max,
+}
 
 
 def exactly(node: Expression) -> Fraction | float | None:

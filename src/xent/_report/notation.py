@@ -113,6 +113,16 @@ class Notation:
         return f"{sign}{top}/{sign}{bottom}"
 
 
+FUNCTIONS = {
+    "log": r"\log",
+    "log1p": r"\mathrm{log1p}",
+    "max": r"\max",
+    "tanh": r"\tanh",
+    "σ": r"\sigma",
+}
+"""What LaTeX calls them."""
+
+
 class Latex(Notation):
     """LaTeX mathematics."""
 
@@ -154,8 +164,8 @@ class Latex(Notation):
             return rf"\left|{arguments[0]}\right|"
         if function == "lim":
             return rf"\lim_{{h \to 0}} {arguments[0]}"
-        names = {"log": r"\log", "log1p": r"\mathrm{log1p}", "max": r"\max", "σ": r"\sigma"}
-        return rf"{names.get(function, function)}{self.group(', '.join(arguments))}"
+        name = FUNCTIONS.get(function, function)
+        return rf"{name}{self.group(', '.join(arguments))}"
 
     def total(self, index: str, body: str) -> str:
         """A sum over an index."""

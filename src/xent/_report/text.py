@@ -2,38 +2,206 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import NamedTuple
 
 from xent._report.blocks import Block, Equations, Finding, Line, Picture, Table, Term, Terms, Text
+from xent._report.expression import Expression
 from xent._report.notation import TEXT
+from xent._report.signs import written
 
-WIDTH, INDENT = 88, "   "
-NUMBERS = 100
-"""Columns for equations: a number and its operands are better kept on one line."""
+WIDTH, LONGEST_PROSE, NARROWEST = 80, 88, 20
+"""Columns: by default, the most for prose, and the least that anything is laid out for."""
+
+INDENT = "   "
+LEAST_BESIDE = 14
+"""A cell of text is broken into lines of its own column where that leaves it so many characters."""
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
+OPERATOR = re.compile(r"(?<= )(=|≈|~=|·|\*|\+|-|/) ")
+"""An operator between its operands: a line may break before it, not behind it."""
+
 UNDERLINES = {"title": "=", "section": "-"}
-ONE_LINE = ("title", "headline", "section", "name", "note")
-"""Roles of texts that are not wrapped, so that a long file name stays whole."""
 
 Spans = list[tuple[str, str]]
 """A line in pieces: the role of each, and its text."""
 
 
-def to_text(blocks: Iterable[Block]) -> str:
+class Columns(NamedTuple):
+    """How many characters the parts of lines with numbers have, up to the decimal point."""
+
+    left: int
+    middle: int = 0
+    relation: int = 0
+    point: int = 0
+
+
+def to_text(blocks: Iterable[Block], width: int = WIDTH) -> str:
     """Plain text, without colours."""
-    lines = styled_lines(blocks)
+    lines = Layout(width).lines(blocks)
     return "".join("".join(text for _, text in spans).rstrip() + "\n" for spans in lines)
 
 
-def styled_lines(blocks: Iterable[Block], width: int = NUMBERS) -> Iterator[Spans]:
-    """Lines in pieces with roles, no wider than `width` where words allow it."""
-    printed = [block for block in blocks if not isinstance(block, Picture)]
-    for before, block in zip([None, *printed], printed, strict=False):
-        if before is not None and not _joined(before, block):
-            yield []
-        yield from _lines(block, width)
+@dataclass(frozen=True)
+class Layout:
+    """Lays blocks out in lines no wider than `width`, with words for signs the encoding lacks."""
+
+    width: int = WIDTH
+    encoding: str = "utf-8"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "width", max(self.width, NARROWEST))
+
+    def lines(self, blocks: Iterable[Block]) -> Iterator[Spans]:
+        """All blocks, with blank lines between those that do not belong together."""
+        printed = [block for block in blocks if not isinstance(block, Picture)]
+        for before, block in zip([None, *printed], printed, strict=False):
+            if before is not None and not _joined(before, block):
+                yield []
+            yield from self._block(block)
+
+    def _block(self, block: Block) -> Iterator[Spans]:
+        match block:
+            case Text(text, role):
+                yield from self._text(text, role)
+            case Table():
+                yield from self._table(block)
+            case Finding():
+                yield from self.prose(block.heading, block.role, "")
+                for part in block.told:
+                    yield from self.prose(part, "plain", "  ")
+            case Equations():
+                yield from self.formula(block)
+                yield from self.numbers(block)
+            case Terms(terms, heading):
+                if heading:
+                    yield from self._text(heading, "section")
+                for number, term in enumerate(terms):
+                    if number and not heading:
+                        yield []
+                    yield from self._term(term)
+
+    def _text(self, text: str, role: str) -> Iterator[Spans]:
+        lines = list(self.prose(text, role, INDENT if role == "why" else ""))
+        yield from lines
+        if role in UNDERLINES:
+            longest = max((len(part) for line in lines for _, part in line), default=0)
+            yield [(role, UNDERLINES[role] * longest)]
+
+    def prose(self, text: str, role: str, indent: str = INDENT) -> Iterator[Spans]:
+        """A paragraph in lines; a word too long for one, such as a file's name, stays whole."""
+        width = min(self.width, LONGEST_PROSE) - len(indent)
+        for part in _wrapped(written(text, self.encoding), width):
+            yield [(role, f"{indent}{part}")]
+
+    def formula(self, block: Equations) -> Iterator[Spans]:
+        """The chain of equal expressions, on one line if it fits."""
+        columns = self._columns(block).left
+        sides = [tuple(self._signs(side) for side in pair) for pair in TEXT.equations(block.chain)]
+        lines = [f"{left.ljust(columns)} = {right}" for left, right in sides]
+        one_line = " ".join([*lines[:1], *(line.lstrip() for line in lines[1:])])
+        for line in [one_line] if lines and len(INDENT + one_line) <= self.width else lines:
+            for part in self._broken(INDENT + line, len(INDENT) + columns):
+                yield [("formula", part)]
+
+    def numbers(self, block: Equations) -> Iterator[Spans]:
+        """Symbol, operands and value of each line in columns, the values at their points."""
+        columns = self._columns(block)
+        for line in block.lines:
+            symbol = INDENT + self._written(line.symbol).ljust(columns.left)
+            operands = self._operands(line).ljust(columns.middle)
+            sign = self._signs(line.relation).rjust(columns.relation)
+            value = " " * (columns.point - _before_point(line.text)) + line.text
+            whole = f"{symbol}{operands} {sign}{NO_BREAK}{value}"
+            yield from self._number(line, whole, len(symbol), len(value))
+
+    def _columns(self, block: Equations) -> Columns:
+        """The columns of a block; none but the formula's where some line is too long for them."""
+        lines = block.lines
+        lefts = [*block.chain[:1], *(line.symbol for line in lines)]
+        found = Columns(
+            max((len(self._written(node)) for node in lefts), default=0),
+            max((len(self._operands(line)) for line in lines), default=0),
+            max((len(self._signs(line.relation)) for line in lines), default=0),
+            max((_before_point(line.text) for line in lines), default=0),
+        )
+        behind = max((len(x.text) - _before_point(x.text) for x in lines), default=0)
+        if len(INDENT) + sum(found) + len("  ") + behind <= self.width:
+            return found
+        return Columns(left=max((len(self._written(node)) for node in block.chain[:1]), default=0))
+
+    def _operands(self, line: Line) -> str:
+        return "" if line.substituted is None else f" = {self._written(line.substituted)}"
+
+    def _number(self, line: Line, whole: str, symbol: int, value: int) -> Iterator[Spans]:
+        """One number, on several lines if it is too long for one."""
+        parts = self._broken(whole, symbol)
+        for i, part in enumerate(parts):
+            start = symbol if i == 0 else 0
+            end = len(part) - value if i == len(parts) - 1 else len(part)
+            yield [
+                ("true" if line.true else "symbol", part[:start]),
+                ("numbers", part[start:end]),
+                (line.role or "result", part[end:]),
+            ]
+
+    def _broken(self, line: str, hang: int) -> list[str]:
+        """An equation in lines, broken before operators."""
+        if len(line) <= self.width:
+            return [line.replace(NO_BREAK, " ")]
+        hanging = " " * (min(hang, self.width // 3) + 1)
+        kept = OPERATOR.sub(rf"\1{NO_BREAK}", line)
+        whole = _wrapped(_grouped(kept), self.width, hanging)
+        if max(map(len, whole)) > self.width:
+            whole = _wrapped(kept, self.width, hanging)
+        return [part.replace(NO_BREAK, " ") for part in whole]
+
+    def _table(self, table: Table) -> Iterator[Spans]:
+        rows = [("row", row) for row in table.rows]
+        if table.heads:
+            rows.insert(0, ("head", table.heads))
+        cells = [(role, [self._signs(cell) for cell in row]) for role, row in rows]
+        widths = [max(map(len, column)) for column in zip(*(row for _, row in cells), strict=True)]
+        pads = table.sides(str.ljust, str.rjust)
+        before = sum(widths[:-1]) + 2 * len(widths[:-1])
+        text_last = pads[-1] is str.ljust and self.width - before >= LEAST_BESIDE
+        if before + widths[-1] > self.width and not text_last:
+            yield from self._stacked(cells, heads=bool(table.heads))
+            return
+        for role, row in cells:
+            padded = [pad(cell, n) for pad, cell, n in zip(pads, row, widths, strict=True)][:-1]
+            last = [pads[-1](row[-1], widths[-1])]
+            if before + widths[-1] > self.width:
+                last = _wrapped(row[-1], self.width - before) or [""]
+            for i, part in enumerate(last):
+                start = "".join(f"{cell}  " for cell in padded) if i == 0 else " " * before
+                yield [(role, f"{start}{part}".rstrip())]
+
+    def _stacked(self, cells: list[tuple[str, list[str]]], *, heads: bool) -> Iterator[Spans]:
+        """A table that is too wide: below a row's first cell the others, with their heads."""
+        names = cells[0][1] if heads else [""] * len(cells[0][1])
+        for _, (first, *others) in cells[heads:]:
+            yield from self.prose(" ".join(filter(None, (names[0], first))), "head", "")
+            for name, cell in zip(names[1:], others, strict=True):
+                if cell:
+                    yield from self.prose(" ".join(filter(None, (name, cell))), "row")
+
+    def _term(self, term: Term) -> Iterator[Spans]:
+        yield from self.prose(term.name, "term", "")
+        yield from self.prose(term.definition, "plain")
+        yield from self.formula(Equations(term.formula))
+        if term.see:
+            yield from self.prose(f"See {', '.join(term.see)}.", "why")
+
+    def _written(self, node: Expression) -> str:
+        return self._signs(TEXT.write(node))
+
+    def _signs(self, text: str) -> str:
+        return written(text, self.encoding)
 
 
 def _joined(before: Block, block: Block) -> bool:
@@ -44,106 +212,18 @@ def _joined(before: Block, block: Block) -> bool:
     return isinstance(block, Equations) or (isinstance(block, Text) and block.role == "why")
 
 
-def _lines(block: Block, width: int) -> Iterator[Spans]:
-    narrow = min(width, WIDTH)
-    match block:
-        case Text(text, role):
-            if role in ONE_LINE:
-                yield [(role, text)]
-            else:
-                yield from prose(text, role, narrow, INDENT if role == "why" else "")
-            if role in UNDERLINES:
-                yield [(role, UNDERLINES[role] * len(text))]
-        case Table():
-            yield from _table(block)
-        case Finding():
-            yield [(block.role, block.heading)]
-            for part in block.told:
-                yield from prose(part, "plain", narrow, "  ")
-        case Equations():
-            yield from formula(block, narrow)
-            yield from numbers(block, width)
-        case Terms(terms, heading):
-            if heading:
-                yield from _lines(Text(heading, "section"), width)
-            for number, term in enumerate(terms):
-                if number and not heading:
-                    yield []
-                yield from _term(term, narrow)
+def _grouped(line: str) -> str:
+    """The line with nothing in parentheses to be broken."""
+    depths = accumulate((character == "(") - (character == ")") for character in line)
+    pairs = zip(line, depths, strict=True)
+    return "".join(NO_BREAK if sign == " " and depth > 0 else sign for sign, depth in pairs)
 
 
-def prose(text: str, role: str, width: int = WIDTH, indent: str = INDENT) -> Iterator[Spans]:
-    """A paragraph in lines."""
-    for part in textwrap.wrap(
-        text, width - len(indent), break_on_hyphens=False, break_long_words=False
-    ):
-        yield [(role, f"{indent}{part}")]
-
-
-def _table(table: Table) -> Iterator[Spans]:
-    rows = [("row", row) for row in table.rows]
-    if table.heads:
-        rows.insert(0, ("head", table.heads))
-    widths = [max(map(len, column)) for column in zip(*(cells for _, cells in rows), strict=True)]
-    pads = table.sides(str.ljust, str.rjust)
-    for role, cells in rows:
-        padded = [pad(cell, n) for pad, cell, n in zip(pads, cells, widths, strict=True)]
-        yield [(role, "  ".join(padded).rstrip())]
-
-
-def formula(block: Equations, width: int = WIDTH) -> Iterator[Spans]:
-    """The chain of equal expressions, on one line if it fits."""
-    columns = _left_width(block)
-    lines = [f"{left.ljust(columns)} = {right}" for left, right in TEXT.equations(block.chain)]
-    one_line = " ".join([*lines[:1], *(line.lstrip() for line in lines[1:])])
-    for line in [one_line] if lines and len(INDENT + one_line) <= width else lines:
-        yield [("formula", INDENT + line)]
-
-
-def numbers(block: Equations, width: int = NUMBERS) -> Iterator[Spans]:
-    """Symbol, operands and value of each line in columns, the values at their decimal points."""
-    lines, left = block.lines, _left_width(block)
-    middles = ["" if x.substituted is None else f" = {TEXT.write(x.substituted)}" for x in lines]
-    middle = max(map(len, middles), default=0)
-    point = max((_before_point(x.text) for x in lines), default=0)
-    longest = max((len(x.text) - _before_point(x.text) for x in lines), default=0)
-    if len(INDENT) + left + middle + len(" = ") + point + longest > width:
-        middle = point = 0  # no columns: some line is too long for them
-    for line, operands in zip(lines, middles, strict=True):
-        symbol = INDENT + TEXT.write(line.symbol).ljust(left)
-        value = " " * (point - _before_point(line.text)) + line.text
-        yield from _number(line, symbol, operands.ljust(middle), value, width)
-
-
-def _number(line: Line, symbol: str, operands: str, value: str, width: int) -> Iterator[Spans]:
-    """One number, on several lines if it is too long for one."""
-    parts = [f"{symbol}{operands} {line.relation}{NO_BREAK}{value}"]
-    if len(parts[0]) > width:
-        hang = " " * (len(symbol) + len(" = "))
-        parts = textwrap.wrap(parts[0], width, subsequent_indent=hang, break_on_hyphens=False)
-    for i, part in enumerate(part.replace(NO_BREAK, " ") for part in parts):
-        start = len(symbol) if i == 0 else 0
-        end = len(part) - len(value) if i == len(parts) - 1 else len(part)
-        yield [
-            ("true" if line.true else "symbol", part[:start]),
-            ("numbers", part[start:end]),
-            (line.role or "result", part[end:]),
-        ]
-
-
-def _term(term: Term, width: int) -> Iterator[Spans]:
-    yield [("term", term.name)]
-    yield from prose(term.definition, "plain", width)
-    if term.formula:
-        yield [("formula", INDENT + TEXT.chain(term.formula))]
-    if term.see:
-        yield from prose(f"See {', '.join(term.see)}.", "why", width)
-
-
-def _left_width(block: Equations) -> int:
-    """Columns of the left sides, that of the formula included."""
-    lefts = [*block.chain[:1], *(line.symbol for line in block.lines)]
-    return max((len(TEXT.write(node)) for node in lefts), default=0)
+def _wrapped(text: str, width: int, hanging: str = "") -> list[str]:
+    """Lines of whole words."""
+    return textwrap.wrap(
+        text, width, subsequent_indent=hanging, break_on_hyphens=False, break_long_words=False
+    )
 
 
 def _before_point(text: str) -> int:

@@ -12,14 +12,16 @@ from rich.console import Console
 from rich.text import Text
 
 import xent
-from xent._report import Block, styled_lines
+from xent._report import Block, Layout
 from xent._report.roles import TERMINAL
-from xent._report.text import NUMBERS, Spans
+from xent._report.text import WIDTH, Spans
+
+WIDEST = 100
+"""Columns of the longest lines: a number and its operands are better kept on one line."""
 
 app = typer.Typer(
     help="Cross-entropy: explained, scored, checked.",
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -38,7 +40,7 @@ def common(
 
 def print_blocks(*blocks: Block) -> None:
     """Print blocks in the colours of their roles, no wider than the terminal."""
-    print_lines(styled_lines(blocks, width_of_terminal(NUMBERS)))
+    print_lines(terminal().lines(blocks))
 
 
 def print_lines(lines: Iterable[Spans]) -> None:
@@ -53,10 +55,10 @@ def print_lines(lines: Iterable[Spans]) -> None:
     sys.stdout.flush()
 
 
-def width_of_terminal(most: int) -> int:
-    """Columns for prose: `most`, or fewer in a narrow terminal."""
-    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else most
-    return max(40, min(most, columns))
+def terminal() -> Layout:
+    """Lines as wide as the terminal, up to where they are still easily read, in its signs."""
+    columns = shutil.get_terminal_size((WIDTH, 24)).columns
+    return Layout(min(columns, WIDEST), sys.stdout.encoding or "utf-8")
 
 
 def usage(message: str) -> NoReturn:

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Any
 
 from xent.cli.app import app, usage
-from xent.cli.numbers import NumberCommand, label_of, numbers_of, scores_of
+from xent.cli.numbers import NumberCommand, numbers_of, scores_of, target_of
 from xent.cli.options import Columns, Output, with_options
 from xent.cli.quiz import ask
 from xent.explanation import explain
 from xent.scoring import read_row
 
 LINEAR = "--features and --weights"
+
+
+@dataclass(frozen=True)
+class Loss:
+    """The options of the loss."""
+
+    class_weight: str | None = None
+    pos_weight: float | None = None
+    label_smoothing: float = 0.0
+    softcap: float | None = None
+    temperature: float = 1.0
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """Keyword arguments of `explain`."""
+        if self.class_weight is None:
+            return dict(vars(self))
+        return {**vars(self), "class_weight": numbers_of(self.class_weight, "--class-weight", "")}
 
 
 @app.command("explain", cls=NumberCommand)
@@ -25,9 +44,12 @@ def explain_command(
     weights: str | None = None,
     bias: float | None = None,
     row: int | None = None,
+    short: bool = False,
+    only: str | None = None,
     glossary: bool = False,
     pictures: bool = True,
     quiz: bool = False,
+    loss: Loss,
     columns: Columns,
     out: Output,
 ) -> None:
@@ -39,6 +61,10 @@ def explain_command(
 
     `xent explain --features 1.0,-2.5 --weights 0.4,0.3 --bias -0.2 --label 0`
 
+    `xent explain 0.7 0.2 0.1 --label 0 --probabilities --short`
+
+    `xent explain 2.0 1.0 0.1 --label 0.5,0.25,0.25 --only loss`
+
     `xent explain predictions.csv --row 17`
 
     `xent explain 2.0 1.0 0.1 --label 0 --quiz`
@@ -46,13 +72,19 @@ def explain_command(
     if quiz and (out.output or out.chosen != "text"):
         other = f"--output {out.output}" if out.output else f"--format {out.chosen}"
         usage(f"--quiz asks in the terminal; it does not go with {other}.")
+    if short and only:
+        usage("--short and --only do not go together.")
     values = values or []
     linear = (features, weights, bias) != (None, None, None)
     arguments: dict[str, Any]
+    if probabilities:
+        if columns.kind not in (None, "probabilities"):
+            usage(f"--probabilities does not go with --kind {columns.kind}.")
+        columns = replace(columns, kind="probabilities")
     if row is not None:
         if len(values) != 1:
             usage("--row goes with one FILE.")
-        if label is not None or linear or probabilities:
+        if label is not None or linear:
             usage("--row takes label and scores from the file; leave the other inputs out.")
         arguments = read_row(values[0], row, **columns.arguments)
     else:
@@ -67,15 +99,15 @@ def explain_command(
             arguments = {"features": x, "weights": w, "bias": bias or 0.0}
         elif values:
             arguments = scores_of(values, columns)
-            if probabilities and columns.kind not in (None, "probabilities"):
-                usage(f"--probabilities does not go with --kind {columns.kind}.")
-            if probabilities:
-                arguments["kind"] = "probabilities"
         else:
             usage("nothing to explain: give logits, --features with --weights, or FILE --row N.")
-        arguments["label"] = label_of(label, columns.names, "xent explain 2.0 --label 1")
+        arguments["label"] = target_of(label, columns.names, "xent explain 2.0 --label 1")
         arguments["names"] = columns.names
-    explanation = explain(**arguments)
+    explanation = explain(**arguments, **loss.arguments)
+    if short:
+        explanation = explanation.short()
+    if only:
+        explanation = explanation.only(only)
     if quiz:
         ask(explanation)
     elif out.chosen == "html":

@@ -47,6 +47,23 @@ def label_of(text: str | None, names: list[str] | None, example: str) -> int:
     return int(number)
 
 
+def target_of(text: str | None, names: list[str] | None, example: str) -> int | float | list[float]:
+    """The label, or of a soft one the share of label 1, or the share of each class."""
+    if text is not None and not (names and text.strip() in names):
+        if "," in text:
+            return numbers_of(text, "--label", "")
+        if _is_fraction(text):
+            return float(text)
+    return label_of(text, names, example)
+
+
+def _is_fraction(text: str) -> bool:
+    try:
+        return 0 < float(text) < 1
+    except ValueError:
+        return False
+
+
 def scores_of(values: list[str], columns: Columns) -> dict[str, Any]:
     """Scores given as arguments, and what they are."""
     numbers = [number_of(value) for value in values]

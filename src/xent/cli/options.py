@@ -112,6 +112,7 @@ def _described(owner: str, name: str, kind: Any, default: Any) -> inspect.Parame
     if about := TEXTS.get(owner, {}).get(name) or TEXTS["shared"].get(name):
         make = typer.Argument if about.get("argument") else typer.Option
         details = {key: about[key] for key in about.keys() - {"argument", "names"}}
+        details["rich_help_panel"] = TEXTS["panels"].get(owner)
         kind = Annotated[kind, make(*about.get("names", ()), **details)]
     keyword = inspect.Parameter.KEYWORD_ONLY  # so that an option may stand before an argument
     return inspect.Parameter(name, keyword, default=default, annotation=kind)

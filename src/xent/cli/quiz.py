@@ -8,8 +8,8 @@ from collections import Counter
 from xent._report import Equations, Text
 from xent._report.expression import Symbol
 from xent._report.notation import TEXT
-from xent._report.text import INDENT, NUMBERS, WIDTH, formula, numbers, prose
-from xent.cli.app import print_blocks, print_lines, width_of_terminal
+from xent._report.text import INDENT
+from xent.cli.app import print_blocks, print_lines, terminal
 from xent.explanation import Explanation
 from xent.explanation.quiz import Question, agrees, enough, near, questions, read, slip, symbols
 from xent.explanation.steps import Step
@@ -34,7 +34,7 @@ def ask(explanation: Explanation) -> None:
             name = Text(f"{number}. {step.name}", "name")
             print_blocks(*([Text(step.section, "section")] * (step.section != section)), name)
             section = step.section
-            print_lines(formula(Equations(step.formula, step.lines)))
+            print_lines(terminal().formula(Equations(step.formula, step.lines)))
             if any(M in symbols(node) for node in step.formula):
                 _prose("Here m is the largest logit.", "why")
             for question in asked:
@@ -51,8 +51,7 @@ def ask(explanation: Explanation) -> None:
 def _told(step: Step, asked: int) -> None:
     """Show the numbers that were not asked for, and the reason."""
     if len(step.lines) > asked:
-        equations = Equations(step.formula, step.lines)
-        print_lines(numbers(equations, width_of_terminal(NUMBERS)))
+        print_lines(terminal().numbers(Equations(step.formula, step.lines)))
     _prose(step.why, "why")
 
 
@@ -118,4 +117,4 @@ def _score(score: Counter[str]) -> None:
 
 
 def _prose(text: str, role: str, indent: str = INDENT) -> None:
-    print_lines(prose(text, role, width_of_terminal(WIDTH), indent))
+    print_lines(terminal().prose(text, role, indent))

@@ -19,9 +19,9 @@ def log_step(
     row: Row, chain: tuple[Expression, ...], true: Symbol, opening: str, whom: str
 ) -> Step:
     """The loss as -log of the true class's probability, with numbers where that has the digits."""
-    exact = row.given or row.certain
+    exact = row.from_probabilities or row.certain
     line = line_of(chain[0], -log(true), {true: row.q}, row.loss, rounded=not exact, role="loss")
-    facts = {"opening": opening, "whom": whom, "p": "p_y" if row.gradient.ndim else true.name}
+    facts = {"opening": opening, "whom": whom, "p": true.name if row.binary else "p_y"}
     if line.substituted is None:
         return step("loss", chain, (), ["rounded"], **facts)
     return step("loss", chain, [line], **facts)
@@ -34,7 +34,7 @@ def explained(title: str, steps: Iterable[Step], row: Row, inputs: dict[str, Any
         steps=(*steps, interpretation(row)),
         loss=row.loss,
         gradient=row.gradient,
-        probabilities=row.p if row.gradient.ndim else np.asarray(row.p[1]),
-        inputs={**inputs, "label": row.label},
+        probabilities=np.asarray(row.p[1]) if row.binary else row.p,
+        inputs={**inputs, "label": row.target.told(binary=row.binary)},
         summary=summary(row),
     )

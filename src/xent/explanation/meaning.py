@@ -9,7 +9,7 @@ from xent._report.expression import Symbol, exp, log
 from xent.explanation.row import Row
 from xent.explanation.steps import Step, line_of, step
 
-L = Symbol("L")
+L, V = Symbol("L"), Symbol("V")
 
 
 def guessed_among(row: Row) -> int:
@@ -24,9 +24,9 @@ def costs_a_guess(loss: float, among: int) -> bool:
 
 
 def interpretation(row: Row) -> Step:
-    """The loss in bits, as a perplexity, and beside that of guessing and of a 10 % forecast."""
-    loss, classes, rounded = row.loss, guessed_among(row), not row.certain
-    chance = math.log(classes)
+    """The loss in bits, as a perplexity, and beside that of guessing and of a 10 % prediction."""
+    classes, rounded = guessed_among(row), not row.certain
+    loss, chance = row.loss_per_weight, math.log(classes)
     guess = "a coin flip" if classes == 2 else f"guessing among {classes} classes"
     if classes < len(row.p) and loss < math.inf:
         guess = f"guessing among the {classes} classes not masked"
@@ -34,13 +34,20 @@ def interpretation(row: Row) -> Step:
     lines = [
         line_of(Symbol("in bits"), L / log(2), {L: loss}, bits, rounded=rounded),
         line_of(Symbol(guess), log(k), {k: float(classes)}, chance),
-        line_of(Symbol("if the true label had 10 %"), -log(ten), {ten: 0.1}, -math.log(0.1)),
     ]
-    told = [_verdict(loss, classes), "why"]
+    if row.target.one_hot:
+        ten_percent = Symbol("had the model given the truth 10 %")
+        lines.append(line_of(ten_percent, -log(ten), {ten: 0.1}, -math.log(0.1)))
+    verdict, one_hot = _verdict(loss, classes), row.target.one_hot
+    told = ["wrong" if verdict == "worse" and one_hot else verdict, "why" if one_hot else "soft"]
     if loss < 700:
         perplexity = Symbol("perplexity")
         lines.insert(1, line_of(perplexity, exp(L), {L: loss}, math.exp(loss), rounded=rounded))
         told.insert(1, "perplexity")
+    if row.target.weights is not None:
+        values = {L: row.loss, V: row.target.total}
+        lines.insert(0, line_of(Symbol("per unit of weight"), L / V, values, loss, rounded=True))
+        told.append("weighted")
     return step("meaning", (), lines, told, guess=guess)
 
 

@@ -13,7 +13,6 @@ from xent._report import Line
 from xent._report.expression import (
     Derivative,
     Expression,
-    Number,
     Symbol,
     Total,
     exp,
@@ -22,42 +21,54 @@ from xent._report.expression import (
     plus,
 )
 from xent._validation import Array
-from xent.explanation import derivation
+from xent.explanation import derivation, shares
 from xent.explanation.common import explained, log_step
 from xent.explanation.meaning import cut_off, rounding_remark
 from xent.explanation.result import Explanation
 from xent.explanation.row import STEP, Row
+from xent.explanation.scaling import Scaling
 from xent.explanation.steps import Step, direction, line_of, step
-from xent.functions import softmax
-from xent.losses import cross_entropy
-from xent.metrics import log_loss
+from xent.explanation.target import Target
 
 L, M = Symbol("L"), Symbol("m")
 
 
-def from_logits(logits: Array, label: int, names: Sequence[str]) -> Explanation:
+def from_logits(
+    logits: Array, target: Target, scaling: Scaling, names: Sequence[str]
+) -> Explanation:
     """Logits -> exponentials -> probabilities -> loss -> gradient, checked and derived."""
     if np.isnan(logits).any() or (logits == np.inf).any() or not np.isfinite(logits).any():
         msg = f"logits are {logits.tolist()}; an explanation needs finite ones, or -inf for a mask."
         raise ValueError(msg)
-    loss, gradient = cross_entropy(logits, label, return_grad=True)
-    row = Row(logits, softmax(logits), label, float(loss), gradient, names)
+    row = Row.of_logits(logits, target, scaling, names)
     scores = _scores_step("logits", "z", logits, row)
+    scaled = row.scaling.steps(logits, row.chosen, row.name)
     check = [_check_step(row)] if row.checkable else []
-    steps = [scores, *_softmax_steps(row), *_log_steps(row), _safe_step(row), _gradient_step(row)]
-    title = f"Softmax cross-entropy of {len(logits)} logits, label {row.called}"
-    every = [*steps, *check, *derivation.multiclass()]
+    loss = [*_log_steps(row), _safe_step(row)] if target.plain else shares.loss_steps(row)
+    steps = [scores, *scaled, *_softmax_steps(row), *shares.target_steps(row), *loss]
+    title = f"Softmax cross-entropy of {len(logits)} logits, {row.called}"
+    every = [
+        *steps,
+        *_gradient_steps(row),
+        *check,
+        *derivation.multiclass(target, row.scaling.letter),
+    ]
     return explained(title, every, row, {"logits": logits.tolist()})
 
 
-def from_probabilities(p: Array, label: int, names: Sequence[str]) -> Explanation:
+def from_probabilities(p: Array, target: Target, _: Scaling, names: Sequence[str]) -> Explanation:
     """Probabilities given as such: the loss, and the gradient for the logits behind them."""
-    gradient = p - (np.arange(len(p)) == label)
-    row = Row(np.log(p), p, label, float(log_loss([1], [p[label]])), gradient, names, given=True)
+    row = Row.of_probabilities(p, np.log(p), target, names, binary=False)
     given = _scores_step("probabilities given", "p", p, row)
-    title = f"Cross-entropy of {len(p)} probabilities, label {row.called}"
-    every = [given, *_log_steps(row), _gradient_step(row), *derivation.multiclass()]
-    return explained(title, every, row, {"probabilities": p.tolist()})
+    loss = _log_steps(row) if target.plain else shares.loss_steps(row)
+    title = f"Cross-entropy of {len(p)} probabilities, {row.called}"
+    steps = [given, *shares.target_steps(row), *loss, *_gradient_steps(row)]
+    return explained(
+        title,
+        [*steps, *derivation.multiclass(target, row.scaling.letter)],
+        row,
+        {"probabilities": p.tolist()},
+    )
 
 
 def _scores_step(key: str, symbol: str, values: Array, row: Row) -> Step:
@@ -66,7 +77,7 @@ def _scores_step(key: str, symbol: str, values: Array, row: Row) -> Step:
         Line(Symbol(symbol, str(j)), None, float(values[j]), true=j == row.label)
         for j in row.chosen
     ]
-    legend = f"the true class is y = {row.label}."
+    legend = "the label is shared." if row.label is None else f"the true class is y = {row.label}."
     if named := [f"{j} is {row.names[j]}" for j in row.chosen if row.names[j] != f"class {j}"]:
         legend += f" Of the classes, {', '.join(named)}."
     remarks = {"masked": row.masked.any(), "few": len(row.chosen) < len(row.p)}
@@ -79,17 +90,17 @@ def _softmax_steps(row: Row) -> list[Step]:
     logits, masked, classes = row.logits, row.masked, row.chosen
     shift = float(logits.max()) if np.abs(logits[~masked]).max() > 20 else 0.0
     e = np.exp(logits - shift)
-    rounded = not ((logits == shift) | masked).all()
+    rounded, letter = not ((logits == shift) | masked).all(), row.scaling.letter
 
     def power(index: str) -> Expression:
-        z = Symbol("z", index)
+        z = Symbol(letter, index)
         return exp(z - M if shift else z)
 
     a, s, total = Symbol("a"), Symbol("S"), float(e.sum())
     lines, quotients, terms = [], [], {}
     for j in classes:
         index, true, e_j = str(j), j == row.label, float(e[j])
-        values = {Symbol("z", index): float(logits[j]), M: shift}
+        values = {Symbol(letter, index): float(logits[j]), M: shift}
         lines.append(line_of(power(index), power(index), values, e_j, true=true))
         marks: dict[str, Any] = {"rounded": rounded and not masked[j], "true": true}
         share = line_of(Symbol("p", index), a / s, {a: e_j, s: total}, float(row.p[j]), **marks)
@@ -129,41 +140,38 @@ def _log_steps(row: Row) -> list[Step]:
 
 def _safe_step(row: Row) -> Step:
     """(m - z_y) + log1p(R), which neither overflows nor cancels."""
-    k = int(row.logits.argmax())
-    m, others = float(row.logits[k]), np.delete(row.logits, k)
-    z_y, r, total = Symbol("z", "y"), Symbol("R"), float(np.exp(others - m).sum())
-    rounded = not ((others == m) | np.isneginf(others)).all()
-    first = Line(r, None, total, rounded=rounded)
-    if len(others) <= 4:
-        terms = {Symbol("z", str(j)): float(v) for j, v in enumerate(others)}
-        sums = plus(*(exp(t - M) for t in terms))
-        first = line_of(r, sums, {**terms, M: m}, total, rounded=None)
-    values = {M: m, z_y: float(row.logits[row.label]), r: total}
+    k, first = shares.rest_line(row)
+    z, label = row.scaling.letter, row.label or 0
+    z_y, r = Symbol(z, "y"), Symbol("R")
+    values = {M: float(row.logits[k]), z_y: float(row.logits[label]), r: first.value}
     safe, known = (M - z_y) + log1p(r), None if row.certain else True
     last = line_of(L, safe, values, row.loss, rounded=known, role="loss")
-    chain = (L, (M - z_y) + log1p(Total("j≠k", exp(Symbol("z", "j") - M))))
-    huge = math.isinf(row.loss) and not row.masked[row.label]
+    chain = (L, (M - z_y) + log1p(Total("j≠k", exp(Symbol(z, "j") - M))))
+    huge = math.isinf(row.loss) and not row.masked[label]
     told = ["why", "beyond"] if huge else ["why"]
-    return step("safe loss of classes", chain, [first, last], told, k=k)
+    return step("safe loss of classes", chain, [first, last], told, k=k, z=z)
 
 
-def _gradient_step(row: Row) -> Step:
-    """p_j - y_j for each class, and their sum."""
-    lines = []
+def _gradient_steps(row: Row) -> list[Step]:
+    """p_j - y_j for each class, and their sum; then back to the logits as given."""
+    lines, z, target = [], row.scaling.letter, row.target
     for j in row.chosen:
-        p_j, value, true = Symbol("p", str(j)), float(row.gradient[j]), j == row.label
-        difference, values = p_j - Number(str(int(true))), {p_j: float(row.p[j])}
-        marks: dict[str, Any] = {"role": direction(value), "true": true}
-        rounded = not row.exact[j]
-        lines.append(line_of(_slope(j), difference, values, value, rounded=rounded, **marks))
-    total = math.fsum(row.gradient.tolist())
-    total = 0.0 if abs(total) < 1e-15 else total
+        value, true = float(row.inner[j]), j == row.label
+        formula, values = shares.difference(row, j)
+        rounded = not row.exact[j] or not target.one_hot
+        marks: dict[str, Any] = {"role": direction(value), "true": true, "rounded": rounded}
+        lines.append(line_of(_slope(z, j), formula, values, value, **marks))
+    total = math.fsum(row.inner.tolist())
+    total = 0.0 if abs(total) < 1e-15 * max(1.0, target.total) else total
     lines.append(Line(Symbol("sum of all"), None, total))
-    told = "uneven" if total else "why"
-    if math.isinf(row.loss):
-        told = "impossible" if row.given else "masked" if row.slope == 0 else told
-    chain = (_slope("j"), Symbol("p", "j") - Symbol("y", "j"))
-    return step("gradient of classes", chain, lines, [told])
+    told = "uneven" if total else "why" if target.one_hot else "soft"
+    if math.isinf(row.loss) and target.one_hot:
+        told = "impossible" if row.from_probabilities else "masked" if row.slope == 0 else told
+    p, y = Symbol("p", "j"), row.share(target.letter, -1)
+    chain = (_slope(z, "j"), (p if target.total == 1 else Symbol("V") * p) - y)
+    first = step("gradient of classes", chain, lines, [told])
+    back = row.scaling.gradients(row.given, row.inner, row.gradient, row.chosen, row.name)
+    return [first, *back]
 
 
 def _check_step(row: Row) -> Step:
@@ -172,18 +180,18 @@ def _check_step(row: Row) -> Step:
     h, up, down = Symbol("h"), Symbol("L", "+"), Symbol("L", "-")
     quotient = (up - down) / (2 * h)
     for j in (j for j in row.chosen if not row.masked[j]):
-        pair = np.stack([row.logits, row.logits])
+        pair = np.stack([row.given, row.given])
         pair[:, j] += STEP, -STEP
-        above, below = cross_entropy(pair, [row.label] * 2, reduction="none").tolist()
+        above, below = row.scaling.of_loss(row.target.losses, pair)[0].tolist()
         slope = (above - below) / (2 * STEP)
         values = {up: above, down: below, h: STEP}
-        lines.append(line_of(_slope(j), quotient, values, slope, 9, rounded=rounded))
+        lines.append(line_of(_slope("z", j), quotient, values, slope, 9, rounded=rounded))
         worst = max(worst, abs(slope - float(row.gradient[j])))
     lines.append(Line(Symbol("largest difference"), None, worst, 2, rounded=rounded))
-    chain = (_slope("j"), quotient)
+    chain = (_slope("z", "j"), quotient)
     return step("check of classes", chain, lines, h=STEP, noise=row.noise)
 
 
-def _slope(index: int | str) -> Derivative:
+def _slope(z: str, index: int | str) -> Derivative:
     """The derivative of the loss for the logit of a class."""
-    return Derivative(L, Symbol("z", str(index)), partial=True)
+    return Derivative(L, Symbol(z, str(index)), partial=True)

@@ -18,7 +18,7 @@ from xent._report.expression import Call, Expression, Negative, Power, Symbol
 from xent.explanation.result import Explanation
 from xent.explanation.steps import Step
 
-ASKED = ("Prediction", "Loss", "Gradient")
+ASKED = ("Prediction", "Target", "Loss", "Gradient")
 """Sections whose numbers are asked for; the rest checks and derives what is known by then."""
 
 MOST = 4

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from xent._format import plain, shown
 from xent._report import (
     Block,
     Equations,
+    Finding,
     Line,
     Picture,
     Report,
@@ -25,6 +26,7 @@ from xent._report import (
 )
 from xent._report.markdown import JUPYTER
 from xent._report.notation import LATEX, TEXT
+from xent._report.text import WIDTH
 from xent._validation import Array
 from xent.explanation.glossary import used
 from xent.explanation.pictures import Classes, bars, gallery
@@ -48,7 +50,9 @@ class Explanation(Report):
     probabilities: Array
     inputs: Mapping[str, Any] = field(default_factory=dict)
     summary: str = ""
-    """What to remember, in one sentence."""
+    """What to remember, in a sentence or two."""
+    notes: tuple[Finding, ...] = ()
+    """What is odd about the numbers."""
 
     @property
     def terms(self) -> tuple[Term, ...]:
@@ -65,11 +69,31 @@ class Explanation(Report):
         msg = f"no step is named {name!r}; there are {names}."
         raise KeyError(msg)
 
+    def only(self, part: str) -> Explanation:
+        """The steps of one part: prediction, target, loss, gradient, check, why or meaning."""
+        parts = dict.fromkeys(step.part for step in self.steps)
+        if part not in parts:
+            msg = f"this explanation has no part {part!r}; it has {', '.join(parts)}."
+            raise ValueError(msg)
+        return replace(self, steps=tuple(step for step in self.steps if step.part == part))
+
+    def short(self) -> Explanation:
+        """The numbers that matter, without reasons: probabilities, loss and gradient."""
+        kept = []
+        for part in ("prediction", "loss", "gradient"):
+            steps = [step for step in self.steps if step.part == part and step.lines]
+            kept += [
+                replace(step, why="") for step in (steps[:1] if part == "loss" else steps[-1:])
+            ]
+        return replace(self, steps=tuple(kept))
+
     def blocks(
         self, *, glossary: bool = False, pictures: Iterable[Picture] = ()
     ) -> Iterator[Block]:
         """The explanation as blocks; with `glossary`, the terms used and what they mean."""
         yield Text(self.title, "title")
+        yield Text(f"In short: {self.summary}", "summary")
+        yield from self.notes
         yield from pictures
         section = ""
         for number, step in enumerate(self.steps, start=1):
@@ -82,16 +106,15 @@ class Explanation(Report):
                 yield equations
             if step.why:
                 yield Text(step.why, "why")
-        yield Text(f"In short: {self.summary}", "summary")
         if glossary and self.terms:
             yield Terms(self.terms, "Words used", self._anchor)
         elif not glossary:
             names = ", ".join(term.name for term in self.terms)
             yield Text(f"Words, defined by xent glossary WORD: {names}.", "hint")
 
-    def to_text(self, *, glossary: bool = False) -> str:
-        """Plain text for a terminal; with `glossary`, the terms used and what they mean."""
-        return to_text(self.blocks(glossary=glossary))
+    def to_text(self, *, width: int = WIDTH, glossary: bool = False) -> str:
+        """Plain text for a terminal of so many columns; with `glossary`, the terms used."""
+        return to_text(self.blocks(glossary=glossary), width)
 
     def to_markdown(self, *, glossary: bool = False) -> str:
         """Markdown with formulas as GitHub typesets them; with `glossary`, the terms used."""
@@ -144,6 +167,7 @@ class Explanation(Report):
             "gradient": plain(self.gradient),
             "steps": [_step(step) for step in self.steps],
             "summary": self.summary,
+            "notes": [note.to_dict() for note in self.notes],
             "terms": [term.name for term in self.terms],
         }
         if glossary:

@@ -14,6 +14,18 @@ from xent.explanation.texts import texts
 WORDS: dict[str, dict[str, str]] = texts("steps.toml")
 
 
+PARTS = {
+    "Prediction": "prediction",
+    "Target": "target",
+    "Loss": "loss",
+    "Gradient": "gradient",
+    "Numerical check": "check",
+    "Why the gradient is so": "why",
+    "What it means": "meaning",
+}
+"""The sections, each in one word by which it can be asked for."""
+
+
 @dataclass(frozen=True)
 class Step:
     """One step: its formula as a chain of equal expressions, its numbers, and the reason."""
@@ -23,6 +35,11 @@ class Step:
     formula: tuple[Expression, ...] = ()
     lines: tuple[Line, ...] = ()
     why: str = ""
+
+    @property
+    def part(self) -> str:
+        """The section in one word."""
+        return PARTS[self.section]
 
 
 def step(
