@@ -7,7 +7,7 @@ import signal
 import sys
 from typing import NoReturn
 
-from xent._report.signs import HANDLER
+from xent._signs import HANDLER
 
 
 def main() -> None:

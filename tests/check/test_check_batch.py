@@ -270,11 +270,11 @@ Batch: 1 mistake
 400 rows of 10 logits, in float64.
 
 MISTAKE: labels off by one
-  The mean loss is 6.2487, worse than chance (log 10 = 2.3026); with each label less 1
-  (targets - 1, mod 10) it would be 0.1367.
+  The mean loss is 6.2487, worse than chance (log 10 = 2.3026); with each label
+  less 1 (targets - 1, mod 10) it would be 0.1367.
   Each row is scored against its neighbour's class.
-  Check where labels and columns start to count (classes are counted from 0), and look
-  for a background class.
+  Check where labels and columns start to count (classes are counted from 0),
+  and look for a background class.
 
 Figures
 -------
@@ -295,7 +295,7 @@ def test_text() -> None:
     assert str(report) == report.to_text() == TEXT
     assert repr(report) == "<BatchReport: 1 mistake: labels off by one>"
     assert repr(report_of("ignored")) == "<BatchReport: no mistake found, 1 note>"
-    assert max(map(len, str(report).splitlines())) <= 88
+    assert max(map(len, str(report).splitlines())) <= 80
 
 
 def test_text_of_other_batches() -> None:

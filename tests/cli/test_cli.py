@@ -154,7 +154,19 @@ USAGE: list[tuple[tuple[str, ...], str]] = [
     (("explain", "1", "2", "--label", "c", "--classes", "a,b"),
      "--label is 'c'; expected the index of a class, from 0 or one of a, b."),
     (("explain", "1", "2", "--label", "0.5"),
-     "--label is '0.5'; expected the index of a class, from 0."),
+     "label is 0.5; expected the index of the true class, an integer, or 2 shares that sum to 1."),
+    (("explain", "1", "2", "--label", "1.5"),
+     "--label is '1.5'; expected the index of a class, from 0."),
+    (("explain", "1", "2", "--label", "0.5,x"), "'x' is not a number (--label)."),
+    (("explain", "1", "2", "--label", "0.5,0.6"),
+     "the shares of label sum to 1.1; they must sum to 1 (within 0.001)."),
+    (("explain", "1", "--label", "1", "--short", "--only", "loss"),
+     "--short and --only do not go together."),
+    (("explain", "1", "--label", "1", "--only", "limerick"),
+     "this explanation has no part 'limerick'; it has prediction, loss, gradient, check, why, "
+     "meaning."),
+    (("explain", "1", "--label", "1", "--class-weight", "1,x"),
+     "'x' is not a number (--class-weight)."),
     (("explain", "nan", "--label", "1"), "the logit is nan; an explanation needs a finite one."),
     (("explain", "2", "--probabilities", "--label", "1"),
      "probabilities are 2.0; each must lie between 0 and 1."),
@@ -258,10 +270,11 @@ def test_every_option_is_described_and_every_description_is_of_an_option() -> No
     helps = set()
     for name, each in commands.items():
         for parameter in each.params:
-            if parameter.name != "help":
+            if parameter.name not in ("help", "install_completion", "show_completion"):
                 assert parameter.help, (name, parameter.name)
                 helps.add(parameter.help)
-    described = {about["help"] for section in TEXTS.values() for about in section.values()}
+    sections = [section for name, section in TEXTS.items() if name != "panels"]
+    described = {about["help"] for section in sections for about in section.values()}
     assert described <= helps
 
 
@@ -277,11 +290,18 @@ def test_version_and_help(run: Callable[..., Output]) -> None:
         assert "--format" in help_.out
 
 
-def test_ascii_output_does_not_fail(file: Path) -> None:
-    for arguments in (("score", file), ("explain", "2", "1", "--label", "0"), ("--help",)):
-        output = command(*arguments, PYTHONIOENCODING="ascii")
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
+def test_signs_that_an_encoding_lacks_are_words(file: Path, encoding: str) -> None:
+    logit = ("explain", "2", "--label", "1", "--glossary")
+    for arguments in (("score", file), logit, ("--help",), ("explain", "--help"), ("glossary",)):
+        output = command(*arguments, PYTHONIOENCODING=encoding)
         assert (output.code, output.err) == (0, "")
-    assert command("score", "größe.csv", PYTHONIOENCODING="ascii").code == 1
+        assert "?" not in output.out
+    text = command(*logit, PYTHONIOENCODING="ascii").out
+    assert "   p = sigma(z) = 1 / (1 + e^-z)\n" in text
+    assert "   p = 1 / (1 + 0.1353) ~= 0.8808\n" in text
+    missing = command("score", "größe猫.csv", PYTHONIOENCODING="ascii")
+    assert (missing.code, missing.err) == (1, "xent: gro\\xdfe\\u732b.csv: no such file.\n")
 
 
 def test_a_closed_pipe_is_quiet(file: Path) -> None:

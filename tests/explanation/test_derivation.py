@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import mpmath
@@ -171,6 +172,87 @@ def test_classes(z: list[float], label: int, j: int) -> None:
 def test_class_probabilities(j: int) -> None:
     z = [mp.log(mpf("0.25")), mp.log(mpf("0.75"))]
     check(xent.explain(probabilities=[0.25, 0.75], label=1), *class_names(z, 1, j))
+
+
+OPTIONS = {
+    "label_smoothing": 0.125,
+    "class_weight": [1.5, 2.0, 0.5],
+    "softcap": 3.0,
+    "temperature": 2.0,
+}
+GIVEN: dict[str, Any] = {"soft": [0.5, 0.25, 0.25], "hard": 1}
+
+
+@pytest.mark.parametrize("given", GIVEN)
+@pytest.mark.parametrize("chosen", [[], *([name] for name in OPTIONS), list(OPTIONS)])
+@pytest.mark.parametrize("j", [0, 1])
+def test_options_of_classes(j: int, chosen: list[str], given: str) -> None:
+    z = [mpf(2), mpf(1), mpf("0.125")]
+    options: dict[str, Any] = {name: OPTIONS[name] for name in chosen}
+    cap, temperature = mpf(options.get("softcap", 0)), mpf(options.get("temperature", 1))
+    smoothing = mpf(options.get("label_smoothing", 0))
+    weight = [mpf(w) for w in options.get("class_weight", [1, 1, 1])]
+    t = [mpf(y) for y in GIVEN["soft"]] if given == "soft" else [mpf(i == 1) for i in range(3)]
+    y = [(1 - smoothing) * share + smoothing / 3 for share in t]
+    v = [w * share for w, share in zip(weight, y, strict=True)]
+
+    def capped(row: list[Any]) -> list[Any]:
+        return [cap * mp.tanh(x / cap) if cap else x for x in row]
+
+    def of_logits(row: list[Any]) -> Any:
+        total = mp.log(sum(map(mp.exp, row)))
+        return sum(mass * (total - x) for mass, x in zip(v, row, strict=True))
+
+    def of_capped(row: list[Any]) -> Any:
+        return of_logits([x / temperature for x in row])
+
+    c = capped(z)
+    u = [x / temperature for x in c]
+    letter = "u" if "temperature" in chosen else "c" if "softcap" in chosen else "z"
+    partition = mp.log(sum(map(mp.exp, u)))
+    p = [mp.exp(x - partition) for x in u]
+    k = max(range(3), key=u.__getitem__)
+
+    def moved(row: list[Any], step: Any) -> list[Any]:
+        return [x + step * (i == j) for i, x in enumerate(row)]
+
+    def total(terms: Any) -> Any:
+        return sum(a * b for a, b in terms)
+
+    names = {"z_j": z[j], "c_j": c[j], "u_j": u[j], "cap": cap, "T": temperature, "m": u[k]}
+    names |= {"t_j": t[j], "y_j": y[j], "v_j": v[j], "weight_j": weight[j], "V": sum(v)}
+    names |= {"ε": smoothing, "K": mpf(3), "p_j": p[j], "A": partition, "h": H}
+    names |= {"L": of_logits(u), "S": mp.exp(partition), "tanh": mp.tanh}
+    names |= {"z_y": u[1], "c_y": u[1], "u_y": u[1], "p_y": p[1], "v_y": v[1]}
+    names["H"] = -total((share, mp.log(share)) for share in y if share)
+    names["D"] = total((a, mp.log(a / b)) for a, b in zip(y, p, strict=True) if a)
+    names["D_L_z_j"] = slope(lambda s: of_capped(capped(moved(z, s))), mpf(0))
+    names["D_L_c_j"] = slope(lambda s: of_capped(moved(c, s)), mpf(0))
+    names["D_L_u_j"] = slope(lambda s: of_logits(moved(u, s)), mpf(0))
+    names["L_up"] = of_capped(capped(moved(z, H)))
+    names["L_down"] = of_capped(capped(moved(z, -H)))
+    names[f"D_A_{letter}_j"] = p[j]
+    logs = [mp.log(share) for share in p]
+    mass = "v" if "class_weight" in chosen else "y"
+    others = [mp.exp(x - u[k]) for i, x in enumerate(u) if i != k]
+    sums = {
+        f"Σ_j≠k e^({letter}_j - m)": sum(others),
+        f"Σ_k e^{letter}_k": mp.exp(partition),
+        f"Σ_j {mass}_j · log(p_j)": total(zip(v, logs, strict=True)),
+        "Σ_j y_j · log(p_j)": total(zip(y, logs, strict=True)),
+        "Σ_j y_j · log(y_j)": -names["H"],
+        f"Σ_j {mass}_j · (m - {letter}_j)": total((a, u[k] - b) for a, b in zip(v, u, strict=True)),
+        f"Σ_j y_j · {letter}_j": total(zip(y, u, strict=True)),
+    }
+    names["R"] = sum(others)
+    explanation = xent.explain(list(map(float, z)), label=GIVEN[given], **options)
+    # The derivation is of the loss without weights; the weights follow in a step of their own.
+    plain = total((share, partition - x) for share, x in zip(y, u, strict=True))
+    for step in explanation.steps:
+        own = dict(names)
+        if step.part == "why" and step.name != "With weights":
+            own |= {"L": plain, f"D_L_{letter}_j": p[j] - y[j]}
+        check(replace(explanation, steps=(step,)), own, sums)
 
 
 def test_the_check_can_fail() -> None:

@@ -29,6 +29,36 @@ def test_terms_are_in_order_and_named_once() -> None:
     assert all(form == form.lower() for form in forms)
 
 
+def test_aliases_are_names_of_one_term_each() -> None:
+    aliases = [alias for term in TERMS for alias in term.aliases]
+    assert len(aliases) == len(set(aliases))
+    assert not set(aliases) & set(BY_NAME)
+    assert all(alias == alias.lower() for alias in aliases)
+    for term in TERMS:
+        assert {look_up(alias) for alias in term.aliases} <= {term}
+
+
+@pytest.mark.parametrize(
+    ("word", "name"),
+    [
+        ("nll", "cross-entropy"),
+        ("NLL_loss", "cross-entropy"),
+        ("log loss", "cross-entropy"),
+        ("BCE", "cross-entropy"),
+        ("kl", "KL divergence"),
+        ("KL-Divergence", "KL divergence"),
+        ("temperature scaling", "temperature"),
+        ("ECE", "calibration"),
+        ("focal", "focal loss"),
+        ("soft targets", "soft label"),
+        ("log_softmax", "softmax"),
+        ("likelihoods", "likelihood"),
+    ],
+)
+def test_other_names(word: str, name: str) -> None:
+    assert look_up(word).name == name
+
+
 def test_every_reference_leads_somewhere() -> None:
     names = {term.name for term in TERMS}
     for term in TERMS:
@@ -71,10 +101,12 @@ def test_look_up() -> None:
     assert look_up("  Log   Loss ").name == "cross-entropy"
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         look_up("sofmax")
-    start = "'sofmax' is not in the glossary. Did you mean softmax? It has: bias, bit, "
+    with pytest.raises(ValueError, match="Did you mean calibration or "):
+        look_up("sure")
+    start = "'sofmax' is not in the glossary. Did you mean softmax? It has: accuracy, "
     assert str(caught.value).startswith(start)
     assert str(caught.value).endswith(", weight.")
-    with pytest.raises(ValueError, match=r"^'qqq' is not in the glossary. It has: bias, "):
+    with pytest.raises(ValueError, match=r"^'qqq' is not in the glossary. It has: accuracy, "):
         look_up("qqq")
 
 

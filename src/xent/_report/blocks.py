@@ -127,6 +127,8 @@ class Term:
     see: tuple[str, ...] = ()
     forms: tuple[str, ...] = ()
     """Other forms and names under which it occurs, in lower case."""
+    aliases: tuple[str, ...] = ()
+    """More names under which it is looked up, in lower case."""
 
 
 @dataclass(frozen=True)

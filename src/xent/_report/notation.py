@@ -145,7 +145,7 @@ class Latex(Notation):
     def symbol(self, node: Symbol) -> str:
         """Single letters as variables, words upright."""
         name = node.name if len(node.name) == 1 else rf"\text{{{escape_latex(node.name)}}}"
-        name = name.replace("ε", r"\varepsilon")
+        name = name.replace("ε", r"\varepsilon").replace("γ", r"\gamma")
         word = len(node.index) > 1 and node.index.isalpha()
         index = rf"\text{{{node.index}}}" if word else node.index.replace("≠", r" \ne ")
         return f"{name}_{{{index}}}" if index else name
@@ -223,6 +223,7 @@ _LATEX = {
     "σ": r"\(\sigma\)",
     "≠": r"\(\ne\)",
     "ε": r"\(\varepsilon\)",
+    "γ": r"\(\gamma\)",
 }
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from xent._report.blocks import Block, Equations, Finding, Line, Picture, Table, Term, Terms, Text
 from xent._report.expression import Expression
 from xent._report.notation import TEXT
-from xent._report.signs import written
+from xent._signs import written
 
 WIDTH, LONGEST_PROSE, NARROWEST = 80, 88, 20
 """Columns: by default, the most for prose, and the least that anything is laid out for."""
@@ -86,6 +86,9 @@ class Layout:
                     yield from self._term(term)
 
     def _text(self, text: str, role: str) -> Iterator[Spans]:
+        if role == "headline":  # a long file name in it stays whole
+            yield [(role, self._signs(text))]
+            return
         lines = list(self.prose(text, role, INDENT if role == "why" else ""))
         yield from lines
         if role in UNDERLINES:

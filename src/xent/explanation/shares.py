@@ -104,7 +104,8 @@ def _sum_step(row: Row, parts: list[Part]) -> Step:
         (part,) = parts
         alone = -(part.mass * log(part.p))
         line = line_of(L, alone, part.values, row.loss, rounded=rounded, role="loss")
-        return step("loss of shares", (L, whole, alone), [line], ["one"])
+        named = alone if row.binary else -(Symbol(letter, "y") * log(Symbol("p", "y")))
+        return step("loss of shares", (L, whole, named), [line], ["one"])
     shown = [part for part in parts if part.j in row.chosen or row.binary]
     lines = []
     for part in shown:
