@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
 from xent._report.expression import Expression, Symbol, log
 from xent.explanation.meaning import interpretation
 from xent.explanation.result import Explanation
@@ -32,9 +30,7 @@ def explained(title: str, steps: Iterable[Step], row: Row, inputs: dict[str, Any
     return Explanation(
         title=title,
         steps=(*steps, interpretation(row)),
-        loss=row.loss,
-        gradient=row.gradient,
-        probabilities=np.asarray(row.p[1]) if row.binary else row.p,
+        row=row,
         inputs={**inputs, "label": row.target.told(binary=row.binary)},
         summary=summary(row),
     )

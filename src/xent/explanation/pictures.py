@@ -5,14 +5,18 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from xent._format import shown
-from xent._report.html import cell, row, scrolled
+from xent._report.html import cell, scrolled
+from xent._report.html import row as html_row
 from xent._report.roles import colour
-from xent._validation import Array
+from xent.explanation.row import Row
 
 BAR = "display:inline-block;height:0.8em;vertical-align:middle;background:"
+HALF = '<span style="display:inline-block;width:50px;{}">{}</span>'
+"""One side of a gradient's bar: negative ones, which raise the logit, go to the left."""
+
 MOST = 12
 """Classes that bars are drawn for."""
 
@@ -21,53 +25,43 @@ FIGURE = 'style="flex:1 1 20rem;max-width:25rem;margin:0"'
 SIZE = (5.2, 3.4)
 
 
-class Classes(NamedTuple):
-    """The classes of a row, in the order of the arguments of `draw_classes`."""
-
-    p: Array
-    gradient: Array
-    loss: float
-    label: int
-    names: Sequence[str] | None
-
-
-def bars(classes: Classes) -> str:
+def bars(row: Row, names: Sequence[str] | None) -> str:
     """A table with the probability and the gradient of each class as bars of the right length."""
-    label, names = classes.label, classes.names
-    if classes.p.size > MOST:
+    if len(row.p) > MOST:
         return ""
-    rows = [row(cell(head, "th") for head in ("class", "probability", "gradient"))]
-    for j, (name, share, push) in enumerate(_shares(classes)):
-        called = name + (f" {names[j]}" if names else "") + " (true)" * (j == label)
-        force = ""
-        if push is not None:  # a negative gradient raises the logit
-            bar = _bar(abs(push), "push" if push > 0 else "pull")
-            force = f"{bar} {'+' * (push > 0)}{shown(push)}"
-        chance = f"{_bar(share, 'true' if j == label else 'other')} {shown(share)}"
-        rows.append(row(map(cell, (html.escape(called), chance, force))))
+    target = row.target
+    heads = ["class", "probability", *(["target"] * (not target.one_hot)), "gradient"]
+    rows = [html_row(cell(head, "th") for head in heads)]
+    for j in range(len(row.p)):
+        called = ("1 - p", "p")[j] if row.binary else f"p{j}"
+        called += (f" {names[j]}" if names else "") + " (true)" * (j == target.label)
+        chance = f"{_bar(row.p[j], 'true' if j == target.label else 'other')} {shown(row.p[j])}"
+        shares = [] if target.one_hot else [shown(target.shares[j])]
+        rows.append(html_row(map(cell, (html.escape(called), chance, *shares, _force(row, j)))))
     return scrolled(rows)
 
 
-def _shares(classes: Classes) -> list[tuple[str, float, float | None]]:
-    """Name, probability and gradient of each class; a binary row has the gradient of one logit."""
-    p, gradient, loss, label, _ = classes
-    if p.ndim == 0:
-        # 1 - p, in the form that keeps its digits: -dL/df for label 1, e^-L for label 0.
-        other = abs(float(gradient)) if label else math.exp(-loss)
-        return [("1 - p", other, None), ("p", float(p), float(gradient))]
-    pairs = zip(p.tolist(), gradient.tolist(), strict=True)
-    return [(f"p{j}", share, push) for j, (share, push) in enumerate(pairs)]
+def _force(row: Row, j: int) -> str:
+    """The gradient of a class; a binary row has that of one logit."""
+    if row.binary and j == 0:
+        return ""
+    push = row.slope if row.binary else float(row.gradient[j])
+    size = min(abs(push), 1.0) / 2
+    left, right = (_bar(size, "pull"), "") if push < 0 else ("", _bar(size, "push"))
+    sides = (HALF.format("text-align:right", left), HALF.format("border-left:1px solid", right))
+    return f"{''.join(sides)} {'+' * (push > 0)}{shown(push)}"
 
 
 def _bar(size: float, role: str) -> str:
     return f'<span style="{BAR}{colour(role)};width:{100 * size:.0f}px"></span>'
 
 
-def gallery(classes: Classes, logit: float | None, prefix: str) -> str:
+def gallery(row: Row, names: Sequence[str] | None, prefix: str) -> str:
     """Pictures side by side, or nothing where matplotlib is not installed.
 
     For a binary row the sigmoid, the loss and the gradient at its logit; for several classes bars
-    and arrows. The names in the SVG begin with `prefix`.
+    and arrows, which lead to the target where there are neither weights nor a scaling. The names
+    in the SVG begin with `prefix`.
     """
     try:
         from xent import plots
@@ -77,16 +71,18 @@ def gallery(classes: Classes, logit: float | None, prefix: str) -> str:
         if error.name != "matplotlib":
             raise
         return ""
-    label = classes.label
+    target, label = row.target, row.label
+    as_given = target.weights is None and not row.scaling.stages
     drawings: list[Callable[[Any], Any]] = []
-    if classes.p.ndim:
-        drawings = [lambda ax: draw_classes(*classes, ax)]
-    elif logit is not None and math.isfinite(logit):
-        drawings = [
-            lambda ax: plots.sigmoid_curve(logit, ax=ax),
-            lambda ax: plots.loss_curves(logit, label, ax=ax),
-            lambda ax: plots.gradient_curves(logit, label, ax=ax),
-        ]
+    if not row.binary:
+        goal = target.shares if label is None else label
+        if as_given:
+            drawings = [lambda ax: draw_classes(row.p, row.gradient, row.loss, goal, names, ax)]
+    elif math.isfinite(z := float(row.logits[1])):
+        drawings = [lambda ax: plots.sigmoid_curve(z, ax=ax)]
+        if as_given and target.plain:
+            drawings.append(lambda ax: plots.loss_curves(z, label, ax=ax))
+            drawings.append(lambda ax: plots.gradient_curves(z, label, ax=ax))
     figures = []
     for number, draw in enumerate(drawings, start=1):
         with page_ink():

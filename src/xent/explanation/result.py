@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
 from xent._format import plain, shown
 from xent._report import (
     Block,
@@ -29,10 +31,9 @@ from xent._report.notation import LATEX, TEXT
 from xent._report.text import WIDTH
 from xent._validation import Array
 from xent.explanation.glossary import used
-from xent.explanation.pictures import Classes, bars, gallery
+from xent.explanation.pictures import bars, gallery
+from xent.explanation.row import Row
 from xent.explanation.steps import Step
-
-LOGIT_STEPS = ("Logit", "Logit behind the probability")
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -45,14 +46,27 @@ class Explanation(Report):
 
     title: str
     steps: tuple[Step, ...]
-    loss: float
-    gradient: Array
-    probabilities: Array
+    row: Row
     inputs: Mapping[str, Any] = field(default_factory=dict)
     summary: str = ""
     """What to remember, in a sentence or two."""
     notes: tuple[Finding, ...] = ()
     """What is odd about the numbers."""
+
+    @property
+    def loss(self) -> float:
+        """In nats, with the weights."""
+        return self.row.loss
+
+    @property
+    def gradient(self) -> Array:
+        """For the logits as given."""
+        return self.row.gradient
+
+    @property
+    def probabilities(self) -> Array:
+        """Of the classes, or of label 1 for one logit."""
+        return np.asarray(self.row.p[1]) if self.row.binary else self.row.p
 
     @property
     def terms(self) -> tuple[Term, ...]:
@@ -137,9 +151,8 @@ class Explanation(Report):
         return page(self.title, self._html(pictures=pictures, opened=True))
 
     def _html(self, *, pictures: bool, opened: bool = False) -> str:
-        label, names = self.inputs["label"], self.inputs.get("names")
-        classes = Classes(self.probabilities, self.gradient, self.loss, label, names)
-        drawn = [bars(classes), gallery(classes, self._logit, self._anchor) if pictures else ""]
+        names = self.inputs.get("names")
+        drawn = [bars(self.row, names), gallery(self.row, names, self._anchor) if pictures else ""]
         found = [Picture(each) for each in drawn if each]
         blocks = self.blocks(glossary=True, pictures=found)
         return to_html(blocks, name="explanation", opened=opened)
@@ -148,14 +161,6 @@ class Explanation(Report):
     def _anchor(self) -> str:
         """The start of the names in its HTML, so that two explanations in a page do not clash."""
         return f"xent-{zlib.crc32(repr((self.title, self.summary)).encode()):08x}"
-
-    @property
-    def _logit(self) -> float | None:
-        """The logit of a binary row, given or worked out in a step."""
-        if "logit" in self.inputs:
-            return float(self.inputs["logit"])
-        found = (step.lines[0].value for step in self.steps if step.name in LOGIT_STEPS)
-        return next(found, None)
 
     def to_dict(self, *, glossary: bool = False) -> dict[str, Any]:
         """Plain data, for JSON: infinities as "inf". With `glossary`, the terms' definitions."""
