@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,7 +10,6 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import browser
 import pytest
-from commands import HANGS
 from console import ROOT
 
 import xent
@@ -48,20 +43,6 @@ class Page(HTMLParser):
             self.headings.append(int(tag[1]))
         if tag == "img" and not given.get("alt"):
             self.without_alt.append(str(given.get("src")))
-
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site as `make docs` builds it: a warning is an error (unless --quiet hides it)."""
-    folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", str(folder)]
-    env = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
-    built = subprocess.run(
-        command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=HANGS
-    )
-    assert built.returncode == 0, built.stderr
-    assert "WARNING" not in built.stderr
-    return folder
 
 
 @pytest.fixture(scope="session")
@@ -138,12 +119,6 @@ def test_formulas_are_typeset_without_scripts(site: Path) -> None:
         assert not re.search(r"\$[^$\n]*\\|\\frac|\\sum", body), path.name
     derivations = (site / "explanation" / "derivations.html").read_text("utf-8")
     assert len(re.findall(r'<math [^>]*display="block"', derivations)) > 5
-
-
-@pytest.fixture(scope="module")
-def address(site: Path) -> Iterator[str]:
-    with browser.served(site) as where:
-        yield where
 
 
 OVERFLOW = "document.scrollingElement.scrollWidth - innerWidth"
