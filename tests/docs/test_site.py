@@ -148,27 +148,6 @@ def test_the_reader_chooses_light_or_dark(chromium: Any, address: str, dark: boo
             assert page.evaluate(OVERFLOW) <= 0
 
 
-def search(page: Any, text: str) -> str:
-    """Type into the search field, and return the first result."""
-    page.keyboard.press("f")
-    page.keyboard.type(text)
-    first = page.locator(".md-search-result__link").first
-    first.wait_for()
-    return str(first.get_attribute("href"))
-
-
-def test_search_finds_a_word(chromium: Any, address: str) -> None:
-    with browser.page(chromium) as page:
-        page.goto(f"{address}/index.html", wait_until="networkidle")
-        assert "derivations.html" in search(page, "softplus")
-
-
-def test_search_works_from_a_file(chromium: Any, site: Path) -> None:
-    with browser.page(chromium) as page:
-        page.goto((site / "howto" / "score.html").as_uri(), wait_until="networkidle")
-        assert "derivations.html" in search(page, "softplus")
-
-
 def test_formulas_have_their_font(chromium: Any, address: str) -> None:
     with browser.page(chromium) as page:
         page.goto(f"{address}/explanation/derivations.html", wait_until="networkidle")
