@@ -44,9 +44,9 @@ field is **PyTorch's time over xent's**, the median of {repetitions}: above 1 xe
 where there is a gradient; *arrays* is `xent.cross_entropy` of the same numbers in NumPy, beside
 the same calls of PyTorch.
 
-![Loss: time of PyTorch over that of xent](sizes-loss.svg)
+![Loss: time of PyTorch over that of xent](sizes-loss.svg#wide)
 
-![Loss and gradient: time of PyTorch over that of xent](sizes-gradient.svg)
+![Loss and gradient: time of PyTorch over that of xent](sizes-gradient.svg#wide)
 
 ## Where xent is not ahead
 

@@ -63,7 +63,7 @@ HEAD = """\
 
 {finding}
 
-![Time of xent over the time that memory needs](performance.svg)
+![Time of xent over the time that memory needs](performance.svg#wide)
 
 ## How to read the tables
 
