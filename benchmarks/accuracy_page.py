@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
-from exact import Figure
+from machine import MADE, measured
+
+if TYPE_CHECKING:  # the page is made without the libraries that are measured
+    from exact import Figure
 
 LIBRARIES = ["xent", "xent, small arrays", "torch", "SciPy", "scikit-learn"]
+WHAT = ("loss", "gradient")
 
 
 class Record(TypedDict):
@@ -32,15 +36,7 @@ class Report(TypedDict):
 HEAD = """\
 # Accuracy
 
-How far per-row losses and gradients are from the exact values, for `xent` and for three libraries
-that compute the same thing.
-
-Measured on {date} with {versions}.
-
-This page and `benchmarks/accuracy.json` are written by `python benchmarks/accuracy.py`; every
-input has a fixed seed. `python benchmarks/accuracy.py --check` measures `xent` anew and fails if a
-loss is off by more than 2 ULP or a gradient entry by more than 3, or if this page does not belong
-to the JSON file.
+{finding}
 
 ## In short
 
@@ -78,16 +74,21 @@ This compares the functions named below, not the libraries: a peer may have anot
 number that is better. The loss of scikit-learn's binary `.loss_gradient`, for one, is more accurate
 than that of `.loss` on confident rows.
 
-## How
+## How to read the tables
+
+An error is |answer − exact| divided by the spacing of floating-point numbers at the exact value
+(one ULP, "unit in the last place"): a correctly rounded answer is off by at most 0.5. A cell shows
+the **maximum, and the median in parentheses**. An answer of exactly 0 where the exact value is not
+0, and one that is infinite or NaN where it is finite, is left out of these two and counted in
+words. Exact values that are subnormal in the dtype are not compared, but counted in the last
+column.
+"""
+
+END = """\
+{made}
 
 - The stored inputs are taken as exact, and are the same bits for every library. The exact answer
   comes from `xent.oracle`: mpmath at 256 bits, with formulas that do not cancel.
-- An error is |answer − exact| divided by the spacing of floating-point numbers at the exact value
-  (one ULP, "unit in the last place"): a correctly rounded answer is off by at most 0.5.
-- A cell shows the **maximum, and the median in parentheses**. An answer of exactly 0 where the
-  exact value is not 0, and one that is infinite or NaN where it is finite, is left out of these two
-  and counted in words. Exact values that are subnormal in the dtype are not compared, but counted
-  in the last column.
 - **Binary**: {margins} logits in each stratum and for each label, uniform in the *margin*: the
   logit on its label's side, positive where the model is right. Measured are torch
   `F.binary_cross_entropy_with_logits`; SciPy `-special.log_expit(±z)` and `special.expit(z) - y`;
@@ -99,6 +100,13 @@ than that of `.loss` on confident rows.
   `-special.log_softmax(z)` at the label, and `special.softmax(z)` less 1 at the label; scikit-learn
   `HalfMultinomialLoss`, `.loss` and `.gradient`.
 - Gradients are those of the sum of the losses; torch's by autograd.
+
+{measured}
+
+`python benchmarks/accuracy.py` writes this page and `benchmarks/accuracy.json`; every input has a
+fixed seed. `python benchmarks/accuracy.py --check` measures `xent` anew and fails if a loss is off
+by more than 2 ULP or a gradient entry by more than 3, or if this page does not belong to the JSON
+file.
 """
 
 TITLES = {
@@ -111,26 +119,55 @@ TITLES = {
 
 def page(report: Report) -> str:
     """The whole page."""
-    versions = ", ".join(f"{name} {value}" for name, value in report["versions"].items())
-    head = HEAD.format(
-        date=report["date"],
-        versions=versions,
-        summary=summary(report["records"]),
-        margins=_count(report["records"], "binary"),
-        rows=_class_rows(report["records"]),
-    )
-    parts = [head]
+    records = report["records"]
+    parts = [HEAD.format(finding=finding(records), summary=summary(records))]
     for kind, title in (("binary", "Binary"), ("classes", "Classes")):
         for dtype in ("float64", "float32"):
             for quantity, name in TITLES.items():
                 chosen = [
                     r
-                    for r in report["records"]
+                    for r in records
                     if (r["kind"], r["dtype"], r["quantity"]) == (kind, dtype, quantity)
                 ]
                 if chosen:
                     parts.append(f"## {title}, {dtype}: {name}\n\n{table(chosen)}\n")
+    parts.append(
+        END.format(
+            made=MADE,
+            measured=measured(report),
+            margins=_count(records, "binary"),
+            rows=_class_rows(records),
+        )
+    )
     return "\n".join(parts)
+
+
+def finding(records: list[Record]) -> str:
+    """What the tables say, in two sentences."""
+    peers = LIBRARIES[2:]
+    losses, gradients = ([r for r in records if r["quantity"].startswith(w)] for w in WHAT)
+    own = [max(worst(rows, library) for library in LIBRARIES[:2]) for rows in (losses, gradients)]
+    wrongly = [sum(zeros(losses, library) for library in LIBRARIES[:2])]
+    wrongly += [zeros(losses, library) for library in peers]
+    compared = sum(r["compared"] for r in losses)
+    others = max(worst(losses, library) for library in peers)
+    return (
+        f"xent's losses are within {number(own[0])} units in the last place (ULP) of the exact "
+        f"value, its gradient entries within {number(own[1])}; of {compared:,} losses it returns "
+        f"{wrongly[0] or 'none'} as exactly 0.\n"
+        f"{', '.join(peers[:-1])} and {peers[-1]} return 0 for {min(wrongly[1:]):,} to "
+        f"{max(wrongly[1:]):,} of them, and are up to {number(others)} ULP off elsewhere."
+    )
+
+
+def worst(records: list[Record], library: str) -> float:
+    """The largest error."""
+    return max(r["by"][library]["max"] or 0.0 for r in records)
+
+
+def zeros(records: list[Record], library: str) -> int:
+    """How many answers are wrongly 0."""
+    return sum(r["by"][library]["zeros"] for r in records)
 
 
 def summary(records: list[Record]) -> str:
@@ -142,18 +179,14 @@ def summary(records: list[Record]) -> str:
     ]
     for library in LIBRARIES:
         cells = []
-        for what in ("loss", "gradient"):
+        kinds = [[r for r in records if r["quantity"].startswith(what)] for what in WHAT]
+        for some in kinds:
             for dtype in ("float64", "float32"):
-                errors = [
-                    r["by"][library]["max"] or 0.0
-                    for r in records
-                    if r["dtype"] == dtype and r["quantity"].startswith(what)
-                ]
-                cells.append(f"{number(max(errors))} ULP")
-        for what in ("loss", "gradient"):
-            some = [r for r in records if r["quantity"].startswith(what)]
-            zeros = sum(r["by"][library]["zeros"] for r in some)
-            cells.append(f"{zeros:,} of {sum(r['compared'] for r in some):,}")
+                error = worst([r for r in some if r["dtype"] == dtype], library)
+                cells.append(f"{number(error)} ULP")
+        cells += [
+            f"{zeros(some, library):,} of {sum(r['compared'] for r in some):,}" for some in kinds
+        ]
         lines.append(f"| {library} | {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -75,12 +75,10 @@ PEERS: list[dict[str, Any]] = [
 HEAD = """\
 # Audit
 
-What `xent audit` says of xent and of its peers: how far losses and gradients are from 50-digit
-answers, and what is done at the edges, with options, and with input that cannot be meant.
+{finding}
 
-Measured on {date} with {versions}. Keras computes with PyTorch here. This page is written by
-`python benchmarks/audit.py`, and `make test` fails if an audit says otherwise by now (other
-machines may differ in a figure, not in a verdict).
+This is what `xent audit` says of each: how far losses and gradients are from 50-digit answers, and
+what is done at the edges, with options, and with input that cannot be meant.
 
 What counts as right is xent's contract: a mean over no rows is 0, a label on a masked class costs
 infinity, a logit of +inf is certainty, nothing is broadcast, a mean divides by the weight of its
@@ -96,6 +94,15 @@ the true class.
 
 """
 
+END = """\
+{made}
+
+{measured} Keras computes with PyTorch here.
+
+`python benchmarks/audit.py` writes this page, and `make test` fails if an audit says otherwise by
+now (other machines may differ in a figure, not in a verdict).
+"""
+
 
 def cards() -> Iterator[ScoreCard]:
     with warnings.catch_warnings():
@@ -104,12 +111,34 @@ def cards() -> Iterator[ScoreCard]:
             yield audit(**peer)
 
 
+def losses(card: ScoreCard) -> list[Errors]:
+    """Errors of its float64 losses."""
+    found = [a.loss for a in card.accuracy if a.dtype == "float64"]
+    return [errors for errors in found if isinstance(errors, Errors)]
+
+
+def finding(found: list[ScoreCard]) -> str:
+    """What the cards say, in two sentences."""
+    own = [card for card in found if card.name.startswith("xent")]
+    peers = [card for card in found if card not in own]
+    error = max(errors.largest for card in own for errors in losses(card))
+    wrong = [len(card.wrong) for card in peers]
+    zero = sum(any(errors.zeros for errors in losses(card)) for card in peers)
+    right = sum(len(card.right) for card in own)
+    own_wrong = sum(len(card.wrong) for card in own)
+    return (
+        f"xent answers {right} questions rightly and {own_wrong or 'none'} wrongly, and its "
+        f"float64 losses are within {error:.2g} units in the last place.\n"
+        f"Of {len(peers)} other implementations each answers {min(wrong)} to {max(wrong)} wrongly, "
+        f"and {zero} return 0 for losses that are not."
+    )
+
+
 def short(found: list[ScoreCard]) -> str:
     """One line per implementation."""
     rows = []
     for card in found:
-        loss = [a.loss for a in card.accuracy if a.dtype == "float64"]
-        figures = [e for e in loss if isinstance(e, Errors)]
+        figures = losses(card)
         worst = max(e.largest for e in figures)
         rows.append(
             (
@@ -129,10 +158,8 @@ def page() -> str:
     versions = machine.versions(
         "xent", "numpy", "torch", "jax", "optax", "keras", "scipy", "scikit-learn", "mpmath"
     )
-    head = HEAD.format(
-        date=machine.today(),
-        versions=", ".join(f"{name} {number}" for name, number in versions.items()),
-    )
+    head = HEAD.format(finding=finding(found))
+    measured = machine.measured({"date": machine.today(), "versions": versions})
     parts = []
     for card in found:
         title, *rest = card.blocks()
@@ -145,6 +172,7 @@ def page() -> str:
             if not (isinstance(block, Text) and block.text == LEGEND)
         ]
         parts.append(to_markdown([Text(card.name, "section"), *lower]))
+    parts.append(END.format(made=machine.MADE, measured=measured))
     return head + short(found) + "\n" + "\n".join(parts)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import TypedDict
 
-from machine import Circumstances
+from machine import MADE, Circumstances, measured
 from speed_page import duration
 
 LOSS, GRADIENT = "loss", "loss and gradient"
@@ -35,21 +35,18 @@ class Report(Circumstances):
 PAGE = """\
 # Every size
 
+{finding}
+
 Loss, and loss with gradient, of 8 to 8,192 rows and 2 to 131,072 classes, beside PyTorch's
-`cross_entropy`, eager and compiled, in one process, on the same float32 logits, in turns.
-
-Measured on {date} on one machine ({processor}, {cores} cores) with {versions}.
-`python benchmarks/heat_map.py` writes this page, its pictures and `benchmarks/heat_map.json`. No
-test asserts a time. Other machines, and other versions, give other ratios.{note}
-
-Each field is **PyTorch's time over xent's**, the median of {repetitions}: above 1 xent is ahead
+`cross_entropy`, eager and compiled, in one process, on the same float32 logits, in turns. Each
+field is **PyTorch's time over xent's**, the median of {repetitions}: above 1 xent is ahead
 (purple), below 1 PyTorch is (orange). *Tensors* is `xent.torch.cross_entropy`, with `backward()`
 where there is a gradient; *arrays* is `xent.cross_entropy` of the same numbers in NumPy, beside
 the same calls of PyTorch.
 
-![Loss: time of PyTorch over that of xent](sizes-loss.svg)
+![Loss: time of PyTorch over that of xent](sizes-loss.svg#wide)
 
-![Loss and gradient: time of PyTorch over that of xent](sizes-gradient.svg)
+![Loss and gradient: time of PyTorch over that of xent](sizes-gradient.svg#wide)
 
 ## Where xent is not ahead
 
@@ -73,6 +70,13 @@ Why, as far as it was looked into, on such a machine:
 
 xent's own time on tensors; in parentheses the spread of the ratio to torch over the repetitions.
 {tables}
+
+{made}
+
+{measured}{note}
+
+`python benchmarks/heat_map.py` writes this page, its pictures and `benchmarks/heat_map.json`. No
+test asserts a time. Other machines, and other versions, give other ratios.
 """
 
 
@@ -80,6 +84,21 @@ def ratios(cell: Cell, peer: str, ours: str) -> list[float]:
     """The peer's times over ours, by repetition."""
     pairs = zip(cell["seconds"][peer], cell["seconds"][ours], strict=True)
     return [theirs / own for theirs, own in pairs]
+
+
+def finding(cells: list[Cell]) -> str:
+    """What the maps say of tensors beside eager PyTorch, in two sentences."""
+    ahead, slower = [], []
+    for task in (LOSS, GRADIENT):
+        chosen = [cell for cell in cells if cell["task"] == task]
+        lost = [cell for cell in chosen if median(ratios(cell, TORCH, TENSORS)) < 1]
+        ahead.append(f"in {len(chosen) - len(lost)} of {len(chosen)} sizes for the {task}")
+        slower += lost
+    largest = max((cell["rows"] * cell["classes"] for cell in slower), default=0)
+    return (
+        f"`xent.torch` is faster than eager PyTorch {' and '.join(ahead)}.\n"
+        f"No size of more than {largest:,} logits is slower."
+    )
 
 
 def behind(report: Report) -> Iterator[str]:
@@ -120,10 +139,9 @@ def shown(cell: Cell) -> str:
 def page(report: Report) -> str:
     """The page."""
     return PAGE.format(
-        date=report["date"],
-        processor=report["processor"],
-        cores=report["cores"],
-        versions=", ".join(f"{name} {number}" for name, number in report["versions"].items()),
+        finding=finding(report["cells"]),
+        made=MADE,
+        measured=measured(report),
         repetitions=report["repetitions"],
         note=f" {report['note']}" if report["note"] else "",
         behind="\n".join(behind(report)) or "Nowhere on this map.",

@@ -16,7 +16,8 @@ import machine
 import torch
 from speed import Call, take_turns
 from speed_page import duration, spread
-from training_speed import MIB, peak
+from training_speed import peak
+from training_speed_page import MIB
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from xent.torch import huggingface

@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import os
 import platform
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 
 class Timing(TypedDict):
@@ -25,6 +26,19 @@ class Circumstances(TypedDict):
     processor: str
     cores: int
     versions: dict[str, str]
+
+
+MADE = "## How this page was made"
+"""The heading of the last section of a page."""
+
+
+def measured(report: Mapping[str, Any]) -> str:
+    """When, on what and with what was measured, as the end of a page says it."""
+    versions = ", ".join(f"{name} {number}" for name, number in report["versions"].items())
+    place = ""
+    if "processor" in report:
+        place = f" on one machine ({report['processor']}, {report['cores']} cores)"
+    return f"Measured on {report['date']}{place} with {versions}."
 
 
 def today() -> str:

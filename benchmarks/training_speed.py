@@ -12,16 +12,16 @@ import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 import machine
 import torch
 import torch.nn.functional as F  # noqa: N812 - everyone's name for it
-from machine import Circumstances, Timing
+import training_speed_page
+from machine import Timing
 from speed import Call, take_turns
-from speed_page import duration, spread
 from torch.nn.modules.linear_cross_entropy_options import LinearCrossEntropyOptions
+from training_speed_page import CHUNK, FEATURES, ROWS, VOCABULARY, Report
 
 import xent
 import xent.torch
@@ -40,21 +40,6 @@ CLASSES = [
     ((1_000_000, 10), "bfloat16"),
 ]
 BINARY = 50_000_000
-ROWS, FEATURES, VOCABULARY = 4096, 1024, 32000
-CHUNK = 1024
-"""Rows of logits that the bare products hold at a time."""
-MIB = 2**20
-
-
-class Report(Circumstances):
-    """What training_speed.json holds."""
-
-    losses: list[Timing]
-    extras: list[Timing]
-    small: list[Timing]
-    linear: Timing
-    extra_bytes: dict[str, int]
-    gradient_bytes: int
 
 
 def step(loss: Callable[..., Any], leaves: list[Tensor], *others: Any) -> Call:
@@ -213,95 +198,6 @@ def peak(call: Call) -> int:
     return held("VmHWM") - before
 
 
-HEAD = """\
-# Training speed
-
-Loss and gradient in PyTorch, as a training step computes them: `xent.torch` beside PyTorch's own
-functions, in one process, on the same tensors, in turns.
-
-Measured on {date} on one machine ({processor}, {cores} cores, {cores} threads) with {versions}.
-`python benchmarks/training_speed.py` writes this page and `benchmarks/training_speed.json`. Other
-machines, and other versions, give other ratios.
-
-The first column is xent's own time. All others are **that way's time over xent's**, the median of
-five with the smallest and the largest in parentheses. Each step gives its gradients away before
-the next, as a training loop does; so xent writes them to the memory of the last
-([how](howto/pytorch.md)), while PyTorch asks the system anew.
-
-## Losses
-
-Mean over the rows and its gradient, logits normal with standard deviation 2, random labels.
-
-"""
-
-EXTRAS = """
-## With log-sum-exp, entropy and accuracy
-
-The same, and what a training loop logs of each row: by `return_lse`, `return_entropy` and
-`return_accuracy` in xent's one pass, in PyTorch by `logsumexp`, `argmax` and `log_softmax`.
-
-"""
-
-
-def page(report: Report) -> str:
-    """The whole page."""
-    versions = ", ".join(f"{name} {value}" for name, value in report["versions"].items())
-    places = {key: report[key] for key in ("date", "processor", "cores")}
-    parts = [HEAD.format(versions=versions, **places)]
-    parts.append(table("logits", report["losses"], ["torch", "torch.compile"]))
-    parts.append(EXTRAS)
-    parts.append(table("logits", report["extras"], ["xent, loss alone", "torch", "torch.compile"]))
-    parts.append("\n## A small batch\n\n")
-    parts.append("With `backward()`, 2,000 times; float32.\n\n")
-    parts.append(inverse_table(report["small"]))
-    parts.append(linear_part(report))
-    return "".join(parts)
-
-
-def table(head: str, timings: list[Timing], peers: list[str]) -> str:
-    lines = [f"| {head} | xent | {' | '.join(peers)} |", "|---" * (len(peers) + 2) + "|"]
-    for t in timings:
-        own = t["seconds"]["xent"]
-        cells = [spread(t["seconds"][peer], own) for peer in peers]
-        lines.append(f"| {t['case']} | {duration(median(own))} | {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
-
-
-def inverse_table(timings: list[Timing]) -> str:
-    lines = ["| logits | xent | torch | xent ÷ torch |", "|---|---|---|---|"]
-    for t in timings:
-        own, other = t["seconds"]["xent"], t["seconds"]["torch"]
-        times = f"{duration(median(own))} | {duration(median(other))}"
-        lines.append(f"| {t['case']} | {times} | {spread(own, other)} |")
-    return "\n".join(lines) + "\n"
-
-
-def linear_part(report: Report) -> str:
-    seconds, extra = report["linear"]["seconds"], report["extra_bytes"]
-    own = seconds["xent"]
-    lines = [
-        f"""
-## Linear layer and loss
-
-Loss and gradients of inputs and weight: {ROWS:,} rows of {FEATURES:,} features,
-{VOCABULARY:,} classes, float32. *Products* are the three matrix products that any such function
-must do, by `torch.mm` alone, {CHUNK:,} rows at a time; *whole* with all the logits at once. Memory
-is what the process held at the most beyond what it held before, the gradients
-({report["gradient_bytes"] / MIB:.0f} MiB) included.
-
-| | time ÷ xent's | memory |
-|---|---|---|
-| xent ({duration(median(own))}) | 1 | {extra["xent"] / MIB:.0f} MiB |"""
-    ]
-    for name, times in seconds.items():
-        if name != "xent":
-            held = f"{extra[name] / MIB:.0f} MiB" if name in extra else "–"
-            lines.append(f"| {name} | {spread(times, own)} | {held} |")
-    ratio = spread(own, seconds["products"])
-    lines.append(f"\nxent takes {ratio} of the time of the products alone.\n")
-    return "\n".join(lines)
-
-
 def dump(report: Report) -> str:
     """JSON, a timing to a line."""
     text = json.dumps(report, ensure_ascii=False, indent=1)
@@ -329,7 +225,7 @@ def main() -> int:
         gradient_bytes=gradients,
     )
     RESULTS.write_text(dump(report), encoding="utf-8")
-    PAGE.write_text(page(report), encoding="utf-8")
+    PAGE.write_text(training_speed_page.page(report), encoding="utf-8")
     print(f"wrote {RESULTS.name} and {PAGE.name}")
     return 0
 

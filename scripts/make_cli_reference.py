@@ -21,10 +21,17 @@ PAGE = Path(__file__).parents[1] / "docs" / "reference" / "cli.md"
 HEAD = """\
 # Command line
 
-What each command says of itself. This page is written by `python scripts/make_cli_reference.py`,
-and a test holds it to the help. Problems with a file end with exit code 1 and name file, row and
-column; a wrong use ends with 2. `XENT_DEBUG=1` shows the traceback behind a message.
+Every command with its arguments and options, as `--help` shows them. Problems with a file end with
+exit code 1 and name file, row and column; a wrong use ends with 2. `XENT_DEBUG=1` shows the
+traceback behind a message.
 
+"""
+
+END = """
+## How this page was made
+
+`python scripts/make_cli_reference.py` asks each command for its help, and a test compares the page
+with it.
 """
 
 
@@ -49,7 +56,7 @@ def section(name: str) -> str:
 
 
 def page() -> str:
-    return HEAD + "\n".join(section(name) for name, _ in commands())
+    return HEAD + "\n".join(section(name) for name, _ in commands()) + END
 
 
 if __name__ == "__main__":

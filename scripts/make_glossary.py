@@ -16,9 +16,14 @@ PAGE = Path(__file__).parents[1] / "docs" / "glossary.md"
 HEAD = """\
 # Glossary
 
-The words of the explanations. `xent glossary WORD` prints one of them, `xent explain --glossary`
-those that an explanation uses; in HTML they are linked. This page is written by
-`python scripts/make_glossary.py`, and a test holds it to the list in the library.
+{count} words of cross-entropy, each with what it means and, where it has one, its formula.
+`xent glossary WORD` prints one of them, `xent explain --glossary` those that an explanation uses.
+"""
+
+END = """\
+## How this page was made
+
+`python scripts/make_glossary.py` writes it from the list in the library, and a test compares both.
 """
 
 
@@ -32,7 +37,7 @@ def chapter(term: Term) -> str:
 
 def page() -> str:
     """The page, as it is to be."""
-    return "\n\n".join([HEAD.rstrip(), *map(chapter, TERMS)]) + "\n"
+    return "\n\n".join([HEAD.format(count=len(TERMS)).rstrip(), *map(chapter, TERMS), END])
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import make_mistakes
 import make_pictures
 import make_vectors
 import matplotlib as mpl
+import pages
 import pytest
 
 from xent.check.mistakes import catalogue
@@ -24,6 +25,33 @@ def test_the_mistakes_are_as_the_check_names_them() -> None:
 
 def test_the_glossary_page_is_that_of_the_explanations() -> None:
     assert make_glossary.PAGE.read_text(encoding="utf-8") == make_glossary.page()
+
+
+@pytest.mark.parametrize("name", pages.PAGES)
+def test_a_page_of_measurements_is_that_of_its_figures(name: str) -> None:
+    assert (pages.DOCS / f"{name}.md").read_text(encoding="utf-8") == pages.page(name)
+
+
+def test_the_overview_says_what_the_pages_open_with() -> None:
+    overview = (pages.DOCS / "evidence" / "index.md").read_text(encoding="utf-8")
+    assert overview == pages.overview()
+    assert "units in the last place" in overview
+
+
+HISTORY = re.compile(r"[Mm]easured on \d|written by `python|writes this page")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [*pages.FOUND[:-1], "glossary", "mistakes", "reference/cli"],
+)
+def test_a_page_says_last_how_it_was_made(name: str) -> None:
+    text = (pages.DOCS / f"{name}.md").read_text(encoding="utf-8")
+    content, made, history = text.partition("\n## How this page was made\n")
+    assert made, "no word of how it was made"
+    assert "## " not in history
+    assert "python scripts/" in history or "benchmarks" in history
+    assert not HISTORY.search(content)
 
 
 def test_the_documents_say_how_many() -> None:

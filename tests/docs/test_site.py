@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,7 +10,6 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 import browser
 import pytest
-from commands import HANGS
 from console import ROOT
 
 import xent
@@ -48,20 +43,6 @@ class Page(HTMLParser):
             self.headings.append(int(tag[1]))
         if tag == "img" and not given.get("alt"):
             self.without_alt.append(str(given.get("src")))
-
-
-@pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The site as `make docs` builds it: a warning is an error (unless --quiet hides it)."""
-    folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "-d", str(folder)]
-    env = {**os.environ, "NO_MKDOCS_2_WARNING": "1"}
-    built = subprocess.run(
-        command, cwd=ROOT, env=env, capture_output=True, text=True, check=False, timeout=HANGS
-    )
-    assert built.returncode == 0, built.stderr
-    assert "WARNING" not in built.stderr
-    return folder
 
 
 @pytest.fixture(scope="session")
@@ -140,12 +121,6 @@ def test_formulas_are_typeset_without_scripts(site: Path) -> None:
     assert len(re.findall(r'<math [^>]*display="block"', derivations)) > 5
 
 
-@pytest.fixture(scope="module")
-def address(site: Path) -> Iterator[str]:
-    with browser.served(site) as where:
-        yield where
-
-
 OVERFLOW = "document.scrollingElement.scrollWidth - innerWidth"
 
 
@@ -171,27 +146,6 @@ def test_the_reader_chooses_light_or_dark(chromium: Any, address: str, dark: boo
             scheme = page.get_attribute("body", "data-md-color-scheme")
             assert scheme == ("slate" if dark else "default")
             assert page.evaluate(OVERFLOW) <= 0
-
-
-def search(page: Any, text: str) -> str:
-    """Type into the search field, and return the first result."""
-    page.keyboard.press("f")
-    page.keyboard.type(text)
-    first = page.locator(".md-search-result__link").first
-    first.wait_for()
-    return str(first.get_attribute("href"))
-
-
-def test_search_finds_a_word(chromium: Any, address: str) -> None:
-    with browser.page(chromium) as page:
-        page.goto(f"{address}/index.html", wait_until="networkidle")
-        assert "derivations.html" in search(page, "softplus")
-
-
-def test_search_works_from_a_file(chromium: Any, site: Path) -> None:
-    with browser.page(chromium) as page:
-        page.goto((site / "howto" / "score.html").as_uri(), wait_until="networkidle")
-        assert "derivations.html" in search(page, "softplus")
 
 
 def test_formulas_have_their_font(chromium: Any, address: str) -> None:

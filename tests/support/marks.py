@@ -9,7 +9,9 @@ from __future__ import annotations
 SLOW = {
     "tests/check/test_check_correct.py": "compiling",  # 33 s: JAX compiles every case
     "tests/core/test_properties.py": "thorough",  # 24 s
+    "tests/docs/test_axe.py": "browser",  # 150 s: 60 pages, twice
     "tests/docs/test_browser.py": "browser",
+    "tests/docs/test_search.py": "browser",
     "tests/docs/test_site.py": "browser",
     "tests/docs/test_targets.py::test_every_test_is_in_one_of_the_two": "thorough",  # 40 s
     "tests/engine/test_kernels.py::test_the_mean_of_a_hundred_million_losses": "thorough",

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import html
+import re
 
 from xent._report.roles import variables
 
+SCROLLED = re.compile(r'<(?:table|pre|span class="formula")(?=>)')
+"""What scrolls where it is wider than the screen."""
+
+BASE = """\
+:root { color-scheme: light dark; background: Canvas; color: CanvasText }
+"""
+"""The reader's choice of light or dark, said so that checkers of contrast see it too."""
+
 STYLE = f"""\
-:root {{ color-scheme: light dark; {variables(dark=False)} }}
+:root {{ {variables(dark=False)} }}
 @media (prefers-color-scheme: dark) {{ :root {{ {variables(dark=True)} }} }}
 body {{ max-width: 52rem; margin: 1rem auto; padding: 0 1rem; }}
 body {{ font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }}
@@ -35,5 +44,10 @@ def page(title: str, body: str, style: str = STYLE) -> str:
         f"<title>{html.escape(title)}</title>\n"
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<link rel="icon" href="data:,">\n'
-        f"<style>\n{style}\n</style>\n{body}</html>\n"
+        f"<style>\n{BASE}{style}\n</style>\n<main>\n{focusable(body)}\n</main>\n</html>\n"
     )
+
+
+def focusable(body: str) -> str:
+    """Let it take the focus: then the arrow keys scroll it."""
+    return SCROLLED.sub(r'\g<0> tabindex="0"', body)

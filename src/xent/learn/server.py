@@ -28,7 +28,6 @@ STYLE = """
 body { font: 1.1rem/1.5 system-ui, sans-serif }
 main { max-width: 44rem; margin: 3rem auto; padding: 0 1rem }
 li { margin: 0.8rem 0 } a { font-weight: 600 }
-:root { color-scheme: light dark }
 """
 
 
@@ -40,10 +39,10 @@ def contents() -> str:
         for each in COURSE
     )
     body = (
-        "<main><h1>Cross-entropy, live</h1>"
+        "<h1>Cross-entropy, live</h1>"
         "<p>Six notebooks. Move a slider, and every number, curve and formula that depends on it "
         "changes too. Everything is computed on this machine.</p>"
-        f"<ol>{items}</ol></main>"
+        f"<ol>{items}</ol>"
     )
     return page("xent: the course", body, STYLE)
 

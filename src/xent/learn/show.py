@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from xent import plots
 from xent._format import shown
 from xent._report import Equations
+from xent._report.html import scrolled
 from xent._report.latex import aligned
 from xent._report.markdown import JUPYTER, fenced
 from xent.explanation import Explanation
@@ -68,8 +69,7 @@ def numbers(rows: Iterable[Sequence[Any]], heads: Sequence[str] = ()) -> mo.Html
     for name, *values in rows:
         cells = "".join(f'<td style="{CELL}">{_cell(value)}</td>' for value in values)
         lines.append(f'<th scope="row" style="{CELL};font-weight:normal">{name}</th>{cells}')
-    body = "".join(f"<tr>{line}</tr>" for line in lines)
-    return mo.Html(f'<div style="overflow-x:auto"><table>{body}</table></div>')
+    return mo.Html(scrolled(f"<tr>{line}</tr>" for line in lines))
 
 
 def steps(explanation: Explanation, *names: str, why: bool = True) -> mo.Html:

@@ -25,7 +25,6 @@ main {{ max-width: 56rem; margin: 2rem auto; padding: 0 0.5rem }}
 img {{ background: #fff }} pre {{ overflow-x: auto; padding: 0.8rem; background: #8881 }}
 .formula {{ display: block; overflow-x: auto; overflow-y: hidden }}
 .control {{ border-left: 3px solid #3b8bc4; padding-left: 0.8rem }}
-:root {{ color-scheme: light dark }}
 {MATH_STYLE}"""
 TEX = re.compile(r"\|\|([(\[])(.*)\|\|[)\]]", re.DOTALL)
 SPANS = {"markdown": ("", ""), "paragraph": ("<p>", "</p>")}
@@ -88,7 +87,7 @@ def write(folder: Path, lessons: Iterable[Lesson] = COURSE) -> Iterator[Path]:
 
 
 def _page(title: str, body: str) -> str:
-    return shell(title, f"<main>\n{body}\n</main>\n", STYLE)
+    return shell(title, body, STYLE)
 
 
 class _Writer(HTMLParser):

@@ -1,0 +1,32 @@
+"""MkDocs hook: what the search ranks higher or lower, and what it leaves out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+BOOSTS = {"questions.md": 5.0} | dict.fromkeys(
+    (
+        "accuracy.md",
+        "architecture.md",
+        "audit.md",
+        "changelog.md",
+        "comparison.md",
+        "complaints.md",
+        "mistakes.md",
+        "performance.md",
+        "reference/cli.md",
+        "sizes.md",
+        "training-speed.md",
+    ),
+    0.5,
+)
+"""Answers before long lists: the search adds up all words that begin like one of the reader's, even
+like "a" or "is", so that the longest texts would come first."""
+MADE = '<h2 id="how-this-page-was-made"'
+
+
+def on_page_content(html: str, page: Any, **_: Any) -> str:
+    """Weigh the page, and leave out how it was made."""
+    if boost := BOOSTS.get(page.file.src_uri):
+        page.meta["search"] = {"boost": boost}
+    return html.replace(MADE, f'{MADE} data-search-exclude="1"')
