@@ -20,6 +20,9 @@ from xent.plots.checks import FARTHEST
 SIZE = (6.4, 4.2)
 """Inches."""
 
+GROUNDS = (("#1c1c1c", "#ffffff"), ("#e8e8e8", "#14171a"))
+"""Ink and background, light and dark."""
+
 _DESCRIPTIONS: WeakKeyDictionary[Axes, str] = WeakKeyDictionary()
 
 
@@ -39,8 +42,7 @@ def style(*, dark: bool = False) -> Iterator[None]:
     >>> with plots.style(dark=True):
     ...     ax = plots.loss_curves(2.0, 1)
     """
-    ink, ground = ("#e8e8e8", "#14171a") if dark else ("#1c1c1c", "#ffffff")
-    with plt.rc_context(cast(Any, settings(ink, ground))):
+    with plt.rc_context(cast(Any, settings(*GROUNDS[dark]))):
         yield
 
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -13,8 +14,11 @@ from xent._format import shown
 from xent._validation import Array, as_floats, check_number, to_numpy
 from xent.losses import binary_cross_entropy
 from xent.plots.checks import require
-from xent.plots.colours import GREY, ORANGE
+from xent.plots.colours import shade
 from xent.plots.style import axes_or_new, describe, titled
+
+LINES = 12
+"""The number of steps in which contours rise from the least loss to the largest."""
 
 LARGEST = 1e100
 """Largest feature or weight, so that products stay far below the largest double."""
@@ -126,11 +130,12 @@ def loss_surface(
     logits = grid @ x.T
     targets = np.broadcast_to(y, logits.shape)
     mean = np.asarray(binary_cross_entropy(logits, targets, reduction="none")).mean(axis=-1)
-    contours = ax.contour(*sides, mean, levels=14, colors=GREY, linewidths=0.9)
-    ax.clabel(contours, fmt="%.2g", fontsize="x-small")
+    contours = ax.contour(*sides, mean, levels=_levels(mean), colors=shade("other"), linewidths=0.9)
+    ink = mpl.rcParams["text.color"]
+    ax.clabel(contours, fmt="%.3g", fontsize="x-small", colors=ink)
     if path is not None:
-        ax.plot(*trail.T, ".-", color=ORANGE, markersize=4, label="descent")
-        ax.plot(*trail[-1], "o", color=ORANGE)
+        ax.plot(*trail.T, ".-", color=shade("true"), markersize=4, label="descent")
+        ax.plot(*trail[-1], "o", color=shade("true"))
     ax.set(xlabel=names[0], ylabel=names[1])
     titled(ax, "Mean loss (nats)", legend=path is not None)
     told = f"Contours of the mean loss over {names[0]} and {names[1]}"
@@ -140,6 +145,14 @@ def loss_surface(
         told += f"; a descent of {len(trail) - 1} steps goes from {first} to {last} nats"
     describe(ax, f"{told}.")
     return ax
+
+
+def _levels(loss: Array) -> Array:
+    """Losses from just above the least of the map upward, closest together at the bottom."""
+    low, high = float(loss.min()), float(loss.max())
+    return (
+        low + (high - low) * (np.arange(1, LINES) / LINES) ** 2 if high > low else np.array([low])
+    )
 
 
 def _two_features(features: Any) -> Array:
