@@ -97,7 +97,10 @@ def themed(figure: Figure, title: str, told: str) -> str:
     light, dark = (
         f":root {{ color: {GROUNDS[d][0]}; {variables(dark=d)} }}" for d in (False, True)
     )
-    theme = f"<style>{light} @media (prefers-color-scheme: dark) {{ {dark} }}</style>\n"
+    theme = (
+        f"<style>:root {{ color-scheme: light dark }} {light} "
+        f"@media (prefers-color-scheme: dark) {{ {dark} }}</style>\n"
+    )
     return body.replace(INK, "currentColor").replace("</desc>\n", f"</desc>\n{theme}", 1)
 
 

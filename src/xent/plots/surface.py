@@ -132,7 +132,11 @@ def loss_surface(
     mean = np.asarray(binary_cross_entropy(logits, targets, reduction="none")).mean(axis=-1)
     contours = ax.contour(*sides, mean, levels=_levels(mean), colors=shade("other"), linewidths=0.9)
     ink = mpl.rcParams["text.color"]
-    ax.clabel(contours, fmt="%.3g", fontsize="x-small", colors=ink)
+    places = [
+        _label_place(np.asarray(ring.vertices), trail, sides) for ring in contours.get_paths()
+    ]
+    known = [place for place in places if place is not None]
+    ax.clabel(contours, fmt="%.3g", fontsize="x-small", colors=ink, manual=known)
     if path is not None:
         ax.plot(*trail.T, ".-", color=shade("true"), markersize=4, label="descent")
         ax.plot(*trail[-1], "o", color=shade("true"))
@@ -153,6 +157,16 @@ def _levels(loss: Array) -> Array:
     return (
         low + (high - low) * (np.arange(1, LINES) / LINES) ** 2 if high > low else np.array([low])
     )
+
+
+def _label_place(ring: Array, trail: Array, sides: list[Array]) -> Array | None:
+    """The point of a contour that is farthest from the path, and not at the border."""
+    low, high = np.array([side[[0, -1]] for side in sides]).T
+    inside = ring[(np.abs(ring - (low + high) / 2) < 0.42 * (high - low)).all(axis=1)]
+    if not len(inside):
+        return None
+    far = np.linalg.norm(inside[:, None] - trail, axis=2).min(axis=1)
+    return np.asarray(inside[far.argmax()])
 
 
 def _two_features(features: Any) -> Array:

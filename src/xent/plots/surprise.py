@@ -90,7 +90,7 @@ def surprise_curve(
         (own,) = ax.plot([p], [where], mark, color=shade("true"), markersize=9, label=name)
         own.set(zorder=4, clip_on=False)
         told += f" At p = {shown(float(p))} it is {shown(loss)} nats."
-    titled(ax, "Surprise: what the probability of the true class costs")
+    titled(ax, "Surprise: -log of the true class's probability")
     describe(ax, told)
     return ax
 
