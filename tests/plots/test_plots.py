@@ -219,6 +219,11 @@ def test_a_descent_goes_down() -> None:
     path = plots.descend(X, Y, steps=20)
     losses = [xent.binary_cross_entropy(X @ w, Y) for w in path]
     assert (np.diff(losses) < 0).all()
+    both = plots.descend(X, Y, rate=[1.0] * 5 + [0.1] * 2, steps=7)
+    np.testing.assert_array_equal(both[:6], path[:6])
+    np.testing.assert_array_equal(
+        both[6:], plots.descend(X, Y, start=path[5], rate=0.1, steps=2)[1:]
+    )
     ax = plots.loss_surface(X, Y, path)
     np.testing.assert_array_equal(ax.lines[0].get_xydata(), path)
 
@@ -456,6 +461,10 @@ def test_many_rows_stand_in_order() -> None:
          "rate is 1e+300, with which step 1 takes the weights beyond 1e+100; expected a smaller "
          "one, or features nearer 1 in size."),
         (lambda: plots.descend(X, Y, steps=-1), "steps is -1; expected 0 or more."),
+        (lambda: plots.descend(X, Y, rate=[1.0, 2.0], steps=3),
+         "rate has 2 numbers for 3 steps; expected one, or one for each step."),
+        (lambda: plots.descend(X, Y, rate=[1.0, 0.0], steps=2),
+         "rate is 0.0; expected a finite number above 0."),
         (lambda: plots.descend(X, Y, start=(np.nan, 0)),
          "start holds nan; expected two finite weights, of at most 1e+100 in size."),
         (lambda: plots.descend(X * np.inf, Y),

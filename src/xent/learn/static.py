@@ -15,17 +15,19 @@ import marimo as mo
 
 from xent._report import page as shell
 from xent._report.files import write_file
+from xent._report.page import THEME
+from xent._report.roles import colour
 from xent.learn import COURSE, Lesson
 from xent.learn.mathml import STYLE as MATH_STYLE
 from xent.learn.mathml import mathml
 
 STYLE = f"""
+{THEME}
 body {{ font: 1rem/1.55 system-ui, sans-serif }}
 main {{ max-width: 56rem; margin: 2rem auto; padding: 0 0.5rem }}
-img {{ background: #fff }} pre {{ overflow-x: auto; padding: 0.8rem; background: #8881 }}
+pre {{ overflow-x: auto; padding: 0.8rem; background: #8881 }}
 .formula {{ display: block; overflow-x: auto; overflow-y: hidden }}
-.control {{ border-left: 3px solid #3b8bc4; padding-left: 0.8rem }}
-:root {{ color-scheme: light dark }}
+.control {{ border-left: 3px solid {colour("push")}; padding-left: 0.8rem }}
 {MATH_STYLE}"""
 TEX = re.compile(r"\|\|([(\[])(.*)\|\|[)\]]", re.DOTALL)
 SPANS = {"markdown": ("", ""), "paragraph": ("<p>", "</p>")}
@@ -113,6 +115,9 @@ class _Writer(HTMLParser):
             opening, closing = SPANS.get(kind, (opening, "</span>"))
             self.spans.append(closing)
         self.parts.append(opening)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
+        self.parts.append(self.get_starttag_text() or "")  # within a picture
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "marimo-tex":

@@ -29,7 +29,7 @@ def descend(
     labels: Any,
     *,
     start: Sequence[float] = (0.0, 0.0),
-    rate: float = 1.0,
+    rate: float | Sequence[float] = 1.0,
     steps: int = 50,
 ) -> Array:
     """Weights along gradient descent on a binary loss of two weights.
@@ -42,8 +42,8 @@ def descend(
         0 or 1.
     start : sequence of two floats, default (0, 0)
         Where to begin.
-    rate : float, default 1.0
-        Size of a step.
+    rate : float or sequence of float, default 1.0
+        Size of every step, or of each.
     steps : int, default 50
         The number of steps.
 
@@ -55,7 +55,8 @@ def descend(
     Raises
     ------
     ValueError
-        If a number is not finite, or the rate takes the weights beyond 1e100.
+        If a number is not finite, rates are given and not one for each step, or a rate takes
+        the weights beyond 1e100.
 
     Examples
     --------
@@ -67,16 +68,19 @@ def descend(
      [0.8775 0.    ]]
     """
     x, y = _two_features(features), to_numpy(labels, "labels")
-    rate = check_number(rate, "rate", 0, math.inf, above=True)
     require(steps >= 0, f"steps is {steps}; expected 0 or more.")
+    given = np.ravel(rate).tolist() * (steps if np.ndim(rate) == 0 else 1)
+    count = f"rate has {len(given)} numbers for {steps} steps; expected one, or one for each step."
+    require(len(given) == steps, count)
+    rates = [check_number(each, "rate", 0, math.inf, above=True) for each in given]
     path = [_weights(start, "start", 1, "two finite weights")]
-    for step in range(1, steps + 1):
+    for step, size in enumerate(rates, start=1):
         _, grad = binary_cross_entropy(x @ path[-1], y, return_grad=True)
         with np.errstate(over="ignore"):
-            path.append(path[-1] - rate * (np.asarray(grad) @ x))
+            path.append(path[-1] - size * (np.asarray(grad) @ x))
         require(
             bool((np.abs(path[-1]) <= LARGEST).all()),
-            f"rate is {rate:g}, with which step {step} takes the weights beyond {LARGEST:g}; "
+            f"rate is {size:g}, with which step {step} takes the weights beyond {LARGEST:g}; "
             "expected a smaller one, or features nearer 1 in size.",
         )
     return np.stack(path)
