@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from xent import cross_entropy
 from xent._validation import Array
 from xent.learn.buggy_examples import Function
-from xent.losses import cross_entropy
 
 MIDDLES = np.array([[-1.2, -0.6], [1.2, -0.6], [0.0, 1.2]])
 """Where the points of each class lie."""

@@ -100,7 +100,7 @@ def dataset(
         if x is None and len(z) > CROWD:
             place, x_name, marks, width = _ranks(z), "row, in order of the logits", [], 1.0
         else:
-            width = float(np.ptp(place)) / (3 * max(len(z), 8)) or 0.2
+            width = _width(place)
         heights = np.exp(-losses) if frame == 2 else np.minimum(losses, FARTHEST)
         ax.bar(place, heights, width=width, color=_colours(y))
         if frame == 2:
@@ -150,6 +150,13 @@ def _given_places(x: Any, z: Array) -> Array:
     check_shape(place, z.shape, "x", "one place per logit")
     require_rows(np.abs(place) <= FARTHEST, place, "x[{}]", "finite places")
     return place.astype(np.float64)
+
+
+def _width(place: Array) -> float:
+    """Of bars: narrower where some would overlap, but never too thin to be seen."""
+    span = float(np.ptp(place))
+    gaps = np.diff(np.unique(place))
+    return max(min(span / (3 * max(len(place), 8)), 0.9 * gaps.min()), span / 150) if span else 0.2
 
 
 def _curve(known: Array, place: Array, far: Array, *, given: bool) -> tuple[Array, Array]:

@@ -121,9 +121,9 @@ def point(ax: Axes, x: float, y: float, colour: str, name: str, *, rising: bool)
         x, y = min(max(x, left), right), min(max(y, bottom), top)
     ax.plot([x], [y], mark, color=colour, markersize=8, zorder=4, clip_on=mark == "o")
     across, up = (x - left) / (right - left), (y - bottom) / (top - bottom)
-    side = -1 if rising and y >= 0 else 1
+    below = up > 0.94 or (y < 0 and up > 0.15)
+    side = -1 if rising and not below else 1  # a rising curve leaves room above left, below right
     if not 0.2 < across < 0.8:
         side = 1 if across < 0.5 else -1
-    below = up > 0.94 or (y < 0 and up > 0.15)
     away, align = (9 * side, -16 if below else 6), "left" if side > 0 else "right"
     ax.annotate(text, (x, y), xytext=away, textcoords="offset points", ha=align)

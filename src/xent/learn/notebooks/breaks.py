@@ -19,8 +19,9 @@ def _():
     from xent import oracle
     from xent.learn import naive, show
     from xent.plots.colours import shade
+    from xent.plots.style import titled
 
-    return mo, naive, np, oracle, shade, show, xent
+    return mo, naive, np, oracle, shade, show, titled, xent
 
 
 @app.cell(hide_code=True)
@@ -112,7 +113,7 @@ def _(WAYS, dtype, mo, np, oracle, show, truth, verdict, z):
 
 
 @app.cell(hide_code=True)
-def _(WAYS, dtype, np, oracle, shade, show, truth, z):
+def _(WAYS, dtype, np, oracle, shade, show, titled, truth, z):
     def error_of(way, v):
         """Relative to the exact loss; 10 where the result is not finite, none where all is too small."""
         exact = oracle.label_row([float(v), 0.0], truth.value).loss
@@ -132,12 +133,11 @@ def _(WAYS, dtype, np, oracle, shade, show, truth, z):
             )
         ax.axvline(z.value, color=shade("other"), linewidth=1)
         ax.set(
-            title=f"Relative error of the loss, {dtype.value}",
             xlabel="logit z",
             ylabel="1: no digit; 10: inf, nan",
             ylim=(3e-18, 30),
         )
-        ax.legend(loc="center right")
+        titled(ax, f"Relative error of the loss, {dtype.value}", columns=3)
 
     here = "; ".join(
         f"{name.split(',')[0]} {error_of(way, z.value):.2g}" for name, way in WAYS.items()

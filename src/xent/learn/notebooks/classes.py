@@ -19,8 +19,9 @@ def _():
     from xent import plots
     from xent.learn import show
     from xent.plots.colours import shade
+    from xent.plots.style import titled
 
-    return mo, np, plots, shade, show, xent
+    return mo, np, plots, shade, show, titled, xent
 
 
 @app.cell(hide_code=True)
@@ -194,7 +195,7 @@ def _(mo):
 
 
 @app.cell(hide_code=True)
-def _(np, shade, show, smoothing, xent):
+def _(np, shade, show, smoothing, titled, xent):
     def draw_margin(ax):
         margins = np.linspace(0, 12, 121)
         rows = np.stack([margins, 0 * margins, 0 * margins], axis=1)
@@ -210,12 +211,8 @@ def _(np, shade, show, smoothing, xent):
                 ax.plot(margins[best], losses[best], "o", color=colour)
                 name += f": best margin {margins[best]:.1f}"
             ax.plot(margins, losses, dashes, color=colour, label=name)
-        ax.set(
-            title="Loss of 3 classes, label 0",
-            xlabel="margin of the true logit over the others",
-            ylabel="loss (nats)",
-        )
-        ax.legend(loc="upper right")
+        ax.set(xlabel="margin of the true logit over the others", ylabel="loss (nats)")
+        titled(ax, "Loss of 3 classes, label 0")
 
     show.picture(
         draw_margin,

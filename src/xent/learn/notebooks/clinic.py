@@ -18,8 +18,9 @@ def _():
     import xent
     from xent.learn import buggy_examples, show, training
     from xent.plots.colours import shade
+    from xent.plots.style import titled
 
-    return buggy_examples, mo, np, shade, show, training, xent
+    return buggy_examples, mo, np, shade, show, titled, training, xent
 
 
 @app.cell(hide_code=True)
@@ -178,14 +179,14 @@ def _(fixed_grad, fixed_loss, rate, rows, training, who):
 
 
 @app.cell(hide_code=True)
-def _(ROWS, mo, rate, right, rows, shade, show, who, wrong):
+def _(ROWS, mo, rate, right, rows, shade, show, titled, who, wrong):
     def draw_training(ax):
         ax.plot(wrong.true, "s-", color=shade("push"), markersize=3, label="the code")
         ax.plot(wrong.reported, ":", color=shade("pull"), label="what the code reports", zorder=4)
         ax.plot(right.true, ".-", color=shade("true"), markersize=5, label="with the fix")
-        ax.set(title="Mean loss in training", xlabel="step", ylabel="loss (nats)")
+        ax.set(xlabel="step", ylabel="loss (nats)")
         ax.set_ylim(0, min(1.1 * max(*wrong.true, *right.true, *wrong.reported), 15))
-        ax.legend(loc="best")
+        titled(ax, "Mean loss in training")
 
     def at(step):
         return wrong.true[step], wrong.reported[step], right.true[step]

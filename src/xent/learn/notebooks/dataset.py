@@ -19,8 +19,9 @@ def _():
     from xent import plots
     from xent.learn import drag, show
     from xent.plots.colours import shade
+    from xent.plots.style import titled
 
-    return drag, mo, np, plots, shade, show, xent
+    return drag, mo, np, plots, shade, show, titled, xent
 
 
 @app.cell(hide_code=True)
@@ -179,6 +180,7 @@ def _(features, np, path, plots, shade, show, trained, y):
     def draw_losses(ax):
         ax.plot(np.arange(len(trained)), trained, ".-", color=shade("true"), markersize=4)
         ax.set(title="Mean loss in training", xlabel="step", ylabel="loss (nats)")
+        ax.locator_params(axis="x", integer=True)
         ax.set(xlim=(-0.5, max(10, len(trained))), ylim=(0, 1.1 * max(trained)))
 
     show.beside(
@@ -273,7 +275,7 @@ def _(cloud, kinds, np, speeds, xent):
 
 
 @app.cell(hide_code=True)
-def _(bias, cloud, curve, kinds, np, right, shade, show, weight, xent):
+def _(bias, cloud, curve, kinds, np, right, shade, show, titled, weight, xent):
     def draw_regions(ax):
         sides = np.linspace(-3, 3, 61)
         grid = np.stack(np.meshgrid(sides, sides), axis=-1)
@@ -282,17 +284,17 @@ def _(bias, cloud, curve, kinds, np, right, shade, show, weight, xent):
             marks = ax.contour(
                 sides, sides, sure, levels=[0.4, 0.6, 0.8, 0.9], colors=shade("other")
             )
-            ink = ax.title.get_color()
-            ax.clabel(marks, fmt="%.1f", fontsize="x-small", colors=ink)
+            ax.clabel(marks, fmt="%.1f", fontsize="x-small", colors=ax.title.get_color())
         for kind, (role, sign) in enumerate(zip(("push", "true", "pull"), "os^", strict=True)):
             points = cloud[kinds == kind].T
             ax.scatter(*points, color=shade(role), marker=sign, label=f"class {kind}")
-        ax.legend(loc="upper right", fontsize="small")
-        ax.set(title="Probability of the likeliest class", xlabel="feature 0", ylabel="feature 1")
+        ax.set(xlabel="feature 0", ylabel="feature 1")
+        titled(ax, "Probability of the likeliest class", columns=3)
 
     def draw_curve(ax):
         ax.plot(curve, ".-", color=shade("true"), markersize=4)
         ax.set(title="Mean loss in training", xlabel="step", ylabel="loss (nats)")
+        ax.locator_params(axis="x", integer=True)
         ax.set(xlim=(-0.5, max(10, len(curve))), ylim=(0, 1.1 * max(curve)))
 
     show.beside(

@@ -19,8 +19,9 @@ def _():
     from xent import plots
     from xent.learn import show
     from xent.plots.colours import shade
+    from xent.plots.style import titled
 
-    return mo, np, plots, shade, show, xent
+    return mo, np, plots, shade, show, titled, xent
 
 
 @app.cell(hide_code=True)
@@ -108,7 +109,7 @@ def _(mo, rate, show, walk, xent, y):
 
 
 @app.cell(hide_code=True)
-def _(here, loss, np, plots, shade, show, slope, walk, xent, y):
+def _(here, loss, np, plots, shade, show, slope, titled, walk, xent, y):
     def draw_walk(ax):
         plots.loss_curves(here, y.value, ax=ax)
         past = np.array(walk)
@@ -116,7 +117,7 @@ def _(here, loss, np, plots, shade, show, slope, walk, xent, y):
         ax.plot(past, heights, ".-", color=shade("pull"), linewidth=1, label="walked")
         reach = np.array([-2.0, 2.0])
         ax.plot(here + reach, loss + slope * reach, color=shade("push"), label="slope p - y")
-        ax.legend(loc="best")
+        titled(ax, "Loss of one row")
 
     show.beside(
         show.picture(
