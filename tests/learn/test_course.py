@@ -13,6 +13,7 @@ from typing import Any
 import browser
 import numpy as np
 import pytest
+from helpers import contrast
 
 import xent
 from xent import oracle, plots
@@ -24,6 +25,23 @@ ACTIVE = """() => {
     while (node?.shadowRoot?.activeElement) node = node.shadowRoot.activeElement;
     return node.getAttribute('role') || node.tagName.toLowerCase();
 }"""
+
+
+INKS = """() => {
+    const style = (node) => getComputedStyle(node);
+    const brush = document.createElement('canvas').getContext('2d');
+    const bytes = (colour) => {
+        brush.fillStyle = colour;
+        brush.fillRect(0, 0, 1, 1);
+        return [...brush.getImageData(0, 0, 1, 1).data].slice(0, 3);
+    };
+    let ground = document.querySelector('.picture');
+    while (style(ground).backgroundColor === 'rgba(0, 0, 0, 0)') ground = ground.parentElement;
+    const texts = [...document.querySelectorAll('.picture text')].map((text) => style(text).fill);
+    const heading = style(document.querySelector('h1')).color;
+    return [style(ground).backgroundColor, heading, ...texts].map(bytes);
+}"""
+"""The lesson's ground, and the colours of its heading and of the texts in its pictures."""
 
 
 @pytest.fixture(scope="module")
@@ -197,6 +215,11 @@ def test_dataset(lesson: Lesson) -> None:
     lesson.shows(
         "mean loss now", f"{xent.binary_cross_entropy(x * path[-1][0] + path[-1][1], y):.4f}"
     )
+    lesson.press("learning rate", "ArrowRight", "ArrowRight")  # from 1 to 5
+    lesson.page.get_by_role("button", name="1 step", exact=True).press("Enter")
+    lesson.shows("steps", "11")
+    path = plots.descend(np.stack([x, np.ones(10)], axis=1), y, rate=[1] * 10 + [5], steps=11)
+    lesson.shows("weight w", f"{path[-1][0]:.4f}")
     lesson.page.get_by_role("button", name="Start again, three classes").press("Enter")
     lesson.shows("loss now", "1.0986")
     lesson.shows("accuracy", "0.3333")
@@ -237,6 +260,20 @@ def test_clinic(lesson: Lesson) -> None:
     if not lesson.page.get_by_text("MISTAKE: wrong sign").is_visible():
         summary.press("Enter")
     assert lesson.page.get_by_text("MISTAKE: wrong sign").is_visible()
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_pictures_and_text_are_seen_by_day_and_night(
+    chromium: Any, course: str, dark: bool
+) -> None:
+    """The theme is the system's; contrast after WCAG."""
+    with browser.page(chromium, dark=dark, workers_allowed=True) as page:
+        page.goto(f"{course}classes/")
+        page.locator(".picture svg").first.wait_for()
+        ground, *inks = ([n / 255 for n in colour] for colour in page.evaluate(INKS))
+        assert (sum(ground) < 1) == dark
+        assert len(inks) > 15
+        assert min(contrast(ink, ground) for ink in inks) >= 4.5
 
 
 @pytest.mark.parametrize("lesson", NAMES, indirect=True)
