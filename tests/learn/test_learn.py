@@ -267,6 +267,16 @@ def test_the_rates_of_the_lesson_overshoot_where_it_says_so() -> None:
     assert (np.diff(rates) > 0).all()
 
 
+def test_a_slider_in_steps_is_told_by_its_values() -> None:
+    said = re.findall(
+        r"(learning rate[^<]*)<b>([^<]+)</b> <small>([^<]+)<", fragment(learn.lesson("dataset"))
+    )
+    assert said == [
+        ("learning rate: ", "1", "(a slider from 0.1 to 50)"),
+        ("learning rate, three classes: ", "0.5", "(a slider from 0.1 to 50)"),
+    ]
+
+
 def test_the_lessons_map_shows_its_valley() -> None:
     outputs = fragment(learn.lesson("dataset"))
     picture = re.search(r">Mean loss \(nats\)<.*?</svg>", outputs, re.DOTALL)[0]  # type: ignore[index]

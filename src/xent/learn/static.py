@@ -153,7 +153,10 @@ def _control(tag: str, attributes: dict[str, str | None]) -> str:
     value = read("initial-value")
     kind = tag.removeprefix("marimo-")
     if kind == "slider":
-        span = f"from {read('start'):g} to {read('stop'):g}"
+        first, last = read("start"), read("stop")
+        if steps := read("steps"):  # then the value is the number of its step
+            value, first, last = steps[int(value)], steps[0], steps[-1]
+        span = f"from {first:g} to {last:g}"
         said = f"{label}: <b>{value:g}</b> <small>(a slider {span})</small>"
     elif kind == "dropdown":
         options = read("options")
