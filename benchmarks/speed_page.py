@@ -228,33 +228,34 @@ def duration(seconds: float) -> str:
 
 def picture(report: Report, path: Path) -> None:
     """Bars of time over the time that memory needs, for xent and for torch."""
-    import matplotlib as mpl
+    from xent.plots.colours import shade
+    from xent.plots.saving import new_figure, page_ink, themed
 
-    mpl.use("svg")
-    from matplotlib import pyplot as plt
-
-    plt.rcParams["svg.hashsalt"] = "xent"  # the same picture gives the same file
     shown = [t for t in report["timings"] if "memory" in t["seconds"]]
     shown = [t for t in shown if "float32" in t["case"]]
-    fig, axes = plt.subplots(1, 2, figsize=(10, 3.6), sharey=True, layout="constrained")
-    for ax, task in zip(axes, (LOSS, GRADIENT), strict=True):
-        chosen = [t for t in shown if t["task"] == task]
-        names = {"torch": "torch", "torch.compile": "torch.compile"}
-        names["xent" if task == LOSS else "xent, out="] = "xent"
-        for number, (column, name) in enumerate(names.items()):
-            values = [middle(t["seconds"][column], t["seconds"]["memory"]) for t in chosen]
-            places = [i + 0.27 * (1 - number) for i in range(len(chosen))]
-            color = ["#bbbbbb", "#88aacc", "#cc4400"][number]
-            bars = ax.barh(places, values, height=0.25, label=name, color=color)
-            ax.bar_label(bars, fmt="%.1f", padding=2, fontsize=7)
-        ax.axvline(1, color="black", lw=1)
-        ax.set_xscale("log")
-        ax.set_yticks(range(len(chosen)), [t["case"].replace(", float32", "") for t in chosen])
-        ax.set_title(f"{task}, float32{'' if task == LOSS else ', out= given'}", fontsize=10)
-        ax.set_xlabel("time ÷ time that memory needs (log scale)", fontsize=8)
-        ax.spines[["top", "right"]].set_visible(False)
-        ax.margins(x=0.12)
-    axes[0].invert_yaxis()
-    lines = axes[0].get_legend_handles_labels()
-    fig.legend(*lines, fontsize=8, frameon=False, loc="outside upper center", ncols=3)
-    fig.savefig(path, metadata={"Date": None})
+    with page_ink():
+        figure, axes = new_figure((7.5, 7.5), rows=2)
+        figure.get_layout_engine().set(h_pad=0.12)
+        for ax, task in zip(axes, (LOSS, GRADIENT), strict=True):
+            chosen = [t for t in shown if t["task"] == task]
+            names = {"torch": "torch", "torch.compile": "torch.compile"}
+            names["xent" if task == LOSS else "xent, out="] = "xent"
+            for number, (column, name) in enumerate(names.items()):
+                values = [middle(t["seconds"][column], t["seconds"]["memory"]) for t in chosen]
+                places = [i + 0.27 * (1 - number) for i in range(len(chosen))]
+                colour = shade(("other", "push", "true")[number])
+                bars = ax.barh(places, values, height=0.25, label=name, color=colour)
+                ax.bar_label(bars, fmt="%.1f", padding=2, fontsize=8)
+            ax.axvline(1, color=shade("other"), lw=1, zorder=0)
+            ax.set_xscale("log")
+            ax.set_yticks(range(len(chosen)), [t["case"].replace(", float32", "") for t in chosen])
+            ax.tick_params(labelsize=9)
+            ax.set_title(f"{task}, float32{'' if task == LOSS else ', out= given'}", fontsize=11)
+            ax.set_xlabel("time ÷ time that memory needs (log scale)", fontsize=9)
+            ax.margins(x=0.12)
+            ax.invert_yaxis()
+        lines = axes[0].get_legend_handles_labels()
+        figure.legend(*lines, fontsize=9, loc="outside upper center", ncols=3)
+        title = "Time over the time that memory needs"
+        told = "Bars for PyTorch, PyTorch compiled and xent, by shape; the tables have the numbers."
+        path.write_text(themed(figure, title, told), encoding="utf-8")

@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import matplotlib as mpl
 import numpy as np
-from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
 from xent import binary_cross_entropy, plots
+from xent.plots.saving import new_figure, page_ink, themed, words
 
 FOLDER = Path(__file__).parents[1] / "docs" / "pictures"
 
@@ -38,6 +37,10 @@ def students(axes: list[Axes]) -> None:
         )
 
 
+def surprise(axes: list[Axes]) -> None:
+    plots.surprise_curve(squared=True, ax=axes[0])
+
+
 def curves(axes: list[Axes]) -> None:
     plots.loss_curves(2.0, 1, ax=axes[0])
     plots.gradient_curves(2.0, 1, ax=axes[1])
@@ -47,6 +50,10 @@ def classes(axes: list[Axes]) -> None:
     plots.class_bars([2.0, 1.0, 0.1], 0, ax=axes[0])
 
 
+def animals(axes: list[Axes]) -> None:
+    plots.class_bars([2.0, 1.0, 0.1], 0, names=["cat", "dog", "fox"], ax=axes[0])
+
+
 def valley(axes: list[Axes]) -> None:
     features = np.column_stack([HOURS - HOURS.mean(), np.ones(10)])
     path = plots.descend(features, PASSED, rate=1.0, steps=60)
@@ -54,28 +61,25 @@ def valley(axes: list[Axes]) -> None:
 
 
 PICTURES: dict[str, tuple[int, int, Callable[[list[Axes]], None]]] = {
+    "surprise": (1, 1, surprise),
     "curves": (1, 2, curves),
     "students": (2, 2, students),
     "classes": (1, 1, classes),
+    "animals": (1, 1, animals),
     "valley": (1, 1, valley),
 }
 
 
 def draw(name: str, folder: Path) -> None:
     rows, columns, fill = PICTURES[name]
-    # Text stays text: small files, and a test can read what a picture says.
-    with plots.style(), mpl.rc_context({"svg.fonttype": "none", "font.family": "sans-serif"}):
-        size = (5.4 * columns, 3.8 * rows)
-        figure, axes = plt.subplots(rows, columns, figsize=size, layout="constrained")
+    with page_ink():
+        figure, axes = new_figure((5.4 * columns, 3.8 * rows), rows, columns)
         figure.get_layout_engine().set(h_pad=0.12, w_pad=0.1)  # inches between the axes
-        fill(list(np.atleast_1d(axes).ravel()))
-        # No date, so that the same picture is the same file.
-        figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
-        plt.close(figure)
+        fill(axes)
+        (folder / f"{name}.svg").write_text(themed(figure, *words(axes)), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    mpl.use("svg")
     FOLDER.mkdir(exist_ok=True)
     for name in PICTURES:
         draw(name, FOLDER)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-SCROLLED = re.compile(r'<(?:table|\w+ class="formula")(?=>)|<p(?=><img [^>]*#wide")')
+SCROLLED = re.compile(r'<(?:table|\w+ class="formula")(?=>)')
 """What scrolls where it is wider than the screen."""
 
 

@@ -12,11 +12,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from commands import XENT, Output, command
-from helpers import luminance
 
 import xent
 import xent.__main__
-from xent._report.roles import COLOURS
 from xent.explanation.glossary import TERMS
 
 EXPLAIN = ("explain", "2", "1", "0.1", "--label", "0")
@@ -113,22 +111,6 @@ def test_html_has_the_same_meaning() -> None:
     for role, value in (("loss", "0.4170"), ("pull", "-0.3410"), ("push", "0.2424")):
         assert re.search(rf"--xent-{role},#\w+\)\">{value}</b>", text)
     assert re.search(r'--xent-true,#\w+\)"><i>p</i><sub>0</sub></span>', text)
-
-
-@pytest.mark.parametrize(("role", "shades"), COLOURS.items())
-def test_colours_are_seen_on_their_ground(role: str, shades: tuple[str, str, str]) -> None:
-    """Contrast, after WCAG: 4.5 on the ground meant, and nearly so where it is not known."""
-    unknown, light, dark = shades
-    least = 3 if role == "other" else 4.5  # bars, no text
-    assert contrast(light, "#ffffff") >= least
-    assert contrast(dark, "#121212") >= least
-    assert contrast(unknown, "#ffffff") >= least - 0.5
-    assert contrast(unknown, "#121212") >= least - 0.8
-
-
-def contrast(one: str, other: str) -> float:
-    low, high = sorted((luminance(one), luminance(other)))
-    return (high + 0.05) / (low + 0.05)
 
 
 # The glossary.

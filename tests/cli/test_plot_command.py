@@ -25,6 +25,8 @@ KINDS: list[tuple[str, tuple[str, ...], str]] = [
     ("loss", (), "Loss of one row"),
     ("loss", ("-2.0", "--label", "1"), "At z = -2 and label 1 it is 2.1269."),
     ("gradient", ("--label", "0", "-.5"), "At z = -0.5 and label 0 it is 0.3775."),
+    ("surprise", (), "The loss -log p falls from infinity at p = 0"),
+    ("surprise", ("0.66", "--squared"), "At p = 0.66 it is 0.4155 nats."),
     ("sigmoid", ("-1",), "At z = -1 it is 0.2689."),
     ("classes", ("2", "1", "-.1", "--label", "dog", "--classes", "cat,dog,fox"),
      "The true class, dog, has"),
@@ -146,6 +148,10 @@ def test_every_kind_of_binary_score(table: str, run: Callable[..., Output], tmp_
 
 
 WRONG: list[tuple[tuple[str, ...], str]] = [
+    (("surprise", "0"),
+     "P is 0; expected the probability of the true class, above 0 and at most 1."),
+    (("surprise", "-0.5"),
+     "P is -0.5; expected the probability of the true class, above 0 and at most 1."),
     (("loss", "-o", "a.bmp"),
      "--output is 'a.bmp'; expected a name that ends in .png, .svg or .pdf."),
     (("loss", "-o", "a"), "--output is 'a'; expected a name that ends in .png, .svg or .pdf."),

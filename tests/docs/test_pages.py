@@ -10,7 +10,6 @@ import make_glossary
 import make_mistakes
 import make_pictures
 import make_vectors
-import matplotlib as mpl
 import pages
 import pytest
 
@@ -67,7 +66,6 @@ def test_the_documents_say_how_many() -> None:
 @pytest.mark.parametrize("name", make_pictures.PICTURES)
 def test_the_pictures_say_what_is_drawn_now(name: str, tmp_path: Path) -> None:
     """Their words and numbers; how lines are written differs between versions of matplotlib."""
-    mpl.use("svg")
     make_pictures.draw(name, tmp_path)
 
     def said(folder: Path) -> list[str]:

@@ -15,6 +15,7 @@ from console import ROOT
 import xent
 import xent.torch as twins
 from xent import plots
+from xent._report.roles import COLOURS
 from xent.learn import COURSE
 
 DOCS = ROOT / "docs"
@@ -146,6 +147,38 @@ def test_the_reader_chooses_light_or_dark(chromium: Any, address: str, dark: boo
             scheme = page.get_attribute("body", "data-md-color-scheme")
             assert scheme == ("slate" if dark else "default")
             assert page.evaluate(OVERFLOW) <= 0
+
+
+PICTURES = {"tutorial": 4, "explanation/derivations": 1, "performance": 1, "sizes": 2}
+
+INK = """() => [...document.querySelectorAll('.picture svg')].map(svg => [
+    getComputedStyle(svg.querySelector('text')).fill,
+    getComputedStyle(document.querySelector('article p')).color,
+])"""
+
+
+def test_pictures_follow_the_theme(chromium: Any, address: str) -> None:
+    """They are part of the page: their text has its colour, also when the reader switches it."""
+    with browser.page(chromium, dark=True) as page:
+        for name, count in PICTURES.items():
+            page.goto(f"{address}/{name}.html")
+            dark = page.evaluate(INK)
+            page.evaluate("document.body.setAttribute('data-md-color-scheme', 'default')")
+            light = page.evaluate(INK)
+            assert len(dark) == len(light) == count
+            for colours in (dark, light):
+                assert all(fill == text for fill, text in colours), colours
+            assert dark != light
+    with browser.page(chromium) as page:
+        page.goto(f"{address}/tutorial.html")
+        for svg in page.locator(".picture svg").all():
+            assert svg.get_attribute("role") == "img"
+            for told in svg.get_attribute("aria-labelledby").split():
+                assert page.locator(f"#{told}").text_content()
+        pull = "getComputedStyle(document.body).getPropertyValue('--xent-pull')"
+        assert page.evaluate(pull) == COLOURS["pull"][0]
+        page.evaluate("document.body.setAttribute('data-md-color-scheme', 'slate')")
+        assert page.evaluate(pull) == COLOURS["pull"][1]
 
 
 def test_formulas_have_their_font(chromium: Any, address: str) -> None:

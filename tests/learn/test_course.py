@@ -13,6 +13,7 @@ from typing import Any
 import browser
 import numpy as np
 import pytest
+from helpers import contrast
 
 import xent
 from xent import oracle, plots
@@ -24,6 +25,23 @@ ACTIVE = """() => {
     while (node?.shadowRoot?.activeElement) node = node.shadowRoot.activeElement;
     return node.getAttribute('role') || node.tagName.toLowerCase();
 }"""
+
+
+INKS = """() => {
+    const style = (node) => getComputedStyle(node);
+    const brush = document.createElement('canvas').getContext('2d');
+    const bytes = (colour) => {
+        brush.fillStyle = colour;
+        brush.fillRect(0, 0, 1, 1);
+        return [...brush.getImageData(0, 0, 1, 1).data].slice(0, 3);
+    };
+    let ground = document.querySelector('.picture');
+    while (style(ground).backgroundColor === 'rgba(0, 0, 0, 0)') ground = ground.parentElement;
+    const texts = [...document.querySelectorAll('.picture text')].map((text) => style(text).fill);
+    const heading = style(document.querySelector('h1')).color;
+    return [style(ground).backgroundColor, heading, ...texts].map(bytes);
+}"""
+"""The lesson's ground, and the colours of its heading and of the texts in its pictures."""
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +120,8 @@ def test_score(lesson: Lesson) -> None:
     lesson.shows("logit z", "1.7000")
     lesson.shows("probability p of label 1", f"{float(xent.sigmoid(z)):.4f}")
     lesson.shows("loss, in nats", f"{loss:.4f}")
-    lesson.page.get_by_alt_text(f"At z = 1.7 and label 1 it is {loss:.4f} nats.").wait_for()
+    told = f"At z = 1.7 and label 1 it is {loss:.4f} nats."
+    lesson.page.get_by_role("img", name=told).wait_for()
     lesson.page.get_by_role("combobox", name="true label").press("ArrowUp")
     loss = float(xent.binary_cross_entropy(z, 0))
     lesson.shows("loss, in nats", f"{loss:.4f}")
@@ -196,6 +215,11 @@ def test_dataset(lesson: Lesson) -> None:
     lesson.shows(
         "mean loss now", f"{xent.binary_cross_entropy(x * path[-1][0] + path[-1][1], y):.4f}"
     )
+    lesson.press("learning rate", "ArrowRight", "ArrowRight")  # from 1 to 5
+    lesson.page.get_by_role("button", name="1 step", exact=True).press("Enter")
+    lesson.shows("steps", "11")
+    path = plots.descend(np.stack([x, np.ones(10)], axis=1), y, rate=[1] * 10 + [5], steps=11)
+    lesson.shows("weight w", f"{path[-1][0]:.4f}")
     lesson.page.get_by_role("button", name="Start again, three classes").press("Enter")
     lesson.shows("loss now", "1.0986")
     lesson.shows("accuracy", "0.3333")
@@ -221,32 +245,44 @@ def test_breaks(lesson: Lesson) -> None:
 @opened("clinic")
 def test_clinic(lesson: Lesson) -> None:
     rows = int(lesson.press("rows in the batch", "ArrowRight", "ArrowRight"))
-    assert rows == 14
+    assert rows == 26
     z = 2 * np.random.default_rng(20).normal(size=(48, 4))[:rows]
     y = np.arange(rows) % 4
-    lesson.shows("rows in the batch", "14")
+    lesson.shows("rows in the batch", "26")
     lesson.shows("loss by xent", f"{float(xent.cross_entropy(z, y)):.4f}")
-    lesson.shows("entries that fail", "56 of 56")
+    lesson.shows("entries that fail", "104 of 104")
     summary = lesson.page.locator("summary", has_text=re.compile("^The verdict$"))
     summary.focus()
     lesson.page.keyboard.press("Enter")
-    lesson.page.get_by_text("The gradient is 14 times the loss's derivative.").wait_for()
-    lesson.page.get_by_role("combobox", name="patient").select_option(
-        buggy_examples.Uphill.symptom()
-    )
+    lesson.page.get_by_text("The gradient is 26 times the loss's derivative.").wait_for()
+    lesson.page.get_by_role("combobox", name="case").select_option(buggy_examples.Uphill.symptom())
     lesson.page.get_by_text("MISTAKE: wrong sign").wait_for(state="attached")
     if not lesson.page.get_by_text("MISTAKE: wrong sign").is_visible():
         summary.press("Enter")
     assert lesson.page.get_by_text("MISTAKE: wrong sign").is_visible()
 
 
+@pytest.mark.parametrize("dark", [False, True])
+def test_pictures_and_text_are_seen_by_day_and_night(
+    chromium: Any, course: str, dark: bool
+) -> None:
+    """The theme is the system's; contrast after WCAG."""
+    with browser.page(chromium, dark=dark, workers_allowed=True) as page:
+        page.goto(f"{course}classes/")
+        page.locator(".picture svg").first.wait_for()
+        ground, *inks = ([n / 255 for n in colour] for colour in page.evaluate(INKS))
+        assert (sum(ground) < 1) == dark
+        assert len(inks) > 15
+        assert min(contrast(ink, ground) for ink in inks) >= 4.5
+
+
 @pytest.mark.parametrize("lesson", NAMES, indirect=True)
 def test_all_can_be_reached_by_keyboard_and_read_aloud(lesson: Lesson) -> None:
     page = lesson.page
     for image in page.get_by_role("img").all():
-        name = image.get_attribute("alt") or image.get_attribute("aria-label")
+        name = image.get_attribute("aria-labelledby") or image.get_attribute("aria-label")
         assert name, image.evaluate("node => node.outerHTML.slice(0, 200)")
-    assert page.locator("img").count() >= 1
+    assert page.locator("svg[role=img]").count() >= 1
     for control in page.get_by_role("slider").all():
         assert control.evaluate("node => node.tabIndex") == 0
     page.locator("body").press("Tab")

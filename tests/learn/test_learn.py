@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,8 @@ import pytest
 from commands import HANGS
 
 import xent
-from xent import learn
-from xent.learn import COURSE, Lesson, buggy_examples, naive, server, show, static
+from xent import learn, plots
+from xent.learn import COURSE, Lesson, buggy_examples, naive, server, show, static, training
 from xent.learn.mathml import mathml
 
 OWN_ARITHMETIC = {"exp", "log", "log2", "log10", "log1p", "expm1", "logaddexp", "tanh"}
@@ -64,9 +65,15 @@ def test_it_reads_as_a_static_page(lesson: Lesson) -> None:
     assert "<merror" not in page
     text = html.unescape(re.sub(r"<[^>]+>", " ", page))
     assert not re.search(r"\|\|[(\[]|\\(frac|begin|log|text)|\$", text)
-    images = re.findall(r"<img [^>]+>", page)
-    assert images
-    assert all(len(re.search(r'alt="([^"]*)"', image)[1]) > 20 for image in images)  # type: ignore[index]
+    told = re.findall(r"<desc [^>]+>(.*?)</desc>", page)
+    assert len(told) == page.count('role="img"') > 0
+    assert all(len(words) > 20 for words in told)
+    ids = re.findall(r' id="([^"]+)"', page)
+    assert len(ids) == len(set(ids)), "names in one picture are not those in another"
+    assert "var(--xent-true," in page, "pictures are in the colours of the page"
+    assert len(set(re.findall(r"--xent-true:(#\w+)", page))) == 2, "which are light or dark"
+    words = re.sub(r"<(math|pre|code|svg)\b.*?</\1>", "", page, flags=re.DOTALL)
+    assert not re.search(r"\b[A-Za-z][_^][-\w]", re.sub(r"<[^>]+>", " ", words)), "typeset"
 
 
 @each_lesson
@@ -180,6 +187,118 @@ def test_the_clinic_names_and_fixes(example: Any, rows: int, spread: float) -> N
     shows = spread >= SEEN.get(example.__name__, 0)
     assert report.mistakes == [example.mistake] * shows
     assert xent.check.gradient(*example.fix(), z, y, progress=False)
+
+
+def clinic(example: Any, rows: int = 24) -> tuple[training.Training, training.Training]:
+    """The training of an example, and with its fix, as the lesson first shows them."""
+    return tuple(  # type: ignore[return-value]
+        training.train(*code, rows, rate=example.rate, start=example.start)
+        for code in ((example.loss, example.grad), example.fix())
+    )
+
+
+def rises(losses: list[float]) -> int:
+    return int(np.count_nonzero(np.diff(losses) > 1e-9))
+
+
+CHANCE = float(np.log(3))
+SYMPTOMS: dict[str, Callable[[training.Training, training.Training], bool]] = {
+    "ExplodingSteps": lambda wrong, right: max(wrong.true) > 5 * CHANCE and rises(wrong.true) > 9,
+    "Uphill": lambda wrong, right: rises(wrong.true) == training.STEPS,
+    "Sinking": lambda wrong, right: np.ptp(wrong.true) < 1e-12,
+    "Stalled": lambda wrong, right: (
+        min(wrong.reported) > np.log(1 + 2 / np.e) and wrong.true[-1] < 0.5 * CHANCE
+    ),
+    "NeighboursClass": lambda wrong, right: wrong.accuracy < 0.5 / 3 and rises(wrong.true) == 40,
+    "GivesUp": lambda wrong, right: (
+        np.ptp(wrong.true) == 0 and wrong.true[0] > 4 * wrong.reported[0]
+        and wrong.reported[-1] == pytest.approx(-np.log(0.05))
+    ),
+    "TooLong": lambda wrong, right: rises(wrong.true) > 9 and rises(right.true) == 0,
+    "BatchMates": lambda wrong, right: wrong.reported[-1] > 5 * wrong.true[-1],
+    "SlowStarter": lambda wrong, right: (
+        wrong.true[0] > 6 and wrong.true[10] > 10 * right.true[10]
+    ),
+    "HalfTaught": lambda wrong, right: (
+        wrong.true[5] < 1.05 * right.true[5] and wrong.true[-1] > 1.5 * wrong.true[5]
+    ),
+    "Reshaped": lambda wrong, right: rises(wrong.true) == training.STEPS,
+    "Unmoved": lambda wrong, right: np.ptp(wrong.true) == 0,
+}  # fmt: skip
+"""What the symptom of each example says of its training."""
+
+
+@pytest.mark.parametrize("example", buggy_examples.EXAMPLES, ids=lambda example: example.__name__)
+def test_training_shows_the_symptom(example: Any) -> None:
+    wrong, right = clinic(example)
+    assert SYMPTOMS[example.__name__](wrong, right)
+    assert wrong.true[-1] > 1.02 * right.true[-1], "the fix is better, and is seen to be"
+    assert right.true[-1] < 0.4
+    assert rises(right.true) == 0
+    assert example.seen.endswith(".")
+
+
+def test_small_batches_and_rates_hide_what_large_ones_show() -> None:
+    """As their symptoms say."""
+    wrong, _ = clinic(buggy_examples.ExplodingSteps, rows=6)
+    assert rises(wrong.true) == 0
+    code = buggy_examples.TooLong.loss, buggy_examples.TooLong.grad
+    assert rises(training.train(*code, 24, rate=1.0).true) == 0
+
+
+def test_the_rates_of_the_lesson_overshoot_where_it_says_so() -> None:
+    text = learn.lesson("dataset").path.read_text("utf-8")
+    values = {
+        name: np.array(ast.literal_eval(re.search(rf"{name} ?= ?(\[.*?\])", text)[1]))  # type: ignore[index]
+        for name in ("POINTS", "LABELS", "steps")
+    }
+    x, y, rates = values["POINTS"], values["LABELS"], values["steps"]
+    features = np.stack([x, np.ones(10)], axis=1)
+
+    def losses(rate: float) -> list[float]:
+        path = plots.descend(features, y, rate=rate, steps=100)
+        return [float(xent.binary_cross_entropy(features @ weights, y)) for weights in path]
+
+    assert rises(losses(1)) == 0
+    assert losses(10)[1] > losses(10)[0]
+    assert rises(losses(10)) == 1
+    assert rises(losses(20)) > 30
+    assert {1, 10, 20} <= set(rates)
+    assert (np.diff(rates) > 0).all()
+
+
+def test_a_slider_in_steps_is_told_by_its_values() -> None:
+    said = re.findall(
+        r"(learning rate[^<]*)<b>([^<]+)</b> <small>([^<]+)<", fragment(learn.lesson("dataset"))
+    )
+    assert said == [
+        ("learning rate: ", "1", "(a slider from 0.1 to 50)"),
+        ("learning rate, three classes: ", "0.5", "(a slider from 0.1 to 50)"),
+    ]
+
+
+def test_the_lessons_map_shows_its_valley() -> None:
+    outputs = fragment(learn.lesson("dataset"))
+    picture = re.search(r">Mean loss \(nats\)<.*?</svg>", outputs, re.DOTALL)[0]  # type: ignore[index]
+    levels = sorted({float(text) for text in re.findall(r">(\d\.\d+)</text>", picture)})
+    assert sum(0.305 < level < 0.6 for level in levels) >= 3
+
+
+def test_steps_keep_their_rates() -> None:
+    taken: list[float] = []
+    assert show.kept(taken, 2, 1.0) == [1.0, 1.0]
+    assert show.kept(taken, 2, 5.0) == [1.0, 1.0], "moving the slider is no step"
+    assert show.kept(taken, 3, 5.0) == [1.0, 1.0, 5.0]
+    assert show.kept(taken, 0, 5.0) == []
+    assert show.kept(taken, 1, 2.0) == [2.0]
+
+
+def test_symbols_in_reasons_are_typeset() -> None:
+    said = "Each x_i moves by w_i; e^-|z|, e^z_j; only y_j = 1; -z_y, L_+ and log1p(x) = a."
+    assert show.INDEXED.sub(r"$\1\2{\3}\4$", said) == (
+        "Each $x_{i}$ moves by $w_{i}$; $e^{-|z|}$, $e^{z_j}$; only $y_{j} = 1$; $-z_{y}$, "
+        "$L_{+}$ and log1p(x) = a."
+    )
 
 
 def test_an_examples_source_is_what_runs() -> None:

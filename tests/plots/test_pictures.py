@@ -12,6 +12,9 @@ import numpy as np
 import pytest
 
 import xent
+from xent import plots
+from xent._report.roles import COLOURS
+from xent.plots.saving import inlined, new_figure, page_ink, themed, words
 
 CASES: list[tuple[dict[str, Any], list[str]]] = [
     ({"logits": 2.0, "label": 0},
@@ -121,3 +124,25 @@ def test_without_matplotlib_there_are_none() -> None:
         "print(e.to_html() == e.to_html(pictures=False))"
     )
     assert lines_of(code) == ["True"]
+
+
+def test_a_file_is_light_or_dark_as_its_reader() -> None:
+    with page_ink():
+        figure, (ax,) = new_figure()
+        plots.class_bars([2.0, 1.0, 0.1], 0, names=["a", "b", "<c>"], ax=ax)
+        document = themed(figure, *words([ax]))
+    svg = ET.fromstring(document.encode())
+    assert svg.attrib["role"] == "img"
+    assert [element.tag.split("}")[1] for element in svg][:3] == ["title", "desc", "style"]
+    theme = svg[2].text or ""
+    light, dark = theme.split("@media (prefers-color-scheme: dark)")
+    for role in ("true", "pull", "push", "other"):
+        assert f"--xent-{role}:{COLOURS[role][0]}" in light
+        assert f"--xent-{role}:{COLOURS[role][1]}" in dark
+        assert f"var(--xent-{role}," in document
+    assert "#010203" not in document
+    assert "color-scheme: light dark" in light, "opened alone, it stands on a ground that fits"
+    element = inlined(document, "one")
+    assert "<style" not in element, "within a page its variables count"
+    assert "prefers-color-scheme" not in element
+    ET.fromstring(element)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -15,7 +16,7 @@ mpl.use("agg")
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-from helpers import luminance
+from helpers import contrast
 
 import xent
 from xent import plots
@@ -23,10 +24,12 @@ from xent import plots
 X = np.array([[-2.0, 1.0], [-0.5, 1.0], [0.5, 1.0], [2.0, 1.0]])
 Y = np.array([0, 1, 0, 1])
 DRAWINGS: dict[str, Callable[..., Any]] = {
+    "surprise": lambda ax: plots.surprise_curve(0.66, squared=True, ax=ax),
     "loss": lambda ax: plots.loss_curves(2.0, 1, ax=ax),
     "gradient": lambda ax: plots.gradient_curves(-1.0, 0, ax=ax),
     "sigmoid": lambda ax: plots.sigmoid_curve(2.0, ax=ax),
     "classes": lambda ax: plots.class_bars([2.0, 1.0, 0.1], 0, names=["a", "b", "c"], ax=ax),
+    "soft": lambda ax: plots.class_bars([-6.0, 1.0, 0.1], [0.7, 0.2, 0.1], ax=ax),
     "points": lambda ax: plots.dataset(X[:, 0], Y, 1, ax=ax),
     "probabilities": lambda ax: plots.dataset(X[:, 0], Y, 2, ax=ax),
     "losses": lambda ax: plots.dataset(X[:, 0], Y, 3, ax=ax),
@@ -59,15 +62,17 @@ def test_each_draws_into_the_axes_and_names_them(name: str, dark: bool) -> None:
 
 @pytest.mark.parametrize("name", DRAWINGS)
 def test_text_is_seen_on_its_ground(name: str) -> None:
-    """Contrast of labels against the ground, after WCAG: at least 4.5."""
-    for dark in (False, True):
+    """Every text of a picture, after WCAG; the dark ground of the site is lighter than ours."""
+    for dark, grounds in ((False, ["#ffffff"]), (True, ["#14171a", "#1e2129"])):
         with plots.style(dark=dark):
             _, ax = plt.subplots()
             DRAWINGS[name](ax)
-            ground = luminance(ax.get_facecolor())
-            for text in (ax.title, ax.xaxis.label, ax.yaxis.label):
-                ink = luminance(text.get_color())
-                assert (max(ink, ground) + 0.05) / (min(ink, ground) + 0.05) > 4.5
+            assert mpl.colors.same_color(ax.get_facecolor(), grounds[0])
+            texts = [text for text in ax.findobj(mpl.text.Text) if text.get_text()]
+            assert texts
+            for text in texts:
+                for ground in grounds:
+                    assert contrast(text.get_color(), ground) >= 4.5, text.get_text()
 
 
 def test_a_new_figure_is_made_where_no_axes_are_given() -> None:
@@ -108,6 +113,83 @@ def test_arrows_are_the_gradient_and_sum_to_nothing() -> None:
     np.testing.assert_array_equal([b.get_height() for b in ax.patches[:3]], xent.softmax(logits))
 
 
+def numbers_at_arrows(ax: Any) -> list[float]:
+    return [float(t.get_text()) for t in ax.texts if re.fullmatch(r"[+-][\d.]+", t.get_text())]
+
+
+@pytest.mark.parametrize(
+    ("logits", "target"),
+    [
+        ([-6.0, 1.0, 0.1], [0.7, 0.2, 0.1]),
+        ([-60.0, 1.0, 0.1], [0.7, 0.2, 0.1]),
+        ([2.0, 1.0, 0.1], 1),
+        ([5.0] + [0.0] * 11, [0.0, 0.45, 0.55] + [0.0] * 9),
+    ],
+)
+def test_every_arrow_has_its_number_and_ends_at_the_target(
+    logits: list[float], target: Any
+) -> None:
+    ax = plots.class_bars(logits, target)
+    _, grad = xent.cross_entropy(logits, target, return_grad=True)
+    arrows = [t for t in ax.texts if getattr(t, "arrow_patch", None) is not None]
+    assert len(arrows) == np.count_nonzero(np.abs(grad) > 1e-3)
+    np.testing.assert_allclose(
+        sorted(numbers_at_arrows(ax)), sorted(-grad[np.abs(grad) > 1e-3]), atol=6e-4
+    )
+    (lines,) = [found for found in ax.collections if found.get_label() == "target"]
+    heights = [segment[0][1] for segment in lines.get_segments()]
+    due = np.eye(len(logits))[target] if isinstance(target, int) else target
+    np.testing.assert_allclose(heights, due, atol=1e-12)
+    assert "target" in [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def test_the_target_is_told_and_drawn_with_its_smoothing() -> None:
+    told = plots.description(plots.class_bars([-6.0, 1.0, 0.1], [0.7, 0.2, 0.1]))
+    assert "The target is soft: 1 0.2, 2 0.1, 0 0.7." in told
+    ax = plots.class_bars([2.0, 1.0, 0.1], 0, label_smoothing=0.3)
+    heights = [segment[0][1] for segment in ax.collections[0].get_segments()]
+    np.testing.assert_allclose(heights, [0.8, 0.1, 0.1])
+    ax = plots.class_bars([1.0, 2.0, -np.inf], 2)  # masked: no arrow, and the target all the same
+    assert [segment[0][1] for segment in ax.collections[0].get_segments()] == [0, 0, 1]
+
+
+def test_surprise_is_minus_log_p_with_points_to_compare() -> None:
+    ax = plots.surprise_curve(0.66, squared=True)
+    p, loss = ax.lines[0].get_data()
+    np.testing.assert_array_equal(loss, -np.log(p))
+    assert loss[0] > ax.get_ylim()[1], "it leaves the picture at the top"
+    assert (p[-1], loss[-1]) == (1, 0)
+    p, loss = ax.lines[1].get_data()
+    np.testing.assert_allclose(loss, (1 - p) ** 2)
+    np.testing.assert_allclose(
+        ax.lines[2].get_xydata(), [[1, 0], [0.5, np.log(2)], [0.1, np.log(10)], [0.01, np.log(100)]]
+    )
+    said = [text.get_text() for text in ax.texts]
+    assert said == [
+        "p = 1: 0", "p = 1/2: 0.693\na coin flip", "p = 0.1: 2.303", "p = 0.01: 4.605",
+        "no upper limit as p goes to 0",
+    ]  # fmt: skip
+    assert ax.lines[3].get_xydata().tolist() == [[0.66, xent.log_loss([1], [0.66])]]
+    assert plots.description(ax) == (
+        "The loss -log p falls from infinity at p = 0 to 0 at p = 1, through 0.6931 at p = 1/2. "
+        "The squared error (1 - p)² falls from 1 to 0. At p = 0.66 it is 0.4155 nats."
+    )
+
+
+@pytest.mark.parametrize("size", [(6.4, 4.2), (4.0, 3.0)])
+@pytest.mark.parametrize("p", [None, 1e-300, 1e-5, 0.004, 0.01, 0.1, 0.5, 0.66, 0.99, 1.0])
+def test_a_surprise_of_any_size_is_marked(p: float | None, size: tuple[float, float]) -> None:
+    with plots.style():
+        _, ax = plt.subplots(figsize=size, layout="constrained")
+        plots.surprise_curve(p, squared=True, ax=ax)
+        assert not overlapping(ax)
+    if p is not None:
+        assert ax.lines[-1].get_marker() == ("^" if p < 0.002 else "o")
+        name = ax.get_legend().get_texts()[-1].get_text()
+        assert name.startswith(f"p = {p:g}: ")
+        assert ("further up" in name) == (p < 0.002)
+
+
 def test_the_four_frames_lead_to_the_loss() -> None:
     z = X[:, 0]
     losses = xent.binary_cross_entropy(z, Y, reduction="none")
@@ -137,8 +219,30 @@ def test_a_descent_goes_down() -> None:
     path = plots.descend(X, Y, steps=20)
     losses = [xent.binary_cross_entropy(X @ w, Y) for w in path]
     assert (np.diff(losses) < 0).all()
+    both = plots.descend(X, Y, rate=[1.0] * 5 + [0.1] * 2, steps=7)
+    np.testing.assert_array_equal(both[:6], path[:6])
+    np.testing.assert_array_equal(
+        both[6:], plots.descend(X, Y, start=path[5], rate=0.1, steps=2)[1:]
+    )
     ax = plots.loss_surface(X, Y, path)
     np.testing.assert_array_equal(ax.lines[0].get_xydata(), path)
+
+
+def test_contours_show_the_valley() -> None:
+    """They are closest together at the least loss, and one of them surrounds it."""
+    ax = plots.loss_surface(X, Y)
+    (contours,) = [found for found in ax.collections if hasattr(found, "levels")]
+    least = min(
+        float(xent.binary_cross_entropy(X @ [w, b], Y))
+        for w in np.linspace(*ax.get_xlim(), 41) for b in np.linspace(*ax.get_ylim(), 41)
+    )  # fmt: skip
+    levels = contours.levels
+    assert (np.diff(levels, 2) > 0).all()
+    assert least < levels[0] < least + 0.02 * (levels[-1] - least)
+    ring = contours.get_paths()[0].vertices
+    assert np.ptp(ring, axis=0) == pytest.approx([0.6, 0.6], abs=0.6), "closed, and small"
+    ax = plots.loss_surface(np.zeros((2, 2)), [0, 1])  # flat: the same loss everywhere
+    ax.figure.savefig(BytesIO(), format="png")
 
 
 def test_a_picture_tells_itself() -> None:
@@ -176,6 +280,17 @@ def test_no_text_runs_into_another_however_many_classes(
         assert not overlapping(ax)
         assert f"Loss {xent.cross_entropy(z, count // 2):.4f} nats" == ax.get_title()
         assert len(ax.patches) >= min(count, 12)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("count", [2, 3, 5, 8, 12, 13, 30, 100])
+def test_nor_with_a_soft_target(count: int, size: tuple[float, float]) -> None:
+    rng = np.random.default_rng(count)
+    with plots.style():
+        _, ax = plt.subplots(figsize=size, layout="constrained")
+        plots.class_bars(rng.normal(0, 2, count), rng.dirichlet(np.ones(count)), ax=ax)
+        assert not overlapping(ax)
+        assert numbers_at_arrows(ax)
 
 
 def test_long_names_are_cut_and_turned() -> None:
@@ -316,6 +431,10 @@ def test_many_rows_stand_in_order() -> None:
         (lambda: plots.loss_curves(2.0, 2), "label is 2; expected 0 or 1."),
         (lambda: plots.loss_curves(np.inf, 1), "logit is inf; a picture needs a finite one."),
         (lambda: plots.sigmoid_curve(np.nan), "logit is nan; a picture needs a finite one."),
+        (lambda: plots.surprise_curve(0.0),
+         "p is 0.0; expected a probability above 0 and at most 1."),
+        (lambda: plots.surprise_curve(np.nan),
+         "p is nan; expected a probability above 0 and at most 1."),
         (lambda: plots.gradient_error(np.inf), "logit is inf; a picture needs a finite one."),
         (lambda: plots.gradient_error(1.0, 2), "label is 2; expected 0 or 1."),
         (lambda: plots.dataset([1.0, np.inf], [1, 0]),
@@ -342,6 +461,10 @@ def test_many_rows_stand_in_order() -> None:
          "rate is 1e+300, with which step 1 takes the weights beyond 1e+100; expected a smaller "
          "one, or features nearer 1 in size."),
         (lambda: plots.descend(X, Y, steps=-1), "steps is -1; expected 0 or more."),
+        (lambda: plots.descend(X, Y, rate=[1.0, 2.0], steps=3),
+         "rate has 2 numbers for 3 steps; expected one, or one for each step."),
+        (lambda: plots.descend(X, Y, rate=[1.0, 0.0], steps=2),
+         "rate is 0.0; expected a finite number above 0."),
         (lambda: plots.descend(X, Y, start=(np.nan, 0)),
          "start holds nan; expected two finite weights, of at most 1e+100 in size."),
         (lambda: plots.descend(X * np.inf, Y),

@@ -226,3 +226,9 @@ def luminance(colour: Any) -> float:
     c = np.array(mpl.colors.to_rgb(colour))
     c = np.where(c <= 0.03928, c / 12.92, ((c + 0.055) / 1.055) ** 2.4)
     return float(c @ [0.2126, 0.7152, 0.0722])
+
+
+def contrast(one: Any, other: Any) -> float:
+    """Contrast of WCAG, from 1 to 21; text needs 4.5 against its ground, and a shape 3."""
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)

@@ -15,9 +15,14 @@ BASE = """\
 """
 """The reader's choice of light or dark, said so that checkers of contrast see it too."""
 
-STYLE = f"""\
+THEME = f"""\
 :root {{ {variables(dark=False)} }}
 @media (prefers-color-scheme: dark) {{ :root {{ {variables(dark=True)} }} }}
+"""
+"""The colours of reports and pictures, light or dark as the reader's screen."""
+
+STYLE = f"""\
+{THEME}\
 body {{ max-width: 52rem; margin: 1rem auto; padding: 0 1rem; }}
 body {{ font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }}
 h3 {{ font-size: 1.4rem; }}

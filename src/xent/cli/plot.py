@@ -57,7 +57,7 @@ class Picture:
     def draw(self, kind: str, *draws: Draw) -> None:
         """Draw into a new figure, with an Axes for each part, and put it where it belongs."""
         from xent import plots
-        from xent.plots.saving import check_pixels, encoded, fits, new_figure
+        from xent.plots.saving import check_pixels, encoded, fits, new_figure, words
         from xent.plots.style import SIZE
 
         output = self.output or (None if self.form else Path(f"{kind}.png"))
@@ -73,9 +73,7 @@ class Picture:
             if not fits(figure):
                 room = "leaves no room for the picture; give more inches."
                 usage(f"--size is {self.size}, which {room}")
-            told = " ".join(dict.fromkeys(plots.description(ax) for ax in axes))
-            title = "; ".join(ax.get_title() for ax in axes)
-            content, whole = encoded(figure, form, title, told, dpi=self.dpi)
+            content, whole = encoded(figure, form, *words(axes), dpi=self.dpi)
         put(content, output)
         if not whole:
             print(LACKING, file=sys.stderr)
@@ -121,6 +119,21 @@ def sigmoid_command(*, logit: str | None = None, picture: Picture) -> None:
     """
     z = None if logit is None else number_of(logit)
     picture.draw("sigmoid", lambda plots, ax: plots.sigmoid_curve(z, ax=ax))
+
+
+@plot.command("surprise", cls=NumberCommand)
+@with_options
+def surprise_command(
+    *, probability: str | None = None, squared: bool = False, picture: Picture
+) -> None:
+    """The loss -log p against the probability p of the true class.
+
+    `xent plot surprise 0.66 --squared`
+    """
+    p = None if probability is None else number_of(probability)
+    if p is not None and not 0 < p <= 1:
+        usage(f"P is {p:g}; expected the probability of the true class, above 0 and at most 1.")
+    picture.draw("surprise", lambda plots, ax: plots.surprise_curve(p, squared=squared, ax=ax))
 
 
 @plot.command("classes", cls=NumberCommand)

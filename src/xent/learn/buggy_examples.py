@@ -1,6 +1,7 @@
 """Losses and gradients with one mistake each, and their fixes: code as people write it.
 
-The notebook *Debugging clinic* shows their source beside the verdict of `xent.check.gradient`.
+The notebook *Debugging clinic* shows their source beside the verdict of `xent.check.gradient`, and
+what they do to training.
 Everything here is for (N, K) logits, N labels, and the mean over the rows.
 """
 # The readers' code has no casts for a type checker, and NumPy's functions return Any.
@@ -35,8 +36,11 @@ class BuggyExample:
     """A loss, its gradient and a fix; here both are right. The docstring tells the symptom."""
 
     mistake = ""
-    start = 0.0
-    """Where training starts: 0 at chance, below it sure and wrong."""
+    seen = ""
+    """What its training shows, beside that of the fix."""
+    start, rate = 0.0, 1.0
+    """The first weights (0 gives chance, below it the model is confident and wrong), and the
+    learning rate, from which the training shows it."""
 
     @staticmethod
     def loss(z: Array, y: Array) -> Array:
@@ -59,9 +63,13 @@ class BuggyExample:
 
 
 class ExplodingSteps(BuggyExample):
-    """Training diverges as soon as the batch is made larger."""
+    """Training is stable with 6 rows in the batch, and diverges with 24."""
 
     mistake = "mean missing"
+    seen = (
+        "The sum over the rows makes each step as many times too long as there are rows: the loss "
+        "jumps above where it started."
+    )
 
     @staticmethod
     def grad(z: Array, y: Array) -> Array:
@@ -72,6 +80,7 @@ class Uphill(BuggyExample):
     """The loss rises from the first step on."""
 
     mistake = "wrong sign"
+    seen = "Every step goes uphill."
 
     @staticmethod
     def grad(z: Array, y: Array) -> Array:
@@ -79,9 +88,10 @@ class Uphill(BuggyExample):
 
 
 class Sinking(BuggyExample):
-    """All logits sink, that of the true class as well."""
+    """The loss stays where it was: all logits move alike, that of the true class as well."""
 
     mistake = "label not subtracted"
+    seen = "Nothing says which class is the true one, so the loss stays at chance."
 
     @staticmethod
     def grad(z: Array, y: Array) -> Array:
@@ -95,9 +105,13 @@ class Sinking(BuggyExample):
 
 
 class Stalled(BuggyExample):
-    """The loss stays high, however long the training."""
+    """The reported loss stays high, however long the training."""
 
     mistake = "softmax applied twice"
+    seen = (
+        "The reported loss cannot fall below log(1 + 2/e) = 0.5514, since the second softmax sees "
+        "numbers between 0 and 1. The model learns all the same, but more slowly."
+    )
 
     @staticmethod
     def loss(z: Array, y: Array) -> Array:
@@ -115,6 +129,7 @@ class NeighboursClass(BuggyExample):
     """Accuracy is far below chance."""
 
     mistake = "labels off by one"
+    seen = "The model learns the class after the true one."
 
     @staticmethod
     def grad(z: Array, y: Array) -> Array:
@@ -123,10 +138,14 @@ class NeighboursClass(BuggyExample):
 
 
 class GivesUp(BuggyExample):
-    """The worst rows never get better."""
+    """A model that starts out confident and wrong never gets better."""
 
     mistake = "clipping"
-    start = -2.0
+    seen = (
+        "All rows are clipped, so the gradient is 0. The reported loss stays at -log 0.05, "
+        "which is 2.9957, and the true one far above it."
+    )
+    start = -4.0
 
     @staticmethod
     def loss(z: Array, y: Array) -> Array:
@@ -147,9 +166,14 @@ class GivesUp(BuggyExample):
 
 
 class TooLong(BuggyExample):
-    """Steps are somewhat longer than in the paper."""
+    """Training is unstable at a learning rate that the paper still uses."""
 
     mistake = "bits for nats"
+    seen = (
+        "Steps are 1/log 2 = 1.44 times too long. At small learning rates that is even faster; at "
+        "this one the loss goes up and down."
+    )
+    rate = 8.0
 
     @staticmethod
     def grad(z: Array, y: Array) -> Array:
@@ -157,9 +181,13 @@ class TooLong(BuggyExample):
 
 
 class BatchMates(BuggyExample):
-    """The prediction for a row depends on who else is in the batch."""
+    """The prediction for a row depends on the other rows in the batch."""
 
     mistake = "softmax over the wrong axis"
+    seen = (
+        "Probabilities sum to 1 over the rows and not over the classes: the reported loss is far "
+        "too high, and the true one stays above that of the fix."
+    )
 
     @staticmethod
     def loss(z: Array, y: Array) -> Array:
@@ -182,9 +210,11 @@ class BatchMates(BuggyExample):
 
 
 class SlowStarter(BuggyExample):
-    """Sure mistakes are unlearned very slowly."""
+    """Confident mistakes are unlearned very slowly."""
 
     mistake = "derivative multiplied in again"
+    seen = "Where a model is confident and wrong, the factor p (1 - p) is nearly 0: so is the step."
+    start = -2.0
 
     @staticmethod
     def grad(z: Array, y: Array) -> Array:
@@ -198,9 +228,11 @@ class SlowStarter(BuggyExample):
 
 
 class HalfTaught(BuggyExample):
-    """The true logit rises, but wrong classes keep their probability."""
+    """Training starts well, and then the loss rises again."""
 
     mistake = "other classes forgotten"
+    seen = "The true logits rise and nothing pushes the others down: in the end all rise together."
+    rate = 3.0
 
     @staticmethod
     def grad(z: Array, y: Array) -> Array:
@@ -217,9 +249,10 @@ class HalfTaught(BuggyExample):
 
 
 class Reshaped(BuggyExample):
-    """Nothing is learned, though all shapes fit."""
+    """The loss rises, though all shapes fit."""
 
     mistake = "transposed"
+    seen = "Rows get each other's gradients, which lead nowhere."
 
     @staticmethod
     def grad(z: Array, y: Array) -> Array:
@@ -231,6 +264,9 @@ class Unmoved(BuggyExample):
     """The weights do not move at all."""
 
     mistake = "gradient is zero"
+    seen = (
+        "The accuracy does not change with a small step, so its gradient is 0, and the loss stays."
+    )
 
     @staticmethod
     def grad(z: Array, y: Array) -> Array:

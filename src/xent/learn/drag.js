@@ -22,7 +22,7 @@ function render({ model, el }) {
   };
   const held = (x) => Math.round(Math.min(high, Math.max(low, x)) * 10) / 10;
 
-  add(svg, "line", { x1: EDGE, x2: WIDTH - EDGE, y1: 92, y2: 92, stroke: "#8c8c8c" });
+  add(svg, "line", { x1: EDGE, x2: WIDTH - EDGE, y1: 92, y2: 92, stroke: "currentColor" });
   for (let x = Math.ceil(low); x <= high; x += 2)
     add(svg, "text", { x: across(x), y: 110, "text-anchor": "middle", fill: "currentColor", "font-size": 12 }, x);
 
@@ -49,7 +49,7 @@ function render({ model, el }) {
     return () => { node.setAttribute("aria-valuenow", read()); show(read()); };
   }
 
-  const line = add(svg, "rect", { y: 8, width: 6, height: 84, fill: "#1f9e77" });
+  const line = add(svg, "rect", { y: 8, width: 6, height: 84, fill: model.get("edge") });
   const shows = [movable(line, "boundary", () => model.get("boundary"), (x) => model.set("boundary", x),
     (x) => line.setAttribute("x", across(x) - 3))];
   model.get("points").forEach((_, k) => {

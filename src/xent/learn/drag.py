@@ -7,7 +7,8 @@ from pathlib import Path
 import anywidget
 import traitlets
 
-from xent.plots.colours import LABEL_COLOURS
+from xent._report.roles import colour
+from xent.plots.colours import LABELS
 
 
 class Line(anywidget.AnyWidget):  # type: ignore[misc]
@@ -19,4 +20,5 @@ class Line(anywidget.AnyWidget):  # type: ignore[misc]
     points = traitlets.List().tag(sync=True)
     labels = traitlets.List().tag(sync=True)
     boundary = traitlets.Float(0.0).tag(sync=True)
-    colours = traitlets.List(list(LABEL_COLOURS)).tag(sync=True)
+    colours = traitlets.List([colour(role) for role in LABELS]).tag(sync=True)
+    edge = traitlets.Unicode(colour("pull")).tag(sync=True)

@@ -21,6 +21,7 @@ except ModuleNotFoundError as error:
     raise ModuleNotFoundError(message, name=error.name) from None
 
 from xent._report import page
+from xent._report.roles import variables
 from xent.learn import COURSE
 
 HOST = "127.0.0.1"
@@ -50,7 +51,9 @@ def contents() -> str:
 def application() -> Any:
     """The web application: the contents and the lessons."""
     script = Path(__file__).with_name("in_order.js").read_text("utf-8")
-    head = f"<script>{{{script}}}</script>"
+    light, dark = variables(dark=False), variables(dark=True)
+    colours = f"<style>:root {{ {light} }} .dark {{ {dark} }}</style>"  # a class of marimo's
+    head = f"{colours}<script>{{{script}}}</script>"
     live = marimo.create_asgi_app(quiet=True, session_ttl=30, html_head=head)
     for each in COURSE:
         live = live.with_app(path=f"/{each.name}", root=str(each.path))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import html
+import re
+import zlib
 from collections.abc import Callable, Iterable, Sequence
-from io import BytesIO
 from typing import Any
 
 import marimo as mo
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from xent import plots
 from xent._format import shown
 from xent._report import Equations
 from xent._report.html import scrolled
@@ -20,23 +18,24 @@ from xent._report.latex import aligned
 from xent._report.markdown import JUPYTER, fenced
 from xent.explanation import Explanation
 from xent.learn import COURSE
+from xent.plots.saving import inline, new_figure, page_ink
 
 ROW = "display:flex;flex-wrap:wrap;gap:0.5rem 1.5rem;align-items:flex-start"
 CELL = "padding:0.15rem 0.8rem 0.15rem 0.3rem;text-align:left;vertical-align:top;border:0"
+
+INDEXED = re.compile(r"(?<![\w$])(-?[A-Za-z])([_^])(-?\|?\w+\|?|[+-])( = \d\b)?")
+"""Symbols with an index or an exponent, as plain text writes them: x_i, e^-z, y_j = 1."""
 
 
 def picture(
     draw: Callable[[Axes], Any], alt: str, *, size: tuple[float, float] = (5.6, 3.7)
 ) -> mo.Html:
-    """Draw into an Axes, and show it with a text for readers who cannot see it."""
-    with plots.style(dark=mo.app_meta().theme == "dark"):
-        figure = Figure(figsize=size, layout="constrained")
-        draw(figure.subplots())
-        file = BytesIO()
-        figure.savefig(file, format="svg", metadata={"Date": None})
-    source = f"data:image/svg+xml;base64,{base64.b64encode(file.getvalue()).decode()}"
-    style = f"width:100%;max-width:{size[0] * 100:.0f}px;height:auto;margin:0"
-    return mo.Html(f'<img src="{source}" alt="{html.escape(alt)}" style="{style}">')
+    """Draw into an Axes, and show it in the page's colours, with a text for who cannot see it."""
+    with page_ink():
+        figure, (ax,) = new_figure(size)
+        draw(ax)
+        svg = inline(figure, ax.get_title(), alt, f"picture-{zlib.crc32(alt.encode()):x}")
+    return mo.Html(f'<div class="picture">{svg}</div>')
 
 
 class Clicks(mo.ui.button):
@@ -50,6 +49,13 @@ class Clicks(mo.ui.button):
 
     def _convert_value(self, value: Any) -> Any:
         return value
+
+
+def kept(rates: list[float], steps: int, rate: float) -> list[float]:
+    """The rate of every step: steps that were taken keep theirs in `rates`, new ones get `rate`."""
+    del rates[steps:]
+    rates.extend([rate] * (steps - len(rates)))
+    return list(rates)
 
 
 def beside(*items: Any, least: str = "18rem") -> mo.Html:
@@ -80,8 +86,7 @@ def steps(explanation: Explanation, *names: str, why: bool = True) -> mo.Html:
         equations = fenced(aligned(Equations(step.formula, step.lines)), JUPYTER)
         parts.append(f"**{step.name}**\n\n{equations}")
         if why and step.why:
-            # marimo's Markdown knows fewer escapes than GitHub's.
-            parts.append(step.why.replace("_", r"\_").replace("*", r"\*"))
+            parts.append(INDEXED.sub(r"$\1\2{\3}\4$", step.why.replace("*", r"\*")))
     return mo.md("\n\n".join(parts))
 
 

@@ -15,16 +15,19 @@ import marimo as mo
 
 from xent._report import page as shell
 from xent._report.files import write_file
+from xent._report.page import THEME
+from xent._report.roles import colour
 from xent.learn import COURSE, Lesson
 from xent.learn.mathml import STYLE as MATH_STYLE
 from xent.learn.mathml import mathml
 
 STYLE = f"""
+{THEME}
 body {{ font: 1rem/1.55 system-ui, sans-serif }}
 main {{ max-width: 56rem; margin: 2rem auto; padding: 0 0.5rem }}
-img {{ background: #fff }} pre {{ overflow-x: auto; padding: 0.8rem; background: #8881 }}
+pre {{ overflow-x: auto; padding: 0.8rem; background: #8881 }}
 .formula {{ display: block; overflow-x: auto; overflow-y: hidden }}
-.control {{ border-left: 3px solid #3b8bc4; padding-left: 0.8rem }}
+.control {{ border-left: 3px solid {colour("push")}; padding-left: 0.8rem }}
 {MATH_STYLE}"""
 TEX = re.compile(r"\|\|([(\[])(.*)\|\|[)\]]", re.DOTALL)
 SPANS = {"markdown": ("", ""), "paragraph": ("<p>", "</p>")}
@@ -113,6 +116,9 @@ class _Writer(HTMLParser):
             self.spans.append(closing)
         self.parts.append(opening)
 
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:  # noqa: ARG002
+        self.parts.append(self.get_starttag_text() or "")  # within a picture
+
     def handle_endtag(self, tag: str) -> None:
         if tag == "marimo-tex":
             found = TEX.match(html.unescape("".join(self.formula or [])).strip())
@@ -147,7 +153,10 @@ def _control(tag: str, attributes: dict[str, str | None]) -> str:
     value = read("initial-value")
     kind = tag.removeprefix("marimo-")
     if kind == "slider":
-        span = f"from {read('start'):g} to {read('stop'):g}"
+        first, last = read("start"), read("stop")
+        if steps := read("steps"):  # then the value is the number of its step
+            value, first, last = steps[int(value)], steps[0], steps[-1]
+        span = f"from {first:g} to {last:g}"
         said = f"{label}: <b>{value:g}</b> <small>(a slider {span})</small>"
     elif kind == "dropdown":
         options = read("options")

@@ -9,6 +9,7 @@ from xent.plots.bars import class_bars
 from xent.plots.curves import gradient_curves, gradient_error, loss_curves, sigmoid_curve
 from xent.plots.data import dataset
 from xent.plots.surface import descend, loss_surface
+from xent.plots.surprise import surprise_curve
 
 __all__ = [
     "class_bars",
@@ -21,4 +22,5 @@ __all__ = [
     "loss_surface",
     "sigmoid_curve",
     "style",
+    "surprise_curve",
 ]

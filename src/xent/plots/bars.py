@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
@@ -15,17 +16,24 @@ from xent._validation import Array, as_floats
 from xent.functions import softmax
 from xent.losses import cross_entropy
 from xent.plots.checks import require
-from xent.plots.colours import GREY, OTHER, PULL, PUSH, TRUE
+from xent.plots.colours import shade
 from xent.plots.style import axes_or_new, describe, titled
 
-ROOM, NAMED = 0.45, 0.2
-"""Inches that a class needs for its numbers, and for its name."""
+ROOM, SOFT_ROOM, TURNED, NAMED = 0.45, 0.85, 0.36, 0.2
+"""Inches that a class needs for its numbers (arrows to a soft target end side by side), for its
+numbers turned, and for its name."""
 
 LONGEST = 16
 """The most characters shown of a name."""
 
 SMALLEST = 1e-3
-"""Smaller gradients and probabilities could not be seen, so they are not drawn or written."""
+"""A smaller gradient could not be seen, so it has no arrow."""
+
+HEIGHT = 1.5
+"""Of the picture in probabilities, with room for numbers below 0 and above 1."""
+
+LINE = 0.2
+"""Inches from one number to the next above it."""
 
 MOST, LIKELIEST = 120, 12
 """Up to MOST classes are all drawn; of more, the true one and the LIKELIEST."""
@@ -42,7 +50,9 @@ def class_bars(
     """Probabilities of the classes as bars, and the gradient for each logit as an arrow.
 
     A step down the gradient moves a logit as its arrow points. An arrow leads from the probability
-    to the target (1 for the true class, 0 for the others), and the arrows sum to 0.
+    to the target, which a short line marks (1 for the true class and 0 for the others, or the
+    probability given), and the arrows sum to 0. Where classes are too many for their numbers, only
+    the true one has them, or that with the longest arrow.
 
     Parameters
     ----------
@@ -74,57 +84,70 @@ def class_bars(
     require(z.ndim == 1, f"logits has shape {z.shape}; expected the (K,) scores of one row.")
     require(not np.isnan(z).any(), f"logits are {z.tolist()}; a picture needs numbers.")
     loss, grad = cross_entropy(z, target, label_smoothing=label_smoothing, return_grad=True)
-    label = int(target) if np.ndim(target) == 0 else None
-    return draw_classes(np.asarray(softmax(z)), np.asarray(grad), float(loss), label, names, ax)
+    return draw_classes(np.asarray(softmax(z)), np.asarray(grad), float(loss), target, names, ax)
 
 
 def draw_classes(
     p: Array,
     gradient: Array,
     loss: float,
-    label: int | None,
+    target: Any,
     names: Sequence[str] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw probabilities and gradients that are known; a soft target has no label."""
+    """Draw probabilities and gradients that are known; the target is as for `class_bars`."""
     ax = axes_or_new(ax)
+    label = int(target) if np.ndim(target) == 0 else None
+    goal = np.round(p - gradient, 12)  # the target, smoothed; 0.2 and not 0.2 + 1e-17
+    if math.isinf(loss):  # then a class that should have a share is masked, and has no gradient
+        goal = np.asarray(target) if label is None else np.eye(len(p))[label]
+    marked = int(np.abs(gradient).argmax()) if label is None else label
     called = [str(k) for k in range(len(p))] if names is None else [short(n) for n in names]
     chosen = _chosen(p, label)
     place = np.arange(len(chosen))
     inches = ax.get_window_extent().width / ax.figure.dpi
-    roomy = inches / len(chosen) >= ROOM
-    colours = [TRUE if k == label else OTHER for k in chosen]
+    room = inches / len(chosen)
+    roomy = room >= (SOFT_ROOM if label is None else ROOM)
+    colours = [shade("true" if k == label else "other") for k in chosen]
     ax.bar(place - 0.1, p[chosen], width=0.5, color=colours)
     for i, k in enumerate(chosen):
-        _arrow(ax, i + 0.28, float(p[k]), float(gradient[k]), thin=not roomy)
-        if k == label or (roomy and p[k] >= SMALLEST):
-            _values(ax, i, float(p[k]), float(gradient[k]), roomy=roomy)
+        _arrow(ax, i + 0.28, float(p[k]), float(gradient[k]), thin=room < TURNED)
+        if room >= TURNED or k == marked:
+            alone = room < TURNED
+            _values(
+                ax, i, float(p[k]), float(gradient[k]), alone=alone, turned=not (roomy or alone)
+            )
     _ticks(ax, chosen, called, label, inches)
-    ax.axhline(0, color=GREY, linewidth=0.8)
+    ax.axhline(0, color=shade("other"), linewidth=0.8)
     ax.set_yticks([0, 0.25, 0.5, 0.75, 1])
-    ax.set(ylabel="probability", xlim=(-0.6, len(chosen) - 0.4), ylim=(-0.2, 1.2))
+    ax.set(ylabel="probability", xlim=(-0.6, len(chosen) - 0.4), ylim=(-0.25, HEIGHT - 0.25))
     if label is not None:
-        ax.plot([], [], "s", color=TRUE, label=f"true: {literal(called[label])}")
-    for mark, colour, name in (
-        ("s", OTHER, "classes" if label is None else "other classes"),
-        ("^", PULL, "pulled up by -gradient"),
-        ("v", PUSH, "pushed down by it"),
+        ax.plot([], [], "s", color=shade("true"), label=f"true: {literal(called[label])}")
+    for mark, role, name in (
+        ("s", "other", "classes" if label is None else "other classes"),
+        ("^", "pull", "pulled up by -gradient"),
+        ("v", "push", "pushed down by it"),
     ):
-        ax.plot([], [], mark, color=colour, label=name)
+        ax.plot([], [], mark, color=shade(role), label=name)
+    ink = mpl.rcParams["text.color"]
+    ax.hlines(goal[chosen], place + 0.12, place + 0.44, ink, linewidth=1.6, label="target")
     masked = label is not None and math.isinf(loss) and not gradient[label]
     titled(ax, f"Loss {shown(loss, trim=False)} nats{' (the true class is masked)' * masked}")
-    describe(ax, _told(p, gradient, loss, label, called))
+    describe(ax, _told(p, gradient, goal, loss, label, called))
     return ax
 
 
-def _told(p: Array, gradient: Array, loss: float, label: int | None, called: list[str]) -> str:
+def _told(
+    p: Array, gradient: Array, goal: Array, loss: float, label: int | None, called: list[str]
+) -> str:
     """What the picture shows, in words."""
     others = [k for k in np.argsort(-p, kind="stable")[:4] if k != label][:3]
     told = ", ".join(f"{called[k]} {shown(float(p[k]))}" for k in others)
     if label is None:
+        due = ", ".join(f"{called[k]} {shown(float(goal[k]))}" for k in others)
         moves = ", ".join(f"{called[k]} {shown(-float(gradient[k]))}" for k in others)
         return (
-            f"Probabilities of {len(p)} classes: {told}. The target is soft. The loss is "
+            f"Probabilities of {len(p)} classes: {told}. The target is soft: {due}. The loss is "
             f"{shown(loss)} nats. Down the gradient they move by {moves}."
         )
     return (
@@ -157,20 +180,24 @@ def _arrow(ax: Axes, x: float, share: float, push: float, *, thin: bool) -> None
     if abs(push) > SMALLEST:
         head, width = ("-", 1) if thin else ("-|>", 2)
         arrow = {"arrowstyle": head, "linewidth": width, "shrinkA": 0, "shrinkB": 0}
-        arrow["color"] = PUSH if push > 0 else PULL
+        arrow["color"] = shade("push" if push > 0 else "pull")
         ax.annotate("", xy=(x, share - push), xytext=(x, share), arrowprops=arrow)
 
 
-def _values(ax: Axes, i: int, share: float, push: float, *, roomy: bool) -> None:
+def _values(ax: Axes, i: int, share: float, push: float, *, alone: bool, turned: bool) -> None:
     """The probability above the bar, and minus the gradient beyond the arrow's tip."""
-    x, align = (i - 0.1, "center") if roomy else (i + 0.1, "right")
+    style: dict[str, Any] = {"fontsize": "small", "rotation": 90 if turned else 0}
+    x, align = (i + 0.1, "right") if alone else (i - 0.1, "center")
     text = f"{share:.3f}" if share >= SMALLEST or share == 0 else f"{share:.0e}"
-    ax.text(x, share + 0.02, text, ha=align, va="bottom", fontsize="small")
+    ax.text(x, share + 0.02, text, ha=align, va="bottom", **style)
     if abs(push) > SMALLEST:
-        beyond, side = (0.02, "bottom") if push < 0 else (-0.02, "top")
-        colour = PUSH if push > 0 else PULL
-        style: dict[str, Any] = {"ha": "center", "fontsize": "small", "color": colour}
-        ax.text(i + 0.28, share - push + beyond, f"{-push:+.3f}", va=side, **style)
+        role, side, y = "push", "top", share - push - 0.02
+        if push < 0:
+            role, side, y = "pull", "bottom", share - push + 0.02
+            if not turned:  # above the probability's own number, however short the arrow
+                line = LINE * HEIGHT * ax.figure.dpi / ax.get_window_extent().height
+                y = max(y, share + 0.02 + line)
+        ax.text(i + 0.28, y, f"{-push:+.3f}", ha="center", va=side, color=shade(role), **style)
 
 
 def _ticks(

@@ -1,10 +1,16 @@
-"""The colours of curves, labels, bars and arrows."""
+"""The colours of curves, labels, bars and arrows: those of reports, for the style's background."""
 
-BLUE, ORANGE, GREEN, GREY = "#3b8bc4", "#e8761c", "#1f9e77", "#8c8c8c"
-"""Colour-blind readers can tell them apart, on light and dark backgrounds."""
+from __future__ import annotations
 
-LABEL_COLOURS = (BLUE, ORANGE)
-"""The colours of labels 0 and 1."""
+import matplotlib as mpl
 
-TRUE, OTHER, PULL, PUSH = ORANGE, GREY, GREEN, BLUE
-"""The true class and the others; a gradient that raises its logit, or lowers it."""
+from xent._report.roles import COLOURS
+
+LABELS = ("push", "true")
+"""The roles whose colours labels 0 and 1 have."""
+
+
+def shade(role: str) -> str:
+    """The colour of a role on the background of matplotlib's current style."""
+    red, green, blue, alpha = mpl.colors.to_rgba(mpl.rcParams["axes.facecolor"])
+    return COLOURS[role][alpha > 0 and red + green + blue < 1.5]

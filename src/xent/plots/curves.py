@@ -13,7 +13,7 @@ from xent.check import gradient
 from xent.functions import sigmoid
 from xent.losses import binary_cross_entropy
 from xent.plots.checks import FARTHEST, finite, require
-from xent.plots.colours import BLUE, GREEN, GREY, LABEL_COLOURS, ORANGE, OTHER, TRUE
+from xent.plots.colours import LABELS, shade
 from xent.plots.style import axes_or_new, describe, point, titled
 
 
@@ -81,7 +81,7 @@ def gradient_curves(
 
     unit = "dL/dz (nats per unit of logit)"
     ax = _label_curves("Gradient of the loss", unit, slope, logit, label, ax, limits=(-1.1, 1.1))
-    ax.axhline(0, color=GREY, linewidth=0.8)
+    ax.axhline(0, color=shade("other"), linewidth=0.8)
     return ax
 
 
@@ -111,14 +111,15 @@ def sigmoid_curve(logit: float | None = None, *, ax: Axes | None = None) -> Axes
     z = _range(logit)
     ax = axes_or_new(ax)
     p = np.asarray(sigmoid(z))
-    ax.plot(z, p, color=ORANGE, label="p")
-    ax.plot(z, p * np.asarray(sigmoid(-z)), color=GREEN, linestyle="--", label="dp/dz = p (1 - p)")
+    ax.plot(z, p, color=shade("true"), label="p")
+    slope = p * np.asarray(sigmoid(-z))
+    ax.plot(z, slope, color=shade("pull"), linestyle="--", label="dp/dz = p (1 - p)")
     ax.set(xlabel="logit z", ylabel="probability", ylim=(0, 1.05), xlim=(z[0], z[-1]))
     titled(ax, "From logit to probability")
     told = "The sigmoid p of the logit z rises from 0 to 1, steepest at z = 0, where p = 1/2."
     if logit is not None:
         value = float(sigmoid(logit))
-        point(ax, float(logit), value, ORANGE, "p", rising=True)
+        point(ax, float(logit), value, shade("true"), "p", rising=True)
         told += f" At z = {shown(float(logit))} it is {shown(value)}."
     describe(ax, told)
     return ax
@@ -171,11 +172,11 @@ def gradient_error(
     reports = [gradient(*asked, method=method, h=float(h), progress=False) for h in steps]
     errors = [abs(float(r.numeric.value[0] - r.analytic[0])) for r in reports]
     ax = axes_or_new(ax)
-    ax.loglog(steps, np.maximum(errors, 1e-17), ".", color=BLUE, label="error")
+    ax.loglog(steps, np.maximum(errors, 1e-17), ".", color=shade("push"), label="error")
     truncation = np.ma.masked_less([float(r.numeric.truncation[0]) for r in reports], 1e-17)
     rounding = [float(r.numeric.rounding[0]) for r in reports]
-    ax.loglog(steps, truncation, color=ORANGE, linestyle="--", label="truncation, estimated")
-    ax.loglog(steps, rounding, color=GREEN, linestyle=":", label="rounding, at most")
+    ax.loglog(steps, truncation, color=shade("true"), linestyle="--", label="truncation, estimated")
+    ax.loglog(steps, rounding, color=shade("pull"), linestyle=":", label="rounding, at most")
     ax.set(xlabel="step h", ylabel="error (nats per unit of logit)", ylim=(1e-17, 10))
     titled(ax, f"Numerical gradient ({method}), z = {logit:g}, label {label}", columns=3)
     best = int(np.argmin(errors))
@@ -217,16 +218,16 @@ def _label_curves(
     ax = axes_or_new(ax)
     for y in (0, 1):
         true = y == label or (label is None and y == 1)
-        colour = LABEL_COLOURS[y] if label is None else TRUE if true else OTHER
+        role = LABELS[y] if label is None else "true" if true else "other"
         name = f"label {y}{' (true)' if y == label else ''}"
-        ax.plot(z, curve(z, y), color=colour, linestyle="-" if true else "--", label=name)
+        ax.plot(z, curve(z, y), color=shade(role), linestyle="-" if true else "--", label=name)
     ax.set(xlabel="logit z", ylabel=unit, xlim=(z[0], z[-1]))
     ax.set_ylim(limits or (0, ax.get_ylim()[1]))
     titled(ax, title)
     told = f"{title} against the logit z, one curve for each label."
     if logit is not None and label is not None:
         value = float(curve(np.array([float(logit)]), label)[0])
-        point(ax, float(logit), value, TRUE, "", rising=slopes[label] > 0)
+        point(ax, float(logit), value, shade("true"), "", rising=slopes[label] > 0)
         told += f" At z = {shown(float(logit))} and label {label} it is {shown(value)}."
     describe(ax, told)
     return ax

@@ -13,7 +13,7 @@ from xent._validation import Array, as_floats, check_shape, to_numpy
 from xent.functions import sigmoid
 from xent.losses import binary_cross_entropy
 from xent.plots.checks import FARTHEST, require, require_rows
-from xent.plots.colours import GREEN, GREY, LABEL_COLOURS
+from xent.plots.colours import LABELS, shade
 from xent.plots.style import axes_or_new, describe, titled
 
 LOSSES = "Bars of -log of the probability of each true label"
@@ -89,7 +89,7 @@ def dataset(
     marks = _marks(z, far, sideways=x is None)
     if frame == 1:
         line, curve = _curve(z[~far], place, far, given=x is not None)
-        ax.plot(line, curve, color=GREY, linewidth=1.5, zorder=1)
+        ax.plot(line, curve, color=shade("other"), linewidth=1.5, zorder=1)
         p, colours = np.asarray(sigmoid(z)), np.array(_colours(y))
         size = 36 if len(z) <= CROWD else 14
         ax.scatter(place[~far], p[~far], c=colours[~far], s=size, zorder=3)
@@ -100,7 +100,7 @@ def dataset(
         if x is None and len(z) > CROWD:
             place, x_name, marks, width = _ranks(z), "row, in order of the logits", [], 1.0
         else:
-            width = float(np.ptp(place)) / (3 * max(len(z), 8)) or 0.2
+            width = _width(place)
         heights = np.exp(-losses) if frame == 2 else np.minimum(losses, FARTHEST)
         ax.bar(place, heights, width=width, color=_colours(y))
         if frame == 2:
@@ -108,14 +108,14 @@ def dataset(
         else:
             ax.set_ylabel("-log p of the true label (nats)")
         if frame == 4:
-            ax.axhline(min(mean, FARTHEST), color=GREEN, linewidth=2)
+            ax.axhline(min(mean, FARTHEST), color=shade("pull"), linewidth=2)
         top = (losses > FARTHEST) & (frame > 2)
         for mark, rows in marks:
             _mark(ax, mark, place[rows], np.where(top, 0, heights)[rows])
         if top.any():
             _mark(ax, "^", place[top], heights[top], label="loss beyond the axis")
-    for label, colour in enumerate(LABEL_COLOURS):
-        ax.scatter([], [], color=colour, label=f"label {label}")
+    for label, role in enumerate(LABELS):
+        ax.scatter([], [], color=shade(role), label=f"label {label}")
     if marks:
         where = "logit beyond the axis" if x is None else "infinite logit"
         _mark(ax, marks[-1][0], [], [], label=where)
@@ -133,7 +133,7 @@ def dataset(
 
 
 def _colours(labels: Array) -> list[str]:
-    return [LABEL_COLOURS[int(label)] for label in labels]
+    return [shade(LABELS[int(label)]) for label in labels]
 
 
 def _places(z: Array) -> Array:
@@ -152,6 +152,13 @@ def _given_places(x: Any, z: Array) -> Array:
     return place.astype(np.float64)
 
 
+def _width(place: Array) -> float:
+    """Of bars: narrower where some would overlap, but never too thin to be seen."""
+    span = float(np.ptp(place))
+    gaps = np.diff(np.unique(place))
+    return max(min(span / (3 * max(len(place), 8)), 0.9 * gaps.min()), span / 150) if span else 0.2
+
+
 def _curve(known: Array, place: Array, far: Array, *, given: bool) -> tuple[Array, Array]:
     """The sigmoid of the logits on the axis, or interpolated between given places."""
     if not given:
@@ -167,7 +174,7 @@ def _curve(known: Array, place: Array, far: Array, *, given: bool) -> tuple[Arra
 
 
 def _mark(ax: Axes, mark: str, x: Any, y: Any, **options: Any) -> None:
-    ax.scatter(x, y, color=GREY, marker=mark, s=60, zorder=3, clip_on=False, **options)
+    ax.scatter(x, y, color=shade("other"), marker=mark, s=60, zorder=3, clip_on=False, **options)
 
 
 def _marks(z: Array, far: Array, *, sideways: bool) -> list[tuple[str, Array]]:

@@ -5,21 +5,26 @@ from __future__ import annotations
 import html
 import re
 import warnings
+from collections.abc import Iterable
 from io import BytesIO, StringIO
 from typing import Any, cast
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from xent.plots.colours import OTHER, PULL, PUSH, TRUE
-from xent.plots.style import SIZE, settings
+from xent._report.roles import COLOURS, colour, variables
+from xent.plots.style import GROUNDS, SIZE, description, settings
 
 LARGEST = 100 * 10**6
 """Pixels of a PNG; more take gigabytes of memory, and many programs refuse them."""
 
 INK = "#010203"
 """Stands for the colour of the page's text while a picture is drawn."""
+
+DRAWN = ("true", "loss", "pull", "push", "other")
+"""The roles whose colours are in pictures."""
 
 
 def new_figure(size: tuple[float, float] = SIZE, rows: int = 1, columns: int = 1) -> Any:
@@ -66,42 +71,68 @@ def encoded(figure: Figure, form: str, title: str, told: str, *, dpi: float) -> 
     return file.getvalue(), whole
 
 
+def words(axes: Iterable[Axes]) -> tuple[str, str]:
+    """Title and description of a figure: those of its Axes, each said once."""
+    title = "; ".join(ax.get_title() for ax in axes)
+    return title, " ".join(dict.fromkeys(description(ax) for ax in axes))
+
+
 def svg(figure: Figure, title: str, told: str) -> str:
     """A figure as an SVG document that screen readers can read aloud."""
-    body = _drawn(figure)
-    words = f"<title>{html.escape(title)}</title>\n<desc>{html.escape(told)}</desc>\n"
-    words = words.replace("\\", r"\\")  # as re.sub reads them
-    return re.sub(r"(<svg [^>]*)>\n", rf'\1 role="img">\n{words}', body, count=1)
+    head = f"<title>{html.escape(title)}</title>\n<desc>{html.escape(told)}</desc>\n"
+    head = head.replace("\\", r"\\")  # as re.sub reads them
+    return re.sub(r"(<svg [^>]*)>\n", rf'\1 role="img">\n{head}', _drawn(figure), count=1)
+
+
+def page_ink() -> Any:
+    """Settings for a picture in the colours of its page, to be made by `themed` or `inline`."""
+    return mpl.rc_context(cast(Any, settings(INK, "none")))
+
+
+def themed(figure: Figure, title: str, told: str) -> str:
+    """A figure drawn with `page_ink` as an SVG document, light or dark as its reader's screen."""
+    body = svg(figure, title, told)
+    for role in DRAWN:
+        body = body.replace(COLOURS[role][0], colour(role))
+    light, dark = (
+        f":root {{ color: {GROUNDS[d][0]}; {variables(dark=d)} }}" for d in (False, True)
+    )
+    theme = (
+        f"<style>:root {{ color-scheme: light dark }} {light} "
+        f"@media (prefers-color-scheme: dark) {{ {dark} }}</style>\n"
+    )
+    return body.replace(INK, "currentColor").replace("</desc>\n", f"</desc>\n{theme}", 1)
 
 
 def inline(figure: Figure, title: str, told: str, prefix: str) -> str:
-    """A figure as an SVG element for a page, with names of its own and the page's colours."""
-    body = _drawn(figure)
-    body = body[body.index("<svg ") :]
+    """A figure drawn with `page_ink` as an SVG element of a page; see `inlined`."""
+    return inlined(themed(figure, title, told), prefix)
+
+
+def inlined(document: str, prefix: str) -> str:
+    """What `themed` made as an element of a page, in whose colours it is shown.
+
+    The page sets `--xent-` variables for its theme. Names within begin with the prefix.
+    """
+    body = document[document.index("<svg ") :]
     width, height = re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', body)[0]
     head = (
         f'<svg viewBox="0 0 {width} {height}" role="img" '
         f'aria-labelledby="{prefix}-title {prefix}-desc" '
         f'style="width:100%;max-width:{float(width):.0f}px;height:auto;'
         'stroke-linejoin:round;stroke-linecap:butt">\n'
-        f'<title id="{prefix}-title">{html.escape(title)}</title>\n'
-        f'<desc id="{prefix}-desc">{html.escape(told)}</desc>\n'
     )
     body = body[body.index(">") + 1 :].lstrip()
     body = re.sub(r"(?s)<defs>\s*<style.*?</style>\s*</defs>\s*", "", body)
+    body = re.sub(r"<style>.*?</style>\n", "", body)
     body = re.sub(r"(?m)^ *<!--.*?-->\n", "", body).replace("xlink:href", "href")
     used = set(re.findall(r'(?:href="|url\()#([^")]+)', body))
     body = re.sub(r' id="([^"]+)"', lambda m: m[0] if m[1] in used else "", body)
     body = body.replace(' id="', f' id="{prefix}-')
     body = re.sub(r'(href="|url\()#', rf"\1#{prefix}-", body)
-    for role, shade in (("true", TRUE), ("other", OTHER), ("pull", PULL), ("push", PUSH)):
-        body = body.replace(shade, f"var(--xent-{role},{shade})")
-    return head + body.replace(INK, "currentColor")
-
-
-def page_ink() -> Any:
-    """Settings for a picture in the text colour and on the background of its page."""
-    return mpl.rc_context(cast(Any, settings(INK, "none")))
+    for name in ("title", "desc"):
+        body = body.replace(f"<{name}>", f'<{name} id="{prefix}-{name}">', 1)
+    return head + body.rstrip()
 
 
 def _drawn(figure: Figure) -> str:

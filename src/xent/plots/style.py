@@ -20,6 +20,9 @@ from xent.plots.checks import FARTHEST
 SIZE = (6.4, 4.2)
 """Inches."""
 
+GROUNDS = (("#1c1c1c", "#ffffff"), ("#e8e8e8", "#14171a"))
+"""Ink and background, light and dark."""
+
 _DESCRIPTIONS: WeakKeyDictionary[Axes, str] = WeakKeyDictionary()
 
 
@@ -39,8 +42,7 @@ def style(*, dark: bool = False) -> Iterator[None]:
     >>> with plots.style(dark=True):
     ...     ax = plots.loss_curves(2.0, 1)
     """
-    ink, ground = ("#e8e8e8", "#14171a") if dark else ("#1c1c1c", "#ffffff")
-    with plt.rc_context(cast(Any, settings(ink, ground))):
+    with plt.rc_context(cast(Any, settings(*GROUNDS[dark]))):
         yield
 
 
@@ -119,9 +121,9 @@ def point(ax: Axes, x: float, y: float, colour: str, name: str, *, rising: bool)
         x, y = min(max(x, left), right), min(max(y, bottom), top)
     ax.plot([x], [y], mark, color=colour, markersize=8, zorder=4, clip_on=mark == "o")
     across, up = (x - left) / (right - left), (y - bottom) / (top - bottom)
-    side = -1 if rising and y >= 0 else 1
+    below = up > 0.94 or (y < 0 and up > 0.15)
+    side = -1 if rising and not below else 1  # a rising curve leaves room above left, below right
     if not 0.2 < across < 0.8:
         side = 1 if across < 0.5 else -1
-    below = up > 0.94 or (y < 0 and up > 0.15)
     away, align = (9 * side, -16 if below else 6), "left" if side > 0 else "right"
     ax.annotate(text, (x, y), xytext=away, textcoords="offset points", ha=align)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 
@@ -13,8 +14,11 @@ from xent._format import shown
 from xent._validation import Array, as_floats, check_number, to_numpy
 from xent.losses import binary_cross_entropy
 from xent.plots.checks import require
-from xent.plots.colours import GREY, ORANGE
+from xent.plots.colours import shade
 from xent.plots.style import axes_or_new, describe, titled
+
+LINES = 12
+"""The number of steps in which contours rise from the least loss to the largest."""
 
 LARGEST = 1e100
 """Largest feature or weight, so that products stay far below the largest double."""
@@ -25,7 +29,7 @@ def descend(
     labels: Any,
     *,
     start: Sequence[float] = (0.0, 0.0),
-    rate: float = 1.0,
+    rate: float | Sequence[float] = 1.0,
     steps: int = 50,
 ) -> Array:
     """Weights along gradient descent on a binary loss of two weights.
@@ -38,8 +42,8 @@ def descend(
         0 or 1.
     start : sequence of two floats, default (0, 0)
         Where to begin.
-    rate : float, default 1.0
-        Size of a step.
+    rate : float or sequence of float, default 1.0
+        Size of every step, or of each.
     steps : int, default 50
         The number of steps.
 
@@ -51,7 +55,8 @@ def descend(
     Raises
     ------
     ValueError
-        If a number is not finite, or the rate takes the weights beyond 1e100.
+        If a number is not finite, rates are given and not one for each step, or a rate takes
+        the weights beyond 1e100.
 
     Examples
     --------
@@ -63,16 +68,19 @@ def descend(
      [0.8775 0.    ]]
     """
     x, y = _two_features(features), to_numpy(labels, "labels")
-    rate = check_number(rate, "rate", 0, math.inf, above=True)
     require(steps >= 0, f"steps is {steps}; expected 0 or more.")
+    given = np.ravel(rate).tolist() * (steps if np.ndim(rate) == 0 else 1)
+    count = f"rate has {len(given)} numbers for {steps} steps; expected one, or one for each step."
+    require(len(given) == steps, count)
+    rates = [check_number(each, "rate", 0, math.inf, above=True) for each in given]
     path = [_weights(start, "start", 1, "two finite weights")]
-    for step in range(1, steps + 1):
+    for step, size in enumerate(rates, start=1):
         _, grad = binary_cross_entropy(x @ path[-1], y, return_grad=True)
         with np.errstate(over="ignore"):
-            path.append(path[-1] - rate * (np.asarray(grad) @ x))
+            path.append(path[-1] - size * (np.asarray(grad) @ x))
         require(
             bool((np.abs(path[-1]) <= LARGEST).all()),
-            f"rate is {rate:g}, with which step {step} takes the weights beyond {LARGEST:g}; "
+            f"rate is {size:g}, with which step {step} takes the weights beyond {LARGEST:g}; "
             "expected a smaller one, or features nearer 1 in size.",
         )
     return np.stack(path)
@@ -126,11 +134,16 @@ def loss_surface(
     logits = grid @ x.T
     targets = np.broadcast_to(y, logits.shape)
     mean = np.asarray(binary_cross_entropy(logits, targets, reduction="none")).mean(axis=-1)
-    contours = ax.contour(*sides, mean, levels=14, colors=GREY, linewidths=0.9)
-    ax.clabel(contours, fmt="%.2g", fontsize="x-small")
+    contours = ax.contour(*sides, mean, levels=_levels(mean), colors=shade("other"), linewidths=0.9)
+    ink = mpl.rcParams["text.color"]
+    places = [
+        _label_place(np.asarray(ring.vertices), trail, sides) for ring in contours.get_paths()
+    ]
+    known = [place for place in places if place is not None]
+    ax.clabel(contours, fmt="%.3g", fontsize="x-small", colors=ink, manual=known)
     if path is not None:
-        ax.plot(*trail.T, ".-", color=ORANGE, markersize=4, label="descent")
-        ax.plot(*trail[-1], "o", color=ORANGE)
+        ax.plot(*trail.T, ".-", color=shade("true"), markersize=4, label="descent")
+        ax.plot(*trail[-1], "o", color=shade("true"))
     ax.set(xlabel=names[0], ylabel=names[1])
     titled(ax, "Mean loss (nats)", legend=path is not None)
     told = f"Contours of the mean loss over {names[0]} and {names[1]}"
@@ -140,6 +153,24 @@ def loss_surface(
         told += f"; a descent of {len(trail) - 1} steps goes from {first} to {last} nats"
     describe(ax, f"{told}.")
     return ax
+
+
+def _levels(loss: Array) -> Array:
+    """Losses from just above the least of the map upward, closest together at the bottom."""
+    low, high = float(loss.min()), float(loss.max())
+    return (
+        low + (high - low) * (np.arange(1, LINES) / LINES) ** 2 if high > low else np.array([low])
+    )
+
+
+def _label_place(ring: Array, trail: Array, sides: list[Array]) -> Array | None:
+    """The point of a contour that is farthest from the path, and not at the border."""
+    low, high = np.array([side[[0, -1]] for side in sides]).T
+    inside = ring[(np.abs(ring - (low + high) / 2) < 0.42 * (high - low)).all(axis=1)]
+    if not len(inside):
+        return None
+    far = np.linalg.norm(inside[:, None] - trail, axis=2).min(axis=1)
+    return np.asarray(inside[far.argmax()])
 
 
 def _two_features(features: Any) -> Array:

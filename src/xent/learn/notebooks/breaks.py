@@ -1,3 +1,8 @@
+# /// script
+# [tool.marimo.display]
+# theme = "system"
+# ///
+
 import marimo
 
 __generated_with = "0.25.2"
@@ -13,8 +18,10 @@ def _():
     import xent
     from xent import oracle
     from xent.learn import naive, show
+    from xent.plots.colours import shade
+    from xent.plots.style import titled
 
-    return mo, naive, np, oracle, show, xent
+    return mo, naive, np, oracle, shade, show, titled, xent
 
 
 @app.cell(hide_code=True)
@@ -106,7 +113,7 @@ def _(WAYS, dtype, mo, np, oracle, show, truth, verdict, z):
 
 
 @app.cell(hide_code=True)
-def _(WAYS, dtype, np, oracle, show, truth, z):
+def _(WAYS, dtype, np, oracle, shade, show, titled, truth, z):
     def error_of(way, v):
         """Relative to the exact loss; 10 where the result is not finite, none where all is too small."""
         exact = oracle.label_row([float(v), 0.0], truth.value).loss
@@ -118,18 +125,19 @@ def _(WAYS, dtype, np, oracle, show, truth, z):
 
     def draw_errors(ax):
         logits = np.linspace(0, min(800, max(60, 1.5 * z.value)), 121).astype(dtype.value)
-        marks = zip(WAYS.items(), ("s", "^", "."), ("#3b8bc4", "#1f9e77", "#e8761c"), strict=True)
-        for (name, way), mark, colour in marks:
+        marks = zip(WAYS.items(), ("s", "^", "."), ("push", "pull", "true"), strict=True)
+        for (name, way), mark, role in marks:
             errors = [min(error_of(way, v), 10.0) for v in logits]
-            ax.semilogy(logits, errors, mark, color=colour, markersize=4, label=name.split(",")[0])
-        ax.axvline(z.value, color="#8c8c8c", linewidth=1)
+            ax.semilogy(
+                logits, errors, mark, color=shade(role), markersize=4, label=name.split(",")[0]
+            )
+        ax.axvline(z.value, color=shade("other"), linewidth=1)
         ax.set(
-            title=f"Relative error of the loss, {dtype.value}",
             xlabel="logit z",
             ylabel="1: no digit; 10: inf, nan",
             ylim=(3e-18, 30),
         )
-        ax.legend(loc="center right")
+        titled(ax, f"Relative error of the loss, {dtype.value}", columns=3)
 
     here = "; ".join(
         f"{name.split(',')[0]} {error_of(way, z.value):.2g}" for name, way in WAYS.items()

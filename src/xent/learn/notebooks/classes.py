@@ -1,3 +1,8 @@
+# /// script
+# [tool.marimo.display]
+# theme = "system"
+# ///
+
 import marimo
 
 __generated_with = "0.25.2"
@@ -13,8 +18,10 @@ def _():
     import xent
     from xent import plots
     from xent.learn import show
+    from xent.plots.colours import shade
+    from xent.plots.style import titled
 
-    return mo, np, plots, show, xent
+    return mo, np, plots, shade, show, titled, xent
 
 
 @app.cell(hide_code=True)
@@ -33,8 +40,8 @@ def _(mo):
     ## Bars and arrows
 
     A bar is a probability. The arrow beside it shows where gradient descent pushes the logit; it leads
-    from the probability to the target. What the true class is pulled up, the others are pushed down:
-    the arrows sum to zero.
+    from the probability to the target. The others are pushed down by exactly as much as the true class
+    is pulled up: the arrows sum to zero.
     """)
     return
 
@@ -62,20 +69,21 @@ def _(mo, show):
     step = show.Clicks("Take a step")
     again = mo.ui.button(label="Start again", on_click=lambda _: set_base(step.value))
     controls = mo.ui.array(sliders)
+    rates_taken = []
     buttons = mo.hstack([step, again], justify="start", wrap=True)
     show.beside(mo.vstack([*controls]), mo.vstack([truth, smoothing, rate, buttons]))
-    return controls, get_base, rate, smoothing, step, truth
+    return controls, get_base, rate, rates_taken, smoothing, step, truth
 
 
 @app.cell(hide_code=True)
-def _(controls, get_base, np, rate, smoothing, step, truth, xent):
+def _(controls, get_base, np, rate, rates_taken, show, smoothing, step, truth, xent):
     logits = [float(start) for start in controls.value]
     steps = step.value - get_base()
-    for _ in range(steps):
+    for size in show.kept(rates_taken, steps, rate.value):
         _, push = xent.cross_entropy(
             logits, truth.value, label_smoothing=smoothing.value, return_grad=True
         )
-        logits = (np.array(logits) - rate.value * np.asarray(push)).tolist()
+        logits = (np.array(logits) - size * np.asarray(push)).tolist()
     return logits, steps
 
 
@@ -187,14 +195,14 @@ def _(mo):
 
 
 @app.cell(hide_code=True)
-def _(np, show, smoothing, xent):
+def _(np, shade, show, smoothing, titled, xent):
     def draw_margin(ax):
         margins = np.linspace(0, 12, 121)
         rows = np.stack([margins, 0 * margins, 0 * margins], axis=1)
         labels = np.zeros(len(rows), dtype=int)
         for part, dashes, colour in (
-            (0.0, "--", "#3b8bc4"),
-            (smoothing.value or 0.1, "-", "#e8761c"),
+            (0.0, "--", shade("push")),
+            (smoothing.value or 0.1, "-", shade("true")),
         ):
             losses = xent.cross_entropy(rows, labels, label_smoothing=part, reduction="none")
             name = f"smoothing {part:g}"
@@ -203,12 +211,8 @@ def _(np, show, smoothing, xent):
                 ax.plot(margins[best], losses[best], "o", color=colour)
                 name += f": best margin {margins[best]:.1f}"
             ax.plot(margins, losses, dashes, color=colour, label=name)
-        ax.set(
-            title="Loss of 3 classes, label 0",
-            xlabel="margin of the true logit over the others",
-            ylabel="loss (nats)",
-        )
-        ax.legend(loc="upper right")
+        ax.set(xlabel="margin of the true logit over the others", ylabel="loss (nats)")
+        titled(ax, "Loss of 3 classes, label 0")
 
     show.picture(
         draw_margin,

@@ -1,3 +1,8 @@
+# /// script
+# [tool.marimo.display]
+# theme = "system"
+# ///
+
 import marimo
 
 __generated_with = "0.25.2"
@@ -11,9 +16,11 @@ def _():
     import numpy as np
 
     import xent
-    from xent.learn import buggy_examples, show
+    from xent.learn import buggy_examples, show, training
+    from xent.plots.colours import shade
+    from xent.plots.style import titled
 
-    return buggy_examples, mo, np, show, xent
+    return buggy_examples, mo, np, shade, show, titled, training, xent
 
 
 @app.cell(hide_code=True)
@@ -22,8 +29,8 @@ def _(mo):
     # Debugging clinic
 
     A wrong gradient seldom crashes. Training just goes badly, and there are a hundred possible reasons.
-    Each patient here has one mistake in its loss or its gradient. Read the complaint and the code, make
-    a guess, then open the verdict of `xent.check.gradient`: it compares the gradient with numerical
+    Each case here has one mistake in its loss or its gradient. Read the symptom and the code, make a
+    guess, then open the verdict of `xent.check.gradient`: it compares the gradient with numerical
     derivatives of the loss, the loss with cross-entropy, and gives the mistake its name.
     """)
     return
@@ -34,16 +41,17 @@ def _(buggy_examples, mo):
     who = mo.ui.dropdown(
         {example.symptom(): example for example in buggy_examples.EXAMPLES},
         value=buggy_examples.EXAMPLES[0].symptom(),
-        label="patient",
+        label="case",
     )
+    ROWS = 24
     rows = mo.ui.slider(
-        6, 48, 1, value=12, label="rows in the batch", show_value=True, full_width=True
+        6, 48, 1, value=ROWS, label="rows in the batch", show_value=True, full_width=True
     )
     scale = mo.ui.slider(
         0.5, 8, 0.5, value=2, label="spread of the logits", show_value=True, full_width=True
     )
     mo.vstack([who, rows, scale])
-    return rows, scale, who
+    return ROWS, rows, scale, who
 
 
 @app.cell(hide_code=True)
@@ -57,7 +65,7 @@ def _(np, rows, scale):
 @app.cell(hide_code=True)
 def _(mo):
     mo.md("""
-    ## The patient's code
+    ## The code
     """)
     return
 
@@ -107,9 +115,9 @@ def _(np, report, rows, show, who, xent, y, z):
     show.numbers(
         [
             ("rows in the batch", str(rows.value)),
-            ("loss of the patient", float(who.value.loss(z, y))),
+            ("loss by the code", float(who.value.loss(z, y))),
             ("loss by xent", float(loss)),
-            ("length of the patient's gradient", float(np.linalg.norm(given))),
+            ("length of the code's gradient", float(np.linalg.norm(given))),
             ("length of the gradient by xent", float(np.linalg.norm(due))),
             ("entries that fail", f"{report.failed} of {given.size}"),
         ]
@@ -128,7 +136,7 @@ def _(buggy_examples, mo, show, who, xent, y, z):
     ]
     body = show.code("\n\n".join(changed)).text
     mo.Html(
-        f"<details><summary>The cure, and the check after it</summary>{body}"
+        f"<details><summary>The fix, and the check after it</summary>{body}"
         f'<div style="overflow-x:auto">{after.to_html()}</div></details>'
     )
     return fixed_grad, fixed_loss
@@ -140,72 +148,73 @@ def _(mo):
     ## What it does to training
 
     Softmax regression on points of three classes in a plane, as many as the batch has rows, by gradient
-    descent with the patient's gradient and with the cured one. Drawn is the true mean loss, by xent, and
-    for the patient also what its own loss says. Training starts at chance, $\log 3 \approx 1.0986$;
-    only the patient whose worst rows never get better starts where a model is sure and wrong.
+    descent with the code's gradient and with the fixed one. Solid: the true mean loss. Dotted: what the
+    code reports. Training starts at chance, $\log 3 \approx 1.0986$, or, where only confident mistakes
+    show the symptom, far from it. The first batch and learning rate are such that they show it; move
+    them to see when they do not.
     """)
     return
 
 
 @app.cell(hide_code=True)
-def _(mo):
+def _(mo, who):
     rate = mo.ui.slider(
-        0.1, 3, 0.1, value=1.0, label="learning rate", show_value=True, full_width=True
+        steps=[0.1, 0.2, 0.5, 1, 2, 3, 5, 8, 10],
+        value=who.value.rate,
+        label="learning rate",
+        show_value=True,
+        full_width=True,
     )
     rate
     return (rate,)
 
 
 @app.cell(hide_code=True)
-def _(np, rows):
-    cloud_rng = np.random.default_rng(3)
-    kinds = np.arange(rows.value) % 3
-    middles = np.array([[-1.2, -0.6], [1.2, -0.6], [0.0, 1.2]])
-    cloud = middles[kinds] + 0.7 * cloud_rng.normal(size=(48, 2))[: rows.value]
-    return cloud, kinds, middles
+def _(fixed_grad, fixed_loss, rate, rows, training, who):
+    def train(loss, grad):
+        return training.train(loss, grad, rows.value, rate=rate.value, start=who.value.start)
+
+    wrong, right = train(who.value.loss, who.value.grad), train(fixed_loss, fixed_grad)
+    return right, wrong
 
 
 @app.cell(hide_code=True)
-def _(cloud, fixed_grad, kinds, middles, np, rate, who, xent):
-    def train(gradient, own):
-        weight = who.value.start * middles
-        true, said = [], []
-        for _ in range(41):
-            scores = cloud @ weight.T
-            true.append(float(xent.cross_entropy(scores, kinds)))
-            said.append(float(own(scores, kinds)))
-            weight = weight - rate.value * np.asarray(gradient(scores, kinds)).T @ cloud
-        return true, said
-
-    ill, said = train(who.value.grad, who.value.loss)
-    well, _ = train(fixed_grad, who.value.loss)
-    return ill, said, well
-
-
-@app.cell(hide_code=True)
-def _(ill, said, show, well, who):
+def _(ROWS, mo, rate, right, rows, shade, show, titled, who, wrong):
     def draw_training(ax):
-        ax.plot(ill, "s-", color="#3b8bc4", markersize=3, label="patient")
-        ax.plot(said, ":", color="#8c8c8c", label="what the patient's loss says")
-        ax.plot(well, ".-", color="#e8761c", markersize=5, label="cured")
-        ax.set(title="Mean loss in training", xlabel="step", ylabel="loss (nats)")
-        ax.set_ylim(0, min(1.1 * max(*ill, *well, *said), 12))
-        ax.legend(loc="best")
+        ax.plot(wrong.true, "s-", color=shade("push"), markersize=3, label="the code")
+        ax.plot(wrong.reported, ":", color=shade("pull"), label="what the code reports", zorder=4)
+        ax.plot(right.true, ".-", color=shade("true"), markersize=5, label="with the fix")
+        ax.set(xlabel="step", ylabel="loss (nats)")
+        ax.set_ylim(0, min(1.1 * max(*wrong.true, *right.true, *wrong.reported), 15))
+        titled(ax, "Mean loss in training")
+
+    def at(step):
+        return wrong.true[step], wrong.reported[step], right.true[step]
 
     show.beside(
         show.picture(
             draw_training,
-            f"The mean loss in training with the complaint: {who.value.symptom().lower()}. With the "
-            f"patient's gradient it goes from {ill[0]:.4f} to {ill[-1]:.4f}, with the cured one to "
-            f"{well[-1]:.4f}.",
+            f"The mean loss in training with the symptom: {who.value.symptom().lower()}. With the "
+            f"code's gradient it goes from {wrong.true[0]:.4f} to {wrong.true[-1]:.4f}, with the fixed "
+            f"one to {right.true[-1]:.4f}.",
         ),
-        show.numbers(
+        mo.vstack(
             [
-                ("loss at the start", ill[0], said[0], well[0]),
-                ("after 10 steps", ill[10], said[10], well[10]),
-                ("after 40 steps", ill[40], said[40], well[40]),
-            ],
-            heads=("mean loss", "patient", "as it says", "cured"),
+                show.numbers(
+                    [
+                        ("loss at the start", *at(0)),
+                        ("after 10 steps", *at(10)),
+                        ("after 40 steps", *at(40)),
+                        ("accuracy then", wrong.accuracy, "", right.accuracy),
+                    ],
+                    heads=("mean loss", "the code", "as it reports", "with the fix"),
+                ),
+                mo.md(
+                    who.value.seen
+                    if rate.value == who.value.rate and rows.value == ROWS
+                    else "*(At other settings the symptom may not show.)*"
+                ),
+            ]
         ),
     )
     return

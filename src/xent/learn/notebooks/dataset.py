@@ -1,3 +1,8 @@
+# /// script
+# [tool.marimo.display]
+# theme = "system"
+# ///
+
 import marimo
 
 __generated_with = "0.25.2"
@@ -13,8 +18,10 @@ def _():
     import xent
     from xent import plots
     from xent.learn import drag, show
+    from xent.plots.colours import shade
+    from xent.plots.style import titled
 
-    return drag, mo, np, plots, show, xent
+    return drag, mo, np, plots, shade, show, titled, xent
 
 
 @app.cell(hide_code=True)
@@ -24,7 +31,7 @@ def _(mo):
 
     A model is judged by its *mean* loss over many rows. Here are ten, each with one feature $x$ and a
     label. The model is logistic regression, $z = w \cdot (x - c)$: it favours label 1 to the right of
-    the boundary $c$, and is the surer the steeper $w$ is.
+    the boundary $c$, and grows more confident as $w$ grows.
 
     **Drag a point or the boundary**, or focus it with Tab and use the arrow keys.
     """)
@@ -123,6 +130,12 @@ def _(mo):
     Now let gradient descent find weight and bias, $z = w x + b$, from $w = b = 0$. There each row
     costs the chance loss $\log 2 \approx 0.6931$, whatever the data. The map shows the mean loss for
     all weights and biases, and the way down; the points above can still be dragged.
+
+    **How long may a step be?** Try the learning rates from a small one up, starting again each time.
+    With 1 the loss falls at every step. With 10 the first step goes across the valley and *up* the other
+    side (for the points as they are at first), and later ones still find the way down. With 20 the
+    descent never settles: it jumps from one side to the other. Changing the rate does not change steps
+    already taken, so start with a large rate and go on with a small one.
     """)
     return
 
@@ -131,36 +144,43 @@ def _(mo):
 def _(mo, show):
     get_base, set_base = mo.state(-10)
     rate = mo.ui.slider(
-        0.1, 4, 0.1, value=1.0, label="learning rate", show_value=True, full_width=True
+        steps=[0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50],
+        value=1,
+        label="learning rate",
+        show_value=True,
+        full_width=True,
     )
+    rates_taken = []
     one, ten, hundred = (show.Clicks(name) for name in ("1 step", "10 steps", "100 steps"))
     restart = mo.ui.button(
         label="Start again",
         on_click=lambda _: set_base(one.value + 10 * ten.value + 100 * hundred.value),
     )
     mo.vstack([rate, mo.hstack([one, ten, hundred, restart], justify="start", wrap=True)])
-    return get_base, hundred, one, rate, ten
+    return get_base, hundred, one, rate, rates_taken, ten
 
 
 @app.cell(hide_code=True)
-def _(get_base, hundred, one, ten):
+def _(get_base, hundred, one, rate, rates_taken, show, ten):
     steps = min(one.value + 10 * ten.value + 100 * hundred.value - get_base(), 1000)
-    return (steps,)
+    rates = show.kept(rates_taken, steps, rate.value)
+    return rates, steps
 
 
 @app.cell(hide_code=True)
-def _(np, plots, rate, steps, x, xent, y):
+def _(np, plots, rates, steps, x, xent, y):
     features = np.stack([x, np.ones(len(x))], axis=1)
-    path = plots.descend(features, y, rate=rate.value, steps=steps)
+    path = plots.descend(features, y, rate=rates, steps=steps)
     trained = [float(xent.binary_cross_entropy(features @ weights, y)) for weights in path]
     return features, path, trained
 
 
 @app.cell(hide_code=True)
-def _(features, np, path, plots, show, trained, y):
+def _(features, np, path, plots, shade, show, trained, y):
     def draw_losses(ax):
-        ax.plot(np.arange(len(trained)), trained, ".-", color="#e8761c", markersize=4)
+        ax.plot(np.arange(len(trained)), trained, ".-", color=shade("true"), markersize=4)
         ax.set(title="Mean loss in training", xlabel="step", ylabel="loss (nats)")
+        ax.locator_params(axis="x", integer=True)
         ax.set(xlim=(-0.5, max(10, len(trained))), ylim=(0, 1.1 * max(trained)))
 
     show.beside(
@@ -207,9 +227,7 @@ def _(mo):
 def _(mo, show):
     get_start, set_start = mo.state(-10)
     speed = mo.ui.slider(
-        0.1,
-        2,
-        0.1,
+        steps=[0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50],
         value=0.5,
         label="learning rate, three classes",
         show_value=True,
@@ -221,14 +239,16 @@ def _(mo, show):
         label="Start again, three classes",
         on_click=lambda _: set_start(first.value + 10 * second.value + 100 * third.value),
     )
+    speeds_taken = []
     mo.vstack([speed, mo.hstack([first, second, third, anew], justify="start", wrap=True)])
-    return first, get_start, second, speed, third
+    return first, get_start, second, speed, speeds_taken, third
 
 
 @app.cell(hide_code=True)
-def _(first, get_start, second, third):
+def _(first, get_start, second, show, speed, speeds_taken, third):
     learnt = min(first.value + 10 * second.value + 100 * third.value - get_start(), 1000)
-    return (learnt,)
+    speeds = show.kept(speeds_taken, learnt, speed.value)
+    return (speeds,)
 
 
 @app.cell(hide_code=True)
@@ -241,38 +261,40 @@ def _(np):
 
 
 @app.cell(hide_code=True)
-def _(cloud, kinds, learnt, np, speed, xent):
+def _(cloud, kinds, np, speeds, xent):
     weight, bias = np.zeros((3, 2)), np.zeros(3)
     curve = [float(xent.linear_cross_entropy(cloud, weight, kinds, bias))]
-    for _ in range(learnt):
+    for size in speeds:
         _, (_, to_weight, to_bias) = xent.linear_cross_entropy(
             cloud, weight, kinds, bias, return_grad=True
         )
-        weight, bias = weight - speed.value * to_weight, bias - speed.value * to_bias
+        weight, bias = weight - size * to_weight, bias - size * to_bias
         curve.append(float(xent.linear_cross_entropy(cloud, weight, kinds, bias)))
     right = float(np.mean((cloud @ weight.T + bias).argmax(axis=1) == kinds))
     return bias, curve, right, weight
 
 
 @app.cell(hide_code=True)
-def _(bias, cloud, curve, kinds, np, right, show, weight, xent):
+def _(bias, cloud, curve, kinds, np, right, shade, show, titled, weight, xent):
     def draw_regions(ax):
         sides = np.linspace(-3, 3, 61)
         grid = np.stack(np.meshgrid(sides, sides), axis=-1)
         sure = np.asarray(xent.softmax(grid @ weight.T + bias)).max(axis=-1)
         if np.ptp(sure) > 0:
-            marks = ax.contour(sides, sides, sure, levels=[0.4, 0.6, 0.8, 0.9], colors="#8c8c8c")
-            ax.clabel(marks, fmt="%.1f", fontsize="x-small")
-        for kind, (colour, sign) in enumerate(
-            zip(("#3b8bc4", "#e8761c", "#1f9e77"), "os^", strict=True)
-        ):
-            ax.scatter(*cloud[kinds == kind].T, color=colour, marker=sign, label=f"class {kind}")
-        ax.legend(loc="upper right", fontsize="small")
-        ax.set(title="Probability of the likeliest class", xlabel="feature 0", ylabel="feature 1")
+            marks = ax.contour(
+                sides, sides, sure, levels=[0.4, 0.6, 0.8, 0.9], colors=shade("other")
+            )
+            ax.clabel(marks, fmt="%.1f", fontsize="x-small", colors=ax.title.get_color())
+        for kind, (role, sign) in enumerate(zip(("push", "true", "pull"), "os^", strict=True)):
+            points = cloud[kinds == kind].T
+            ax.scatter(*points, color=shade(role), marker=sign, label=f"class {kind}")
+        ax.set(xlabel="feature 0", ylabel="feature 1")
+        titled(ax, "Probability of the likeliest class", columns=3)
 
     def draw_curve(ax):
-        ax.plot(curve, ".-", color="#e8761c", markersize=4)
+        ax.plot(curve, ".-", color=shade("true"), markersize=4)
         ax.set(title="Mean loss in training", xlabel="step", ylabel="loss (nats)")
+        ax.locator_params(axis="x", integer=True)
         ax.set(xlim=(-0.5, max(10, len(curve))), ylim=(0, 1.1 * max(curve)))
 
     show.beside(

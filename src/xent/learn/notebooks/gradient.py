@@ -1,3 +1,8 @@
+# /// script
+# [tool.marimo.display]
+# theme = "system"
+# ///
+
 import marimo
 
 __generated_with = "0.25.2"
@@ -13,8 +18,10 @@ def _():
     import xent
     from xent import plots
     from xent.learn import show
+    from xent.plots.colours import shade
+    from xent.plots.style import titled
 
-    return mo, np, plots, show, xent
+    return mo, np, plots, shade, show, titled, xent
 
 
 @app.cell(hide_code=True)
@@ -32,10 +39,10 @@ def _(mo):
 
     ## Walk downhill
 
-    Start from a logit that is sure and wrong. Press *Take a step* some times, and look at what the
+    Start from a logit that is confident and wrong. Press *Take a step* a few times, and look at what the
     step does to the loss: the curve is steep where the model is wrong and flat where it is right, so
-    the steps become small by themselves. Then try a large learning rate. (Below, the formulas call the
-    logit $f$.)
+    the steps become small by themselves. Then try a large learning rate: it counts from the next step
+    on.
     """)
     return
 
@@ -51,18 +58,19 @@ def _(mo, show):
         0.1, 10, 0.1, value=1.0, label="learning rate", show_value=True, full_width=True
     )
     step = show.Clicks("Take a step")
+    rates_taken = []
     again = mo.ui.button(label="Start again", on_click=lambda _: set_base(step.value))
     buttons = mo.hstack([step, again], justify="start", wrap=True)
     show.beside(mo.vstack([z, rate]), mo.vstack([y, buttons]))
-    return get_base, rate, step, y, z
+    return get_base, rate, rates_taken, step, y, z
 
 
 @app.cell(hide_code=True)
-def _(get_base, rate, step, xent, y, z):
+def _(get_base, rate, rates_taken, show, step, xent, y, z):
     walk = [float(z.value)]
-    for _ in range(step.value - get_base()):
+    for _rate in show.kept(rates_taken, step.value - get_base(), rate.value):
         _, push = xent.binary_cross_entropy(walk[-1], y.value, return_grad=True)
-        walk.append(walk[-1] - rate.value * float(push))
+        walk.append(walk[-1] - _rate * float(push))
     return (walk,)
 
 
@@ -101,15 +109,15 @@ def _(mo, rate, show, walk, xent, y):
 
 
 @app.cell(hide_code=True)
-def _(here, loss, np, plots, show, slope, walk, xent, y):
+def _(here, loss, np, plots, shade, show, slope, titled, walk, xent, y):
     def draw_walk(ax):
         plots.loss_curves(here, y.value, ax=ax)
         past = np.array(walk)
         heights = xent.binary_cross_entropy(past, np.full(past.shape, y.value), reduction="none")
-        ax.plot(past, heights, ".-", color="#1f9e77", linewidth=1, label="walked")
+        ax.plot(past, heights, ".-", color=shade("pull"), linewidth=1, label="walked")
         reach = np.array([-2.0, 2.0])
-        ax.plot(here + reach, loss + slope * reach, color="#8c8c8c", label="slope p - y")
-        ax.legend(loc="best")
+        ax.plot(here + reach, loss + slope * reach, color=shade("push"), label="slope p - y")
+        titled(ax, "Loss of one row")
 
     show.beside(
         show.picture(
@@ -139,8 +147,9 @@ def _(mo, show):
             show.answer(
                 "With which learning rate does a step first make the loss rise?",
                 "From one logit alone, with none: the loss falls all the way to the right side, and a "
-                "step never crosses back uphill, since the loss of one example has no valley. Data "
-                "sets have one, because labels disagree; see the notebook *A whole data set*.",
+                "step never goes uphill, since the loss of one example has no lowest point. That of a "
+                "data set has one, because labels disagree, and a long step goes past it: in the "
+                "notebook *A whole data set* from a learning rate of about 10.",
             ),
         ]
     )
@@ -230,11 +239,11 @@ def _(here, method, mo, show, size, xent, y):
 
 
 @app.cell(hide_code=True)
-def _(analytic, h, here, method, numeric, plots, show, y):
+def _(analytic, h, here, method, numeric, plots, shade, show, y):
     def draw_error(ax):
         plots.gradient_error(here, y.value, method=method.value, points=27, ax=ax)
-        ax.axvline(h, color="#8c8c8c", linewidth=1)
-        ax.plot([h], [max(abs(numeric - analytic), 1e-17)], "o", color="#e8761c", markersize=8)
+        ax.axvline(h, color=shade("other"), linewidth=1)
+        ax.plot([h], [max(abs(numeric - analytic), 1e-17)], "o", color=shade("true"), markersize=8)
 
     show.picture(
         draw_error,

@@ -1,3 +1,8 @@
+# /// script
+# [tool.marimo.display]
+# theme = "system"
+# ///
+
 import marimo
 
 __generated_with = "0.25.2"
@@ -29,7 +34,7 @@ def _(mo):
     model was right, large where it was sure and wrong.
 
     Move the logit, with the mouse or with Tab and the arrow keys, and change the true label. All
-    numbers, curves and formulas follow. (The formulas call the logit $f$.)
+    numbers, curves and formulas follow.
     """)
     return
 
@@ -165,7 +170,7 @@ def _(mo):
     mo.md(r"""
     ## Where a logit comes from
 
-    In logistic regression it is a weighted sum of features, $f = w \cdot x + b$. Here with two
+    In logistic regression it is a weighted sum of features, $z = w \cdot x + b$. Here with two
     features, $x = (1, -2.5)$: move the weights and the bias.
     """)
     return
