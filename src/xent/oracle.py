@@ -10,7 +10,7 @@ import numpy as np
 try:
     import mpmath
 except ModuleNotFoundError:
-    message = "the oracle needs mpmath: pip install 'xent[oracle]'"
+    message = "the oracle needs mpmath: pip install mpmath, or xent with its extra oracle"
     raise ModuleNotFoundError(message, name="mpmath") from None
 
 BITS = 256

@@ -346,9 +346,9 @@ def test_an_interrupt_is_quiet_and_130() -> None:
 @pytest.mark.parametrize(
     ("missing", "message"),
     [
-        ("typer", "the command line needs typer: pip install 'xent[cli]'"),
-        ("rich", "the command line needs rich: pip install 'xent[cli]'"),
-        ("pyarrow", "reading files of predictions needs pyarrow: pip install 'xent[score]'"),
+        ("typer", "the command line needs typer: pip install typer, or xent with its extra cli"),
+        ("rich", "the command line needs rich: pip install rich, or xent with its extra cli"),
+        ("pyarrow", "reading files of predictions needs pyarrow: pip install pyarrow, or xent with its extra score"),
     ],
 )
 def test_what_is_not_installed_is_named(missing: str, message: str, file: Path) -> None:

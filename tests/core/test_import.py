@@ -101,4 +101,4 @@ def test_the_oracle_says_what_it_needs():
     code = "import sys; sys.modules['mpmath'] = None; import xent.oracle"
     command = [sys.executable, "-c", code]
     errors = subprocess.run(command, check=False, capture_output=True, text=True).stderr
-    assert "the oracle needs mpmath: pip install 'xent[oracle]'" in errors
+    assert "the oracle needs mpmath: pip install mpmath, or xent with its extra oracle" in errors

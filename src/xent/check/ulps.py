@@ -8,7 +8,7 @@ from dataclasses import dataclass
 try:
     import mpmath
 except ModuleNotFoundError:
-    message = "an audit needs mpmath: pip install 'xent[check]'"
+    message = "an audit needs mpmath: pip install mpmath, or xent with its extra check"
     raise ModuleNotFoundError(message, name="mpmath") from None
 
 import numpy as np

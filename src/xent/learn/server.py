@@ -17,7 +17,8 @@ try:
     from starlette.responses import HTMLResponse
     from starlette.routing import Mount, Route
 except ModuleNotFoundError as error:
-    message = f"the course needs {error.name}: pip install 'xent[learn]'"
+    how = f"pip install {error.name}, or xent with its extra learn"
+    message = f"the course needs {error.name}: {how}"
     raise ModuleNotFoundError(message, name=error.name) from None
 
 from xent._report import page

@@ -11,7 +11,7 @@ try:
     import matplotlib.pyplot as plt
     from matplotlib.axes import Axes
 except ModuleNotFoundError:
-    message = "plots need matplotlib: pip install 'xent[plot]'"
+    message = "plots need matplotlib: pip install matplotlib, or xent with its extra plot"
     raise ModuleNotFoundError(message, name="matplotlib") from None
 
 from xent._format import shown

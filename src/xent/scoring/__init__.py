@@ -94,7 +94,7 @@ def score(
     FileError
         Naming file, row (from 0), line and column. It is a ValueError.
     ModuleNotFoundError
-        If PyArrow is not installed (``pip install 'xent[score]'``).
+        If PyArrow is not installed (``pip install pyarrow``, or xent with its extra score).
 
     Notes
     -----
@@ -203,7 +203,8 @@ def _open(
         from xent.scoring.readers import open_file
     except ModuleNotFoundError as error:
         package = str(error.name).partition(".")[0]
-        msg = f"reading files of predictions needs {package}: pip install 'xent[score]'"
+        how = f"pip install {package}, or xent with its extra score"
+        msg = f"reading files of predictions needs {package}: {how}"
         raise ModuleNotFoundError(msg, name=error.name) from None
     reader = open_file(Path(path), None if labels is None else Path(labels))
     layout = Layout(reader, tolerance=check_number(tolerance, "tolerance", 0, 1), **columns)

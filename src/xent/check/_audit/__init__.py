@@ -127,7 +127,7 @@ def audit(
     TypeError
         If no way was found to call it.
     ModuleNotFoundError
-        If mpmath is not installed (``pip install 'xent[check]'``).
+        If mpmath is not installed (``pip install mpmath``, or xent with its extra check).
 
     Notes
     -----
