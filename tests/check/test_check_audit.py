@@ -228,7 +228,7 @@ def test_what_the_peers_are_known_for() -> None:
     """Each of these has been complained of for years."""
     torch = audit("torch.nn.functional:cross_entropy")
     wrong = {answer.question: answer.answer for answer in torch.wrong}
-    assert wrong["all rows ignored"] == "nan, which spoils a training run"
+    assert wrong["all rows ignored"] == "nan, which spoils training"
     assert wrong["logit +inf at the label"] == "loss nan"
     saturated = next(a for a in torch.accuracy if a.margin == "margin above 36")
     assert str(saturated.loss) == "12 zero"
@@ -292,13 +292,13 @@ def doubled(z: Any, y: Any, reduction: str = "mean") -> Any:
 
 
 BAD: list[tuple[Callable[..., Any], str, str]] = [
-    (over_rows, "mean with class weights",
-     r".*, where .* is expected: it divides by the number of all rows, not by their weight"),
-    (counting_ignored, "mean with ignored rows", r".*, where .* is expected"),
+    (over_rows, "mean: class weights",
+     r".*, expected .*: it divides by the number of all rows, not by their weight"),
+    (counting_ignored, "mean: ignored rows", r".*, expected .*"),
     (spreading, "NaN in one row", "spreads"),
     (overwriting, "its arguments", "changed"),
     (in_float16, "mean of 131,072 rows, float32", r"inf, .*|relative error .*"),
-    (doubled, "reduction 'sum'", r".*, where .* is expected"),
+    (doubled, "reduction 'sum'", r".*, expected .*"),
     (rowwise, "logit +inf at the label", "loss nan"),
     (rowwise, "label -1", r"accepted without a word: shape \(3,\)"),
     (rowwise, "one target for all rows", r"accepted without a word: shape \(3,\)"),

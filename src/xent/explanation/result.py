@@ -52,6 +52,8 @@ class Explanation(Report):
     """What to remember, in a sentence or two."""
     notes: tuple[Finding, ...] = ()
     """What is odd about the numbers."""
+    whole: bool = True
+    """Are all steps there?"""
 
     @property
     def loss(self) -> float:
@@ -89,7 +91,8 @@ class Explanation(Report):
         if part not in parts:
             msg = f"this explanation has no part {part!r}; it has {', '.join(parts)}."
             raise ValueError(msg)
-        return replace(self, steps=tuple(step for step in self.steps if step.part == part))
+        kept = tuple(step for step in self.steps if step.part == part)
+        return replace(self, steps=kept, whole=False)
 
     def short(self) -> Explanation:
         """The numbers that matter, without reasons: probabilities, loss and gradient."""
@@ -99,7 +102,8 @@ class Explanation(Report):
             kept += [
                 replace(step, why="") for step in (steps[:1] if part == "loss" else steps[-1:])
             ]
-        return replace(self, steps=tuple(kept))
+        steps = tuple(replace(step, why="") for step in kept)
+        return replace(self, steps=steps, whole=False)
 
     def blocks(
         self, *, glossary: bool = False, pictures: Iterable[Picture] = ()
@@ -122,7 +126,7 @@ class Explanation(Report):
                 yield Text(step.why, "why")
         if glossary and self.terms:
             yield Terms(self.terms, "Words used", self._anchor)
-        elif not glossary:
+        elif self.whole and not glossary:
             names = ", ".join(term.name for term in self.terms)
             yield Text(f"Words, defined by xent glossary WORD: {names}.", "hint")
 

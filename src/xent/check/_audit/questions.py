@@ -112,7 +112,7 @@ def _questions(one: Implementation) -> Iterator[Question]:
         options = {key: value for name in names for key, value in parts[name].items()}
         if set(options) <= set(one.options):
             labels = np.where(second, -100, t) if "ignored rows" in names else t
-            yield f"mean with {' and '.join(names)}", _as_xent, z, labels, options
+            yield f"mean: {', '.join(names)}", _as_xent, z, labels, options
     if "ignore_index" in one.options:
         yield "all rows ignored", _all_ignored, z
 
@@ -199,7 +199,7 @@ def _as_xent(one: Implementation, z: Array, t: Array, options: dict[str, Any]) -
     got = float(one.value(z, t, "float64", **options))
     if np.isclose(got, expected, rtol=1e-6):
         return f"{got:.6g}", RIGHT
-    text = f"{got:.6g}, where {expected:.6g} is expected"
+    text = f"{got:.6g}, expected {expected:.6g}"
     weights = options.get("class_weight")
     if weights is not None:  # the usual other denominator
         counted = t != options.get("ignore_index", -1)
@@ -213,7 +213,7 @@ def _as_xent(one: Implementation, z: Array, t: Array, options: dict[str, Any]) -
 
 def _all_ignored(one: Implementation, z: Array) -> Verdict:
     got = float(one.value(z, np.full(3, -100), "float64", ignore_index=-100))
-    spoils = ", which spoils a training run" if np.isnan(got) else ""
+    spoils = ", which spoils training" if np.isnan(got) else ""
     return f"{got:g}{spoils}", _right_if(got == 0)
 
 
@@ -244,7 +244,7 @@ def _long_mean(one: Implementation, z: Array, t: Array, dtype: str) -> Verdict:
     if dtype == "float16" and exact > np.finfo(np.float16).max:
         return f"not judged: the sum of {exact:.3g} is beyond the dtype", NOTED
     if not np.isfinite(got):
-        return f"{float(got):g}, where {exact:.6g} is expected", WRONG
+        return f"{float(got):g}, expected {exact:.6g}", WRONG
     error = abs(float(got) / exact - 1)
     # That the result is rounded to its own dtype is no fault of the sum.
     limit = {"float16": 1e-3, "bfloat16": 8e-3, "float32": 1e-6}[dtype]
