@@ -28,7 +28,10 @@ def _run() -> None:
         from xent.cli import app
     except ModuleNotFoundError as error:
         package = str(error.name).partition(".")[0]
-        _fail(f"the command line needs {package}: pip install {package}, or xent with its extra cli", 1)
+        _fail(
+            f"the command line needs {package}: pip install {package}, or xent with its extra cli",
+            1,
+        )
     from xent.scoring.errors import FileError
 
     try:

@@ -33,7 +33,7 @@ from xent._validation import Array
 from xent.explanation.glossary import used
 from xent.explanation.pictures import bars, gallery
 from xent.explanation.row import Row
-from xent.explanation.steps import Step
+from xent.explanation.steps import PARTS, Step
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -96,12 +96,11 @@ class Explanation(Report):
 
     def short(self) -> Explanation:
         """The numbers that matter, without reasons: probabilities, loss and gradient."""
-        kept = []
-        for part in ("prediction", "loss", "gradient"):
-            steps = [step for step in self.steps if step.part == part and step.lines]
-            kept += [
-                replace(step, why="") for step in (steps[:1] if part == "loss" else steps[-1:])
-            ]
+        named = {
+            part: [step for step in self.steps if step.part == part] for part in PARTS.values()
+        }
+        losses = [step for step in named["loss"] if any(line.role == "loss" for line in step.lines)]
+        kept = [*named["prediction"][-1:], *losses[:1], *named["gradient"][-1:]]
         steps = tuple(replace(step, why="") for step in kept)
         return replace(self, steps=steps, whole=False)
 

@@ -122,6 +122,8 @@ def _bfloat16() -> Any:
     try:
         import ml_dtypes
     except ModuleNotFoundError:
-        message = "bfloat16 tensors need ml_dtypes: pip install ml_dtypes, or xent with its extra torch"
+        message = (
+            "bfloat16 tensors need ml_dtypes: pip install ml_dtypes, or xent with its extra torch"
+        )
         raise ModuleNotFoundError(message, name="ml_dtypes") from None
     return ml_dtypes.bfloat16
