@@ -290,6 +290,26 @@ def test_version_and_help(run: Callable[..., Output]) -> None:
         assert "--format" in help_.out
 
 
+@pytest.mark.parametrize(
+    ("typed", "completed"),
+    [
+        ("xent exp", ["explain"]),
+        ("xent explain --tem", ["--temperature"]),
+        ("xent explain --only c", ["check"]),
+        ("xent explain --kind l", ["logits", "log-probabilities"]),
+        ("xent explain --format h", ["html"]),
+        ("xent glossary te", ["temperature"]),
+        ("xent plot sur", ["surprise", "surface"]),
+    ],
+)
+def test_shells_complete(typed: str, completed: list[str]) -> None:
+    words = typed.split()
+    environment = {"_XENT_COMPLETE": "complete_bash", "COMP_WORDS": typed}
+    program = (str(Path(sys.executable).with_name("xent")),)
+    output = command(program=program, COMP_CWORD=str(len(words) - 1), **environment)
+    assert (output.code, sorted(output.out.split())) == (0, sorted(completed))
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])
 def test_signs_that_an_encoding_lacks_are_words(file: Path, encoding: str) -> None:
     logit = ("explain", "2", "--label", "1", "--glossary")
@@ -348,7 +368,11 @@ def test_an_interrupt_is_quiet_and_130() -> None:
     [
         ("typer", "the command line needs typer: pip install typer, or xent with its extra cli"),
         ("rich", "the command line needs rich: pip install rich, or xent with its extra cli"),
-        ("pyarrow", "reading files of predictions needs pyarrow: pip install pyarrow, or xent with its extra score"),
+        (
+            "pyarrow",
+            "reading files of predictions needs pyarrow: pip install pyarrow, or xent with its "
+            "extra score",
+        ),
     ],
 )
 def test_what_is_not_installed_is_named(missing: str, message: str, file: Path) -> None:

@@ -485,4 +485,6 @@ def test_what_cannot_be_drawn(call: Callable[[], Any], message: str) -> None:
 def test_matplotlib_is_asked_for_by_name() -> None:
     code = "import sys; sys.modules['matplotlib'] = None; import xent.plots"
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
-    assert "plots need matplotlib: pip install matplotlib, or xent with its extra plot" in done.stderr
+    assert (
+        "plots need matplotlib: pip install matplotlib, or xent with its extra plot" in done.stderr
+    )

@@ -13,10 +13,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 import typer
 
+from xent._kind import Kind
 from xent._report import Report
 from xent._report.files import check_folder, write_file
 from xent.cli.app import print_blocks, usage
@@ -51,6 +52,30 @@ class Columns:
 def _names(text: str | None) -> list[str] | None:
     """Names between commas."""
     return None if text is None else [name.strip() for name in text.split(",")]
+
+
+def _parts() -> list[str]:
+    from xent.explanation.steps import PARTS
+
+    return list(PARTS.values())
+
+
+def _words() -> list[str]:
+    from xent.explanation.glossary import TERMS
+
+    return [term.name for term in TERMS]
+
+
+KNOWN: dict[tuple[str, str], Callable[[], list[str]]] = {
+    ("explain", "only"): _parts,
+    ("glossary", "word"): _words,
+    ("Columns", "kind"): lambda: list(get_args(Kind)),
+}
+"""Values that a shell can complete, by command or record and by parameter."""
+
+
+def _completing(known: Callable[[], list[str]]) -> Callable[[str], list[str]]:
+    return lambda incomplete: [value for value in known() if value.startswith(incomplete)]
 
 
 FORMS = {"text": ".txt", "markdown": ".md", "latex": ".tex", "html": ".html", "json": ".json"}
@@ -113,6 +138,8 @@ def _described(owner: str, name: str, kind: Any, default: Any) -> inspect.Parame
         make = typer.Argument if about.get("argument") else typer.Option
         details = {key: about[key] for key in about.keys() - {"argument", "names"}}
         details["rich_help_panel"] = TEXTS["panels"].get(owner)
+        if known := KNOWN.get((owner, name)):
+            details["autocompletion"] = _completing(known)
         kind = Annotated[kind, make(*about.get("names", ()), **details)]
     keyword = inspect.Parameter.KEYWORD_ONLY  # so that an option may stand before an argument
     return inspect.Parameter(name, keyword, default=default, annotation=kind)
