@@ -187,8 +187,11 @@ class Row:
         target = self.target
         kind = "label" if self.binary else "class"
         if target.label is None:
-            given = target.given[1:] if self.binary else target.given
-            told = [f"label {', '.join(shown(y) for y in given.tolist())}"]
+            shares = ", ".join(shown(y) for y in target.given.tolist())
+            many = f"soft label of {len(target.given)} classes"
+            told = [f"soft label ({shares})" if len(target.given) <= SHOWN else many]
+            if self.binary:
+                told = [f"soft label {shown(float(target.given[1]))}"]
         else:
             name = self.names[target.label]
             own = "" if name == f"{kind} {target.label}" else f" ({name})"
