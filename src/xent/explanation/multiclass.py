@@ -80,7 +80,8 @@ def _scores_step(key: str, symbol: str, values: Array, row: Row) -> Step:
     legend = "the label is shared." if row.label is None else f"the true class is y = {row.label}."
     if named := [f"{j} is {row.names[j]}" for j in row.chosen if row.names[j] != f"class {j}"]:
         legend += f" Of the classes, {', '.join(named)}."
-    remarks = {"masked": row.masked.any(), "few": len(row.chosen) < len(row.p)}
+    few = "few_shared" if row.label is None else "few"
+    remarks = {"masked": row.masked.any(), few: len(row.chosen) < len(row.p)}
     told = ["why", *(name for name, holds in remarks.items() if holds)]
     return step(key, (), lines, told, legend=legend, count=len(row.p))
 
