@@ -87,12 +87,12 @@ def loses_digits(case: Case) -> bool:
 
 DELIBERATE = {
     "nothing counts": Rule(
-        "Where nothing counts (every row is ignored, there is no row, or the labels' class weights "
+        "If no row counts (every row is ignored, there are no rows, or the labels' class weights "
         "are all 0), a mean is 0 and so is its gradient. PyTorch gives NaN.",
         nothing_counts,
     ),
     "cancelled weights": Rule(
-        "Class weights of both signs that sum to 0 over the labels are refused under a mean. "
+        "A mean refuses positive and negative class weights that sum to 0 over the labels. "
         "PyTorch divides by 0.",
         weights_cancel,
         "weight sums to 0 over the labels that count, and a mean divides by that sum",
@@ -107,14 +107,14 @@ DELIBERATE = {
         "weights must be finite",
     ),
     "learnable weights": Rule(
-        "Weights get no gradient, and one that requires it is refused. PyTorch gives it to class "
-        "weights beside probabilities.",
+        "Weights get no gradient, and a weight that requires one is refused. PyTorch gives class "
+        "weights a gradient if the targets are probabilities.",
         lambda case: getattr(case.get("weight"), "requires_grad", False),
         "weight requires a gradient, but weights get none",
     ),
     "binary targets": Rule(
-        "Binary targets below 0 or above 1 are refused, unless rounding led them there: up to 4 "
-        "units in the last place of 1 they count as 0 or 1. PyTorch gives a loss.",
+        "Binary targets below 0 or above 1 are refused, unless they are off by rounding only: up "
+        "to 4 units in the last place of 1, they count as 0 or 1. PyTorch returns a loss.",
         lambda case: (
             is_loss(case)
             and is_binary(case)
@@ -128,13 +128,14 @@ DELIBERATE = {
         lambda case: is_loss(case) and logits(case).dtype in HALF,
     ),
     "infinite logits": Rule(
-        "An infinite logit is a limit: a masked class (−inf) whose target is 0 costs nothing, and "
-        "an infinite binary logit is certainty. PyTorch gives NaN, for 0 · ∞.",
+        "An infinite logit is treated as a limit: a masked class (−inf) whose target is 0 costs "
+        "nothing, and an infinite binary logit means certainty. PyTorch gives NaN, from 0 · ∞.",
         lambda case: is_loss(case) and bool(logits(case).isinf().any()),
     ),
     "digits": Rule(
-        "Confident rows keep their digits. PyTorch's loss of a right and sure row is 0 from a "
-        "margin of 17 on in float32 and of 37 in float64, and so is its gradient at the label.",
+        "Confident rows keep their digits. In PyTorch, the loss of a confident, right row is 0 "
+        "from a margin of 17 on in float32 and 37 in float64, and so is the gradient at the "
+        "label.",
         loses_digits,
     ),
 }
