@@ -1,6 +1,6 @@
 """Checks of targets and weights: their shapes and dtypes, which every array has, and their numbers.
 
-What fails is told with what arrived, what was expected, and how to mend it.
+What fails is told with what arrived, what was expected, and how to fix it.
 """
 
 from __future__ import annotations

@@ -161,7 +161,7 @@ USAGE: list[tuple[tuple[str, ...], str]] = [
     (("explain", "1", "2", "--label", "0.5,0.6"),
      "the shares of label sum to 1.1; they must sum to 1 (within 0.001)."),
     (("explain", "1", "--label", "1", "--short", "--only", "loss"),
-     "--short and --only do not go together."),
+     "--short and --only cannot be combined."),
     (("explain", "1", "--label", "1", "--only", "limerick"),
      "this explanation has no part 'limerick'; it has prediction, loss, gradient, check, why, "
      "meaning."),
@@ -179,14 +179,14 @@ USAGE: list[tuple[tuple[str, ...], str]] = [
     (("explain", "--features", "1,x", "--weights", "1,2", "--label", "1"),
      "'x' is not a number (--features)."),
     (("explain", "2", "--label", "1", "--label-column", "y"),
-     "--labels, --label-column and --score-columns go with FILE --row N."),
+     "--labels, --label-column and --score-columns need FILE --row N."),
     (("explain", "2", "--label", "1", "--kind", "prob"),
      "kind is 'prob'; expected logits, probabilities, log-probabilities."),
     (("explain", "2", "--label", "1", "--kind", "logits", "--probabilities"),
-     "--probabilities does not go with --kind logits."),
+     "--probabilities cannot be combined with --kind logits."),
     (("explain", "2", "--label", "1", "--kind", "log-probabilities"),
      "log-probabilities are 2.0; none may be above 0."),
-    (("explain", "--row", "1"), "--row goes with one FILE."),
+    (("explain", "--row", "1"), "--row needs one FILE."),
     (("explain", "a.csv", "--row", "1", "--label", "0"),
      "--row takes label and scores from the file; leave the other inputs out."),
     (("score", "a.csv", "--worst", "-1"),
@@ -348,7 +348,8 @@ def test_an_interrupt_is_quiet_and_130() -> None:
     [
         ("typer", "the command line needs typer: pip install typer, or xent with its extra cli"),
         ("rich", "the command line needs rich: pip install rich, or xent with its extra cli"),
-        ("pyarrow", "reading files of predictions needs pyarrow: pip install pyarrow, or xent with its extra score"),
+        ("pyarrow", "reading files of predictions needs pyarrow: pip install pyarrow, or xent "
+        "with its extra score"),
     ],
 )
 def test_what_is_not_installed_is_named(missing: str, message: str, file: Path) -> None:

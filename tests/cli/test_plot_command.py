@@ -163,11 +163,11 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("loss", "--size", "4,900"),
      "--size is '4,900'; expected width and height in inches, 2 to 50, as in 6.4,4.2."),
     (("error", "--size", "2,2"),
-     "--size is 2,2, which leaves no room for the picture; give more inches."),
+     "--size is 2,2, which leaves no room for the picture; give a larger one."),
     (("loss", "--size", "4,x"), "'x' is not a number (--size)."),
     (("loss", "2"), "--label is missing: the true label, as in xent plot loss 2.0 --label 1."),
     (("gradient", "--label", "1"),
-     "--label goes with a logit, as in xent plot gradient 2.0 --label 1."),
+     "--label needs a logit, as in xent plot gradient 2.0 --label 1."),
     (("loss", "2", "--label", "2"), "label is 2; expected 0 or 1."),
     (("loss", "inf", "--label", "1"), "logit is inf; a picture needs a finite one."),
     (("sigmoid", "nan"), "logit is nan; a picture needs a finite one."),
@@ -175,7 +175,7 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("error", "inf"), "logit is inf; a picture needs a finite one."),
     (("error", "--label", "3"), "label is 3; expected 0 or 1."),
     (("classes", "2", "--label", "1"),
-     "bars need two classes or more; for one logit there is xent plot loss."),
+     "bars need two classes or more; for one logit use xent plot loss."),
     (("classes", "2", "1"),
      "--label is missing: the true label, as in xent plot classes 2.0 1.0 --label 1."),
     (("classes", "2", "1", "--label", "2"),
@@ -183,12 +183,12 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("classes", "2", "inf", "--label", "0"),
      "logits are [2.0, inf]; an explanation needs finite ones, or -inf for a mask."),
     (("classes", "a.csv", "--row", "0", "--label", "1"),
-     "--row goes with one FILE, which holds the label too."),
+     "--row needs one FILE, which holds the label too."),
     (("classes", "a.csv", "--label", "1"),
      "'a.csv' is not a number. To explain a row of a file, add --row N."),
     (("dataset", "a.csv", "--frame", "5"), "--frame is 5; expected 1, 2, 3 or 4."),
     (("dataset", "classes.csv"),
-     "classes.csv has 3 classes; this picture is of binary predictions."),
+     "classes.csv has 3 classes; this picture is for binary predictions."),
     (("dataset", "never.csv"), "the loss of row 1 is inf; a picture needs finite ones."),
     (("surface", "--features", "1,2", "--labels", "1"),
      "--features has 2 numbers and --labels 1; expected one label each."),
@@ -290,4 +290,5 @@ def test_without_matplotlib_the_extra_is_named() -> None:
         "import xent.__main__ as m; m.main()"
     )
     output = command("plot", "loss", program=(sys.executable, "-c", start))
-    assert output == (1, "", "xent: plots need matplotlib: pip install matplotlib, or xent with its extra plot\n")
+    assert output == (1, "", "xent: plots need matplotlib: pip install matplotlib, or xent with "
+    "its extra plot\n")

@@ -296,7 +296,7 @@ def test_one_digit_is_enough_where_only_the_sign_is_wrong(
 
 def test_the_last_digit(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     out = transcript(SOFTMAX, "7.3891\n2.7183\n1.1052\n11.2126\n", monkeypatch, capsys)
-    assert "   S = ? 11.2126\n   Right, but for the last digit: 11.2125.\n" in out
+    assert "   S = ? 11.2126\n   Right, except for the last digit: 11.2125.\n" in out
     assert "Score: 4 of 4 right (4 right at once).\n" in out
 
 

@@ -112,7 +112,7 @@ def test_one_lesson_as_a_page(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, f"wrote {path}\n", "")
     assert path.read_text("utf-8") == static.page(COURSE[0])
     done = cli("--format", "html")
-    message = "--format and --output are for one LESSON; for all there is --static FOLDER."
+    message = "--format and --output are for one LESSON; for all use --static FOLDER."
     assert (done.returncode, done.stderr) == (2, f"xent: {message}\n")
     done = cli("score", "--output", "a.md")
     message = "--output is 'a.md'; expected a name that ends in .html."
@@ -250,7 +250,8 @@ def test_small_batches_and_rates_hide_what_large_ones_show() -> None:
 def test_the_rates_of_the_lesson_overshoot_where_it_says_so() -> None:
     text = learn.lesson("dataset").path.read_text("utf-8")
     values = {
-        name: np.array(ast.literal_eval(re.search(rf"{name} ?= ?(\[.*?\])", text)[1]))  # type: ignore[index]
+        name: np.array(ast.literal_eval(re.search(rf"{name} ?= ?(\[.*?\])", text)[1]))  # type: "
+        rf"ignore[index]
         for name in ("POINTS", "LABELS", "steps")
     }
     x, y, rates = values["POINTS"], values["LABELS"], values["steps"]
@@ -280,7 +281,8 @@ def test_a_slider_in_steps_is_told_by_its_values() -> None:
 
 def test_the_lessons_map_shows_its_valley() -> None:
     outputs = fragment(learn.lesson("dataset"))
-    picture = re.search(r">Mean loss \(nats\)<.*?</svg>", outputs, re.DOTALL)[0]  # type: ignore[index]
+    picture = re.search(r">Mean loss \(nats\)<.*?</svg>", outputs, re.DOTALL)[0]  # type: "
+    r"ignore[index]
     levels = sorted({float(text) for text in re.findall(r">(\d\.\d+)</text>", picture)})
     assert sum(0.305 < level < 0.6 for level in levels) >= 3
 

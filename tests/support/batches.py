@@ -109,7 +109,7 @@ PLANTED: dict[str, tuple[str, str, tuple[Any, Any], dict[str, Any], tuple[str, .
     "one-based, binary": ("labels one-based", "mistake", (B, T + 1), {}, ("from 1 to 2",)),
     "out of range": (
         "labels out of range", "mistake", (Z, put(Y, [3, 9], 12)), {},
-        ("2 of 400 labels are 12, where 0 to 9 is expected; the first is that of row 3",
+        ("2 of 400 labels are 12, where 0 to 9 is expected; the first is in row 3",
          "Give the model 13 outputs")),
     "minus one": (
         "labels out of range", "mistake", (Z, put(Y, 3, -1)), {},
@@ -145,7 +145,7 @@ PLANTED: dict[str, tuple[str, str, tuple[Any, Any], dict[str, Any], tuple[str, .
         ("previous row", "logits[1:] with targets[:-1]")),
     "flipped": (
         "labels flipped", "mistake", (B, 1 - T), {},
-        ("worse than chance (log 2 = 0.6931); with the two labels exchanged", "1 - targets")),
+        ("worse than chance (log 2 = 0.6931); with the two labels swapped", "1 - targets")),
     "flipped, two columns": (
         "labels flipped", "mistake", (np.stack([-B, B], axis=1), 1 - T), {}, ()),
     "flipped probabilities": ("labels flipped", "mistake", (PB, 1 - T), PROBABILITIES, ()),
@@ -159,7 +159,7 @@ PLANTED: dict[str, tuple[str, str, tuple[Any, Any], dict[str, Any], tuple[str, .
         ("9 of 10 classes", "0 in column 4, 1 in column 0", f"logits[:, {ORDER.tolist()}]")),
     "three classes permuted": (
         "classes permuted", "mistake", (Z[:, np.argsort(THREE)], Y), {},
-        ("3 of 10 classes are found in each other's columns: 2 in column 7, 5 in column 2, 7 in "
+        ("3 of 10 classes are in each other's columns: 2 in column 7, 5 in column 2, 7 in "
          "column 5.",)),
     "worse than chance": (
         "worse than chance", "mistake", (Z, np.random.default_rng(1).permutation(Y)), {},

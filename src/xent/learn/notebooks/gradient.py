@@ -172,7 +172,7 @@ def _(here, show, xent, y):
     story = xent.explain(here, label=y.value)
     show.steps(
         story,
-        *[step.name for step in story.steps if step.section == "Why the gradient is so"],
+        *[step.name for step in story.steps if step.section == "Where the gradient comes from"],
         "Gradient for the logit",
     )
     return

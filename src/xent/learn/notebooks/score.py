@@ -87,7 +87,7 @@ def _(show, story):
 
 @app.cell(hide_code=True)
 def _(show, story):
-    show.steps(story, "The loss in other units, and beside others")
+    show.steps(story, "The loss in other units and in comparison")
     return
 
 
