@@ -154,14 +154,14 @@ def test_undecided() -> None:
     assert shown(explanation, "Probability of label 1") == ["p = 1 / (1 + 1) = 0.5"]
     assert explanation.loss == math.log(2)
     verdict = explanation.steps[-1].why
-    assert verdict.startswith("Just what a coin flip would cost.")
+    assert verdict.startswith("Exactly what a coin flip would cost.")
 
 
 def test_ties() -> None:
     explanation = xent.explain([1000.0] * 4, label=3)
     assert shown(explanation, "Sum of the exponentials") == ["S = 1 + 1 + 1 + 1 = 4"]
     assert explanation.gradient.tolist() == [0.25, 0.25, 0.25, -0.75]
-    assert explanation.steps[-1].why.startswith("Just what guessing among 4 classes would cost")
+    assert explanation.steps[-1].why.startswith("Exactly what guessing among 4 classes would cost")
 
 
 def test_large_logits_are_shifted_and_small_ones_are_not() -> None:
@@ -337,7 +337,7 @@ def test_the_logit_of_features_is_rounded_once(features, weights, exact):
 
 def test_guessing_is_among_the_classes_not_masked():
     why = xent.explain([-INF, 0.0, 0.0], 1).steps[-1].why
-    assert why.startswith("Just what guessing among the 2 classes not masked would cost.")
+    assert why.startswith("Exactly what guessing among the 2 classes not masked would cost.")
 
 
 def test_no_numerical_check_where_the_step_is_lost_in_the_logit():

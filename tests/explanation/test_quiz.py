@@ -267,10 +267,10 @@ def test_twice_wrong_shows_the_way(monkeypatch: pytest.MonkeyPatch, capsys: Capt
         "   Not yet: the exponent has the other sign.\n"
         "   Hint: e^-z = e^-2\n"
         "   e^-z = ? 7.4\n"
-        "   Not so: the exponent has the other sign.\n"
+        "   Wrong: the exponent has the other sign.\n"
         "   It is e^-z = e^-2 ≈ 0.1353\n"
     ) in out
-    assert out.endswith("\nEnded early.\n\nScore: 0 of 1 right (1 wrong).\n")
+    assert out.endswith("\nStopped early.\n\nScore: 0 of 1 right (1 wrong).\n")
 
 
 def test_a_hint_and_a_skip(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
@@ -308,7 +308,7 @@ def test_what_m_is_is_told_first(monkeypatch: pytest.MonkeyPatch, capsys: Captur
 
 def test_nobody_there(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     out = transcript(LABEL_1, "", monkeypatch, capsys)
-    assert out.endswith("   e^-z = ? \nEnded early.\n")
+    assert out.endswith("   e^-z = ? \nStopped early.\n")
 
 
 def test_an_interrupt_ends_it_politely(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
@@ -317,4 +317,4 @@ def test_an_interrupt_ends_it_politely(monkeypatch: pytest.MonkeyPatch, capsys: 
 
     monkeypatch.setattr("builtins.input", interrupted)
     ask(LABEL_1)
-    assert capsys.readouterr().out.endswith("\nEnded early.\n")
+    assert capsys.readouterr().out.endswith("\nStopped early.\n")

@@ -17,23 +17,23 @@ INF = math.inf
 SUMMARIES: list[tuple[dict[str, Any], str]] = [
     (
         {"logits": 3.0, "label": 1},
-        "Confident and right: label 1 costs 0.0486 nats, and the gradient -0.0474 leaves little to "
+        "Right and confident: label 1 costs 0.0486 nats, and the gradient -0.0474 leaves little to "
         "learn.",
     ),
     (
         {"logits": 40.0, "label": 1},
-        "Very confident and right: label 1 costs 4.2484e-18 nats, and the gradient -4.2484e-18 "
+        "Right and very confident: label 1 costs 4.2484e-18 nats, and the gradient -4.2484e-18 "
         "leaves "
         "next to nothing to learn.",
     ),
     (
         {"logits": 800.0, "label": 1},
-        "Very confident and right: label 1 costs too little for a double, so the loss reads 0; it "
+        "Right and very confident: label 1 costs too little for a double, so the loss reads 0; it "
         "is not exactly 0, but next to nothing is left to learn.",
     ),
     (
         {"logits": [800.0, 0.0], "label": 0},
-        "Very confident and right: class 0 costs too little for a double, so the loss reads 0; it "
+        "Right and very confident: class 0 costs too little for a double, so the loss reads 0; it "
         "is not exactly 0, but next to nothing is left to learn.",
     ),
     (
@@ -46,19 +46,19 @@ SUMMARIES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"logits": [1e308, -1e308], "label": 1},
-        "Confident and wrong: class 1 costs more than the largest double, so the loss reads inf, "
+        "Wrong and confident: class 1 costs more than the largest double, so the loss reads inf, "
         "and "
         "one such row makes every mean infinite.",
     ),
     (
         {"logits": 800.0, "label": 0},
-        "Confident and wrong: label 1 has probability 1, so label 0 costs 800 nats, 1154 times as much as a "
+        "Wrong and confident: label 1 has probability 1, so label 0 costs 800 nats, 1154 times as much as a "
         "guess, and the "
         "gradient 1 is all but at its limit.",
     ),
     (
         {"logits": [0.0, 3.0], "label": 0},
-        "Confident and wrong: class 1 has probability 0.9526, so class 0 costs 3.0486 nats, 4.4 times as much "
+        "Wrong and confident: class 1 has probability 0.9526, so class 0 costs 3.0486 nats, 4.4 times as much "
         "as a guess, and "
         "the gradient -0.9526 is near its limit.",
     ),
@@ -70,11 +70,11 @@ SUMMARIES: list[tuple[dict[str, Any], str]] = [
     (
         {"logits": [2.0, 1.0, 0.1], "label": 1},
         "Wrong but not confident: class 0 has probability 0.6590 and class 1 only 0.2424, which costs 1.4170 nats, "
-        "1.3 times a guess.",
+        "1.3 times as much as a guess.",
     ),
     (
         {"probabilities": [0.4, 0.4, 0.2], "label": 1},
-        "A tie: class 1 has 0.4 and costs 0.9163 nats; the gradient -0.6 raises it further.",
+        "A tie: class 1 has probability 0.4 and costs 0.9163 nats; the gradient -0.6 raises it further.",
     ),
     (
         {"logits": 0.0, "label": 0},
@@ -88,12 +88,12 @@ SUMMARIES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"probabilities": [0.5, 0.5, 0.0], "label": 0},  # 0 is no mask: ln 3 would be a guess
-        "A tie: class 0 has 0.5 and costs 0.6931 nats; the gradient -0.5 raises it further.",
+        "A tie: class 0 has probability 0.5 and costs 0.6931 nats; the gradient -0.5 raises it further.",
     ),
     (
         {"logits": [0.0, 1.0, -800.0], "label": 0},  # nor is a probability that rounds to 0
         "Wrong but not confident: class 1 has probability 0.7311 and class 0 only 0.2689, which costs 1.3133 nats, "
-        "1.2 times a guess.",
+        "1.2 times as much as a guess.",
     ),
     (
         {"logits": [0.0, 1e-6], "label": 0},
@@ -103,7 +103,7 @@ SUMMARIES: list[tuple[dict[str, Any], str]] = [
     (
         {"probabilities": [0.20003, 0.2, 0.19997, 0.2, 0.2], "label": 2},
         "Wrong but not confident: class 0 has probability 0.20003 and class 2 only 0.19997, which costs 1.6096 "
-        "nats, 1.0 times a guess.",
+        "nats, 1.0 times as much as a guess.",
     ),
     (
         {"logits": [1.0, 2.0, -INF], "label": 2},
@@ -165,7 +165,7 @@ def test_it_guesses_among_the_same_classes_as_the_meaning(z: list[float], label:
     chance = explanation.steps[-1].lines[-2].value
     if explanation.summary.startswith("At chance"):
         assert f"ln {math.exp(chance):.0f}," in explanation.summary
-        assert explanation.steps[-1].why.startswith("Just what ")
+        assert explanation.steps[-1].why.startswith("Exactly what ")
     times = re.search(r"([\d.]+) times a guess", explanation.summary)
     if times and explanation.loss < 100 * chance:
         assert times[1] == f"{explanation.loss / chance:.1f}"

@@ -131,7 +131,7 @@ def test_a_port_in_use_is_said() -> None:
         port = taken.getsockname()[1]
         done = cli("--no-browser", "--port", str(port))
     said = (
-        rf"xent: port {port} of 127.0.0.1 cannot be had \(.+\); leave --port out for a free one\."
+        rf"xent: port {port} of 127.0.0.1 cannot be used \(.+\); leave --port out for a free one\."
     )
     assert re.fullmatch(said, done.stderr.strip())
 
