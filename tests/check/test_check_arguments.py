@@ -40,14 +40,11 @@ CALLS: list[tuple[Callable[[], Any], type[Exception], str]] = [
      "logits has shape (0, 5): there is nothing to check."),
     (lambda: check(planted.rows, planted.right, Z, Y, dtype="float8"), ValueError,
      "dtype is 'float8'; expected 'float64', 'float32', 'float16' or 'bfloat16'."),
-    (lambda: check(planted.rows, planted.right, Z, Y, task="multi"), ValueError,  # type: "
-    "ignore[arg-type]
+    (lambda: check(planted.rows, planted.right, Z, Y, task="multi"), ValueError,  # type: ignore[arg-type]
      "task is 'multi'; expected 'classes' or 'binary'."),
-    (lambda: check(planted.rows, planted.right, Z, Y, method="exact"), ValueError,  # type: "
-    "ignore[arg-type]
+    (lambda: check(planted.rows, planted.right, Z, Y, method="exact"), ValueError,  # type: ignore[arg-type]
      "method is 'exact'; expected 'central', 'forward', 'richardson' or 'complex'."),
-    (lambda: check(planted.rows, planted.right, Z, Y, definition="hinge"), ValueError,  # type: "
-    "ignore[arg-type]
+    (lambda: check(planted.rows, planted.right, Z, Y, definition="hinge"), ValueError,  # type: ignore[arg-type]
      "definition is 'hinge'; expected 'cross-entropy' or None."),
     (lambda: check(planted.rows, planted.right, Z, Y, h=0), ValueError,
      "h is 0; expected a number above 0 and at most 1."),
@@ -66,8 +63,7 @@ CALLS: list[tuple[Callable[[], Any], type[Exception], str]] = [
      "grad returned shape (5,); expected that of the logits, (12, 5)."),
     (lambda: check(planted.rows, planted.right, Z, Y, class_weight=[1.0, 2.0]), ValueError,
      "class_weight has shape (2,), expected (5,): one weight per class. Nothing is broadcast."),
-    (lambda: check(planted.rows, planted.right, Z, Y, reduction="none"), ValueError,  # type: "
-    "ignore[arg-type]
+    (lambda: check(planted.rows, planted.right, Z, Y, reduction="none"), ValueError,  # type: ignore[arg-type]
      "reduction is 'none'; expected 'mean' or 'sum'."),
     (lambda: check(planted.rows, planted.right, Z, Y, definition=None, class_weight=planted.W),
      ValueError,

@@ -190,7 +190,7 @@ USAGE: list[tuple[tuple[str, ...], str]] = [
     (("explain", "a.csv", "--row", "1", "--label", "0"),
      "--row takes label and scores from the file; leave the other inputs out."),
     (("score", "a.csv", "--worst", "-1"),
-     "worst is -1; expected how many rows to name, 0 or more."),
+     "worst is -1; expected a number of rows, 0 or more."),
     (("score", "a.csv", "--clip", "0"),
      "clip is 0.0; expected a number above 0 and at most 0.5."),
     (("score", "a.csv", "--tolerance", "2"),
@@ -199,7 +199,7 @@ USAGE: list[tuple[tuple[str, ...], str]] = [
      "kind is 'prob'; expected logits, probabilities, log-probabilities."),
     (("score", "a.csv", "--classes", "a,b,c"),
      "3 classes are named, but the scores are for 2."),
-    (("score", "a.csv", "--classes", "a,a"), "classes a, a are not all different."),
+    (("score", "a.csv", "--classes", "a,a"), "classes a, a contain duplicates."),
 ]  # fmt: skip
 
 
@@ -348,8 +348,11 @@ def test_an_interrupt_is_quiet_and_130() -> None:
     [
         ("typer", "the command line needs typer: pip install typer, or xent with its extra cli"),
         ("rich", "the command line needs rich: pip install rich, or xent with its extra cli"),
-        ("pyarrow", "reading files of predictions needs pyarrow: pip install pyarrow, or xent "
-        "with its extra score"),
+        (
+            "pyarrow",
+            "reading files of predictions needs pyarrow: pip install pyarrow, or xent "
+            "with its extra score",
+        ),
     ],
 )
 def test_what_is_not_installed_is_named(missing: str, message: str, file: Path) -> None:

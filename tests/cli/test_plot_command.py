@@ -290,5 +290,8 @@ def test_without_matplotlib_the_extra_is_named() -> None:
         "import xent.__main__ as m; m.main()"
     )
     output = command("plot", "loss", program=(sys.executable, "-c", start))
-    assert output == (1, "", "xent: plots need matplotlib: pip install matplotlib, or xent with "
-    "its extra plot\n")
+    assert output == (
+        1,
+        "",
+        "xent: plots need matplotlib: pip install matplotlib, or xent with its extra plot\n",
+    )

@@ -229,8 +229,8 @@ def test_many_classes() -> None:
     symbols = ["z_7", "z_995", "z_996", "z_997", "z_998", "z_999"]
     assert [line.split(" ")[0] for line in shown(explanation, "Logits")] == symbols
     assert (
-        "Of 1000 classes, only the label and the likeliest are shown." in "
-        "explanation.step("Logits").why
+        "Of 1000 classes, only the label and the likeliest are shown."
+        in explanation.step("Logits").why
     )
     e = np.exp(z)
     assert shown(explanation, "Exponentials")[-1] == (

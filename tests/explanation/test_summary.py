@@ -52,29 +52,28 @@ SUMMARIES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"logits": 800.0, "label": 0},
-        "Wrong and confident: label 1 has probability 1, so label 0 costs 800 nats, 1154 times as much as a "
-        "guess, and the "
-        "gradient 1 is all but at its limit.",
+        "Wrong and confident: label 1 has probability 1, so label 0 costs 800 nats, 1154 times as "
+        "much as a guess, and the gradient 1 is all but at its limit.",
     ),
     (
         {"logits": [0.0, 3.0], "label": 0},
-        "Wrong and confident: class 1 has probability 0.9526, so class 0 costs 3.0486 nats, 4.4 times as much "
-        "as a guess, and "
-        "the gradient -0.9526 is near its limit.",
+        "Wrong and confident: class 1 has probability 0.9526, so class 0 costs 3.0486 nats, 4.4 "
+        "times as much as a guess, and the gradient -0.9526 is near its limit.",
     ),
     (
         {"logits": [2.0, 1.0, 0.1], "label": 0, "names": ["cat", "dog", "fox"]},
-        "Right but not confident: cat has probability 0.6590 and costs 0.4170 nats; the gradient -0.3410 raises it "
-        "further.",
+        "Right but not confident: cat has probability 0.6590 and costs 0.4170 nats; the gradient "
+        "-0.3410 raises it further.",
     ),
     (
         {"logits": [2.0, 1.0, 0.1], "label": 1},
-        "Wrong but not confident: class 0 has probability 0.6590 and class 1 only 0.2424, which costs 1.4170 nats, "
-        "1.3 times as much as a guess.",
+        "Wrong but not confident: class 0 has probability 0.6590 and class 1 only 0.2424, which "
+        "costs 1.4170 nats, 1.3 times as much as a guess.",
     ),
     (
         {"probabilities": [0.4, 0.4, 0.2], "label": 1},
-        "A tie: class 1 has probability 0.4 and costs 0.9163 nats; the gradient -0.6 raises it further.",
+        "A tie: class 1 has probability 0.4 and costs 0.9163 nats; the gradient -0.6 raises it "
+        "further.",
     ),
     (
         {"logits": 0.0, "label": 0},
@@ -88,12 +87,13 @@ SUMMARIES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"probabilities": [0.5, 0.5, 0.0], "label": 0},  # 0 is no mask: ln 3 would be a guess
-        "A tie: class 0 has probability 0.5 and costs 0.6931 nats; the gradient -0.5 raises it further.",
+        "A tie: class 0 has probability 0.5 and costs 0.6931 nats; the gradient -0.5 raises it "
+        "further.",
     ),
     (
         {"logits": [0.0, 1.0, -800.0], "label": 0},  # nor is a probability that rounds to 0
-        "Wrong but not confident: class 1 has probability 0.7311 and class 0 only 0.2689, which costs 1.3133 nats, "
-        "1.2 times as much as a guess.",
+        "Wrong but not confident: class 1 has probability 0.7311 and class 0 only 0.2689, which "
+        "costs 1.3133 nats, 1.2 times as much as a guess.",
     ),
     (
         {"logits": [0.0, 1e-6], "label": 0},
@@ -102,8 +102,8 @@ SUMMARIES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"probabilities": [0.20003, 0.2, 0.19997, 0.2, 0.2], "label": 2},
-        "Wrong but not confident: class 0 has probability 0.20003 and class 2 only 0.19997, which costs 1.6096 "
-        "nats, 1.0 times as much as a guess.",
+        "Wrong but not confident: class 0 has probability 0.20003 and class 2 only 0.19997, which "
+        "costs 1.6096 nats, 1.0 times as much as a guess.",
     ),
     (
         {"logits": [1.0, 2.0, -INF], "label": 2},

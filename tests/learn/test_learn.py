@@ -250,8 +250,7 @@ def test_small_batches_and_rates_hide_what_large_ones_show() -> None:
 def test_the_rates_of_the_lesson_overshoot_where_it_says_so() -> None:
     text = learn.lesson("dataset").path.read_text("utf-8")
     values = {
-        name: np.array(ast.literal_eval(re.search(rf"{name} ?= ?(\[.*?\])", text)[1]))  # type: "
-        rf"ignore[index]
+        name: np.array(ast.literal_eval(re.search(rf"{name} ?= ?(\[.*?\])", text)[1]))  # type: ignore[index]
         for name in ("POINTS", "LABELS", "steps")
     }
     x, y, rates = values["POINTS"], values["LABELS"], values["steps"]
@@ -281,8 +280,7 @@ def test_a_slider_in_steps_is_told_by_its_values() -> None:
 
 def test_the_lessons_map_shows_its_valley() -> None:
     outputs = fragment(learn.lesson("dataset"))
-    picture = re.search(r">Mean loss \(nats\)<.*?</svg>", outputs, re.DOTALL)[0]  # type: "
-    r"ignore[index]
+    picture = re.search(r">Mean loss \(nats\)<.*?</svg>", outputs, re.DOTALL)[0]  # type: ignore[index]
     levels = sorted({float(text) for text in re.findall(r">(\d\.\d+)</text>", picture)})
     assert sum(0.305 < level < 0.6 for level in levels) >= 3
 

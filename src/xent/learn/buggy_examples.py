@@ -67,8 +67,8 @@ class ExplodingSteps(BuggyExample):
 
     mistake = "mean missing"
     seen = (
-        "With the sum over the rows, each step is N times too long for N rows: the loss jumps above "
-        "where it started."
+        "With the sum over the rows, each step is N times too long for N rows: the loss jumps "
+        "above where it started."
     )
 
     @staticmethod

@@ -115,7 +115,7 @@ def score(
     Gneiting & Raftery (2007), Strictly proper scoring rules, prediction, and estimation.
     """
     if isinstance(worst, bool) or not isinstance(worst, int) or worst < 0:
-        msg = f"worst is {worst!r}; expected how many rows to name, 0 or more."
+        msg = f"worst is {worst!r}; expected a number of rows, 0 or more."
         raise ValueError(msg)
     if clip is not None:
         clip = check_number(clip, "clip", 0, 0.5, above=True)
