@@ -61,9 +61,9 @@ is whatever depends on the relative size of small losses and gradients:
 - **tests** with a relative tolerance, and numerical checks of a gradient.
 
 Where the model is wrong or not confident, the losses of all four libraries are good to a few ULP,
-and the differences in the tables do not matter. The small entries of a gradient off the label are another
-matter: rounding `z - max` or `z - logsumexp(z)` before exp can cost about 1000 ULP in float64 and
-about 125 in float32 where logits are large, which still leaves 12 and 5 correct digits.
+and the differences in the tables do not matter. The small entries of a gradient off the label are
+another matter: rounding `z - max` or `z - logsumexp(z)` before exp can cost about 1000 ULP in
+float64 and about 125 in float32 where logits are large, which still leaves 12 and 5 correct digits.
 
 The main cause is one subtraction. When the model is right, log-sum-exp is almost the label's
 logit, and p almost 1: `logsumexp(z) - z[y]` and `p[y] - 1` keep only the digits in which the two

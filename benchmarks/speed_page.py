@@ -79,7 +79,7 @@ temporary arrays were new from the system in one call and reused in another.
 
 What runs:
 
-- `xent` through its public functions, on {cores} threads, by its compiled kernels. Rows are accurate
+- `xent` through its public functions, on {cores} threads, by its compiled kernels. Rows are good
   to 2 ULP ([accuracy](accuracy.md)); no other library here does that work.
 - torch runs eagerly, or compiled by `torch.compile(dynamic=False)`: `F.cross_entropy` or
   `F.binary_cross_entropy_with_logits`, and `torch.autograd.grad`; on {cores} threads.

@@ -32,8 +32,9 @@ HEAD = """\
 Loss and gradient, as a training step computes them: `xent.torch` beside PyTorch's own functions, in
 one process, on the same tensors, in turns, on {cores} threads. The first column is xent's own time.
 All others are **that way's time over xent's**, the median of five with the smallest and the largest
-in parentheses. Each step frees its gradients before the next, as a training loop does; so xent writes
-them to the memory of the last ([how](howto/pytorch.md)), while PyTorch asks the system for more.
+in parentheses. Each step frees its gradients before the next, as a training loop does; so xent
+writes them to the memory of the last ([how](howto/pytorch.md)), while PyTorch asks the system for
+more.
 
 ## Losses
 
@@ -117,10 +118,10 @@ def linear_part(report: Report) -> str:
         f"""
 ## Linear layer and loss
 
-Loss and gradients of inputs and weight: {ROWS:,} rows of {FEATURES:,} features,
-{VOCABULARY:,} classes, float32. *Products* are the three matrix products that any such function
-must compute, by `torch.mm` alone, {CHUNK:,} rows at a time; *whole* with all the logits at once. Memory
-is the most that the process held beyond what it held before, the gradients
+Loss and gradients of inputs and weight: {ROWS:,} rows of {FEATURES:,} features, {VOCABULARY:,}
+classes, float32. *Products* are the three matrix products that any such function must compute, by
+`torch.mm` alone, {CHUNK:,} rows at a time; *whole* with all the logits at once. Memory is the most
+that the process held beyond what it held before, the gradients
 ({report["gradient_bytes"] / MIB:.0f} MiB) included.
 
 | | time ÷ xent's | memory |

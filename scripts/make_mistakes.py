@@ -35,8 +35,8 @@ END = """
 
 {planted} bugs are planted in `tests/support/planted.py`, in losses, in gradients and in both, of
 rows and of means. A bug counts as named if its name is the only one given. Correct implementations
-in NumPy, PyTorch, SciPy, scikit-learn and JAX (`tests/support/correct.py`) are tested not to be called
-wrong, with logits of scale 0.1 to 100, in float64 and float32
+in NumPy, PyTorch, SciPy, scikit-learn and JAX (`tests/support/correct.py`) are tested not to be
+called wrong, with logits of scale 0.1 to 100, in float64 and float32
 (`tests/check/test_check_correct.py`).
 
 `python scripts/make_mistakes.py` writes this page, and a test compares it with what the checks say.
