@@ -302,7 +302,7 @@ def test_text_of_other_batches() -> None:
     assert "400 rows with one logit each, in float64." in str(diagnose(B, T))
     text = str(diagnose(PB[:1], T[:1], kind="probabilities"))
     assert "1 row with one probability of label 1 each" in text
-    assert "Fewer than 20 rows tell too little" in text
+    assert "Fewer than 20 rows are too few" in text
     assert "log-probability of label 1" in str(
         diagnose(xent.log_sigmoid(B), T, kind="log-probabilities")
     )

@@ -143,9 +143,9 @@ SUMMARIES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"logits": [9.0, 0.0], "label": 0, "label_smoothing": 0.1},
-        "More confident than the smoothed target: class 0 has 0.9999, its target is 0.9500; it "
-        "costs 0.4501 nats, and the gradient 0.0499 lowers it. With label smoothing even a "
-        "perfect prediction costs 0.1985 nats.",
+        "More confident than the smoothed target: class 0 has probability 0.9999, but its target "
+        "is 0.9500; it costs 0.4501 nats, and the gradient 0.0499 lowers it. With label smoothing "
+        "even a perfect prediction costs 0.1985 nats.",
     ),
     (
         {"logits": Z, "label": 0, "class_weight": [2, 1, 1, 1]},

@@ -15,7 +15,7 @@ from xent.explanation.quiz import Question, agrees, enough, near, questions, rea
 from xent.explanation.steps import Step
 
 GREETING = (
-    "Answer with a number: 0.66, -1.2e-5, 2/3, 66 % or inf, rounded, to two digits or more. "
+    "Answer with a number: 0.66, -1.2e-5, 2/3, 66 % or inf, rounded to two digits or more. "
     "? gives a hint, an empty line skips, Ctrl-D stops."
 )
 M = Symbol("m")
