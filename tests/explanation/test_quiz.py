@@ -164,7 +164,9 @@ def test_a_last_digit_may_be_off_where_rounded_numbers_were_added(
 
 
 def test_the_examples_are_answers() -> None:
-    examples = re.findall(r"-?[\d.]+(?:e-?\d+|/\d+| %)?|\binf\b", GREETING.partition(", rounded")[0])
+    examples = re.findall(
+        r"-?[\d.]+(?:e-?\d+|/\d+| %)?|\binf\b", GREETING.partition(", rounded")[0]
+    )
     assert examples == ["0.66", "-1.2e-5", "2/3", "66 %", "inf"]
     for text in examples:
         answer = read(text)

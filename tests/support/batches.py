@@ -229,7 +229,7 @@ PLANTED: dict[str, tuple[str, str, tuple[Any, Any], dict[str, Any], tuple[str, .
         "certain and wrong rows", "note", (WRONG, Y), {},
         ("above 10 in row 7; it accounts for",
          f"loss 40.0000, label {Y[7]}, predicted {(Y[7] + 1) % 10}",
-         "often labelled wrongly")),
+         "often mislabelled")),
     "constant column": (
         "constant column", "note", (put(Z, (slice(None), 3), 1.5), Y), {},
         ("of class 3 is the same in all 400 rows (1.5000)", "reference class")),
