@@ -273,8 +273,8 @@ MISTAKE: labels off by one
   The mean loss is 6.2487, worse than chance (log 10 = 2.3026); with each label
   less 1 (targets - 1, mod 10) it would be 0.1367.
   Each row is scored against its neighbour's class.
-  Check that labels and columns are both counted from 0,
-  and look for a background class.
+  Check that labels and columns are both counted from 0, and look for a
+  background class.
 
 Figures
 -------

@@ -198,7 +198,7 @@ FILES: list[tuple[str, Callable[[Path], Any], dict[str, Any], str]] = [
     ("a.npy", array(np.ones((3, 2))), {},
      "scores alone, without labels. Name their file with --labels FILE.npy."),
     ("a.npy", truncated(array(fields)), {},
-     "column 'label': is truncated: 50 rows were announced, and it holds 21."),
+     "column 'label': is truncated: its header says 50 rows, but it holds 21."),
     ("a.npy", truncated(array(fields), 0.05), {},
      "is not a complete NPY file (truncated, or of another kind): ..."),
     ("a.npy", array(np.array([{"a": 1}])), {"label_column": "scores", "score_columns": ["scores"]},
