@@ -110,8 +110,8 @@ def audit(
     task : {"classes", "binary"}, optional
         Softmax or binary cross-entropy; taken from the name (binary, sigmoid, bce) if not given.
     grad : callable, optional
-        ``grad(logits, targets)`` of a NumPy function, to check its accuracy too; PyTorch's and JAX's
-        autograd is used automatically.
+        ``grad(logits, targets)`` of a NumPy function, to check its accuracy too; autograd of
+        PyTorch and JAX is used automatically.
     name : str, optional
         What the score card calls it.
 
