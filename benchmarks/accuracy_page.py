@@ -46,13 +46,13 @@ The largest error over all tables below. Answers of exactly 0 where the exact va
 left out of it and counted in the last two columns. An error as large as the value itself is
 between 4e15 and 9e15 ULP in float64, and between 8e6 and 1.7e7 ULP in float32.
 
-`xent` stands twice: as its compiled kernels compute large arrays, and as NumPy computes small ones,
-float32 logits in float64. Here both compute the same batches.
+`xent` appears twice: its compiled kernels, which compute large arrays, and NumPy, which computes
+small ones, float32 logits in float64. Here both compute the same batches.
 
 ## What this means, and what it does not
 
 The *absolute* error of every library here is tiny: a loss of 1e-17 returned as 0 is wrong by 1e-17.
-The mean over ordinary rows does not change, and training on such means is not spoiled. What suffers
+The mean over ordinary rows does not change, and training on such means is not harmed. What suffers
 is whatever depends on the relative size of small losses and gradients:
 
 - **ranking rows**: every confident right row costs exactly 0, so they cannot be told apart;
@@ -60,18 +60,18 @@ is whatever depends on the relative size of small losses and gradients:
 - **gradients** of such rows, which become exactly 0 at the label while the other entries do not;
 - **tests** with a relative tolerance, and numerical checks of a gradient.
 
-Where the model is wrong or unsure, the losses of all four libraries are good to a few ULP, and the
-differences in the tables do not matter. The small entries of a gradient off the label are another
-matter: rounding `z - max` or `z - logsumexp(z)` before exp can cost some 1000 ULP in float64 and
-about 125 in float32 where logits are large, which still leaves 12 and 5 right digits.
+Where the model is wrong or not confident, the losses of all four libraries are good to a few ULP,
+and the differences in the tables do not matter. The small entries of a gradient off the label are
+another matter: rounding `z - max` or `z - logsumexp(z)` before exp can cost about 1000 ULP in
+float64 and about 125 in float32 where logits are large, which still leaves 12 and 5 correct digits.
 
 The main cause is one subtraction. When the model is right, log-sum-exp is almost the label's
 logit, and p almost 1: `logsumexp(z) - z[y]` and `p[y] - 1` keep only the digits in which the two
-differ, which from a margin of about 36 (17 in float32) are none. `xent` does not make that
+differ, which is none from a margin of about 36 (17 in float32) on. `xent` does not make that
 subtraction. Which label suffers in the binary case depends on how a library writes the formula.
 
-This compares the functions named below, not the libraries: a peer may have another way to the same
-number that is better. The loss of scikit-learn's binary `.loss_gradient`, for one, is more accurate
+This compares the functions named below, not the libraries: a library may have another, better way
+to the same number. The loss of scikit-learn's binary `.loss_gradient`, for one, is more accurate
 than that of `.loss` on confident rows.
 
 ## How to read the tables
@@ -90,13 +90,13 @@ END = """\
 - The stored inputs are taken as exact, and are the same bits for every library. The exact answer
   comes from `xent.oracle`: mpmath at 256 bits, with formulas that do not cancel.
 - **Binary**: {margins} logits in each stratum and for each label, uniform in the *margin*: the
-  logit on its label's side, positive where the model is right. Measured are torch
+  logit on its label's side, positive where the model is right. The functions are torch
   `F.binary_cross_entropy_with_logits`; SciPy `-special.log_expit(±z)` and `special.expit(z) - y`;
   scikit-learn `HalfBinomialLoss` (of the private module `sklearn._loss`), `.loss` and `.gradient`.
 - **Classes**: {rows}.
   Logits are normal with standard deviation 1, 30 or 150 (*scale*). In *random* rows the label is
   drawn at random. In *confident* rows the label's logit is moved above the largest of the others,
-  by a margin uniform between 5 and 40. Measured are torch `F.cross_entropy`; SciPy
+  by a margin uniform between 5 and 40. The functions are torch `F.cross_entropy`; SciPy
   `-special.log_softmax(z)` at the label, and `special.softmax(z)` less 1 at the label; scikit-learn
   `HalfMultinomialLoss`, `.loss` and `.gradient`.
 - Gradients are those of the sum of the losses; torch's by autograd.
@@ -104,8 +104,8 @@ END = """\
 {measured}
 
 `python benchmarks/accuracy.py` writes this page and `benchmarks/accuracy.json`; every input has a
-fixed seed. `python benchmarks/accuracy.py --check` measures `xent` anew and fails if a loss is off
-by more than 2 ULP or a gradient entry by more than 3, or if this page does not belong to the JSON
+fixed seed. `python benchmarks/accuracy.py --check` measures `xent` again and fails if a loss is off
+by more than 2 ULP or a gradient entry by more than 3, or if this page does not match the JSON
 file.
 """
 

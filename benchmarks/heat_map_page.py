@@ -39,7 +39,7 @@ PAGE = """\
 
 Loss, and loss with gradient, of 8 to 8,192 rows and 2 to 131,072 classes, beside PyTorch's
 `cross_entropy`, eager and compiled, in one process, on the same float32 logits, in turns. Each
-field is **PyTorch's time over xent's**, the median of {repetitions}: above 1 xent is ahead
+cell is **PyTorch's time over xent's**, the median of {repetitions}: above 1 xent is faster
 (purple), below 1 PyTorch is (orange). *Tensors* is `xent.torch.cross_entropy`, with `backward()`
 where there is a gradient; *arrays* is `xent.cross_entropy` of the same numbers in NumPy, beside
 the same calls of PyTorch.
@@ -48,21 +48,21 @@ the same calls of PyTorch.
 
 ![Loss and gradient: time of PyTorch over that of xent](sizes-gradient.svg#wide)
 
-## Where xent is not ahead
+## Where xent is slower
 
 {behind}
 
-Why, as far as it was looked into, on such a machine:
+The reasons, as far as they are known, on such a machine:
 
 - **Calls**: a step through an `autograd.Function` in Python that does nothing takes 25 µs,
-  PyTorch's whole step of 8 × 10 takes 33, xent's 42. The difference is arguments that are looked
-  at, and the job and its kernel (6 µs).
+  PyTorch's whole step of 8 × 10 takes 33, xent's 42. The difference is the checks of the
+  arguments, and the job and its kernel (6 µs).
 - **Threads**: PyTorch's threads wait for the next call in a loop that burns a processor. The losses
-  of tensors use them too; those of arrays have threads of xent's own, which sleep after 100 µs
-  without work. Waking one costs some 50 µs, so below about 200,000 elements (130,000 of few
+  of tensors use them too; those of arrays use xent's own threads, which sleep after 100 µs
+  without work. Waking one costs about 50 µs, so below about 200,000 elements (130,000 of few
   classes; a quarter of that on PyTorch's threads) xent uses one thread
   (`python benchmarks/threads.py`).
-- **A loss alone** of a small batch has little work for its call to hide behind: PyTorch's takes
+- **A loss alone** of a small batch takes little more than the call itself: PyTorch's takes
   11 µs for 128 × 128. Arrays of fewer than 16,384 elements never wait for a compilation: NumPy
   computes them.
 

@@ -23,8 +23,8 @@ class Report(Circumstances):
 SHORT = """\
 ## Where the limit is not reached
 
-Wide rows of float32 come nearest to the limit of memory. What is further away is held by
-arithmetic, and was made to pay for exactness:
+Wide rows of float32 come nearest to the limit of memory. The rest is limited by
+arithmetic, most of it the price of exactness:
 
 - **Wide rows of float32** are summed wholly in float64, for the sake of their gradient (3.8 ULP at
   the worst without, where a label is far below the largest logit). The sum is a loop of its own:
@@ -36,7 +36,7 @@ arithmetic, and was made to pay for exactness:
   block early and storing large gradients past the caches (a million rows of ten with gradient, two
   threads: 9.4 to 6.9 ms); blocks of 256 rows instead of 128 (5 to 8 %); columns up to 127 classes
   instead of 32 (100 classes, loss: 0.76 to 0.57 ns an element in float32, 2.6 to 1.3 in float64).
-  Tried and left: a logarithm good to float32 only (it saved 0.7 ns a row, and the mean of equal
+  Tried and dropped: a logarithm good to float32 only (it saved 0.7 ns a row, and the mean of equal
   rows was off by 5e-9); fetching labels early (no gain). Other ways to the exponential (a shorter
   polynomial over a table of 16 powers) were counted, not timed: one instruction less of thirteen.
 - **Binary logits**: an exponential, a logarithm and its division, 0.6 ns an element on one core
@@ -70,7 +70,7 @@ HEAD = """\
 The first column is `xent`'s own time for one call. All others are ratios, the median of
 {repetitions} with the smallest and the largest in parentheses; in each repetition everything runs
 once, in turns. A wide spread means that the machine had other work, or that a library's large
-temporary arrays came fresh from the system in one call and reused in another.
+temporary arrays were new from the system in one call and reused in another.
 
 - **÷ memory** is `xent`'s time over the time that its threads take to do nothing but read the
   arrays (for a loss), or to copy the logits to the gradient and read the targets (for a
@@ -79,8 +79,8 @@ temporary arrays came fresh from the system in one call and reused in another.
 
 What runs:
 
-- `xent` through its public functions, on {cores} threads, by its compiled kernels. Rows are good to
-  2 ULP ([accuracy](accuracy.md)); no peer here does that work.
+- `xent` through its public functions, on {cores} threads, by its compiled kernels. Rows are good
+  to 2 ULP ([accuracy](accuracy.md)); no other library here does that work.
 - torch runs eagerly, or compiled by `torch.compile(dynamic=False)`: `F.cross_entropy` or
   `F.binary_cross_entropy_with_logits`, and `torch.autograd.grad`; on {cores} threads.
 - scikit-learn: its private `sklearn._loss`, `.loss` or `.loss_gradient`, on {cores} threads. Its
@@ -90,9 +90,9 @@ What runs:
 - Logits are normal with standard deviation 2, labels random. Loss means the mean over the rows,
   with its gradient. Labels are int64; binary targets have the logits' dtype. Arrays and labels are
   converted beforehand to what each library takes.
-- A gradient goes to an array given (`out=`), over the logits (in place), or to a fresh array, as
-  that of every peer does. A fresh array of this size comes from the system page by page, which
-  takes longer than to fill it; peers are compared with all three.
+- A gradient goes to a given array (`out=`), over the logits (in place), or to a new array, as
+  that of every other library does. A new array of this size comes from the system page by page,
+  which takes longer than filling it; the others are compared with all three.
 """
 
 END = """\
@@ -102,7 +102,7 @@ END = """\
 
 `make bench` writes this page, its picture and `benchmarks/speed.json`. No test asserts a time.
 Other machines, and other versions, give other ratios. `python benchmarks/speed.py --check` measures
-a few shapes anew and fails if the speed-up halves.
+a few shapes again and fails if the speed-up halves.
 """
 
 
@@ -119,9 +119,9 @@ def page(report: Report) -> str:
     )
     parts = [head, f"## Loss\n\n{table(losses, 'xent')}\n"]
     for title, own in (
-        ("into an array given", "xent, out="),
+        ("into a given array", "xent, out="),
         ("in place", "xent, in place"),
-        ("into a fresh array", "xent"),
+        ("into a new array", "xent"),
     ):
         parts.append(f"## Loss and gradient, {title}\n\n{table(gradients, own)}\n")
     parts.append(linear_part(report["linear"]))
@@ -171,7 +171,7 @@ def linear_part(measured: Linear) -> str:
 ## Linear layer and loss
 
 Loss and gradients of inputs and weight: {rows:,} rows of {features:,} features, {classes:,}
-classes, float32. The products are the three that any such function must do, by NumPy alone.
+classes, float32. *Products* are the three that any such function must compute, by NumPy alone.
 
 | xent | ÷ products | torch | torch.compile |
 |---|---|---|---|
@@ -179,7 +179,7 @@ classes, float32. The products are the three that any such function must do, by 
 {spread(times["torch"], times["xent"])} | {spread(times["torch.compile"], times["xent"])} |
 
 Beside the gradients ({measured["gradient_bytes"] / 1e6:.0f} MB) xent holds \
-{measured["extra_bytes"] / 1e6:.0f} MB at the most; all logits would be \
+{measured["extra_bytes"] / 1e6:.0f} MB at most; all logits would be \
 {4 * rows * classes / 1e6:.0f} MB.
 """
 

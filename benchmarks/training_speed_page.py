@@ -32,8 +32,9 @@ HEAD = """\
 Loss and gradient, as a training step computes them: `xent.torch` beside PyTorch's own functions, in
 one process, on the same tensors, in turns, on {cores} threads. The first column is xent's own time.
 All others are **that way's time over xent's**, the median of five with the smallest and the largest
-in parentheses. Each step gives its gradients away before the next, as a training loop does; so xent
-writes them to the memory of the last ([how](howto/pytorch.md)), while PyTorch asks the system anew.
+in parentheses. Each step frees its gradients before the next, as a training loop does; so xent
+writes them to the memory of the last ([how](howto/pytorch.md)), while PyTorch asks the system for
+more.
 
 ## Losses
 
@@ -44,7 +45,7 @@ Mean over the rows and its gradient, logits normal with standard deviation 2, ra
 EXTRAS = """
 ## With log-sum-exp, entropy and accuracy
 
-The same, and what a training loop logs of each row: by `return_lse`, `return_entropy` and
+The same, with what a training loop logs for each row: by `return_lse`, `return_entropy` and
 `return_accuracy` in xent's one pass, in PyTorch by `logsumexp`, `argmax` and `log_softmax`.
 
 """
@@ -117,10 +118,10 @@ def linear_part(report: Report) -> str:
         f"""
 ## Linear layer and loss
 
-Loss and gradients of inputs and weight: {ROWS:,} rows of {FEATURES:,} features,
-{VOCABULARY:,} classes, float32. *Products* are the three matrix products that any such function
-must do, by `torch.mm` alone, {CHUNK:,} rows at a time; *whole* with all the logits at once. Memory
-is what the process held at the most beyond what it held before, the gradients
+Loss and gradients of inputs and weight: {ROWS:,} rows of {FEATURES:,} features, {VOCABULARY:,}
+classes, float32. *Products* are the three matrix products that any such function must compute, by
+`torch.mm` alone, {CHUNK:,} rows at a time; *whole* with all the logits at once. Memory is the most
+that the process held beyond what it held before, the gradients
 ({report["gradient_bytes"] / MIB:.0f} MiB) included.
 
 | | time ÷ xent's | memory |

@@ -22,7 +22,7 @@ HEAD = """\
 # Command line
 
 Every command with its arguments and options, as `--help` shows them. Problems with a file end with
-exit code 1 and name file, row and column; a wrong use ends with 2. `XENT_DEBUG=1` shows the
+exit code 1 and name file, row and column; incorrect use ends with 2. `XENT_DEBUG=1` shows the
 traceback behind a message.
 
 """

@@ -16,14 +16,14 @@ PAGE = Path(__file__).parents[1] / "docs" / "glossary.md"
 HEAD = """\
 # Glossary
 
-{count} words of cross-entropy, each with what it means and, where it has one, its formula.
+{count} terms of cross-entropy, each with its meaning and, where it has one, its formula.
 `xent glossary WORD` prints one of them, `xent explain --glossary` those that an explanation uses.
 """
 
 END = """\
 ## How this page was made
 
-`python scripts/make_glossary.py` writes it from the list in the library, and a test compares both.
+`python scripts/make_glossary.py` writes it from the list in the library; a test compares the two.
 """
 
 

@@ -24,7 +24,7 @@ HEAD = """\
 
 `xent.check.gradient` compares three gradients: the one it is given, the numerical derivative of the
 loss it is given, and that of the cross-entropy which the loss is meant to be. From which of them
-agree, and by what formula and factor they differ, it tells the mistake. `xent.check.diagnose` looks
+agree, and by what formula and factor they differ, it names the mistake. `xent.check.diagnose` looks
 at a batch of scores and labels. Both take names from one catalogue, so a mistake has the same name
 in both.
 
@@ -34,9 +34,9 @@ END = """
 ## How this page was made
 
 {planted} bugs are planted in `tests/support/planted.py`, in losses, in gradients and in both, of
-rows and of means. A bug counts as named if its name is the only one given. Right implementations in
-NumPy, PyTorch, SciPy, scikit-learn and JAX (`tests/support/correct.py`) are tested not to be called
-wrong, with logits of scale 0.1 to 100, in float64 and float32
+rows and of means. A bug counts as named if its name is the only one given. Correct implementations
+in NumPy, PyTorch, SciPy, scikit-learn and JAX (`tests/support/correct.py`) are tested not to be
+called wrong, with logits of scale 0.1 to 100, in float64 and float32
 (`tests/check/test_check_correct.py`).
 
 `python scripts/make_mistakes.py` writes this page, and a test compares it with what the checks say.
@@ -50,7 +50,7 @@ def every_bug(task: str, bugs: list[planted.Planted]) -> Table:
         named = bug.check().mistakes
         told = ", ".join(named) or "nothing"
         rows.append((bug.what, told, "yes" if named == [bug.name] else f"no: {bug.name}"))
-    return Table((f"planted in {task}", "named", "rightly"), tuple(rows), left=(0, 1, 2))
+    return Table((f"planted in {task}", "named", "correctly"), tuple(rows), left=(0, 1, 2))
 
 
 def in_gradients() -> Table:
@@ -65,7 +65,7 @@ def in_gradients() -> Table:
         (name, str(planted_[name]), str(right[name]), str(wrong[name]), *texts(catalogue()[name]))
         for name in names
     ]
-    heads = ("mistake", "planted", "named", "blamed wrongly", "why it matters", "what to change")
+    heads = ("mistake", "planted", "named", "wrongly blamed", "why it matters", "what to change")
     return Table(heads, tuple(rows), left=(0, 4, 5))
 
 
@@ -95,7 +95,7 @@ def page() -> str:
     known = sum(not entry.note for entry in catalogue().values())
     finding = (
         f"The checks know {known} mistakes by name. Of {len(bugs)} bugs planted in losses and "
-        f"gradients they name {named} rightly, and they call no right implementation wrong."
+        f"gradients they name {named} correctly, and they call no correct implementation wrong."
     )
     notes = tuple((name, *texts(entry)) for name, entry in catalogue().items() if entry.note)
     blocks: list[Block] = [

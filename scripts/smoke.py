@@ -34,7 +34,10 @@ def main() -> None:
     assert "L = " in str(xent.explain(1.5, label=1))
     command = [str(Path(sys.executable).with_name("xent")), "--version"]
     said = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert said.stderr == "xent: the command line needs typer: pip install typer, or xent with its extra cli\n", said
+    assert (
+        said.stderr
+        == "xent: the command line needs typer: pip install typer, or xent with its extra cli\n"
+    ), said
     print(f"xent {xent.__version__} works as installed in {installed}")
 
 

@@ -1,6 +1,6 @@
 """Checks of targets and weights: their shapes and dtypes, which every array has, and their numbers.
 
-What fails is told with what arrived, what was expected, and how to mend it.
+What fails is told with what arrived, what was expected, and how to fix it.
 """
 
 from __future__ import annotations
@@ -288,8 +288,8 @@ def check_cancellation(weights: Array, names: Names, xp: Any) -> None:
     """Weights of rows that sum to 0, which a mean divides by, are all 0: nothing counts."""
     if xp.any(weights != 0):
         msg = f"{names.class_weight} sums to 0 over the labels that count, and a mean divides by "
-        msg += "that sum; expected another one. Pass reduction='sum' and divide the loss yourself, "
-        raise ValueError(msg + "for example by the number of rows.")
+        msg += "that sum; expected a nonzero one. Pass reduction='sum' and divide the loss "
+        raise ValueError(msg + "yourself, for example by the number of rows.")
 
 
 def check_total(total: float) -> None:

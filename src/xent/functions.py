@@ -30,7 +30,7 @@ def sigmoid(logits: Any) -> Any:
 
     Notes
     -----
-    Computed from exp(-\|z\|), which never overflows: within 2 ULP, also far out in the tails.
+    Computed from exp(-\|z\|), which never overflows: within 2 ULP, even far out in the tails.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def softmax(logits: Any, *, axis: int = -1) -> Any:
     Returns
     -------
     ndarray
-        Probabilities of the logits' shape and dtype; a row sums to 1 but for rounding.
+        Probabilities of the logits' shape and dtype; a row sums to 1 up to rounding.
 
     Raises
     ------

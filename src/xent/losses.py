@@ -44,12 +44,12 @@ def cross_entropy(
     class_weight : array_like, shape (K,), optional
         Multiplies the target row; finite and not negative.
     sample_weight : array_like, shape of the rows, optional
-        Multiplies the row; finite and not negative. A row of weight 0 is as if absent.
+        Multiplies the row; finite and not negative. A row of weight 0 counts as absent.
     ignore_index : int, optional
-        Rows with this label are as if absent: loss 0, gradient 0, no weight in the mean.
+        Rows with this label count as absent: loss 0, gradient 0, no weight in the mean.
     label_smoothing : float in [0, 1], default 0
         Mixes the target row with the uniform one: ``(1 - s) * t + s / K``. A masked class then
-        has target mass, and costs +inf.
+        has a share of the target, and costs +inf.
     softcap : float > 0, optional
         Replaces the logits by ``softcap * tanh(logits / softcap)``; -inf stays a mask.
     z_loss : float >= 0, default 0
@@ -60,17 +60,17 @@ def cross_entropy(
         weight of the target (0, or 1e-300 to 1e300). Where it is 0, loss and gradient are 0.
     return_grad : bool, default False
         Also return the gradient of the reduced loss with respect to the logits, from the same
-        pass (for "none", of the sum). Of tensors, loss and gradient have no graph; inside of
-        transforms of ``torch.func`` they have one, and may be differentiated.
+        pass (for "none", of the sum). For tensors, loss and gradient have no graph; inside
+        transforms of ``torch.func`` they have one, and can be differentiated.
     out : ndarray, optional
         Receives the gradient; of the logits' shape and dtype, or the logits array itself. After
-        an error about targets it may be written in part; the logits never are.
+        an error about targets it may be partly written; the logits never are.
 
     Returns
     -------
     loss : float64, or ndarray for reduction="none"
-        Row losses have the logits' dtype, float32 for half precision. Of tensors a tensor, to
-        which autograd finds its way; of that dtype also when reduced.
+        Row losses have the logits' dtype, float32 for half precision. For tensors, a tensor that
+        autograd can differentiate; in that dtype even when reduced.
     grad : ndarray, if `return_grad`
         Of the logits' shape and dtype.
 
@@ -81,11 +81,11 @@ def cross_entropy(
 
     Notes
     -----
-    No step subtracts near-equal numbers, so a confident right row keeps its digits: for class
-    labels the loss of a row is within 2 ULP and a gradient entry within 3 ULP of the exact
-    value. The options round in their turn: weights cost the gradient some ULP, softcap and label
-    smoothing up to hundreds, where terms cancel. Sums over rows are taken in float64. Costs one
-    pass over the logits, in blocks; large arrays are computed by compiled kernels on all
+    No step subtracts near-equal numbers, so a row that is confident and right keeps its digits: for
+    class labels the loss of a row is within 2 ULP and a gradient entry within 3 ULP of the exact
+    value. The options add rounding of their own: weights cost the gradient a few ULP, softcap and
+    label smoothing up to hundreds, where terms cancel. Sums over rows are taken in float64. Costs
+    one pass over the logits, in blocks; large arrays are computed by compiled kernels on all
     processors, the first of its kind after some seconds of compilation (see `warmup`).
 
     Examples
@@ -146,11 +146,11 @@ def binary_cross_entropy(
     class_weight : array_like, shape (2,), optional
         Weights of label 0 and label 1. They count in the mean's denominator.
     sample_weight : array_like, the logits' shape, optional
-        Multiplies the loss; finite and not negative. Weight 0 is as if absent.
+        Multiplies the loss; finite and not negative. Weight 0 counts as absent.
     pos_weight : float, or array_like of the length of the last axis, optional
         Multiplies the first term. It does not count in the mean's denominator.
     ignore_index : int, optional
-        Places with this target are as if absent: loss 0, gradient 0, no weight in the mean.
+        Entries with this target count as absent: loss 0, gradient 0, no weight in the mean.
     label_smoothing : float in [0, 1], default 0
         Replaces the target by ``(1 - s) * y + s / 2``.
     softcap, z_loss, reduction, return_grad, out
@@ -159,7 +159,7 @@ def binary_cross_entropy(
     Returns
     -------
     loss : float64, or ndarray for reduction="none"
-        Losses have the logits' dtype, float32 for half precision. Of tensors, see `cross_entropy`.
+        Losses have the logits' dtype, float32 for half precision. For tensors, see `cross_entropy`.
     grad : ndarray, if `return_grad`
         Of the logits' shape and dtype.
 
@@ -172,7 +172,7 @@ def binary_cross_entropy(
     -----
     Both terms are non-negative and each is computed as max(z, 0) + log1p(exp(-\|z\|)): the loss
     is within 2 ULP, the gradient (labels 0 and 1) within 3 ULP, from one tail to the other;
-    options round in their turn, as in `cross_entropy`.
+    options add rounding of their own, as in `cross_entropy`.
 
     Examples
     --------
@@ -216,7 +216,7 @@ def linear_cross_entropy(
     reduction: Reduction = "mean",
     return_grad: bool = False,
 ) -> Any:
-    r"""Cross-entropy of a linear layer's scores, without ever holding them all.
+    r"""Cross-entropy of a linear layer's scores, without ever holding them all in memory.
 
     .. math:: z = x W^\top + b, \qquad \ell = A(z) \sum_j y_j - \sum_j y_j z_j
 
@@ -238,7 +238,7 @@ def linear_cross_entropy(
     Returns
     -------
     loss : float64, or ndarray for reduction="none"
-        In nats. Of tensors a tensor, with gradients for those of the four that require them.
+        In nats. For tensors, a tensor with gradients for those of the four that require them.
     grads : tuple (inputs, weight, bias), if `return_grad`
         Of the arguments' shapes and dtypes; None for a bias not given.
 
@@ -249,9 +249,9 @@ def linear_cross_entropy(
 
     Notes
     -----
-    Blocks of rows pass through the product, the loss and both gradient products. Beside the
+    Blocks of rows pass through the product, the loss and both gradient products. Besides the
     results, memory is needed for one block of logits (at most 128 MiB in float32, or one row)
-    and a slice of the weight gradient as large at most, whatever the number of rows. Products
+    and a slice of the weight gradient, at most as large, whatever the number of rows. Products
     run in float32, or in float64 where either factor is float64; narrower weights, and their
     gradient's sum, are held in that precision too.
 
@@ -266,7 +266,7 @@ def linear_cross_entropy(
     References
     ----------
     Wijmans et al. (2025), Cut Your Losses in Large-Vocabulary Language Models,
-    arXiv:2411.09009, for the idea of not holding the logits.
+    arXiv:2411.09009, for the idea of not storing the logits.
     """
     options = LossOptions(
         class_weight=class_weight,

@@ -65,7 +65,7 @@ def log_loss(
         Labels. With `y_prob` of the same 1-d shape: 0, 1, booleans or probabilities of label 1.
         Otherwise class indices of `y_prob`'s shape less the class axis, or rows of
         probabilities of its shape. Other labels (strings, -1 and 1, ...) go with `labels`;
-        strings without it are taken in sorted order if their number is that of the classes.
+        strings without it are taken in sorted order, if there are as many as classes.
     y_prob : array_like or torch.Tensor, shape (N,) or (..., K)
         Probabilities of label 1, or rows of class probabilities that sum to 1 within 0.001.
         They are never renormalised.
@@ -78,7 +78,7 @@ def log_loss(
         As for `cross_entropy`. (The options that act on logits belong to the losses.)
     clip : float in (0, 0.5], optional
         Raise probabilities to at least `clip` (and lower a 1-d `y_prob` to at most 1 - `clip`).
-        Unasked, nothing is clipped: a probability of 0 for the true class costs +inf.
+        By default nothing is clipped: a probability of 0 for the true class costs +inf.
     tolerance : float, optional
         How far a row may be from summing to 1; by default 0.001, or 0.03 in half precision.
     reduction : {"mean", "sum", "none"}, default "mean"
@@ -87,13 +87,13 @@ def log_loss(
     Returns
     -------
     float64, or ndarray of float64 for reduction="none"
-        The log loss; for tensors a tensor of float64, without gradient.
+        The log loss; for tensors a float64 tensor, without gradient.
 
     Raises
     ------
     TypeError, ValueError
-        Saying what arrived, what was expected, and the likely fix; also for no rows, or rows
-        without weight: a metric of nothing is undefined.
+        Saying what arrived, what was expected, and the likely fix; also if there are no rows, or
+        no row has weight: a metric of nothing is undefined.
 
     Notes
     -----
@@ -209,7 +209,7 @@ def _encoded(
         msg += "expected one label each."
         raise ValueError(msg)
     if len(np.unique(order)) != classes:
-        msg = f"labels {order.tolist()} are not all different."
+        msg = f"labels {order.tolist()} contain duplicates."
         raise ValueError(msg)
     if (order.dtype.kind == "U") != (true.dtype.kind == "U"):
         own, other = order.dtype, true.dtype

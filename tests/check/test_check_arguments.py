@@ -204,7 +204,7 @@ def test_of_many_classes_the_label_and_some_others_are_looked_at() -> None:
     assert report
     at_label = report.numeric.column == y[report.numeric.row]
     assert set(report.numeric.row[at_label]) == set(range(6))
-    assert f"{len(report.verdicts)} of 6000 entries were looked at, and 8 random" in str(report)
+    assert f"{len(report.verdicts)} of 6000 entries were checked, and 8 random" in str(report)
 
 
 # What it costs.

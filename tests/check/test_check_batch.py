@@ -273,8 +273,8 @@ MISTAKE: labels off by one
   The mean loss is 6.2487, worse than chance (log 10 = 2.3026); with each label
   less 1 (targets - 1, mod 10) it would be 0.1367.
   Each row is scored against its neighbour's class.
-  Check where labels and columns start to count (classes are counted from 0),
-  and look for a background class.
+  Check that labels and columns are both counted from 0, and look for a
+  background class.
 
 Figures
 -------
@@ -302,7 +302,7 @@ def test_text_of_other_batches() -> None:
     assert "400 rows with one logit each, in float64." in str(diagnose(B, T))
     text = str(diagnose(PB[:1], T[:1], kind="probabilities"))
     assert "1 row with one probability of label 1 each" in text
-    assert "Fewer than 20 rows tell too little" in text
+    assert "Fewer than 20 rows are too few" in text
     assert "log-probability of label 1" in str(
         diagnose(xent.log_sigmoid(B), T, kind="log-probabilities")
     )

@@ -125,7 +125,7 @@ def test_all_terms_and_one(run: Callable[..., Output]) -> None:
         "cross-entropy\n"
         "   The loss -log p of the probability p that was given to the true label,\n"
         "   averaged over rows; also log loss, logistic loss or negative log-likelihood.\n"
-        '   "Cross", since labels follow one distribution and log p is of another.\n'
+        '   "Cross", since labels follow one distribution and log p comes from another.\n'
         "   L = -Σ_j y_j · log(p_j) = -log(p_y)\n"
         "   See surprise, entropy, log-likelihood, nat.\n"
     )
@@ -179,5 +179,5 @@ def test_the_quiz_of_the_real_command() -> None:
 
 def test_the_quiz_is_for_the_terminal(run: Callable[..., Output]) -> None:
     output = run(*EXPLAIN, "--quiz", "--format", "html")
-    message = "--quiz asks in the terminal; it does not go with --format html."
+    message = "--quiz asks in the terminal; it cannot be combined with --format html."
     assert output == (2, "", f"xent: {message}\n")

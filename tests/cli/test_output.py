@@ -123,7 +123,7 @@ def test_a_diagnosis_is_written_though_a_mistake_is_found(
 
 def test_the_quiz_writes_no_file(run: Callable[..., Output]) -> None:
     output = run("explain", "2", "--label", "1", "--quiz", "-o", "a.txt")
-    message = "--quiz asks in the terminal; it does not go with --output a.txt."
+    message = "--quiz asks in the terminal; it cannot be combined with --output a.txt."
     assert output == (2, "", f"xent: {message}\n")
 
 

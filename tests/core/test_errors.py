@@ -375,7 +375,7 @@ ll(list("abcdef"), [0.5] * 6)
 ll([0, 1], TWO, labels=[0, 1, 2])
     ValueError: labels has shape (3,), but y_prob has 2 classes: expected one label each.
 ll([0, 1], TWO, labels=[0, 0])
-    ValueError: labels [0, 0] are not all different.
+    ValueError: labels [0, 0] contain duplicates.
 ll([-1, 2], TWO, labels=[-1, 1])
     ValueError: y_true[1] is 2, which is not among labels [-1, 1].
 ll("cow", [0.5, 0.5], labels=["cat", "dog"])

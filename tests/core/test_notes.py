@@ -110,7 +110,7 @@ def test_scenarios_in_one_call() -> None:
 )
 def test_derivatives(label: int, numerical: float, analytic: float, difference: float) -> None:
     explanation = xent.explain(1.0, label=label)
-    found = lines(explanation, "Numerical derivative beside the analytic one")
+    found = lines(explanation, "Numerical derivative against the analytic one")
     assert found["forward"] == pytest.approx(-numerical, abs=5e-11)
     assert found["analytic"] == pytest.approx(-analytic, rel=1e-15)
     assert explanation.gradient == found["analytic"]
@@ -131,7 +131,7 @@ def test_derivatives_as_shown(label: int, forward: str, analytic: str) -> None:
 
 @pytest.mark.parametrize("label", [0, 1])
 def test_the_difference_is_half_a_step_of_curvature(label: int) -> None:
-    found = lines(xent.explain(1.0, label=label), "Numerical derivative beside the analytic one")
+    found = lines(xent.explain(1.0, label=label), "Numerical derivative against the analytic one")
     p = float(xent.sigmoid(1.0))
     assert found["h / 2 · p · (1 - p)"] == pytest.approx(1e-5 / 2 * p * (1 - p), rel=1e-12)
     assert found["forward - analytic"] == pytest.approx(found["h / 2 · p · (1 - p)"], abs=1e-10)
@@ -215,7 +215,7 @@ def test_the_two_numerical_checks(
     # It is the size of the step that makes the difference, and the check knows.
     assert report.numeric.truncation[0] == pytest.approx(difference, rel=1e-3)
     assert report.numeric.rounding[0] < 1e-3 * difference
-    assert "9.83e-07 by the size of the step" in " ".join(str(report).split())
+    assert "9.83e-07 from the step size" in " ".join(str(report).split())
     assert f"{analytic:.9g}" in str(report)
     assert f"{numeric:.9g}" in str(report)
 

@@ -18,7 +18,7 @@ SECTIONS = [
     "Loss",
     "Gradient",
     "Numerical check",
-    "Why the gradient is so",
+    "Where the gradient comes from",
     "What it means",
 ]
 
@@ -70,12 +70,12 @@ def test_steps_of_a_binary_row() -> None:
         "A trap: rounding on the way",
         "Gradient for the logit",
         "Gradient for the weights and the bias",
-        "Numerical derivative beside the analytic one",
+        "Numerical derivative against the analytic one",
         "Write the sigmoid as a power",
         "Derivative of the sigmoid",
         "Derivative of the loss for label 0",
         "Both labels in one",
-        "The loss in other units, and beside others",
+        "The loss in other units and in comparison",
     ]
 
 
@@ -103,7 +103,8 @@ def test_confident_and_right() -> None:
     explanation = xent.explain(40, label=1)
     assert shown(explanation, "Loss") == []
     assert explanation.step("Loss").why.endswith(
-        "p is rounded so near its limit that the logarithm cannot tell any more; the next step can."
+        "p rounds so close to its limit that the logarithm loses the digits; the next step keeps "
+        "them."
     )
     assert shown(explanation, "The same loss without overflow or cancellation") == [
         "L = max(-40, 0) + log1p(e^-|40|) ≈ 4.2484e-18"
@@ -144,7 +145,7 @@ def test_hopeless() -> None:
     assert explanation.loss == 800
     assert shown(explanation, "Exponential") == ["e^-z = e^800 ≈ inf"]
     assert explanation.step("Exponential").why.endswith(
-        "the safe form of the loss below does without it."
+        "the safe form of the loss below does not need it."
     )
 
 
@@ -153,14 +154,14 @@ def test_undecided() -> None:
     assert shown(explanation, "Probability of label 1") == ["p = 1 / (1 + 1) = 0.5"]
     assert explanation.loss == math.log(2)
     verdict = explanation.steps[-1].why
-    assert verdict.startswith("Just what a coin flip would cost.")
+    assert verdict.startswith("Exactly what a coin flip would cost.")
 
 
 def test_ties() -> None:
     explanation = xent.explain([1000.0] * 4, label=3)
     assert shown(explanation, "Sum of the exponentials") == ["S = 1 + 1 + 1 + 1 = 4"]
     assert explanation.gradient.tolist() == [0.25, 0.25, 0.25, -0.75]
-    assert explanation.steps[-1].why.startswith("Just what guessing among 4 classes would cost")
+    assert explanation.steps[-1].why.startswith("Exactly what guessing among 4 classes would cost")
 
 
 def test_large_logits_are_shifted_and_small_ones_are_not() -> None:
@@ -177,7 +178,7 @@ def test_masked_class() -> None:
     assert "e^z_1 = e^-inf = 0" in shown(explanation, "Exponentials")
     assert "masks its class" in explanation.step("Logits").why
     assert explanation.gradient[1] == 0
-    check = shown(explanation, "Numerical gradient beside the analytic one")
+    check = shown(explanation, "Numerical gradient against the analytic one")
     assert [line.split(" ")[0] for line in check] == ["∂L/∂z_0", "∂L/∂z_2", "largest"]
 
 
@@ -228,7 +229,8 @@ def test_many_classes() -> None:
     symbols = ["z_7", "z_995", "z_996", "z_997", "z_998", "z_999"]
     assert [line.split(" ")[0] for line in shown(explanation, "Logits")] == symbols
     assert (
-        "Of 1000 classes the label and the likeliest are shown." in explanation.step("Logits").why
+        "Of 1000 classes, only the label and the likeliest are shown."
+        in explanation.step("Logits").why
     )
     e = np.exp(z)
     assert shown(explanation, "Exponentials")[-1] == (
@@ -246,7 +248,7 @@ def test_ten_classes_are_all_shown_and_eleven_are_not() -> None:
 @pytest.mark.parametrize("logit", [-800, -40, -3.3, 1e-9, 0.7, 12, 40, 1e5])
 @pytest.mark.parametrize("label", [0, 1])
 def test_the_numerical_check_says_how_far_off_it_may_be(logit: float, label: int) -> None:
-    step = xent.explain(logit, label=label).step("Numerical derivative beside the analytic one")
+    step = xent.explain(logit, label=label).step("Numerical derivative against the analytic one")
     noise = float(step.why.split("about ")[-1].split(" ")[0])
     forward, central, theory = (step.lines[i].value for i in (3, 4, 5))
     truncation = theory * 1e-5 / 3  # h^2 / 6 of the third derivative, at most p (1 - p)
@@ -335,7 +337,7 @@ def test_the_logit_of_features_is_rounded_once(features, weights, exact):
 
 def test_guessing_is_among_the_classes_not_masked():
     why = xent.explain([-INF, 0.0, 0.0], 1).steps[-1].why
-    assert why.startswith("Just what guessing among the 2 classes not masked would cost.")
+    assert why.startswith("Exactly what guessing among the 2 classes not masked would cost.")
 
 
 def test_no_numerical_check_where_the_step_is_lost_in_the_logit():

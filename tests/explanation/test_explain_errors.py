@@ -15,7 +15,7 @@ INF = math.inf
 MANY = np.zeros((2, 3))
 ONE_OF = "expected one of logits, features with weights, or probabilities."
 FINITE = "an explanation needs finite ones, or -inf for a mask."
-SOFT = "or for a soft label a number between."
+SOFT = "or for a soft label a number between them."
 INDEX = "expected the index of the true class, an integer, or 3 shares that sum to 1."
 NOT_A_NUMBER = ("label is True", "label is False", "label is '1'", "label is 1.0")
 SUBTRACT = "If your labels start at 1, subtract 1."
@@ -62,7 +62,7 @@ SUBTRACT = "If your labels start at 1, subtract 1."
         ),
         (
             {"logits": 1, "label": 0, "class_weight": [1, -2]},
-            "class_weight is [1.0, -2.0]; expected finite numbers from 0 on.",
+            "class_weight is [1.0, -2.0]; expected finite numbers, none negative.",
         ),
         (
             {"logits": [1, 2, 3], "label": 0, "pos_weight": 2},

@@ -102,7 +102,7 @@ def test_look_up() -> None:
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         look_up("sofmax")
     with pytest.raises(ValueError, match="Did you mean calibration or "):
-        look_up("sure")
+        look_up("confident")
     start = "'sofmax' is not in the glossary. Did you mean softmax? It has: accuracy, "
     assert str(caught.value).startswith(start)
     assert str(caught.value).endswith(", weight.")

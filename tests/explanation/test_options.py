@@ -137,19 +137,20 @@ SUMMARIES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"logits": Z, "label": 0, "label_smoothing": 0.1},
-        "Right but not sure: class 0 has 0.6381 and costs 0.5968 nats; the gradient -0.2869 "
-        "raises it further. With label smoothing even a perfect prediction costs 0.3488 nats.",
+        "Right but not confident: class 0 has probability 0.6381 and costs 0.5968 nats; the "
+        "gradient -0.2869 raises it further. With label smoothing even a perfect prediction costs "
+        "0.3488 nats.",
     ),
     (
         {"logits": [9.0, 0.0], "label": 0, "label_smoothing": 0.1},
-        "More confident than the smoothed target: class 0 has 0.9999, its target is 0.9500; it "
-        "costs 0.4501 nats, and the gradient 0.0499 lowers it. With label smoothing even a "
-        "perfect prediction costs 0.1985 nats.",
+        "More confident than the smoothed target: class 0 has probability 0.9999, but its target "
+        "is 0.9500; it costs 0.4501 nats, and the gradient 0.0499 lowers it. With label smoothing "
+        "even a perfect prediction costs 0.1985 nats.",
     ),
     (
         {"logits": Z, "label": 0, "class_weight": [2, 1, 1, 1]},
-        "Right but not sure: class 0 has 0.6381 and costs 0.8986 nats; the gradient -0.7239 "
-        "raises it further. Loss and gradient are multiplied by the weight 2.",
+        "Right but not confident: class 0 has probability 0.6381 and costs 0.8986 nats; the "
+        "gradient -0.7239 raises it further. Loss and gradient are multiplied by the weight 2.",
     ),
     (
         {"logits": Z, "label": SOFT, "class_weight": WEIGHTS},

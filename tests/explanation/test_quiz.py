@@ -164,7 +164,9 @@ def test_a_last_digit_may_be_off_where_rounded_numbers_were_added(
 
 
 def test_the_examples_are_answers() -> None:
-    examples = re.findall(r"-?[\d.]+(?:e-?\d+|/\d+| %)?|\binf\b", GREETING.partition(" of ")[0])
+    examples = re.findall(
+        r"-?[\d.]+(?:e-?\d+|/\d+| %)?|\binf\b", GREETING.partition(", rounded")[0]
+    )
     assert examples == ["0.66", "-1.2e-5", "2/3", "66 %", "inf"]
     for text in examples:
         answer = read(text)
@@ -267,10 +269,10 @@ def test_twice_wrong_shows_the_way(monkeypatch: pytest.MonkeyPatch, capsys: Capt
         "   Not yet: the exponent has the other sign.\n"
         "   Hint: e^-z = e^-2\n"
         "   e^-z = ? 7.4\n"
-        "   Not so: the exponent has the other sign.\n"
+        "   Wrong: the exponent has the other sign.\n"
         "   It is e^-z = e^-2 ≈ 0.1353\n"
     ) in out
-    assert out.endswith("\nEnded early.\n\nScore: 0 of 1 right (1 wrong).\n")
+    assert out.endswith("\nStopped early.\n\nScore: 0 of 1 right (1 wrong).\n")
 
 
 def test_a_hint_and_a_skip(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
@@ -296,7 +298,7 @@ def test_one_digit_is_enough_where_only_the_sign_is_wrong(
 
 def test_the_last_digit(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     out = transcript(SOFTMAX, "7.3891\n2.7183\n1.1052\n11.2126\n", monkeypatch, capsys)
-    assert "   S = ? 11.2126\n   Right, but for the last digit: 11.2125.\n" in out
+    assert "   S = ? 11.2126\n   Right, except for the last digit: 11.2125.\n" in out
     assert "Score: 4 of 4 right (4 right at once).\n" in out
 
 
@@ -308,7 +310,7 @@ def test_what_m_is_is_told_first(monkeypatch: pytest.MonkeyPatch, capsys: Captur
 
 def test_nobody_there(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
     out = transcript(LABEL_1, "", monkeypatch, capsys)
-    assert out.endswith("   e^-z = ? \nEnded early.\n")
+    assert out.endswith("   e^-z = ? \nStopped early.\n")
 
 
 def test_an_interrupt_ends_it_politely(monkeypatch: pytest.MonkeyPatch, capsys: Capture) -> None:
@@ -317,4 +319,4 @@ def test_an_interrupt_ends_it_politely(monkeypatch: pytest.MonkeyPatch, capsys: 
 
     monkeypatch.setattr("builtins.input", interrupted)
     ask(LABEL_1)
-    assert capsys.readouterr().out.endswith("\nEnded early.\n")
+    assert capsys.readouterr().out.endswith("\nStopped early.\n")

@@ -17,23 +17,24 @@ INF = math.inf
 SUMMARIES: list[tuple[dict[str, Any], str]] = [
     (
         {"logits": 3.0, "label": 1},
-        "Right and sure: label 1 costs 0.0486 nats, and the gradient -0.0474 leaves little to "
+        "Right and confident: label 1 costs 0.0486 nats, and the gradient -0.0474 leaves little to "
         "learn.",
     ),
     (
         {"logits": 40.0, "label": 1},
-        "Right and very sure: label 1 costs 4.2484e-18 nats, and the gradient -4.2484e-18 leaves "
+        "Right and very confident: label 1 costs 4.2484e-18 nats, and the gradient -4.2484e-18 "
+        "leaves "
         "next to nothing to learn.",
     ),
     (
         {"logits": 800.0, "label": 1},
-        "Right and very sure: label 1 costs too little for a double, so the loss reads 0; it is "
-        "not nothing, but next to nothing is left to learn.",
+        "Right and very confident: label 1 costs too little for a double, so the loss reads 0; it "
+        "is not exactly 0, but next to nothing is left to learn.",
     ),
     (
         {"logits": [800.0, 0.0], "label": 0},
-        "Right and very sure: class 0 costs too little for a double, so the loss reads 0; it is "
-        "not nothing, but next to nothing is left to learn.",
+        "Right and very confident: class 0 costs too little for a double, so the loss reads 0; it "
+        "is not exactly 0, but next to nothing is left to learn.",
     ),
     (
         {"probabilities": 1.0, "label": 1},
@@ -45,66 +46,69 @@ SUMMARIES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"logits": [1e308, -1e308], "label": 1},
-        "Wrong and sure: class 1 costs more than the largest double, so the loss reads inf, and "
+        "Wrong and confident: class 1 costs more than the largest double, so the loss reads inf, "
+        "and "
         "one such row makes every mean infinite.",
     ),
     (
         {"logits": 800.0, "label": 0},
-        "Wrong and sure: label 1 has 1, so label 0 costs 800 nats, 1154 times a guess, and the "
-        "gradient 1 is as good as full.",
+        "Wrong and confident: label 1 has probability 1, so label 0 costs 800 nats, 1154 times as "
+        "much as a guess, and the gradient 1 is all but at its limit.",
     ),
     (
         {"logits": [0.0, 3.0], "label": 0},
-        "Wrong and sure: class 1 has 0.9526, so class 0 costs 3.0486 nats, 4.4 times a guess, and "
-        "the gradient -0.9526 is near full.",
+        "Wrong and confident: class 1 has probability 0.9526, so class 0 costs 3.0486 nats, 4.4 "
+        "times as much as a guess, and the gradient -0.9526 is near its limit.",
     ),
     (
         {"logits": [2.0, 1.0, 0.1], "label": 0, "names": ["cat", "dog", "fox"]},
-        "Right but not sure: cat has 0.6590 and costs 0.4170 nats; the gradient -0.3410 raises it "
-        "further.",
+        "Right but not confident: cat has probability 0.6590 and costs 0.4170 nats; the gradient "
+        "-0.3410 raises it further.",
     ),
     (
         {"logits": [2.0, 1.0, 0.1], "label": 1},
-        "Wrong but not sure: class 0 has 0.6590 and class 1 only 0.2424, which costs 1.4170 nats, "
-        "1.3 times a guess.",
+        "Wrong but not confident: class 0 has probability 0.6590 and class 1 only 0.2424, which "
+        "costs 1.4170 nats, 1.3 times as much as a guess.",
     ),
     (
         {"probabilities": [0.4, 0.4, 0.2], "label": 1},
-        "A tie: class 1 has 0.4 and costs 0.9163 nats; the gradient -0.6 raises it further.",
+        "A tie: class 1 has probability 0.4 and costs 0.9163 nats; the gradient -0.6 raises it "
+        "further.",
     ),
     (
         {"logits": 0.0, "label": 0},
         "At chance: 0.6931 nats is ln 2, the cost of a uniform guess, where an untrained model "
-        "should begin.",
+        "should start.",
     ),
     (
         {"logits": [1.0, -INF, 1.0, 1.0], "label": 0},
         "At chance: 1.0986 nats is ln 3, the cost of a uniform guess, where an untrained model "
-        "should begin.",
+        "should start.",
     ),
     (
         {"probabilities": [0.5, 0.5, 0.0], "label": 0},  # 0 is no mask: ln 3 would be a guess
-        "A tie: class 0 has 0.5 and costs 0.6931 nats; the gradient -0.5 raises it further.",
+        "A tie: class 0 has probability 0.5 and costs 0.6931 nats; the gradient -0.5 raises it "
+        "further.",
     ),
     (
         {"logits": [0.0, 1.0, -800.0], "label": 0},  # nor is a probability that rounds to 0
-        "Wrong but not sure: class 1 has 0.7311 and class 0 only 0.2689, which costs 1.3133 nats, "
-        "1.2 times a guess.",
+        "Wrong but not confident: class 1 has probability 0.7311 and class 0 only 0.2689, which "
+        "costs 1.3133 nats, 1.2 times as much as a guess.",
     ),
     (
         {"logits": [0.0, 1e-6], "label": 0},
         "At chance: 0.6931 nats is ln 2, the cost of a uniform guess, where an untrained model "
-        "should begin.",
+        "should start.",
     ),
     (
         {"probabilities": [0.20003, 0.2, 0.19997, 0.2, 0.2], "label": 2},
-        "Wrong but not sure: class 0 has 0.20003 and class 2 only 0.19997, which costs 1.6096 "
-        "nats, 1.0 times a guess.",
+        "Wrong but not confident: class 0 has probability 0.20003 and class 2 only 0.19997, which "
+        "costs 1.6096 nats, 1.0 times as much as a guess.",
     ),
     (
         {"logits": [1.0, 2.0, -INF], "label": 2},
-        "A masked label: class 2 costs an infinite loss at gradient 0, so training cannot mend it. "
-        "Unmask it, or leave the row out.",
+        "A masked label: class 2 costs an infinite loss with gradient 0, so training cannot fix "
+        "it. Unmask it, or leave the row out.",
     ),
     (
         {"probabilities": [0.0, 1.0, 0.0], "label": 2},
@@ -161,7 +165,7 @@ def test_it_guesses_among_the_same_classes_as_the_meaning(z: list[float], label:
     chance = explanation.steps[-1].lines[-2].value
     if explanation.summary.startswith("At chance"):
         assert f"ln {math.exp(chance):.0f}," in explanation.summary
-        assert explanation.steps[-1].why.startswith("Just what ")
+        assert explanation.steps[-1].why.startswith("Exactly what ")
     times = re.search(r"([\d.]+) times a guess", explanation.summary)
     if times and explanation.loss < 100 * chance:
         assert times[1] == f"{explanation.loss / chance:.1f}"

@@ -233,7 +233,7 @@ def test_breaks(lesson: Lesson) -> None:
     assert z == 35
     loss = float(xent.cross_entropy([z, 0.0], 0, reduction="none"))
     lesson.shows("xent", f"{loss:.6g}", "all digits of a float64 right")
-    lesson.shows("log-sum-exp, less the logit", "0", "0: every digit lost")
+    lesson.shows("log-sum-exp, minus the logit", "0", "0: every digit lost")
     lesson.shows("exact (50 digits, rounded)", f"{float(oracle.label_row([z, 0.0], 0).loss):.6g}")
     assert lesson.press("logit z", "End") == 800
     lesson.shows("textbook, -log of the softmax", "nan", "not a number")

@@ -112,7 +112,7 @@ def test_one_lesson_as_a_page(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, f"wrote {path}\n", "")
     assert path.read_text("utf-8") == static.page(COURSE[0])
     done = cli("--format", "html")
-    message = "--format and --output are for one LESSON; for all there is --static FOLDER."
+    message = "--format and --output are for one LESSON; for all use --static FOLDER."
     assert (done.returncode, done.stderr) == (2, f"xent: {message}\n")
     done = cli("score", "--output", "a.md")
     message = "--output is 'a.md'; expected a name that ends in .html."
@@ -131,7 +131,7 @@ def test_a_port_in_use_is_said() -> None:
         port = taken.getsockname()[1]
         done = cli("--no-browser", "--port", str(port))
     said = (
-        rf"xent: port {port} of 127.0.0.1 cannot be had \(.+\); leave --port out for a free one\."
+        rf"xent: port {port} of 127.0.0.1 cannot be used \(.+\); leave --port out for a free one\."
     )
     assert re.fullmatch(said, done.stderr.strip())
 

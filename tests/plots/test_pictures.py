@@ -61,8 +61,8 @@ def test_the_words_are_the_explanations() -> None:
     (classes,) = SVG.findall(xent.explain([2.0, 1.0, 0.1], 0, names=["a<", "b", "c"]).to_html())
     assert (
         "Probabilities of 3 classes. The true class, a&lt;, has 0.6590; others: b 0.2424, "
-        "c 0.0986. The loss is 0.4170 nats. Down the gradient the true class moves by 0.3410, the "
-        "others downward.</desc>"
+        "c 0.0986. The loss is 0.4170 nats. Gradient descent moves the true class by 0.3410, and "
+        "the others down.</desc>"
     ) in classes
     loss = SVG.findall(xent.explain(2.0, label=0).to_html())[1]
     assert "At z = 2 and label 0 it is 2.1269.</desc>" in loss

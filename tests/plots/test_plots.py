@@ -427,7 +427,7 @@ def test_many_rows_stand_in_order() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: plots.loss_curves(2.0), "logit and label go together: a point has both."),
+        (lambda: plots.loss_curves(2.0), "logit and label go together: a point needs both."),
         (lambda: plots.loss_curves(2.0, 2), "label is 2; expected 0 or 1."),
         (lambda: plots.loss_curves(np.inf, 1), "logit is inf; a picture needs a finite one."),
         (lambda: plots.sigmoid_curve(np.nan), "logit is nan; a picture needs a finite one."),

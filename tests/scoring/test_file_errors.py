@@ -31,7 +31,7 @@ PICKLE = (
     "Save numbers with array.astype(float), or names with array.astype(str)."
 )
 NOT_TEXT = (
-    "is not text in UTF-8: it holds zero bytes. Is the name's ending right? A table saved by a "
+    "is not text in UTF-8: it holds zero bytes. Is the file extension right? A table saved by a "
     "spreadsheet as Unicode text must be saved as CSV in UTF-8."
 )
 FROM_ONE = " If your labels start at 1, name them: --classes 1,2,..."
@@ -110,10 +110,10 @@ FILES: list[tuple[str, Callable[[Path], Any], dict[str, Any], str]] = [
     ("a.xlsx", text("x"), {}, f"unknown kind of file; expected a name ending in {ENDINGS}."),
     ("a", text("x"), {}, f"unknown kind of file; expected a name ending in {ENDINGS}."),
     ("a.parquet.gz", text("x"), {},
-     "a .parquet file is read as it is, not inside .gz; decompress it first."),
+     "a .parquet file cannot be read inside .gz; decompress it first."),
     ("a.csv", text("truth,prob\n1,0.5\n"), {},
-     "no column of labels among truth, prob. It is called one of label, labels, target, targets, "
-     "y_true, y, class, or named with --label-column."),
+     "no label column among truth, prob. It must be called one of label, labels, target, targets, "
+     "y_true, y, class, or be named with --label-column."),
     ("a.csv", text("label,model\n1,0.5\n"), {},
      f"no one set of score columns among label, model: found none. {COLUMNS}"),
     ("a.csv", text("label,logit,prob\n1,0,0.5\n"), {},
@@ -150,15 +150,15 @@ FILES: list[tuple[str, Callable[[Path], Any], dict[str, Any], str]] = [
     ("a.csv.gz", truncated(raw(gzip.compress(b"label,prob\n" + b"1,0.5\n" * 9))), {},
      "cannot be read: ..."),
     ("a.parquet", text("label,prob\n1,0.5\n"), {},
-     "is not a whole Parquet file (truncated, or of another kind): ..."),
+     "is not a complete Parquet file (truncated, or of another kind): ..."),
     ("a.parquet", truncated(parquet(label=[1], prob=[0.5])), {},
-     "is not a whole Parquet file (truncated, or of another kind): ..."),
+     "is not a complete Parquet file (truncated, or of another kind): ..."),
     ("a.feather", truncated(arrow), {},
-     "is not a whole Arrow file (truncated, or of another kind): ..."),
+     "is not a complete Arrow file (truncated, or of another kind): ..."),
     ("a.arrow", arrow_with_bad_offsets, {},
-     "is not a whole Arrow file (truncated, or of another kind): ..."),
+     "is not a complete Arrow file (truncated, or of another kind): ..."),
     ("a.arrow", text("label,prob\n1,0.5\n"), {},
-     "is not a whole Arrow file (truncated, or of another kind): ..."),
+     "is not a complete Arrow file (truncated, or of another kind): ..."),
     ("a.parquet", parquet(label=[0, None], prob=[0.5, 0.5]), {},
      "row 1, column 'label': the value is missing."),
     ("a.parquet", parquet(label=[0, 1], prob=["a", "b"]), {},
@@ -193,14 +193,14 @@ FILES: list[tuple[str, Callable[[Path], Any], dict[str, Any], str]] = [
     ("a.npz", arrays(label=ones, prob=np.ones(3, complex)), {},
      "column 'prob': holds complex128 of shape (3,); expected one number per row."),
     ("a.npz", truncated(arrays(label=ones, prob=ones)), {},
-     "is not a whole NPZ file (truncated, or of another kind): File is not a zip file"),
+     "is not a complete NPZ file (truncated, or of another kind): File is not a zip file"),
     ("a.npz", damaged, {}, "row 0: is damaged: ..."),
     ("a.npy", array(np.ones((3, 2))), {},
      "scores alone, without labels. Name their file with --labels FILE.npy."),
     ("a.npy", truncated(array(fields)), {},
-     "column 'label': is truncated: 50 rows were announced, and it holds 21."),
+     "column 'label': is truncated: its header says 50 rows, but it holds 21."),
     ("a.npy", truncated(array(fields), 0.05), {},
-     "is not a whole NPY file (truncated, or of another kind): ..."),
+     "is not a complete NPY file (truncated, or of another kind): ..."),
     ("a.npy", array(np.array([{"a": 1}])), {"label_column": "scores", "score_columns": ["scores"]},
      f"column 'scores': {PICKLE}"),
     ("a.npy", array(2.5), {"label_column": "scores", "score_columns": ["scores"]},

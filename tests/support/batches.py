@@ -65,7 +65,7 @@ PLANTED: dict[str, tuple[str, str, tuple[Any, Any], dict[str, Any], tuple[str, .
     "probabilities, weak and binary": (
         "probabilities given as logits", "mistake", (xent.sigmoid(B / 3), T), {}, ()),
     "perhaps probabilities": (
-        "probabilities given as logits", "note", (PB[:12], T[:12]), {}, ("by chance",)),
+        "probabilities given as logits", "note", (PB[:12], T[:12]), {}, ("may be chance",)),
     "log-probabilities": (
         "log-probabilities given as logits", "note", (xent.log_softmax(Z), Y), {},
         ("the exponentials of all 400 rows sum to 1", "Harmless")),
@@ -93,7 +93,7 @@ PLANTED: dict[str, tuple[str, str, tuple[Any, Any], dict[str, Any], tuple[str, .
         "softmax over the wrong axis", "mistake", (xent.softmax(Z, axis=0), Y), {}, ()),
     "not probabilities": (
         "not probabilities", "mistake", (Z, Y), PROBABILITIES,
-        ("probabilities lie between 0 and 1: not so in", "kind='logits'")),
+        ("probabilities lie between 0 and 1, but these do not in", "kind='logits'")),
     "not probabilities, binary": (
         "not probabilities", "mistake", (B, T), PROBABILITIES, ("lie between 0 and 1",)),
     "not log-probabilities": (
@@ -105,11 +105,11 @@ PLANTED: dict[str, tuple[str, str, tuple[Any, Any], dict[str, Any], tuple[str, .
         "rows do not sum to 1", "mistake", (xent.log_softmax(Z) - 1, Y), LOGARITHMS, ("0.367879",)),
     "one-based": (
         "labels one-based", "mistake", (Z, Y + 1), {},
-        ("run from 1 to 10", "46 of 400 are 10", "targets - 1", "for the labels less 1")),
+        ("run from 1 to 10", "46 of 400 are 10", "targets - 1", "the labels minus 1")),
     "one-based, binary": ("labels one-based", "mistake", (B, T + 1), {}, ("from 1 to 2",)),
     "out of range": (
         "labels out of range", "mistake", (Z, put(Y, [3, 9], 12)), {},
-        ("2 of 400 labels are 12, where 0 to 9 is expected; the first is that of row 3",
+        ("2 of 400 labels are 12, where 0 to 9 is expected; the first is in row 3",
          "Give the model 13 outputs")),
     "minus one": (
         "labels out of range", "mistake", (Z, put(Y, 3, -1)), {},
@@ -145,7 +145,7 @@ PLANTED: dict[str, tuple[str, str, tuple[Any, Any], dict[str, Any], tuple[str, .
         ("previous row", "logits[1:] with targets[:-1]")),
     "flipped": (
         "labels flipped", "mistake", (B, 1 - T), {},
-        ("worse than chance (log 2 = 0.6931); with the two labels exchanged", "1 - targets")),
+        ("worse than chance (log 2 = 0.6931); with the two labels swapped", "1 - targets")),
     "flipped, two columns": (
         "labels flipped", "mistake", (np.stack([-B, B], axis=1), 1 - T), {}, ()),
     "flipped probabilities": ("labels flipped", "mistake", (PB, 1 - T), PROBABILITIES, ()),
@@ -159,11 +159,11 @@ PLANTED: dict[str, tuple[str, str, tuple[Any, Any], dict[str, Any], tuple[str, .
         ("9 of 10 classes", "0 in column 4, 1 in column 0", f"logits[:, {ORDER.tolist()}]")),
     "three classes permuted": (
         "classes permuted", "mistake", (Z[:, np.argsort(THREE)], Y), {},
-        ("3 of 10 classes are found in each other's columns: 2 in column 7, 5 in column 2, 7 in "
+        ("3 of 10 classes are in each other's columns: 2 in column 7, 5 in column 2, 7 in "
          "column 5.",)),
     "worse than chance": (
         "worse than chance", "mistake", (Z, np.random.default_rng(1).permutation(Y)), {},
-        ("chance log 10 = 2.3026", "do not belong together", "shuffled apart")),
+        ("chance log 10 = 2.3026", "do not belong together", "shuffled separately")),
     "worse than chance, binary": (
         "worse than chance", "mistake", (3 * B, np.random.default_rng(1).permutation(T)), {}, ()),
     "too large at the start": (
@@ -227,8 +227,9 @@ PLANTED: dict[str, tuple[str, str, tuple[Any, Any], dict[str, Any], tuple[str, .
         ("400 of 400 rows (100%)", "below 6e-08", "exactly 0")),
     "certain and wrong": (
         "certain and wrong rows", "note", (WRONG, Y), {},
-        ("above 10 in row 7; it makes", f"loss 40.0000, label {Y[7]}, predicted {(Y[7] + 1) % 10}",
-         "often labelled wrongly")),
+        ("above 10 in row 7; it accounts for",
+         f"loss 40.0000, label {Y[7]}, predicted {(Y[7] + 1) % 10}",
+         "often mislabelled")),
     "constant column": (
         "constant column", "note", (put(Z, (slice(None), 3), 1.5), Y), {},
         ("of class 3 is the same in all 400 rows (1.5000)", "reference class")),
@@ -246,7 +247,7 @@ PLANTED: dict[str, tuple[str, str, tuple[Any, Any], dict[str, Any], tuple[str, .
         (Z[:, [0, 1, 2, 3, 4, 5, 6, 2, 8, 9]][Y != 7], Y[Y != 7]), {}, ()),
     "identical rows": (
         "identical rows", "mistake", (np.tile(Z[:1], (400, 1)), Y), {},
-        ("All 400 rows have the same scores", "Nothing of the input")),
+        ("All 400 rows have the same scores", "does not depend on the input")),
     "identical rows, binary": ("identical rows", "mistake", (np.full(400, 1.5), T), {},
         ("the same score (1.5000)",)),
     "zeros": ("identical rows", "note", (np.zeros((400, 10)), Y), {}, ("starts at 0",)),

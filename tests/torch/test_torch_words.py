@@ -99,7 +99,7 @@ ce(z, y, -ones(3) / 0)
     ValueError: weight[0] is -inf (2 more like it); weights must be finite.
 ce(z, y, ones(3) - torch.arange(3) * 2)
     ValueError: weight sums to 0 over the labels that count, and a mean divides by that sum;
-    expected another one. Pass reduction='sum' and divide the loss yourself, for example by the
+    expected a nonzero one. Pass reduction='sum' and divide the loss yourself, for example by the
     number of rows.
 ce(z, z.softmax(1), ignore_index=0)
     ValueError: ignore_index marks class indices, but target holds probabilities. Pass

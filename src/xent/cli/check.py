@@ -29,7 +29,7 @@ def audit_command(
 
     `xent audit my_losses:focal_loss --task binary`
 
-    How the function is called is found by trying. Modules in the current folder are found too.
+    How to call the function is found by trial. Modules in the current folder can be named too.
     """
     from xent.check import audit
 
@@ -44,9 +44,9 @@ def diagnose_command(
 ) -> None:
     """Say what is odd about a file of predictions, why it matters and what to change.
 
-    Probabilities given as logits, softmax done twice, labels that are flipped, shifted or no
-    classes, columns in another order, NaN, masked labels, a loss worse than chance, and more.
-    Columns are found as by `xent score`. Of a longer file the first 1,000,000 rows are read.
+    Probabilities given as logits, softmax done twice, labels that are flipped, shifted or out
+    of range, columns in another order, NaN, masked labels, a loss worse than chance, and more.
+    Columns are found as in `xent score`. Only the first 1,000,000 rows of a longer file are read.
 
     The exit code is 0 if no mistake is found, and 1 if one is.
     """

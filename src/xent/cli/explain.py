@@ -71,25 +71,25 @@ def explain_command(
     """
     if quiz and (out.output or out.chosen != "text"):
         other = f"--output {out.output}" if out.output else f"--format {out.chosen}"
-        usage(f"--quiz asks in the terminal; it does not go with {other}.")
+        usage(f"--quiz asks in the terminal; it cannot be combined with {other}.")
     if short and only:
-        usage("--short and --only do not go together.")
+        usage("--short and --only cannot be combined.")
     values = values or []
     linear = (features, weights, bias) != (None, None, None)
     arguments: dict[str, Any]
     if probabilities:
         if columns.kind not in (None, "probabilities"):
-            usage(f"--probabilities does not go with --kind {columns.kind}.")
+            usage(f"--probabilities cannot be combined with --kind {columns.kind}.")
         columns = replace(columns, kind="probabilities")
     if row is not None:
         if len(values) != 1:
-            usage("--row goes with one FILE.")
+            usage("--row needs one FILE.")
         if label is not None or linear:
             usage("--row takes label and scores from the file; leave the other inputs out.")
         arguments = read_row(values[0], row, **columns.arguments)
     else:
         if any((columns.labels, columns.label_column, columns.score_columns)):
-            usage("--labels, --label-column and --score-columns go with FILE --row N.")
+            usage("--labels, --label-column and --score-columns need FILE --row N.")
         if linear:
             if values or probabilities or columns.kind:
                 either = "give either --features with --weights, or logits or probabilities"

@@ -10,7 +10,7 @@ from xent.explanation.glossary import TERMS, Glossary, look_up
 @app.command("glossary")
 @with_options
 def glossary_command(*, word: list[str] | None = None, out: Output) -> None:
-    """Say what the words of the explanations mean.
+    """Define the words that the explanations use.
 
     `xent glossary perplexity`
 

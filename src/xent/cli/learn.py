@@ -19,7 +19,7 @@ def learn_command(
     *,
     name: Annotated[
         str | None,
-        typer.Argument(metavar="LESSON", help="Which one: " + ", ".join(e.name for e in COURSE)),
+        typer.Argument(metavar="LESSON", help="Which lesson: " + ", ".join(e.name for e in COURSE)),
     ] = None,
     port: int = 0,
     no_browser: bool = False,
@@ -35,13 +35,13 @@ def learn_command(
 
     `xent learn gradient --output gradient.html`
 
-    They are served by this machine to this machine, and need no network. Ctrl-C ends it.
+    The course runs on this machine alone, without a network. Ctrl-C stops it.
     """
     if name is not None:
         lesson(name)
     if form_of(form, output, {"html": ".html"}):
         if name is None:
-            usage("--format and --output are for one LESSON; for all there is --static FOLDER.")
+            usage("--format and --output are for one LESSON; for all use --static FOLDER.")
         from xent.learn.static import page
 
         put(page(lesson(name)), output)
@@ -55,7 +55,7 @@ def learn_command(
     from xent.learn.server import serve
 
     def said(address: str) -> None:
-        print(f"The course is at {address} (Ctrl-C ends it)", flush=True)
+        print(f"The course is at {address} (Ctrl-C stops it)", flush=True)
 
     if hasattr(signal, "SIGPIPE"):  # as set for `head`, a page closed early would end the server
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)

@@ -29,7 +29,7 @@ MOST_ROWS = 2000
 FORMS = {"png": ".png", "svg": ".svg", "pdf": ".pdf"}
 
 plot = typer.Typer(
-    help="Draw loss, gradient, probabilities and more into a PNG, SVG or PDF file.",
+    help="Draw loss, gradient, probabilities and more as a PNG, SVG or PDF file.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
@@ -71,7 +71,7 @@ class Picture:
             for draw, ax in zip(draws, axes, strict=True):
                 draw(plots, ax)
             if not fits(figure):
-                room = "leaves no room for the picture; give more inches."
+                room = "leaves no room for the picture; give a larger one."
                 usage(f"--size is {self.size}, which {room}")
             content, whole = encoded(figure, form, *words(axes), dpi=self.dpi)
         put(content, output)
@@ -156,7 +156,7 @@ def classes_command(
 
     if row is not None:
         if len(values) != 1 or label is not None:
-            usage("--row goes with one FILE, which holds the label too.")
+            usage("--row needs one FILE, which holds the label too.")
         arguments = read_row(values[0], row, **columns.arguments)
     else:
         example = "xent plot classes 2.0 1.0 --label 1"
@@ -164,7 +164,7 @@ def classes_command(
         arguments |= {"label": label_of(label, columns.names, example), "names": columns.names}
     found = explain(**arguments)
     if found.probabilities.ndim == 0:
-        usage("bars need two classes or more; for one logit there is xent plot loss.")
+        usage("bars need two classes or more; for one logit use xent plot loss.")
 
     def draw(_: Any, ax: Any) -> None:
         from xent.plots.bars import draw_classes
@@ -183,7 +183,7 @@ def dataset_command(
     """From scores to the loss of a data set, in four frames.
 
     Points on the sigmoid; the probability of each true label; the same as -log p; their mean.
-    Of a longer file the first 2000 rows are drawn.
+    Only the first 2000 rows of a longer file are drawn.
 
     `xent plot dataset predictions.csv --frame 3`
     """
@@ -210,7 +210,7 @@ def error_command(
     method: Literal["central", "forward", "richardson"] = "central",
     picture: Picture,
 ) -> None:
-    """Error of a numerical gradient against its step h: a V.
+    """Error of a numerical gradient against its step h: a V-shaped curve.
 
     `xent plot error 1.0 --label 1 --method forward`
     """
@@ -251,7 +251,7 @@ def _point(logit: str | None, label: str | None, kind: str) -> tuple[float | Non
     if logit is None and label is None:
         return None, None
     if logit is None:
-        usage(f"--label goes with a logit, as in xent plot {kind} 2.0 --label 1.")
+        usage(f"--label needs a logit, as in xent plot {kind} 2.0 --label 1.")
     return number_of(logit), label_of(label, None, f"xent plot {kind} 2.0 --label 1")
 
 
@@ -260,7 +260,7 @@ def _binary_logits(scores: Array, kind: str, file: Path) -> Array:
     import numpy as np
 
     if scores.ndim == 2 and scores.shape[1] != 2:
-        usage(f"{file} has {scores.shape[1]} classes; this picture is of binary predictions.")
+        usage(f"{file} has {scores.shape[1]} classes; this picture is for binary predictions.")
     two = scores.ndim == 2
     with np.errstate(divide="ignore", over="ignore"):
         if kind == "probabilities":

@@ -15,8 +15,8 @@ from xent.explanation.quiz import Question, agrees, enough, near, questions, rea
 from xent.explanation.steps import Step
 
 GREETING = (
-    "Answer with a number: 0.66, -1.2e-5, 2/3, 66 % or inf, of two digits or more, rounded. "
-    "? gives a hint, an empty line skips, Ctrl-D ends."
+    "Answer with a number: 0.66, -1.2e-5, 2/3, 66 % or inf, rounded to two digits or more. "
+    "? gives a hint, an empty line skips, Ctrl-D stops."
 )
 M = Symbol("m")
 OUTCOMES = ("right at once", "right with a hint", "wrong", "skipped")
@@ -41,7 +41,7 @@ def ask(explanation: Explanation) -> None:
                 score[_question(question, explanation)] += 1
             _told(step, len(asked))
     except (EOFError, KeyboardInterrupt):
-        print_lines([[], [("", "Ended early.")]])
+        print_lines([[], [("", "Stopped early.")]])
         _score(score)
     else:
         _score(score)
@@ -77,11 +77,11 @@ def _question(question: Question, explanation: Explanation) -> str:
             continue
         right = agrees(answer, line.value, line)
         if right or near(answer, line.value):
-            how = "" if right else ", but for the last digit"
+            how = "" if right else ", except for the last digit"
             print_lines([[("good", f"{INDENT}Right"), ("", f"{how}: {line.text}.")]])
             return "right with a hint" if helped else "right at once"
         known = slip(answer, question, explanation)
-        verdict = "Not so" if wrong else "Not yet"
+        verdict = "Wrong" if wrong else "Not yet"
         print_lines([[("bad", f"{INDENT}{verdict}"), ("", f"{': ' + known if known else ''}.")]])
         if wrong:
             _prose(f"It is {_solution(question)}", "plain")

@@ -57,13 +57,13 @@ def explain(
         1 for one logit, and a share for each class for K, which sum to 1.
     features, weights : array_like, shape (D,), optional
         Instead of `logits`: the binary logit is ``weights · features + bias``, and the
-        gradient is carried on to the weights and the bias.
+        gradient is carried back to the weights and the bias.
     bias : float, default 0
         See `features`.
     probabilities : float, or array_like of shape (K,), optional
         Instead of `logits`: the probability of label 1, or of each of K >= 2 classes.
     kind : {"logits", "probabilities", "log-probabilities"}, default "logits"
-        What the scores given as `logits` are, where they are not logits.
+        What the scores given as `logits` are, if they are not logits.
     names : sequence of str, optional
         Names of the classes (of labels 0 and 1 for a binary row).
     class_weight : array_like, shape (K,), optional
@@ -84,8 +84,8 @@ def explain(
     Explanation
         Steps as data, with `to_text`, `to_markdown`, `to_latex`, `to_html`, `to_dict`; the
         results at full precision in `loss` (nats, with the weights), `gradient` (for the logits
-        as given) and `probabilities`; `summary`, what to remember; `notes`, where the numbers
-        look like something else; `terms`, those of the glossary that occur. `short()` and
+        as given) and `probabilities`; `summary`, what to remember; `notes`, if the numbers look
+        like something else; `terms`, the glossary terms that occur. `short()` and
         `only(part)` leave steps out.
 
     Raises
@@ -95,8 +95,8 @@ def explain(
 
     Notes
     -----
-    Every number comes from the library's own functions; shown operands carry just enough
-    digits that they reproduce the shown result.
+    Every number comes from the library's own functions; operands are shown with just enough
+    digits to reproduce the result shown.
 
     Examples
     --------

@@ -158,7 +158,7 @@ def _shares(label: Any, classes: int, tolerance: float) -> Array:
     if classes == 1:
         if isinstance(label, (float, np.floating)) and 0 <= label <= 1:
             return np.array([1 - float(label), float(label)])
-        msg = f"label is {label!r}; expected 0, 1, or for a soft label a number between."
+        msg = f"label is {label!r}; expected 0, 1, or for a soft label a number between them."
         raise TypeError(msg) if isinstance(label, (bool, str)) else ValueError(msg)
     if isinstance(label, (bool, str)) or np.ndim(label) == 0:
         expected = f"the index of the true class, an integer, or {classes} shares that sum to 1"
@@ -199,7 +199,7 @@ def _weights(class_weight: Any, pos_weight: Any, classes: int) -> Array | None:
             msg = f"class_weight holds {len(weights)} numbers; expected {each}."
             raise ValueError(msg)
         if not (np.isfinite(weights) & (weights >= 0)).all():
-            msg = f"class_weight is {weights.tolist()}; expected finite numbers from 0 on."
+            msg = f"class_weight is {weights.tolist()}; expected finite numbers, none negative."
             raise ValueError(msg)
     if pos_weight is not None:
         if classes != 1:

@@ -43,7 +43,7 @@ def _of_one(p: float, target: Target, loss: float) -> Finding:
     return Finding(
         "a logit that looks like a probability",
         f"The logit {shown(p)} lies between 0 and 1, as every probability does.",
-        f"It was taken for a logit: the sigmoid of it gives the loss {shown(loss)}.",
+        f"It was taken as a logit: its sigmoid gives the loss {shown(loss)}.",
         f"If it is a probability, {ADD}: the loss is then {shown(_loss([1 - p, p], target))}.",
         "note",
     )
@@ -53,7 +53,7 @@ def _of_many(sums: str, first: str, p: Array, target: Target, loss: float) -> Fi
     return Finding(
         "logits that look like probabilities",
         f"No logit is negative, and they {sums}.",
-        f"They were taken for logits: the softmax of them gives the loss {shown(loss)}.",
+        f"They were taken as logits: their softmax gives the loss {shown(loss)}.",
         f"If they are probabilities, {first}{ADD}: the loss is then "
         f"{shown(_loss(p.tolist(), target))}.",
         "note",

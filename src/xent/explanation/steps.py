@@ -20,7 +20,7 @@ PARTS = {
     "Loss": "loss",
     "Gradient": "gradient",
     "Numerical check": "check",
-    "Why the gradient is so": "why",
+    "Where the gradient comes from": "why",
     "What it means": "meaning",
 }
 """The sections, each in one word by which it can be asked for."""

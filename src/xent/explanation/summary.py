@@ -44,7 +44,7 @@ def summary(row: Row) -> str:
         "top": top,
         "slope": f"the gradient {shown(row.slope)}",
         "times": f"{times:.1f} times" if times < 1000 else f"{shown(times, 0)} times",
-        "full": "as good as full" if abs(row.slope) >= 0.9995 * target.total else "near full",
+        "full": f"{'all but at' if abs(row.slope) >= 0.9995 * target.total else 'near'} its limit",
         "share": shown(float(target.shares[target.label])),
     }
     told = [_verdict(row, row.q, among, right=right)]

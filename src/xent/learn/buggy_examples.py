@@ -67,8 +67,8 @@ class ExplodingSteps(BuggyExample):
 
     mistake = "mean missing"
     seen = (
-        "The sum over the rows makes each step as many times too long as there are rows: the loss "
-        "jumps above where it started."
+        "With the sum over the rows, each step is N times too long for N rows: the loss jumps "
+        "above where it started."
     )
 
     @staticmethod
@@ -252,7 +252,7 @@ class Reshaped(BuggyExample):
     """The loss rises, though all shapes fit."""
 
     mistake = "transposed"
-    seen = "Rows get each other's gradients, which lead nowhere."
+    seen = "Rows get each other's gradients, so the steps lead nowhere."
 
     @staticmethod
     def grad(z: Array, y: Array) -> Array:

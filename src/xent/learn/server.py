@@ -87,7 +87,7 @@ def serve(
     try:
         listener.bind((HOST, port))
     except OSError as error:
-        why = f"port {port} of {HOST} cannot be had ({error.strerror})"
+        why = f"port {port} of {HOST} cannot be used ({error.strerror})"
         msg = f"{why}; leave --port out for a free one."
         raise ValueError(msg) from None
     address = f"http://{HOST}:{listener.getsockname()[1]}/{name}{'/' * bool(name)}"

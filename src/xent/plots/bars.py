@@ -148,12 +148,12 @@ def _told(
         moves = ", ".join(f"{called[k]} {shown(-float(gradient[k]))}" for k in others)
         return (
             f"Probabilities of {len(p)} classes: {told}. The target is soft: {due}. The loss is "
-            f"{shown(loss)} nats. Down the gradient they move by {moves}."
+            f"{shown(loss)} nats. Gradient descent moves them by {moves}."
         )
     return (
         f"Probabilities of {len(p)} classes. The true class, {called[label]}, has "
-        f"{shown(float(p[label]))}; others: {told}. The loss is {shown(loss)} nats. Down the "
-        f"gradient the true class moves by {shown(-float(gradient[label]))}, the others downward."
+        f"{shown(float(p[label]))}; others: {told}. The loss is {shown(loss)} nats. Gradient "
+        f"descent moves the true class by {shown(-float(gradient[label]))}, and the others down."
     )
 
 

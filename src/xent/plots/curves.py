@@ -183,7 +183,7 @@ def gradient_error(
     describe(
         ax,
         "The error of a numerical gradient against its step is a V: rounding to the left, "
-        f"truncation to the right. It is least, {errors[best]:.1g}, at h = {steps[best]:.1g}.",
+        f"truncation to the right. It is smallest, {errors[best]:.1g}, at h = {steps[best]:.1g}.",
     )
     return ax
 
@@ -211,7 +211,7 @@ def _label_curves(
 ) -> Axes:
     """A curve for each label, the true one highlighted; `slopes` are the signs of the slopes."""
     together = (logit is None) == (label is None)
-    require(together, "logit and label go together: a point has both.")
+    require(together, "logit and label go together: a point needs both.")
     if label is not None:
         _check_label(label)
     z = _range(logit)

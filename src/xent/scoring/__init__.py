@@ -65,13 +65,13 @@ def score(
     path : path
         CSV, TSV or JSON Lines (also as .gz, .bz2 or .zst), Parquet, Arrow/Feather, NPY or NPZ.
         Read in batches, so the file may be larger than memory; but an Arrow file written as one
-        batch and a column-major array in an NPZ are held whole.
+        batch and a column-major array in an NPZ are loaded whole.
     label_column, score_columns, weight_column : optional
-        Columns, if their names do not say what they hold. Labels are found under label, target,
+        Columns, if their names do not tell what they hold. Labels are found under label, target,
         y_true, y or class; scores under logit or prob (one number: binary; a list: classes), or
         logit_CLASS, prob_CLASS, logprob_CLASS for one column per class.
     kind : {"logits", "probabilities", "log-probabilities"}, optional
-        What the scores are, if the columns' names do not say it.
+        What the scores are, if the names of the columns do not tell.
     classes : sequence of str, optional
         Names of the classes in the order of the scores.
     labels : path, optional
@@ -82,7 +82,7 @@ def score(
         Raise probabilities to at least this. By default they are not clipped: a probability of 0
         for the true class costs +inf, and such rows are counted.
     worst : int, default 5
-        How many rows of highest loss to name.
+        How many of the rows with the highest loss to list.
 
     Returns
     -------
@@ -115,7 +115,7 @@ def score(
     Gneiting & Raftery (2007), Strictly proper scoring rules, prediction, and estimation.
     """
     if isinstance(worst, bool) or not isinstance(worst, int) or worst < 0:
-        msg = f"worst is {worst!r}; expected how many rows to name, 0 or more."
+        msg = f"worst is {worst!r}; expected a number of rows, 0 or more."
         raise ValueError(msg)
     if clip is not None:
         clip = check_number(clip, "clip", 0, 0.5, above=True)

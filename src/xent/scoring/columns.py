@@ -164,15 +164,15 @@ class Layout:
             for column in reader.names:
                 if column.lower() == name and column not in taken:
                     return column
-        what = f"no column of labels among {', '.join(reader.names)}. It is called one of "
-        what += f"{', '.join(LABEL_NAMES)}, or named with --label-column."
+        what = f"no label column among {', '.join(reader.names)}. It must be called one of "
+        what += f"{', '.join(LABEL_NAMES)}, or be named with --label-column."
         if reader.path.suffix.lower() == ".npy":
             what = "scores alone, without labels. Name their file with --labels FILE.npy."
         raise FileError(self.path, what)
 
     def _check_classes(self) -> None:
         if len(set(self.classes)) != len(self.classes):
-            msg = f"classes {', '.join(self.classes)} are not all different."
+            msg = f"classes {', '.join(self.classes)} contain duplicates."
             raise ValueError(msg)
         expected = 2 if self.binary else len(self.scores)
         if not self.listed and len(self.classes) != expected:

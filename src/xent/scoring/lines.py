@@ -56,7 +56,7 @@ def check_text(path: Path) -> None:
         raise FileError(path, f"cannot be read: {error}") from None
     if b"\0" in start:
         what = (
-            "is not text in UTF-8: it holds zero bytes. Is the name's ending right? A table "
+            "is not text in UTF-8: it holds zero bytes. Is the file extension right? A table "
             "saved by a spreadsheet as Unicode text must be saved as CSV in UTF-8."
         )
         raise FileError(path, what)

@@ -34,7 +34,7 @@ class NpyReader(Reader):
                 with zipfile.ZipFile(path) as archive:
                     inside = [n for n in archive.namelist() if n.endswith(".npy")]
             except DAMAGE as error:
-                what = f"is not a whole NPZ file (truncated, or of another kind): {error}"
+                what = f"is not a complete NPZ file (truncated, or of another kind): {error}"
                 raise FileError(path, what) from None
             self.members = {n.removesuffix(".npy"): NpyMember(path, n) for n in inside}
         else:
@@ -91,7 +91,7 @@ class NpyMember:
                 raise
         except (*DAMAGE, SyntaxError, TypeError, tokenize.TokenError) as error:
             where = "" if self.member is None else f", member {self.member}"
-            what = f"is not a whole NPY file{where} (truncated, or of another kind): {error}"
+            what = f"is not a complete NPY file{where} (truncated, or of another kind): {error}"
             raise FileError(self.path, what) from None
         return file
 
@@ -115,7 +115,7 @@ class NpyMember:
         elif self.dtype.names and name not in self.dtype.names:
             what = f"has fields ({', '.join(self.dtype.names)}); expected an array without."
         elif size < self.shape[0] * width:
-            what = f"is truncated: {self.shape[0]} rows were announced, and it holds "
+            what = f"is truncated: its header says {self.shape[0]} rows, but it holds "
             what += f"{size // width}."
         else:
             return

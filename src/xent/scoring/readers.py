@@ -32,7 +32,7 @@ def open_file(path: Path, labels: Path | None = None) -> Reader:
         known = ", ".join(READERS)
         raise FileError(path, f"unknown kind of file; expected a name ending in {known}.")
     if compression and kind not in (CsvReader, JsonReader):
-        what = f"a {ending} file is read as it is, not inside {compression}; decompress it first."
+        what = f"a {ending} file cannot be read inside {compression}; decompress it first."
         raise FileError(path, what)
     if labels is not None:
         if kind is not NpyReader:

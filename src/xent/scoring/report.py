@@ -134,7 +134,7 @@ class Score(Report):
             more = f" or {len(missing) - 5} more" if len(missing) > 5 else ""
             notes.append(f"No row has the label {', '.join(missing[:5])}{more}.")
         if len(self.by_class) == 1:
-            notes.append("Only one class occurs, so the base rate is certain and skill undefined.")
+            notes.append("Only one class occurs, so the base rate is 0 and skill undefined.")
         elif self.loss > self.base_loss:
             notes.append("The predictions are worse than always predicting the base rates.")
         return notes

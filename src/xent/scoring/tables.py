@@ -159,7 +159,7 @@ class ArrowReader(PyArrowReader):
 
     def _error(self, reason: str, wanted: Wanted) -> FileError:  # noqa: ARG002
         reason = reason.splitlines()[0].strip()
-        what = f"is not a whole {self.kind} file (truncated, or of another kind): {reason}"
+        what = f"is not a complete {self.kind} file (truncated, or of another kind): {reason}"
         return FileError(self.path, what)
 
 

@@ -106,14 +106,14 @@ def audit(
         A loss of logits and labels: a function of PyTorch, JAX, optax, scikit-learn, SciPy,
         Keras or your own, a PyTorch module or its class, or "package.module:name". How it is
         called (arrays of which library, labels or one-hot rows, scores first or last, logits or
-        probabilities, names of options) is found out by trying.
+        probabilities, names of options) is found by trial.
     task : {"classes", "binary"}, optional
-        Softmax or binary cross-entropy; read off the name (binary, sigmoid, bce) if not given.
+        Softmax or binary cross-entropy; taken from the name (binary, sigmoid, bce) if not given.
     grad : callable, optional
-        ``grad(logits, targets)`` of a NumPy function, for its accuracy too; PyTorch's and JAX's
-        autograd is used by itself.
+        ``grad(logits, targets)`` of a NumPy function, to check its accuracy too; autograd of
+        PyTorch and JAX is used automatically.
     name : str, optional
-        What the card calls it.
+        What the score card calls it.
 
     Returns
     -------
@@ -125,7 +125,7 @@ def audit(
     Raises
     ------
     TypeError
-        If no way was found to call it.
+        If no way to call it was found.
     ModuleNotFoundError
         If mpmath is not installed (``pip install mpmath``, or xent with its extra check).
 

@@ -62,17 +62,17 @@ def diagnose(
     Raises
     ------
     TypeError, ValueError
-        If this is no batch: shapes that do not fit, labels or scores of a wrong kind. Odd values
+        If this is not a batch: shapes that do not fit, labels or scores of a wrong kind. Odd values
         (labels out of range, NaN, masked rows) are findings instead.
 
     Notes
     -----
-    Losses and probabilities are those of the library, in float64. A symptom that rests on
+    Losses and probabilities are those of the library, in float64. A symptom based on
     statistics (labels flipped or shifted, columns permuted, worse than chance) needs 20 rows and
     a mean difference of more than 5 standard errors, and more for few rows. For labels that
     belong to other columns, that must also hold for scores less their columns' means, since
-    a model that always predicts the same class may be wrong by its bias alone; a permutation of
-    the columns is read off one half of the rows and tested on the other.
+    a model that always predicts the same class may be wrong because of its bias alone; a
+    permutation of the columns is found on one half of the rows and tested on the other.
 
     Examples
     --------

@@ -130,7 +130,7 @@ def _readings(statistics: Statistics) -> Iterator[Reading]:
         labels, classes = statistics.labels, statistics.batch.classes
         everyone = np.ones(len(labels), dtype=bool)
         if classes == 2:
-            change = "with the two labels exchanged"
+            change = "with the two labels swapped"
             yield Reading("labels flipped", 1 - labels, change, everyone)
         else:
             for step, change in ((-1, "less 1 (targets - 1"), (1, "plus 1 (targets + 1")):
@@ -162,8 +162,8 @@ def _permuted(statistics: Statistics) -> Iterator[Reading]:
     more = f" and {len(moved) - 10} more" if len(moved) > 10 else ""
     order = f", logits[:, {place.tolist()}]," if len(place) <= 20 else ""
     where = (
-        f"The scores of {len(moved)} of {len(place)} classes are found in each other's columns: "
-        f"{pairs}{more}. In {int(test.sum())} rows kept apart to test that, the mean loss"
+        f"The scores of {len(moved)} of {len(place)} classes are in each other's columns: "
+        f"{pairs}{more}. In {int(test.sum())} rows held out to test that, the mean loss"
     )
     yield Reading("classes permuted", columns, f"with the columns put in order{order}", test, where)
 

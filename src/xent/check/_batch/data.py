@@ -125,7 +125,7 @@ def _as_numpy(value: Any) -> Any:
 
 def _left_out(kept: int, rows: int, mark: int) -> Finding:
     if not kept:
-        seen = f"All {rows} rows have the label {mark}, which marks rows to be left out."
+        seen = f"All {rows} rows have the label {mark}, which marks rows to leave out."
         return found("every row ignored", seen)
     left = f"{rows - kept} of {rows} rows ({(rows - kept) / rows:.0%})"
     seen = f"{left} have the label {mark} and are left out, as by ignore_index={mark}."
@@ -197,13 +197,13 @@ def _repaired(
         top = int((labels == classes).sum())
         seen = (
             f"The labels run from {labels.min():g} to {labels.max():g}; {top} of {len(labels)} are "
-            f"{classes}, and the {classes} classes are counted from 0 to {classes - 1}. What "
-            "follows is for the labels less 1."
+            f"{classes}, and the {classes} classes are counted from 0 to {classes - 1}. The "
+            "rest of this report uses the labels minus 1."
         )
         return labels - 1, [found("labels one-based", seen)]
     if binary and values <= {-1, 1}:
         seen = f"{(labels == -1).sum()} of {len(labels)} labels are -1 and the others 1. "
-        seen += "What follows is for 0 in place of -1."
+        seen += "The rest of this report uses 0 in place of -1."
         return (labels + 1) // 2, [found("labels -1 and +1", seen)]
     return labels, [_out_of_range(labels, bad, classes, rows, names, binary)]
 
@@ -219,7 +219,7 @@ def _out_of_range(
     verb, left_out = ("is", "Its row is") if number == 1 else ("are", "Their rows are")
     seen = (
         f"{number} of {len(labels)} labels {verb} {shown}, where {expected} is expected; the "
-        f"first is that of {first}. {left_out} left out of what follows."
+        f"first is in {first}. {left_out} left out of the rest."
     )
     return found("labels out of range", seen, fix=_way_out(labels, bad, classes, binary))
 
@@ -229,7 +229,7 @@ def _way_out(labels: Array, bad: Array, classes: int, binary: bool) -> str:
     values = set(np.unique(labels[bad]).tolist())
     if len(values) == 1 and values <= set(MARKS):
         mark = int(values.pop())
-        return f"If {mark} marks rows to be left out, pass ignore_index={mark}."
+        return f"If {mark} marks rows to leave out, pass ignore_index={mark}."
     if not np.isfinite(labels).all():
         return "Fill in the labels that are missing, or leave their rows out."
     if binary and bool((labels % 1 == 0).all()) and labels.min() >= 0:
@@ -238,5 +238,5 @@ def _way_out(labels: Array, bad: Array, classes: int, binary: bool) -> str:
         return "Pass 0 and 1, or probabilities of label 1."
     if labels.min() >= 0:
         outputs = f"{int(labels.max()) + 1} outputs"
-        return f"Give the model {outputs}, or look at how the labels are made; it has {classes}."
+        return f"Give the model {outputs}, or check how the labels are made; it has {classes}."
     return ""

@@ -72,9 +72,8 @@ class BatchReport(Report):
         yield self._figures()
         if self.counted < ENOUGH:
             yield Text(
-                f"Fewer than {ENOUGH} rows tell too little for what rests on statistics: labels "
-                "flipped or shifted, classes permuted, a loss worse than chance were not looked "
-                "for."
+                f"Fewer than {ENOUGH} rows are too few for statistics: labels flipped or shifted, "
+                "classes permuted and a loss worse than chance were not looked for."
             )
 
     def _what(self) -> str:

@@ -99,8 +99,8 @@ def _binary(statistics: Statistics) -> Iterator[Finding]:
             yield _between("probabilities given as logits", "logits", "0 and 1", raw, level, more)
         elif _are_log_probabilities(raw, targets, losses):
             crowd = f"{(raw > -EDGE).sum()} are between {-EDGE:g} and 0"
-            seen = f"None of {len(raw)} logits is above 0, where they crowd: {crowd}. "
-            seen += "As logarithms of probabilities they cost far less than as logits."
+            seen = f"None of {len(raw)} logits is above 0, and many are just below it: {crowd}. "
+            seen += "Read as log-probabilities, they cost far less than read as logits."
             yield found("log-probabilities given as logits", seen)
 
 
@@ -108,7 +108,7 @@ def _between(
     name: str, what: str, bounds: str, raw: Array, level: Level, more: str = ""
 ) -> Finding:
     """Binary scores that all lie between two bounds."""
-    unsure = " It may be so by chance." if level == "note" else ""
+    unsure = " That may be chance." if level == "note" else ""
     run = f"from {figure(raw.min())} to {figure(raw.max())}"
     seen = f"All {len(raw)} {what} lie between {bounds}: {run}.{unsure}{more}"
     return found(name, seen, level=level)

@@ -36,7 +36,7 @@ def _not_numbers(statistics: Statistics) -> Iterator[Finding]:
     if (bad := np.isnan(statistics.low)).any():
         noun = "score" if batch.kind == "logits" else "probability"
         such = plural(int(bad.sum()), "The row is", "Such rows are")
-        seen = f"A {noun} is NaN in {statistics.rows(bad)}. {such} left out of what follows."
+        seen = f"A {noun} is NaN in {statistics.rows(bad)}. {such} left out of the rest."
         yield found("NaN scores", seen)
     if batch.kind == "logits":
         bad = np.isinf(statistics.high) if batch.binary else statistics.high == np.inf
@@ -56,8 +56,8 @@ def _not_probabilities(statistics: Statistics) -> Iterator[Finding]:
     bad = (statistics.low < low) | (statistics.high > high + slack)
     if bad.any():
         run = f"run from {statistics.columns.lowest:.6g} to {statistics.columns.highest:.6g}"
-        rule = f"{batch.kind} lie {where}: not so in {statistics.rows(bad)}"
-        yield found(f"not {batch.kind}", f"The scores {run}, and {rule}.")
+        rule = f"{batch.kind} lie {where}, but these do not in {statistics.rows(bad)}"
+        yield found(f"not {batch.kind}", f"The scores {run}; {rule}.")
         return
     off = np.abs(statistics.mass - 1)
     bad = off > batch.tolerance
@@ -71,8 +71,8 @@ def _not_probabilities(statistics: Statistics) -> Iterator[Finding]:
     yield found(
         "rows do not sum to 1",
         f"{int(bad.sum())} of {len(bad)} rows of probabilities do not sum to 1 (within "
-        f"{batch.tolerance:g}); the furthest is {furthest}. What follows is for rows divided by "
-        "their sums.",
+        f"{batch.tolerance:g}); the furthest is {furthest}. The rest of this report uses rows "
+        "divided by their sums.",
     )
 
 
@@ -193,7 +193,7 @@ def _heavy(statistics: Statistics) -> Iterator[Finding]:
         return
     position, kept = statistics.usable[worst], statistics.batch.kept
     which = names.rows(kept[statistics.usable[heavy]], len(losses))
-    makes = plural(int(heavy.sum()), "it makes", "they make")
+    makes = plural(int(heavy.sum()), "it accounts for", "they account for")
     label, predicted = statistics.labels[worst], statistics.predicted[position]
     yield found(
         "certain and wrong rows",

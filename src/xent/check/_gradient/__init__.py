@@ -60,7 +60,7 @@ def gradient(
         if `targets` is None. It gets arrays of the library that `logits` is from.
     grad : callable or None
         ``grad(logits, targets)``, the gradient of the loss with respect to the logits; of row
-        losses, that of their sum. None takes the autograd of PyTorch or JAX.
+        losses, that of their sum. None means the autograd of PyTorch or JAX.
     logits : array
         NumPy, PyTorch or JAX; shape (..., K) with the class axis at `axis`, or any for a binary
         loss.
@@ -70,7 +70,7 @@ def gradient(
         "forward" divides by h itself, as in a calculation by hand. "complex" needs an analytic
         loss, and is refused where real differences show that it is not.
     h : float, optional
-        The step; by default the power of two that suits method and precision.
+        The step; by default the power of two best for method and precision.
     dtype : {"float64", "float32", "float16", "bfloat16"}, default "float64"
         What the logits are converted to before loss and gradient are called.
     axis : int, default -1
@@ -81,12 +81,12 @@ def gradient(
     reduction : {"mean", "sum"}, optional
         What the loss is meant to be; of row losses, what the gradient is meant to be of.
     definition : {"cross-entropy", None}, default "cross-entropy"
-        What the loss is meant to be. With None any loss will do, if the gradient is its own.
+        What the loss is meant to be. With None, only the gradient is checked against the loss.
     class_weight, sample_weight, pos_weight, ignore_index, label_smoothing, softcap, z_loss
         Options that the loss is meant to have, as in `xent.cross_entropy`. Labels of -100 are
         ignored rows unless `ignore_index` says otherwise.
     seed : int, default 0
-        For the choice of what is looked at where not everything is.
+        For choosing what is checked if not everything is.
     progress : bool, optional
         Show a bar on stderr; by default where that is a terminal, and after one second. Needs
         rich.
@@ -107,10 +107,10 @@ def gradient(
     An entry passes if analytic and numeric value differ by less than is allowed: an estimate of
     the numeric one's truncation (from h against 2h) and rounding, and a relative 4e-8 (in
     float64) for the analytic one's own. Where more is allowed than a tenth of the values, the
-    entry is inconclusive. In which precision a loss computes is found out by how small a step it
-    feels. Of up to 256 classes each entry is looked at, of more the label's, and some at random;
-    of a loss that is one number, entries one by one, as many as is affordable. Where that is not
-    all of them, random directions through all entries are looked at too.
+    entry is inconclusive. The precision in which a loss computes is found from the smallest
+    step that changes it. With up to 256 classes every entry is checked, with more the label's and
+    some at random; if the loss is one number, as many entries, one by one, as is affordable. If
+    that is not all of them, random directions through all entries are checked too.
 
     Examples
     --------

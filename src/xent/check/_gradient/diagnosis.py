@@ -27,7 +27,7 @@ from xent.check.mistakes import catalogue, found
 def findings(case: Case) -> list[Finding]:
     """What is wrong, the likeliest cause first."""
     if not case.behaviour.deterministic:
-        return [found("not deterministic", "The same logits gave another loss.")]
+        return [found("not deterministic", "The same logits gave a different loss.")]
     named = list(edges.findings(case))
     numeric, given = case.measured()
     zero = not np.nan_to_num(case.analytic).any()
@@ -242,7 +242,7 @@ def _named(
     """The mistake of a formula, if it is one, and those that its factor stands for."""
     if name := match.mistake:
         is_what = catalogue()[name].formula.format(match.detail)
-        seen = f"In every entry that was looked at the {what} is {is_what}."
+        seen = f"In every entry checked, the {what} is {is_what}."
         if name == "softmax applied twice" and what == "loss":
             floor = np.log1p((reference.logits.shape[1] - 1) / np.e)
             seen = f"{seen} It never falls below {floor:.4f}."
@@ -267,8 +267,8 @@ def _factor(name: str, scale: float, what: str, expected: float) -> Finding:
 def _nothing_known(case: Case) -> Finding:
     """No name; but where the disagreements are, if they have something in common."""
     if case.only_directions_failed:
-        seen = "The entries that were looked at do not disagree, but random directions"
-        return found("no known mistake", f"{seen} through all entries do: others are wrong.")
+        seen = "No entry checked disagrees, but random directions through all entries do: some of "
+        return found("no known mistake", f"{seen}the others are wrong.")
     bad = case.unexplained if case.reference is not None else case.failed
     total = len(case.numeric.row)
     common = _in_common(case, case.numeric.row[bad], case.numeric.column[bad])

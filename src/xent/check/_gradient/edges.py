@@ -28,7 +28,7 @@ def findings(case: Case) -> Iterator[Finding]:
     if counted.any():
         row = int(counted.argmax())
         what = f"is {losses[row]:.6g}" if problem.per_row else "counts"
-        seen = f"The loss of {problem.row_name(row)} {what}, and it is ignored"
+        seen = f"The loss of {problem.row_name(row)} {what}, but it is ignored"
         yield found("ignored rows given loss", f"{seen}{others_like_it(counted)}.")
     wrong = (ignored & ~counted)[:, None] & nonzero
     yield from _entry(case, "ignored rows given gradient", wrong, " in a row that is ignored")

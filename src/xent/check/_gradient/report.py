@@ -142,7 +142,7 @@ class GradientReport(Report):
 
     def _along(self, d: Directions) -> str:
         """What the random directions show, if not all entries were looked at."""
-        looked = f"{len(self.verdicts)} of {self.problem.logits.size} entries were looked at"
+        looked = f"{len(self.verdicts)} of {self.problem.logits.size} entries were checked"
         through = f"{len(d.verdict)} random directions through all of them"
         passed, unsure, failed = (int((d.verdict == verdict).sum()) for verdict in WORDS)
         counts = f"{passed} pass, {failed} fail, {unsure} are inconclusive"
@@ -169,8 +169,8 @@ class GradientReport(Report):
             parts.append(f"The gradient is computed in {self.grad_precision}.")
         truncation, rounding = self.numeric.truncation, self.numeric.rounding
         if np.isfinite(truncation).any():
-            error = f"up to {np.nanmax(truncation):.3g} by the size of the step"
-            error += f", {np.nanmax(rounding):.3g} by rounding"
+            error = f"up to {np.nanmax(truncation):.3g} from the step size"
+            error += f", {np.nanmax(rounding):.3g} from rounding"
             parts.append(f"Estimated error of the numerical derivative: {error}.")
         if self.problem.per_row and not self.independent:
             parts.append("Rows are not independent, so entries were moved one at a time.")

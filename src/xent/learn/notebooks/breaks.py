@@ -29,7 +29,7 @@ def _(mo):
     mo.md(r"""
     # Numbers break
 
-    The formulas of the other notebooks are right, and yet a program that computes them as they stand
+    The formulas of the other notebooks are right, and yet a program that computes them as written
     gives `inf`, `nan` or 0 sooner or later. A computer keeps a fixed number of digits in a fixed range,
     and the exponential leaves both quickly. Three things happen:
 
@@ -47,8 +47,8 @@ def _(mo):
     z = mo.ui.slider(0, 800, 1, value=40, label="logit z", show_value=True, full_width=True)
     dtype = mo.ui.dropdown(["float64", "float32", "float16"], value="float64", label="numbers")
     truth = mo.ui.dropdown(
-        {"class 0, favoured: right and sure": 0, "class 1: wrong and sure": 1},
-        value="class 0, favoured: right and sure",
+        {"class 0, favoured: right and confident": 0, "class 1: wrong and confident": 1},
+        value="class 0, favoured: right and confident",
         label="true class",
     )
     mo.vstack([z, dtype, truth])
@@ -62,7 +62,7 @@ def _(naive, np, oracle, xent):
 
     WAYS = {
         "textbook, -log of the softmax": naive.textbook,
-        "log-sum-exp, less the logit": naive.log_sum_exp,
+        "log-sum-exp, minus the logit": naive.log_sum_exp,
         "xent": library,
     }
 
@@ -105,7 +105,7 @@ def _(WAYS, dtype, mo, np, oracle, show, truth, verdict, z):
                 f"A {dtype.value} keeps about {np.finfo(dtype.value).precision} digits, and nothing beyond "
                 f"{float(np.finfo(dtype.value).max):.3g} or below "
                 f"{float(np.finfo(dtype.value).smallest_subnormal):.2g}. The library computes half "
-                "precision in float32, and gives the loss so."
+                "precision in float32, and returns the loss in it."
             ),
         ]
     )
@@ -156,7 +156,7 @@ def _(mo):
     mo.md(r"""
     ## The first logit that breaks
 
-    Counted up from 0 by ones, computed now:
+    The first whole logit, counting up from 0, at which each way breaks, computed now:
     """)
     return
 
@@ -186,8 +186,8 @@ def _(WAYS, naive, np, show):
 @app.cell(hide_code=True)
 def _(mo):
     mo.md(r"""
-    The library's loss of a right and sure row does become 0, where the exact loss is below the smallest
-    number there is. What it does instead of $\log \sum e^{z_k} - z_y$: with the largest logit $z_k$,
+    The library's loss of a right and confident row does become 0 where the exact loss is below the
+    smallest number there is. What it computes instead of $\log \sum e^{z_k} - z_y$: with the largest logit $z_k$,
 
     $$L = (z_k - z_y) + \operatorname{log1p}\Bigl(\sum_{j \ne k} e^{z_j - z_k}\Bigr)$$
 
@@ -256,7 +256,7 @@ def _(depth, mo, np, show, xent):
                 [
                     ("rows in the mean", str(2**depth.value)),
                     ("gradient for a logit of class 1", f"{slopes[1]:.4g}"),
-                    ("the same as a float16", f"{float(np.float16(slopes[1])):.4g}"),
+                    ("the same in float16", f"{float(np.float16(slopes[1])):.4g}"),
                 ]
             ),
             mo.md(
@@ -289,14 +289,14 @@ def _(mo, show):
             ),
             show.answer(
                 "Does it help to clip p to 1e-7 and 1 − 1e-7?",
-                "It hides `inf`, and makes two new mistakes: a wrong and sure row never costs more than "
-                "16.1, and its gradient is 0, so that the model cannot learn from its worst rows. Give "
+                "It hides `inf`, and makes two new mistakes: a wrong and confident row never costs more than "
+                "16.1, and its gradient is 0, so that the model cannot learn from its worst rows. Pass "
                 "logits, not probabilities, to the loss.",
             ),
             show.answer(
                 "Where does the first nan of a training run come from, usually?",
                 "From `inf - inf`, `inf / inf` or `0 · inf`. Find the first value that is not finite, not the "
-                "first nan: an overflowing exponential, or the logarithm of 0, comes some lines earlier.",
+                "first nan: an overflowing exponential, or the logarithm of 0, comes a few lines earlier.",
             ),
         ]
     )

@@ -29,9 +29,9 @@ def _(mo):
     mo.md(r"""
     # Many classes
 
-    With $K$ classes a model gives $K$ logits, one for each. The **softmax** makes probabilities of
-    them, $p_j = e^{z_j} / \sum_k e^{z_k}$: all positive, together 1. The loss is again $-\log$ of the
-    probability given to the true class, and the gradient again prediction less truth, for each logit:
+    With $K$ classes a model gives $K$ logits, one for each. The **softmax** turns them into
+    probabilities, $p_j = e^{z_j} / \sum_k e^{z_k}$: all positive, with the sum 1. The loss is again $-\log$ of the
+    probability given to the true class, and the gradient again prediction minus truth, for each logit:
 
     $$\frac{\partial L}{\partial z_j} = p_j - y_j$$
 
@@ -39,7 +39,7 @@ def _(mo):
 
     ## Bars and arrows
 
-    A bar is a probability. The arrow beside it shows where gradient descent pushes the logit; it leads
+    A bar is a probability. The arrow beside it shows where gradient descent pushes the logit; it points
     from the probability to the target. The others are pushed down by exactly as much as the true class
     is pulled up: the arrows sum to zero.
     """)
@@ -141,8 +141,8 @@ def _(logits, loss, mo, p, show, smoothing, target, truth, xent):
 
     The target gives a share to each class, and each share pays for its own surprise. The gradient
     stays $p_j - y_j$, and the arrows end at the target's shares. The loss no longer goes to 0, but
-    to the entropy of the target. (Soft labels are what several annotators said, or what a larger
-    model says: *distillation*.)
+    to the entropy of the target. (Soft labels are the votes of several annotators, or the predictions
+    of a larger model: *distillation*.)
     """)
     mo.vstack([softmax, own])
     return
@@ -154,7 +154,7 @@ def _(mo):
     ## Only differences count
 
     Add the same number to all logits: numerator and denominator both grow by the factor $e^c$, and
-    nothing changes. So the largest logit may be subtracted first, and no exponential overflows; the
+    nothing changes. So the largest logit can be subtracted first, and then no exponential overflows; the
     notebook *Numbers break* shows what happens otherwise.
     """)
     return
@@ -185,10 +185,10 @@ def _(constant, logits, np, p, show, xent):
 @app.cell(hide_code=True)
 def _(mo):
     mo.md(r"""
-    ## Smoothing keeps a model from being too sure
+    ## Smoothing keeps a model from being overconfident
 
-    With hard labels the loss always falls when the true logit grows, so a model may become as sure as it
-    likes. Label smoothing spreads a part of the target over all classes. Then there is a best margin
+    With hard labels the loss always falls when the true logit grows, so nothing limits its
+    confidence. Label smoothing spreads a part of the target over all classes. Then there is a best margin
     between the true logit and the others, and beyond it the loss rises again.
     """)
     return
@@ -238,7 +238,7 @@ def _(mo, show, xent):
                 "A new network with K classes is not yet trained. What should its first loss be?",
                 "About log K: all logits are nearly equal, and each class gets 1/K. For 10 classes "
                 f"{float(xent.cross_entropy([0.0] * 10, 3)):.4f}, for 1000 "
-                f"{float(xent.cross_entropy([0.0] * 1000, 3)):.4f}. If it is far from that, look for the "
+                f"{float(xent.cross_entropy([0.0] * 1000, 3)):.4f}. If it is far from that, find the "
                 "mistake before training.",
             ),
             show.answer(
@@ -253,10 +253,10 @@ def _(mo, show, xent):
                 "not rounded.",
             ),
             show.answer(
-                "Softmax is done in the model, and again in the loss. What is the lowest loss for 10 classes?",
+                "Softmax is applied in the model, and again in the loss. What is the lowest loss for 10 classes?",
                 "The second softmax sees numbers between 0 and 1, at best one 1 and nine 0: the loss never "
                 f"goes below {float(xent.cross_entropy([1.0] + [0.0] * 9, 0)):.4f}. Training stalls, and "
-                "nothing says why; see the *Debugging clinic*.",
+                "there is no error message; see the *Debugging clinic*.",
             ),
         ]
     )

@@ -31,7 +31,7 @@ def _(mo):
     A wrong gradient seldom crashes. Training just goes badly, and there are a hundred possible reasons.
     Each case here has one mistake in its loss or its gradient. Read the symptom and the code, make a
     guess, then open the verdict of `xent.check.gradient`: it compares the gradient with numerical
-    derivatives of the loss, the loss with cross-entropy, and gives the mistake its name.
+    derivatives of the loss, and the loss with cross-entropy, and names the mistake.
     """)
     return
 
@@ -97,7 +97,7 @@ def _(buggy_examples, mo, show, who):
 def _(mo, who, xent, y, z):
     report = xent.check.gradient(who.value.loss, who.value.grad, z, y, progress=False)
     hidden = (
-        "<p>With these logits the mistake does not show. Spread them further, and look again.</p>"
+        "<p>With these logits the mistake does not show. Spread them out more, and look again.</p>"
         if report
         else ""
     )
@@ -150,8 +150,8 @@ def _(mo):
     Softmax regression on points of three classes in a plane, as many as the batch has rows, by gradient
     descent with the code's gradient and with the fixed one. Solid: the true mean loss. Dotted: what the
     code reports. Training starts at chance, $\log 3 \approx 1.0986$, or, where only confident mistakes
-    show the symptom, far from it. The first batch and learning rate are such that they show it; move
-    them to see when they do not.
+    show the symptom, far from it. The initial batch and learning rate are chosen to show it; change
+    them to see when it disappears.
     """)
     return
 
@@ -207,7 +207,7 @@ def _(ROWS, mo, rate, right, rows, shade, show, titled, who, wrong):
                         ("after 40 steps", *at(40)),
                         ("accuracy then", wrong.accuracy, "", right.accuracy),
                     ],
-                    heads=("mean loss", "the code", "as it reports", "with the fix"),
+                    heads=("mean loss", "the code", "as reported", "with the fix"),
                 ),
                 mo.md(
                     who.value.seen
@@ -223,9 +223,9 @@ def _(ROWS, mo, rate, right, rows, shade, show, titled, who, wrong):
 @app.cell(hide_code=True)
 def _(mo):
     mo.md(r"""
-    ## At home
+    ## With your own code
 
-    The same for a loss of your own, of NumPy, PyTorch or JAX:
+    The same for a loss of your own, in NumPy, PyTorch or JAX:
 
     ```python
     report = xent.check.gradient(my_loss, my_grad, logits, labels)
@@ -233,8 +233,8 @@ def _(mo):
     assert report            # in a test
     ```
 
-    `xent audit my_module:my_loss` holds a loss against exact answers, and `xent diagnose predictions.csv`
-    looks at a file of predictions.
+    `xent audit my_module:my_loss` compares a loss with exact answers, and `xent diagnose predictions.csv`
+    checks a file of predictions.
     """)
     return
 

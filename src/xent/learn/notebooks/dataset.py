@@ -110,12 +110,12 @@ def _(mo, show):
                 "Why can no boundary bring the mean loss to 0 here?",
                 "The labels overlap: at first the point at −0.8 has label 1 and the one at 0.2 has label "
                 "0, and whatever the boundary, one of them is on the wrong side. Drag them past each "
-                "other, and make w large: now the loss goes to 0, and w would grow for ever in training.",
+                "other, and make w large: now the loss goes to 0, and training would increase w for ever.",
             ),
             show.answer(
                 "Drag the right-most point, label 1, far to the left. What happens to the mean?",
-                "It grows without limit, by that one point: a mean of losses forgives many small doubts "
-                "and no sure mistake. Look at your worst rows first; `xent score` lists them.",
+                "It grows without limit, because of that one point: a mean of losses forgives many small "
+                "doubts but no confident mistake. Look at your worst rows first; `xent score` lists them.",
             ),
         ]
     )
@@ -129,11 +129,11 @@ def _(mo):
 
     Now let gradient descent find weight and bias, $z = w x + b$, from $w = b = 0$. There each row
     costs the chance loss $\log 2 \approx 0.6931$, whatever the data. The map shows the mean loss for
-    all weights and biases, and the way down; the points above can still be dragged.
+    all weights and biases, and the path of the descent; the points above can still be dragged.
 
-    **How long may a step be?** Try the learning rates from a small one up, starting again each time.
+    **How long may a step be?** Try the learning rates from small to large, starting again each time.
     With 1 the loss falls at every step. With 10 the first step goes across the valley and *up* the other
-    side (for the points as they are at first), and later ones still find the way down. With 20 the
+    side (for the points as they are at first), but later ones still find the way down. With 20 the
     descent never settles: it jumps from one side to the other. Changing the rate does not change steps
     already taken, so start with a large rate and go on with a small one.
     """)

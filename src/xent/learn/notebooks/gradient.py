@@ -34,14 +34,14 @@ def _(mo):
 
     $$\frac{dL}{dz} = p - y$$
 
-    prediction less truth. Gradient descent moves the logit against it, $z \leftarrow z - \eta\,(p - y)$,
+    prediction minus truth. Gradient descent moves the logit against it, $z \leftarrow z - \eta\,(p - y)$,
     with a learning rate $\eta$.
 
     ## Walk downhill
 
     Start from a logit that is confident and wrong. Press *Take a step* a few times, and look at what the
     step does to the loss: the curve is steep where the model is wrong and flat where it is right, so
-    the steps become small by themselves. Then try a large learning rate: it counts from the next step
+    the steps become small by themselves. Then try a large learning rate: it applies from the next step
     on.
     """)
     return
@@ -142,12 +142,12 @@ def _(mo, show):
                 "How large can the gradient become?",
                 "Never beyond 1 in size, however wrong the model: p and y both lie between 0 and 1. "
                 "A squared error through a sigmoid has another factor, p (1 − p), which goes to 0 just "
-                "where the model is sure and wrong: it would stop learning there.",
+                "where the model is confident and wrong: it would stop learning there.",
             ),
             show.answer(
                 "With which learning rate does a step first make the loss rise?",
-                "From one logit alone, with none: the loss falls all the way to the right side, and a "
-                "step never goes uphill, since the loss of one example has no lowest point. That of a "
+                "For one logit alone, with none: the loss falls all the way to the right side, and a "
+                "step never goes uphill, since the loss of one example has no lowest point. The loss of a "
                 "data set has one, because labels disagree, and a long step goes past it: in the "
                 "notebook *A whole data set* from a learning rate of about 10.",
             ),
@@ -172,7 +172,7 @@ def _(here, show, xent, y):
     story = xent.explain(here, label=y.value)
     show.steps(
         story,
-        *[step.name for step in story.steps if step.section == "Why the gradient is so"],
+        *[step.name for step in story.steps if step.section == "Where the gradient comes from"],
         "Gradient for the logit",
     )
     return
@@ -183,13 +183,13 @@ def _(mo):
     mo.md(r"""
     ## Trust, but check
 
-    A derivation may be wrong, and a program more so. The check: move the logit by a small $h$, and
+    A derivation may be wrong, and a program even more easily. The check: move the logit by a small $h$, and
     see what the loss does.
 
     $$\frac{L(z + h) - L(z)}{h} \quad\text{(forward)} \qquad \frac{L(z + h) - L(z - h)}{2h} \quad\text{(central)}$$
 
-    How small? Too large a step misses the bend of the curve (*truncation*); too small a step drowns in
-    the last digits of the loss (*rounding*). Between them lies the best one. Find it.
+    How small? Too large a step misses the bend of the curve (*truncation*); too small a step is lost in
+    the last digits of the loss (*rounding*). The best one lies between. Find it.
     """)
     return
 
@@ -230,7 +230,7 @@ def _(here, method, mo, show, size, xent, y):
                 ]
             ),
             mo.md(
-                "Both estimates are made from the losses alone, without knowing the answer. That is "
+                "Both estimates come from the losses alone, without knowing the answer. That is "
                 "how `xent.check.gradient` tells a wrong gradient from a bad step."
             ),
         ]
@@ -260,9 +260,9 @@ def _(mo, show):
     mo.vstack(
         [
             show.answer(
-                "Why does the central difference reach further down?",
+                "Why does the central difference reach a smaller error?",
                 "Its truncation shrinks with h², the forward one's with h, while their rounding is "
-                "alike. So the V of the central difference has its tip at a larger h, and lower.",
+                "similar. So the V of the central difference has its tip at a larger h, and lower.",
             ),
             show.answer(
                 "The study notes take h = 1e-5, forward, at z = 1, and find a difference of 9.83e-07. "

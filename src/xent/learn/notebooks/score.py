@@ -26,12 +26,12 @@ def _(mo):
     mo.md(r"""
     # From score to loss
 
-    A model that tells two classes apart gives one number for each example: the **logit** $z$. Above
-    0 it favours label 1, below 0 label 0; the further from 0, the surer it is.
+    A model that tells two classes apart outputs one number for each example: the **logit** $z$. Above
+    0 it favours label 1, below 0 label 0; the further from 0, the more confident it is.
 
     Two steps lead to the loss. The **sigmoid** turns the logit into a probability $p$ of label 1.
     The **loss** is $-\log$ of the probability that was given to the *true* label: small where the
-    model was right, large where it was sure and wrong.
+    model was right, large where it was confident and wrong.
 
     Move the logit, with the mouse or with Tab and the arrow keys, and change the true label. All
     numbers, curves and formulas follow.
@@ -87,16 +87,16 @@ def _(show, story):
 
 @app.cell(hide_code=True)
 def _(show, story):
-    show.steps(story, "The loss in other units, and beside others")
+    show.steps(story, "The loss in other units and in comparison")
     return
 
 
 @app.cell(hide_code=True)
 def _(mo):
     mo.md(r"""
-    ## What a miss costs
+    ## What a mistake costs
 
-    The loss has no upper end. Right answers differ by little, wrong ones by much: well on the wrong
+    The loss has no upper limit. Right answers differ by little, wrong ones by much: well on the wrong
     side each further unit of the logit costs nearly one nat more.
     """)
     return
@@ -135,24 +135,24 @@ def _(mo, show, xent):
                 "A model knows nothing and says z = 0. What does each example cost, whatever its label?",
                 f"$-\\log \\frac12 = \\log 2 \\approx {float(xent.binary_cross_entropy(0.0, 1)):.4f}$ "
                 "nats, one bit. It is the *chance loss*: a model that costs more than this on average "
-                "would do better to be silent.",
+                "would do better to say nothing.",
             ),
             show.answer(
                 "Label 1 at z = 2, and label 0 at z = −2: which costs more?",
                 "Neither: both gave 0.8808 to the truth, and cost "
-                f"{float(xent.binary_cross_entropy(2.0, 1)):.4f} nats. The sigmoid of −z is 1 less the "
+                f"{float(xent.binary_cross_entropy(2.0, 1)):.4f} nats. The sigmoid of −z is 1 minus the "
                 "sigmoid of z, so the two curves are mirror images.",
             ),
             show.answer(
                 "p was cut to 0.817, and −log 0.817 gives 0.202. The exact loss at z = 1.5 is "
                 f"{float(xent.binary_cross_entropy(1.5, 1)):.4f}, which rounds to 0.201. Why?",
-                "Cutting p on the way moved the last digit of the loss; it is 0.8176. Compute with all "
-                "digits and round once, at the end, what is shown.",
+                "Cutting p too early changed the last digit of the loss; p is 0.8176. Compute with all "
+                "digits, and round only what is shown, once, at the end.",
             ),
             show.answer(
                 "Is log p a loss?",
-                "No, the loss is −log p. log p is the *log-likelihood*: at most 0, and to be made "
-                "large. Whoever calls it the loss finds the gradient 1 − p where it should be p − 1.",
+                "No, the loss is −log p. log p is the *log-likelihood*: at most 0, and to be "
+                "maximised. Whoever calls it the loss finds the gradient 1 − p where it should be p − 1.",
             ),
             show.answer(
                 "At what logit is the loss exactly 0?",
