@@ -137,20 +137,56 @@ SUMMARIES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"logits": Z, "label": 0, "label_smoothing": 0.1},
-        "Right but not confident: class 0 has probability 0.6381 and costs 0.5968 nats; the "
-        "gradient -0.2869 raises it further. With label smoothing even a perfect prediction costs "
-        "0.3488 nats.",
+        "Right: class 0 has probability 0.6381 and costs 0.5968 nats; the gradient -0.2869 raises "
+        "it. With label smoothing even a perfect prediction costs 0.3488 nats.",
     ),
     (
         {"logits": [9.0, 0.0], "label": 0, "label_smoothing": 0.1},
-        "More confident than the smoothed target: class 0 has probability 0.9999, but its target "
-        "is 0.9500; it costs 0.4501 nats, and the gradient 0.0499 lowers it. With label smoothing "
-        "even a perfect prediction costs 0.1985 nats.",
+        "Right: class 0 has probability 0.9999 and costs 0.4501 nats; the gradient 0.0499 lowers "
+        "it. Its target is 0.9500, so this is too confident. With label smoothing even a perfect "
+        "prediction costs 0.1985 nats.",
+    ),
+    (
+        {"logits": [3, 0], "label": 0, "label_smoothing": 0.2, "class_weight": [10, 1]},
+        "Right: class 0 has probability 0.9526 and costs 0.7421 nats; the gradient -0.3316 raises "
+        "it.",
+    ),
+    (
+        {"logits": [1, 0], "label": 0, "label_smoothing": 0.2, "class_weight": [1, 10]},
+        "Right: class 0 has probability 0.7311 and costs 1.5952 nats; the gradient 0.4890 lowers "
+        "it. Its target is 0.4737, so this is too confident.",
     ),
     (
         {"logits": Z, "label": 0, "class_weight": [2, 1, 1, 1]},
-        "Right but not confident: class 0 has probability 0.6381 and costs 0.8986 nats; the "
-        "gradient -0.7239 raises it further. Loss and gradient are multiplied by the weight 2.",
+        "Right: class 0 has probability 0.6381 and costs 0.8986 nats; the gradient -0.7239 raises "
+        "it. Loss and gradient are multiplied by the weight 2.",
+    ),
+    (
+        {"logits": [0, 0], "label": 0, "class_weight": [3, 1]},
+        "At chance: 0.6931 nats per unit of weight is ln 2, the cost of a uniform guess, where an "
+        "untrained model should start.",
+    ),
+    (
+        {"logits": [0, 2], "label": 0, "class_weight": [0.001, 1]},
+        "Wrong: class 1 has probability 0.8808 and class 0 only 0.1192, which costs 0.0021 nats, "
+        "3.1 times as much as a guess per unit of weight; the gradient -8.8080e-04 raises it. Loss "
+        "and gradient are multiplied by the weight 0.001.",
+    ),
+    (
+        {"logits": 40.0, "label": 0, "softcap": 5.0},
+        "Wrong: label 1 has probability 0.9933 and label 0 only 0.0067, which costs 5.0067 nats, "
+        "7.2 times as much as a guess; the gradient 4.4713e-07 raises it. The softcap lets through "
+        "only 4.5014e-07 of the gradient.",
+    ),
+    (
+        {"logits": [30, 0], "label": 0, "softcap": 1e-3},
+        "Right: class 0 has probability 0.5002 and costs 0.6926 nats; its gradient is 0. The "
+        "softcap lets through only 0 of the gradient.",
+    ),
+    (
+        {"logits": [3, 0, 0], "label": 1, "label_smoothing": 1},
+        "The row costs 2.0949 nats; class 1 has probability 0.0453, and the gradient -0.2881 "
+        "raises it. With label smoothing even a perfect prediction costs 1.0986 nats.",
     ),
     (
         {"logits": Z, "label": SOFT, "class_weight": WEIGHTS},
@@ -185,9 +221,73 @@ def test_logits_that_look_like_probabilities(arguments: dict[str, Any], told: st
     assert note.seen.endswith(seen)
     assert note.matters.endswith(f"the loss {taken}.")
     assert note.fix.endswith(f"the loss is then {meant}")
-    assert "add --probabilities" in note.fix
+    assert "--probabilities" in note.fix
     text = " ".join(xent.explain(**arguments).to_text().split())
     assert note.fix in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (
+            {"logits": [0.7, 0.2, 0.1], "label": 0},
+            "use xent explain 0.7 0.2 0.1 --label 0 --probabilities:",
+        ),
+        (
+            {"logits": [70, 20, 10], "label": 0},
+            "use xent explain 0.7 0.2 0.1 --label 0 --probabilities:",
+        ),
+        (
+            {"logits": [0.7, 0.2, 0.1], "label": 0, "temperature": 2},
+            "leave out --softcap and --temperature and add --probabilities (in Python: "
+            'kind="probabilities"):',
+        ),
+        (
+            {"logits": [70, 20, 10], "label": 0, "label_smoothing": 0.1},
+            'divide them by 100, add --probabilities (in Python: kind="probabilities"):',
+        ),
+    ],
+)
+def test_the_note_says_the_command(arguments: dict[str, Any], command: str) -> None:
+    (note,) = xent.explain(**arguments).notes
+    assert f"If they are probabilities, {command} the loss is then " in note.fix
+
+
+REASONS: list[tuple[dict[str, Any], str, str]] = [
+    (
+        {"logits": [3, -INF], "label": 0, "label_smoothing": 0.1},
+        "Gradient for the logits",
+        "A masked class has a share of the target, but its logit cannot move: its gradient is 0, "
+        "so the entries do not sum to 0.",
+    ),
+    (
+        {"logits": [3, -INF], "label": 0, "label_smoothing": 0.1},
+        "Cross-entropy = entropy + KL divergence",
+        "D, the KL divergence, is infinite: a class with a share was given probability 0.",
+    ),
+    (
+        {"logits": [2, 1], "label": 0, "class_weight": [2, 1]},
+        "Gradient for the logits",
+        "A class is pulled up where V · p_j is below its weighted share v_j, and pushed down where "
+        "it is above. Pulls and pushes sum to 0.",
+    ),
+    (
+        {"logits": [2, 1], "label": [0.5, 0.5], "temperature": 2},
+        "The loss without the quotient",
+        "Since the shares sum to 1. A, the log of the sum of exponentials, is all that couples the "
+        "classes.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("arguments", "step", "why"), REASONS)
+def test_reasons_hold_for_options(arguments: dict[str, Any], step: str, why: str) -> None:
+    assert xent.explain(**arguments).step(step).why == why
+
+
+def test_latex_of_options_is_ascii() -> None:
+    found = xent.explain(Z, label=SOFT, softcap=5.0, temperature=2.0, class_weight=WEIGHTS)
+    assert found.to_latex().isascii()
 
 
 @pytest.mark.parametrize(
@@ -199,6 +299,7 @@ def test_logits_that_look_like_probabilities(arguments: dict[str, Any], told: st
         {"logits": [1.5, -0.5], "label": 0},
         {"logits": 1.0, "label": 1},
         {"logits": 0.0, "label": 1},
+        {"logits": [1, 0], "label": 1},  # as probabilities they would cost an infinite loss
         {"probabilities": 0.7, "label": 1},
         {"features": [0.5], "weights": [1.0], "label": 1},
     ],

@@ -103,7 +103,7 @@ SUMMARIES: list[tuple[dict[str, Any], str]] = [
     (
         {"probabilities": [0.20003, 0.2, 0.19997, 0.2, 0.2], "label": 2},
         "Wrong but not confident: class 0 has probability 0.20003 and class 2 only 0.19997, which "
-        "costs 1.6096 nats, 1.0 times as much as a guess.",
+        "costs 1.6096 nats, about as much as a guess.",
     ),
     (
         {"logits": [1.0, 2.0, -INF], "label": 2},

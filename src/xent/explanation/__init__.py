@@ -126,7 +126,7 @@ def explain(
         scaling = arguments.scaling_of(softcap, temperature, scores.source)
         called = arguments.names_of(names, scores)
         made = MAKERS[scores.source, scores.classes == 1](scores.values, target, scaling, called)
-        found = notes(scores, target, kind, made.loss)
+        found = notes(scores, target, scaling, kind, made.loss)
     options = {
         "class_weight": class_weight,
         "pos_weight": pos_weight,

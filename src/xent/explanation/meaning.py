@@ -39,7 +39,14 @@ def interpretation(row: Row) -> Step:
         ten_percent = Symbol("had the model given the truth 10 %")
         lines.append(line_of(ten_percent, -log(ten), {ten: 0.1}, -math.log(0.1)))
     verdict, one_hot = _verdict(loss, classes), row.target.one_hot
-    told = ["wrong" if verdict == "worse" and one_hot else verdict, "why" if one_hot else "soft"]
+    told = [
+        verdict,
+        "why" if one_hot else "soft" if row.target.weights is None else "soft_weighted",
+    ]
+    if verdict == "worse" and row.target.plain:
+        told[0] = "wrong"
+    if verdict == "beyond" and not one_hot:
+        told[0] = "beyond_shared"
     if loss < 700:
         perplexity = Symbol("perplexity")
         lines.insert(1, line_of(perplexity, exp(L), {L: loss}, math.exp(loss), rounded=rounded))

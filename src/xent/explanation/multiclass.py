@@ -165,7 +165,11 @@ def _gradient_steps(row: Row) -> list[Step]:
     total = math.fsum(row.inner.tolist())
     total = 0.0 if abs(total) < 1e-15 * max(1.0, target.total) else total
     lines.append(Line(Symbol("sum of all"), None, total))
-    told = "uneven" if total else "why" if target.one_hot else "soft"
+    told = "why" if target.one_hot else "soft"
+    if target.weights is not None:
+        told = "weighted"
+    if total:
+        told = "uneven" if row.from_probabilities else "masked_share"
     if math.isinf(row.loss) and target.one_hot:
         told = "impossible" if row.from_probabilities else "masked" if row.slope == 0 else told
     p, y = Symbol("p", "j"), row.share(target.letter, -1)

@@ -195,6 +195,8 @@ def _entropy_steps(row: Row) -> list[Step]:
     general = negative if row.binary else -Total("j", row.share("y", -1) * log(row.share("y", -1)))
     divergence = line_of(D, L - H, {L: row.loss, H: target.entropy}, row.divergence, rounded=True)
     told = ["why" if row.divergence else "equal"]
+    if math.isinf(row.divergence):
+        divergence, told = Line(D, None, row.divergence), ["beyond"]
     return [
         step("entropy of the target", (H, general), [entropy]),
         step("divergence", (L, H + D), [divergence], told),

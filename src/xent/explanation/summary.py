@@ -15,43 +15,69 @@ SENTENCES: dict[str, str] = texts("summary.toml")
 SURE = 0.9
 """From this probability on a model is called sure."""
 
+MUCH = 0.5
+"""A softcap that lets through less of a gradient is mentioned."""
+
 TIE = 1e-4
 """Probabilities that differ by less, relative to the larger, are called alike."""
 
 
 def summary(row: Row) -> str:
     """What to remember of a row."""
-    target, among = row.target, guessed_among(row)
     facts = {
         "cost": f"costs {shown(row.loss)} nats",
         "loss": shown(row.loss),
-        "among": among,
-        "entropy": shown(target.entropy),
+        "among": guessed_among(row),
+        "entropy": shown(row.target.entropy),
         "kl": shown(row.divergence),
-        "weight": shown(target.total),
+        "weight": shown(row.target.total),
+        "unit": shown(row.loss_per_weight),
+        "per": " per unit of weight" if row.target.total != 1 else "",
     }
-    if target.label is None:
+    if row.target.label is None:
         return SENTENCES[_verdict_on_shares(row)].format(**facts)
-    best = int(row.p.argmax())
-    right = row.q >= (1 - TIE) * row.p[best]
+    facts |= _facts_on_label(row)
+    return " ".join(SENTENCES[name] for name in _verdicts(row)).format(**facts)
+
+
+def _facts_on_label(row: Row) -> dict[str, str]:
+    """What is said of a row that has a true class."""
+    target, label, best = row.target, row.label or 0, int(row.p.argmax())
     # Only two probabilities that stand beside each other need the digits in which they differ.
-    top, q = _told_apart(float(row.p[best]), row.q) if not right else ("", shown(row.q))
-    times = row.loss_per_weight / math.log(among)
-    facts |= {
-        "true": row.names[target.label],
+    top, q = ("", shown(row.q)) if _right(row) else _told_apart(float(row.p[best]), row.q)
+    times = row.loss_per_weight / math.log(guessed_among(row))
+    counted = f"{times:.1f} times" if times < 1000 else f"{shown(times, 0)} times"
+    toward = _toward_label(row)
+    direction = "raises" if toward > 0 else "lowers" if toward < 0 else "stays"
+    return {
+        "true": row.names[label],
         "rival": row.names[best],
         "q": q,
         "top": top,
         "slope": f"the gradient {shown(row.slope)}",
-        "times": f"{times:.1f} times" if times < 1000 else f"{shown(times, 0)} times",
-        "full": f"{'all but at' if abs(row.slope) >= 0.9995 * target.total else 'near'} its limit",
-        "share": shown(float(target.shares[target.label])),
+        "gradient": shown(row.slope),
+        "direction": SENTENCES[direction].format(gradient=shown(row.slope)),
+        "times": "about" if abs(times - 1) < 0.05 else counted,
+        "full": "all but at its limit" if abs(row.slope) >= 0.9995 else "near its limit",
+        "share": shown(float(target.masses[label]) / target.total),
+        "let": shown(_let_through(row)),
     }
-    told = [_verdict(row, row.q, among, right=right)]
-    if math.isfinite(row.loss):
-        told += ["smoothed"] * (target.smoothing > 0 and target.weights is None)
-        told += ["weighted"] * (target.weights is not None and target.one_hot)
-    return " ".join(SENTENCES[name] for name in told).format(**facts)
+
+
+def _right(row: Row) -> bool:
+    """Is the true class the likeliest?"""
+    return bool(row.q >= (1 - TIE) * row.p.max())
+
+
+def _toward_label(row: Row) -> float:
+    """How far a step down the gradient raises the probability of the true class, by its sign."""
+    return row.slope if row.binary and row.label == 0 else -row.slope
+
+
+def _let_through(row: Row) -> float:
+    """What the softcap leaves of the gradient for the true class."""
+    inner = float(row.inner if row.binary else row.inner[row.label or 0])
+    return row.slope * row.scaling.temperature / inner if inner else 1.0
 
 
 def _verdict_on_shares(row: Row) -> str:
@@ -63,25 +89,46 @@ def _verdict_on_shares(row: Row) -> str:
     return "shared" if row.divergence else "perfect"
 
 
-def _verdict(row: Row, q: float, among: int, *, right: bool) -> str:
-    """The name of the sentence on a label."""
-    top, smoothed = row.p.max(), row.target.smoothing > 0
-    tied = int((row.p >= (1 - TIE) * top).sum())
+def _verdicts(row: Row) -> list[str]:
+    """The names of the sentences on a label."""
+    target, among = row.target, guessed_among(row)
+    tied = int((row.p >= (1 - TIE) * row.p.max()).sum())
     if math.isinf(row.loss):
-        if smoothed:
-            return "out_of_reach"
-        return "masked" if row.slope == 0 else "impossible" if row.certain else "overflow"
-    if row.loss == 0:
-        return "certain" if row.certain else "underflow"
-    if not right:
-        return "sure_wrong" if top >= SURE else "wrong"
+        if target.smoothing:
+            return ["out_of_reach"]
+        return ["masked" if row.slope == 0 else "impossible" if row.certain else "overflow"]
     if tied == among and costs_a_guess(row.loss_per_weight, among):
-        return "chance"
-    if smoothed and q > row.target.shares[row.target.label]:
-        return "too_sure"
-    if q >= SURE and not smoothed:
-        return "sure" if row.loss >= 1e-3 else "very_sure"
-    return "tie" if tied > 1 else "right"
+        return ["chance"]
+    if not target.plain or row.scaling.stages:
+        return [*_verdict_with_options(row), *_remarks(row)]
+    if row.loss == 0:
+        return ["certain" if row.certain else "underflow"]
+    if not _right(row):
+        return ["sure_wrong" if row.p.max() >= SURE else "wrong"]
+    if row.q >= SURE:
+        return ["sure" if row.loss >= 1e-3 else "very_sure"]
+    return ["tie" if tied > 1 else "right"]
+
+
+def _verdict_with_options(row: Row) -> list[str]:
+    assert row.label is not None
+    if row.target.smoothing == 1 or not row.target.masses[row.label]:
+        return ["no_label"]
+    return ["label_first" if _right(row) else "label_behind"]
+
+
+def _remarks(row: Row) -> list[str]:
+    """What options add to the verdict."""
+    target = row.target
+    above = bool(target.smoothing and _right(row) and _toward_label(row) < 0)
+    held = row.scaling.softcap is not None and _let_through(row) < MUCH
+    remarks = {
+        "beyond_target": above,
+        "smoothed": target.smoothing > 0 and target.weights is None,
+        "weighted": target.one_hot and target.total != 1,
+        "capped": held,
+    }
+    return [name for name, holds in remarks.items() if holds]
 
 
 def _told_apart(a: float, b: float) -> tuple[str, str]:
