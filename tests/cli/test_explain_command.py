@@ -125,7 +125,7 @@ def test_all_terms_and_one(run: Callable[..., Output]) -> None:
         "cross-entropy\n"
         "   The loss -log p of the probability p that was given to the true label,\n"
         "   averaged over rows; also log loss, logistic loss or negative log-likelihood.\n"
-        '   "Cross", since labels follow one distribution and log p comes from another.\n'
+        '   "Cross", because labels follow one distribution and log p comes from another.\n'
         "   L = -Σ_j y_j · log(p_j) = -log(p_y)\n"
         "   See surprise, entropy, log-likelihood, nat.\n"
     )
@@ -174,7 +174,7 @@ def test_the_quiz_of_the_real_command() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "   L = ? -0.127\n   Not yet: a sign is missing, or one too many.\n" in done.stdout
     assert "Score: 4 of 4 right (3 right at once, 1 right with a hint).\n" in done.stdout
-    assert done.stdout.endswith("the\ngradient -0.1192 raises it further.\n")
+    assert done.stdout.endswith("costs\n0.1269 nats; the gradient -0.1192 raises it further.\n")
 
 
 def test_the_quiz_is_for_the_terminal(run: Callable[..., Output]) -> None:
