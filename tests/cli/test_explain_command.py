@@ -69,10 +69,12 @@ def test_no_line_is_wider_than_the_terminal(name: str, width: int) -> None:
     report = REPORTS[name]
     text = report.to_text(width=width)
     assert max(map(len, text.splitlines())) <= width
-    words = report.to_text(width=1000).split()
-    assert [word for word in text.split() if set(word) > {"="} or set(word) - set("=-")] == [
-        word for word in words if set(word) > {"="} or set(word) - set("=-")
-    ], "nothing is lost, and no word is broken"
+    whole = [word for word in report.to_text(width=1000).split() if set(word) - set("=-")]
+    words = [word for word in text.split() if set(word) - set("=-")]
+    if name == "batch":  # a table that is too wide has its heads in every row
+        assert set(whole) == set(words)
+    else:
+        assert whole == words, "nothing is lost, and no word is broken"
 
 
 @pytest.mark.parametrize("columns", [40, 80])

@@ -195,7 +195,9 @@ def test_html_escapes() -> None:
 
 def test_html_bars_are_as_long_as_the_probabilities() -> None:
     page = xent.explain(probabilities=[0.25, 0.75], label=1).to_html(pictures=False)
-    assert re.findall(r"width:(\d+)px", page) == ["25", "25", "75", "25"]
+    assert re.findall(r"background:[^\"]*width:(\d+)px", page) == ["25", "12", "75", "12"]
+    left, right = re.findall(r"text-align:right\">(.*?)</span><span [^>]*border-left.*?>", page)
+    assert (bool(left), bool(right)) == (False, True), "a negative gradient's bar is on the left"
 
 
 def test_html_bars_of_a_binary_row() -> None:
