@@ -19,10 +19,19 @@ from xent._report.text import WIDTH, Spans
 WIDEST = 100
 """Columns of the longest lines: a number and its operands are better kept on one line."""
 
+FRAMED = 60
+"""Columns that the frames of help texts need: in fewer they would cut the options' names."""
+
+
+def columns() -> int:
+    """How wide the terminal is."""
+    return shutil.get_terminal_size((WIDTH, 24)).columns
+
+
 app = typer.Typer(
     help="Cross-entropy: explained, scored, checked.",
     no_args_is_help=True,
-    rich_markup_mode="markdown",
+    rich_markup_mode="markdown" if columns() >= FRAMED else None,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -57,8 +66,7 @@ def print_lines(lines: Iterable[Spans]) -> None:
 
 def terminal() -> Layout:
     """Lines as wide as the terminal, up to where they are still easily read, in its signs."""
-    columns = shutil.get_terminal_size((WIDTH, 24)).columns
-    return Layout(min(columns, WIDEST), sys.stdout.encoding or "utf-8")
+    return Layout(min(columns(), WIDEST), sys.stdout.encoding or "utf-8")
 
 
 def usage(message: str) -> NoReturn:
