@@ -13,7 +13,7 @@ from typing import Any, Literal
 import typer
 
 from xent._validation import Array
-from xent.cli.app import app, usage
+from xent.cli.app import MARKUP, Group, app, usage
 from xent.cli.numbers import NumberCommand, label_of, number_of, numbers_of, scores_of
 from xent.cli.options import Columns, form_of, put, with_options
 from xent.scoring import read_predictions, read_row
@@ -29,9 +29,10 @@ MOST_ROWS = 2000
 FORMS = {"png": ".png", "svg": ".svg", "pdf": ".pdf"}
 
 plot = typer.Typer(
+    cls=Group,
     help="Draw loss, gradient, probabilities and more into a PNG, SVG or PDF file.",
     no_args_is_help=True,
-    rich_markup_mode="markdown",
+    rich_markup_mode=MARKUP,
 )
 app.add_typer(plot, name="plot")
 
