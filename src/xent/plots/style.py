@@ -17,7 +17,7 @@ except ModuleNotFoundError:
 from xent._format import shown
 from xent.plots.checks import FARTHEST
 
-FONT, ROOMY, LEAST_TEXT = 11, 5.0, 0.65
+FONT, ROOMY, LEAST_TEXT = 11, 5.0, 0.7
 """Points of text; inches of an Axes with room for it; the share of it that is still read."""
 
 SIZE = (6.4, 4.2)
