@@ -18,7 +18,7 @@ WIDTH, LONGEST_PROSE, NARROWEST = 80, 88, 20
 """Columns: by default, the most for prose, and the least that anything is laid out for."""
 
 INDENT = "   "
-LEAST_BESIDE = 25
+LEAST_BESIDE = 18
 """A cell of text is broken into lines of its own column where that leaves it so many characters."""
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
