@@ -86,11 +86,11 @@ def test_the_width_is_that_of_the_environment(columns: int) -> None:
 
 # Colours.
 
-SHADES = {"true": "1;33", "loss": "1;35", "pull": "32", "push": "36"}
+SHADES = {"true": "1;38;5;130", "loss": "1;38;5;133", "pull": "38;5;28", "push": "38;5;31"}
 
 
 def coloured(**environment: str) -> str:
-    return command(*EXPLAIN, **{"FORCE_COLOR": "1", "TERM": "xterm", **environment}).out
+    return command(*EXPLAIN, **{"FORCE_COLOR": "1", "TERM": "xterm-256color", **environment}).out
 
 
 def test_colours_have_a_meaning() -> None:

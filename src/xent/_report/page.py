@@ -28,10 +28,16 @@ body {{ font: 1rem/1.5 system-ui, sans-serif; overflow-wrap: anywhere; }}
 h3 {{ font-size: 1.4rem; }}
 h4 {{ font-size: 1.15rem; margin-bottom: 0.3rem; border-bottom: 1px solid; }}
 td, th {{ white-space: nowrap; font-weight: normal; font-variant-numeric: tabular-nums; }}
+td {{ vertical-align: baseline; }}
+sub, sup {{ line-height: 0; }}
+td:nth-child(3) {{ white-space: normal; overflow-wrap: normal; }}
+td:nth-child(n + 4) {{ vertical-align: bottom; }}
 @media (max-width: 40rem) {{
-  td {{ white-space: normal; overflow-wrap: normal; font-size: 0.8rem; vertical-align: bottom; }}
+  td {{ white-space: normal; overflow-wrap: normal; font-size: 0.8rem; }}
   td, th {{ padding: 0 0.15em !important; }}
   td:last-child, td:nth-last-child(2) {{ white-space: nowrap; }}
+  td:first-child:has(sub), td:has(> span[style*="inline-block"]) {{ white-space: nowrap; }}
+  td > span[style*="inline-block"] {{ zoom: 0.6; }}
 }}
 p {{ margin: 0.5rem 0; }}
 a {{ color: inherit; text-decoration: underline dotted; }}

@@ -17,15 +17,15 @@ TERMINAL = {
     "result": "bold",
     "why": "dim",
     "hint": "dim",
-    "true": "bold yellow",
-    "loss": "bold magenta",
-    "pull": "green",
-    "push": "cyan",
-    "good": "green",
-    "bad": "bold red",
-    "note": "yellow",
+    "true": "bold color(130)",
+    "loss": "bold color(133)",
+    "pull": "color(28)",
+    "push": "color(31)",
+    "good": "color(28)",
+    "bad": "bold color(160)",
+    "note": "color(130)",
 }
-"""Styles of Rich."""
+"""Styles of Rich. The colours are those of 256 that are read on a light and on a dark ground."""
 
 COLOURS = {
     "true": ("#c05800", "#ffa657"),

@@ -18,12 +18,23 @@ WIDTH, LONGEST_PROSE, NARROWEST = 80, 88, 20
 """Columns: by default, the most for prose, and the least that anything is laid out for."""
 
 INDENT = "   "
-LEAST_BESIDE = 25
+LEAST_BESIDE = 18
 """A cell of text is broken into lines of its own column where that leaves it so many characters."""
 
 NO_BREAK = "\N{NO-BREAK SPACE}"
 OPERATOR = re.compile(r"(?<= )(=|≈|~=|·|\*|\+|-|/) ")
 """An operator between its operands: a line may break before it, not behind it."""
+
+BINDING = {"=": 0, "≈": 0, "~=": 0, "+": 1, "-": 1, "·": 2, "*": 2, "/": 2}
+"""How strongly operators bind: an equation breaks before one that binds little."""
+
+TOGETHER = re.compile(
+    r"(?<=[\w^])\([^()]{1,20}\)"  # a call in a text: log(1 + x)
+    r"|(?<= )(?:=|≈|~=|·|\*) "
+    r"|(?<=[a-z]) \d{1,2}(?=[.,:;)]*(?: |$))"  # label 0
+    r"|(?<=\d) %"
+)
+"""What a line of prose is not broken in."""
 
 UNDERLINES = {"title": "=", "section": "-"}
 
@@ -38,6 +49,13 @@ class Columns(NamedTuple):
     middle: int = 0
     relation: int = 0
     point: int = 0
+
+
+class Place(NamedTuple):
+    """Where an equation may be broken, and how strongly its parts are bound there."""
+
+    at: int
+    binding: tuple[int, int]
 
 
 def to_text(blocks: Iterable[Block], width: int = WIDTH) -> str:
@@ -89,17 +107,24 @@ class Layout:
         if role == "headline":  # a long file name in it stays whole
             yield [(role, self._signs(text))]
             return
-        lines = list(self.prose(text, role, INDENT if role == "why" else ""))
+        hanging = INDENT if role == "name" else ""
+        lines = list(self.prose(text, role, INDENT if role == "why" else "", hanging))
         yield from lines
         if role in UNDERLINES:
             longest = max((len(part) for line in lines for _, part in line), default=0)
             yield [(role, UNDERLINES[role] * longest)]
 
-    def prose(self, text: str, role: str, indent: str = INDENT) -> Iterator[Spans]:
+    def prose(
+        self, text: str, role: str, indent: str = INDENT, hanging: str = ""
+    ) -> Iterator[Spans]:
         """A paragraph in lines; a word too long for one, such as a file's name, stays whole."""
         width = min(self.width, LONGEST_PROSE) - len(indent)
-        for part in _wrapped(written(text, self.encoding), width):
-            yield [(role, f"{indent}{part}")]
+        signs = written(text, self.encoding)
+        parts = _wrapped(TOGETHER.sub(_unbroken, signs), width, hanging)
+        if max(map(len, parts), default=0) > width:
+            parts = _wrapped(signs, width, hanging)
+        for part in parts:
+            yield [(role, f"{indent}{part.replace(NO_BREAK, ' ')}")]
 
     def formula(self, block: Equations) -> Iterator[Spans]:
         """The chain of equal expressions, on one line if it fits."""
@@ -153,15 +178,26 @@ class Layout:
             ]
 
     def _broken(self, line: str, hang: int) -> list[str]:
-        """An equation in lines, broken before operators."""
-        if len(line) <= self.width:
-            return [line.replace(NO_BREAK, " ")]
-        hanging = " " * (min(hang, self.width // 3) + 1)
-        kept = OPERATOR.sub(rf"\1{NO_BREAK}", line)
-        whole = _wrapped(_grouped(kept), self.width, hanging)
-        if max(map(len, whole)) > self.width:
-            whole = _wrapped(kept, self.width, hanging)
-        return [part.replace(NO_BREAK, " ") for part in whole]
+        """An equation in lines, each broken before the operator that binds least.
+
+        Relations stand below the first one, behind the symbol, and other operators further in.
+        """
+        aligned = hang + 1 <= self.width * 2 // 5
+        below = hang + 1 if aligned else len(INDENT) + 2
+        first = hang + 2 if aligned else len(INDENT) + 1  # the least that the first line keeps
+        parts = []
+        rest = OPERATOR.sub(rf"\1{NO_BREAK}", line)
+        while len(rest) > self.width and (places := _places(rest, first)):
+            fitting = [place for place in places if place.at <= self.width]
+            at = min(fitting, key=lambda place: (place.binding, -place.at)).at if fitting else 0
+            at = at or places[0].at
+            parts.append(rest[:at])
+            rest = rest[at + 1 :]
+            relation = BINDING.get(rest.partition(NO_BREAK)[0]) == 0
+            indent = below if relation or self.width < LEAST_BESIDE else below + 2
+            rest = " " * indent + rest
+            first = indent + 1
+        return [part.replace(NO_BREAK, " ") for part in (*parts, rest)]
 
     def _table(self, table: Table) -> Iterator[Spans]:
         rows = [("row", row) for row in table.rows]
@@ -215,11 +251,18 @@ def _joined(before: Block, block: Block) -> bool:
     return isinstance(block, Equations) or (isinstance(block, Text) and block.role == "why")
 
 
-def _grouped(line: str) -> str:
-    """The line with nothing in parentheses to be broken."""
+def _places(line: str, first: int) -> list[Place]:
+    """The spaces behind the first characters, and how strongly what surrounds them binds."""
     depths = accumulate((character == "(") - (character == ")") for character in line)
-    pairs = zip(line, depths, strict=True)
-    return "".join(NO_BREAK if sign == " " and depth > 0 else sign for sign, depth in pairs)
+    return [
+        Place(at, (depth, BINDING.get(re.split(r"\s", line[at + 1 :], maxsplit=1)[0], 3)))
+        for at, (sign, depth) in enumerate(zip(line, depths, strict=True))
+        if sign == " " and at >= first
+    ]
+
+
+def _unbroken(found: re.Match[str]) -> str:
+    return found[0].replace(" ", NO_BREAK)
 
 
 def _wrapped(text: str, width: int, hanging: str = "") -> list[str]:

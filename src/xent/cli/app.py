@@ -5,11 +5,12 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterable
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 import typer
 from rich.console import Console
 from rich.text import Text
+from typer.core import TyperGroup
 
 import xent
 from xent._report import Block, Layout
@@ -19,12 +20,38 @@ from xent._report.text import WIDTH, Spans
 WIDEST = 100
 """Columns of the longest lines: a number and its operands are better kept on one line."""
 
+FRAMED = 60
+"""Columns that the frames of help texts need: in fewer they would cut the options' names."""
+
+
+def columns() -> int:
+    """How wide the terminal is."""
+    return shutil.get_terminal_size((WIDTH, 24)).columns
+
+
+class Group(TyperGroup):
+    """Commands whose summaries are wrapped, not cut, where help texts have no frames."""
+
+    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:
+        """The command, with its summary."""
+        command = super().get_command(ctx, cmd_name)
+        if command is not None and command.help and not command.short_help:
+            command.short_help = " ".join(command.help.partition("\n\n")[0].split())
+        return command
+
+
+MARKUP: Literal["markdown"] | None = "markdown" if columns() >= FRAMED else None
+
+NARROW: dict[str, Any] = {} if columns() >= FRAMED else {"terminal_width": columns()}
+"""Settings for help texts: by default they would be 50 columns wide at least."""
+
 app = typer.Typer(
+    cls=Group,
     help="Cross-entropy: explained, scored, checked.",
     no_args_is_help=True,
-    rich_markup_mode="markdown",
+    rich_markup_mode=MARKUP,
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings={"help_option_names": ["-h", "--help"], **NARROW},
 )
 
 
@@ -57,8 +84,7 @@ def print_lines(lines: Iterable[Spans]) -> None:
 
 def terminal() -> Layout:
     """Lines as wide as the terminal, up to where they are still easily read, in its signs."""
-    columns = shutil.get_terminal_size((WIDTH, 24)).columns
-    return Layout(min(columns, WIDEST), sys.stdout.encoding or "utf-8")
+    return Layout(min(columns(), WIDEST), sys.stdout.encoding or "utf-8")
 
 
 def usage(message: str) -> NoReturn:

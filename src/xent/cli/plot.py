@@ -13,7 +13,7 @@ from typing import Any, Literal
 import typer
 
 from xent._validation import Array
-from xent.cli.app import app, usage
+from xent.cli.app import MARKUP, Group, app, usage
 from xent.cli.numbers import NumberCommand, label_of, number_of, numbers_of, scores_of
 from xent.cli.options import Columns, form_of, put, with_options
 from xent.scoring import read_predictions, read_row
@@ -29,9 +29,10 @@ MOST_ROWS = 2000
 FORMS = {"png": ".png", "svg": ".svg", "pdf": ".pdf"}
 
 plot = typer.Typer(
+    cls=Group,
     help="Draw loss, gradient, probabilities and more as a PNG, SVG or PDF file.",
     no_args_is_help=True,
-    rich_markup_mode="markdown",
+    rich_markup_mode=MARKUP,
 )
 app.add_typer(plot, name="plot")
 
@@ -56,9 +57,11 @@ class Picture:
 
     def draw(self, kind: str, *draws: Draw) -> None:
         """Draw into a new figure, with an Axes for each part, and put it where it belongs."""
+        from matplotlib import rc_context
+
         from xent import plots
         from xent.plots.saving import check_pixels, encoded, fits, new_figure, words
-        from xent.plots.style import SIZE
+        from xent.plots.style import SIZE, small
 
         output = self.output or (None if self.form else Path(f"{kind}.png"))
         form = form_of(self.form, output, FORMS) or "png"
@@ -66,7 +69,7 @@ class Picture:
         wide, high = self._inches() if self.size else (SIZE[0] * side, SIZE[1] * side)
         if form == "png":
             check_pixels(wide, high, self.dpi)
-        with plots.style(dark=self.dark):
+        with plots.style(dark=self.dark), rc_context(small(wide / side)):
             figure, axes = new_figure((wide, high), side, side)
             for draw, ax in zip(draws, axes, strict=True):
                 draw(plots, ax)

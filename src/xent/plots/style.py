@@ -17,6 +17,9 @@ except ModuleNotFoundError:
 from xent._format import shown
 from xent.plots.checks import FARTHEST
 
+FONT, ROOMY, LEAST_TEXT = 11, 5.0, 0.7
+"""Points of text; inches of an Axes with room for it; the share of it that is still read."""
+
 SIZE = (6.4, 4.2)
 """Inches."""
 
@@ -52,10 +55,16 @@ def settings(ink: str, ground: str) -> dict[str, Any]:
         ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), ink
     )
     found |= dict.fromkeys(("figure.facecolor", "axes.facecolor", "savefig.facecolor"), ground)
-    found |= {"axes.spines.top": False, "axes.spines.right": False, "font.size": 11}
+    found |= {"axes.spines.top": False, "axes.spines.right": False, "font.size": FONT}
     found |= {"legend.frameon": False, "axes.titlesize": 12, "font.sans-serif": ["DejaVu Sans"]}
     # Text stays text: it can be searched, read aloud, and set in the reader's font.
     return found | {"svg.hashsalt": "xent", "svg.fonttype": "none", "pdf.fonttype": 42}
+
+
+def small(width: float) -> dict[str, Any]:
+    """Settings for text in an Axes of so many inches: smaller where titles would not fit."""
+    size = min(max(width / ROOMY, LEAST_TEXT), 1.0)
+    return {"font.size": FONT * size, "axes.titlesize": 12 * size}
 
 
 def axes_or_new(ax: Axes | None) -> Axes:
@@ -106,7 +115,8 @@ def titled(ax: Axes, title: str, *, columns: int = 2, legend: bool = True) -> No
             columnspacing=1.2,
             handlelength=1.6,
         )
-    ax.set_title(title, pad=6 + 15 * rows)
+    size = plt.rcParams["font.size"] / FONT
+    ax.set_title(title, pad=(6 + 15 * rows) * size)
 
 
 def point(ax: Axes, x: float, y: float, colour: str, name: str, *, rising: bool) -> None:
