@@ -32,7 +32,7 @@ def columns() -> int:
 class Group(TyperGroup):
     """Commands whose summaries are wrapped, not cut, where help texts have no frames."""
 
-    def get_command(self, ctx: typer.Context, cmd_name: str) -> Any:
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command, with its summary."""
         command = super().get_command(ctx, cmd_name)
         if command is not None and command.help and not command.short_help:

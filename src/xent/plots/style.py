@@ -61,7 +61,7 @@ def settings(ink: str, ground: str) -> dict[str, Any]:
     return found | {"svg.hashsalt": "xent", "svg.fonttype": "none", "pdf.fonttype": 42}
 
 
-def small(width: float) -> dict[str, Any]:
+def small(width: float) -> Any:
     """Settings for text in an Axes of so many inches: smaller where titles would not fit."""
     size = min(max(width / ROOMY, LEAST_TEXT), 1.0)
     return {"font.size": FONT * size, "axes.titlesize": 12 * size}
