@@ -57,8 +57,6 @@ class Picture:
 
     def draw(self, kind: str, *draws: Draw) -> None:
         """Draw into a new figure, with an Axes for each part, and put it where it belongs."""
-        from matplotlib import rc_context
-
         from xent import plots
         from xent.plots.saving import check_pixels, encoded, fits, new_figure, words
         from xent.plots.style import SIZE, small
@@ -69,7 +67,7 @@ class Picture:
         wide, high = self._inches() if self.size else (SIZE[0] * side, SIZE[1] * side)
         if form == "png":
             check_pixels(wide, high, self.dpi)
-        with plots.style(dark=self.dark), rc_context(small(wide / side)):
+        with plots.style(dark=self.dark), small(wide / side):
             figure, axes = new_figure((wide, high), side, side)
             for draw, ax in zip(draws, axes, strict=True):
                 draw(plots, ax)

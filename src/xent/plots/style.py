@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
@@ -61,10 +61,10 @@ def settings(ink: str, ground: str) -> dict[str, Any]:
     return found | {"svg.hashsalt": "xent", "svg.fonttype": "none", "pdf.fonttype": 42}
 
 
-def small(width: float) -> Any:
-    """Settings for text in an Axes of so many inches: smaller where titles would not fit."""
+def small(width: float) -> AbstractContextManager[None]:
+    """Draw with smaller text in an Axes of so many inches, where titles would not fit."""
     size = min(max(width / ROOMY, LEAST_TEXT), 1.0)
-    return {"font.size": FONT * size, "axes.titlesize": 12 * size}
+    return plt.rc_context({"font.size": FONT * size, "axes.titlesize": 12 * size})
 
 
 def axes_or_new(ax: Axes | None) -> Axes:
