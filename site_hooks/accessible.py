@@ -8,6 +8,8 @@ from typing import Any
 SCROLLED = re.compile(r'<(?:table|\w+ class="formula")(?=>)')
 """What scrolls where it is wider than the screen."""
 
+LOST = "There is no page at this address. Search for it above, or choose a tab."
+
 NAME = re.compile(r'(?<=<span class="doc doc-object-name )([\w-]+">)([\w.]+)')
 """The name of an object, as a heading."""
 
@@ -23,8 +25,11 @@ def on_post_page(output: str, **_: Any) -> str:
     return output.replace('role="dialog"', 'role="dialog" aria-label="Search"')
 
 
-on_post_template = on_post_page
-"""The page for wrong addresses is made of a template alone."""
+def on_post_template(output: str, template_name: str, **_: Any) -> str:
+    """Name it on the page for wrong addresses too, and say there what to do."""
+    if template_name == "404.html":
+        output = output.replace("</h1>", f"</h1>\n<p>{LOST}</p>", 1)
+    return on_post_page(output)
 
 
 def _breaking(name: re.Match[str]) -> str:

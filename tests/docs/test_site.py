@@ -113,6 +113,10 @@ def test_docstrings_are_turned_into_markdown(site: Path) -> None:
     assert ":math:" not in losses
 
 
+def test_a_wrong_address_is_answered(site: Path) -> None:
+    assert "There is no page at this address." in (site / "404.html").read_text("utf-8")
+
+
 def test_formulas_are_typeset_without_scripts(site: Path) -> None:
     for path in site.rglob("*.html"):
         text = path.read_text("utf-8")
