@@ -127,9 +127,9 @@ def finding(found: list[ScoreCard]) -> str:
     right = sum(len(card.right) for card in own)
     own_wrong = sum(len(card.wrong) for card in own)
     return (
-        f"xent answers {right} questions rightly and {own_wrong or 'none'} wrongly, and its "
+        f"xent answers {right} questions correctly and {own_wrong or 'none'} incorrectly, and its "
         f"float64 losses are within {error:.2g} units in the last place.\n"
-        f"Of {len(peers)} other implementations each answers {min(wrong)} to {max(wrong)} wrongly, "
+        f"Each of {len(peers)} other implementations gets {min(wrong)} to {max(wrong)} wrong, "
         f"and {zero} return 0 for losses that are not."
     )
 
@@ -149,7 +149,7 @@ def short(found: list[ScoreCard]) -> str:
                 str(len(card.wrong)),
             )
         )
-    heads = ("implementation", "largest error, float64 loss (ULP)", "wrongly 0", "right", "wrong")
+    heads = ("implementation", "largest error, float64 loss (ULP)", "0 in error", "right", "wrong")
     return to_markdown([Table(heads, tuple(rows))])
 
 

@@ -65,7 +65,7 @@ def in_gradients() -> Table:
         (name, str(planted_[name]), str(right[name]), str(wrong[name]), *texts(catalogue()[name]))
         for name in names
     ]
-    heads = ("mistake", "planted", "named", "wrongly blamed", "why it matters", "what to change")
+    heads = ("mistake", "planted", "named", "blamed in error", "why it matters", "what to change")
     return Table(heads, tuple(rows), left=(0, 4, 5))
 
 

@@ -52,12 +52,12 @@ class ScoreCard(Report):
 
     @property
     def wrong(self) -> list[Answer]:
-        """Questions answered wrongly."""
+        """Questions answered incorrectly."""
         return [answer for answer in self.answers if answer.verdict == WRONG]
 
     @property
     def right(self) -> list[Answer]:
-        """Questions answered rightly."""
+        """Questions answered correctly."""
         return [answer for answer in self.answers if answer.verdict == RIGHT]
 
     def blocks(self) -> Iterator[Block]:
