@@ -108,7 +108,7 @@ def explain(
     Softmax cross-entropy of 3 logits, label 0
     >>> soft = xent.explain([2.0, 1.0, 0.1], label=[0.5, 0.25, 0.25])
     >>> print(soft.step("Cross-entropy = entropy + KL divergence").lines[0].text)
-    0.1022
+    0.1023
 
     References
     ----------
