@@ -163,8 +163,6 @@ def _safe_binary_step(row: Row) -> Step:
     for mass, margin in both:
         formula = formula + mass * margin
     values = {z: float(row.logits[1]), V: row.target.total}
-    for part in _parts(row):
-        values |= part.values
     for j in (0, 1):
         values |= row.values(letter, j, float(row.target.masses[j]))
     line = line_of(L, formula, values, row.loss, rounded=not row.certain, role="loss")
@@ -204,7 +202,7 @@ def _entropy_steps(row: Row) -> list[Step]:
 
 
 def difference(row: Row, j: int) -> tuple[Expression, dict[Symbol, float]]:
-    """p_j - y_j with its numbers, or V · p_j - v_j; of class j, or of any for -1."""
+    """p_j - y_j with its numbers, or V · p_j - v_j."""
     target, p, letter = row.target, row.name("p", j), row.target.letter
     node = _scaled(row, p) - row.share(letter, j)
     mass = row.values(letter, j, float(target.masses[j]))
