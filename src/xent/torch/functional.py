@@ -44,11 +44,11 @@ def cross_entropy(
         Class indices of the input's shape less the class axis, or probabilities of its shape. The
         label of one row of shape (C) may have shape (1).
     weight : Tensor, shape (C), optional
-        Of the classes; negative ones are taken. A mean over labels divides by the sum of their
-        weights (not of ignored ones; smoothing changes nothing), a mean over probabilities by the
-        number of rows, as torch's do.
+        A weight for each class, which may be negative. As in torch, a mean over labels divides by
+        the sum of the weights of the labels that count (label smoothing does not change it), and a
+        mean over probabilities by the number of rows.
     size_average : bool, optional
-        Deprecated by torch; it says the reduction.
+        Deprecated by torch; sets the reduction.
     ignore_index : int, default -100
         Label of rows that do not count. Beside probabilities, a label of 0 or more is refused.
     reduce : bool, optional
@@ -81,9 +81,9 @@ def cross_entropy(
 
     Notes
     -----
-    The gradient is made in the forward pass where it will be needed, and the logits are not kept.
-    Where nothing counts, a mean and its gradient are 0; torch gives NaN. Where weights that count
-    sum to 0, a mean is refused.
+    The gradient is computed in the forward pass if it will be needed, and the logits are not kept.
+    If no row counts, the mean and its gradient are 0; torch returns NaN. A mean is refused if the
+    weights that count sum to 0.
 
     Examples
     --------
