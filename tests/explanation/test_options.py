@@ -175,13 +175,13 @@ SUMMARIES: list[tuple[dict[str, Any], str]] = [
     (
         {"logits": 40.0, "label": 0, "softcap": 5.0},
         "Wrong: label 1 has probability 0.9933 and label 0 only 0.0067, which costs 5.0067 nats, "
-        "7.2 times as much as a guess; the gradient 4.4713e-07 raises it. The softcap lets through "
-        "only 4.5014e-07 of the gradient.",
+        "7.2 times as much as a guess; the gradient 4.4713e-07 raises it. The softcap lets only "
+        "4.5014e-07 of the gradient through.",
     ),
     (
         {"logits": [30, 0], "label": 0, "softcap": 1e-3},
         "Right: class 0 has probability 0.5002 and costs 0.6926 nats; its gradient is 0. The "
-        "softcap lets through only 0 of the gradient.",
+        "softcap is saturated, so no gradient passes through it.",
     ),
     (
         {"logits": [3, 0, 0], "label": 1, "label_smoothing": 1},

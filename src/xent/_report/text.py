@@ -194,7 +194,7 @@ class Layout:
             parts.append(rest[:at])
             rest = rest[at + 1 :]
             relation = BINDING.get(rest.partition(NO_BREAK)[0]) == 0
-            indent = below if relation or self.width < LEAST_BESIDE else below + 2
+            indent = below if relation else below + 2
             rest = " " * indent + rest
             first = indent + 1
         return [part.replace(NO_BREAK, " ") for part in (*parts, rest)]

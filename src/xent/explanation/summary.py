@@ -126,7 +126,8 @@ def _remarks(row: Row) -> list[str]:
         "beyond_target": above,
         "smoothed": target.smoothing > 0 and target.weights is None,
         "weighted": target.one_hot and target.total != 1,
-        "capped": held,
+        "capped": held and row.slope != 0,
+        "blocked": held and row.slope == 0,
     }
     return [name for name, holds in remarks.items() if holds]
 
