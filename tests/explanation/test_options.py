@@ -209,6 +209,7 @@ NOTES: list[tuple[dict[str, Any], str]] = [
     ({"logits": [0.0, 1.0, 0.0], "label": 1}, "sum to 1. | 0.5514 | 0."),
     ({"logits": [0.7, 0.2, 0.1], "label": 0}, "sum to 1. | 0.7679 | 0.3567."),
     ({"logits": [70, 20, 10], "label": 0}, "like percentages. | 1.9288e-22 | 0.3567."),
+    ({"logits": [1.0005, 0.0], "label": 0}, "sum to 1. | 0.3131 | 0."),  # by rounding
     ({"logits": 0.9, "label": 1}, "as every probability does. | 0.3412 | 0.1054."),
     ({"logits": [0.7, 0.2, 0.1], "label": [0.7, 0.2, 0.1]}, "sum to 1. | 0.9279 | 0.8018."),
 ]

@@ -1,9 +1,8 @@
-"""Where the scores look like something else than they were taken for."""
+"""Where logits look like probabilities, which is what many people pass by mistake."""
 
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import numpy as np
 
@@ -11,13 +10,12 @@ from xent._format import shown
 from xent._report import Finding
 from xent._validation import Array
 from xent.explanation.arguments import Scores
+from xent.explanation.row import Row
 from xent.explanation.scaling import Scaling
 from xent.explanation.target import Target
-from xent.metrics import log_loss
 
 NEAR = 1e-3
 """How near to 1 (to 100, in percent) the sum of scores is that look like probabilities."""
-
 
 MOST = 10
 """Of more logits the command that takes them for probabilities is not written out."""
@@ -36,8 +34,9 @@ def notes(
     one, percent = row.size == 1, abs(total - 100) <= 100 * NEAR
     if not (0 < total < 1 if one else percent or abs(total - 1) <= NEAR):
         return ()
-    p = row / 100 if percent and not one else row
-    meant = _loss([1 - total, total] if one else p.tolist(), target)
+    p = np.minimum(row / 100 if percent and not one else row, 1)
+    every = np.array([1 - total, total]) if one else p
+    meant = Row.of_probabilities(every, np.log(every), target, (), binary=one).loss
     if math.isinf(meant):  # then they are hardly probabilities
         return ()
     how = _command(p, target, scaling, percent=percent and not one)
@@ -71,10 +70,3 @@ def _command(p: Array, target: Target, scaling: Scaling, *, percent: bool) -> st
     first = "divide them by 100, " if percent else ""
     out = "leave out --softcap and --temperature and " if scaling.stages else ""
     return f'{first}{out}add --probabilities (in Python: kind="probabilities")'
-
-
-def _loss(p: Any, target: Target) -> float:
-    """The loss if these are the probabilities."""
-    masses = target.masses.tolist()
-    pairs = zip(p, masses, strict=True)
-    return math.fsum(v * float(log_loss([1], [min(share, 1.0)])) for share, v in pairs if v)
