@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from typing import Literal, TypeVar
 
 from xent._format import shown
-from xent._report.expression import Expression, Number, exactly
+from xent._report.evaluation import exactly
+from xent._report.expression import Expression, Number
 
 T = TypeVar("T")
 Level = Literal["mistake", "note"]

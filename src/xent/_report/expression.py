@@ -1,4 +1,5 @@
-"""Formulas as trees: written once, then printed with symbols or numbers, and evaluated.
+"""Formulas as trees: written once, then printed with symbols or numbers, evaluated, or computed by
+a page.
 
 The formula, the substituted numbers and the value have one source, so that an explanation cannot
 contradict itself.
@@ -6,13 +7,9 @@ contradict itself.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from fractions import Fraction
+from dataclasses import dataclass, replace
 from typing import Union
-
-from xent._format import shown
 
 SUM, PRODUCT, POWER, ATOM = 1, 2, 3, 4
 """Binding strengths, for parentheses."""
@@ -45,6 +42,18 @@ class Expression:
 
     def __neg__(self) -> Expression:
         return Negative(self)
+
+    def __lt__(self, other: Operand) -> Expression:
+        return Comparison("<", self, wrap(other))
+
+    def __le__(self, other: Operand) -> Expression:
+        return Comparison("<=", self, wrap(other))
+
+    def __gt__(self, other: Operand) -> Expression:
+        return Comparison("<", wrap(other), self)
+
+    def __ge__(self, other: Operand) -> Expression:
+        return Comparison("<=", wrap(other), self)
 
 
 @dataclass(frozen=True)
@@ -100,7 +109,10 @@ class Power(Expression):
 
 @dataclass(frozen=True)
 class Call(Expression):
-    """A function of its arguments: log, log1p, tanh, max, abs, σ, L, or lim (h → 0)."""
+    """A function of its arguments: log, log1p, tanh, max, min, abs, sqrt, floor, and, or, not.
+
+    In formulas also σ, L, or lim (h → 0), which have no value.
+    """
 
     function: str
     arguments: tuple[Expression, ...]
@@ -108,11 +120,40 @@ class Call(Expression):
 
 @dataclass(frozen=True)
 class Total(Expression):
-    """A sum over an index, for formulas."""
+    """A sum over an index, `j` or `j≠k`; with a size it can be evaluated."""
 
     index: str
     body: Expression
+    size: int = 0
     strength = PRODUCT
+
+
+@dataclass(frozen=True)
+class Extreme(Expression):
+    """The largest value over an index (max), or the first index that has it (argmax)."""
+
+    function: str
+    index: str
+    body: Expression
+    size: int
+
+
+@dataclass(frozen=True)
+class Comparison(Expression):
+    """Whether one number is <, <=, == or != the other."""
+
+    sign: str
+    left: Expression
+    right: Expression
+
+
+@dataclass(frozen=True)
+class Case(Expression):
+    """One of two values, by a condition; the other is not computed."""
+
+    condition: Expression
+    then: Expression
+    otherwise: Expression
 
 
 @dataclass(frozen=True)
@@ -125,8 +166,6 @@ class Derivative(Expression):
 
 
 E = Symbol("e")
-FULL = 20
-"""Decimals that show any double from 0.001 on in full."""
 
 
 def wrap(value: Operand) -> Expression:
@@ -149,6 +188,26 @@ def log1p(x: Operand) -> Expression:
     return Call("log1p", (wrap(x),))
 
 
+def same(a: Operand, b: Operand) -> Expression:
+    """Whether two numbers are equal; `==` compares trees."""
+    return Comparison("==", wrap(a), wrap(b))
+
+
+def case(condition: Expression, then: Operand, otherwise: Operand) -> Expression:
+    """The first value where the condition holds, else the second."""
+    return Case(condition, wrap(then), wrap(otherwise))
+
+
+def call(function: str, *arguments: Operand) -> Expression:
+    """A function of plain numbers or trees."""
+    return Call(function, tuple(map(wrap, arguments)))
+
+
+def sigmoid(x: Expression) -> Expression:
+    """1 / (1 + e^-x), in the form that cannot overflow."""
+    return case(x >= 0, 1 / (1 + exp(-x)), exp(x) / (1 + exp(x)))
+
+
 def plus(first: Expression, *others: Expression) -> Expression:
     """Sum of any number of terms."""
     return sum(others, first)
@@ -167,6 +226,12 @@ def substitute(node: Expression, values: Mapping[Symbol, Expression]) -> Express
             return Power(substitute(base, values), substitute(exponent, values))
         case Call(function, arguments):
             return Call(function, tuple(substitute(a, values) for a in arguments))
+        case Comparison(sign, left, right):
+            return Comparison(sign, substitute(left, values), substitute(right, values))
+        case Case(condition, then, otherwise):
+            return Case(*(substitute(each, values) for each in (condition, then, otherwise)))
+        case Total(_, body) | Extreme(_, _, body):
+            return replace(node, body=substitute(body, values))
     return node
 
 
@@ -175,105 +240,3 @@ def _negated(node: Expression) -> Expression:
     if isinstance(node, Number) and node.text.startswith("-"):
         return Number(node.text.removeprefix("-"))
     return Negative(node)
-
-
-def evaluate(node: Expression) -> float:
-    """The value of a tree of numbers, as a reader with a calculator would find it."""
-    match node:
-        case Number(text):
-            return float(text)
-        case Symbol("e"):
-            return math.e
-        case Negative(body):
-            return -evaluate(body)
-        case Power(Symbol("e"), exponent):
-            return _exp(evaluate(exponent))
-        case Power(base, exponent):
-            return float(evaluate(base) ** evaluate(exponent))
-        case Binary(operator, left, right):
-            a, b = evaluate(left), evaluate(right)
-            if operator == "/":
-                return a / b if b else math.nan
-            return a + b if operator == "+" else a - b if operator == "-" else a * b
-        case Call(function, arguments) if function in CALLS:
-            return CALLS[function](*map(evaluate, arguments))
-    msg = f"no value: {node!r}"
-    raise ValueError(msg)
-
-
-def _exp(x: float) -> float:
-    try:
-        return math.exp(x)
-    except OverflowError:
-        return math.inf
-
-
-def _log(x: float) -> float:
-    return math.log(x) if x > 0 else -math.inf
-
-
-CALLS: dict[str, Callable[..., float]] = {
-    "log": _log,
-    "log1p": math.log1p,
-    "tanh": math.tanh,
-    "abs": abs,
-    "max": max,
-}
-
-
-def exactly(node: Expression) -> Fraction | float | None:
-    """The exact value of a tree of numbers, or None if e^x or log(x) in it is not exact.
-
-    An infinity is a float.
-    """
-    match node:
-        case Number(text):
-            return float(text) if "inf" in text else Fraction(text)
-        case Negative(body):
-            value = exactly(body)
-            return None if value is None else -value
-        case Power(Symbol("e"), exponent):
-            power = exactly(exponent)
-            return Fraction(int(power == 0)) if power in (0, -math.inf) else None
-        case Call("log", (x,)):
-            value = exactly(x)
-            return Fraction(0) if value == 1 else -math.inf if value == 0 else None
-        case Call("log1p", (x,)):
-            return Fraction(0) if exactly(x) == 0 else None
-        case Binary("/", left, Call("log", (Number("2"),))) if exactly(left) in (0, math.inf):
-            return exactly(left)
-        case Binary(operator, left, right):
-            return _combined(operator, exactly(left), exactly(right))
-    return None
-
-
-def _combined(
-    operator: str, a: Fraction | float | None, b: Fraction | float | None
-) -> Fraction | float | None:
-    """The exact value of an operation; the sum of an infinity and a finite number is known."""
-    if operator == "-":
-        operator, b = "+", None if b is None else -b
-    if isinstance(a, float) or isinstance(b, float):
-        known = isinstance(a, float) != isinstance(b, float) and operator == "+"
-        return (a if isinstance(a, float) else b) if known else None
-    if a is None or b is None or (operator == "/" and b == 0):
-        return None
-    return a + b if operator == "+" else a / b if operator == "/" else a * b
-
-
-def with_numbers(
-    formula: Expression, values: Mapping[Symbol, float], result: float, digits: int = 4
-) -> Expression:
-    """Substitute rounded numbers, with just enough digits that they reproduce the shown result."""
-    node = formula
-    for places in range(max(digits, 4), FULL + 1):
-        numbers: dict[Symbol, Expression] = {s: Number(shown(v, places)) for s, v in values.items()}
-        node = substitute(formula, numbers)
-        if reproduces(node, result, digits):
-            break
-    return node
-
-
-def reproduces(node: Expression, result: float, digits: int = 4) -> bool:
-    """Do the shown operands give the shown result?"""
-    return shown(evaluate(node), digits, trim=False) == shown(result, digits, trim=False)

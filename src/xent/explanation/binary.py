@@ -11,6 +11,7 @@ import numpy as np
 
 from xent._format import counted, shown
 from xent._report import Line
+from xent._report.evaluation import reproduces, with_numbers
 from xent._report.expression import (
     Call,
     Derivative,
@@ -22,16 +23,15 @@ from xent._report.expression import (
     log,
     log1p,
     plus,
-    reproduces,
-    with_numbers,
 )
+from xent._report.lines import line_of
 from xent.explanation import derivation, shares
 from xent.explanation.common import explained, log_step
 from xent.explanation.meaning import rounding_remark
 from xent.explanation.result import Explanation
 from xent.explanation.row import STEP, Row
 from xent.explanation.scaling import Scaling
-from xent.explanation.steps import Step, direction, line_of, step
+from xent.explanation.steps import Step, direction, step
 from xent.explanation.target import Target
 from xent.functions import sigmoid
 

@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from xent._report.expression import Expression, Symbol, log
+from xent._report.lines import line_of
 from xent.explanation.meaning import interpretation
 from xent.explanation.result import Explanation
 from xent.explanation.row import Row
-from xent.explanation.steps import Step, line_of, step
+from xent.explanation.steps import Step, step
 from xent.explanation.summary import summary
 
 

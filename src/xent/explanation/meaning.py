@@ -6,8 +6,9 @@ import math
 
 from xent._format import shown
 from xent._report.expression import Symbol, exp, log
+from xent._report.lines import line_of
 from xent.explanation.row import Row
-from xent.explanation.steps import Step, line_of, step
+from xent.explanation.steps import Step, step
 
 L, V = Symbol("L"), Symbol("V")
 

@@ -20,6 +20,7 @@ from xent._report.expression import (
     log1p,
     plus,
 )
+from xent._report.lines import line_of
 from xent._validation import Array
 from xent.explanation import derivation, shares
 from xent.explanation.common import explained, log_step
@@ -27,7 +28,7 @@ from xent.explanation.meaning import cut_off, rounding_remark
 from xent.explanation.result import Explanation
 from xent.explanation.row import STEP, Row
 from xent.explanation.scaling import Scaling
-from xent.explanation.steps import Step, direction, line_of, step
+from xent.explanation.steps import Step, direction, step
 from xent.explanation.target import Target
 
 L, M = Symbol("L"), Symbol("m")

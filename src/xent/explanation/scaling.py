@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from xent._report.expression import Call, Derivative, Expression, Number, Symbol
+from xent._report.lines import line_of
 from xent._validation import Array
-from xent.explanation.steps import Step, direction, line_of, step
+from xent.explanation.steps import Step, direction, step
 
 L, CAP, T = Symbol("L"), Symbol("cap"), Symbol("T")
 Name = Callable[[str, int], Symbol]

@@ -9,8 +9,9 @@ import numpy as np
 
 from xent._report import Line
 from xent._report.expression import Call, Expression, Number, Symbol, Total, exp, log, log1p, plus
+from xent._report.lines import line_of
 from xent.explanation.row import Row
-from xent.explanation.steps import Step, line_of, step
+from xent.explanation.steps import Step, step
 
 L, M, R, V, H, D = (Symbol(name) for name in "LmRVHD")
 EPS, K = Symbol("ε"), Symbol("K")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from xent._report import Line, Role
-from xent._report.expression import FULL, Expression, Symbol, reproduces, with_numbers
+from xent._report.expression import Expression
 from xent.explanation.texts import texts
 
 WORDS: dict[str, dict[str, str]] = texts("steps.toml")
@@ -57,29 +56,6 @@ def step(
     why = " ".join(words[text] for text in told)
     name = words["name"].format(**facts)
     return Step(words["section"], name, formula, tuple(lines), why.format(**facts))
-
-
-def line_of(
-    symbol: Expression,
-    numbers: Expression,
-    values: Mapping[Symbol, float],
-    result: float,
-    digits: int = 4,
-    *,
-    rounded: bool | None = False,
-    **marks: Any,
-) -> Line:
-    """One number beside its operands, or alone where they do not give it to the digits shown.
-
-    `rounded` says whether the operands were rounded when they were computed; None, that they are
-    rounded where they are not shown in full. `marks` are the line's role and truth.
-    """
-    put_in = with_numbers(numbers, values, result, digits)
-    node = put_in if reproduces(put_in, result, digits) else None
-    if rounded is None:
-        full = with_numbers(numbers, values, result, FULL)
-        rounded = node is None or (node != full and math.isfinite(result))
-    return Line(symbol, node, result, digits, rounded, **marks)
 
 
 def direction(gradient: float) -> Role:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from xent._format import shown
-from xent._report.expression import FULL
+from xent._report.evaluation import FULL
 from xent.explanation.meaning import costs_a_guess, guessed_among
 from xent.explanation.row import Row
 from xent.explanation.texts import texts

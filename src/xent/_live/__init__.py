@@ -1,0 +1,1 @@
+"""Pages whose numbers follow their controls, computed from formulas and from nothing else."""

@@ -1,0 +1,187 @@
+// Keeps a page in step with its controls. Everything it shows comes from functions in `page`.
+
+const ARROWS = { ArrowLeft: ['x', -1], ArrowRight: ['x', 1], ArrowDown: ['y', -1], ArrowUp: ['y', 1] };
+
+function live(root, page) {
+  const each = (selector, act) => root.querySelectorAll(selector).forEach(act);
+  const copied = (state) => JSON.parse(JSON.stringify(state));
+  let state = copied(page.state), values;
+
+  // ---- state: numbers, and lists of numbers; in the address is what differs from the beginning
+  const get = (path) => { const [name, i] = path.split('.'); return i === undefined ? state[name] : state[name][i] };
+  const set = (path, value) => {
+    const [name, i] = path.split('.');
+    if (i === undefined) state[name] = value; else state[name][i] = value;
+  };
+
+  function address() {
+    const parts = Object.keys(state).filter((name) => String(state[name]) !== String(page.state[name]));
+    const text = parts.map((name) => `${name}=${state[name]}`).join('&');
+    history.replaceState(history.state, '', text ? `#${text}` : location.pathname + location.search);
+  }
+
+  function fromAddress() {
+    if (location.hash && !location.hash.includes('=')) return;
+    state = copied(page.state);
+    for (const part of location.hash.slice(1).split('&')) {
+      const [name, text = ''] = part.split('=').map(decodeURIComponent);
+      const old = page.state[name];
+      if (old === undefined) continue;
+      const found = text ? text.split(',').map(Number) : [];
+      const fits = found.every(Number.isFinite) && (page.lists.includes(name) || found.length === [old].flat().length);
+      if (fits) state[name] = Array.isArray(old) ? found.slice(0, page.most) : found[0];
+    }
+    each('[data-set]', (control) => {  // a control holds its state within its limits
+      set(control.dataset.set, held(control, get(control.dataset.set)));
+    });
+  }
+
+  function held(control, value) {
+    if (control.type !== 'range') return value;
+    control.value = value;
+    return Number(control.value);
+  }
+
+  // ---- what follows the state
+  const kinds = {
+    number: (element, [f, digits]) => { element.textContent = shown(f(values), digits) },
+    show: (element, [f]) => { element.hidden = !f(values) },
+    place: (element, [attributes]) => {
+      for (const [name, f] of Object.entries(attributes)) element.setAttribute(name, f(values).toFixed(2));
+    },
+    path: (element, [f]) => {
+      element.setAttribute('d', f(values).map(([x, y], i) => `${i ? 'L' : 'M'}${x.toFixed(2)} ${y.toFixed(2)}`).join(''));
+    },
+    line: (element, [line]) => {
+      const { formula, relation, text, value } = written(line, values);
+      const parts = { formula, relation, value: text };
+      for (const part of element.querySelectorAll('[data-part]')) part.innerHTML = parts[part.dataset.part];
+      element.querySelectorAll('[data-filled]').forEach((part) => { part.hidden = !formula });
+      element.dataset.sign = value < 0 ? 'negative' : value > 0 ? 'positive' : 'zero';
+    },
+    choice: (element, [f]) => { element.dataset.choice = f(values) },
+  };
+
+  function update() {
+    const lengths = page.lists.map((name) => [`${name}_count`, state[name].length]);
+    values = page.compute({ ...copied(state), ...Object.fromEntries(lengths) });
+    each('[data-b]', (element) => {
+      const [kind, ...more] = page.bound[element.dataset.b];
+      kinds[kind](element, more);
+    });
+    each('[data-set]', (control) => {
+      const value = get(control.dataset.set);
+      if (control.type === 'radio') control.checked = Number(control.value) === value;
+      else if (Number(control.value) !== value) control.value = value;
+    });
+    each('[data-drag-x], [data-drag-y]', told);
+    each('[data-needs]', (button) => { button.disabled = !state[button.dataset.needs].length });
+    tell();
+    announce();
+  }
+
+  let waiting;
+  function announce() {  // a screen reader hears the summary once the control rests
+    clearTimeout(waiting);
+    waiting = setTimeout(() => each('[data-say]', (region) => {
+      const source = root.querySelector(region.dataset.say);
+      const text = [...source.childNodes].map(visible).join('').replace(/\s+/g, ' ').trim();
+      if (region.textContent !== text) region.textContent = text;
+    }), 400);
+  }
+  const visible = (node) => node.hidden ? '' : node.childNodes.length ? [...node.childNodes].map(visible).join('') : node.textContent;
+
+  function changed() { update(); address() }
+
+  // ---- controls
+  each('[data-set]', (control) => control.addEventListener('input', () => {
+    set(control.dataset.set, Number(control.value));
+    changed();
+  }));
+  each('[data-preset]', (button) => button.addEventListener('click', () => {
+    Object.assign(state, copied(JSON.parse(button.dataset.preset)));
+    changed();
+  }));
+  each('[data-push]', (button) => button.addEventListener('click', () => {
+    const [list, name] = button.dataset.push.split(':');
+    if (state[list].length < page.most) state[list].push(state[name]);
+    changed();
+  }));
+  each('[data-pop]', (button) => button.addEventListener('click', () => { state[button.dataset.pop].pop(); changed() }));
+  each('[data-reset]', (button) => button.addEventListener('click', () => { state = copied(page.state); changed() }));
+
+  // ---- points to drag, or to move by the arrow keys: data-drag-x="name low high step from to", in
+  // pixels from and to
+  const ways = (point) => ['x', 'y'].filter((way) => point.dataset[`drag${way.toUpperCase()}`]).map((way) => {
+    const [path, ...numbers] = point.dataset[`drag${way.toUpperCase()}`].split(' ');
+    const [low, high, step, from, to] = numbers.map(Number);
+    return { way, path, low, high, step, from, to };
+  });
+  function put({ path, low, high, step }, value) {
+    const rounded = low + Math.round((value - low) / step) * step;
+    set(path, Number(Math.min(high, Math.max(low, rounded)).toFixed(10)));
+  }
+  function told(point) {
+    const parts = ways(point);
+    point.setAttribute('aria-valuenow', get(parts[0].path));
+    point.setAttribute('aria-valuetext', parts.map(({ path }) => shown(get(path))).join(', '));
+  }
+  each('[data-drag-x], [data-drag-y]', (point) => {
+    const move = (event) => {
+      const place = new DOMPoint(event.clientX, event.clientY).matrixTransform(point.ownerSVGElement.getScreenCTM().inverse());
+      for (const one of ways(point)) {
+        put(one, one.low + (place[one.way] - one.from) / (one.to - one.from) * (one.high - one.low));
+      }
+      changed();
+    };
+    point.addEventListener('pointerdown', (event) => {
+      point.setPointerCapture(event.pointerId);
+      point.addEventListener('pointermove', move);
+      event.preventDefault();
+      point.focus();
+    });
+    for (const end of ['pointerup', 'pointercancel']) {
+      point.addEventListener(end, () => point.removeEventListener('pointermove', move));
+    }
+    point.addEventListener('keydown', (event) => {
+      const [way, sign] = ARROWS[event.key] ?? [];
+      if (!way) return;
+      event.preventDefault();
+      const all = ways(point), moved = all.find((one) => one.way === way) ?? all[0];
+      put(moved, get(moved.path) + sign * moved.step * (event.shiftKey ? 10 : 1));
+      changed();
+    });
+  });
+
+  // ---- a bar or a point shows its formula where it is pointed at or has the focus
+  let pointed = null;
+  function tell() {
+    if (!pointed) return;
+    const source = root.querySelector(`[data-formula="${pointed}"]`);
+    each('[data-told]', (box) => { box.innerHTML = source.innerHTML });
+  }
+  each('[data-tell]', (mark) => {
+    for (const event of ['focus', 'pointerenter']) {
+      mark.addEventListener(event, () => { pointed = mark.dataset.tell; tell() });
+    }
+  });
+
+  // ---- code to copy, and guesses
+  each('[data-copy]', (button) => button.addEventListener('click', async () => {
+    const code = [...button.parentElement.querySelector('code').childNodes].map(visible).join('');
+    await navigator.clipboard.writeText(code);
+    button.textContent = 'Copied';
+    setTimeout(() => { button.textContent = button.dataset.copy }, 2000);
+  }));
+  each('.guess button', (button) => button.addEventListener('click', () => {
+    const guess = button.closest('.guess');
+    guess.querySelectorAll('button').forEach((other) => other.setAttribute('aria-pressed', other === button));
+    guess.dataset.guessed = button.dataset.guess;
+    guess.querySelector('details').open = true;
+  }));
+
+  window.addEventListener('hashchange', () => { fromAddress(); update() });
+  fromAddress();
+  root.classList.add('moves');
+  update();
+}
