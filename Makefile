@@ -115,7 +115,6 @@ mutate: .venv/.test
 lint: .venv/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/marimo check --strict src/xent/learn/notebooks
 
 ## Only the types.
 types: .venv/.test

@@ -14,15 +14,10 @@ from typing import Any
 
 from fontTools import subset
 from fontTools.ttLib import TTFont
-from markdown import Extension, Markdown
-from markdown.inlinepatterns import InlineProcessor
 from mkdocs.plugins import event_priority
 
+from xent.learn.markdown import Mathematics
 from xent.learn.mathml import mathml
-
-INLINE = r"(?<![\\$\w])\$(?![\s$])((?:[^$\\\n]|\\.|\n(?!\n))+?)(?<!\s)\$(?![\w$])"
-ABOVE_ESCAPES = 185
-"""Priority: after code, whose dollars are none of ours, and before backslashes are eaten."""
 
 ITALICS = [
     character
@@ -46,23 +41,10 @@ def fenced(source: str, *_: Any, **__: Any) -> str:
     return f'<div class="formula">{typeset(source, block=True)}</div>'
 
 
-class _Dollars(InlineProcessor):  # type: ignore[misc]
-    def handleMatch(self, m: re.Match[str], data: str) -> Any:  # noqa: ARG002, N802 - its name
-        return self.md.htmlStash.store(typeset(m[1])), m.start(0), m.end(0)
-
-
-class Mathematics(Extension):  # type: ignore[misc]
-    """Python-Markdown extension for `$...$`."""
-
-    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
-        """Add the pattern."""
-        md.inlinePatterns.register(_Dollars(INLINE, md), "dollars", ABOVE_ESCAPES)
-
-
 @event_priority(100)  # before mkdocstrings copies the extensions
 def on_config(config: Any) -> Any:
     """Add both forms to whatever Markdown is configured."""
-    config.markdown_extensions.append(Mathematics())
+    config.markdown_extensions.append(Mathematics(typeset))
     fences = config.mdx_configs.setdefault("pymdownx.superfences", {})
     fence = {"name": "math", "class": "formula", "format": fenced}
     fences.setdefault("custom_fences", []).append(fence)

@@ -1,18 +1,16 @@
-"""The course without a browser: it computes nothing itself, and reads well as static pages."""
+"""The course without a browser: the command, the server, and what the clinic says."""
 
 from __future__ import annotations
 
-import ast
-import doctest
 import html
 import re
 import signal
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
-from collections.abc import Callable
-from functools import cache
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,70 +19,15 @@ import pytest
 from commands import HANGS
 
 import xent
-from xent import learn, plots
-from xent.learn import COURSE, Lesson, buggy_examples, naive, server, show, static, training
+from xent import learn
+from xent.learn import COURSE, buggy_examples, naive, pages, server, training
+from xent.learn.markdown import rendered
 from xent.learn.mathml import mathml
-
-OWN_ARITHMETIC = {"exp", "log", "log2", "log10", "log1p", "expm1", "logaddexp", "tanh"}
-
-
-def named(lesson: Lesson) -> str:
-    return lesson.name
-
-
-each_lesson = pytest.mark.parametrize("lesson", COURSE, ids=named)
-
-
-@cache
-def fragment(lesson: Lesson) -> str:
-    return static.fragment(lesson)
 
 
 def cli(*arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "xent", "learn", *arguments]
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=HANGS)
-
-
-@each_lesson
-def test_no_formula_is_written_again(lesson: Lesson) -> None:
-    tree = ast.parse(lesson.path.read_text("utf-8"))
-    used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    assert used & OWN_ARITHMETIC <= {"log10"}  # of an error, for its digits
-    widget = Path(show.__file__).with_name("drag.js").read_text("utf-8")
-    assert not re.search(r"Math\.(exp|log|pow|tanh)", widget)
-
-
-@each_lesson
-def test_it_reads_as_a_static_page(lesson: Lesson) -> None:
-    page = static.page(lesson)
-    assert "<marimo" not in page
-    assert "<script" not in page
-    assert not re.search(r"(src|href)=[\"']?https?:", page)
-    assert "<h1 id=" in page
-    assert page.count("<math") >= 1
-    assert "<merror" not in page
-    text = html.unescape(re.sub(r"<[^>]+>", " ", page))
-    assert not re.search(r"\|\|[(\[]|\\(frac|begin|log|text)|\$", text)
-    told = re.findall(r"<desc [^>]+>(.*?)</desc>", page)
-    assert len(told) == page.count('role="img"') > 0
-    assert all(len(words) > 20 for words in told)
-    ids = re.findall(r' id="([^"]+)"', page)
-    assert len(ids) == len(set(ids)), "names in one picture are not those in another"
-    assert "var(--xent-true," in page, "pictures are in the colours of the page"
-    assert len(set(re.findall(r"--xent-true:(#\w+)", page))) == 2, "which are light or dark"
-    words = re.sub(r"<(math|pre|code|svg)\b.*?</\1>", "", page, flags=re.DOTALL)
-    assert not re.search(r"\b[A-Za-z][_^][-\w]", re.sub(r"<[^>]+>", " ", words)), "typeset"
-
-
-@each_lesson
-def test_its_python_gives_its_numbers(lesson: Lesson) -> None:
-    blocks = re.findall(r"<pre[^>]*>(.*?)</pre>", fragment(lesson), re.DOTALL)
-    sources = [html.unescape(re.sub(r"<[^>]+>", "", block)) for block in blocks]
-    examples = [source for source in sources if ">>>" in source]
-    assert len(examples) == (lesson.name != "clinic")
-    for source in examples:
-        test = doctest.DocTestParser().get_doctest(source + "\n", {}, lesson.name, None, 0)
-        assert doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test).failed == 0
 
 
 def test_pages_link_to_each_other(tmp_path: Path) -> None:
@@ -110,7 +53,7 @@ def test_one_lesson_as_a_page(tmp_path: Path) -> None:
     path = tmp_path / "score.html"
     done = cli("score", "--output", str(path))
     assert (done.returncode, done.stdout, done.stderr) == (0, f"wrote {path}\n", "")
-    assert path.read_text("utf-8") == static.page(COURSE[0])
+    assert path.read_text("utf-8") == pages.page(learn.lesson("score"))
     done = cli("--format", "html")
     message = "--format and --output are for one LESSON; for all use --static FOLDER."
     assert (done.returncode, done.stderr) == (2, f"xent: {message}\n")
@@ -121,7 +64,7 @@ def test_one_lesson_as_a_page(tmp_path: Path) -> None:
 
 def test_an_unknown_lesson_is_named() -> None:
     done = cli("calculus")
-    names = "score, gradient, classes, dataset, breaks, clinic"
+    names = ", ".join(each.name for each in COURSE)
     assert done.stderr == f"xent: no lesson is named 'calculus'; there are {names}.\n"
     assert done.returncode == 2
 
@@ -148,30 +91,57 @@ def test_a_page_that_is_closed_early_does_not_end_it() -> None:
         course.terminate()
 
 
-@pytest.mark.parametrize("package", ["marimo", "uvicorn"])
-def test_what_the_course_needs_is_said(package: str) -> None:
-    code = f"import sys; sys.modules['{package}'] = None; import xent.learn.server"
-    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
-    how = f"pip install {package}, or xent with its extra learn"
-    assert f"the course needs {package}: {how}" in done.stderr
+@pytest.fixture
+def course() -> Iterator[str]:
+    """The address of the course, served by the command."""
+    command = [sys.executable, "-m", "xent", "learn", "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as served:
+        assert served.stdout is not None
+        said = re.fullmatch(
+            r"The course is at (http://127\.0\.0\.1:\d+/) .*\n", served.stdout.readline()
+        )
+        assert said
+        yield said[1]
+        served.terminate()
 
 
-def test_the_contents_name_every_lesson() -> None:
-    page = html.unescape(server.contents())
+def test_the_server_sends_pages(course: str) -> None:
+    with urllib.request.urlopen(course) as answer:
+        text = html.unescape(answer.read().decode())
     for each in COURSE:
-        assert f'<a href="{each.name}/">{each.title}</a>' in page
-        assert each.about in page
+        assert f'<a href="{each.name}.html">{each.title}</a>' in text
+        assert each.about in text
+    with urllib.request.urlopen(f"{course}score.html?x=1") as answer:
+        assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+        assert answer.read().decode() == pages.page(learn.lesson("score"))
+    asked = urllib.request.Request(f"{course}score.html", method="HEAD")
+    with urllib.request.urlopen(asked) as answer:
+        assert answer.read() == b""
+    with pytest.raises(urllib.error.HTTPError, match="404") as refused:
+        urllib.request.urlopen(f"{course}calculus.html")
+    assert refused.value.read().decode() == server.ABSENT
 
 
 def test_the_browser_is_opened_where_the_course_is(monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     monkeypatch.setattr(server.webbrowser, "open", opened.append)
     monkeypatch.setattr(server.threading.Thread, "start", lambda thread: thread.run())
+    monkeypatch.setattr(server._Server, "serve_forever", lambda self: None)
     said: list[str] = []
-    server._announce("http://127.0.0.1:1/", said.append, browser=True)
-    server._announce("http://127.0.0.1:2/", said.append, browser=False)
-    assert said == ["http://127.0.0.1:1/", "http://127.0.0.1:2/"]
+    server.serve("score", said=said.append)
+    server.serve(browser=False, said=said.append)
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/score\.html", said[0])
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/", said[1])
     assert opened == said[:1]
+
+
+def test_the_server_needs_nothing_but_python() -> None:
+    code = "import sys, xent.learn.server; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=True, capture_output=True, text=True, timeout=HANGS
+    )
+    heavy = {"matplotlib", "numba", "pyarrow", "torch", "jax", "mpmath"}
+    assert not heavy & set(done.stdout.split())
 
 
 SEEN = {"GivesUp": 2.0}
@@ -247,61 +217,6 @@ def test_small_batches_and_rates_hide_what_large_ones_show() -> None:
     assert rises(training.train(*code, 24, rate=1.0).true) == 0
 
 
-def test_the_rates_of_the_lesson_overshoot_where_it_says_so() -> None:
-    text = learn.lesson("dataset").path.read_text("utf-8")
-    values = {
-        name: np.array(ast.literal_eval(re.search(rf"{name} ?= ?(\[.*?\])", text)[1]))  # type: ignore[index]
-        for name in ("POINTS", "LABELS", "steps")
-    }
-    x, y, rates = values["POINTS"], values["LABELS"], values["steps"]
-    features = np.stack([x, np.ones(10)], axis=1)
-
-    def losses(rate: float) -> list[float]:
-        path = plots.descend(features, y, rate=rate, steps=100)
-        return [float(xent.binary_cross_entropy(features @ weights, y)) for weights in path]
-
-    assert rises(losses(1)) == 0
-    assert losses(10)[1] > losses(10)[0]
-    assert rises(losses(10)) == 1
-    assert rises(losses(20)) > 30
-    assert {1, 10, 20} <= set(rates)
-    assert (np.diff(rates) > 0).all()
-
-
-def test_a_slider_in_steps_is_told_by_its_values() -> None:
-    said = re.findall(
-        r"(learning rate[^<]*)<b>([^<]+)</b> <small>([^<]+)<", fragment(learn.lesson("dataset"))
-    )
-    assert said == [
-        ("learning rate: ", "1", "(a slider from 0.1 to 50)"),
-        ("learning rate, three classes: ", "0.5", "(a slider from 0.1 to 50)"),
-    ]
-
-
-def test_the_lessons_map_shows_its_valley() -> None:
-    outputs = fragment(learn.lesson("dataset"))
-    picture = re.search(r">Mean loss \(nats\)<.*?</svg>", outputs, re.DOTALL)[0]  # type: ignore[index]
-    levels = sorted({float(text) for text in re.findall(r">(\d\.\d+)</text>", picture)})
-    assert sum(0.305 < level < 0.6 for level in levels) >= 3
-
-
-def test_steps_keep_their_rates() -> None:
-    taken: list[float] = []
-    assert show.kept(taken, 2, 1.0) == [1.0, 1.0]
-    assert show.kept(taken, 2, 5.0) == [1.0, 1.0], "moving the slider is no step"
-    assert show.kept(taken, 3, 5.0) == [1.0, 1.0, 5.0]
-    assert show.kept(taken, 0, 5.0) == []
-    assert show.kept(taken, 1, 2.0) == [2.0]
-
-
-def test_symbols_in_reasons_are_typeset() -> None:
-    said = "Each x_i moves by w_i; e^-|z|, e^z_j; only y_j = 1; -z_y, L_+ and log1p(x) = a."
-    assert show.INDEXED.sub(r"$\1\2{\3}\4$", said) == (
-        "Each $x_{i}$ moves by $w_{i}$; $e^{-|z|}$, $e^{z_j}$; only $y_{j} = 1$; $-z_{y}$, "
-        "$L_{+}$ and log1p(x) = a."
-    )
-
-
 def test_an_examples_source_is_what_runs() -> None:
     for example in buggy_examples.EXAMPLES:
         names: dict[str, Any] = {"np": np}
@@ -329,12 +244,6 @@ def test_where_textbook_formulas_break() -> None:
     assert first(library, 1, "float64", lambda v: not np.isfinite(v)) is None
 
 
-def test_figures_in_tables() -> None:
-    assert [show._cell(v) for v in (0.0, 2.0, -0.12345, 1e-7, 1e7)] == [
-        "0.0000", "2.0000", "-0.1235", "1.0000e-07", "1.0000e+07",
-    ]  # fmt: skip
-
-
 def test_formulas_become_mathml() -> None:
     two = mathml(
         r"\begin{aligned} a &= b \\ &\approx \operatorname{log1p}(c) \end{aligned}", block=True
@@ -345,8 +254,13 @@ def test_formulas_become_mathml() -> None:
     assert "&</mi>" not in two
 
 
-def test_an_unknown_control_is_an_error() -> None:
-    with pytest.raises(ValueError, match="no static form of <marimo-piano> is known"):
-        static._control("marimo-piano", {})
+def test_an_unknown_lesson_is_an_error() -> None:
     with pytest.raises(ValueError, match="no lesson is named 'x'"):
         learn.lesson("x")
+
+
+def test_what_a_lesson_does_not_show_is_an_error() -> None:
+    with pytest.raises(ValueError, match="the lesson does not show steps"):
+        rendered("[[stage]]", {"stage": "", "steps": ""})
+    with pytest.raises(ValueError, match="no block is named 'aside'; there are guess"):
+        rendered(":::aside\nText\n:::", {})

@@ -27,7 +27,7 @@ def learn_command(
     output: Path | None = None,
     static: Path | None = None,
 ) -> None:
-    """Open the course: six live notebooks on cross-entropy, in the browser.
+    """Open the course in the browser: lessons on cross-entropy whose pictures and numbers move.
 
     `xent learn`
 
@@ -35,19 +35,20 @@ def learn_command(
 
     `xent learn gradient --output gradient.html`
 
-    The course runs on this machine alone, without a network. Ctrl-C stops it.
+    The pages come from this machine and need no network. Ctrl-C stops the server; pages written by
+    --output and --static need none.
     """
     if name is not None:
         lesson(name)
     if form_of(form, output, {"html": ".html"}):
         if name is None:
             usage("--format and --output are for one LESSON; for all use --static FOLDER.")
-        from xent.learn.static import page
+        from xent.learn.pages import page
 
         put(page(lesson(name)), output)
         return
     if static is not None:
-        from xent.learn.static import write
+        from xent.learn.pages import write
 
         for path in write(static, [lesson(name)] if name else COURSE):
             print(path)

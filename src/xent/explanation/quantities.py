@@ -12,7 +12,8 @@ Tests compare them with the library. A page computes them anew when its reader m
     H, D      entropy of the shares, and the divergence of the probabilities from them
     above_i, below_i, slope_i      losses for z_i + h and z_i - h, and their difference over 2h
 
-One logit z has the classes 0 and 1, but no m, k and R, and g, G, above, below and slope are numbers.
+One logit z has the classes 0 and 1. There are no m, k and R, and g, G, above, below and slope are
+numbers.
 """
 
 from __future__ import annotations

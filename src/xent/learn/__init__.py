@@ -1,29 +1,22 @@
-"""The course: six live notebooks about the functions of the library.
+"""The course: lessons on cross-entropy, as pages whose pictures and numbers follow their controls.
 
-`xent learn` opens them in the browser; nothing leaves the machine. Each is a marimo notebook, a
-plain Python file in `notebooks/`. All numbers in it come from the library; no formula is
-written twice.
+Each is Markdown and a module of the same name in `lessons/`. The module states formulas, from which
+come both the numbers at first and the code that computes them anew in the page.
 """
 
 from __future__ import annotations
 
 import tomllib
 from importlib.resources import files
-from pathlib import Path
 from typing import NamedTuple
 
 
 class Lesson(NamedTuple):
-    """One notebook of the course."""
+    """One lesson of the course."""
 
     name: str
     title: str
     about: str
-
-    @property
-    def path(self) -> Path:
-        """The notebook's file."""
-        return Path(__file__).parent / "notebooks" / f"{self.name}.py"
 
 
 COURSE = tuple(
@@ -43,7 +36,7 @@ def lesson(name: str) -> Lesson:
     Returns
     -------
     Lesson
-        With title and path.
+        With its name, title and what it is about.
 
     Examples
     --------
