@@ -18,7 +18,8 @@ SLOW = {
     "tests/engine/test_kernels.py::test_two_hundred_shapes_under_guard_pages": "compiling",
     "tests/engine/test_kernels_loading.py::"
     "test_where_nothing_can_be_written_kernels_are_compiled_all_the_same": "compiling",
-    "tests/learn/test_course.py": "browser",
+    "tests/explanation/test_quantities.py::test_a_page_computes_the_librarys_numbers": "browser",
+    "tests/learn/test_lessons.py": "browser",
     "tests/torch/test_char_lm.py": "transformers",
     "tests/torch/test_torch_generators.py::test_second_derivatives": "thorough",
     "tests/torch/test_torch_generators.py::test_forward_mode": "thorough",
