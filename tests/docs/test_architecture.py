@@ -19,8 +19,8 @@ from console import ROOT
 
 SOURCES = ROOT / "src"
 PAGE = ROOT / "ARCHITECTURE.md"
-BY_NAME = {"xent._engine", "xent.check._audit", "xent.torch._compat"}
-"""Modules that may import by name: engines from a table, what a user asks to audit, torch's own."""
+BY_NAME = {"xent._engine", "xent.check._audit", "xent.learn.pages", "xent.torch._compat"}
+"""May import by name: engines from a table, what a user asks to audit, lessons, torch's own."""
 PLAIN = sys.stdlib_module_names | {"numpy", "xent"}
 """Packages that any module may import (xent's own are held against the arrows)."""
 
