@@ -86,8 +86,8 @@ rows. A peer may have promised otherwise: probabilities given to `log_loss` are 
 and a JAX function cannot raise on a wrong label. Read *wrong* as "not what a user would hope for".
 
 In the tables of accuracy a cell shows the largest error and, in parentheses, the median, in units
-of the last place (ULP) of the dtype; a rounded exact value is off by 0.5 at most. Answers of 0,
-infinity or NaN where the exact value is another number are counted apart. The margin is that of
+in the last place (ULP) of the dtype; a rounded exact value is off by at most 0.5. Answers of 0,
+infinity or NaN are counted separately if the exact value is another number. The margin is that of
 the true class.
 
 ## In short
