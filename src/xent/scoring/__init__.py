@@ -67,9 +67,9 @@ def score(
         Read in batches, so the file may be larger than memory; but an Arrow file written as one
         batch and a column-major array in an NPZ are loaded whole.
     label_column, score_columns, weight_column : optional
-        Columns, if their names do not tell what they hold. Labels are found under label, target,
-        y_true, y or class; scores under logit or prob (one number: binary; a list: classes), or
-        logit_CLASS, prob_CLASS, logprob_CLASS for one column per class.
+        Columns, if their names do not tell what they hold. Labels are found under `label`,
+        `target`, `y_true`, `y` or `class`; scores under `logit` or `prob` (one number: binary; a
+        list: classes), or `logit_CLASS`, `prob_CLASS`, `logprob_CLASS` for one column per class.
     kind : {"logits", "probabilities", "log-probabilities"}, optional
         What the scores are, if the names of the columns do not tell.
     classes : sequence of str, optional
