@@ -55,8 +55,9 @@ class Mathematics(Extension):  # type: ignore[misc]
     """Python-Markdown extension for `$...$`."""
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
-        """Add the pattern."""
+        """Add the pattern, and let a backslash escape what it escapes elsewhere."""
         md.inlinePatterns.register(_Dollars(INLINE, md), "dollars", ABOVE_ESCAPES)
+        md.ESCAPED_CHARS.extend("$&<|~")
 
 
 @event_priority(100)  # before mkdocstrings copies the extensions
