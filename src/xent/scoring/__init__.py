@@ -67,9 +67,10 @@ def score(
         Read in batches, so the file may be larger than memory; but an Arrow file written as one
         batch and a column-major array in an NPZ are loaded whole.
     label_column, score_columns, weight_column : optional
-        Names of the columns, if the usual names do not identify them. Labels are found under label,
-        target, y_true, y or class; scores under logit or prob (one number: binary; a list:
-        classes), or logit_CLASS, prob_CLASS, logprob_CLASS for one column per class.
+        Names of the columns, if the usual names do not identify them. Labels are found under
+        `label`, `target`, `y_true`, `y` or `class`; scores under `logit` or `prob` (one number:
+        binary; a list: classes), or `logit_CLASS`, `prob_CLASS`, `logprob_CLASS` for one column
+        per class.
     kind : {"logits", "probabilities", "log-probabilities"}, optional
         What the scores are, if the names of the columns do not show it.
     classes : sequence of str, optional
