@@ -19,6 +19,7 @@ SLOW = {
     "tests/engine/test_kernels_loading.py::"
     "test_where_nothing_can_be_written_kernels_are_compiled_all_the_same": "compiling",
     "tests/learn/test_course.py": "browser",
+    "tests/learn/test_clinic.py::test_the_file_is_what_the_script_finds": "thorough",  # 8 s
     "tests/learn/test_sentence.py::test_weights_are_those_of_the_script": "thorough",  # 6 s
     "tests/torch/test_char_lm.py": "transformers",
     "tests/torch/test_torch_generators.py::test_second_derivatives": "thorough",

@@ -40,6 +40,20 @@ def fact(value: float, digits: int = 4) -> str:
     return shown(float(value), digits)
 
 
+def guess(question: str, options: Iterable[tuple[str, bool]], answer: str) -> str:
+    """As `:::guess` in Markdown: options, of which some are right, and HTML that they open."""
+    buttons = "".join(
+        f'<button type="button" data-guess="{"right" if right else "wrong"}">'
+        f"{html.escape(told)}</button>"
+        for told, right in options
+    )
+    return (
+        f'<div class="guess"><p><strong>A guess first.</strong> {question}</p>'
+        f'<div class="options">{buttons}</div>'
+        f"<details><summary>The answer</summary>{answer}</details></div>"
+    )
+
+
 def lines(live: Live, *shown: LiveLine) -> str:
     """Formulas with their numbers, below each other."""
     return f'<div class="lines" tabindex="0">{"".join(live.line(each) for each in shown)}</div>'
