@@ -22,15 +22,17 @@ def slider(live: Live, path: str, label: str, low: float, high: float, step: flo
     )
 
 
-def choice(live: Live, path: str, label: str, options: Mapping[float, str]) -> str:
-    """Radio buttons for a number of the state."""
+def choice(
+    live: Live, path: str, label: str, options: Mapping[float, str], style: str = ""
+) -> str:
+    """Radio buttons for a number of the state; in columns if the style is "many"."""
     value = _held(live.state, path)
     made = "".join(
         f'<label><input type="radio" name="{path}" data-set="{path}" value="{number}"'
-        f"{' checked' if number == value else ''}>{told}</label>"
+        f"{' checked' if number == value else ''}><span>{told}</span></label>"
         for number, told in options.items()
     )
-    return f'<fieldset class="choice"><legend>{label}</legend>{made}</fieldset>'
+    return f'<fieldset class="choice {style}"><legend>{label}</legend>{made}</fieldset>'
 
 
 def preset(label: str, **state: Any) -> str:

@@ -45,6 +45,7 @@ function live(root, page) {
   // ---- what follows the state
   const kinds = {
     number: (element, [f, digits]) => { element.textContent = shown(f(values), digits) },
+    word: (element, [f, words]) => { element.textContent = page.data[words][f(values)] },
     show: (element, [f]) => { element.hidden = !f(values) },
     place: (element, [attributes]) => {
       for (const [name, f] of Object.entries(attributes)) element.setAttribute(name, f(values).toFixed(2));
@@ -64,7 +65,7 @@ function live(root, page) {
 
   function update() {
     const lengths = page.lists.map((name) => [`${name}_count`, state[name].length]);
-    values = page.compute({ ...copied(state), ...Object.fromEntries(lengths) });
+    values = page.compute({ ...page.data, ...copied(state), ...Object.fromEntries(lengths) });
     each('[data-b]', (element) => {
       const [kind, ...more] = page.bound[element.dataset.b];
       kinds[kind](element, more);

@@ -6,9 +6,11 @@ be read without scripts.
 
 from __future__ import annotations
 
+import html
 import json
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any
 
 from xent._format import shown
@@ -27,15 +29,21 @@ class Live:
     """Collects what follows the controls.
 
     `state` has the inputs of the program: numbers, and lists of numbers. Those in `growing` may
-    change their length, which is then `NAME_count`.
+    change their length, which is then `NAME_count`. `data` are numbers and words that stay, for the
+    program and for the pictures; no control sets them and no address has them.
     """
 
     def __init__(
-        self, state: Mapping[str, Any], program: Program, growing: Sequence[str] = ()
+        self,
+        state: Mapping[str, Any],
+        program: Program,
+        growing: Sequence[str] = (),
+        data: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self.state, self.program, self.growing = dict(state), program, tuple(growing)
+        self.data = dict(data)
         counts = {f"{name}_count": len(state[name]) for name in growing}
-        self.values = program.compute({**state, **counts})
+        self.values = program.compute({**data, **state, **counts})
         self._bound: list[str] = []
 
     def bind(self, kind: str, *code: str) -> str:
@@ -51,6 +59,11 @@ class Live:
         """A number in a sentence or in a picture's text."""
         mark = self.bind("number", f"v => {printed(tree)}", str(digits))
         return f"<span{mark}>{shown(self.value(tree), digits)}</span>"
+
+    def word(self, tree: Expression, words: str, tag: str = "span") -> str:
+        """The word with this number in a list of `data`; in a picture its tag is "tspan"."""
+        mark = self.bind("word", f"v => {printed(tree)}", json.dumps(words))
+        return f"<{tag}{mark}>{html.escape(self.data[words][int(self.value(tree))])}</{tag}>"
 
     def when(self, condition: Expression, content: str, tag: str = "span") -> str:
         """HTML that is there where the condition holds."""
@@ -113,6 +126,7 @@ class Live:
             f"{LOOPS}{_file('numbers.js')}{_file('live.js')}"
             f"live(document.querySelector('.xent-live'), {{\n"
             f"state: {json.dumps(self.state)}, lists: {growing}, most: {MOST},\n"
+            f"data: {json.dumps(self.data, separators=(',', ':'))},\n"
             f"compute: v => {{ {self.program.javascript()}\nreturn v }},\n"
             f"bound: [\n{bound}\n] }});"
         )

@@ -40,23 +40,37 @@ def fact(value: float, digits: int = 4) -> str:
     return shown(float(value), digits)
 
 
+def guess(question: str, options: Iterable[tuple[str, bool]], answer: str) -> str:
+    """As `:::guess` in Markdown: options, of which some are right, and HTML that they open."""
+    buttons = "".join(
+        f'<button type="button" data-guess="{"right" if right else "wrong"}">'
+        f"{html.escape(told)}</button>"
+        for told, right in options
+    )
+    return (
+        f'<div class="guess"><p><strong>A guess first.</strong> {question}</p>'
+        f'<div class="options">{buttons}</div>'
+        f"<details><summary>The answer</summary>{answer}</details></div>"
+    )
+
+
 def lines(live: Live, *shown: LiveLine) -> str:
     """Formulas with their numbers, below each other."""
     return f'<div class="lines" tabindex="0">{"".join(live.line(each) for each in shown)}</div>'
 
 
-def code(live: Live, text: str, numbers: Mapping[str, Expression | tuple[Expression, int]]) -> str:
-    """Python that gives what the page shows; `{name}` is one of the numbers.
+def code(
+    live: Live, text: str, numbers: Mapping[str, Expression | tuple[Expression, int] | str]
+) -> str:
+    """Python that gives what the page shows; `{name}` is one of the numbers, or HTML.
 
     A number alone is shown in full, with a tuple to so many digits.
     """
     parts = []
     for piece in re.split(r"(\{\w+\})", text.strip()):
-        if piece.startswith("{"):
-            found = numbers[piece[1:-1]]
-            tree, digits = found if isinstance(found, tuple) else (found, 16)
-            parts.append(live.number(tree, digits))
-        else:
-            parts.append(html.escape(piece))
+        found = numbers[piece[1:-1]] if piece.startswith("{") else html.escape(piece)
+        if not isinstance(found, str):
+            found = live.number(*(found if isinstance(found, tuple) else (found, 16)))
+        parts.append(found)
     button = '<button type="button" data-copy="Copy">Copy</button>'
     return f'<div class="code">{button}<pre tabindex="0"><code>{"".join(parts)}</code></pre></div>'
