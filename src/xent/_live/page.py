@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from types import MappingProxyType
 from typing import Any
 
 from xent._format import shown
@@ -27,15 +28,21 @@ class Live:
     """Collects what follows the controls.
 
     `state` has the inputs of the program: numbers, and lists of numbers. Those in `growing` may
-    change their length, which is then `NAME_count`.
+    change their length, which is then `NAME_count`. `data` are inputs that nothing changes, which
+    may have lists in lists.
     """
 
     def __init__(
-        self, state: Mapping[str, Any], program: Program, growing: Sequence[str] = ()
+        self,
+        state: Mapping[str, Any],
+        program: Program,
+        growing: Sequence[str] = (),
+        data: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self.state, self.program, self.growing = dict(state), program, tuple(growing)
+        self.data = dict(data)
         counts = {f"{name}_count": len(state[name]) for name in growing}
-        self.values = program.compute({**state, **counts})
+        self.values = program.compute({**data, **state, **counts})
         self._bound: list[str] = []
 
     def bind(self, kind: str, *code: str) -> str:
@@ -113,6 +120,7 @@ class Live:
             f"{LOOPS}{_file('numbers.js')}{_file('live.js')}"
             f"live(document.querySelector('.xent-live'), {{\n"
             f"state: {json.dumps(self.state)}, lists: {growing}, most: {MOST},\n"
+            f"data: {json.dumps(self.data)},\n"
             f"compute: v => {{ {self.program.javascript()}\nreturn v }},\n"
             f"bound: [\n{bound}\n] }});"
         )
