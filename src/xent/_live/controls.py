@@ -7,18 +7,35 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from xent._format import shown
+from xent._live.javascript import printed
 from xent._live.page import Live
-from xent._report.expression import Symbol
+from xent._report.expression import Expression, Symbol
 
 
-def slider(live: Live, path: str, label: str, low: float, high: float, step: float = 0.1) -> str:
-    """A slider for a number of the state, or for one of a list: `z.0`."""
+def slider(
+    live: Live,
+    path: str,
+    label: str,
+    low: float,
+    high: float,
+    step: float = 0.1,
+    shows: Expression | None = None,
+) -> str:
+    """A slider for a number of the state, or for one of a list: `z.0`.
+
+    It shows this number, or another that follows from it.
+    """
     value = _held(live.state, path)
-    tree = _symbol(path)
+    tree = shows or _symbol(path)
+    said = ""
+    if shows:
+        now = shown(live.value(shows))
+        said = f' aria-valuetext="{now}"' + live.bind("said", f"v => {printed(shows)}")
     return (
         f'<label class="slider"><span>{label}</span>'
         f'<input type="range" data-set="{path}" min="{low}" max="{high}" step="{step}" '
-        f'value="{value}"><output>{live.number(tree)}</output></label>'
+        f'value="{value}"{said}><output>{live.number(tree)}</output></label>'
     )
 
 
@@ -45,6 +62,17 @@ def preset(label: str, **state: Any) -> str:
 def presets(buttons: Iterable[str]) -> str:
     """Buttons in a row."""
     return f'<div class="buttons">{"".join(buttons)}</div>'
+
+
+def beside(*controls: str) -> str:
+    """Controls beside each other where there is room."""
+    return f'<div class="beside">{"".join(controls)}</div>'
+
+
+def take(live: Live, label: str, name: str, tree: Expression) -> str:
+    """A button that sets a number of the state to one that the page computed."""
+    code = live.bind("take", f"v => {printed(tree)}")
+    return f'<button type="button" data-take="{name}"{code}>{html.escape(label)}</button>'
 
 
 def push(label: str, growing: str, name: str) -> str:

@@ -14,6 +14,8 @@ function live(root, page) {
     if (i === undefined) state[name] = value; else state[name][i] = value;
   };
 
+  const exactly = (value) => Number(value.toFixed(10));  // 0.3, and not 0.30000000000000004
+
   function address() {
     const parts = Object.keys(state).filter((name) => String(state[name]) !== String(page.state[name]));
     const text = parts.map((name) => `${name}=${state[name]}`).join('&');
@@ -60,6 +62,8 @@ function live(root, page) {
       element.querySelectorAll('[data-filled]').forEach((part) => { part.hidden = !formula });
       element.dataset.sign = value < 0 ? 'negative' : value > 0 ? 'positive' : 'zero';
     },
+    said: (element, [f]) => { element.setAttribute('aria-valuetext', shown(f(values))) },
+    take: () => {},  // what the button sets is computed when it is pressed
     choice: (element, [f]) => { element.dataset.choice = f(values) },
   };
 
@@ -103,6 +107,10 @@ function live(root, page) {
     Object.assign(state, copied(JSON.parse(button.dataset.preset)));
     changed();
   }));
+  each('[data-take]', (button) => button.addEventListener('click', () => {
+    set(button.dataset.take, exactly(page.bound[button.dataset.b][1](values)));
+    changed();
+  }));
   each('[data-push]', (button) => button.addEventListener('click', () => {
     const [list, name] = button.dataset.push.split(':');
     if (state[list].length < page.most) state[list].push(state[name]);
@@ -112,20 +120,23 @@ function live(root, page) {
   each('[data-reset]', (button) => button.addEventListener('click', () => { state = copied(page.state); changed() }));
 
   // ---- points to drag, or to move by the arrow keys: data-drag-x="name low high step from to", in
-  // pixels from and to
+  // pixels from and to; or a list is dragged, as bound[data-list] says: where the point is, and what
+  // the list becomes when it is moved to `to`
   const ways = (point) => ['x', 'y'].filter((way) => point.dataset[`drag${way.toUpperCase()}`]).map((way) => {
     const [path, ...numbers] = point.dataset[`drag${way.toUpperCase()}`].split(' ');
     const [low, high, step, from, to] = numbers.map(Number);
-    return { way, path, low, high, step, from, to };
+    const [, now = () => get(path), moved] = page.bound[point.dataset.list] ?? [];
+    return { way, path, low, high, step, from, to, now, moved };
   });
-  function put({ path, low, high, step }, value) {
+  function put({ path, low, high, step, moved }, value) {
     const rounded = low + Math.round((value - low) / step) * step;
-    set(path, Number(Math.min(high, Math.max(low, rounded)).toFixed(10)));
+    const to = exactly(Math.min(high, Math.max(low, rounded)));
+    set(path, moved ? moved({ ...values, to }).map(exactly) : to);
   }
   function told(point) {
-    const parts = ways(point);
-    point.setAttribute('aria-valuenow', get(parts[0].path));
-    point.setAttribute('aria-valuetext', parts.map(({ path }) => shown(get(path))).join(', '));
+    const now = ways(point).map((one) => one.now(values));
+    point.setAttribute('aria-valuenow', exactly(now[0]));
+    point.setAttribute('aria-valuetext', now.map((each) => shown(each)).join(', '));
   }
   each('[data-drag-x], [data-drag-y]', (point) => {
     const move = (event) => {
@@ -149,7 +160,7 @@ function live(root, page) {
       if (!way) return;
       event.preventDefault();
       const all = ways(point), moved = all.find((one) => one.way === way) ?? all[0];
-      put(moved, get(moved.path) + sign * moved.step * (event.shiftKey ? 10 : 1));
+      put(moved, moved.now(values) + sign * moved.step * (event.shiftKey ? 10 : 1));
       changed();
     });
   });
@@ -158,12 +169,12 @@ function live(root, page) {
   let pointed = null;
   function tell() {
     if (!pointed) return;
-    const source = root.querySelector(`[data-formula="${pointed}"]`);
-    each('[data-told]', (box) => { box.innerHTML = source.innerHTML });
+    const stage = pointed.closest('.stage'), source = stage.querySelector(`[data-formula="${pointed.dataset.tell}"]`);
+    stage.querySelectorAll('[data-told]').forEach((box) => { box.innerHTML = source.innerHTML });
   }
   each('[data-tell]', (mark) => {
     for (const event of ['focus', 'pointerenter']) {
-      mark.addEventListener(event, () => { pointed = mark.dataset.tell; tell() });
+      mark.addEventListener(event, () => { pointed = mark; tell() });
     }
   });
 

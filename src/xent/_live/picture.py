@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -33,8 +33,9 @@ class Picture:
     y: Span
     x_label: str = ""
     y_label: str = ""
-    x_ticks: Sequence[float] = ()
-    y_ticks: Sequence[float] = ()
+    x_ticks: Sequence[float] | Mapping[float, str] = ()
+    y_ticks: Sequence[float] | Mapping[float, str] = ()
+    """Places, or what is written at each."""
     width: int = 420
     height: int = 280
     left: int = 54
@@ -145,6 +146,24 @@ class Picture:
         more = _told(tell, label)
         self._add(f'<rect class="{style}" data-role="{role}" width="{width:g}"{places}{more}/>')
 
+    def box(
+        self,
+        x: tuple[Operand, Operand],
+        y: tuple[Operand, Operand],
+        role: Role,
+        *,
+        tell: str = "",
+        label: str = "",
+        style: str = "fill",
+    ) -> None:
+        """A rectangle from x[0] to x[1] and from y[0] to y[1]; its style may be "outline", too."""
+        left, right = map(self.across, x)
+        upper, lower = self.down(call("max", *y)), self.down(call("min", *y))
+        sides = {"width": call("max", right - left, 0), "height": lower - upper}
+        places = self.live.places(x=left, y=upper, **sides)
+        more = _told(tell, label)
+        self._add(f'<rect class="{style}" data-role="{role}"{places}{more}/>')
+
     def point(
         self,
         x: Operand,
@@ -172,13 +191,20 @@ class Picture:
         y_span: Span | None = None,
         step: float = 0.1,
         tell: str = "",
+        moves: tuple[Expression, Expression, int] | None = None,
     ) -> None:
         """What is dragged, over a mark that is seen: it sets `drag_x` and `drag_y` of the state.
 
-        By keyboard, the arrow keys move it.
+        By keyboard, the arrow keys move it. With `moves` it sets a whole list: where the handle is
+        now, what element j of the list becomes when it is moved to `to`, and the list's length.
         """
         places = self.live.places(cx=self.across(x), cy=self.down(y))
         more, now = "", self.live.state
+        if moves:
+            here, moved, size = moves
+            code = f"v => numbers({size}, (j) => {printed(moved, {'j'})})"
+            mark = self.live.bind("list", f"v => {printed(here)}", code)
+            more = mark.replace("data-b", "data-list")
         for way, path, span in (("x", drag_x, x_span or self.x), ("y", drag_y, y_span or self.y)):
             if path:
                 ends = [
@@ -188,6 +214,7 @@ class Picture:
                 more += f' data-drag-{way}="{path} {numbers}"'
                 name, _, place = path.partition(".")
                 value = now[name][int(place)] if place else now[name]
+                value = self.live.value(moves[0]) if moves else value
                 if "aria-valuenow" not in more:
                     more += f' aria-valuemin="{span[0]:g}" aria-valuemax="{span[1]:g}"'
                     more += f' aria-valuenow="{value:g}"'
@@ -263,13 +290,13 @@ class Picture:
         made = [f'<line class="axis" x1="{left}" y1="{bottom}" x2="{right}" y2="{bottom}"/>']
         for tick in self.x_ticks:
             place = f'x="{self.live.value(self.across(tick)):.1f}" y="{bottom + 15}"'
-            made.append(_label(_tick(tick), place, "small"))
+            made.append(_label(_tick(self.x_ticks, tick), place, "small"))
         for tick in self.y_ticks:
             at = self.live.value(self.down(tick))
             ends = f'x1="{left}" y1="{at:.1f}" x2="{right}" y2="{at:.1f}"'
             made.append(f'<line class="grid" {ends}/>')
             place = f'x="{left - 5}" y="{at + 4:.1f}"'
-            made.append(_label(_tick(tick), place, "small", "end"))
+            made.append(_label(_tick(self.y_ticks, tick), place, "small", "end"))
         if self.x_label:
             place = f'x="{(left + right) / 2}" y="{self.height - 6}"'
             made.append(_label(self.x_label, place))
@@ -301,5 +328,5 @@ def _told(tell: str, label: str) -> str:
     return f' data-tell="{tell}" tabindex="0" role="img" aria-label="{html.escape(label)}"'
 
 
-def _tick(value: float) -> str:
-    return f"{value:g}".replace("-", "−")
+def _tick(ticks: Sequence[float] | Mapping[float, str], value: float) -> str:
+    return ticks[value] if isinstance(ticks, Mapping) else f"{value:g}".replace("-", "−")

@@ -20,18 +20,19 @@ def stage(
     summary: str,
     formulas: Iterable[str] = (),
     told: str = POINT,
+    name: str = "summary",
 ) -> str:
     """Pictures that stay in view above their controls, and a sentence that sums them up.
 
-    `formulas` are those that marks in the pictures show.
+    `formulas` are those that marks in the pictures show. A second stage of a page needs a `name`.
     """
     hidden = "".join(formulas)
     box = f'<div data-told aria-live="polite">{told}</div>{hidden}' if hidden else ""
     return (
         f'<div class="stage"><div class="pictures">{"".join(pictures)}</div>'
         f'<div class="controls">{"".join(controls)}</div>'
-        f'<p class="summary" id="summary">{summary}</p>{box}'
-        '<div class="heard" aria-live="polite" data-say="#summary"></div></div>'
+        f'<p class="summary" id="{name}">{summary}</p>{box}'
+        f'<div class="heard" aria-live="polite" data-say="#{name}"></div></div>'
     )
 
 
