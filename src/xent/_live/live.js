@@ -55,6 +55,9 @@ function live(root, page) {
     path: (element, [f]) => {
       element.setAttribute('d', f(values).map(([x, y], i) => `${i ? 'L' : 'M'}${x.toFixed(2)} ${y.toFixed(2)}`).join(''));
     },
+    dots: (element, [f]) => {
+      element.setAttribute('d', f(values).map(([x, y]) => `M${x.toFixed(2)} ${y.toFixed(2)}h0`).join(''));
+    },
     line: (element, [line]) => {
       const { formula, relation, text, value } = written(line, values);
       const parts = { formula, relation, value: text };

@@ -86,11 +86,11 @@ class Live:
     def places(self, **attributes: Expression) -> str:
         """Attributes of an element in a picture; `stroke_width` is stroke-width."""
         named = {name.replace("_", "-"): tree for name, tree in attributes.items()}
-        code = ", ".join(
-            f"{json.dumps(name)}: v => {printed(tree)}" for name, tree in named.items()
-        )
         now = "".join(f' {name}="{self.value(tree):.2f}"' for name, tree in named.items())
-        return now + self.bind("place", f"{{ {code} }}")
+        code = {name: printed(tree) for name, tree in named.items()}
+        # What has no symbol stays where it is.
+        moving = [f"{json.dumps(name)}: v => {js}" for name, js in code.items() if "v." in js]
+        return now + self.bind("place", f"{{ {', '.join(moving)} }}") if moving else now
 
     def line(self, line: LiveLine, *, formula: bool = True) -> str:
         """``symbol = formula = numbers ≈ value`` as one line, without the formula if not wanted."""

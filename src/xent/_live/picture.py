@@ -179,6 +179,28 @@ class Picture:
         more = _told(tell, label)
         self._add(f'<circle class="point" data-role="{role}" r="{radius:g}"{places}{more}/>')
 
+    def dots(
+        self,
+        x: Operand,
+        y: Operand,
+        over: str,
+        count: int,
+        role: Role,
+        *,
+        width: float = 8,
+    ) -> None:
+        """Many round points as one mark: x and y are formulas of an index, `over`."""
+        across, down = self.across(x), self.down(y)
+        places = [{**self.live.values, over: i} for i in range(count)]
+        now = "".join(
+            f"M{evaluate(across, each):.2f} {evaluate(down, each):.2f}h0" for each in places
+        )
+        pair = f"[{printed(across, {over})}, {printed(down, {over})}]"
+        mark = self.live.bind("dots", f"v => numbers({count}, ({over}) => {pair})")
+        self._add(
+            f'<path class="dots" data-role="{role}" stroke-width="{width:g}" d="{now}"{mark}/>'
+        )
+
     def handle(
         self,
         x: Operand,
