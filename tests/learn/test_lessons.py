@@ -191,6 +191,9 @@ def test_every_control_is_large_enough_and_has_a_name(
 def test_a_focused_mark_shows_its_formula(name: str, folder: Path, chromium: Any) -> None:
     with browser.page(chromium) as page:
         page.goto(f"{(folder / name).as_uri()}.html")
+        page.evaluate(
+            "document.querySelectorAll('details').forEach((each) => { each.open = true })"
+        )
         for mark in page.locator("[data-tell]").all():
             mark.focus()
             told = mark.evaluate(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -33,8 +33,9 @@ class Picture:
     y: Span
     x_label: str = ""
     y_label: str = ""
-    x_ticks: Sequence[float] = ()
-    y_ticks: Sequence[float] = ()
+    x_ticks: Sequence[float] | Mapping[float, str] = ()
+    y_ticks: Sequence[float] | Mapping[float, str] = ()
+    """Numbers, or numbers with their texts."""
     width: int = 420
     height: int = 280
     left: int = 54
@@ -81,6 +82,41 @@ class Picture:
         code = ", ".join(f"[{printed(x)}, {printed(y)}]" for x, y in pairs)
         mark = self.live.bind("path", f"v => [{code}]")
         self._add(f'<path class="{style}" data-role="{role}" d="{_path(now)}"{mark}/>')
+
+    def trail(
+        self, x: Expression, y: Expression, index: str, size: int, role: Role, style: str = ""
+    ) -> None:
+        """A line through the points of lists: x and y have an index that counts to `size`."""
+        now, code = self._points(x, y, index, size)
+        mark = self.live.bind("path", f"v => {code}")
+        self._add(f'<path class="curve {style}" data-role="{role}" d="{_path(now)}"{mark}/>')
+
+    def dots(
+        self, x: Expression, y: Expression, index: str, size: int, role: Role, style: str = ""
+    ) -> None:
+        """Small points instead of the line, or "squares"."""
+        now, code = self._points(x, y, index, size)
+        mark = self.live.bind("dots", f"v => {code}")
+        self._add(f'<path class="dots {style}" data-role="{role}" d="{_dots(now)}"{mark}/>')
+
+    def band(
+        self, x: Expression, low: Expression, high: Expression, index: str, size: int, role: Role
+    ) -> None:
+        """The area from low to high for each number of an index."""
+        (above, over), (below, under) = (self._points(x, y, index, size) for y in (high, low))
+        mark = self.live.bind("path", f"v => [...{over}, ...{under}.reverse()]")
+        clip = f'class="band" data-role="{role}" clip-path="url(#{self.name}-clip)"'
+        self._add(f'<path {clip} d="{_path([*above, *reversed(below)])}"{mark}/>')
+
+    def _points(
+        self, x: Expression, y: Expression, index: str, size: int
+    ) -> tuple[list[tuple[float, float]], str]:
+        """Places for the numbers of an index, and their code."""
+        pair = self.across(x), self.down(y)
+        values = ({**self.live.values, index: i} for i in range(size))
+        now = [(evaluate(pair[0], each), evaluate(pair[1], each)) for each in values]
+        told = ", ".join(printed(each, {index}) for each in pair)
+        return now, f"numbers({size}, ({index}) => [{told}])"
 
     def segment(
         self,
@@ -138,11 +174,12 @@ class Picture:
         radius: float = 7,
         tell: str = "",
         label: str = "",
+        style: str = "point",
     ) -> None:
-        """A round point."""
+        """A round point, or a "hollow" one."""
         places = self.live.places(cx=self.across(x), cy=self.down(y))
         more = _told(tell, label)
-        self._add(f'<circle class="point" data-role="{role}" r="{radius:g}"{places}{more}/>')
+        self._add(f'<circle class="{style}" data-role="{role}" r="{radius:g}"{places}{more}/>')
 
     def handle(
         self,
@@ -185,7 +222,7 @@ class Picture:
         self,
         x: Operand,
         y: Operand,
-        content: str | Expression,
+        content: str | Expression | Sequence[str | Expression],
         *,
         role: Role = "plain",
         anchor: str = "middle",
@@ -193,21 +230,25 @@ class Picture:
         dy: float = 0,
         digits: int = 2,
         style: str = "",
+        seen: Expression | None = None,
     ) -> None:
-        """Words, or a number that follows; shifted by pixels."""
+        """Words, a number, or a list of both; shifted by pixels, and there where `seen` holds."""
         places = self.live.places(x=self.across(x) + dx, y=self.down(y) + dy)
-        written, mark = content, ""
-        if isinstance(content, Expression):
-            code = f"v => {printed(content)}"
-            # A second binding of one element: the outer one places it, the inner one fills it.
-            mark = f"<tspan{self.live.bind('number', code, str(digits))}>"
-            written = f"{mark}{shown(self.live.value(content), digits)}</tspan>"
-        else:
-            written = html.escape(content)
-        self._add(
+        pieces = [content] if isinstance(content, (str, Expression)) else content
+        written = ""
+        for piece in pieces:
+            if isinstance(piece, Expression):
+                code = f"v => {printed(piece)}"
+                # A second binding of one element: the outer one places it, the inner one fills it.
+                mark = self.live.bind("number", code, str(digits))
+                written += f"<tspan{mark}>{shown(self.live.value(piece), digits)}</tspan>"
+            else:
+                written += html.escape(piece)
+        made = (
             f'<text class="ink {style}" data-role="{role}" text-anchor="{anchor}"{places}>'
             f"{written}</text>"
         )
+        self._add(made if seen is None else self.live.when(seen, made, "g"))
 
     def raw(self, content: str) -> None:
         """Any SVG."""
@@ -247,13 +288,13 @@ class Picture:
         made = [f'<line class="axis" x1="{left}" y1="{bottom}" x2="{right}" y2="{bottom}"/>']
         for tick in self.x_ticks:
             place = f'x="{self.live.value(self.across(tick)):.1f}" y="{bottom + 15}"'
-            made.append(_label(_tick(tick), place, "small"))
+            made.append(_label(_tick(tick, self.x_ticks), place, "small"))
         for tick in self.y_ticks:
             at = self.live.value(self.down(tick))
             ends = f'x1="{left}" y1="{at:.1f}" x2="{right}" y2="{at:.1f}"'
             made.append(f'<line class="grid" {ends}/>')
             place = f'x="{left - 5}" y="{at + 4:.1f}"'
-            made.append(_label(_tick(tick), place, "small", "end"))
+            made.append(_label(_tick(tick, self.y_ticks), place, "small", "end"))
         if self.x_label:
             place = f'x="{(left + right) / 2}" y="{self.height - 6}"'
             made.append(_label(self.x_label, place))
@@ -278,12 +319,20 @@ def _path(points: Sequence[tuple[float, float]]) -> str:
     return "".join(f"{'L' if i else 'M'}{x:.2f} {y:.2f}" for i, (x, y) in enumerate(points))
 
 
+def _dots(points: Sequence[tuple[float, float]]) -> str:
+    return "".join(f"M{x:.2f} {y:.2f}h0" for x, y in points)
+
+
 def _told(tell: str, label: str) -> str:
-    """Makes a mark take the focus, and show its formula."""
+    """Makes a mark take the focus, and show its formula; with no label, where pointed at only."""
     if not tell:
         return ""
+    if not label:
+        return f' data-tell="{tell}"'
     return f' data-tell="{tell}" tabindex="0" role="img" aria-label="{html.escape(label)}"'
 
 
-def _tick(value: float) -> str:
+def _tick(value: float, ticks: Sequence[float] | Mapping[float, str]) -> str:
+    if isinstance(ticks, Mapping):
+        return ticks[value]
     return f"{value:g}".replace("-", "−")
