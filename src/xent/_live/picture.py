@@ -99,14 +99,11 @@ class Picture:
         mark = self.live.bind("dots", f"v => {code}")
         self._add(f'<path class="dots {style}" data-role="{role}" d="{_dots(now)}"{mark}/>')
 
-    def band(
-        self, x: Expression, low: Expression, high: Expression, index: str, size: int, role: Role
-    ) -> None:
-        """The area from low to high for each number of an index."""
-        (above, over), (below, under) = (self._points(x, y, index, size) for y in (high, low))
-        mark = self.live.bind("path", f"v => [...{over}, ...{under}.reverse()]")
-        clip = f'class="band" data-role="{role}" clip-path="url(#{self.name}-clip)"'
-        self._add(f'<path {clip} d="{_path([*above, *reversed(below)])}"{mark}/>')
+    def region(self, x: Expression, y: Expression, index: str, size: int, role: Role) -> None:
+        """The area within points, one for each number of an index."""
+        now, code = self._points(x, y, index, size)
+        clip = f'class="region" data-role="{role}" clip-path="url(#{self.name}-clip)"'
+        self._add(f'<path {clip} d="{_path(now)}"{self.live.bind("path", f"v => {code}")}/>')
 
     def _points(
         self, x: Expression, y: Expression, index: str, size: int

@@ -33,8 +33,9 @@ class Definition:
 
     def compute(self, values: dict[str, Any]) -> None:
         """Add it to the values."""
+        inner, letters = dict(values), self.letters
         for numbers in product(*map(range, self.sizes)):
-            inner = {**values, **dict(zip(self.letters, numbers, strict=True))}
+            inner.update(zip(letters, numbers, strict=True))
             found = float(evaluate(self.tree, inner))
             _put(values, self.symbol.name, [position(part, inner) for part in self.parts], found)
 
@@ -55,7 +56,7 @@ class Loop:
 
     index: str
     size: int
-    body: tuple[Definition, ...]
+    body: tuple[Definition | Loop, ...]
 
     def compute(self, values: dict[str, Any]) -> None:
         """Add all rounds to the values."""

@@ -1,15 +1,16 @@
 """The numbers of the lesson on the gradient: a walk downhill, and differences of the loss.
 
 The walk has the logit u_i before step i, and its loss l_i; `now` is where it ends, with probability
-p, gradient g and loss L. One more step at the present rate leads to `then`, whose loss is `after`. If
-the target is 1/2, a step of a rate above `limit` raises the loss.
+p, gradient g and loss L. One more step at the present rate leads to `then`, whose loss is `after`.
+If the target is 1/2, a step of a rate above `limit` raises the loss.
 
-For each h_n, at_i,n and loss_i,n are z, z + h and z - h and their losses. The quotients one_n and two_n
-are one-sided and two-sided, and far_n and near_n their errors. Of these, bend_n and wave_n are
-truncation, as the second and the third derivative have it, and grain_n is the most that rounding adds.
+For each h_n, at_i,n and loss_i,n are z, z + h and z - h and their losses. The quotients one_n and
+two_n are one-sided and two-sided, and far_n and near_n their errors. Of these, bend_n and wave_n
+are truncation, as the second and the third derivative have it, and grain_n is the most that
+rounding adds.
 
-A row of two features has the logit `score` and the probability `chance`; `miss` is its p - y, and d_j
-the gradient for its weights.
+A row of two features has the logit `score` and the probability `chance`; `miss` is its p - y, and
+d_j the gradient for its weights.
 """
 
 from __future__ import annotations

@@ -61,9 +61,9 @@ def _slope(formula: Expression, value: Expression) -> LiveLine:
 def _walk(live: Live) -> str:
     n = live.number
     change = live.choose(
-        (AFTER < L - 1e-12, f"lowers the loss from {n(L)} to {n(AFTER)}."),
-        (AFTER > L + 1e-12, f"<em>raises</em> the loss from {n(L)} to {n(AFTER)}."),
-        otherwise=f"leaves the loss at {n(L)}.",
+        (AFTER < L - 5e-5, f"lowers the loss from {n(L)} to {n(AFTER)}."),
+        (AFTER > L + 5e-5, f"<em>raises</em> the loss from {n(L)} to {n(AFTER)}."),
+        otherwise=f"hardly changes the loss, {n(L)}.",
     )
     summary = (
         f"At z = {n(NOW)} and p = {n(P)} the gradient p&nbsp;−&nbsp;y is {n(G)}. The next step "
