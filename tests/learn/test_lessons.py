@@ -194,7 +194,7 @@ def test_a_focused_mark_shows_its_formula(name: str, folder: Path, chromium: Any
         page.evaluate(
             "document.querySelectorAll('details').forEach((each) => { each.open = true })"
         )
-        for mark in page.locator("[data-tell]").all():
+        for mark in page.locator("[data-tell][tabindex]:visible").all():
             mark.focus()
             told = mark.evaluate(
                 "(mark) => mark.closest('.stage').querySelector('[data-told]').textContent"

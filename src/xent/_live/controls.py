@@ -75,9 +75,10 @@ def take(live: Live, label: str, name: str, tree: Expression) -> str:
     return f'<button type="button" data-take="{name}"{code}>{html.escape(label)}</button>'
 
 
-def push(label: str, growing: str, name: str) -> str:
-    """A button that adds a number of the state to a list that grows."""
-    return f'<button type="button" data-push="{growing}:{name}">{html.escape(label)}</button>'
+def push(label: str, growing: str, name: str, times: int = 1) -> str:
+    """A button that adds a number, of the state or computed, to a list that grows."""
+    mark = f'data-push="{growing}:{name}:{times}"'
+    return f'<button type="button" {mark}>{html.escape(label)}</button>'
 
 
 def pop(label: str, growing: str) -> str:

@@ -48,7 +48,7 @@ function live(root, page) {
   const kinds = {
     number: (element, [f, digits]) => { element.textContent = shown(f(values), digits) },
     word: (element, [f, words]) => { element.textContent = page.data[words][f(values)] },
-    show: (element, [f]) => { element.hidden = !f(values) },
+    show: (element, [f]) => { element.toggleAttribute('hidden', !f(values)) },  // SVG has no .hidden
     place: (element, [attributes]) => {
       for (const [name, f] of Object.entries(attributes)) element.setAttribute(name, f(values).toFixed(2));
     },
@@ -115,8 +115,9 @@ function live(root, page) {
     changed();
   }));
   each('[data-push]', (button) => button.addEventListener('click', () => {
-    const [list, name] = button.dataset.push.split(':');
-    if (state[list].length < page.most) state[list].push(state[name]);
+    const [list, name, times] = button.dataset.push.split(':');
+    const room = Math.min(Number(times), page.most - state[list].length);
+    for (let i = 0; i < room; i++) state[list].push(values[name]);
     changed();
   }));
   each('[data-pop]', (button) => button.addEventListener('click', () => { state[button.dataset.pop].pop(); changed() }));
@@ -141,19 +142,28 @@ function live(root, page) {
     point.setAttribute('aria-valuenow', exactly(now[0]));
     point.setAttribute('aria-valuetext', now.map((each) => shown(each)).join(', '));
   }
+  const placed = (svg, event) => new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
+  const moves = new Map();
+  function nearest(point, event) {  // where handles overlap, the one whose middle is nearest is meant
+    const place = placed(point.ownerSVGElement, event);
+    const away = (other) => Math.hypot(other.getAttribute('cx') - place.x, other.getAttribute('cy') - place.y);
+    return [...point.ownerSVGElement.querySelectorAll('.handle')].reduce((a, b) => away(b) < away(a) ? b : a, point);
+  }
   each('[data-drag-x], [data-drag-y]', (point) => {
     const move = (event) => {
-      const place = new DOMPoint(event.clientX, event.clientY).matrixTransform(point.ownerSVGElement.getScreenCTM().inverse());
+      const place = placed(point.ownerSVGElement, event);
       for (const one of ways(point)) {
         put(one, one.low + (place[one.way] - one.from) / (one.to - one.from) * (one.high - one.low));
       }
       changed();
     };
+    moves.set(point, move);
     point.addEventListener('pointerdown', (event) => {
-      point.setPointerCapture(event.pointerId);
-      point.addEventListener('pointermove', move);
+      const meant = nearest(point, event);
+      meant.setPointerCapture(event.pointerId);
+      meant.addEventListener('pointermove', moves.get(meant));
       event.preventDefault();
-      point.focus();
+      meant.focus();
     });
     for (const end of ['pointerup', 'pointercancel']) {
       point.addEventListener(end, () => point.removeEventListener('pointermove', move));

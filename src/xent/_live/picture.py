@@ -99,6 +99,38 @@ class Picture:
         mark = self.live.bind("path", f"v => [{code}]")
         self._add(f'<path class="{style}" data-role="{role}" d="{_path(now)}"{mark}/>')
 
+    def trail(
+        self, x: Expression, y: Expression, index: str, size: int, role: Role, style: str = ""
+    ) -> None:
+        """A line through the points of lists: x and y have an index that counts to `size`."""
+        now, code = self._points(x, y, index, size)
+        mark = self.live.bind("path", f"v => {code}")
+        self._add(f'<path class="curve {style}" data-role="{role}" d="{_path(now)}"{mark}/>')
+
+    def dots(
+        self, x: Expression, y: Expression, index: str, size: int, role: Role, style: str = ""
+    ) -> None:
+        """Small points instead of the line, or "squares"."""
+        now, code = self._points(x, y, index, size)
+        mark = self.live.bind("dots", f"v => {code}")
+        self._add(f'<path class="dots {style}" data-role="{role}" d="{_dots(now)}"{mark}/>')
+
+    def region(self, x: Expression, y: Expression, index: str, size: int, role: Role) -> None:
+        """The area within points, one for each number of an index."""
+        now, code = self._points(x, y, index, size)
+        clip = f'class="region" data-role="{role}" clip-path="url(#{self.name}-clip)"'
+        self._add(f'<path {clip} d="{_path(now)}"{self.live.bind("path", f"v => {code}")}/>')
+
+    def _points(
+        self, x: Expression, y: Expression, index: str, size: int
+    ) -> tuple[list[tuple[float, float]], str]:
+        """Places for the numbers of an index, and their code."""
+        pair = self.across(x), self.down(y)
+        values = ({**self.live.values, index: i} for i in range(size))
+        now = [(evaluate(pair[0], each), evaluate(pair[1], each)) for each in values]
+        told = ", ".join(printed(each, {index}) for each in pair)
+        return now, f"numbers({size}, ({index}) => [{told}])"
+
     def segment(
         self,
         start: tuple[Operand, Operand],
@@ -173,33 +205,12 @@ class Picture:
         radius: float = 7,
         tell: str = "",
         label: str = "",
+        style: str = "point",
     ) -> None:
-        """A round point."""
+        """A round point, or a "hollow" one."""
         places = self.live.places(cx=self.across(x), cy=self.down(y))
         more = _told(tell, label)
-        self._add(f'<circle class="point" data-role="{role}" r="{radius:g}"{places}{more}/>')
-
-    def dots(
-        self,
-        x: Operand,
-        y: Operand,
-        over: str,
-        count: int,
-        role: Role,
-        *,
-        width: float = 8,
-    ) -> None:
-        """Many round points as one mark: x and y are formulas of an index, `over`."""
-        across, down = self.across(x), self.down(y)
-        places = [{**self.live.values, over: i} for i in range(count)]
-        now = "".join(
-            f"M{evaluate(across, each):.2f} {evaluate(down, each):.2f}h0" for each in places
-        )
-        pair = f"[{printed(across, {over})}, {printed(down, {over})}]"
-        mark = self.live.bind("dots", f"v => numbers({count}, ({over}) => {pair})")
-        self._add(
-            f'<path class="dots" data-role="{role}" stroke-width="{width:g}" d="{now}"{mark}/>'
-        )
+        self._add(f'<circle class="{style}" data-role="{role}" r="{radius:g}"{places}{more}/>')
 
     def handle(
         self,
@@ -250,7 +261,7 @@ class Picture:
         self,
         x: Operand,
         y: Operand,
-        content: str | Expression,
+        content: str | Expression | Sequence[str | Expression],
         *,
         role: Role = "plain",
         anchor: str = "middle",
@@ -258,21 +269,25 @@ class Picture:
         dy: float = 0,
         digits: int = 2,
         style: str = "",
+        seen: Expression | None = None,
     ) -> None:
-        """Words, or a number that follows; shifted by pixels."""
+        """Words, a number, or a list of both; shifted by pixels, and there where `seen` holds."""
         places = self.live.places(x=self.across(x) + dx, y=self.down(y) + dy)
-        written, mark = content, ""
-        if isinstance(content, Expression):
-            code = f"v => {printed(content)}"
-            # A second binding of one element: the outer one places it, the inner one fills it.
-            mark = f"<tspan{self.live.bind('number', code, str(digits))}>"
-            written = f"{mark}{shown(self.live.value(content), digits)}</tspan>"
-        else:
-            written = html.escape(content)
-        self._add(
+        pieces = [content] if isinstance(content, (str, Expression)) else content
+        written = ""
+        for piece in pieces:
+            if isinstance(piece, Expression):
+                code = f"v => {printed(piece)}"
+                # A second binding of one element: the outer one places it, the inner one fills it.
+                mark = self.live.bind("number", code, str(digits))
+                written += f"<tspan{mark}>{shown(self.live.value(piece), digits)}</tspan>"
+            else:
+                written += html.escape(piece)
+        made = (
             f'<text class="ink {style}" data-role="{role}" text-anchor="{anchor}"{places}>'
             f"{written}</text>"
         )
+        self._add(made if seen is None else self.live.when(seen, made, "g"))
 
     def raw(self, content: str) -> None:
         """Any SVG."""
@@ -343,10 +358,16 @@ def _path(points: Sequence[tuple[float, float]]) -> str:
     return "".join(f"{'L' if i else 'M'}{x:.2f} {y:.2f}" for i, (x, y) in enumerate(points))
 
 
+def _dots(points: Sequence[tuple[float, float]]) -> str:
+    return "".join(f"M{x:.2f} {y:.2f}h0" for x, y in points)
+
+
 def _told(tell: str, label: str) -> str:
-    """Makes a mark take the focus, and show its formula."""
+    """Makes a mark take the focus, and show its formula; with no label, where pointed at only."""
     if not tell:
         return ""
+    if not label:
+        return f' data-tell="{tell}"'
     return f' data-tell="{tell}" tabindex="0" role="img" aria-label="{html.escape(label)}"'
 
 

@@ -208,6 +208,11 @@ def sigmoid(x: Expression) -> Expression:
     return case(x >= 0, 1 / (1 + exp(-x)), exp(x) / (1 + exp(x)))
 
 
+def softplus(x: Expression) -> Expression:
+    """log(1 + e^x) without overflow: -log of the sigmoid of -x."""
+    return call("max", x, 0) + log1p(exp(-call("abs", x)))
+
+
 def plus(first: Expression, *others: Expression) -> Expression:
     """Sum of any number of terms."""
     return sum(others, first)

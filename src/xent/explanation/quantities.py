@@ -34,6 +34,7 @@ from xent._report.expression import (
     log1p,
     same,
     sigmoid,
+    softplus,
 )
 from xent.explanation.scaling import UNSCALED, Scaling
 
@@ -78,7 +79,7 @@ def of_one_logit(scaling: Scaling = UNSCALED) -> Program:
     u, v, p = Symbol(scaling.letter), _elements("v"), _elements("p")
 
     def loss(z: Expression) -> Expression:
-        return Total("j", _times(v("j"), _softplus(case(same(J, 1), -z, z))), 2)
+        return Total("j", _times(v("j"), softplus(case(same(J, 1), -z, z))), 2)
 
     return Program(
         [
@@ -86,7 +87,7 @@ def of_one_logit(scaling: Scaling = UNSCALED) -> Program:
             *_stages(scaling),
             *_masses(2),
             define("p_j", sigmoid(case(same(J, 1), u, -u)), 2),
-            define("s_j", _softplus(case(same(J, 1), -u, u)), 2),
+            define("s_j", softplus(case(same(J, 1), -u, u)), 2),
             define("L", loss(u)),
             define("g", v("0") * p("1") - v("1") * p("0")),
             define("G", _back(scaling, "")),
@@ -166,11 +167,6 @@ def _loss(u: Logits, count: int) -> Expression:
 def _moved(j: str, there: Expression) -> Expression:
     """The logit of a class: `there` if it is the class i, otherwise z_j."""
     return case(same(Symbol(j), Symbol("i")), there, Symbol("z", j))
-
-
-def _softplus(x: Expression) -> Expression:
-    """log(1 + e^x) without overflow: -log of the sigmoid of -x."""
-    return call("max", x, 0) + log1p(exp(-call("abs", x)))
 
 
 def _quotient(index: str) -> Expression:

@@ -20,16 +20,22 @@ def stage(
     summary: str,
     formulas: Iterable[str] = (),
     told: str = POINT,
+    *,
     name: str = "summary",
+    split: bool = False,
+    compact: bool = False,
 ) -> str:
     """Pictures that stay in view above their controls, and a sentence that sums them up.
 
     `formulas` are those that marks in the pictures show. A second stage of a page needs a `name`.
+    On a wide screen the controls stand to the right of the pictures if `split`, and in two columns
+    if `compact`.
     """
     hidden = "".join(formulas)
     box = f'<div data-told aria-live="polite">{told}</div>{hidden}' if hidden else ""
+    kind = " split" * split + " compact" * compact
     return (
-        f'<div class="stage"><div class="pictures">{"".join(pictures)}</div>'
+        f'<div class="stage{kind}"><div class="pictures">{"".join(pictures)}</div>'
         f'<div class="controls">{"".join(controls)}</div>'
         f'<p class="summary" id="{name}">{summary}</p>{box}'
         f'<div class="heard" aria-live="polite" data-say="#{name}"></div></div>'
@@ -55,9 +61,10 @@ def guess(question: str, options: Iterable[tuple[str, bool]], answer: str) -> st
     )
 
 
-def lines(live: Live, *shown: LiveLine) -> str:
-    """Formulas with their numbers, below each other."""
-    return f'<div class="lines" tabindex="0">{"".join(live.line(each) for each in shown)}</div>'
+def lines(live: Live, *shown: LiveLine | str) -> str:
+    """Formulas with their numbers, below each other; also as HTML."""
+    made = (each if isinstance(each, str) else live.line(each) for each in shown)
+    return f'<div class="lines" tabindex="0">{"".join(made)}</div>'
 
 
 def code(
