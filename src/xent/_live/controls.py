@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from xent._live.page import Live
@@ -22,6 +22,18 @@ def slider(live: Live, path: str, label: str, low: float, high: float, step: flo
     )
 
 
+def stops(live: Live, path: str, label: str, numbers: Sequence[float]) -> str:
+    """A slider that stops at these numbers only, which ascend; the state is one of them."""
+    value = _held(live.state, path)
+    listed = " ".join(f"{number:g}" for number in numbers)
+    return (
+        f'<label class="slider"><span>{label}</span>'
+        f'<input type="range" data-stops="{listed}" data-set="{path}" min="0" '
+        f'max="{len(numbers) - 1}" step="1" value="{numbers.index(value)}" '
+        f'aria-valuetext="{value:g}"><output>{live.number(_symbol(path))}</output></label>'
+    )
+
+
 def choice(live: Live, path: str, label: str, options: Mapping[float, str]) -> str:
     """Radio buttons for a number of the state."""
     value = _held(live.state, path)
@@ -33,7 +45,7 @@ def choice(live: Live, path: str, label: str, options: Mapping[float, str]) -> s
     return f'<fieldset class="choice"><legend>{label}</legend>{made}</fieldset>'
 
 
-def preset(label: str, **state: Any) -> str:
+def preset(label: str, /, **state: Any) -> str:
     """A button that sets several numbers at once."""
     return (
         f"<button type=\"button\" data-preset='{json.dumps(state)}'>{html.escape(label)}</button>"

@@ -18,7 +18,7 @@ SAMPLES = 121
 """Points of a curve."""
 HANDLE = 18
 """Radius of what can be grasped, in pixels of the picture: more than 24 px across on a phone."""
-TOP, RIGHT, BOTTOM = 12, 12, 38
+TOP, RIGHT = 12, 12
 Span = tuple[float, float]
 
 
@@ -38,6 +38,8 @@ class Picture:
     width: int = 420
     height: int = 280
     left: int = 54
+    bottom: int = 38
+    """Pixels below the axis, for its numbers and its name, and for what else stands there."""
     body: list[str] = field(default_factory=list)
 
     def across(self, place: Operand) -> Expression:
@@ -46,7 +48,7 @@ class Picture:
 
     def down(self, place: Operand) -> Expression:
         """Pixels from the top."""
-        return _mapped(place, self.y, (self.height - BOTTOM, TOP))
+        return _mapped(place, self.y, (self.height - self.bottom, TOP))
 
     def curve(
         self, tree: Expression, over: str, role: Role, *, span: Span | None = None, style: str = ""
@@ -81,6 +83,19 @@ class Picture:
         code = ", ".join(f"[{printed(x)}, {printed(y)}]" for x, y in pairs)
         mark = self.live.bind("path", f"v => [{code}]")
         self._add(f'<path class="{style}" data-role="{role}" d="{_path(now)}"{mark}/>')
+
+    def trail(
+        self, x: Expression, y: Expression, index: str, size: int, role: Role, style: str = ""
+    ) -> None:
+        """A line through the points of lists: x and y have an index that counts to `size`."""
+        across, down = self.across(x), self.down(y)
+        now = []
+        for number in range(size):
+            values = {**self.live.values, index: number}
+            now.append((evaluate(across, values), evaluate(down, values)))
+        pair = f"[{printed(across, {index})}, {printed(down, {index})}]"
+        mark = self.live.bind("path", f"v => numbers({size}, ({index}) => {pair})")
+        self._add(f'<path class="curve {style}" data-role="{role}" d="{_path(now)}"{mark}/>')
 
     def segment(
         self,
@@ -185,7 +200,7 @@ class Picture:
         self,
         x: Operand,
         y: Operand,
-        content: str | Expression,
+        content: str | Expression | Sequence[str | Expression],
         *,
         role: Role = "plain",
         anchor: str = "middle",
@@ -194,16 +209,18 @@ class Picture:
         digits: int = 2,
         style: str = "",
     ) -> None:
-        """Words, or a number that follows; shifted by pixels."""
+        """Words, a number that follows, or a list of both; shifted by pixels."""
         places = self.live.places(x=self.across(x) + dx, y=self.down(y) + dy)
-        written, mark = content, ""
-        if isinstance(content, Expression):
-            code = f"v => {printed(content)}"
-            # A second binding of one element: the outer one places it, the inner one fills it.
-            mark = f"<tspan{self.live.bind('number', code, str(digits))}>"
-            written = f"{mark}{shown(self.live.value(content), digits)}</tspan>"
-        else:
-            written = html.escape(content)
+        pieces = [content] if isinstance(content, (str, Expression)) else content
+        written = ""
+        for piece in pieces:
+            if isinstance(piece, Expression):
+                code = f"v => {printed(piece)}"
+                # A second binding of one element: the outer one places it, the inner one fills it.
+                mark = self.live.bind("number", code, str(digits))
+                written += f"<tspan{mark}>{shown(self.live.value(piece), digits)}</tspan>"
+            else:
+                written += html.escape(piece)
         self._add(
             f'<text class="ink {style}" data-role="{role}" text-anchor="{anchor}"{places}>'
             f"{written}</text>"
@@ -217,7 +234,7 @@ class Picture:
         """The picture, its title above it; the description is read aloud."""
         marks = "".join(self.body)
         role = "group" if "tabindex" in marks else "img"
-        width, height = self.width - RIGHT - self.left, self.height - BOTTOM - TOP
+        width, height = self.width - RIGHT - self.left, self.height - self.bottom - TOP
         clip = (
             f'<clipPath id="{self.name}-clip"><rect x="{self.left - 1}" y="{TOP - 2}" '
             f'width="{width + 2}" height="{height + 3}"/></clipPath>'
@@ -243,7 +260,7 @@ class Picture:
         return "v." not in printed(tree, {over})
 
     def _axes(self) -> str:
-        left, bottom, right = self.left, self.height - BOTTOM, self.width - RIGHT
+        left, bottom, right = self.left, self.height - self.bottom, self.width - RIGHT
         made = [f'<line class="axis" x1="{left}" y1="{bottom}" x2="{right}" y2="{bottom}"/>']
         for tick in self.x_ticks:
             place = f'x="{self.live.value(self.across(tick)):.1f}" y="{bottom + 15}"'
@@ -255,7 +272,7 @@ class Picture:
             place = f'x="{left - 5}" y="{at + 4:.1f}"'
             made.append(_label(_tick(tick), place, "small", "end"))
         if self.x_label:
-            place = f'x="{(left + right) / 2}" y="{self.height - 6}"'
+            place = f'x="{(left + right) / 2}" y="{bottom + 32}"'
             made.append(_label(self.x_label, place))
         if self.y_label:
             place = f'transform="translate(12 {(TOP + bottom) / 2}) rotate(-90)"'

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 from xent._live.javascript import printed
 from xent._report.evaluation import Values, evaluate, position
-from xent._report.expression import Expression, Operand, Symbol, wrap
+from xent._report.expression import Expression, Number, Operand, Symbol, wrap
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,26 @@ class Loop:
         return f"for (let {letter} = 0; {letter} < {self.size}; {letter}++) {{ {inner} }}"
 
 
+@dataclass(frozen=True)
+class Table:
+    """Numbers that the page cannot compute, or need not: a list, or lists of lists."""
+
+    name: str
+    numbers: Sequence[Any]
+
+    def compute(self, values: dict[str, Any]) -> None:
+        """Add it to the values."""
+        values[self.name] = self.numbers
+
+    def javascript(self) -> str:
+        """A statement that adds it to v."""
+        return f"v.{self.name} = {_literal(self.numbers)};"
+
+
 class Program:
     """Definitions in an order in which each needs only those before it, and the inputs."""
 
-    def __init__(self, definitions: Iterable[Definition | Loop]) -> None:
+    def __init__(self, definitions: Iterable[Definition | Loop | Table]) -> None:
         self.definitions = tuple(definitions)
 
     def __add__(self, other: Program) -> Program:
@@ -97,6 +113,12 @@ def define(name: str, tree: Operand, *sizes: int) -> Definition:
     """A definition by its name, as in `define("p_j", ..., 3)` or `define("m", ...)`."""
     letter, _, index = name.partition("_")
     return Definition(Symbol(letter, index), wrap(tree), sizes)
+
+
+def _literal(numbers: Any) -> str:
+    if isinstance(numbers, (int, float)):
+        return printed(Number(repr(numbers).removesuffix(".0")))
+    return f"[{','.join(map(_literal, numbers))}]"
 
 
 def _put(values: dict[str, Any], name: str, places: list[int], number: float) -> None:

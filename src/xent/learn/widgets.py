@@ -20,18 +20,22 @@ def stage(
     summary: str,
     formulas: Iterable[str] = (),
     told: str = POINT,
+    *,
+    name: str = "summary",
+    split: bool = False,
 ) -> str:
     """Pictures that stay in view above their controls, and a sentence that sums them up.
 
-    `formulas` are those that marks in the pictures show.
+    `formulas` are those that marks in the pictures show. Where a page has several stages, each has
+    a name. If `split`, the controls stand to the right of the pictures on a wide screen.
     """
     hidden = "".join(formulas)
     box = f'<div data-told aria-live="polite">{told}</div>{hidden}' if hidden else ""
     return (
-        f'<div class="stage"><div class="pictures">{"".join(pictures)}</div>'
+        f'<div class="stage{" split" * split}"><div class="pictures">{"".join(pictures)}</div>'
         f'<div class="controls">{"".join(controls)}</div>'
-        f'<p class="summary" id="summary">{summary}</p>{box}'
-        '<div class="heard" aria-live="polite" data-say="#summary"></div></div>'
+        f'<p class="summary" id="{name}">{summary}</p>{box}'
+        f'<div class="heard" aria-live="polite" data-say="#{name}"></div></div>'
     )
 
 
@@ -40,9 +44,10 @@ def fact(value: float, digits: int = 4) -> str:
     return shown(float(value), digits)
 
 
-def lines(live: Live, *shown: LiveLine) -> str:
-    """Formulas with their numbers, below each other."""
-    return f'<div class="lines" tabindex="0">{"".join(live.line(each) for each in shown)}</div>'
+def lines(live: Live, *shown: LiveLine | str) -> str:
+    """Formulas with their numbers, below each other; also as HTML."""
+    made = (each if isinstance(each, str) else live.line(each) for each in shown)
+    return f'<div class="lines" tabindex="0">{"".join(made)}</div>'
 
 
 def code(live: Live, text: str, numbers: Mapping[str, Expression | tuple[Expression, int]]) -> str:

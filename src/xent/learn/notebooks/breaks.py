@@ -58,7 +58,7 @@ def _(mo):
 @app.cell(hide_code=True)
 def _(naive, np, oracle, xent):
     def library(row, label):
-        return xent.cross_entropy(row, label, reduction="none")
+        return xent.cross_entropy(row, np.full(row.shape[:-1], label), reduction="none")
 
     WAYS = {
         "textbook, -log of the softmax": naive.textbook,
