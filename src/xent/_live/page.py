@@ -73,11 +73,10 @@ class Live:
     def places(self, **attributes: Expression) -> str:
         """Attributes of an element in a picture; `stroke_width` is stroke-width."""
         named = {name.replace("_", "-"): tree for name, tree in attributes.items()}
-        code = ", ".join(
-            f"{json.dumps(name)}: v => {printed(tree)}" for name, tree in named.items()
-        )
         now = "".join(f' {name}="{self.value(tree):.2f}"' for name, tree in named.items())
-        return now + self.bind("place", f"{{ {code} }}")
+        moving = {name: code for name, tree in named.items() if "v." in (code := printed(tree))}
+        code = ", ".join(f"{json.dumps(name)}: v => {code}" for name, code in moving.items())
+        return now + (self.bind("place", f"{{ {code} }}") if moving else "")
 
     def line(self, line: LiveLine, *, formula: bool = True) -> str:
         """``symbol = formula = numbers ≈ value`` as one line, without the formula if not wanted."""
