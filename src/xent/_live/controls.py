@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from xent._format import shown
@@ -39,9 +39,19 @@ def slider(
     )
 
 
-def choice(
-    live: Live, path: str, label: str, options: Mapping[float, str], style: str = ""
-) -> str:
+def stops(live: Live, path: str, label: str, numbers: Sequence[float]) -> str:
+    """A slider that stops at these numbers only, which ascend; the state is one of them."""
+    value = _held(live.state, path)
+    listed = " ".join(f"{number:g}" for number in numbers)
+    return (
+        f'<label class="slider"><span>{label}</span>'
+        f'<input type="range" data-stops="{listed}" data-set="{path}" min="0" '
+        f'max="{len(numbers) - 1}" step="1" value="{numbers.index(value)}" '
+        f'aria-valuetext="{value:g}"><output>{live.number(_symbol(path))}</output></label>'
+    )
+
+
+def choice(live: Live, path: str, label: str, options: Mapping[float, str], style: str = "") -> str:
     """Radio buttons for a number of the state; in columns if the style is "many"."""
     value = _held(live.state, path)
     made = "".join(
@@ -52,7 +62,7 @@ def choice(
     return f'<fieldset class="choice {style}"><legend>{label}</legend>{made}</fieldset>'
 
 
-def preset(label: str, **state: Any) -> str:
+def preset(label: str, /, **state: Any) -> str:
     """A button that sets several numbers at once."""
     return (
         f"<button type=\"button\" data-preset='{json.dumps(state)}'>{html.escape(label)}</button>"

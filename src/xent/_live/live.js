@@ -40,8 +40,17 @@ function live(root, page) {
 
   function held(control, value) {
     if (control.type !== 'range') return value;
-    control.value = value;
-    return Number(control.value);
+    setTo(control, value);
+    return chosen(control);
+  }
+
+  // ---- a slider may stop at certain numbers only: then its own value counts them
+  const stops = (control) => control.dataset.stops?.split(' ').map(Number);
+  const chosen = (control) => stops(control)?.[control.value] ?? Number(control.value);
+  function setTo(control, value) {
+    const all = stops(control);
+    control.value = all ? Math.max(0, all.findLastIndex((each) => each <= value)) : value;
+    if (all) control.setAttribute('aria-valuetext', shown(chosen(control)));
   }
 
   // ---- what follows the state
@@ -80,7 +89,7 @@ function live(root, page) {
     each('[data-set]', (control) => {
       const value = get(control.dataset.set);
       if (control.type === 'radio') control.checked = Number(control.value) === value;
-      else if (Number(control.value) !== value) control.value = value;
+      else if (control.dataset.stops || Number(control.value) !== value) setTo(control, value);
     });
     each('[data-drag-x], [data-drag-y]', told);
     each('[data-needs]', (button) => { button.disabled = !state[button.dataset.needs].length });
@@ -103,7 +112,7 @@ function live(root, page) {
 
   // ---- controls
   each('[data-set]', (control) => control.addEventListener('input', () => {
-    set(control.dataset.set, Number(control.value));
+    set(control.dataset.set, chosen(control));
     changed();
   }));
   each('[data-preset]', (button) => button.addEventListener('click', () => {

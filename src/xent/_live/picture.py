@@ -18,7 +18,7 @@ SAMPLES = 121
 """Points of a curve."""
 HANDLE = 18
 """Radius of what can be grasped, in pixels of the picture: more than 24 px across on a phone."""
-TOP, RIGHT, BOTTOM = 12, 12, 38
+TOP, RIGHT = 12, 12
 Span = tuple[float, float]
 
 
@@ -39,6 +39,8 @@ class Picture:
     width: int = 420
     height: int = 280
     left: int = 54
+    bottom: int = 38
+    """Pixels below the axis, for its numbers and its name, and for what else stands there."""
     body: list[str] = field(default_factory=list)
 
     def across(self, place: Operand) -> Expression:
@@ -47,7 +49,7 @@ class Picture:
 
     def down(self, place: Operand) -> Expression:
         """Pixels from the top."""
-        return _mapped(place, self.y, (self.height - BOTTOM, TOP))
+        return _mapped(place, self.y, (self.height - self.bottom, TOP))
 
     def curve(
         self, tree: Expression, over: str, role: Role, *, span: Span | None = None, style: str = ""
@@ -297,7 +299,7 @@ class Picture:
         """The picture, its title above it; the description is read aloud."""
         marks = "".join(self.body)
         role = "group" if "tabindex" in marks else "img"
-        width, height = self.width - RIGHT - self.left, self.height - BOTTOM - TOP
+        width, height = self.width - RIGHT - self.left, self.height - self.bottom - TOP
         clip = (
             f'<clipPath id="{self.name}-clip"><rect x="{self.left - 1}" y="{TOP - 2}" '
             f'width="{width + 2}" height="{height + 3}"/></clipPath>'
@@ -323,7 +325,7 @@ class Picture:
         return "v." not in printed(tree, {over})
 
     def _axes(self) -> str:
-        left, bottom, right = self.left, self.height - BOTTOM, self.width - RIGHT
+        left, bottom, right = self.left, self.height - self.bottom, self.width - RIGHT
         made = [f'<line class="axis" x1="{left}" y1="{bottom}" x2="{right}" y2="{bottom}"/>']
         for tick in self.x_ticks:
             place = f'x="{self.live.value(self.across(tick)):.1f}" y="{bottom + 15}"'
@@ -335,7 +337,7 @@ class Picture:
             place = f'x="{left - 5}" y="{at + 4:.1f}"'
             made.append(_label(_tick(self.y_ticks, tick), place, "small", "end"))
         if self.x_label:
-            place = f'x="{(left + right) / 2}" y="{self.height - 6}"'
+            place = f'x="{(left + right) / 2}" y="{bottom + 32}"'
             made.append(_label(self.x_label, place))
         if self.y_label:
             place = f'transform="translate(12 {(TOP + bottom) / 2}) rotate(-90)"'
