@@ -49,12 +49,14 @@ class LiveLine:
         )
 
     def javascript(self) -> str:
-        """An object: value y, digits d, rounded r, whether it is about the true class, t; of a
-        formula its operands x, how their texts are put into it (f), and what these are worth, as
+        """An object: value y, digits d, rounded r, whether it is there, w, and about the true
+        class, t; of a formula its operands x, how their texts are put into it (f), and what these are worth, as
         numbers (n) and exactly (q).
         """
         told = "null" if self.rounded is None else code(self.rounded)
         parts = [f"y: v => {printed(self.value)}", f"d: {self.digits}", f"r: v => {told}"]
+        if self.when is not True:
+            parts.append(f"w: v => {code(self.when)}")
         if self.true is not False:
             parts.append(f"t: v => {code(self.true)}")
         if self.formula is not None:

@@ -38,12 +38,13 @@ function live(root, page) {
 
   function held(control, value) {
     if (control.type !== 'range') return value;
-    control.value = value;
-    return Number(control.value);
+    return Math.min(Number(control.max), Math.max(Number(control.min), value));
   }
 
   // ---- what follows the state
   const kinds = {
+    text: (element, [f]) => { element.textContent = f(values) },
+    role: (element, [f]) => { element.dataset.role = f(values) },
     number: (element, [f, digits]) => { element.textContent = shown(f(values), digits) },
     show: (element, [f]) => { element.hidden = !f(values) },
     place: (element, [attributes]) => {
@@ -53,6 +54,9 @@ function live(root, page) {
       element.setAttribute('d', f(values).map(([x, y], i) => `${i ? 'L' : 'M'}${x.toFixed(2)} ${y.toFixed(2)}`).join(''));
     },
     line: (element, [line]) => {
+      element.hidden = line.w && !line.w(values);
+      if (element.hidden) return;
+      if (line.t) element.dataset.true = line.t(values);
       const { formula, relation, text, value } = written(line, values);
       const parts = { formula, relation, value: text };
       for (const part of element.querySelectorAll('[data-part]')) part.innerHTML = parts[part.dataset.part];
@@ -76,6 +80,7 @@ function live(root, page) {
     });
     each('[data-drag-x], [data-drag-y]', told);
     each('[data-needs]', (button) => { button.disabled = !state[button.dataset.needs].length });
+    each('[data-title]', (heading) => { document.title = visible(heading) });
     tell();
     announce();
   }

@@ -37,7 +37,7 @@ function shown(value, digits = 4, trim = true) {
   let text;
   if (value === 0 || (size >= 1e-3 && size < 1e6)) {
     let places = digits;
-    if (size < 1 && size >= 1 - 10 ** -digits / 2) places = digits - 2 - Math.floor(Math.log10(1 - size));
+    if (size < 1 && size >= 1 - 10 ** -digits / 2) places = Math.max(digits - 2 - Math.floor(Math.log10(1 - size)), 0);
     text = fixed(value === 0 ? 0 : value, places);
   } else {
     text = scientific(value, digits);

@@ -135,4 +135,5 @@ def explain(
         "names": None if names is None else called,
     }
     chosen = {name: value for name, value in told.items() if value is not None}
-    return Explanation(plan_of(row.form, noted=kind == "logits"), row, {**row.told, **chosen})
+    noted = kind == "logits" and (row.movable or bool((row.given >= 0).all()))
+    return Explanation(plan_of(row.form, noted=noted), row, {**row.told, **chosen})

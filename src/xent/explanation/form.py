@@ -88,14 +88,10 @@ class Form:
         return (1, 0) if self.binary else range(self.count)
 
     @property
-    def unmasked(self) -> list[int]:
-        """The classes whose logits can move."""
-        return [j for j in range(self.count) if j not in self.masked]
-
-    @property
     def among(self) -> int:
         """How many classes a guess is among: the unmasked ones, if there are at least two."""
-        return len(self.unmasked) if len(self.unmasked) >= 2 else self.count
+        unmasked = self.count - len(self.masked)
+        return unmasked if unmasked >= 2 else self.count
 
     # Symbols, and the trees of their numbers.
 
@@ -122,12 +118,6 @@ class Form:
         if isinstance(symbol, Symbol):
             return {symbol: Symbol(letter, str(j))}
         return {Symbol(letter): Symbol(letter, "1")}
-
-    @property
-    def u(self) -> list[Expression]:
-        """The logits of all classes, as they become probabilities."""
-        z = self.letter
-        return [Number("0"), Symbol(z)] if self.binary else [Symbol(z, str(j)) for j in range(self.count)]
 
     # The label.
 

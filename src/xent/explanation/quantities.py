@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from xent._live.conditions import differ
+from xent._live.conditions import differ, some
 from xent._live.program import Definition, Program, define
 from xent._report.expression import (
     Expression,
@@ -76,6 +76,9 @@ def of_classes(count: int, scaling: Scaling = UNSCALED, *, hard: bool = True) ->
     below = _loss(lambda j: scaled(scaling, _moved(j, Symbol("z", j) - H)), count)
     p, v = _elements("p"), _elements("v")
     largest = Extreme("max", "j", call("abs", u("j")), count)
+    # Where V p_j and v_j are near each other, their difference would lose digits.
+    even, vp = same(Symbol("uneven"), 0), V * p("j")
+    apart = some(even, vp < v("j") / 2, vp > 2 * v("j"))
     pushed = p("j") * Total("i≠j", v("i"), count) - v("j") * Total("i≠j", p("i"), count)
     return Program(
         [
@@ -88,13 +91,13 @@ def of_classes(count: int, scaling: Scaling = UNSCALED, *, hard: bool = True) ->
             define("p_j", exp(u("j") - M) / (1 + R), count),
             define("s_j", (M - u("j")) + log1p(R), count),
             define("L", V * log1p(R) + _margins(u, M, count)),
-            define("g_j", case(same(u("j"), MASKED), 0, pushed), count),
+            define("uneven", _how_many(differ(u("j"), M), count)),
+            define("g_j", case(same(u("j"), MASKED), 0, case(apart, vp - v("j"), pushed)), count),
             define("G_j", _back(scaling, "j"), count),
             *_entropies(count),
             define("above_i", above, count),
             define("below_i", below, count),
             define("slope_i", _quotient("i"), count),
-            define("uneven", _how_many(differ(u("j"), M), count)),
             define("shift", case(largest > LARGEST_UNSHIFTED, M, 0)),
             define("E_j", exp(u("j") - SHIFT), count),
             define("S", Total("j", Symbol("E", "j"), count)),
@@ -103,7 +106,8 @@ def of_classes(count: int, scaling: Scaling = UNSCALED, *, hard: bool = True) ->
             define("moved", Extreme("max", "j", call("abs", Symbol("z", "j") * Symbol("G", "j")), count)),
             define("net", Total("j", Symbol("g", "j"), count)),
             define("net", case(call("abs", NET) < call("max", 1, V) * NO_GRADIENT, 0, NET)),
-            *_likeliest(count),
+            define("best", Symbol("k")),
+            _tied(count),
         ]
     )
 
@@ -158,7 +162,7 @@ def _both_shares() -> list[Definition]:
 
 def _of_one(scaling: Scaling) -> list[Definition]:
     """What else is known of one logit."""
-    z = Symbol("z")
+    z, p = Symbol("z"), _elements("p")
     return [
         *_entropies(2),
         define("above", loss_of_one(scaled(scaling, z + H))),
@@ -167,7 +171,8 @@ def _of_one(scaling: Scaling) -> list[Definition]:
         define("uneven", case(same(Symbol(scaling.letter), 0), 0, 1)),
         define("reach", call("abs", z)),
         define("moved", call("abs", z * Symbol("G"))),
-        *_likeliest(2),
+        define("best", case(p("1") > p("0"), 1, 0)),
+        _tied(2),
     ]
 
 
@@ -233,13 +238,9 @@ def _masses(count: int) -> list[Definition]:
     ]
 
 
-def _likeliest(count: int) -> list[Definition]:
+def _tied(count: int) -> Definition:
     p = _elements("p")
-    tied = p("j") >= Number(repr(1 - TIE)) * p("best")
-    return [
-        define("best", Extreme("argmax", "j", p("j"), count)),
-        define("tied", _how_many(tied, count)),
-    ]
+    return define("tied", _how_many(p("j") >= Number(repr(1 - TIE)) * p("best"), count))
 
 
 def _how_many(condition: Expression, count: int) -> Expression:

@@ -34,6 +34,7 @@ from xent._report.notation import LATEX, TEXT
 from xent._report.text import WIDTH
 from xent._validation import Array
 from xent.explanation.glossary import used
+from xent.explanation.live_page import live_page
 from xent.explanation.pictures import bars, gallery
 from xent.explanation.plan import Plan
 from xent.explanation.row import Row
@@ -162,7 +163,14 @@ class Explanation(Report):
         return self._html(pictures=pictures)
 
     def to_page(self, *, pictures: bool = True) -> str:
-        """HTML: a page of its own, for light and dark, wide and narrow screens."""
+        """HTML: a page of its own, for light and dark, wide and narrow screens.
+
+        Its reader can move the numbers, and all that depends on them follows. It needs no network,
+        and can be read without scripts. The numbers stay as given for more than ten classes,
+        masked ones, and probabilities of several classes.
+        """
+        if self.row.movable:
+            return live_page(self.plan, self.row, self._anchor, drawn=pictures)
         return page(self.title, self._html(pictures=pictures, opened=True))
 
     def _html(self, *, pictures: bool, opened: bool = False) -> str:

@@ -192,7 +192,9 @@ class Row:
         target, u = self.target, self.logits
         z = self.given[1] if self.binary else self.given
         with np.errstate(all="ignore"):
-            m, k, best = float(u.max()), int(u.argmax()), int(self.p.argmax())
+            m, k = float(u.max()), int(u.argmax())
+            # The same logits may have probabilities that differ in their last digit.
+            best = int(self.p.argmax()) if self.binary or self.source == "probabilities" else k
             reach = np.abs(self.given[~self.masked])
             gradient = self.gradient if self.binary else self.gradient[~self.masked]
             net = math.fsum(np.atleast_1d(self.inner).tolist())
@@ -226,10 +228,10 @@ class Row:
             return {"above": above, "below": below, "slope": (above - below) / (2 * STEP)}
         if self.source == "probabilities":
             return {}
-        pairs = np.repeat(self.given[np.newaxis], 2 * len(self.chosen), axis=0)
-        for number, j in enumerate(self.chosen):
-            pairs[[2 * number, 2 * number + 1], j] += STEP, -STEP
-        losses = self.scaling.of_loss(self.target.losses, pairs)[0]
-        above, below = (dict(zip(self.chosen, each, strict=True)) for each in (losses[::2], losses[1::2]))
-        slopes = {j: (above[j] - below[j]) / (2 * STEP) for j in self.chosen}
+        above, below, slopes = {}, {}, {}
+        for j in self.chosen:
+            pair = np.stack([self.given, self.given])
+            pair[:, j] += STEP, -STEP
+            above[j], below[j] = self.scaling.of_loss(self.target.losses, pair)[0].tolist()
+            slopes[j] = (above[j] - below[j]) / (2 * STEP)
         return {"above": above, "below": below, "slope": slopes}

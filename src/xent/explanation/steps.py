@@ -51,6 +51,8 @@ class Step:
 class LiveStep:
     """A step for any numbers of a row: its formula, lines and words, each where it holds."""
 
+    key: str
+    """In `steps.toml`."""
     section: str
     name: str
     formula: Cases[Chain] = ()
@@ -99,6 +101,7 @@ def step(
         cases = ((True, formula),)
     said = [words(key, "why", **facts)] if why is None else why
     return LiveStep(
+        key,
         WORDS[key]["section"],
         WORDS[key]["name"].format(**facts),
         reached(cases),
