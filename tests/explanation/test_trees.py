@@ -70,7 +70,11 @@ def test_every_line_gives_the_librarys_number() -> None:
             if key.endswith("backward") or key == "gradient for weights":
                 size *= max(1.0, 1 / row.scaling.temperature)
             allowed = RELATIVE * max(abs(wanted), size)
-            assert found == pytest.approx(wanted, rel=0, abs=allowed), (key, line.symbol, row.inputs)
+            assert found == pytest.approx(wanted, rel=0, abs=allowed), (
+                key,
+                line.symbol,
+                row.inputs,
+            )
             for tree in line.operands.values():
                 one, other = (evaluate(tree, each) for each in (row.values, alone))
                 assert other == pytest.approx(one, rel=RELATIVE, abs=RELATIVE * total * p)

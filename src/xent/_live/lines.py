@@ -49,9 +49,9 @@ class LiveLine:
         )
 
     def javascript(self) -> str:
-        """An object: value y, digits d, rounded r, whether it is there, w, and about the true
-        class, t; of a formula its operands x, how their texts are put into it (f), and what these are worth, as
-        numbers (n) and exactly (q).
+        """An object: value y, digits d, rounded r, whether it is there (w) and about the true
+        class (t); of a formula its operands x, how their texts are put into it (f), and what these
+        are worth, as numbers (n) and exactly (q).
         """
         told = "null" if self.rounded is None else code(self.rounded)
         parts = [f"y: v => {printed(self.value)}", f"d: {self.digits}", f"r: v => {told}"]

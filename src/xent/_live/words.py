@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from string import Formatter
-from typing import Any, Union
+from typing import Any
 
 from xent._format import shown
-from xent._live.conditions import Condition, code, first, reached
+from xent._live.conditions import Condition, first, reached
 from xent._live.javascript import printed
 from xent._report.evaluation import FULL, Values, evaluate
 from xent._report.expression import Expression, Operand, wrap
@@ -55,7 +55,7 @@ class Choice:
     cases: tuple[tuple[Condition, Prose], ...]
 
 
-Prose = tuple[Union[str, Shown, Choice], ...]
+Prose = tuple[str | Shown | Choice, ...]
 """A sentence in parts."""
 
 

@@ -163,7 +163,10 @@ def exactly(node: Expression, values: Values = MappingProxyType({})) -> Fraction
             return Fraction(0) if value == 1 else -math.inf if value == 0 else None
         case Call("log1p", (x,)):
             return Fraction(0) if exactly(x, values) == 0 else None
-        case Binary("/", left, Call("log", (Number("2"),))) if exactly(left, values) in (0, math.inf):
+        case Binary("/", left, Call("log", (Number("2"),))) if exactly(left, values) in (
+            0,
+            math.inf,
+        ):
             return exactly(left, values)
         case Binary(sign, left, right):
             return _combined(sign, exactly(left, values), exactly(right, values))

@@ -135,7 +135,9 @@ def _dot_step(count: int) -> LiveStep:
     """z = w·x + b, with every product shown; a long formula is written as a sum."""
     products = _products(count)
     short = Total("i", Symbol("w", "i") * Symbol("x", "i")) + Symbol("b")
-    known = {Symbol(letter, str(i)): Symbol(letter, str(i)) for letter in "wx" for i in range(count)}
+    known = {
+        Symbol(letter, str(i)): Symbol(letter, str(i)) for letter in "wx" for i in range(count)
+    }
     line = LiveLine(Z, Z, products, {**known, Symbol("b"): Symbol("b")}, rounded=None)
     return step("logit from features", (Z, products if count <= 4 else short), [line])
 
@@ -181,7 +183,8 @@ def _log_step(form: Form, label: int) -> LiveStep:
     opening = f"For y = {label} the other term vanishes"
     say = speaker("loss", opening=opening, whom=form.names[label], p=true.name)
     kept = -log1p(-P)
-    lines, chains, lost = [replace(line, when=whole)], [(True, formula)], "rounded"
+    chains: list[tuple[Condition, Chain]] = [(True, formula)]
+    lines, lost = [replace(line, when=whole)], "rounded"
     if form.given_p:
         lines.append(LiveLine(L, L, kept, {P: P1}, role="loss", when=no(whole)))
         chains, lost = [(whole, formula), (True, (*formula, kept))], "log1p"
@@ -202,7 +205,7 @@ def _other_step(form: Form, when: Condition) -> LiveStep:
     say = speaker("other")
     told = choice(
         (kept, say("why" if form.one_hot else "shared")),
-        (P0 > Number("0.5"), say("much")),
+        (P0 > 0.5, say("much")),
         (True, say("little")),
     )
     chains = [(kept, (Q, 1 - P)), (True, (Q, 1 - P, Call("σ", (-Symbol(form.letter),))))]
@@ -223,7 +226,8 @@ def _safe_step(form: Form) -> LiveStep:
 def _gradient_steps(form: Form) -> Iterator[LiveStep]:
     """p - y, or -σ(-z) where p rounds to 1 and p - 1 would show 0; then back to z."""
     z, g, exact = Symbol(form.letter), Symbol("g"), form.exact(1)
-    slope, chains = Derivative(L, z), []
+    slope = Derivative(L, z)
+    chains: list[tuple[Condition, Chain]] = []
     lost = every(form.plain, unlike(P1 - Symbol("y", "1"), g))
     for held, difference in shares.differences(form, 1):
         if lost is not False:
@@ -255,9 +259,7 @@ def _weights_step(form: Form) -> LiveStep:
     lines.append(LiveLine(symbol, on_bias, rounded=rounded, role="gradient"))
     formula: Chain = (Derivative(L, Symbol("w", "i"), partial=True), Derivative(L, Z) * x)
     alone = False if form.stages else form.unit
-    return step(
-        "gradient for weights", [(alone, (*formula, (P - Y) * x)), (True, formula)], lines
-    )
+    return step("gradient for weights", [(alone, (*formula, (P - Y) * x)), (True, formula)], lines)
 
 
 def _check_step(form: Form) -> LiveStep:
@@ -266,9 +268,7 @@ def _check_step(form: Form) -> LiveStep:
     above, below, gradient = Symbol("above"), Symbol("below"), Symbol("G")
     known = {up: above, at: L, down: below, H: H}
     forward, central = (above - L) / H, (above - below) / (2 * H)
-    exact = every(
-        form.exact(1), form.plain, same(call("exact", P1 - Symbol("y", "1")), gradient)
-    )
+    exact = every(form.exact(1), form.plain, same(call("exact", P1 - Symbol("y", "1")), gradient))
     numerical, two_sided, analytic = Symbol("forward"), Symbol("central"), Symbol("analytic")
     theory, alone = H / 2 * P * (1 - P), False if form.stages else form.unit
     lines = [
@@ -277,11 +277,11 @@ def _check_step(form: Form) -> LiveStep:
         LiveLine(analytic, gradient, digits=9, rounded=no(exact)),
         LiveLine(numerical - analytic, forward - gradient, digits=2, rounded=True),
         LiveLine(two_sided - analytic, central - gradient, digits=2, rounded=True),
-        LiveLine(
-            theory, H / 2 * P1 * P0, theory, {H: H, P: P1}, 2, rounded=True, when=alone
-        ),
+        LiveLine(theory, H / 2 * P1 * P0, theory, {H: H, P: P1}, 2, rounded=True, when=alone),
     ]
     facts = {"h": STEP, "noise": NOISE}
-    told = choice((alone, words("check", "why", **facts)), (True, words("check", "options", **facts)))
+    told = choice(
+        (alone, words("check", "why", **facts)), (True, words("check", "options", **facts))
+    )
     limit = Call("lim", ((Call("L", (Z + H,)) - Call("L", (Z,))) / H,))
     return step("check", (Derivative(L, Z), limit), lines, [told], when=CHECKABLE)

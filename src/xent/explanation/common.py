@@ -10,13 +10,13 @@ from xent._live.words import Prose, Shown, number
 from xent._report.expression import Expression, Number, Symbol, call, log
 from xent.explanation.form import Form, alike
 from xent.explanation.quantities import STEP
-from xent.explanation.steps import LiveStep, step
+from xent.explanation.steps import LiveStep, step, words
 
 L = Symbol("L")
 LARGEST_CHECKED = 1e5
 """Beyond this a logit plus or minus the step is rounded too much to say anything."""
 PRECISION = Number("2.220446049250313e-16")
-CHECKABLE = every(L < Number("inf"), Symbol("reach") <= LARGEST_CHECKED)
+CHECKABLE = every(Number("inf") > L, Symbol("reach") <= LARGEST_CHECKED)
 """Does a numerical derivative say anything?"""
 NOISE = PRECISION * (L + Symbol("moved")) / STEP
 """How far rounding alone moves it."""
@@ -61,16 +61,15 @@ def rounding_remark(form: Form, symbols: dict[int, str]) -> Iterator[LiveStep]:
     cut = cut_off(q)
     wrong = -log(cut)
     # Three decimals show next to nothing of a loss below 0.01, however it was computed.
-    shows = every(
-        differ(cut, 0), differ(cut, q), L >= Number("0.01"), differ(_placed(wrong), _placed(L))
-    )
+    shows = every(differ(cut, 0), differ(cut, q), L >= 0.01, differ(_placed(wrong), _placed(L)))
     lines = []
     for j, name in symbols.items():
         true = Symbol(name)
         label = form.is_label(j)
         lines.append(LiveLine(Symbol("L", "cut"), wrong, -log(true), {true: cut}, when=label))
     facts = {"p": form.by_label(symbols), "value": (Shown(q, 6),), "cut": cut, "loss": L}
-    yield step("trap", (), lines, when=shows, wrong=wrong, **facts)
+    told = words("trap", "why", wrong=wrong, **facts)
+    yield step("trap", (), lines, [told], when=shows)
 
 
 def cut_off(p: Expression) -> Expression:

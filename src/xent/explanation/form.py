@@ -172,10 +172,11 @@ class Form:
         if not self.given_p:
             wanted = set(self.support or self.labels)
             return bool(wanted & self.masked) or len(self.masked) == self.count - 1
-        sure = [some(same(self.number("p", j), 0), same(self.number("p", j), 1)) for j in range(self.count)]
-        return every(
-            *(some(same(Symbol("v", str(j)), 0), held) for j, held in enumerate(sure))
-        )
+        sure = [
+            some(same(self.number("p", j), 0), same(self.number("p", j), 1))
+            for j in range(self.count)
+        ]
+        return every(*(some(same(Symbol("v", str(j)), 0), held) for j, held in enumerate(sure)))
 
     @property
     def infinite(self) -> Condition:

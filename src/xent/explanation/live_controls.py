@@ -37,7 +37,12 @@ def controls(live: Live, row: Row) -> Iterator[str]:
     yield from _scores(live, row)
     if form.hard and len(form.labels) > 1:
         name = "share" if form.binary else "label"
-        yield choice(live, name, "true label", {j: html.escape(_called(form.names[j], j)) for j in form.labels})
+        yield choice(
+            live,
+            name,
+            "true label",
+            {j: html.escape(_called(form.names[j], j)) for j in form.labels},
+        )
     if form.smoothed:
         most = 0.5 if state["eps"] <= 0.5 else 1
         yield slider(live, "eps", "label smoothing ε", 0.01, most, 0.01)

@@ -102,7 +102,11 @@ def _sections(live: Live, plan: Plan, write: Write) -> Iterator[str]:
 
 def _step(live: Live, step: LiveStep, before: list[Condition], write: Write) -> str:
     """A step; its number says how many are there before it."""
-    number = live.number(_counted(before)) if any(each is not True for each in before) else str(len(before) + 1)
+    number = (
+        live.number(_counted(before))
+        if any(each is not True for each in before)
+        else str(len(before) + 1)
+    )
     parts = [f"<p><b>{number}. {write(step.name)}</b></p>"]
     chains = [(held, _chain(chain)) for held, chain in step.formula]
     rows = live.first(tuple(chains), "tbody")

@@ -18,11 +18,8 @@ from xent.explanation.plan import Plan
 from xent.explanation.quantities import gradient_of_one, loss_of_one, scaled
 from xent.explanation.row import Row
 
-X, Z, P1, L, G, V, GIVEN = (
-    *(Symbol(name) for name in "xz"),
-    Symbol("p", "1"),
-    *(Symbol(name) for name in ("L", "G", "V", "given")),
-)
+X, Z, L, G, V, GIVEN = (Symbol(name) for name in ("x", "z", "L", "G", "V", "given"))
+P1 = Symbol("p", "1")
 SLOT = 62
 """Pixels for a class."""
 LETTER = 7.5
@@ -95,7 +92,7 @@ def _sigmoid(live: Live, row: Row, reach: float) -> str:
 def _curve(live: Live, row: Row, reach: float, what: str) -> str:
     """The loss or its gradient over the logit, for this target."""
     loss = what == "loss"
-    size = _scale(live, row, reach)
+    size = _scale(row, reach)
     low, high = (0, size * reach) if loss else (-size, size)
     ticks = [low + (high - low) * i / 4 for i in range(5)]
     picture = Picture(
@@ -118,7 +115,7 @@ def _curve(live: Live, row: Row, reach: float, what: str) -> str:
     )
 
 
-def _scale(live: Live, row: Row, reach: float) -> float:
+def _scale(row: Row, reach: float) -> float:
     """How steep the loss can be, roughly, as a round number."""
     steepest = max(float(row.target.masses.max()), 1e-3) / row.scaling.temperature
     if row.scaling.softcap is not None:

@@ -24,9 +24,7 @@ def interpretation(form: Form) -> LiveStep:
         lines.append(LiveLine(unit, loss, L / V, {L: L, V: V}, rounded=True))
     bits, perplexity = Symbol("in bits"), Symbol("perplexity")
     lines.append(LiveLine(bits, loss / log(2), L / log(2), {L: loss}, rounded=rounded))
-    lines.append(
-        LiveLine(perplexity, exp(loss), exp(L), {L: loss}, rounded=rounded, when=small)
-    )
+    lines.append(LiveLine(perplexity, exp(loss), exp(L), {L: loss}, rounded=rounded, when=small))
     guesses = list(_guesses(form))
     for held, guess in guesses:
         lines.append(LiveLine(Symbol(guess), log(count), log(K), {K: count}, when=held))

@@ -13,7 +13,6 @@ from xent._live.words import Prose, choice, number
 from xent._report.expression import (
     Derivative,
     Expression,
-    Number,
     Symbol,
     Total,
     call,
@@ -138,8 +137,8 @@ def _softmax_steps(form: Form) -> Iterator[LiveStep]:
     say = speaker("exponentials", shift=SHIFT)
     told = [say("masked" if form.masked else "why"), say("shifted", shifted)]
     yield step("exponentials", [(held, (each,)) for held, each in powers("j")], lines, told)
-    chains = [(held, (s, Total("k", each))) for held, each in powers("k")]
-    yield step("sum", chains, [LiveLine(s, s, plus(*terms), terms, rounded=rounded)])
+    sums = [(held, (s, Total("k", each))) for held, each in powers("k")]
+    yield step("sum", sums, [LiveLine(s, s, plus(*terms), terms, rounded=rounded)])
     chains = [(held, (Symbol("p", "j"), each / s)) for held, each in powers("j")]
     yield step("softmax", chains, quotients, [words("softmax", "why"), _uneven(form)])
 
@@ -151,7 +150,7 @@ def _uneven(form: Form) -> Prose:
         p = Symbol("p", str(j))
         cut = cut_off(p)
         apart = differ(call("placed", p, 3), call("placed", cut, 3))
-        held = every(p >= Number("0.001"), p < Number("0.9995"), apart)
+        held = every(p >= 0.001, p < 0.9995, apart)
         cases.append((held, words("softmax", "cut", value=p, cut=cut)))
     return choice(*cases)
 
@@ -185,7 +184,8 @@ def _safe_step(form: Form) -> LiveStep:
 
 def _gradient_step(form: Form) -> LiveStep:
     """p_j - y_j for each class, and their sum."""
-    z, lines = form.letter, []
+    z = form.letter
+    lines: list[LiveLine] = []
     for j in form.chosen:
         rounded = some(no(form.exact(j)), not form.one_hot)
         lines += shares.difference_lines(form, j, _slope(z, j), rounded)
@@ -206,7 +206,8 @@ def _gradient_step(form: Form) -> LiveStep:
 
 def _check_step(form: Form) -> LiveStep:
     """Central differences, one logit at a time, beside the analytic gradient."""
-    lines, rounded, worst = [], no(form.certain), []
+    rounded, worst = no(form.certain), []
+    lines: list[LiveLine] = []
     up, down = Symbol("L", "+"), Symbol("L", "-")
     quotient = (up - down) / (2 * H)
     for j in (j for j in form.chosen if j not in form.masked):

@@ -12,7 +12,6 @@ from xent._report.evaluation import Values
 from xent._report.expression import (
     Expression,
     Extreme,
-    Number,
     Symbol,
     Total,
     call,
@@ -45,8 +44,8 @@ class LiveNote:
     def at(self, values: Values) -> Iterator[Finding]:
         """The note for these numbers, if it holds for them."""
         if holds(self.when, values):
-            parts = (told(each, values) for each in (self.seen, self.matters, self.fix))
-            yield Finding(self.name, *parts, "note")
+            said = [told(each, values) for each in (self.seen, self.matters, self.fix)]
+            yield Finding(self.name, said[0], said[1], said[2], "note")
 
 
 def notes(form: Form) -> Iterator[LiveNote]:
@@ -65,7 +64,7 @@ def notes(form: Form) -> Iterator[LiveNote]:
         return
     total = Total("j", Z_J, form.count)
     for size, sums in ((100, "100, like percentages"), (1, "1")):
-        near = call("abs", total - size) <= Number(repr(size * NEAR))
+        near = call("abs", total - size) <= size * NEAR
         meant = _loss(-log(call("min", _part(Z_J, size), 1)), form.count)
         p = [_part(Symbol("z", str(j)), size) for j in range(form.count)]
         yield LiveNote(

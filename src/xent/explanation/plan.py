@@ -36,7 +36,8 @@ class Plan:
         named = {
             part: [step for step in self.steps if step.part == part] for part in PARTS.values()
         }
-        losses, before = [], False
+        losses: list[LiveStep] = []
+        before: Condition = False
         for step in named["loss"]:
             here = every(step.tells_the_loss, no(before))
             losses.append(replace(step, when=here))

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from xent._live.conditions import differ, some
+from xent._live.conditions import differ
 from xent._live.program import Definition, Program, define
 from xent._report.expression import (
     Expression,
@@ -78,7 +78,7 @@ def of_classes(count: int, scaling: Scaling = UNSCALED, *, hard: bool = True) ->
     largest = Extreme("max", "j", call("abs", u("j")), count)
     # Where V p_j and v_j are near each other, their difference would lose digits.
     even, vp = same(Symbol("uneven"), 0), V * p("j")
-    apart = some(even, vp < v("j") / 2, vp > 2 * v("j"))
+    apart = call("or", even, vp < v("j") / 2, vp > 2 * v("j"))
     pushed = p("j") * Total("i≠j", v("i"), count) - v("j") * Total("i≠j", p("i"), count)
     return Program(
         [
@@ -103,7 +103,10 @@ def of_classes(count: int, scaling: Scaling = UNSCALED, *, hard: bool = True) ->
             define("S", Total("j", Symbol("E", "j"), count)),
             define("unlike", _how_many(differ(u("j"), SHIFT), count)),
             define("reach", Extreme("max", "j", call("abs", Symbol("z", "j")), count)),
-            define("moved", Extreme("max", "j", call("abs", Symbol("z", "j") * Symbol("G", "j")), count)),
+            define(
+                "moved",
+                Extreme("max", "j", call("abs", Symbol("z", "j") * Symbol("G", "j")), count),
+            ),
             define("net", Total("j", Symbol("g", "j"), count)),
             define("net", case(call("abs", NET) < call("max", 1, V) * NO_GRADIENT, 0, NET)),
             define("best", Symbol("k")),
@@ -240,7 +243,7 @@ def _masses(count: int) -> list[Definition]:
 
 def _tied(count: int) -> Definition:
     p = _elements("p")
-    return define("tied", _how_many(p("j") >= Number(repr(1 - TIE)) * p("best"), count))
+    return define("tied", _how_many(p("j") >= (1 - TIE) * p("best"), count))
 
 
 def _how_many(condition: Expression, count: int) -> Expression:

@@ -138,7 +138,7 @@ class Row:
     def form(self) -> Form:
         """What stays while the numbers move."""
         target, label, everything = self.target, self.label, range(len(self.p))
-        labels = () if label is None else (label,)
+        labels: tuple[int, ...] = () if label is None else (label,)
         if labels and self.movable:
             weights = np.ones(len(self.p)) if target.weights is None else target.weights
             labels = tuple(j for j in everything if weights[j] or target.smoothing)
@@ -170,8 +170,12 @@ class Row:
         elif not self.layer:
             found["z"] = z[1] if self.binary else z
         if self.binary:
-            return found | {"share": self.label if self.label is not None else target.given[1].item()}
-        return found | ({"t": target.given.tolist()} if self.label is None else {"label": self.label})
+            return found | {
+                "share": self.label if self.label is not None else target.given[1].item()
+            }
+        return found | (
+            {"t": target.given.tolist()} if self.label is None else {"label": self.label}
+        )
 
     @property
     def told(self) -> dict[str, Any]:
@@ -203,17 +207,30 @@ class Row:
             found = {
                 **self.inputs,
                 **self.scaling.values(z),
-                **{"t": target.given, "y": target.shares, "v": target.masses, "V": target.total},
-                **{"p": self.p, "s": self.surprises, "L": self.loss},
-                **{"g": self.inner, "G": self.gradient},
-                **{"H": target.entropy, "D": self.divergence},
-                **{"m": m, "k": k, "R": np.exp(np.delete(u, k) - m).sum()},
+                "t": target.given,
+                "y": target.shares,
+                "v": target.masses,
+                "V": target.total,
+                "p": self.p,
+                "s": self.surprises,
+                "L": self.loss,
+                "g": self.inner,
+                "G": self.gradient,
+                "H": target.entropy,
+                "D": self.divergence,
+                "m": m,
+                "k": k,
+                "R": np.exp(np.delete(u, k) - m).sum(),
                 "uneven": (u[~self.masked] != m).sum(),
-                **{"shift": shift, "E": terms, "S": terms.sum()},
+                "shift": shift,
+                "E": terms,
+                "S": terms.sum(),
                 "unlike": ((u != shift) & ~self.masked).sum(),
                 "net": 0.0 if abs(net) < NO_GRADIENT * max(1.0, target.total) else net,
-                **{"best": best, "tied": (self.p >= (1 - TIE) * self.p[best]).sum()},
-                **{"reach": reach.max(), "moved": np.abs(reach * gradient).max()},
+                "best": best,
+                "tied": (self.p >= (1 - TIE) * self.p[best]).sum(),
+                "reach": reach.max(),
+                "moved": np.abs(reach * gradient).max(),
             }
             hidden = np.delete(np.arange(len(u)), self.chosen)
             losses = (target.masses[j] * self.surprises[j] for j in hidden if target.masses[j])

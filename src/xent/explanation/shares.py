@@ -43,7 +43,11 @@ def target_steps(form: Form) -> Iterator[LiveStep]:
         spread = (1 - EPS) * t + EPS / (Number("2") if form.binary else K)
         lines = []
         for j in classes:
-            known: Operands = {t: Symbol("t", str(j)), EPS: Symbol("eps"), K: Number(str(form.count))}
+            known: Operands = {
+                t: Symbol("t", str(j)),
+                EPS: Symbol("eps"),
+                K: Number(str(form.count)),
+            }
             result, value = form.name("y", j), Symbol("y", str(j))
             true = form.is_label(j)
             lines.append(LiveLine(result, value, spread, known, rounded=None, true=true))
@@ -111,7 +115,9 @@ def _sum_step(form: Form) -> LiveStep:
         lines.append(LiveLine(L, L, plus(*terms), terms, rounded=rounded, role="loss"))
         chains.append((held, (L, whole)))
     say = speaker("loss of shares")
-    return step("loss of shares", chains, lines, [say("shared" if len(form.support) > 1 else "one")])
+    return step(
+        "loss of shares", chains, lines, [say("shared" if len(form.support) > 1 else "one")]
+    )
 
 
 def rest_lines(form: Form) -> list[LiveLine]:
@@ -132,7 +138,9 @@ def _safe_step(form: Form) -> LiveStep:
     z, letter, rounded = form.letter, form.mass, no(form.certain)
     lines, chains = rest_lines(form), []
     for unit, node in form.times_total(log1p(R)):
-        chains.append((unit, (L, node + Total("j", form.share(letter, -1) * (M - form.name(z, -1))))))
+        chains.append(
+            (unit, (L, node + Total("j", form.share(letter, -1) * (M - form.name(z, -1)))))
+        )
     for held, parts in form.parts():
         if len(parts) > MOST:
             lines.append(LiveLine(L, L, rounded=rounded, role="loss", when=held))
@@ -178,7 +186,9 @@ def _entropy_steps(form: Form) -> Iterator[LiveStep]:
     entropy = LiveLine(H, H, rounded=True)
     if len(form.support) <= MOST:
         entropy = LiveLine(H, H, negative, known, rounded=True)
-    general = negative if form.binary else -Total("j", form.share("y", -1) * log(form.share("y", -1)))
+    general = (
+        negative if form.binary else -Total("j", form.share("y", -1) * log(form.share("y", -1)))
+    )
     yield step("entropy of the target", (H, general), [entropy])
     endless = same(D, INFINITE)
     lines = [
@@ -201,8 +211,9 @@ def difference_lines(
 ) -> Iterable[LiveLine]:
     """The gradient for a logit with its numbers."""
     known = {form.name("p", j): form.number("p", j), V: V, **form.shared(form.mass, j)}
-    marks = {"rounded": rounded, "role": "gradient"}
-    if not form.binary:
-        marks["true"] = form.is_label(j)
-    for held, formula in differences(form, j):
-        yield LiveLine(slope, form.number("g", j), formula, known, when=held, **marks)
+    true = not form.binary and form.is_label(j)
+    value = form.number("g", j)
+    for when, formula in differences(form, j):
+        yield LiveLine(
+            slope, value, formula, known, rounded=rounded, role="gradient", true=true, when=when
+        )

@@ -95,10 +95,9 @@ def step(
     The formula is a chain, or one for each of some conditions. `why` has its sentences, if they are
     not the one called so. The `facts` are put into that, and into the name.
     """
-    formula = tuple(formula)
-    cases: Any = formula
-    if formula and isinstance(formula[0], Expression):
-        cases = ((True, formula),)
+    cases: Any = tuple(formula)
+    if cases and isinstance(cases[0], Expression):
+        cases = ((True, cases),)
     said = [words(key, "why", **facts)] if why is None else why
     return LiveStep(
         key,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from xent._live.conditions import Condition, differ, every, no, some
+from xent._live.conditions import Cases, Condition, differ, every, no, some
 from xent._live.words import Prose, Shown, choice, filled, number, sentences
-from xent._report.expression import Expression, Number, Symbol, call, case, log, same
+from xent._report.expression import Expression, Symbol, call, case, log, same
 from xent.explanation.form import Form
 from xent.explanation.quantities import TIE
 from xent.explanation.texts import texts
@@ -66,7 +66,7 @@ def summary(form: Form) -> Prose:
 
 def _right(form: Form) -> Expression:
     """Is the true class the likeliest?"""
-    return form.of_true("p") >= Number(repr(1 - TIE)) * TOP
+    return form.of_true("p") >= (1 - TIE) * TOP
 
 
 def _endless(form: Form, stuck: Condition) -> Iterator[tuple[Condition, str]]:
@@ -84,10 +84,10 @@ def _verdicts(form: Form) -> Iterator[tuple[Condition, str]]:
     q = form.of_true("p")
     yield every(same(L, 0), form.certain), "certain"
     yield same(L, 0), "underflow"
-    wrong, sure = no(_right(form)), q >= Number(repr(SURE))
-    yield every(wrong, TOP >= Number(repr(SURE))), "sure_wrong"
+    wrong, sure = no(_right(form)), q >= SURE
+    yield every(wrong, TOP >= SURE), "sure_wrong"
     yield wrong, "wrong"
-    yield every(sure, L >= Number("0.001")), "sure"
+    yield every(sure, L >= 0.001), "sure"
     yield sure, "very_sure"
     yield Symbol("tied") > 1, "tie"
     yield True, "right"
@@ -107,7 +107,7 @@ def _remarks(form: Form, stuck: Condition) -> Iterator[tuple[Condition, str]]:
     if form.one_hot:
         yield no(form.unit), "weighted"
     if ("softcap", "c") in form.stages:
-        held = _let_through(form) < Number(repr(MUCH))
+        held = _let_through(form) < MUCH
         yield every(held, no(stuck)), "capped"
         yield every(held, stuck), "blocked"
 
@@ -128,10 +128,15 @@ def _facts_on_label(form: Form) -> dict[str, Any]:
     """What is said of a row that has a true class."""
     q, slope, toward = form.of_true("p"), form.of_true("G"), _toward(form)
     times = form.per_weight / log(form.among)
-    rivals = [(same(Symbol("best"), j), form.names[j]) for j in form.chosen]
+    best = Symbol("best")
+    rivals: Cases[str] = tuple((same(best, j), form.names[j]) for j in form.chosen)
     gradient = {"gradient": slope}
-    directions = [(toward > 0, "raises"), (toward < 0, "lowers"), (True, "stays")]
-    near = call("abs", times - 1) < Number("0.05")
+    directions: Cases[str] = (
+        (toward > 0, "raises"),
+        (toward < 0, "lowers"),
+        (True, "stays"),
+    )
+    near = call("abs", times - 1) < 0.05
     return {
         "true": form.by_label(form.names),
         "rival": choice(*rivals),
@@ -147,7 +152,7 @@ def _facts_on_label(form: Form) -> dict[str, Any]:
             (True, (*number(times, 0), " times")),
         ),
         "full": choice(
-            (call("abs", slope) >= Number("0.9995"), "all but at its limit"),
+            (call("abs", slope) >= 0.9995, "all but at its limit"),
             (True, "near its limit"),
         ),
         "share": Symbol("v", form.y.name) / V,
