@@ -40,8 +40,11 @@ function live(root, page) {
 
   function held(control, value) {
     if (control.type !== 'range') return value;
-    setTo(control, value);
-    return chosen(control);
+    if (stops(control)) {
+      setTo(control, value);
+      return chosen(control);
+    }
+    return Math.min(Number(control.max), Math.max(Number(control.min), value));
   }
 
   // ---- a slider may stop at certain numbers only: then its own value counts them
@@ -55,6 +58,8 @@ function live(root, page) {
 
   // ---- what follows the state
   const kinds = {
+    text: (element, [f]) => { element.textContent = f(values) },
+    role: (element, [f]) => { element.dataset.role = f(values) },
     number: (element, [f, digits]) => { element.textContent = shown(f(values), digits) },
     word: (element, [f, words]) => { element.textContent = page.data[words][f(values)] },
     show: (element, [f]) => { element.toggleAttribute('hidden', !f(values)) },  // SVG has no .hidden
@@ -68,6 +73,9 @@ function live(root, page) {
       element.setAttribute('d', f(values).map(([x, y]) => `M${x.toFixed(2)} ${y.toFixed(2)}h0`).join(''));
     },
     line: (element, [line]) => {
+      element.hidden = line.w && !line.w(values);
+      if (element.hidden) return;
+      if (line.t) element.dataset.true = line.t(values);
       const { formula, relation, text, value } = written(line, values);
       const parts = { formula, relation, value: text };
       for (const part of element.querySelectorAll('[data-part]')) part.innerHTML = parts[part.dataset.part];
@@ -93,6 +101,7 @@ function live(root, page) {
     });
     each('[data-drag-x], [data-drag-y]', told);
     each('[data-needs]', (button) => { button.disabled = !state[button.dataset.needs].length });
+    each('[data-title]', (heading) => { document.title = visible(heading) });
     tell();
     announce();
   }

@@ -13,7 +13,8 @@ from xent._live.page import Live
 from xent._report.evaluation import evaluate
 from xent._report.expression import Expression, Number, Operand, Symbol, call, wrap
 
-Role = Literal["true", "loss", "pull", "push", "other", "good", "bad", "plain"]
+Role = Literal["true", "loss", "pull", "push", "other", "good", "bad", "plain", ""]
+"""What a mark stands for; '' is that of the group around it."""
 SAMPLES = 121
 """Points of a curve."""
 HANDLE = 18

@@ -9,8 +9,8 @@ from xent._live.controls import choice, slider
 from xent._live.page import Live
 from xent._live.picture import Picture
 from xent._live.program import Program, define
+from xent._live.widgets import stage
 from xent._report.expression import Expression, Number, Symbol, exp, log, log1p
-from xent.learn.widgets import stage
 
 A, K, X, SMOOTH = (Symbol(name) for name in ("a", "K", "x", "smooth"))
 ONCE, AGAIN, LIMIT, BEST, LEAST = (

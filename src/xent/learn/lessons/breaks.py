@@ -10,6 +10,7 @@ from xent._live.controls import choice, preset, presets, slider, stops
 from xent._live.lines import LiveLine
 from xent._live.page import Live
 from xent._live.program import Program, define
+from xent._live.widgets import code, fact, lines, stage
 from xent._report.expression import (
     Expression,
     Extreme,
@@ -27,7 +28,6 @@ from xent.explanation.quantities import of_one_logit
 from xent.learn.lessons._digits import NAMES, at_one, over_logits
 from xent.learn.naive import CLIP
 from xent.learn.precision import DTYPES, LARGEST, STOPS, begins, tables
-from xent.learn.widgets import code, fact, lines, stage
 
 Z, LABEL, BITS, L = (Symbol(name) for name in ("z", "label", "bits", "L"))
 POWER, S, Q, R = (Symbol(name) for name in ("power", "S", "q", "R"))

@@ -9,6 +9,7 @@ from xent._live.controls import choice, preset, presets, slider
 from xent._live.lines import LiveLine
 from xent._live.page import Live
 from xent._live.program import Program, define
+from xent._live.widgets import code, fact, lines, stage
 from xent._report.expression import (
     Call,
     Derivative,
@@ -29,7 +30,6 @@ from xent.explanation.quantities import of_classes
 from xent.functions import softmax
 from xent.learn.lessons import _margin
 from xent.learn.lessons._bars import COUNT, bars, pairs
-from xent.learn.widgets import code, fact, lines, stage
 from xent.losses import binary_cross_entropy, cross_entropy
 
 SHARED = COUNT

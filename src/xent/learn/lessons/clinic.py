@@ -25,12 +25,12 @@ from xent._live.lines import LiveLine
 from xent._live.page import Live
 from xent._live.picture import Picture
 from xent._live.program import Program, define
+from xent._live.widgets import code, fact, guess, stage
 from xent._report.expression import Expression, Symbol, call, case, same
 from xent.explanation.quantities import of_classes
 from xent.learn import buggy_examples
 from xent.learn.buggy_examples import PATIENTS, BuggyExample, source
 from xent.learn.training import STEPS
-from xent.learn.widgets import code, fact, guess, stage
 
 CASE, STEP, TOP = Symbol("case"), Symbol("step"), Symbol("top")
 BUGGY, TOLD, FIXED = (Symbol(name) for name in ("buggy", "told", "fixed"))

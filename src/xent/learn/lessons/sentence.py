@@ -22,6 +22,7 @@ from xent._live.lines import LiveLine
 from xent._live.page import Live
 from xent._live.picture import Picture, Role
 from xent._live.program import Program, define
+from xent._live.widgets import code, fact, lines, stage
 from xent._report.expression import (
     Extreme,
     Symbol,
@@ -36,7 +37,6 @@ from xent._report.expression import (
 )
 from xent.functions import softmax
 from xent.learn import language_model
-from xent.learn.widgets import code, fact, lines, stage
 from xent.losses import cross_entropy
 from xent.metrics import log_loss
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from xent._live.page import Live
+from xent._live.widgets import code, fact
 from xent._report.expression import Number, Symbol
 from xent.learn.lessons.accuracy.focal import focal, of_focal_loss
 from xent.learn.lessons.accuracy.overfitting import LAST, overfitting
@@ -15,7 +16,6 @@ from xent.learn.lessons.accuracy.program import COLDEST, HALVINGS, HOTTEST, of_r
 from xent.learn.lessons.accuracy.squared import of_two_losses, squared
 from xent.learn.lessons.accuracy.temperature import temperature
 from xent.learn.lessons.accuracy.training import EPOCHS, logits_and_labels
-from xent.learn.widgets import code, fact
 from xent.losses import binary_cross_entropy
 
 STATE: dict[str, Any] = {

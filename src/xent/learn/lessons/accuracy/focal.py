@@ -7,10 +7,10 @@ from xent._live.lines import LiveLine
 from xent._live.page import Live
 from xent._live.picture import Picture
 from xent._live.program import Program, define
+from xent._live.widgets import stage
 from xent._report.expression import Expression, Symbol, Total, case, log, sigmoid
 from xent.learn.lessons.accuracy.program import in_favour, softplus
 from xent.learn.lessons.accuracy.training import ROWS
-from xent.learn.widgets import stage
 
 CHANCE, GAMMA, FACTOR, PLAIN, FOCAL = (
     Symbol(name) for name in ("chance", "gamma", "factor", "plain", "focal")

@@ -6,10 +6,10 @@ from xent._live.controls import preset, presets, slider
 from xent._live.lines import LiveLine
 from xent._live.page import Live
 from xent._live.picture import Picture, Role
+from xent._live.widgets import stage
 from xent._report.expression import Symbol, call, exp, log
 from xent.learn.lessons.accuracy.program import softplus
 from xent.learn.lessons.accuracy.training import EPOCHS, ROWS
-from xent.learn.widgets import stage
 
 LAST = len(EPOCHS) - 1
 FURTHEST = (-12, 21)

@@ -7,9 +7,9 @@ from xent._live.lines import LiveLine
 from xent._live.page import Live
 from xent._live.picture import Picture
 from xent._live.program import Program, define
+from xent._live.widgets import stage
 from xent._report.expression import Derivative, Expression, Symbol, log, sigmoid
 from xent.learn.lessons.accuracy.program import softplus
-from xent.learn.widgets import stage
 
 Z, P, CE, SQ, GC, GS = (Symbol(name) for name in ("z", "p", "ce", "sq", "gc", "gs"))
 SPAN = (-8.0, 8.0)

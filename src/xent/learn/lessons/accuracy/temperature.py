@@ -6,10 +6,10 @@ from xent._live.controls import beside, preset, presets, slider, take
 from xent._live.lines import LiveLine
 from xent._live.page import Live
 from xent._live.picture import Picture
+from xent._live.widgets import stage
 from xent._report.expression import Symbol, call
 from xent.learn.lessons.accuracy.overfitting import epochs
 from xent.learn.lessons.accuracy.program import BINS, mean_at
-from xent.learn.widgets import stage
 
 T, A, LT, SURE, GAP, FITTED, LEAST = (
     Symbol(name) for name in ("T", "A", "LT", "sure", "gap", "fitted", "least")

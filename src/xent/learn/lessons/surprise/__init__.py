@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from xent._live.page import Live
+from xent._live.widgets import code, fact, lines
 from xent._report.expression import Symbol
 from xent.learn.lessons.surprise.forecasts import of_outcomes
 from xent.learn.lessons.surprise.outcomes import SURE, UNSURE, D, H, K, L, sums, units, weather
 from xent.learn.lessons.surprise.two_days import BOTH, day, days, of_two_days
-from xent.learn.widgets import code, fact, lines
 from xent.metrics import log_loss
 
 STATE: dict[str, Any] = {"day": [0.9, 0.1], "truth": UNSURE, "forecast": SURE}

@@ -6,9 +6,9 @@ from xent._live.controls import preset, presets
 from xent._live.lines import LiveLine
 from xent._live.page import Live
 from xent._live.picture import Picture, Role
+from xent._live.widgets import stage
 from xent._report.expression import Expression, Number, Symbol, call, case, exp, log, plus, same
 from xent.learn.lessons.surprise.forecasts import moved
-from xent.learn.widgets import stage
 
 NAMES = ("sun", "cloud", "rain", "snow")
 K = len(NAMES)

@@ -7,8 +7,8 @@ from xent._live.lines import LiveLine
 from xent._live.page import Live
 from xent._live.picture import Picture, Role
 from xent._live.program import Program, define
+from xent._live.widgets import stage
 from xent._report.expression import Expression, Number, Symbol, call, case, log, same
-from xent.learn.widgets import stage
 
 BOTH, TOP_OF_CURVE, TOP_OF_SUM = Symbol("both"), 5.3, 10.0
 DAYS: tuple[Role, Role] = ("push", "pull")
