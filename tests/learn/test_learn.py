@@ -174,7 +174,7 @@ def rises(losses: list[float]) -> int:
 
 CHANCE = float(np.log(3))
 SYMPTOMS: dict[str, Callable[[training.Training, training.Training], bool]] = {
-    "ExplodingSteps": lambda wrong, right: max(wrong.true) > 5 * CHANCE and rises(wrong.true) > 9,
+    "ExplodingSteps": lambda wrong, right: max(wrong.true) > 5 * CHANCE and rises(wrong.true) > 8,
     "Uphill": lambda wrong, right: rises(wrong.true) == training.STEPS,
     "Sinking": lambda wrong, right: np.ptp(wrong.true) < 1e-12,
     "Stalled": lambda wrong, right: (

@@ -143,6 +143,10 @@ def test_simple_guesses_cost_more_than_the_model() -> None:
     assert order == sorted(order, reverse=True)
     assert order[0] == pytest.approx(np.log(size), abs=0.006)
     assert float(facts["uniform-perplexity"]) == size
+    words = " ".join(language_model.text()).split()
+    new = " ".join(language_model.text(held_out=True)).split()
+    share = np.array([words.count(word) for word in new]) / len(words)
+    assert order[1] == pytest.approx(-np.log(share).mean(), abs=0.006)
 
 
 def test_perplexity_of_a_choice_among_ten_is_ten() -> None:
@@ -166,7 +170,8 @@ def test_temperature_does_what_the_text_says(number: int) -> None:
 
 def test_the_model_is_too_confident_on_new_text_only() -> None:
     def best(held_out: bool) -> float:
-        z, y = sentence._rows(language_model.text(held_out=held_out))
+        rows = sentence._rows(language_model.text(held_out=held_out))
+        z, y = (np.concatenate(part) for part in zip(*rows, strict=True))
         grid = np.arange(0.5, 2, 0.05)
         return float(grid[np.argmin([float(xent.cross_entropy(z / t, y)) for t in grid])])
 

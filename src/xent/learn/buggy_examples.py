@@ -146,8 +146,9 @@ class Stalled(BuggyExample):
         "The learning rate is too low",
     )
     seen = (
-        "The reported loss cannot fall below log(1 + 2/e) = 0.5514, since the second softmax sees "
-        "numbers between 0 and 1. The model learns all the same, but more slowly than with the fix."
+        "The second softmax sees numbers between 0 and 1, so with the three classes of this "
+        "training the reported loss cannot fall below log(1 + 2/e) = 0.5514. The model learns all "
+        "the same, but more slowly than with the fix."
     )
 
     @staticmethod

@@ -90,7 +90,7 @@ def labels(sentence: str, model: Model | None = None) -> Array:
     --------
     >>> from xent.learn import language_model
     >>> language_model.labels("the cat .")
-    array([94, 15,  0])
+    array([93, 19,  0])
     """
     vocabulary = (model or load()).vocabulary
     return np.array([vocabulary.index(word) for word in sentence.split()])

@@ -146,19 +146,20 @@ def _training(live: Live) -> str:
         picture.segment((0, share), (51, share), "plain", "grid")
         picture.text(0, share, share * TOP, anchor="end", dx=-6, dy=4, style="small tick")
     chance = call("min", 1.2, float(np.log(3)) / TOP)
-    picture.segment((0, chance), (51, chance), "plain", "rule dashed thin")
+    picture.segment((0, chance), (STEPS, chance), "plain", "rule dashed thin")
+    picture.text(51, chance, "chance", anchor="end", dy=18, style="small tick")
     picture.trace(*_until("f"), STEPS + 1, "good")
     picture.trace(*_until("t"), STEPS + 1, "bad", "dotted")
     picture.trace(*_until("b"), STEPS + 1, "bad")
     heights = [call("min", 1, loss / TOP) for loss in (BUGGY, FIXED)]
     gap = heights[0] - heights[1]
     aside = call("max", 0, APART - call("abs", gap)) / 2 * case(gap < 0, -1, 1)
-    picture.point(STEP, heights[1], "good", radius=5)
+    picture.point(STEP, heights[1], "good", radius=8)
     picture.point(STEP, heights[0], "bad", radius=5)
     picture.text(STEP, heights[1] - aside, "fix", role="good", anchor="start", dx=9, dy=4)
     picture.text(STEP, heights[0] + aside, "this code", role="bad", anchor="start", dx=9, dy=4)
     return picture.svg(
-        "Training. Solid: true loss, dotted: reported, dashed: chance",
+        "Training. Solid: true mean loss, dotted: as reported",
         "Curves of the mean loss over the steps of training, with this code and with the fix.",
     )
 
@@ -238,11 +239,11 @@ def _answer(one: type[BuggyExample], case: Mapping[str, Any]) -> str:
     if case["findings"]:
         finding = case["findings"][0]
         told = html.escape(" ".join(finding[name] for name in ("seen", "matters", "fix")))
-        said = f"<b>{finding['name']}.</b> {told}"
+        said = f"names it, <b>{finding['name']}</b>: {told}"
         own = "" if failed else ": the gradient is that of the code's own loss, which is wrong"
         counts += own
     else:
-        said = "no mistake."
+        said = "finds no mistake."
     fixes = zip(one.fix(), (one.loss, one.grad), strict=True)
     changed = "\n\n".join(source(new) for new, old in fixes if new is not old)
     fix = (
@@ -251,8 +252,8 @@ def _answer(one: type[BuggyExample], case: Mapping[str, Any]) -> str:
         else ""
     )
     return (
-        f"<p>{one.cause}. <code>xent.check.gradient</code> says: {said} ({counts})</p>"
-        f"<p>{html.escape(one.seen)}</p>{fix}"
+        f"<p><b>{one.cause}.</b> {html.escape(one.seen)}</p>"
+        f"<p><code>xent.check.gradient</code> {said} ({counts}.)</p>{fix}"
     )
 
 

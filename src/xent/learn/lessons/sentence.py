@@ -38,7 +38,6 @@ from xent._report.expression import (
 from xent.functions import softmax
 from xent.learn import language_model
 from xent.losses import cross_entropy
-from xent.metrics import log_loss
 
 SENTENCES = (
     "she lost her hat in the snow .",
@@ -309,16 +308,16 @@ def _facts() -> dict[str, str]:
     """What simple guesses and the model cost, on all of the text."""
     vocabulary = language_model.load().vocabulary
     seen, kept = (_rows(language_model.text(held_out=kept)) for kept in (False, True))
-    counts = np.bincount(seen[1], minlength=len(vocabulary))
-    frequencies = np.broadcast_to(counts / counts.sum(), (len(kept[1]), len(vocabulary)))
+    counts = np.bincount(np.concatenate([w for _, w in seen]), minlength=len(vocabulary))
+    frequencies = [(np.tile(np.log(counts), (len(w), 1)), w) for _, w in kept]
     losses = {
         "uniform": np.log(len(vocabulary)),
-        "frequencies": log_loss(kept[1], frequencies),
-        "kept": cross_entropy(*kept),
-        "seen": cross_entropy(*seen),
+        "frequencies": _mean(frequencies),
+        "kept": _mean(kept),
+        "seen": _mean(seen),
     }
     grid = np.round(np.arange(COOL, HOT, STEP), 2)
-    best = grid[np.argmin([float(cross_entropy(kept[0] / t, kept[1])) for t in grid])]
+    best = grid[np.argmin([_mean(kept, t) for t in grid])]
     first = softmax(np.array(data()["z"])[0])
     w = data()["w"][0]
     return {
@@ -333,7 +332,12 @@ def _facts() -> dict[str, str]:
     }
 
 
-def _rows(sentences: list[str]) -> tuple[Any, Any]:
-    """Logits and labels of all words."""
-    z = np.concatenate([language_model.logits(each) for each in sentences])
-    return z, np.concatenate([language_model.labels(each) for each in sentences])
+def _rows(sentences: list[str]) -> list[tuple[Any, Any]]:
+    """Logits and labels of each."""
+    return [(language_model.logits(each), language_model.labels(each)) for each in sentences]
+
+
+def _mean(rows: list[tuple[Any, Any]], temperature: float = 1.0) -> float:
+    """The mean loss of all words. A sentence at a time: for so few no kernels are loaded."""
+    losses = [cross_entropy(z / temperature, w, reduction="none") for z, w in rows]
+    return float(np.concatenate(losses).mean())
