@@ -41,23 +41,6 @@ def fenced(source: str, *_: Any, **__: Any) -> str:
     return f'<div class="formula">{typeset(source, block=True)}</div>'
 
 
-<<<<<<< HEAD
-=======
-class _Dollars(InlineProcessor):  # type: ignore[misc]
-    def handleMatch(self, m: re.Match[str], data: str) -> Any:  # noqa: ARG002, N802 - its name
-        return self.md.htmlStash.store(typeset(m[1])), m.start(0), m.end(0)
-
-
-class Mathematics(Extension):  # type: ignore[misc]
-    """Python-Markdown extension for `$...$`."""
-
-    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802
-        """Add the pattern, and let a backslash escape what it escapes elsewhere."""
-        md.inlinePatterns.register(_Dollars(INLINE, md), "dollars", ABOVE_ESCAPES)
-        md.ESCAPED_CHARS.extend("$&<|~")
-
-
->>>>>>> site
 @event_priority(100)  # before mkdocstrings copies the extensions
 def on_config(config: Any) -> Any:
     """Add both forms to whatever Markdown is configured."""
