@@ -22,9 +22,7 @@ def slider(live: Live, path: str, label: str, low: float, high: float, step: flo
     )
 
 
-def choice(
-    live: Live, path: str, label: str, options: Mapping[float, str], style: str = ""
-) -> str:
+def choice(live: Live, path: str, label: str, options: Mapping[float, str], style: str = "") -> str:
     """Radio buttons for a number of the state; in columns if the style is "many"."""
     value = _held(live.state, path)
     made = "".join(
