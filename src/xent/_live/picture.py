@@ -76,20 +76,15 @@ class Picture:
         kind = f'class="curve {style}" data-role="{role}" clip-path="url(#{self.name}-clip)"'
         self._add(f'<path {kind} d="{_path(points)}"{mark}/>')
 
-    def trace(
-        self, x: Operand, y: Operand, count: int, role: Role, style: str = "", clip: str = ""
-    ) -> None:
-        """A line through points with the numbers i = 0, 1, …: both places have the index i.
-
-        `clip` is the name of a clip path, if not that of the axes.
-        """
+    def trace(self, x: Operand, y: Operand, count: int, role: Role, style: str = "") -> None:
+        """A line through points with the numbers i = 0, 1, …: both places have the index i."""
         across, down = self.across(x), self.down(self._within(wrap(y)))
         each = [{**self.live.values, "i": i} for i in range(count)]
         points = [(evaluate(across, values), evaluate(down, values)) for values in each]
         pair = f"[{printed(across, {'i'})}, {printed(down, {'i'})}]"
         mark = self.live.bind("path", f"v => numbers({count}, (i) => {pair})")
         kind = f'class="curve {style}" data-role="{role}"'
-        cut = f'clip-path="url(#{clip or self.name + "-clip"})"'
+        cut = f'clip-path="url(#{self.name}-clip)"'
         self._add(f'<path {kind} {cut} d="{_path(points)}"{mark}/>')
 
     def path(

@@ -52,10 +52,12 @@ COOL, HOT, STEP = 0.3, 3.0, 0.05
 """The least and the largest temperature, and the slider's step."""
 HIGH = 8.0
 """A loss whose bar has its full height."""
+AT_ONCE = 12
+"""Sentences whose losses are computed in one call."""
 SVG = 'viewBox="0 0 10 {}" preserveAspectRatio="none" aria-hidden="true"'
 
-J, T, TOKEN, SENTENCE, MEAN = (Symbol(name) for name in ("j", "T", "token", "sentence", "mean"))
-Z, WORD = Symbol("z", "sentence,i,j"), Symbol("w", "sentence,i")
+J, T, TOKEN, MEAN = (Symbol(name) for name in ("j", "T", "token", "mean"))
+Z = Symbol("z", "sentence,i,j")
 L_MEAN = Symbol("L", "mean")
 CHOSEN = Symbol("L", "token")
 STATE = {"sentence": 0, "token": 4, "T": 1.0}
@@ -338,6 +340,9 @@ def _rows(sentences: list[str]) -> list[tuple[Any, Any]]:
 
 
 def _mean(rows: list[tuple[Any, Any]], temperature: float = 1.0) -> float:
-    """The mean loss of all words. A sentence at a time: for so few no kernels are loaded."""
-    losses = [cross_entropy(z / temperature, w, reduction="none") for z, w in rows]
+    """The mean loss of all words. Some sentences at a time: for so few no kernels are loaded."""
+    losses = []
+    for start in range(0, len(rows), AT_ONCE):
+        z, w = (np.concatenate(part) for part in zip(*rows[start : start + AT_ONCE], strict=True))
+        losses.append(cross_entropy(z / temperature, w, reduction="none"))
     return float(np.concatenate(losses).mean())
