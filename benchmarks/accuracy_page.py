@@ -47,7 +47,7 @@ left out of it and counted in the last two columns. An error as large as the val
 between 4e15 and 9e15 ULP in float64, and between 8e6 and 1.7e7 ULP in float32.
 
 `xent` appears twice: its compiled kernels, which compute large arrays, and NumPy, which computes
-small ones, float32 logits in float64. Here both compute the same batches.
+small ones and converts float32 logits to float64. Here both compute the same batches.
 
 ## What this means, and what it does not
 
@@ -61,18 +61,19 @@ is whatever depends on the relative size of small losses and gradients:
 - **tests** with a relative tolerance, and numerical checks of a gradient.
 
 Where the model is wrong or not confident, the losses of all four libraries are good to a few ULP,
-and the differences in the tables do not matter. The small entries of a gradient off the label are
-another matter: rounding `z - max` or `z - logsumexp(z)` before exp can cost about 1000 ULP in
-float64 and about 125 in float32 where logits are large, which still leaves 12 and 5 correct digits.
+and the differences in the tables do not matter. Small gradient entries of other classes
+than the label's do differ: where logits are large, rounding `z - max` or `z - logsumexp(z)` before
+exp can cost about 1000 ULP in float64 and about 125 in float32, which leaves 12 and 5 correct
+digits.
 
 The main cause is one subtraction. When the model is right, log-sum-exp is almost the label's
 logit, and p almost 1: `logsumexp(z) - z[y]` and `p[y] - 1` keep only the digits in which the two
-differ, which is none from a margin of about 36 (17 in float32) on. `xent` does not make that
+differ; from a margin of about 36 (17 in float32) on, no digit is left. `xent` does not do that
 subtraction. Which label suffers in the binary case depends on how a library writes the formula.
 
-This compares the functions named below, not the libraries: a library may have another, better way
-to the same number. The loss of scikit-learn's binary `.loss_gradient`, for one, is more accurate
-than that of `.loss` on confident rows.
+This page compares the functions named at its end, not whole libraries: a library may also offer a
+more accurate way. For example, the loss of scikit-learn's binary `.loss_gradient` is more accurate
+on confident rows than that of `.loss`.
 
 ## How to read the tables
 
@@ -155,8 +156,9 @@ def finding(records: list[Record]) -> str:
         f"xent's losses are within {number(own[0])} units in the last place (ULP) of the exact "
         f"value, its gradient entries within {number(own[1])}; of {compared:,} losses it returns "
         f"{wrongly[0] or 'none'} as exactly 0.\n"
-        f"{', '.join(peers[:-1])} and {peers[-1]} return 0 for {min(wrongly[1:]):,} to "
-        f"{max(wrongly[1:]):,} of them, and are up to {number(others)} ULP off elsewhere."
+        f"The others, {', '.join(peers[:-1])} and {peers[-1]}, return 0 for "
+        f"{min(wrongly[1:]):,} to {max(wrongly[1:]):,} of them, and elsewhere "
+        f"are off by up to {number(others)} ULP."
     )
 
 
@@ -173,7 +175,7 @@ def zeros(records: list[Record], library: str) -> int:
 def summary(records: list[Record]) -> str:
     """The worst of each library."""
     lines = [
-        "| | loss, float64 | loss, float32 | gradient, float64 | gradient, float32 "
+        "| library | loss, float64 | loss, float32 | gradient, float64 | gradient, float32 "
         "| losses returned as 0 | gradient entries returned as 0 |",
         "|---|---|---|---|---|---|---|",
     ]

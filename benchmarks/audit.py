@@ -12,6 +12,7 @@ import re
 import sys
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ import machine
 import numpy as np
 from scipy import special
 
-from xent._report import Table, Text, to_markdown
+from xent._report import Block, Table, Text, to_markdown
 from xent.check import ScoreCard, audit
 from xent.check._audit import LEGEND
 from xent.check.ulps import Errors
@@ -78,16 +79,17 @@ HEAD = """\
 {finding}
 
 This is what `xent audit` says of each: how far losses and gradients are from 50-digit answers, and
-what is done at the edges, with options, and with input that cannot be meant.
+what each does at the edges, with options, and with input that must be a mistake.
 
 What counts as right is xent's contract: a mean over no rows is 0, a label on a masked class costs
 infinity, a logit of +inf is certainty, nothing is broadcast, a mean divides by the weight of its
-rows. A peer may have promised otherwise: probabilities given to `log_loss` are clipped on purpose,
-and a JAX function cannot raise on a wrong label. Read *wrong* as "not what a user would hope for".
+rows. Other libraries may promise something else: scikit-learn's `log_loss` clips probabilities on
+purpose, and a JAX function cannot raise on a wrong label. Read *wrong* as "not what a user would
+hope for".
 
 In the tables of accuracy a cell shows the largest error and, in parentheses, the median, in units
-of the last place (ULP) of the dtype; a rounded exact value is off by 0.5 at most. Answers of 0,
-infinity or NaN where the exact value is another number are counted apart. The margin is that of
+in the last place (ULP) of the dtype; a rounded exact value is off by at most 0.5. Answers of 0,
+infinity or NaN are counted separately if the exact value is another number. The margin is that of
 the true class.
 
 ## In short
@@ -142,7 +144,7 @@ def short(found: list[ScoreCard]) -> str:
         worst = max(e.largest for e in figures)
         rows.append(
             (
-                card.name,
+                f"`{card.name}`",
                 f"{worst:.0e}".replace("e+", "e") if worst > 1000 else f"{worst:.2g}",
                 str(sum(e.zeros for e in figures)),
                 str(len(card.right)),
@@ -150,11 +152,13 @@ def short(found: list[ScoreCard]) -> str:
             )
         )
     heads = ("implementation", "largest error, float64 loss (ULP)", "0 in error", "right", "wrong")
-    return to_markdown([Table(heads, tuple(rows))])
+    lines = [heads, (":--", *["--:"] * (len(heads) - 1)), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
 def page() -> str:
     found = list(cards())
+    heads = ("question", "verdict", "answer")  # a terminal has no room for the second
     versions = machine.versions(
         "xent", "numpy", "torch", "jax", "optax", "keras", "scipy", "scikit-learn", "mpmath"
     )
@@ -164,14 +168,18 @@ def page() -> str:
     for card in found:
         title, *rest = card.blocks()
         assert isinstance(title, Text)
-        lower = [
-            Text(block.text, "good")
-            if isinstance(block, Text) and block.role == "section"
-            else block
-            for block in rest
-            if not (isinstance(block, Text) and block.text == LEGEND)
-        ]
-        parts.append(to_markdown([Text(card.name, "section"), *lower]))
+        lower: list[Block] = []
+        for block in rest:
+            match block:
+                case Text(text, "section"):
+                    lower.append(Text(text, "good"))
+                case Table(("question", *_)):
+                    lower.append(replace(block, heads=heads))
+                case Text(text) if text == LEGEND:
+                    pass
+                case _:
+                    lower.append(block)
+        parts.append(f"## `{card.name}`\n\n{to_markdown(lower)}")
     parts.append(END.format(made=machine.MADE, measured=measured))
     return head + short(found) + "\n" + "\n".join(parts)
 

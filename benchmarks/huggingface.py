@@ -34,13 +34,13 @@ A training step (loss, `backward`, AdamW) of a Llama of {layers} layers with ran
 with the smallest and the largest ratio. *Memory* is what the process held at the most during loss
 and `backward` beyond what it held before, the gradients included.
 
-| width, vocabulary | logits | | step | step ÷ stock | memory |
+| width, vocabulary | logits | model | step | step ÷ stock | memory |
 |---|--:|---|--:|---|--:|
 {table}
 
 Measured on {date} ({processor}, {cores} cores, {cores} threads) with {versions},
-by `python benchmarks/huggingface.py`, which writes this section. Both do the same matrix products,
-most of a step's time on such a machine; what goes away is memory.
+by `python benchmarks/huggingface.py`, which writes this section. Both compute the same matrix
+products, which take most of a step's time on this machine; what xent saves is mainly memory.
 """
 
 

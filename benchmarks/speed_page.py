@@ -23,35 +23,36 @@ class Report(Circumstances):
 SHORT = """\
 ## Where the limit is not reached
 
-Wide rows of float32 come nearest to the limit of memory. The rest is limited by
-arithmetic, most of it the price of exactness:
+Wide rows of float32 come closest to the limit set by memory. The rest is limited by arithmetic,
+most of which is needed for exactness:
 
-- **Wide rows of float32** are summed wholly in float64, for the sake of their gradient (3.8 ULP at
-  the worst without, where a label is far below the largest logit). The sum is a loop of its own:
-  in one loop with the terms, their vectors are as short as float64's, which took 0.27 instead of
-  0.23 ns an element, and 0.35 instead of 0.24 in bfloat16.
-- **Few classes**: a row of three logits takes 4.7 ns on one core: the logarithm, division and
-  exponential of its label in float64 1.9, the terms and their sums 1.0, the transposing 0.3; memory
-  gives a row in 1.2 ns. A row of ten takes 8.1: 2.0, 2.6 and 0.4. Tried and kept: fetching the next
-  block early and storing large gradients past the caches (a million rows of ten with gradient, two
-  threads: 9.4 to 6.9 ms); blocks of 256 rows instead of 128 (5 to 8 %); columns up to 127 classes
-  instead of 32 (100 classes, loss: 0.76 to 0.57 ns an element in float32, 2.6 to 1.3 in float64).
-  Tried and dropped: a logarithm good to float32 only (it saved 0.7 ns a row, and the mean of equal
-  rows was off by 5e-9); fetching labels early (no gain). Other ways to the exponential (a shorter
-  polynomial over a table of 16 powers) were counted, not timed: one instruction less of thirteen.
-- **Binary logits**: an exponential, a logarithm and its division, 0.6 ns an element on one core
-  beside about 0.45 ns of memory. Looking for wrong targets by comparing floats cost half as much
-  again; their bits are free.
-- **float64** needs polynomials of twice the degree, and sums kept in twice the precision.
-- **bfloat16** has half the bytes and the same arithmetic.
-- **Gradients**: logits are read and gradients written in turns, row by row; lines that two rows
-  share are held back and written whole, which saved a fifth of the time at 1,000 classes. Tried
-  and left: writing the last row part by part while the next is read (slower); going past the
-  caches in place (slower).
-- **Fresh gradients** come from memory of earlier ones that nobody holds any more; only the first
-  is really fresh, or one while the last is still held.
-- **Subtracting the label's logit from each**, with its rounding carried along, is exact as well and
-  takes 0.34 ns an element instead of 0.22: hence rows scaled by powers of two.
+- **Wide rows of float32** are summed entirely in float64, which keeps their gradient accurate:
+  summed in float32 it is off by up to 3.8 ULP where a label is far below the largest logit. The sum
+  has a loop of its own. In one loop with the terms, a vector would hold only as many elements as
+  in float64, and an element took 0.27 ns instead of 0.23 (in bfloat16 0.35 instead of 0.24).
+- **Few classes**: a row of three logits takes 4.7 ns on one core: 1.9 for the logarithm, division
+  and exponential of its label in float64, 1.0 for the terms and their sums, 0.3 for transposing.
+  Reading it from memory takes 1.2 ns. A row of ten takes 8.1 ns, with 2.0, 2.6 and 0.4 for the same
+  parts. Changes that helped: fetching the next block early and storing large gradients past the
+  caches (a million rows of ten with gradient, two threads: 9.4 to 6.9 ms); blocks of 256 rows
+  instead of 128 (5 to 8 %); columns up to 127 classes instead of 32 (loss of 100 classes: 0.76 to
+  0.57 ns an element in float32, 2.6 to 1.3 in float64). Changes that were dropped: a logarithm
+  accurate only to float32 (it saved 0.7 ns a row, but the mean of equal rows was off by 5e-9), and
+  fetching labels early (no gain). Other ways to compute the exponential (a shorter polynomial and a
+  table of 16 powers) were not timed: they save one instruction of thirteen.
+- **Binary logits** take an exponential, a logarithm and a division: 0.6 ns an element on one core,
+  beside about 0.45 ns for memory. Finding wrong targets by comparing floats would cost half as much
+  again; comparing their bits costs nothing.
+- **float64** needs polynomials of twice the degree, and sums in twice the precision.
+- **bfloat16** has half the bytes but the same arithmetic.
+- **Gradients**: reading logits and writing gradients alternate, row by row. Cache lines that two
+  rows share are held back and written whole, which saved a fifth of the time at 1,000 classes.
+  Writing the last row in parts while the next is read, and writing past the caches in place, were
+  both slower.
+- **Gradients in new arrays** reuse the memory of earlier gradients that nothing refers to any more.
+  Only the first one is really new, or one that is made while the last is still in use.
+- **Subtracting the label's logit from each logit** and carrying the rounding error along is just as
+  exact, but takes 0.34 ns an element instead of 0.22. So rows are scaled by powers of two instead.
 """
 
 LOSS, GRADIENT = "loss", "loss and gradient"
@@ -67,10 +68,10 @@ HEAD = """\
 
 ## How to read the tables
 
-The first column is `xent`'s own time for one call. All others are ratios, the median of
-{repetitions} with the smallest and the largest in parentheses; in each repetition everything runs
-once, in turns. A wide spread means that the machine had other work, or that a library's large
-temporary arrays were new from the system in one call and reused in another.
+The first column is `xent`'s own time for one call. All others are ratios: the median of
+{repetitions} repetitions, with the smallest and the largest in parentheses. In each repetition
+every library runs once, in turn. A wide spread means that the machine had other work, or that a
+library's large temporary arrays were new memory from the system in one call and reused in another.
 
 - **÷ memory** is `xent`'s time over the time that its threads take to do nothing but read the
   arrays (for a loss), or to copy the logits to the gradient and read the targets (for a
@@ -79,20 +80,20 @@ temporary arrays were new from the system in one call and reused in another.
 
 What runs:
 
-- `xent` through its public functions, on {cores} threads, by its compiled kernels. Rows are good
-  to 2 ULP ([accuracy](accuracy.md)); no other library here does that work.
+- `xent` through its public functions, on {cores} threads, by its compiled kernels. Losses of
+  rows are within 2 ULP ([accuracy](accuracy.md)); no other library here is that accurate.
 - torch runs eagerly, or compiled by `torch.compile(dynamic=False)`: `F.cross_entropy` or
   `F.binary_cross_entropy_with_logits`, and `torch.autograd.grad`; on {cores} threads.
 - scikit-learn: its private `sklearn._loss`, `.loss` or `.loss_gradient`, on {cores} threads. Its
-  gradient is that of the sum: it saves the division by the number of rows.
+  gradient is that of the sum, so it does not divide by the number of rows.
 - SciPy: `special.log_softmax` and `softmax`; binary `log_expit` and `expit`. JAX: `jax.nn`, jitted.
   NumPy: log-sum-exp less the label's logit. All in the dtype of the logits.
 - Logits are normal with standard deviation 2, labels random. Loss means the mean over the rows,
   with its gradient. Labels are int64; binary targets have the logits' dtype. Arrays and labels are
   converted beforehand to what each library takes.
-- A gradient goes to a given array (`out=`), over the logits (in place), or to a new array, as
-  that of every other library does. A new array of this size comes from the system page by page,
-  which takes longer than filling it; the others are compared with all three.
+- xent writes a gradient to a given array (`out=`), over the logits (in place), or to a new array.
+  All other libraries write to a new array, and are compared with all three. The system provides a
+  new array of this size page by page, which takes longer than filling it.
 """
 
 END = """\
@@ -141,12 +142,12 @@ def finding(losses: list[Timing], gradients: list[Timing], small: list[Timing]) 
 
     memory = ratios(losses, "xent", "memory") + ratios(gradients, "xent, out=", "memory")
     calls = zip(small, ratios(small, "torch", "xent"), strict=True)
-    call = " and ".join(f"{ratio:.2g} for the {t['task']}" for t, ratio in calls)
+    call = " and ".join(f"{ratio:.2g} times as long for the {t['task']}" for t, ratio in calls)
     return (
         f"On large arrays PyTorch takes {beside('torch')} times as long as xent, and "
         f"{beside('torch.compile')} times as long if compiled; xent takes {extent(memory)} times "
         "what the machine needs to read or copy the arrays.\n"
-        f"On 8 rows of 10 classes PyTorch's time over xent's is {call}."
+        f"Compared with xent on 8 rows of 10 classes, PyTorch takes {call}."
     )
 
 
@@ -171,16 +172,16 @@ def linear_part(measured: Linear) -> str:
 ## Linear layer and loss
 
 Loss and gradients of inputs and weight: {rows:,} rows of {features:,} features, {classes:,}
-classes, float32. *Products* are the three that any such function must compute, by NumPy alone.
+classes, float32. *Products* are the three matrix products that any such function must compute, by
+NumPy alone.
 
 | xent | ÷ products | torch | torch.compile |
 |---|---|---|---|
 | {duration(median(times["xent"]))} | {spread(times["xent"], times["products"])} | \
 {spread(times["torch"], times["xent"])} | {spread(times["torch.compile"], times["xent"])} |
 
-Beside the gradients ({measured["gradient_bytes"] / 1e6:.0f} MB) xent holds \
-{measured["extra_bytes"] / 1e6:.0f} MB at most; all logits would be \
-{4 * rows * classes / 1e6:.0f} MB.
+Besides the gradients ({measured["gradient_bytes"] / 1e6:.0f} MB) xent holds at most \
+{measured["extra_bytes"] / 1e6:.0f} MB; all logits would take {4 * rows * classes / 1e6:.0f} MB.
 """
 
 
@@ -215,7 +216,8 @@ def extent(ratios: list[float]) -> str:
 def spread(times: list[float], base: list[float]) -> str:
     """Median of the ratios, and their range."""
     ratios = [a / b for a, b in zip(times, base, strict=True)]
-    return f"{median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+    shown = [f"{r:.2f}" if r < 10 else f"{r:.1f}" for r in (median(ratios), *sorted(ratios))]
+    return f"{shown[0]} ({shown[1]} to {shown[-1]})"
 
 
 def duration(seconds: float) -> str:
@@ -248,14 +250,17 @@ def picture(report: Report, path: Path) -> None:
                 ax.bar_label(bars, fmt="%.1f", padding=2, fontsize=8)
             ax.axvline(1, color=shade("other"), lw=1, zorder=0)
             ax.set_xscale("log")
+            ax.set_xticks(ticks := [1, 2, 5, 10, 20, 50], map(str, ticks))
+            ax.minorticks_off()
             ax.set_yticks(range(len(chosen)), [t["case"].replace(", float32", "") for t in chosen])
             ax.tick_params(labelsize=9)
-            ax.set_title(f"{task}, float32{'' if task == LOSS else ', out= given'}", fontsize=11)
+            title = f"{task}, float32{'' if task == LOSS else ', out= given'}"
+            ax.set_title(title, fontsize=11, loc="left")
             ax.set_xlabel("time ÷ time that memory needs (log scale)", fontsize=9)
             ax.margins(x=0.12)
             ax.invert_yaxis()
         lines = axes[0].get_legend_handles_labels()
-        figure.legend(*lines, fontsize=9, loc="outside upper center", ncols=3)
+        figure.legend(*lines, fontsize=9, loc="outside upper left", ncols=3)
         title = "Time over the time that memory needs"
         told = "Bars for PyTorch, PyTorch compiled and xent, by shape; the tables have the numbers."
         path.write_text(themed(figure, title, told), encoding="utf-8")

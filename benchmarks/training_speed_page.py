@@ -31,10 +31,10 @@ HEAD = """\
 
 Loss and gradient, as a training step computes them: `xent.torch` beside PyTorch's own functions, in
 one process, on the same tensors, in turns, on {cores} threads. The first column is xent's own time.
-All others are **that way's time over xent's**, the median of five with the smallest and the largest
-in parentheses. Each step frees its gradients before the next, as a training loop does; so xent
-writes them to the memory of the last ([how](howto/pytorch.md)), while PyTorch asks the system for
-more.
+All others are **that function's time over xent's**, the median of five with the smallest and the
+largest in parentheses. Each step frees its gradients before the next, as a training loop does. xent
+then reuses the memory of the previous gradients ([how](howto/pytorch.md)), while PyTorch asks the
+system for new memory.
 
 ## Losses
 
@@ -89,7 +89,7 @@ def finding(report: Report) -> str:
         "long as PyTorch.\n"
         "Fused with a linear layer, xent takes "
         f"{middle(linear['xent'], linear['products']):.2f} times as long as the matrix products "
-        f"alone, and {own} MiB where PyTorch takes {theirs}."
+        f"alone, and {own} MiB of memory where PyTorch takes {theirs}."
     )
 
 
@@ -124,7 +124,7 @@ classes, float32. *Products* are the three matrix products that any such functio
 that the process held beyond what it held before, the gradients
 ({report["gradient_bytes"] / MIB:.0f} MiB) included.
 
-| | time ÷ xent's | memory |
+| function | time ÷ xent's | memory |
 |---|---|---|
 | xent ({duration(median(own))}) | 1 | {extra["xent"] / MIB:.0f} MiB |"""
     ]

@@ -5,6 +5,7 @@ python scripts/make_glossary.py
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from xent._report import Term
@@ -12,6 +13,9 @@ from xent._report.markdown import chain, escape
 from xent.explanation.glossary import TERMS
 
 PAGE = Path(__file__).parents[1] / "docs" / "glossary.md"
+
+POWER = re.compile(r"(\([^()]*\)|\b\w)\^(\w)")
+"""Mathematics in a definition that is written for a terminal."""
 
 HEAD = """\
 # Glossary
@@ -27,11 +31,17 @@ END = """\
 """
 
 
+def power(found: re.Match[str]) -> str:
+    """A power, typeset."""
+    exponent = found[2].replace("γ", r"\gamma")
+    return f"${found[1]}^{exponent}$"
+
+
 def chapter(term: Term) -> str:
     """A term under a heading of its own, its relatives linked."""
     links = ", ".join(f"[{name}](#{name.lower().replace(' ', '-')})" for name in term.see)
     see = f" See {links}." if term.see else ""
-    definition = f"{escape(term.definition)}{see}"
+    definition = f"{POWER.sub(power, escape(term.definition))}{see}"
     return f"## {escape(term.name)}\n\n{definition}{chain(term.formula)}"
 
 

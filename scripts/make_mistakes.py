@@ -5,6 +5,7 @@ python scripts/make_mistakes.py
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from xent._report import Block, Table, Text, to_markdown
 from xent.check import diagnose
 from xent.check.mistakes import Mistake, catalogue
 
+INDEXED = re.compile(r"\b[a-z]_[a-z]\b")
+"""Mathematics in a text that is written for a terminal."""
+
 PAGE = Path(__file__).parents[1] / "docs" / "mistakes.md"
 
 HEAD = """\
@@ -22,11 +26,13 @@ HEAD = """\
 
 {finding}
 
-`xent.check.gradient` compares three gradients: the one it is given, the numerical derivative of the
-loss it is given, and that of the cross-entropy which the loss is meant to be. From which of them
-agree, and by what formula and factor they differ, it names the mistake. `xent.check.diagnose` looks
-at a batch of scores and labels. Both take names from one catalogue, so a mistake has the same name
-in both.
+`xent.check.gradient` compares three gradients: the one you give it, the numerical derivative of
+your loss, and the gradient of the cross-entropy that the loss should be. Which of them agree, and
+the formula and factor by which they differ, show the mistake. `xent.check.diagnose` looks at a
+batch of scores and labels. Both use the same catalogue, so a mistake has the same name in both.
+
+*Planted* is the number of bugs of that kind in the tests, *named* how many of them the check named
+correctly, and *blamed in error* how often it gave that name to another bug.
 
 """
 
@@ -62,11 +68,11 @@ def in_gradients() -> Table:
             (right if name == bug.name else wrong)[name] += 1
     names = sorted(set(planted_) | set(wrong), key=list(catalogue()).index)
     rows = [
-        (name, str(planted_[name]), str(right[name]), str(wrong[name]), *texts(catalogue()[name]))
+        (name, *texts(catalogue()[name]), str(planted_[name]), str(right[name]), str(wrong[name]))
         for name in names
     ]
-    heads = ("mistake", "planted", "named", "blamed in error", "why it matters", "what to change")
-    return Table(heads, tuple(rows), left=(0, 4, 5))
+    heads = ("mistake", "why it matters", "what to change", "planted", "named", "blamed in error")
+    return Table(heads, tuple(rows), left=(0, 1, 2))
 
 
 def in_batches() -> Table:
@@ -77,12 +83,12 @@ def in_batches() -> Table:
             planted_[name] += 1
             named[name] += name in diagnose(*arguments, **options).mistakes
     rows = tuple(
-        (name, str(planted_[name]), str(named[name]), *texts(entry))
+        (name, *texts(entry), str(planted_[name]), str(named[name]))
         for name, entry in catalogue().items()
         if planted_[name]
     )
-    heads = ("mistake", "planted", "named", "why it matters", "what to change")
-    return Table(heads, rows, left=(0, 3, 4))
+    heads = ("mistake", "why it matters", "what to change", "planted", "named")
+    return Table(heads, rows, left=(0, 1, 2))
 
 
 def texts(entry: Mistake) -> tuple[str, str]:
@@ -108,7 +114,8 @@ def page() -> str:
         every_bug("softmax cross-entropy", planted.CLASS_MISTAKES),
         every_bug("binary cross-entropy", planted.BINARY_MISTAKES),
     ]
-    return HEAD.format(finding=finding) + to_markdown(blocks) + END.format(planted=len(bugs))
+    tables = INDEXED.sub(r"$\g<0>$", to_markdown(blocks))
+    return HEAD.format(finding=finding) + tables + END.format(planted=len(bugs))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ def shown(value: float, digits: int = 4, *, trim: bool = True) -> str:
     if value == 0 or (1e-3 <= size < 1e6):
         places = digits
         if 1 - 10.0**-digits / 2 <= size < 1:  # 0.99999998 must not read 1.0000
-            places = digits - 2 - math.floor(math.log10(1 - size))
+            places = max(digits - 2 - math.floor(math.log10(1 - size)), 0)
         text = f"{value:.{places}f}"
     else:
         text = f"{value:.{digits}e}"

@@ -124,7 +124,7 @@ def binary_cross_entropy(
 
 
 def capped(z: Array, softcap: float | None) -> Array:
-    """softcap * tanh(z / softcap); a masked class stays masked."""
+    """`softcap * tanh(z / softcap)`; a masked class stays masked."""
     if softcap is None:
         return z
     xp = array_namespace(z)
@@ -132,7 +132,7 @@ def capped(z: Array, softcap: float | None) -> Array:
 
 
 def cap_slope(z: Array, softcap: float | None) -> Array:
-    """Derivative of `capped`: 1 / cosh(z / softcap)**2."""
+    """Derivative of `capped`: `1 / cosh(z / softcap)**2`."""
     xp = array_namespace(z)
     return xp.ones_like(z) if softcap is None else xp.cosh(z / softcap) ** -2.0
 

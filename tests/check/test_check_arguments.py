@@ -58,21 +58,21 @@ CALLS: list[tuple[Callable[[], Any], type[Exception], str]] = [
      "loss returned shape (12, 5); expected one loss per row, (12,), or a single number. Sum over "
      "the classes, or pass task='binary' if each logit is a row of its own."),
     (lambda: check(planted.rows, lambda z, y: planted.right(z, y).T, Z, Y), ValueError,
-     "grad returned shape (5, 12); expected that of the logits, (12, 5). It is transposed."),
+     "grad returned shape (5, 12); expected the logits' shape, (12, 5). It is transposed."),
     (lambda: check(planted.rows, lambda z, y: z[0], Z, Y), ValueError,
-     "grad returned shape (5,); expected that of the logits, (12, 5)."),
+     "grad returned shape (5,); expected the logits' shape, (12, 5)."),
     (lambda: check(planted.rows, planted.right, Z, Y, class_weight=[1.0, 2.0]), ValueError,
      "class_weight has shape (2,), expected (5,): one weight per class. Nothing is broadcast."),
     (lambda: check(planted.rows, planted.right, Z, Y, reduction="none"), ValueError,  # type: ignore[arg-type]
      "reduction is 'none'; expected 'mean' or 'sum'."),
     (lambda: check(planted.rows, planted.right, Z, Y, definition=None, class_weight=planted.W),
      ValueError,
-     "class_weight is given, but with definition=None the loss is compared with nothing."),
+     "class_weight is given, but with definition=None the loss is not compared with anything."),
     (lambda: check(planted.rows, planted.right, Z, Y, definition=None, label_smoothing=0.1),
      ValueError,
-     "label_smoothing is given, but with definition=None the loss is compared with nothing."),
+     "label_smoothing is given, but with definition=None the loss is not compared with anything."),
     (lambda: check(lambda z: z * z, lambda z: 2 * z, planted.B, task="binary", softcap=3.0),
-     ValueError, "softcap is given, but with no targets the loss is compared with nothing."),
+     ValueError, "softcap is given, but with no targets the loss is not compared with anything."),
     (lambda: check(lambda z, y: None, planted.right, Z, Y), TypeError,
      "loss returned None; expected losses, or one loss."),
     (lambda: check(both, planted.right, Z, Y), TypeError,
@@ -119,7 +119,7 @@ def test_a_complex_step_is_exact_where_the_loss_is_analytic() -> None:
 
 NOT_ANALYTIC = (
     "method='complex' is refused: the loss is not analytic. At {} a complex step gives {}, real "
-    "differences {}. abs, maximum, comparisons and casts do that. Use method='central' or "
+    "differences {}. abs, maximum, comparisons and casts cause this. Use method='central' or "
     "'richardson'."
 )
 

@@ -228,15 +228,15 @@ def test_what_the_peers_are_known_for() -> None:
     """Each of these has been complained of for years."""
     torch = audit("torch.nn.functional:cross_entropy")
     wrong = {answer.question: answer.answer for answer in torch.wrong}
-    assert wrong["all rows ignored"] == "nan, which spoils training"
+    assert wrong["all rows ignored"] == "nan, which breaks training"
     assert wrong["logit +inf at the label"] == "loss nan"
     saturated = next(a for a in torch.accuracy if a.margin == "margin above 36")
     assert str(saturated.loss) == "12 zero"
     assert torch.findings == ()
     optax = audit("optax:sigmoid_binary_cross_entropy")
     wrong = {answer.question: answer.answer for answer in optax.wrong}
-    assert wrong["targets of shape (3, 1) for 3 rows"] == "accepted without a word: shape (3, 3)"
-    assert wrong["label 2 of 2 classes"] == "accepted without a word: shape (3,)"
+    assert wrong["targets of shape (3, 1) for 3 rows"] == "accepted silently: shape (3, 3)"
+    assert wrong["label 2 of 2 classes"] == "accepted silently: shape (3,)"
     sklearn = audit("sklearn.metrics:log_loss")
     wrong = {answer.question: answer.answer for answer in sklearn.wrong}
     assert wrong["label on a masked class, float64"] == "36.0437 for inf"
@@ -300,8 +300,8 @@ BAD: list[tuple[Callable[..., Any], str, str]] = [
     (in_float16, "mean of 131,072 rows, float32", r"inf, .*|relative error .*"),
     (doubled, "reduction 'sum'", r".*, expected .*"),
     (rowwise, "logit +inf at the label", "loss nan"),
-    (rowwise, "label -1", r"accepted without a word: shape \(3,\)"),
-    (rowwise, "one target for all rows", r"accepted without a word: shape \(3,\)"),
+    (rowwise, "label -1", r"accepted silently: shape \(3,\)"),
+    (rowwise, "one target for all rows", r"accepted silently: shape \(3,\)"),
     (lambda z, y: rowwise(z, y).clip(0, 30), "label on a masked class, float64", "30 for inf"),
     (lambda z, y: np.log(np.exp(z).sum(-1)) - z[np.arange(len(y)), y], "huge logits, float64",
      r"(inf|nan) for 0.693147, .*"),
@@ -412,7 +412,7 @@ def test_no_way_to_call_is_said_with_the_first_reason() -> None:
     with pytest.raises(UncallableError) as caught:
         audit(hopeless, name="hopeless")
     assert str(caught.value) == (
-        "hopeless: no way was found to call it on logits and labels. The first call said: "
+        "hopeless: no way was found to call it on logits and labels. The first call raised "
         "KeyError: 'I want a dictionary' Wrap it in a function of (logits, labels); "
         "task='binary' is for one logit per row."
     )
@@ -487,7 +487,7 @@ def test_a_sum_is_held_against_a_sum() -> None:
 def test_what_gives_no_loss_of_a_row_is_said() -> None:
     card = audit("torch.nn:MSELoss")
     assert [finding.name for finding in card.findings] == ["not cross-entropy"]
-    assert "It gives no loss of a row" in str(card)
+    assert "It gives no loss for a row" in str(card)
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         audit("xent:cross_entropy", "multi")  # type: ignore[arg-type]
     assert str(caught.value) == "task is 'multi'; expected 'classes' or 'binary'."

@@ -218,8 +218,8 @@ def test_one_wrong_entry_in_a_hundred_thousand_is_caught_by_directions(
     assert report.verdict == "fail"
     assert report.mistakes == ["no known mistake"]
     assert (
-        "No entry checked disagrees, but random directions through all entries do: some of the "
-        "others are wrong."
+        "No checked entry disagrees, but random directions through all entries do: some of the "
+        "other entries are wrong."
     ) in said(report)
     assert re.search(
         rf"{len(looked_at)} of 100000 entries were checked, and 8 random directions through all "
@@ -432,7 +432,7 @@ def test_clipping_where_all_other_rows_are_certain() -> None:
     y = np.array([1, 0, 0, 1])
     report = check(planted.clamped, planted.clamped_grad, z, y)
     assert report.mistakes == ["clipping"]
-    assert "does not react in 2 rows whose true class has a probability below 1." in said(report)
+    assert "is constant in 2 rows whose true class has a probability below 1." in said(report)
     z[2:] *= 2
     report = check(planted.rows, planted.clamped_grad, z, y)
     assert report.mistakes == ["clipping"]

@@ -201,18 +201,18 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("surface", "--features", "1", "--labels", "1", "--rate", "inf"),
      "--rate is inf; expected a finite number above 0, such as 1."),
     (("surface", "--features", "1", "--labels", "1", "--rate", "1e300"),
-     "rate is 1e+300, with which step 1 takes the weights beyond 1e+100; expected a smaller one, "
-     "or features nearer 1 in size."),
+     "rate is 1e+300, and step 1 takes the weights beyond 1e+100; expected a smaller rate, or "
+     "features closer to 1 in size."),
     (("surface", "--features", "1", "--labels", "1", "--steps", "-1"),
      "--steps is -1; expected 0 or more."),
     (("surface", "--features", "1,inf", "--labels", "1,0"),
      "features holds inf; expected finite numbers of at most 1e+100 in size."),
     (("loss", "--size", "50,40", "--dpi", "300"),
      "--size 50,40 at --dpi 300 makes a PNG of 15000 x 12000 pixels; expected at most 100 million: "
-     "give less of either, or write an SVG."),
+     "reduce either, or write an SVG."),
     (("dataset", "a.csv", "--dpi", "1200"),
      "--size 12.8,8.4 at --dpi 1200 makes a PNG of 15360 x 10080 pixels; expected at most 100 "
-     "million: give less of either, or write an SVG."),
+     "million: reduce either, or write an SVG."),
 ]  # fmt: skip
 
 

@@ -113,6 +113,64 @@ def test_docstrings_are_turned_into_markdown(site: Path) -> None:
     assert ":math:" not in losses
 
 
+LISTED = re.compile(r"<b><code>(\S+)</code></b>\s*(?:\((.*?)\)\s*)?–", re.DOTALL)
+
+
+def listed(site: Path, page: str, name: str) -> dict[str, str]:
+    """The parameters of a function with what stands in their parentheses."""
+    text = (site / "reference" / page).read_text("utf-8")
+    _, _, text = text.partition(f'<h2 id="{name}"')
+    found = LISTED.findall(text.partition('<h2 id="')[0])
+    return {key: " ".join(re.sub("<[^>]*>", "", told).split()) for key, told in found}
+
+
+def test_parameters_have_their_own_types_and_defaults(site: Path) -> None:
+    """Those that share a description, and those of which one word has to be chosen, as well."""
+    binary = listed(site, "losses.html", "xent.binary_cross_entropy")
+    assert binary["logits"] == "array_like or torch.Tensor, any shape"
+    assert binary["z_loss"] == "float, default: 0.0"
+    assert binary["return_grad"] == "bool, default: False"
+    assert listed(site, "check.html", "xent.check.gradient")["task"].endswith("default: None")
+    curves = listed(site, "plots.html", "xent.plots.loss_curves")
+    assert (curves["logit"], curves["label"]) == ("float, default: None", "int, default: None")
+    module = listed(site, "torch.html", "xent.torch.CrossEntropyLoss")
+    assert module["*args"] == ""
+
+
+def test_escapes_are_not_shown(site: Path) -> None:
+    """What Python-Markdown does not know as an escape, and code hosts do."""
+    text = (site / "audit.html").read_text("utf-8")
+    assert "<td" in text
+    assert not re.search(r"\\[<&$~|]", text)
+
+
+BROKEN = """() => {
+    const range = document.createRange(), broken = [];
+    for (const place of document.querySelectorAll('article :is(h1, h2, h3, td, p > code)')) {
+        const texts = document.createTreeWalker(place, NodeFilter.SHOW_TEXT);
+        for (let text; text = texts.nextNode();) {
+            if (text.parentElement.closest('pre, svg, math, .headerlink')) continue;
+            for (const word of text.data.matchAll(/[A-Za-z]+/g)) {
+                range.setStart(text, word.index);
+                range.setEnd(text, word.index + word[0].length);
+                const lines = [...range.getClientRects()].filter(line => line.width);
+                if (new Set(lines.map(line => Math.round(line.top))).size > 1)
+                    broken.push(`${place.textContent.trim().slice(0, 60)}: ${word[0]}`);
+            }
+        }
+    }
+    return broken;
+}"""
+
+
+def test_no_word_is_broken_on_a_phone(chromium: Any, address: str, pages: dict[str, Page]) -> None:
+    """In headings, tables and names; a long name breaks between its words."""
+    with browser.page(chromium, width=390) as page:
+        for name in pages:
+            page.goto(f"{address}/{name}")
+            assert page.evaluate(BROKEN) == [], name
+
+
 def test_a_wrong_address_is_answered(site: Path) -> None:
     assert "There is no page at this address." in (site / "404.html").read_text("utf-8")
 

@@ -243,6 +243,7 @@ def test_notebooks_show_the_printers() -> None:
 
 
 def test_a_page_of_its_own_says_its_encoding() -> None:
-    text = NAMED.to_page()
-    assert text.startswith('<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>')
-    assert focusable(NAMED.to_html()).replace("<details>", "<details open>") in text
+    many = xent.explain(np.linspace(-1, 1, 11), label=4)
+    for text in (NAMED.to_page(), many.to_page()):
+        assert text.startswith('<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>')
+    assert focusable(many.to_html()).replace("<details>", "<details open>") in text

@@ -180,7 +180,7 @@ def computed(chromium: Any) -> Any:
         page.add_script_tag(content=f"{LOOPS}\nconst programs = {{ {source} }};")
 
         def run(cases: list[Case]) -> Any:
-            # As text, infinities as 1e999: Playwright takes a minute for what JSON does in a second.
+            # As text, infinities as 1e999: for values Playwright takes a minute, for JSON a second.
             given = json.dumps([[case.program, case.inputs] for case in cases])
             return json.loads(page.evaluate(RUN, given.replace("Infinity", "1e999")))
 

@@ -55,13 +55,17 @@ def states(name: str, count: int = 12) -> Iterator[dict[str, Any]]:
         yield json.loads(preset)
     first: Mapping[str, Any] = pages.module(LESSON[name]).STATE
     rng = random.Random(name)
-    sliders = re.findall(r'data-set="([\w.]+)" min="([^"]+)" max="([^"]+)" step="([^"]+)"', text)
+    sliders = re.findall(
+        r'(?:data-stops="([^"]+)" )?data-set="([\w.]+)" min="([^"]+)" max="([^"]+)" step="([^"]+)"',
+        text,
+    )
     radios = re.findall(r'type="radio" [^>]*data-set="([\w.]+)" value="([^"]+)"', text)
     for _ in range(count):
         state = json.loads(json.dumps(dict(first)))
-        for path, low, high, step in sliders:
+        for stops, path, low, high, step in sliders:
             steps = round((float(high) - float(low)) / float(step))
-            put(state, path, round(float(low) + rng.randint(0, steps) * float(step), 10))
+            value = round(float(low) + rng.randint(0, steps) * float(step), 10)
+            put(state, path, float(stops.split()[int(value)]) if stops else value)
         for path in dict.fromkeys(path for path, _ in radios):
             put(state, path, float(rng.choice([value for name, value in radios if name == path])))
         yield {name: value for name, value in state.items() if value != first[name]}
@@ -157,12 +161,15 @@ def test_a_lesson_is_moved_by_keyboard(
 
 
 def in_view(slider: Any) -> None:
-    """The pictures of its stage are on the screen with it."""
+    """The pictures of its stage are on the screen with it, or beside it can be scrolled there."""
     boxes = slider.evaluate(
         """(slider) => {
             const pictures = slider.closest('.stage')?.querySelector('.pictures');
-            return pictures && [pictures, slider].map((each) => each.getBoundingClientRect())
-                .map(({ top, bottom }) => [top, bottom, innerHeight]);
+            if (!pictures) return null;
+            const boxes = [pictures, slider].map((each) => each.getBoundingClientRect());
+            const beside = boxes[1].left >= boxes[0].right;
+            const from = beside ? Math.min(...boxes.map(({ top }) => top)) : 0;
+            return boxes.map(({ top, bottom }) => [top - from, bottom - from, innerHeight]);
         }"""
     )
     for top, bottom, height in boxes or ():

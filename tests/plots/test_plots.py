@@ -341,7 +341,7 @@ def test_certain_rows_stand_beyond_the_others() -> None:
     assert low == [[-6, 0]]
     assert high == [[6, 1]]
     assert ax.get_legend().get_texts()[-1].get_text() == "logit beyond the axis"
-    assert "Arrowheads mark 2 whose logits are beyond the axis." in plots.description(ax)
+    assert "Arrowheads mark 2 rows with logits beyond the axis." in plots.description(ax)
 
 
 ROWS: list[tuple[list[float], list[int]]] = [
@@ -458,8 +458,8 @@ def test_many_rows_stand_in_order() -> None:
         (lambda: plots.descend(X, Y, rate=np.inf),
          "rate is inf; expected a finite number above 0."),
         (lambda: plots.descend(X, Y, rate=1e300),
-         "rate is 1e+300, with which step 1 takes the weights beyond 1e+100; expected a smaller "
-         "one, or features nearer 1 in size."),
+         "rate is 1e+300, and step 1 takes the weights beyond 1e+100; expected a smaller rate, "
+         "or features closer to 1 in size."),
         (lambda: plots.descend(X, Y, steps=-1), "steps is -1; expected 0 or more."),
         (lambda: plots.descend(X, Y, rate=[1.0, 2.0], steps=3),
          "rate has 2 numbers for 3 steps; expected one, or one for each step."),

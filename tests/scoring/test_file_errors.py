@@ -115,9 +115,9 @@ FILES: list[tuple[str, Callable[[Path], Any], dict[str, Any], str]] = [
      "no label column among truth, prob. It must be called one of label, labels, target, targets, "
      "y_true, y, class, or be named with --label-column."),
     ("a.csv", text("label,model\n1,0.5\n"), {},
-     f"no one set of score columns among label, model: found none. {COLUMNS}"),
+     f"no single set of score columns among label, model: found none. {COLUMNS}"),
     ("a.csv", text("label,logit,prob\n1,0,0.5\n"), {},
-     f"no one set of score columns among label, logit, prob: found logit and prob. {COLUMNS}"),
+     f"no single set of score columns among label, logit, prob: found logit and prob. {COLUMNS}"),
     ("a.csv", text("label,prob\n1,0.5\n"), {"label_column": "truth"},
      "no column 'truth'; the columns are label, prob."),
     ("a.csv", text("label,prob\n1,0.5\n"), {"score_columns": ["prob", "p2"]},
@@ -176,7 +176,7 @@ FILES: list[tuple[str, Callable[[Path], Any], dict[str, Any], str]] = [
     ("a.parquet", parquet(label=[0, 1], logits=[[1.0, 2.0], None]), {},
      "row 1, column 'logits': the value is missing."),
     ("a.npz", arrays(label=ones, logits=np.ones((3, 1))), {},
-     "column 'logits': 1 scores per row; expected one per class, of 2 or more. "
+     "column 'logits': 1 scores per row; expected 2 or more, one per class. "
      "A binary score is a plain number: save scores[:, 0]."),
     ("a.npz", arrays(label=ones, logits=np.ones((3, 2, 2))), {},
      "column 'logits': has 3 axes; expected two, rows and classes."),
@@ -187,7 +187,7 @@ FILES: list[tuple[str, Callable[[Path], Any], dict[str, Any], str]] = [
     ("a.npz", arrays(label=1, logits=np.ones(3)), {},
      "column 'label': holds a single number; expected one row per example."),
     ("a.npz", arrays(label=ones, logits=fields[:3]), {},
-     "column 'logits': has fields (label, prob); expected an array without."),
+     "column 'logits': has fields (label, prob); expected an array without fields."),
     ("a.npz", arrays(label=np.ones((3, 2)), logits=ones), {},
      "column 'label': holds float64 of shape (2,) per row; expected one label."),
     ("a.npz", arrays(label=ones, prob=np.ones(3, complex)), {},
@@ -196,7 +196,7 @@ FILES: list[tuple[str, Callable[[Path], Any], dict[str, Any], str]] = [
      "is not a complete NPZ file (truncated, or of another kind): File is not a zip file"),
     ("a.npz", damaged, {}, "row 0: is damaged: ..."),
     ("a.npy", array(np.ones((3, 2))), {},
-     "scores alone, without labels. Name their file with --labels FILE.npy."),
+     "holds only scores, no labels. Give the file of labels with --labels FILE.npy."),
     ("a.npy", truncated(array(fields)), {},
      "column 'label': is truncated: its header says 50 rows, but it holds 21."),
     ("a.npy", truncated(array(fields), 0.05), {},

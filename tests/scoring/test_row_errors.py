@@ -183,7 +183,7 @@ JSON: dict[str, tuple[str, str]] = {
     ),
     "a list for a number": (
         '{"label": 1, "prob": [0.5]}',
-        "column 'prob': [0.5] is a list, but the rows before have a number.",
+        "column 'prob': [0.5] is a list, but earlier rows have a number.",
     ),
     "a list for a label": (
         '{"label": [1], "prob": 0.5}',
@@ -191,11 +191,11 @@ JSON: dict[str, tuple[str, str]] = {
     ),
     "a name among numbers": (
         '{"label": "yes", "prob": 0.5}',
-        "column 'label': 'yes' is text, but the rows before have a number.",
+        "column 'label': 'yes' is text, but earlier rows have a number.",
     ),
     "true among numbers": (
         '{"label": true, "prob": 0.5}',
-        "column 'label': True is true or false, but the rows before have a number.",
+        "column 'label': True is true or false, but earlier rows have a number.",
     ),
     "field twice": (
         '{"label": 1, "prob": 0.5, "prob": 0.5}',

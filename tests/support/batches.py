@@ -153,7 +153,7 @@ PLANTED: dict[str, tuple[str, str, tuple[Any, Any], dict[str, Any], tuple[str, .
         ()),
     "negated": (
         "logits negated", "mistake", (-Z, Y), {},
-        ("with the sign of all logits changed", "Pass -logits.")),
+        ("with all logits negated", "Pass -logits.")),
     "permuted": (
         "classes permuted", "mistake", (Z[:, np.argsort(ORDER)], Y), {},
         ("9 of 10 classes", "0 in column 4, 1 in column 0", f"logits[:, {ORDER.tolist()}]")),
@@ -163,7 +163,7 @@ PLANTED: dict[str, tuple[str, str, tuple[Any, Any], dict[str, Any], tuple[str, .
          "column 5.",)),
     "worse than chance": (
         "worse than chance", "mistake", (Z, np.random.default_rng(1).permutation(Y)), {},
-        ("chance log 10 = 2.3026", "do not belong together", "shuffled separately")),
+        ("chance log 10 = 2.3026", "do not match", "shuffled separately")),
     "worse than chance, binary": (
         "worse than chance", "mistake", (3 * B, np.random.default_rng(1).permutation(T)), {}, ()),
     "too large at the start": (

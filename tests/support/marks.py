@@ -20,6 +20,8 @@ SLOW = {
     "test_where_nothing_can_be_written_kernels_are_compiled_all_the_same": "compiling",
     "tests/explanation/test_quantities.py::test_a_page_computes_the_librarys_numbers": "browser",
     "tests/learn/test_lessons.py": "browser",
+    "tests/learn/test_clinic.py::test_the_file_is_what_the_script_finds": "thorough",  # 8 s
+    "tests/learn/test_sentence.py::test_weights_are_those_of_the_script": "thorough",  # 6 s
     "tests/torch/test_char_lm.py": "transformers",
     "tests/torch/test_torch_generators.py::test_second_derivatives": "thorough",
     "tests/torch/test_torch_generators.py::test_forward_mode": "thorough",

@@ -514,9 +514,9 @@ def test_what_remains_impossible_says_so() -> None:
         return xent.linear_cross_entropy(x, W, t, class_weight=OF_CLASSES)
 
     text = (
-        r"^linear_cross_entropy has no second derivative where targets require one and class "
-        r"weights enter the mean's divisor, which depends on the targets\. Use reduction='sum' "
-        r"and divide\.$"
+        r"^linear_cross_entropy has no second derivative if targets require a gradient and a mean "
+        r"has class weights: its divisor depends on the targets\. Use reduction='sum' and "
+        r"divide\.$"
     )
     for derivative in (hessian, lambda f: jacrev(jacrev(f))):
         with pytest.raises(NotImplementedError, match=text):

@@ -176,13 +176,13 @@ def unfusable(name: str) -> Any:
     [
         (
             "not a model",
-            "model is Linear, which has no loss_function and no get_output_embeddings; expected a "
-            "causal language model of transformers.",
+            "model is Linear, which has no loss_function or no get_output_embeddings; expected a "
+            "causal language model from transformers.",
         ),
         (
             "masked",
-            "The loss of BertForMaskedLM is ForMaskedLMLoss; expected ForCausalLMLoss, that of "
-            "causal language models.",
+            "The loss of BertForMaskedLM is ForMaskedLMLoss; expected ForCausalLMLoss, the loss "
+            "of causal language models.",
         ),
         (
             "no output layer",
@@ -235,8 +235,8 @@ def odd(kind: str) -> Any:
     [
         (
             "bias",
-            "its forward used them in add, which xent cannot take into the loss (factors and a "
-            "tanh softcap it can).",
+            "its forward used them in add, which xent cannot include in the loss (it can include "
+            "factors and a tanh softcap).",
         ),
         ("other loss", "its forward did not pass them to model.loss_function."),
     ],

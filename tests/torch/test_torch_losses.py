@@ -444,11 +444,11 @@ def test_a_metric_refuses_every_derivative(name: str) -> None:
     def score(value: Any) -> Any:
         return xent.log_loss(**given | {name: value})
 
-    with pytest.raises(ValueError, match=f"^{name} requires a gradient, and log_loss is a metric"):
+    with pytest.raises(ValueError, match=f"^{name} requires a gradient, but log_loss is a metric"):
         score(given[name].clone().requires_grad_())
-    with forward_ad.dual_level(), pytest.raises(ValueError, match=f"^{name} has a tangent, and lo"):
+    with forward_ad.dual_level(), pytest.raises(ValueError, match=f"^{name} has a tangent, but lo"):
         score(forward_ad.make_dual(given[name], ones))
-    with pytest.raises(NotImplementedError, match="called inside of a transform of"):
+    with pytest.raises(NotImplementedError, match="called inside a transform of"):
         torch.func.vmap(score)(torch.stack([given[name]]))
     for transform in (torch.func.grad, torch.func.jacfwd, torch.func.hessian):
         with pytest.raises((ValueError, NotImplementedError), match="log_loss is a metric"):
@@ -471,14 +471,14 @@ def test_a_metric_refuses_every_derivative(name: str) -> None:
          "targets has shape (2,), expected (7,): one target per logit, the logits' own shape. "
          "Nothing is broadcast."),
         (lambda: xent.cross_entropy(Z, Y, ignore_index=-100, out=Z), TypeError,
-         "out= receives the gradient of NumPy arrays. That of tensors comes by backward(), or"),
+         "out= receives the gradient of NumPy arrays only. For tensors, call backward() or pass"),
         (lambda: xent.linear_cross_entropy(X, W, Y, reduction="none", return_grad=True),
          ValueError,
-         "return_grad=True of row losses is the gradient of their sum: pass reduction='sum'."),
+         "return_grad=True gives the gradient of the sum of row losses: pass reduction='sum'."),
         (lambda: xent.linear_cross_entropy(X, W, Y, B[:3]), ValueError,
          "bias has shape (3,), expected (5,): one offset per class."),
         (lambda: xent.linear_cross_entropy(X, W.numpy(), Y), TypeError,
-         "weight is ndarray; expected a torch tensor, as the others are."),
+         "weight is ndarray; expected a torch tensor, like the others."),
         (lambda: xent.cross_entropy(Z, Y.to("meta")), ValueError,
          "targets is on meta, but the other tensors are on cpu. Pass targets.to('cpu')."),
         (lambda: xent.cross_entropy(Z, Y), ValueError,

@@ -273,8 +273,8 @@ HEARD = {
     "sums": "ValueError: targets[0, :] sums to 2 over the ranks; each row of probabilities must",
     "negative": "ValueError: targets[0, 0] is -0.",
     "ignored": "ValueError: ignore_index marks class indices, but targets holds probabilities.",
-    "targets learn": "ValueError: targets requires a gradient, but in parallel gradients go to the",
-    "no classes": "ValueError: no rank of the group has any class.",
+    "targets learn": "ValueError: targets requires a gradient, but the parallel losses give",
+    "no classes": "ValueError: no rank of the group has any classes.",
     "reduction": "ValueError: reduction is 'avg'; expected 'mean', 'sum' or 'none'.",
     "offset alone": "ValueError: num_classes is not given: offset and num_classes go together.",
     "offset": "ValueError: offset is 2 and the logits have 3 classes on this rank, but num_classes",
@@ -306,17 +306,17 @@ def test_an_error_on_one_rank_does_not_leave_the_others_waiting(found: Found) ->
     assert odd["one rank's error"].startswith("TypeError: logits has dtype torch.int64;")
     assert (
         odd["no tensor"]
-        == "TypeError: logits is ndarray; expected a torch tensor, as the others are."
+        == "TypeError: logits is ndarray; expected a torch tensor, like the others."
     )
     for rank, heard in enumerate(others):
         words = f"ValueError: rank {len(others)} of the group has an error in its arguments, and "
-        words += f"says which; this is rank {rank}."
+        words += f"reports it; this is rank {rank}."
         assert heard["one rank's error"] == heard["no tensor"] == words
 
 
 def test_only_members_call_the_loss(found: Found) -> None:
     for results in found[1:]:
-        assert "only its members call the loss" in results["errors"]["not a member"]
+        assert "only its members may call the loss" in results["errors"]["not a member"]
 
 
 PLACED = {
@@ -332,7 +332,7 @@ PLACED = {
     "targets": "targets is a DTensor placed as S(0); expected Replicate(). "
     "Pass targets.redistribute(placements=[Replicate()]).",
     "targets only": "targets is a DTensor, but logits is not. Pass targets.to_local().",
-    "other mesh": "targets is a DTensor on another mesh than logits.",
+    "other mesh": "targets is a DTensor on a different mesh from logits.",
     "linear": "weight is a DTensor placed as R; expected Shard(0), the axis of the classes. Pass "
     "weight.redistribute(placements=[Shard(0)]), or weight.to_local() to "
     "xent.linear_cross_entropy.",

@@ -44,7 +44,7 @@ ce(y, z)
     TypeError: input has dtype torch.int64; expected one of torch.float16, torch.bfloat16,
     torch.float32, torch.float64. Are input and target swapped? If not, pass input.float().
 ce(z.numpy(), y)
-    TypeError: input is ndarray; expected a torch tensor, as the others are.
+    TypeError: input is ndarray; expected a torch tensor, like the others.
 ce(z.to_sparse(), y)
     TypeError: input has layout torch.sparse_coo; expected a dense tensor: pass
     input.to_dense().

@@ -1,4 +1,4 @@
-"""Engines: what computes a loss of plain arrays, and in which order they are tried.
+"""Engines, which compute losses of plain arrays, and the order in which they are tried.
 
 The first engine that accepts the logits takes them. It is imported when an array first needs it, so
 that `import xent` loads no framework.
@@ -19,9 +19,9 @@ ENGINES = ["xent._engine.cpu.engine", "xent._engine.numpy", "xent._engine.array"
 
 
 class Outputs(NamedTuple):
-    """What a pass over the logits gives beside the sum of the losses; None if not wanted.
+    """What a pass over the logits gives besides the sum of the losses; None if not wanted.
 
-    As a request, True stands for a new array. NumPy's memory to be filled may be given instead.
+    In a request, True asks for a new array; a NumPy array to fill may be given instead.
     """
 
     grad: Any = None
@@ -31,7 +31,7 @@ class Outputs(NamedTuple):
 
 
 class Engine(Protocol):
-    """What an engine offers. The class axis is last; sums are of weighted row losses."""
+    """The interface of an engine. The class axis is last; sums are of weighted row losses."""
 
     __name__: str
 
@@ -39,12 +39,12 @@ class Engine(Protocol):
         """Does the engine compute these logits?"""
 
     def finds_wrong_targets(self) -> bool:
-        """Are targets that are no class, or beyond 0 and 1, found by the pass that reads them?"""
+        """Does the pass over the logits find targets that are not a class, or not from 0 to 1?"""
 
     def cross_entropy(
         self, logits: Array, targets: ClassTargets, options: LossOptions, scale: Any, want: Outputs
     ) -> tuple[Any, Outputs]:
-        """The sum of the losses, and what is wanted; the gradient is times `scale`."""
+        """The sum of the losses, and what is wanted; the gradient is multiplied by `scale`."""
 
     def binary_cross_entropy(
         self, logits: Array, targets: BinaryTargets, options: LossOptions, scale: Any, want: Outputs
@@ -61,7 +61,7 @@ _loaded: dict[str, Any] = {}
 def engine_for(logits: Array) -> Engine:
     """The first engine that accepts the logits."""
     for name in ENGINES:
-        # Not from sys.modules, where it may be half imported, by another thread.
+        # Not from sys.modules, where another thread may have imported only half of it.
         engine: Engine = _loaded.get(name) or _loaded.setdefault(name, import_module(name))
         if engine.accepts(logits):
             return engine

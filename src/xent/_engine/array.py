@@ -1,7 +1,7 @@
 """The engine for any array library: whole arrays, in the library's own array-API operations.
 
-The form is that of `xent.formula`, but in float32 or better and with labels taken by their index,
-so that no one-hot rows are made. Nothing leaves the device but what the checks ask for.
+The form is that of `xent.formula`, but in at least float32, and with labels used as indices, so
+that no one-hot rows are made. Only what the checks need leaves the device.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ def accepts(logits: Any) -> bool:
 
 
 def finds_wrong_targets() -> bool:
-    """A label that is no class would be taken for another one."""
+    """A label that is not a class would be taken for another one."""
     return False
 
 
-@np.errstate(all="ignore")  # libraries over NumPy warn as it does
+@np.errstate(all="ignore")  # libraries built on NumPy warn as it does
 def cross_entropy(
     logits: Array, targets: ClassTargets, options: LossOptions, scale: Any, want: Outputs
 ) -> tuple[Any, Outputs]:
@@ -49,7 +49,7 @@ def cross_entropy(
     loss = _weighted(xp, loss, targets.weight)
     grad = stats = None
     if want.grad is not None:
-        # At the largest logit p·Σy − y would cancel: the mass elsewhere less the share of it.
+        # At the largest logit k, p·Σy − y would cancel, so it is (mass elsewhere − y·S) / (1 + S).
         grad = (mass + extra) * e / (1 + s) - on
         grad = xp.where(at_k, (off_k + extra - on * s) / (1 + s), grad)
         grad = grad * formula.cap_slope(raw, options.softcap)
@@ -144,7 +144,7 @@ class ArrayProducts:
         return self.xp.where(absent, self.xp.zeros_like(array), array)
 
     def flush_subnormals(self, array: Array) -> None:
-        """Left to the device, most of which flush them in a product."""
+        """Left to the device; most devices flush them in a product."""
 
 
 def _widened(xp: Any, z: Array) -> Array:
@@ -160,7 +160,7 @@ def _like(xp: Any, value: Any, z: Array) -> Any:
 def _target_terms(
     xp: Any, z: Array, m: Array, at_k: Array, targets: ClassTargets
 ) -> tuple[Array, ...]:
-    """Of the target rows y: the sum, y itself, the sum but at k, and the sum of y (m - z)."""
+    """For the target rows y: the sum, y itself, the sum except at k, and the sum of y (m - z)."""
     zero = xp.zeros_like(z)
     if targets.labels is None:
         y: Any = cast(xp, targets.probabilities, z.dtype) * _like(xp, targets.scale, z)
@@ -188,7 +188,7 @@ def _target_terms(
 
 
 def _weighted(xp: Any, values: Array, weight: Array | None) -> Array:
-    """Times the rows' weights; 0 where a row weighs nothing, whatever it holds."""
+    """Values times the rows' weights; 0 in a row of weight 0, whatever it holds."""
     if weight is None:
         return values
     weight = cast(xp, weight, values.dtype)

@@ -1,8 +1,8 @@
-"""A pool of memory for results: to fill fresh memory costs more than to compute a gradient.
+"""A pool of memory for results: filling fresh memory costs more than computing a gradient.
 
-The operating system hands out fresh memory page by page, and clears each. A training loop asks for
-the same sizes in each step, so the memory of a result that is no longer held goes to the next one
-of about its size. NumPy asks for large pages, which helps the first time too.
+The operating system provides fresh memory page by page, and clears each page. A training loop needs
+the same sizes in each step, so the memory of a result that is no longer used goes to the next
+result of about its size. NumPy asks for large pages, which also helps the first time.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ import numpy as np
 from xent._validation import Array
 
 MIN_BYTES = 1 << 20
-"""Smaller buffers are not pooled: the allocator keeps those itself."""
+"""Smaller buffers are not pooled: the allocator keeps them itself."""
 MAX_FREE = 4
-"""Buffers that are kept: a linear layer needs as many, with its chunk of logits."""
+"""The most buffers that are kept: as many as a linear layer needs, with its chunk of logits."""
 
 _free: list[Array] = []
 
 more_to_free: list[Callable[[], None]] = []
-"""What else `empty_cache` calls: others keep memory too."""
+"""Functions that `empty_cache` also calls: other modules keep memory, too."""
 
 
 class _PooledBuffer:
-    """Memory as an array's base, which goes back to the pool with the last array over it."""
+    """Memory as an array's base, which returns to the pool when the last array over it is gone."""
 
     def __init__(self, memory: Array, size: int) -> None:
         self._memory = memory
@@ -35,13 +35,13 @@ class _PooledBuffer:
 
     def __del__(self, free: list[Array] = _free, most: int = MAX_FREE) -> None:
         # Arguments, since a module's names may be gone when a process ends. No lock: an append is
-        # atomic, and one buffer too many is no harm.
+        # atomic, and one buffer too many does no harm.
         if len(free) < most:
             free.append(self._memory)
 
 
 def empty(shape: tuple[int, ...], dtype: Any) -> Array:
-    """A contiguous array of any content."""
+    """A contiguous, uninitialized array."""
     kind = np.dtype(dtype)
     size = math.prod(shape) * kind.itemsize
     if size < MIN_BYTES:
@@ -52,11 +52,11 @@ def empty(shape: tuple[int, ...], dtype: Any) -> Array:
 
 
 def empty_cache() -> None:
-    """Give memory that is kept for the next results back to the system.
+    """Return the memory that is kept for later results to the system.
 
-    Gradients and other results of a MiB or more, on the CPU, are written to memory of earlier ones
-    that nobody holds any more. Up to four buffers are kept, and all are given back when none of
-    them fits. Kernels keep scratch memory too. A training loop never needs to call this.
+    On the CPU, gradients and other results of 1 MiB or more reuse the memory of earlier results
+    that are no longer referenced. Up to four buffers are kept; if none of them fits, all are
+    released. Kernels keep scratch memory, too. A training loop never needs to call this.
 
     Returns
     -------
@@ -74,14 +74,14 @@ def empty_cache() -> None:
 
 
 def _take(size: int) -> Array:
-    """A free buffer of about the size. If there is none, a new one, and the free ones are freed."""
+    """A free buffer of about this size. If none fits, the free ones give way to a new one."""
     others: list[Array] = []
     while _free:
         try:
             memory = _free.pop()
         except IndexError:  # another thread took the last one
             break
-        # Not much larger: a small gradient that is held for long would hold a large buffer.
+        # Not much larger: a small gradient that is kept for long would hold a large buffer.
         if size <= memory.nbytes <= 2 * size:
             _free.extend(others)
             return memory

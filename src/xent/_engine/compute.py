@@ -2,7 +2,7 @@
 
 The functions here are what `xent.losses`, `xent.functions` and `xent.metrics` call for NumPy
 arrays, lists and arrays of other libraries without derivatives of their own. `class_loss` and
-`binary_loss` also serve tensors of the CPU, over whose memory NumPy arrays are made.
+`binary_loss` also serve CPU tensors, through NumPy arrays over their memory.
 """
 
 from __future__ import annotations
@@ -201,10 +201,10 @@ def linear_loss(
     row_factors: Array | None = None,
     stats: bool = False,
 ) -> Loss:
-    """Loss of a linear layer, a chunk of rows at a time; the layer gets the gradients wanted.
+    """Loss of a linear layer, a chunk of rows at a time; the layer gets the wanted gradients.
 
-    `rows` have one axis. `as_array` is the chunk's logits as an engine takes them, `before` is
-    called with them while they are logits, and `row_factors` multiply the rows' gradients.
+    `rows` have one axis. `as_array` converts a chunk's logits for an engine, `before` is called
+    with the logits before they are overwritten, and `row_factors` multiply the rows' gradients.
     """
     layer.want(wanted, layer.dtype if inputs_dtype is None else inputs_dtype)
     divisors, divisor, options, scale = reduction(rows, options)
@@ -214,7 +214,7 @@ def linear_loss(
             before(index, logits)
         z = as_array(logits)
         part = rows if index == slice(0, layer.rows) else rows.part((index,))
-        # In place where that can be: the logits are not needed again.
+        # In place if possible: the logits are not needed again.
         grad = (z if isinstance(z, np.ndarray) else True) if wanted else None
         want = Outputs(grad, options.reduction == "none" or None, stats or None)
         loss_sum, made = engine_for(z).cross_entropy(z, part, options, scale, want)
@@ -232,7 +232,7 @@ def linear_loss(
 
 
 def _joined(parts: list[Any]) -> Any:
-    """The chunks' results as one array; None where nothing was wanted."""
+    """The chunks' results as one array; None if nothing was wanted."""
     if parts[0] is None or len(parts) == 1:
         return parts[0]
     return array_namespace(parts[0]).concat(parts)
@@ -241,7 +241,7 @@ def _joined(parts: list[Any]) -> Any:
 def reduction(
     rows: ClassTargets | BinaryTargets, options: LossOptions
 ) -> tuple[tuple[Any, Any], Any, LossOptions, Any]:
-    """The means' divisors, their common one, options that go with it, the gradient's factor."""
+    """The divisors of the means, a common one, the matching options, the gradient's factor."""
     if options.reduction != "mean":
         divisor = rows.total if options.divisor is None else options.divisor
         return (divisor, divisor), divisor, options, 1.0
@@ -257,9 +257,9 @@ def reduction(
 def reduced(
     options: LossOptions, loss_sum: Any, divisor: Any, losses: Array | None, *grads: Array | None
 ) -> Any:
-    """The loss that is returned. Where a mean has no weight, loss and gradients are 0.
+    """The loss that is returned. If a mean has no weight, loss and gradients are 0.
 
-    An empty batch must not poison a training run with 0/0.
+    An empty batch must not break a training run with 0/0.
     """
     if losses is not None:
         return unwrap(losses)
@@ -278,7 +278,7 @@ def reduced(
 
 
 def in_place(grad: Any, logits: Array) -> bool:
-    """Would the logits be lost before a wrong target is found?"""
+    """Would the logits be overwritten before a wrong target is found?"""
     return isinstance(grad, np.ndarray) and np.may_share_memory(grad, logits)
 
 
@@ -288,7 +288,7 @@ def unwrap(result: Array) -> Any:
 
 
 def as_scores(value: Any, name: str, partner: str = "") -> Array:
-    """Logits as a floating array: other libraries' arrays as they are, all else by NumPy."""
+    """Logits as a floating-point array: other libraries' unchanged, all else through NumPy."""
     if type(value) is not np.ndarray and is_array_api(value):
         xp = array_namespace(value)
         if xp.isdtype(value.dtype, "real floating"):
@@ -317,7 +317,7 @@ def as_partner(value: Any, like: Array, name: str, *, floats: bool = False) -> A
 
 
 def _labels_if_empty(array: Array, given: Any) -> Array:
-    """An empty list says nothing of its dtype: as targets it is class labels."""
+    """An empty list does not show its dtype; as targets, it means class labels."""
     if isinstance(given, (list, tuple)) and not math.prod(array.shape):
         xp = array_namespace(array)
         return cast(xp, array, xp.int64)
@@ -330,7 +330,7 @@ def with_arrays(options: LossOptions, like: Array) -> LossOptions:
 
 
 def gradient_memory(out: Any, z: Array, others: list[Any], *, return_grad: bool) -> Any:
-    """Where the gradient goes: `out`, new memory, or True where the engine makes it; or None."""
+    """Where the gradient goes: `out`, new memory, True if the engine allocates it, or None."""
     if not return_grad and out is None:
         return None
     if isinstance(z, np.ndarray):
@@ -338,6 +338,6 @@ def gradient_memory(out: Any, z: Array, others: list[Any], *, return_grad: bool)
             return buffer_pool.empty(z.shape, z.dtype)
         return check_out(out, z, others, return_grad=return_grad)
     if out is not None:
-        msg = "out= receives the gradient of NumPy arrays. Pass return_grad=True alone."
+        msg = "out= receives the gradient of NumPy arrays only. Pass return_grad=True alone."
         raise TypeError(msg)
     return True

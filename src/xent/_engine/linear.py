@@ -1,8 +1,8 @@
-"""A linear layer a chunk of rows at a time: its logits exist for one chunk only.
+"""A linear layer, a chunk of rows at a time: its logits exist for only one chunk.
 
-One loop for every caller. What differs between NumPy arrays, tensors and classes divided over
-processes is how memory is made and products are taken (`Products`), and what happens to a chunk of
-logits, which is the caller's.
+All callers share one loop. NumPy arrays, tensors and classes divided over processes differ in how
+memory is allocated and products are computed (`Products`), and in what the caller does with a chunk
+of logits.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from xent._engine import buffer_pool, cpu
 
 Array = Any
 CHUNK = 1 << 24
-"""Logits of a chunk: 64 MiB in float32, about 500 rows of 32,000 classes."""
+"""Logits per chunk: 64 MiB in float32, about 500 rows of 32,000 classes."""
 
 INPUTS, WEIGHT, TARGETS, BIAS = 1, 2, 4, 8
 """Bits of the gradients that are wanted, in the order of a tensor operation's arguments."""
@@ -29,12 +29,12 @@ class Products(Protocol):
     """The library's dtype for sums over rows."""
 
     def dtype(self, inputs: Array, weight: Array) -> Any:
-        """In which dtype products are taken: at least float32."""
+        """The dtype in which products are computed: at least float32."""
 
     def empty(self, shape: tuple[int, ...], dtype: Any) -> Array: ...
 
     def cast(self, array: Array, dtype: Any) -> Array:
-        """The array itself where it has the dtype."""
+        """The array in this dtype; the array itself if it already has it."""
 
     def matmul(self, a: Array, b: Array, out: Array) -> None: ...
 
@@ -45,10 +45,10 @@ class Products(Protocol):
         """Add the sum over the rows to a float64 total."""
 
     def zero_rows(self, array: Array, weight: Array) -> Array:
-        """The array with 0 in the rows of weight 0, whose NaN would outlast a product with 0."""
+        """The array with 0 in the rows of weight 0, whose NaN would survive a product with 0."""
 
     def flush_subnormals(self, array: Array) -> None:
-        """Set subnormal numbers to 0, where they would slow a product tenfold."""
+        """Set subnormal numbers to 0, if they would slow down a product tenfold."""
 
 
 class Gradients(NamedTuple):
@@ -71,11 +71,11 @@ class Layer:
         self.bias = None if bias is None else products.cast(bias, self.dtype)
         self.rows, self.classes = inputs.shape[0], weight.shape[0]
         self.step = max(1, min(self.rows, CHUNK // max(1, self.classes)))
-        """Rows of a chunk."""
+        """Rows per chunk."""
         self.grads = Gradients(None, None, None)
 
     def want(self, wanted: int, inputs_dtype: Any) -> None:
-        """Make memory for gradients; those that are sums over chunks have the products' dtype."""
+        """Allocate the gradients; those that are sums over chunks have the products' dtype."""
         empty = self.products.empty
         weight = empty(tuple(self.weight.shape), self.dtype) if wanted & WEIGHT else None
         bias = empty((self.classes,), self.products.float64) if wanted & BIAS else None
@@ -88,7 +88,7 @@ class Layer:
     def chunks(self) -> Iterator[tuple[slice, Array, Array]]:
         """Rows, their inputs and their logits; all chunks' logits use the same memory."""
         memory = self.products.empty((self.step, self.classes), self.dtype)
-        for start in range(0, max(1, self.rows), self.step):  # one chunk at least, be it empty
+        for start in range(0, max(1, self.rows), self.step):  # at least one chunk, even if empty
             index = slice(start, min(start + self.step, self.rows))
             x = self.products.cast(self.inputs[index, ...], self.dtype)
             logits = memory[: index.stop - start, ...]
@@ -99,7 +99,7 @@ class Layer:
             yield index, x, logits
 
     def tiles(self) -> Iterator[tuple[slice, Array]]:
-        """The weight in the products' dtype; some classes at a time where that takes a copy."""
+        """The weight in the products' dtype; a few classes at a time if that needs a copy."""
         if self.weight.dtype == self.dtype:
             yield slice(0, self.classes), self.weight
             return
@@ -151,7 +151,7 @@ class NumPyProducts:
         np.matmul(a, b, out=out)
 
     def add_matmul(self, total: Array, a: Array, b: Array) -> None:
-        # NumPy has no product that adds, so some rows of it at a time.
+        # NumPy cannot add a product in place, so a few rows of it at a time.
         step = max(1, self.PIECE // max(1, b.shape[1]))
         for i in range(0, len(total), step):
             total[i : i + step] += a[i : i + step] @ b

@@ -1,4 +1,4 @@
-"""The NumPy engine: walks the logits a block of rows at a time, in float64.
+"""The NumPy engine: goes through the logits a block of rows at a time, in float64.
 
 Blocks keep the temporaries in cache, whatever the strides of the arrays; nothing of the size of the
 logits is allocated.
@@ -32,7 +32,7 @@ def accepts(logits: Any) -> bool:
 
 
 def finds_wrong_targets() -> bool:
-    """Indexing with a wrong label would fail, or take another class."""
+    """Indexing with a wrong label would fail or take another class."""
     return False
 
 
@@ -43,7 +43,7 @@ def cross_entropy(
     out = allocated(want, logits, logits.shape[:-1])
     exact = logits.dtype == np.float64
     sums = []
-    # One block, of rows, needs no cutting.
+    # A single block of rows needs no splitting.
     small = logits.ndim == 2 and logits.size <= BLOCK
     with np.errstate(all="ignore"):
         for index in [()] if small else blocks(logits.shape[:-1], logits.shape[-1]):
@@ -150,9 +150,9 @@ def binary_probability_losses(p: Array, targets: BinaryTargets, smallest: float)
 
 
 def blocks(shape: tuple[int, ...], width: int, size: int = BLOCK) -> Iterator[Index]:
-    """Indices that cut rows of `width` elements into blocks of about `size` elements.
+    """Indices that split rows of `width` elements into blocks of about `size` elements.
 
-    They only slice, so that a strided array is never copied but by the block.
+    They are only slices, so a strided array is copied one block at a time.
     """
     if not shape:
         yield ()

@@ -7,9 +7,9 @@ The form has no subtraction of near-equal numbers. With k the argmax of a row an
     grad_j = (sum y) exp(z_j - m) / (1 + S) - y_j
     grad_k = (sum over j != k of y_j - y_k S) / (1 + S)
 
-so a confident right row keeps all its digits. Where the logits are themselves float64, rounding
-errors that matter are carried along as low parts: that of z - m, which exp would turn into a
-relative error, that of the sum S, and that of 1 / (1 + S). Narrower logits do not need it.
+so a confident, correct row keeps all its digits. If the logits are float64, the rounding errors
+that matter are carried along as low parts: that of z - m, which exp would turn into a relative
+error, that of the sum S, and that of 1 / (1 + S). Narrower logits do not need this.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from xent.formula import capped
 
 
 class Partition(NamedTuple):
-    """Rows seen from their largest logit; `*_low` are rounding errors, None where not carried."""
+    """Rows relative to their largest logit; `*_low` are rounding errors, None if not carried."""
 
     k: Array  # argmax of each row
     m: Array  # the largest logit
@@ -104,7 +104,7 @@ class TargetTerms(NamedTuple):
 
 
 def target_terms(targets: ClassTargets, p: Partition) -> TargetTerms:
-    """Target rows of a block, seen from the largest logit."""
+    """Target rows of a block, relative to the largest logit."""
     times = _times if p.special else np.multiply
     rows = np.arange(len(p.k))
     shift = targets.shift
@@ -114,7 +114,7 @@ def target_terms(targets: ClassTargets, p: Partition) -> TargetTerms:
         row = TargetTerms(None, on, on, at_k, on - at_k, times(on, -p.d[rows, targets.labels]))
         if shift is None:
             return row
-        others = np.zeros(len(shift))  # sums of the shift but for one class, not as differences
+        others = np.zeros(len(shift))  # sums of the shift without one class, not as differences
         others[1:] += np.cumsum(shift[:-1])
         others[:-1] += np.cumsum(shift[:0:-1])[::-1]
         return row._replace(
@@ -135,17 +135,17 @@ def target_terms(targets: ClassTargets, p: Partition) -> TargetTerms:
 def label_losses(
     z: Array, labels: Array, scale: float, *, want_grad: bool
 ) -> tuple[Array, Array | None] | None:
-    """Losses of rows with labels and no option, seen from the label's logit; in few steps.
+    """Losses of rows with labels and no options, relative to the label's logit; in few steps.
 
-    With q the sum over j != y of exp(z_j - z_y), the loss is log1p(q). Gives None where that
-    overflows, or a logit is not finite. Carries no rounding errors: for logits narrower than
-    float64.
+    With q the sum over j != y of exp(z_j - z_y), the loss is log1p(q). Returns None if that
+    overflows, or if a logit is not finite. Carries no rounding errors, so it is for logits narrower
+    than float64.
     """
     rows = np.arange(len(z))
     own = z[rows, labels][:, None]
     e = np.exp(z - own)
-    e[rows, labels] = (own - own)[:, 0]  # 0, but for NaN and infinities
-    q = np.add.reduce(e, axis=1)  # as e.sum(axis=1), in half the time of a small sum
+    e[rows, labels] = (own - own)[:, 0]  # 0, except for NaN and infinities
+    q = np.add.reduce(e, axis=1)  # e.sum(axis=1), but twice as fast for small sums
     if not np.add.reduce(q) < 1e300:
         return None
     loss = np.log1p(q)
@@ -208,7 +208,7 @@ def class_losses(
         grad[rows, targets.labels] -= row.on * factor
         if targets.shift is not None:
             grad -= targets.shift * factor[:, None]
-    # p y_sum - y at k: where all target mass is at k, that is less the share of the others.
+    # p y_sum - y at k: if all target mass is at k, this is minus the sum of the other entries.
     at_k = 0.0 - others
     mixed = row.off_k != 0
     if extra is not None or mixed.any():
@@ -351,12 +351,12 @@ def _exact_sum(e: Array, e_low: Array) -> tuple[Array, Array]:
 
 
 def _weighted(loss: Array, weight: Array | None) -> Array:
-    """Losses times the rows' weights; 0 where a row weighs nothing, whatever it holds."""
+    """Losses times the rows' weights; 0 in a row of weight 0, whatever it holds."""
     return loss if weight is None else np.where(weight == 0, 0.0, weight * loss)
 
 
 def _surprise(p: Array) -> Array:
-    """-log p; 0, not -0, at p = 1 and a rounding above it."""
+    """-log p; 0, not -0, at p = 1 and if rounding puts p above 1."""
     return np.abs(np.log(np.minimum(p, 1.0)))
 
 

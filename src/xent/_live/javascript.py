@@ -5,7 +5,7 @@ The numbers are properties of an object `v`: `v.p[2]` is p_2, and `v.p[j]` p_j i
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from xent._report.expression import (
     Binary,
@@ -31,6 +31,9 @@ const first = (n, f) => numbers(n, f).indexOf(largest(n, f));
 
 SIGNS = {"and": " && ", "or": " || "}
 COMPARED = {"==": "===", "!=": "!=="}
+WRITTEN = ("rounded", "placed")
+"""Functions of numbers.js."""
+EXACT = {"+": "plus", "-": "minus", "*": "times", "/": "over"}
 CONSTANTS = {"inf": "Infinity", "-inf": "(-Infinity)", "nan": "NaN"}
 
 
@@ -65,6 +68,10 @@ def printed(node: Expression, bound: Iterable[str] = ()) -> str:
             return f"!{write(held)}"
         case Call(function, arguments) if function in SIGNS:
             return f"({SIGNS[function].join(map(write, arguments))})"
+        case Call("exact", (body,)):
+            return f"nearest({exactly(body, lambda each: f'exact.read(whole({write(each)}))')})"
+        case Call(function, arguments) if function in WRITTEN:
+            return f"{function}({', '.join(map(write, arguments))})"
         case Call(function, arguments):
             return f"Math.{function}({', '.join(map(write, arguments))})"
         case Total(index, body, size) if size:
@@ -78,6 +85,33 @@ def printed(node: Expression, bound: Iterable[str] = ()) -> str:
             return f"{loop}({size}, ({letter}) => {printed(body, known | {letter})})"
     msg = f"no value: {node!r}"
     raise ValueError(msg)
+
+
+def exactly(node: Expression, read: Callable[[Symbol], str]) -> str:
+    """Code for the exact value, in the cases of `xent._report.evaluation.exactly`.
+
+    `read` gives that of a symbol.
+    """
+
+    def write(node: Expression) -> str:
+        return exactly(node, read)
+
+    match node:
+        case Power(Symbol("e"), exponent):
+            return f"exact.exp({write(exponent)})"
+        case Symbol():
+            return read(node)
+        case Number(text):
+            return f'exact.read("{text}")'
+        case Negative(body):
+            return f"exact.minus(exact.zero, {write(body)})"
+        case Call("log" | "log1p" as function, (x,)):
+            return f"exact.{function}({write(x)})"
+        case Binary("/", left, Call("log", (Number("2"),))):
+            return f"exact.bits({write(left)})"
+        case Binary(sign, left, right):
+            return f"exact.{EXACT[sign]}({write(left)}, {write(right)})"
+    return "null"
 
 
 def _named(name: str, bound: frozenset[str]) -> str:

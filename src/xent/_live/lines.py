@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from xent._live.javascript import printed
-from xent._report.blocks import Line
+from xent._live.conditions import Condition, code, holds
+from xent._live.javascript import exactly, printed
+from xent._report.blocks import Line, Role
 from xent._report.evaluation import Values, evaluate
-from xent._report.expression import (
-    Binary,
-    Call,
-    Expression,
-    Negative,
-    Number,
-    Power,
-    Symbol,
-    substitute,
-)
+from xent._report.expression import Expression, Negative, Number, Symbol, substitute
 from xent._report.lines import line_of
 from xent._report.notation import Html
 
@@ -36,43 +29,62 @@ class LiveLine:
     digits: int = 4
     rounded: bool | Expression | None = False
     """As in `line_of`; or the condition under which the operands were rounded."""
+    role: Literal["", "loss", "gradient"] = ""
+    true: Condition = False
+    """Is it about the true class?"""
+    when: Condition = True
+    """Is it there?"""
 
     def at(self, values: Values) -> Line:
         """The line with the numbers that these values give."""
-        result, rounded = evaluate(self.value, values), self.rounded
-        if isinstance(rounded, Expression):
-            rounded = bool(evaluate(rounded, values))
+        result = evaluate(self.value, values)
+        rounded = None if self.rounded is None else holds(self.rounded, values)
+        role: Role = direction(result) if self.role == "gradient" else self.role
+        marks: dict[str, Any] = {"role": role, "true": holds(self.true, values)}
         if self.formula is None:
-            return Line(self.symbol, None, result, self.digits, bool(rounded))
+            return Line(self.symbol, None, result, self.digits, bool(rounded), **marks)
         numbers = {symbol: evaluate(tree, values) for symbol, tree in self.operands.items()}
-        return line_of(self.symbol, self.formula, numbers, result, self.digits, rounded=rounded)
+        return line_of(
+            self.symbol, self.formula, numbers, result, self.digits, rounded=rounded, **marks
+        )
 
     def javascript(self) -> str:
-        """An object: value y, digits d, rounded r, and of a formula its operands x, how their
-        texts are put into it (f), and what these are worth, as numbers (n) and exactly (q).
+        """An object: value y, digits d, rounded r, whether it is there (w) and about the true
+        class (t); of a formula its operands x, how their texts are put into it (f), and what these
+        are worth, as numbers (n) and exactly (q).
         """
-        rounded = self.rounded
-        told = printed(rounded) if isinstance(rounded, Expression) else _constant(rounded)
+        told = "null" if self.rounded is None else code(self.rounded)
         parts = [f"y: v => {printed(self.value)}", f"d: {self.digits}", f"r: v => {told}"]
+        if self.when is not True:
+            parts.append(f"w: v => {code(self.when)}")
+        if self.true is not False:
+            parts.append(f"t: v => {code(self.true)}")
         if self.formula is not None:
+            used = [each for each in self.operands if _has(self.formula, each)]
             holes: dict[Symbol, Expression] = {
-                symbol: Symbol(HOLE, str(i)) for i, symbol in enumerate(self.operands)
+                symbol: Symbol(HOLE, str(i)) for i, symbol in enumerate(used)
             }
             node = substitute(self.formula, holes)
             named = {hole: Symbol("x", hole.index) for hole in map(_symbol, holes.values())}
             value = printed(substitute(node, named), {"x"})
-            operands = ", ".join(map(printed, self.operands.values()))
+            operands = ", ".join(printed(self.operands[each]) for each in used)
             parts += [
                 f"x: v => [{operands}]",
                 f"f: (n, m) => `{TEMPLATE.write(node)}`",
                 f"n: x => {value}",
-                f"q: (q, x) => {_exact(node)}",
+                f"q: x => {exactly(node, lambda hole: f'x[{hole.index}]')}",
             ]
         return f"{{ {', '.join(parts)} }}"
 
 
-def _constant(rounded: bool | None) -> str:
-    return {True: "true", False: "false", None: "null"}[rounded]
+def _has(formula: Expression, symbol: Symbol) -> bool:
+    """Does the symbol occur?"""
+    return substitute(formula, {symbol: Number("0")}) != formula
+
+
+def direction(gradient: float) -> Role:
+    """A step down a negative gradient raises its logit."""
+    return "pull" if gradient < 0 else "push" if gradient > 0 else ""
 
 
 def _symbol(node: Expression) -> Symbol:
@@ -93,25 +105,3 @@ class _Template(Html):
 
 
 TEMPLATE = _Template()
-
-EXACT = {"+": "plus", "-": "minus", "*": "times", "/": "over"}
-
-
-def _exact(node: Expression) -> str:
-    """Code for the exact value, in the cases of `xent._report.evaluation.exactly`."""
-    match node:
-        case Symbol(name, index) if name == HOLE:
-            return f"x[{index}]"
-        case Number(text):
-            return f'q.read("{text}")'
-        case Negative(body):
-            return f"q.minus(q.zero, {_exact(body)})"
-        case Power(Symbol("e"), exponent):
-            return f"q.exp({_exact(exponent)})"
-        case Call("log" | "log1p" as function, (x,)):
-            return f"q.{function}({_exact(x)})"
-        case Binary("/", left, Call("log", (Number("2"),))):
-            return f"q.bits({_exact(left)})"
-        case Binary(sign, left, right):
-            return f"q.{EXACT[sign]}({_exact(left)}, {_exact(right)})"
-    return "null"

@@ -14,6 +14,8 @@ function live(root, page) {
     if (i === undefined) state[name] = value; else state[name][i] = value;
   };
 
+  const exactly = (value) => Number(value.toFixed(10));  // 0.3, and not 0.30000000000000004
+
   function address() {
     const parts = Object.keys(state).filter((name) => String(state[name]) !== String(page.state[name]));
     const text = parts.map((name) => `${name}=${state[name]}`).join('&');
@@ -38,13 +40,28 @@ function live(root, page) {
 
   function held(control, value) {
     if (control.type !== 'range') return value;
-    control.value = value;
-    return Number(control.value);
+    if (stops(control)) {
+      setTo(control, value);
+      return chosen(control);
+    }
+    return Math.min(Number(control.max), Math.max(Number(control.min), value));
+  }
+
+  // ---- a slider may stop at certain numbers only: then its own value counts them
+  const stops = (control) => control.dataset.stops?.split(' ').map(Number);
+  const chosen = (control) => stops(control)?.[control.value] ?? Number(control.value);
+  function setTo(control, value) {
+    const all = stops(control);
+    control.value = all ? Math.max(0, all.findLastIndex((each) => each <= value)) : value;
+    if (all) control.setAttribute('aria-valuetext', shown(chosen(control)));
   }
 
   // ---- what follows the state
   const kinds = {
+    text: (element, [f]) => { element.textContent = f(values) },
+    role: (element, [f]) => { element.dataset.role = f(values) },
     number: (element, [f, digits]) => { element.textContent = shown(f(values), digits) },
+    word: (element, [f, words]) => { element.textContent = page.data[words][f(values)] },
     show: (element, [f]) => { element.toggleAttribute('hidden', !f(values)) },  // SVG has no .hidden
     place: (element, [attributes]) => {
       for (const [name, f] of Object.entries(attributes)) element.setAttribute(name, f(values).toFixed(2));
@@ -56,18 +73,23 @@ function live(root, page) {
       element.setAttribute('d', f(values).map(([x, y]) => `M${x.toFixed(2)} ${y.toFixed(2)}h0`).join(''));
     },
     line: (element, [line]) => {
+      element.hidden = line.w && !line.w(values);
+      if (element.hidden) return;
+      if (line.t) element.dataset.true = line.t(values);
       const { formula, relation, text, value } = written(line, values);
       const parts = { formula, relation, value: text };
       for (const part of element.querySelectorAll('[data-part]')) part.innerHTML = parts[part.dataset.part];
       element.querySelectorAll('[data-filled]').forEach((part) => { part.hidden = !formula });
       element.dataset.sign = value < 0 ? 'negative' : value > 0 ? 'positive' : 'zero';
     },
+    said: (element, [f]) => { element.setAttribute('aria-valuetext', shown(f(values))) },
+    take: () => {},  // what the button sets is computed when it is pressed
     choice: (element, [f]) => { element.dataset.choice = f(values) },
   };
 
   function update() {
     const lengths = page.lists.map((name) => [`${name}_count`, state[name].length]);
-    values = page.compute({ ...copied(state), ...Object.fromEntries(lengths) });
+    values = page.compute({ ...page.data, ...copied(state), ...Object.fromEntries(lengths) });
     each('[data-b]', (element) => {
       const [kind, ...more] = page.bound[element.dataset.b];
       kinds[kind](element, more);
@@ -75,10 +97,11 @@ function live(root, page) {
     each('[data-set]', (control) => {
       const value = get(control.dataset.set);
       if (control.type === 'radio') control.checked = Number(control.value) === value;
-      else if (Number(control.value) !== value) control.value = value;
+      else if (control.dataset.stops || Number(control.value) !== value) setTo(control, value);
     });
     each('[data-drag-x], [data-drag-y]', told);
     each('[data-needs]', (button) => { button.disabled = !state[button.dataset.needs].length });
+    each('[data-title]', (heading) => { document.title = visible(heading) });
     tell();
     announce();
   }
@@ -98,11 +121,15 @@ function live(root, page) {
 
   // ---- controls
   each('[data-set]', (control) => control.addEventListener('input', () => {
-    set(control.dataset.set, Number(control.value));
+    set(control.dataset.set, chosen(control));
     changed();
   }));
   each('[data-preset]', (button) => button.addEventListener('click', () => {
     Object.assign(state, copied(JSON.parse(button.dataset.preset)));
+    changed();
+  }));
+  each('[data-take]', (button) => button.addEventListener('click', () => {
+    set(button.dataset.take, exactly(page.bound[button.dataset.b][1](values)));
     changed();
   }));
   each('[data-push]', (button) => button.addEventListener('click', () => {
@@ -115,20 +142,23 @@ function live(root, page) {
   each('[data-reset]', (button) => button.addEventListener('click', () => { state = copied(page.state); changed() }));
 
   // ---- points to drag, or to move by the arrow keys: data-drag-x="name low high step from to", in
-  // pixels from and to
+  // pixels from and to; or a list is dragged, as bound[data-list] says: where the point is, and what
+  // the list becomes when it is moved to `to`
   const ways = (point) => ['x', 'y'].filter((way) => point.dataset[`drag${way.toUpperCase()}`]).map((way) => {
     const [path, ...numbers] = point.dataset[`drag${way.toUpperCase()}`].split(' ');
     const [low, high, step, from, to] = numbers.map(Number);
-    return { way, path, low, high, step, from, to };
+    const [, now = () => get(path), moved] = page.bound[point.dataset.list] ?? [];
+    return { way, path, low, high, step, from, to, now, moved };
   });
-  function put({ path, low, high, step }, value) {
+  function put({ path, low, high, step, moved }, value) {
     const rounded = low + Math.round((value - low) / step) * step;
-    set(path, Number(Math.min(high, Math.max(low, rounded)).toFixed(10)));
+    const to = exactly(Math.min(high, Math.max(low, rounded)));
+    set(path, moved ? moved({ ...values, to }).map(exactly) : to);
   }
   function told(point) {
-    const parts = ways(point);
-    point.setAttribute('aria-valuenow', get(parts[0].path));
-    point.setAttribute('aria-valuetext', parts.map(({ path }) => shown(get(path))).join(', '));
+    const now = ways(point).map((one) => one.now(values));
+    point.setAttribute('aria-valuenow', exactly(now[0]));
+    point.setAttribute('aria-valuetext', now.map((each) => shown(each)).join(', '));
   }
   const placed = (svg, event) => new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
   const moves = new Map();
@@ -161,7 +191,7 @@ function live(root, page) {
       if (!way) return;
       event.preventDefault();
       const all = ways(point), moved = all.find((one) => one.way === way) ?? all[0];
-      put(moved, get(moved.path) + sign * moved.step * (event.shiftKey ? 10 : 1));
+      put(moved, moved.now(values) + sign * moved.step * (event.shiftKey ? 10 : 1));
       changed();
     });
   });
@@ -170,12 +200,12 @@ function live(root, page) {
   let pointed = null;
   function tell() {
     if (!pointed) return;
-    const source = root.querySelector(`[data-formula="${pointed}"]`);
-    source.closest('.stage').querySelector('[data-told]').innerHTML = source.innerHTML;
+    const stage = pointed.closest('.stage'), source = stage.querySelector(`[data-formula="${pointed.dataset.tell}"]`);
+    stage.querySelectorAll('[data-told]').forEach((box) => { box.innerHTML = source.innerHTML });
   }
   each('[data-tell]', (mark) => {
     for (const event of ['focus', 'pointerenter']) {
-      mark.addEventListener(event, () => { pointed = mark.dataset.tell; tell() });
+      mark.addEventListener(event, () => { pointed = mark; tell() });
     }
   });
 

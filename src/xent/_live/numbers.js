@@ -37,7 +37,7 @@ function shown(value, digits = 4, trim = true) {
   let text;
   if (value === 0 || (size >= 1e-3 && size < 1e6)) {
     let places = digits;
-    if (size < 1 && size >= 1 - 10 ** -digits / 2) places = digits - 2 - Math.floor(Math.log10(1 - size));
+    if (size < 1 && size >= 1 - 10 ** -digits / 2) places = Math.max(digits - 2 - Math.floor(Math.log10(1 - size)), 0);
     text = fixed(value === 0 ? 0 : value, places);
   } else {
     text = scientific(value, digits);
@@ -77,7 +77,31 @@ const exact = {
   bits: (a) => exact.is(a, 0) || a === Infinity ? a : null,
 };
 
+/** The double nearest to a decimal fraction. */
+function nearest(value) {
+  return typeof value === 'number' ? value : Number(`${value[0]}e-${String(value[1]).length - 1}`);
+}
+
+/** What the number is worth as it is shown. */
+const rounded = (value, digits) => read(shown(value, digits, false));
+const placed = (value, places) => Number(fixed(value, places));
+
+/** To so many significant digits, as Python's format "g" has it. */
+function general(value, digits) {
+  if (!Number.isFinite(value)) return shown(value);
+  const [mantissa, power] = scientific(value, digits - 1).split('e'), exponent = Number(power);
+  const cut = (text) => text.includes('.') ? text.replace(/\.?0+$/, '') : text;
+  return exponent < -4 || exponent >= digits ? cut(mantissa) + scale(exponent) : cut(fixed(value, digits - 1 - exponent));
+}
+
 const FULL = 20;
+
+/** With the digits, four or more, in which another number differs. */
+function apart(value, other) {
+  let digits = 4;
+  while (digits < FULL && shown(value, digits) === shown(other, digits)) digits++;
+  return shown(value, digits);
+}
 
 /** The texts of a line for these values: its numbers put into the formula, the sign, the value. */
 function written(line, v) {
@@ -103,6 +127,6 @@ function written(line, v) {
     (i, least) => texts[i].startsWith('-') ? texts[i].slice(1) : bracketed(`-${texts[i]}`, least),
   );
   const equal = !rounded && read(text) === value
-    && (!texts || exact.same(line.q(exact, texts.map(exact.read)), exact.read(text)));
+    && (!texts || exact.same(line.q(texts.map(exact.read)), exact.read(text)));
   return { formula: formula ?? '', relation: equal ? '=' : '≈', text, value };
 }

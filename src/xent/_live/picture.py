@@ -13,12 +13,13 @@ from xent._live.page import Live
 from xent._report.evaluation import evaluate
 from xent._report.expression import Expression, Number, Operand, Symbol, call, wrap
 
-Role = Literal["true", "loss", "pull", "push", "other", "good", "bad", "plain"]
+Role = Literal["true", "loss", "pull", "push", "other", "good", "bad", "plain", ""]
+"""What a mark stands for; '' is that of the group around it."""
 SAMPLES = 121
 """Points of a curve."""
 HANDLE = 18
 """Radius of what can be grasped, in pixels of the picture: more than 24 px across on a phone."""
-TOP, RIGHT, BOTTOM = 12, 12, 38
+TOP, RIGHT = 12, 12
 Span = tuple[float, float]
 
 
@@ -35,10 +36,12 @@ class Picture:
     y_label: str = ""
     x_ticks: Sequence[float] | Mapping[float, str] = ()
     y_ticks: Sequence[float] | Mapping[float, str] = ()
-    """Numbers, or numbers with their texts."""
+    """Places, or what is written at each."""
     width: int = 420
     height: int = 280
     left: int = 54
+    bottom: int = 38
+    """Pixels below the axis, for its numbers and its name, and for what else stands there."""
     body: list[str] = field(default_factory=list)
 
     def across(self, place: Operand) -> Expression:
@@ -47,7 +50,7 @@ class Picture:
 
     def down(self, place: Operand) -> Expression:
         """Pixels from the top."""
-        return _mapped(place, self.y, (self.height - BOTTOM, TOP))
+        return _mapped(place, self.y, (self.height - self.bottom, TOP))
 
     def curve(
         self, tree: Expression, over: str, role: Role, *, span: Span | None = None, style: str = ""
@@ -72,6 +75,22 @@ class Picture:
         mark = "" if self._fixed(tree, over) else self.live.bind("path", code)
         kind = f'class="curve {style}" data-role="{role}" clip-path="url(#{self.name}-clip)"'
         self._add(f'<path {kind} d="{_path(points)}"{mark}/>')
+
+    def trace(
+        self, x: Operand, y: Operand, count: int, role: Role, style: str = "", clip: str = ""
+    ) -> None:
+        """A line through points with the numbers i = 0, 1, …: both places have the index i.
+
+        `clip` is the name of a clip path, if not that of the axes.
+        """
+        across, down = self.across(x), self.down(self._within(wrap(y)))
+        each = [{**self.live.values, "i": i} for i in range(count)]
+        points = [(evaluate(across, values), evaluate(down, values)) for values in each]
+        pair = f"[{printed(across, {'i'})}, {printed(down, {'i'})}]"
+        mark = self.live.bind("path", f"v => numbers({count}, (i) => {pair})")
+        kind = f'class="curve {style}" data-role="{role}"'
+        cut = f'clip-path="url(#{clip or self.name + "-clip"})"'
+        self._add(f'<path {kind} {cut} d="{_path(points)}"{mark}/>')
 
     def path(
         self, points: Sequence[tuple[Operand, Operand]], role: Role, style: str = "curve"
@@ -162,6 +181,24 @@ class Picture:
         more = _told(tell, label)
         self._add(f'<rect class="{style}" data-role="{role}" width="{width:g}"{places}{more}/>')
 
+    def box(
+        self,
+        x: tuple[Operand, Operand],
+        y: tuple[Operand, Operand],
+        role: Role,
+        *,
+        tell: str = "",
+        label: str = "",
+        style: str = "fill",
+    ) -> None:
+        """A rectangle from x[0] to x[1] and from y[0] to y[1]; its style may be "outline", too."""
+        left, right = map(self.across, x)
+        upper, lower = self.down(call("max", *y)), self.down(call("min", *y))
+        sides = {"width": call("max", right - left, 0), "height": lower - upper}
+        places = self.live.places(x=left, y=upper, **sides)
+        more = _told(tell, label)
+        self._add(f'<rect class="{style}" data-role="{role}"{places}{more}/>')
+
     def point(
         self,
         x: Operand,
@@ -190,13 +227,20 @@ class Picture:
         y_span: Span | None = None,
         step: float = 0.1,
         tell: str = "",
+        moves: tuple[Expression, Expression, int] | None = None,
     ) -> None:
         """What is dragged, over a mark that is seen: it sets `drag_x` and `drag_y` of the state.
 
-        By keyboard, the arrow keys move it.
+        By keyboard, the arrow keys move it. With `moves` it sets a whole list: where the handle is
+        now, what element j of the list becomes when it is moved to `to`, and the list's length.
         """
         places = self.live.places(cx=self.across(x), cy=self.down(y))
         more, now = "", self.live.state
+        if moves:
+            here, moved, size = moves
+            code = f"v => numbers({size}, (j) => {printed(moved, {'j'})})"
+            mark = self.live.bind("list", f"v => {printed(here)}", code)
+            more = mark.replace("data-b", "data-list")
         for way, path, span in (("x", drag_x, x_span or self.x), ("y", drag_y, y_span or self.y)):
             if path:
                 ends = [
@@ -206,6 +250,7 @@ class Picture:
                 more += f' data-drag-{way}="{path} {numbers}"'
                 name, _, place = path.partition(".")
                 value = now[name][int(place)] if place else now[name]
+                value = self.live.value(moves[0]) if moves else value
                 if "aria-valuenow" not in more:
                     more += f' aria-valuemin="{span[0]:g}" aria-valuemax="{span[1]:g}"'
                     more += f' aria-valuenow="{value:g}"'
@@ -255,7 +300,7 @@ class Picture:
         """The picture, its title above it; the description is read aloud."""
         marks = "".join(self.body)
         role = "group" if "tabindex" in marks else "img"
-        width, height = self.width - RIGHT - self.left, self.height - BOTTOM - TOP
+        width, height = self.width - RIGHT - self.left, self.height - self.bottom - TOP
         clip = (
             f'<clipPath id="{self.name}-clip"><rect x="{self.left - 1}" y="{TOP - 2}" '
             f'width="{width + 2}" height="{height + 3}"/></clipPath>'
@@ -281,19 +326,19 @@ class Picture:
         return "v." not in printed(tree, {over})
 
     def _axes(self) -> str:
-        left, bottom, right = self.left, self.height - BOTTOM, self.width - RIGHT
+        left, bottom, right = self.left, self.height - self.bottom, self.width - RIGHT
         made = [f'<line class="axis" x1="{left}" y1="{bottom}" x2="{right}" y2="{bottom}"/>']
         for tick in self.x_ticks:
             place = f'x="{self.live.value(self.across(tick)):.1f}" y="{bottom + 15}"'
-            made.append(_label(_tick(tick, self.x_ticks), place, "small"))
+            made.append(_label(_tick(self.x_ticks, tick), place, "small"))
         for tick in self.y_ticks:
             at = self.live.value(self.down(tick))
             ends = f'x1="{left}" y1="{at:.1f}" x2="{right}" y2="{at:.1f}"'
             made.append(f'<line class="grid" {ends}/>')
             place = f'x="{left - 5}" y="{at + 4:.1f}"'
-            made.append(_label(_tick(tick, self.y_ticks), place, "small", "end"))
+            made.append(_label(_tick(self.y_ticks, tick), place, "small", "end"))
         if self.x_label:
-            place = f'x="{(left + right) / 2}" y="{self.height - 6}"'
+            place = f'x="{(left + right) / 2}" y="{bottom + 32}"'
             made.append(_label(self.x_label, place))
         if self.y_label:
             place = f'transform="translate(12 {(TOP + bottom) / 2}) rotate(-90)"'
@@ -329,7 +374,5 @@ def _told(tell: str, label: str) -> str:
     return f' data-tell="{tell}" tabindex="0" role="img" aria-label="{html.escape(label)}"'
 
 
-def _tick(value: float, ticks: Sequence[float] | Mapping[float, str]) -> str:
-    if isinstance(ticks, Mapping):
-        return ticks[value]
-    return f"{value:g}".replace("-", "−")
+def _tick(ticks: Sequence[float] | Mapping[float, str], value: float) -> str:
+    return ticks[value] if isinstance(ticks, Mapping) else f"{value:g}".replace("-", "−")

@@ -56,6 +56,12 @@ def evaluate(node: Expression, values: Values = MappingProxyType({})) -> float:
         case Extreme(function, _, body):
             found = [evaluate(body, each) for each in _each(node, values)]
             return max(found) if function == "max" else float(found.index(max(found)))
+        case Call("exact", (body,)):
+            return _nearest(exactly(body, values))
+        case Call("and", arguments):
+            return all(evaluate(each, values) for each in arguments)
+        case Call("or", arguments):
+            return any(evaluate(each, values) for each in arguments)
         case Call(function, arguments) if function in CALLS:
             return CALLS[function](*(evaluate(each, values) for each in arguments))
     msg = f"no value: {node!r}"
@@ -82,6 +88,15 @@ def _each(node: Total | Extreme, values: Values) -> Iterator[Values]:
     for number in range(node.size):
         if not (left_out and number == position(left_out, values)):
             yield {**values, letter: number}
+
+
+def _nearest(exact: Fraction | float | None) -> float:
+    """The double nearest to an exact value."""
+    assert exact is not None
+    try:
+        return float(exact)
+    except OverflowError:
+        return math.inf if exact > 0 else -math.inf
 
 
 def _exp(x: float) -> float:
@@ -121,35 +136,40 @@ CALLS: dict[str, Callable[..., float]] = {
     "abs": abs,
     "max": max,
     "min": min,
-    "and": lambda *held: all(held),
-    "or": lambda *held: any(held),
     "not": lambda held: not held,
+    "rounded": lambda x, digits: float(shown(x, int(digits), trim=False)),
+    "placed": lambda x, places: float(f"{x:.{int(places)}f}"),
 }
 
 
-def exactly(node: Expression) -> Fraction | float | None:
+def exactly(node: Expression, values: Values = MappingProxyType({})) -> Fraction | float | None:
     """The exact value of a tree of numbers, or None if e^x or log(x) in it is not exact.
 
-    An infinity is a float.
+    An infinity is a float. Symbols are worth the shortest decimals of their numbers.
     """
     match node:
         case Number(text):
             return float(text) if "inf" in text else Fraction(text)
+        case Symbol(name, index) if name in values:
+            return exactly(Number(repr(_looked_up(name, index, values))))
         case Negative(body):
-            value = exactly(body)
+            value = exactly(body, values)
             return None if value is None else -value
         case Power(Symbol("e"), exponent):
-            power = exactly(exponent)
+            power = exactly(exponent, values)
             return Fraction(int(power == 0)) if power in (0, -math.inf) else None
         case Call("log", (x,)):
-            value = exactly(x)
+            value = exactly(x, values)
             return Fraction(0) if value == 1 else -math.inf if value == 0 else None
         case Call("log1p", (x,)):
-            return Fraction(0) if exactly(x) == 0 else None
-        case Binary("/", left, Call("log", (Number("2"),))) if exactly(left) in (0, math.inf):
-            return exactly(left)
+            return Fraction(0) if exactly(x, values) == 0 else None
+        case Binary("/", left, Call("log", (Number("2"),))) if exactly(left, values) in (
+            0,
+            math.inf,
+        ):
+            return exactly(left, values)
         case Binary(sign, left, right):
-            return _combined(sign, exactly(left), exactly(right))
+            return _combined(sign, exactly(left, values), exactly(right, values))
     return None
 
 

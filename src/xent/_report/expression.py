@@ -111,6 +111,9 @@ class Power(Expression):
 class Call(Expression):
     """A function of its arguments: log, log1p, tanh, max, min, abs, sqrt, floor, and, or, not.
 
+    Of numbers as they are shown: rounded(x, digits) and placed(x, places) are worth what is
+    written, and exact(x) computes with the shortest decimals of its operands and rounds once.
+
     In formulas also σ, L, or lim (h → 0), which have no value.
     """
 

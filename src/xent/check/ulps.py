@@ -25,7 +25,7 @@ NEGLIGIBLE = 2.0**-149
 class Errors:
     """Errors of answers where the exact value is a normal number of the dtype.
 
-    Answers of 0, infinity or NaN are counted apart.
+    Answers of 0, infinity or NaN are counted separately.
     """
 
     compared: int

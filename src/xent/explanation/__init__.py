@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,13 +10,14 @@ import numpy as np
 from xent._kind import Kind
 from xent._report import Line
 from xent.explanation import arguments, binary, multiclass
-from xent.explanation.notes import notes
+from xent.explanation.plan import plan_of
 from xent.explanation.result import Explanation
+from xent.explanation.row import Row
 from xent.explanation.steps import Step
 
 __all__ = ["Explanation", "Line", "Step", "explain"]
 
-MAKERS: dict[tuple[str, bool], Callable[..., Explanation]] = {
+MAKERS: dict[tuple[str, bool], Callable[..., Row]] = {
     ("features", True): binary.from_features,
     ("logits", True): binary.from_logit,
     ("logits", False): multiclass.from_logits,
@@ -125,9 +125,8 @@ def explain(
         )
         scaling = arguments.scaling_of(softcap, temperature, scores.source)
         called = arguments.names_of(names, scores)
-        made = MAKERS[scores.source, scores.classes == 1](scores.values, target, scaling, called)
-        found = notes(scores, target, scaling, kind, made.loss)
-    options = {
+        row = MAKERS[scores.source, scores.classes == 1](scores.values, target, scaling, called)
+    told = {
         "class_weight": class_weight,
         "pos_weight": pos_weight,
         "label_smoothing": label_smoothing or None,
@@ -135,5 +134,6 @@ def explain(
         "temperature": None if temperature == 1 else temperature,
         "names": None if names is None else called,
     }
-    chosen = {name: value for name, value in options.items() if value is not None}
-    return replace(made, inputs={**made.inputs, **chosen}, notes=found)
+    chosen = {name: value for name, value in told.items() if value is not None}
+    noted = kind == "logits" and (row.movable or bool((row.given >= 0).all()))
+    return Explanation(plan_of(row.form, noted=noted), row, {**row.told, **chosen})

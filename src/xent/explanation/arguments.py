@@ -10,6 +10,7 @@ import numpy as np
 
 from xent._kind import Kind, check_kind
 from xent._validation import Array, as_floats, check_number, class_names
+from xent.explanation.form import Source
 from xent.explanation.scaling import Scaling
 from xent.explanation.target import Target, one_hot
 
@@ -20,7 +21,7 @@ SMALLEST = -700
 class Scores(NamedTuple):
     """The scores of a row, checked."""
 
-    source: str
+    source: Source
     """What they are: features, logits or probabilities."""
     values: Any
     """A number, K numbers, or features, weights and bias."""
@@ -109,7 +110,7 @@ def _vector(value: Any, name: str) -> Array:
     return array
 
 
-def _row_of_kind(row: Array, kind: Kind, tolerance: float, *, scaled: bool) -> tuple[Array, str]:
+def _row_of_kind(row: Array, kind: Kind, tolerance: float, *, scaled: bool) -> tuple[Array, Source]:
     """The scores of a row as logits or probabilities, checked, and which of them they are."""
     if kind == "log-probabilities":
         if not (row <= tolerance).all():

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from xent._format import plain, shown
+from xent._live.conditions import holds
+from xent._live.words import told
 from xent._report import (
     Block,
     Equations,
@@ -31,9 +34,11 @@ from xent._report.notation import LATEX, TEXT
 from xent._report.text import WIDTH
 from xent._validation import Array
 from xent.explanation.glossary import used
+from xent.explanation.live_page import live_page
 from xent.explanation.pictures import bars, gallery
+from xent.explanation.plan import Plan
 from xent.explanation.row import Row
-from xent.explanation.steps import PARTS, Step
+from xent.explanation.steps import Step
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -44,16 +49,31 @@ class Explanation(Report):
     `to_html` and `to_dict` give it in other forms.
     """
 
-    title: str
-    steps: tuple[Step, ...]
+    plan: Plan
+    """What is told of any such row."""
     row: Row
-    inputs: Mapping[str, Any] = field(default_factory=dict)
-    summary: str = ""
-    """What to remember, in a sentence or two."""
-    notes: tuple[Finding, ...] = ()
-    """What is odd about the numbers."""
-    whole: bool = True
-    """Are all steps there?"""
+    inputs: Mapping[str, Any]
+
+    @cached_property
+    def title(self) -> str:
+        """What is explained."""
+        return told(self.plan.title, self.row.values)
+
+    @cached_property
+    def summary(self) -> str:
+        """What to remember, in a sentence or two."""
+        return told(self.plan.summary, self.row.values)
+
+    @cached_property
+    def steps(self) -> tuple[Step, ...]:
+        """The steps with their numbers."""
+        values = self.row.values
+        return tuple(each.at(values) for each in self.plan.steps if holds(each.when, values))
+
+    @cached_property
+    def notes(self) -> tuple[Finding, ...]:
+        """What is odd about the numbers."""
+        return tuple(found for each in self.plan.notes for found in each.at(self.row.values))
 
     @property
     def loss(self) -> float:
@@ -91,18 +111,11 @@ class Explanation(Report):
         if part not in parts:
             msg = f"this explanation has no part {part!r}; it has {', '.join(parts)}."
             raise ValueError(msg)
-        kept = tuple(step for step in self.steps if step.part == part)
-        return replace(self, steps=kept, whole=False)
+        return replace(self, plan=self.plan.only(part))
 
     def short(self) -> Explanation:
         """The numbers that matter, without reasons: probabilities, loss and gradient."""
-        named = {
-            part: [step for step in self.steps if step.part == part] for part in PARTS.values()
-        }
-        losses = [step for step in named["loss"] if any(line.role == "loss" for line in step.lines)]
-        kept = [*named["prediction"][-1:], *losses[:1], *named["gradient"][-1:]]
-        steps = tuple(replace(step, why="") for step in kept)
-        return replace(self, steps=steps, whole=False)
+        return replace(self, plan=self.plan.short())
 
     def blocks(
         self, *, glossary: bool = False, pictures: Iterable[Picture] = ()
@@ -125,7 +138,7 @@ class Explanation(Report):
                 yield Text(step.why, "why")
         if glossary and self.terms:
             yield Terms(self.terms, "Words used", self._anchor)
-        elif self.whole and not glossary:
+        elif self.plan.whole and not glossary:
             names = ", ".join(term.name for term in self.terms)
             yield Text(f"Words, defined by xent glossary WORD: {names}.", "hint")
 
@@ -150,7 +163,14 @@ class Explanation(Report):
         return self._html(pictures=pictures)
 
     def to_page(self, *, pictures: bool = True) -> str:
-        """HTML: a page of its own, for light and dark, wide and narrow screens."""
+        """HTML: a page of its own, for light and dark, wide and narrow screens.
+
+        Its reader can move the numbers, and all that depends on them follows. It needs no network,
+        and can be read without scripts. The numbers stay as given for more than ten classes,
+        masked ones, and probabilities of several classes.
+        """
+        if self.row.movable:
+            return live_page(self.plan, self.row, self._anchor, drawn=pictures)
         return page(self.title, self._html(pictures=pictures, opened=True))
 
     def _html(self, *, pictures: bool, opened: bool = False) -> str:

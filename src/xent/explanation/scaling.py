@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from xent._live.lines import LiveLine
 from xent._report.expression import Call, Derivative, Expression, Number, Symbol
-from xent._report.lines import line_of
 from xent._validation import Array
-from xent.explanation.steps import Step, direction, step
+from xent.explanation.form import Form, Stages
+from xent.explanation.steps import LiveStep, step
 
-L, CAP, T = Symbol("L"), Symbol("cap"), Symbol("T")
-Name = Callable[[str, int], Symbol]
-"""Makes the symbol of a class: z_2, or z where there is one logit."""
+L, CAP, T, G = Symbol("L"), Symbol("cap"), Symbol("T"), Symbol("g")
 
 
 @dataclass(frozen=True)
@@ -26,29 +25,32 @@ class Scaling:
     temperature: float = 1.0
 
     @property
-    def stages(self) -> list[tuple[str, str]]:
+    def stages(self) -> Stages:
         """What is done, each with the letter of its result."""
         done = {"softcap": "c"} if self.softcap is not None else {}
-        return [*done.items(), *([("temperature", "u")] if self.temperature != 1 else [])]
+        return (*done.items(), *([("temperature", "u")] if self.temperature != 1 else []))
 
     @property
     def letter(self) -> str:
         """Of the logits that become probabilities."""
         return self.stages[-1][1] if self.stages else "z"
 
-    def stage(self, name: str, values: Array) -> Array:
-        """The logits after one stage; masked classes stay so."""
-        if name == "temperature":
-            return values / self.temperature
-        assert self.softcap is not None
-        capped = self.softcap * np.tanh(values / self.softcap)
-        return np.where(np.isneginf(values), values, capped)
+    def values(self, logits: Array) -> dict[str, Array]:
+        """The logits as given and after each stage, by their letters; masked classes stay so."""
+        found = {"z": logits}
+        for name, letter in self.stages:
+            if name == "temperature":
+                logits = logits / self.temperature
+            else:
+                assert self.softcap is not None
+                capped = self.softcap * np.tanh(logits / self.softcap)
+                logits = np.where(np.isneginf(logits), logits, capped)
+            found[letter] = logits
+        return found
 
     def __call__(self, logits: Array) -> Array:
         """The logits after all stages."""
-        for name, _ in self.stages:
-            logits = self.stage(name, logits)
-        return logits
+        return self.values(logits)[self.letter]
 
     def of_loss(self, loss: Callable[..., Any], logits: Array) -> tuple[Array, Array]:
         """Losses and gradients by a function of the library, which has the softcap but no T.
@@ -59,60 +61,60 @@ class Scaling:
         losses, gradient = loss(logits / self.temperature, softcap=cap, return_grad=True)
         return np.asarray(losses), np.asarray(gradient / self.temperature)
 
-    def steps(self, logits: Array, classes: Iterable[int], name: Name) -> Iterator[Step]:
-        """The stages with their numbers."""
-        before = "z"
-        for key, letter in self.stages:
-            after, lines = self.stage(key, logits), []
-            for j in classes:
-                x, result = name(before, j), name(letter, j)
-                values = {x: float(logits[j]), **self._constants(key)}
-                formula = self._formula(key, x)
-                lines.append(line_of(result, formula, values, float(after[j]), rounded=None))
-            chain = (name(letter, -1), self._formula(key, name(before, -1)))
-            yield step(key, chain, lines)
-            before, logits = letter, after
-
-    def _formula(self, key: str, x: Expression) -> Expression:
-        return x / T if key == "temperature" else CAP * Call("tanh", (x / CAP,))
-
-    def _constants(self, key: str) -> dict[Symbol, float]:
-        if key == "temperature":
-            return {T: self.temperature}
-        assert self.softcap is not None
-        return {CAP: self.softcap}
-
-    def gradients(
-        self, logits: Array, inner: Array, outer: Array, classes: Iterable[int], name: Name
-    ) -> Iterator[Step]:
-        """The gradient carried back through the stages, from `inner` to that for the logits."""
-        letters = ["z", *(letter for _, letter in self.stages)]
-        known = inner
-        g, partial = Symbol("g"), name("z", 0).index != ""
-        for (key, letter), before in reversed(list(zip(self.stages, letters, strict=False))):
-            last = before == "z"
-            result = outer if last else known / self.temperature
-            lines = []
-            for j in classes:
-                values = {g: float(known[j]), **self._constants(key)}
-                c = name(letter, j)
-                if key == "softcap":
-                    values[c] = float(self.stage(key, logits)[j])
-                slope, value = Derivative(L, name(before, j), partial=partial), float(result[j])
-                formula = self._back(key, g, c)
-                marks: dict[str, Any] = {"role": direction(value), "rounded": True}
-                lines.append(line_of(slope, formula, values, value, **marks))
-            top = Derivative(L, name(letter, -1), partial=partial)
-            chain = (
-                Derivative(L, name(before, -1), partial=partial),
-                self._back(key, top, name(letter, -1)),
-            )
-            yield step(f"{key} backward", chain, lines)
-            known = result
-
-    def _back(self, key: str, g: Expression, c: Expression) -> Expression:
-        return g / T if key == "temperature" else g * (1 - (c / CAP) ** Number("2"))
-
 
 UNSCALED = Scaling()
 """Logits as they are."""
+
+
+def steps(form: Form) -> Iterator[LiveStep]:
+    """The stages with their numbers."""
+    before = "z"
+    for key, letter in form.stages:
+        lines = []
+        for j in _moved(form):
+            x = form.name(before, j)
+            known = {x: form.number(before, j), CAP: CAP, T: T}
+            result, formula = form.name(letter, j), _formula(key, x)
+            lines.append(LiveLine(result, form.number(letter, j), formula, known, rounded=None))
+        yield step(key, (form.name(letter, -1), _formula(key, form.name(before, -1))), lines)
+        before = letter
+
+
+def gradients(form: Form) -> Iterator[LiveStep]:
+    """The gradient carried back through the stages, from that for the last logits to z."""
+    letters = ["z", *(letter for _, letter in form.stages)]
+
+    def slope(letter: str, j: int) -> Derivative:
+        return Derivative(L, form.name(letter, j), partial=not form.binary)
+
+    for number in reversed(range(len(form.stages))):
+        (key, letter), before = form.stages[number], letters[number]
+        divided = form.stages[number + 1 :]
+        lines = []
+        for j in _moved(form):
+            known: Expression = form.number("g", j)
+            if divided:
+                known = known / T
+            c, result = form.name(letter, j), known / T if key == "temperature" else known
+            if before == "z":
+                result = form.number("G", j)
+            operands = {G: known, c: form.number(letter, j), CAP: CAP, T: T}
+            line = LiveLine(
+                slope(before, j), result, _back(key, G, c), operands, rounded=True, role="gradient"
+            )
+            lines.append(line)
+        chain = (slope(before, -1), _back(key, slope(letter, -1), form.name(letter, -1)))
+        yield step(f"{key} backward", chain, lines)
+
+
+def _moved(form: Form) -> tuple[int, ...]:
+    """The classes whose logits are shown; of a binary row that of label 1."""
+    return (1,) if form.binary else form.chosen
+
+
+def _formula(key: str, x: Expression) -> Expression:
+    return x / T if key == "temperature" else CAP * Call("tanh", (x / CAP,))
+
+
+def _back(key: str, g: Expression, c: Expression) -> Expression:
+    return g / T if key == "temperature" else g * (1 - (c / CAP) ** Number("2"))

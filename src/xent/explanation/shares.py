@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-import math
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
 
-import numpy as np
-
-from xent._report import Line
-from xent._report.expression import Call, Expression, Number, Symbol, Total, exp, log, log1p, plus
-from xent._report.lines import line_of
-from xent.explanation.row import Row
-from xent.explanation.steps import Step, step
+from xent._live.conditions import Condition, every, no
+from xent._live.lines import LiveLine
+from xent._live.words import choice, number
+from xent._report.expression import (
+    Call,
+    Expression,
+    Number,
+    Symbol,
+    Total,
+    exp,
+    log,
+    log1p,
+    plus,
+    same,
+)
+from xent.explanation.form import INFINITE, Form
+from xent.explanation.steps import Chain, LiveStep, speaker, step
 
 L, M, R, V, H, D = (Symbol(name) for name in "LmRVHD")
 EPS, K = Symbol("ε"), Symbol("K")
@@ -19,192 +28,192 @@ EPS, K = Symbol("ε"), Symbol("K")
 MOST = 4
 """Sums of more terms are not written out."""
 
-
-class Part(NamedTuple):
-    """A class that adds to the loss: its mass times -log of its probability."""
-
-    j: int
-    mass: Expression
-    p: Symbol
-    values: dict[Symbol, float]
-    """The numbers of the symbols in both."""
-    loss: float
+Operands = dict[Symbol, Expression]
 
 
-def target_steps(row: Row) -> list[Step]:
+def target_steps(form: Form) -> Iterator[LiveStep]:
     """The target as given, smoothed, and weighted."""
-    target, steps = row.target, []
-    classes = [1] if row.binary else row.chosen
-    if target.label is None:
-        given = "t" if target.smoothing else "y"
-        lines = [Line(row.name(given, j), None, float(target.given[j])) for j in classes]
-        steps.append(step("target", (), lines, ["one" if row.binary else "why"]))
-    if target.smoothing:
-        t, y = row.name("t", -1), row.name("y", -1)
-        spread = (1 - EPS) * t + EPS / (Number("2") if row.binary else K)
-        known = {EPS: target.smoothing, K: float(len(target.given))}
-        lines = [
-            line_of(
-                row.name("y", j),
-                spread,
-                {t: float(target.given[j]), **known},
-                float(target.shares[j]),
-                rounded=None,
-                true=j == target.label,
-            )
-            for j in classes
-        ]
-        steps.append(step("smoothing", (y, spread), lines))
-    if target.weights is not None:
-        steps.append(_weights_step(row, target.weights.tolist()))
-    return steps
+    classes = (1,) if form.binary else form.chosen
+    if not form.hard:
+        given = "t" if form.smoothed else "y"
+        lines = [LiveLine(form.name(given, j), Symbol("t", str(j))) for j in classes]
+        yield step("target", (), lines, [speaker("target")("one" if form.binary else "why")])
+    if form.smoothed:
+        t, y = form.name("t", -1), form.name("y", -1)
+        spread = (1 - EPS) * t + EPS / (Number("2") if form.binary else K)
+        lines = []
+        for j in classes:
+            known: Operands = {
+                t: Symbol("t", str(j)),
+                EPS: Symbol("eps"),
+                K: Number(str(form.count)),
+            }
+            result, value = form.name("y", j), Symbol("y", str(j))
+            true = form.is_label(j)
+            lines.append(LiveLine(result, value, spread, known, rounded=None, true=true))
+        yield step("smoothing", (y, spread), lines)
+    if form.weighted:
+        yield _weights_step(form)
 
 
-def _weights_step(row: Row, weights: list[float]) -> Step:
+def _weights_step(form: Form) -> LiveStep:
     """v_j = weight_j · y_j, and their sum."""
-    target, lines = row.target, []
-    for j in [1, 0] if row.binary else row.chosen:
-        weight, y = Symbol("weight", str(j)), float(target.shares[j])
-        values = {weight: weights[j], **row.values("y", j, y)}
-        v, product, mass = Symbol("v", str(j)), weight * row.share("y", j), float(target.masses[j])
-        lines.append(line_of(v, product, values, mass, rounded=None, true=j == target.label))
-    lines.append(Line(V, None, target.total, rounded=len(lines) > 1))
+    lines = []
+    for j in (1, 0) if form.binary else form.chosen:
+        weight, v = Symbol("weight", str(j)), Symbol("v", str(j))
+        known = {weight: weight, **form.shared("y", j)}
+        product, true = weight * form.share("y", j), form.is_label(j)
+        lines.append(LiveLine(v, v, product, known, rounded=None, true=true))
+    lines.append(LiveLine(V, V, rounded=len(lines) > 1))
     return step("weights", (Symbol("v", "j"), Symbol("weight", "j") * Symbol("y", "j")), lines)
 
 
-def loss_steps(row: Row) -> list[Step]:
+def loss_steps(form: Form) -> Iterator[LiveStep]:
     """The loss class by class; the form that keeps the digits; entropy and KL divergence."""
-    target, parts = row.target, _parts(row)
-    steps = [_sum_step(row, parts)]
-    if not row.from_probabilities:
-        steps.append(_safe_binary_step(row) if row.binary else _safe_step(row, parts))
-    if target.weights is None and not target.one_hot:
-        steps += _entropy_steps(row)
-    return steps
+    yield _sum_step(form)
+    if not form.given_p:
+        yield _safe_binary_step(form) if form.binary else _safe_step(form)
+    if not form.weighted and not form.one_hot:
+        yield from _entropy_steps(form)
 
 
-def _parts(row: Row) -> list[Part]:
-    letter, masses, found = row.target.letter, row.target.masses.tolist(), []
-    for j in [1, 0] if row.binary else range(len(masses)):
-        if masses[j]:
-            p = row.name("p", j)
-            values = {p: float(row.p[j]), **row.values(letter, j, masses[j])}
-            loss = masses[j] * float(row.surprises[j])
-            found.append(Part(j, row.share(letter, j), p, values, loss))
-    return found
+def _term(form: Form, j: int) -> tuple[Expression, Operands, Expression]:
+    """What a class adds to the loss, -v_j · log(p_j), with its numbers, and its value."""
+    p, mass = form.name("p", j), form.share(form.mass, j)
+    known = {p: form.number("p", j), **form.shared(form.mass, j)}
+    return -(mass * log(p)), known, Symbol(form.mass, str(j)) * Symbol("s", str(j))
 
 
-def _sum_step(row: Row, parts: list[Part]) -> Step:
+def _sum_step(form: Form) -> LiveStep:
     """-v_j · log(p_j) of each class, and their sum."""
-    letter, rounded = row.target.letter, not row.certain
-    whole: Expression = -Total("j", row.share(letter, -1) * log(row.name("p", -1)))
-    if row.binary:
-        p, q = row.name("p", 1), row.name("p", 0)
-        whole = -(row.share(letter, 1) * log(p)) - row.share(letter, 0) * log(q)
-    if len(parts) == 1:
-        (part,) = parts
-        alone = -(part.mass * log(part.p))
-        line = line_of(L, alone, part.values, row.loss, rounded=rounded, role="loss")
-        named = alone if row.binary else -(Symbol(letter, "y") * log(Symbol("p", "y")))
-        return step("loss of shares", (L, whole, named), [line], ["one"])
-    shown = [part for part in parts if part.j in row.chosen or row.binary]
-    lines = []
-    for part in shown:
-        term = -(part.mass * log(part.p))
-        true = part.j == row.label
-        lines.append(line_of(term, term, part.values, part.loss, rounded=rounded, true=true))
-    terms = {Symbol("term", str(part.j)): part.loss for part in shown}
-    if hidden := len(parts) - len(shown):
-        rest = math.fsum(part.loss for part in parts if part not in shown)
-        terms[Symbol("rest")] = rest
-        lines.append(Line(Symbol(f"the other {hidden}"), None, rest, rounded=rounded))
-    lines.append(line_of(L, plus(*terms), terms, row.loss, rounded=rounded, role="loss"))
-    return step("loss of shares", (L, whole), lines, ["shared"])
+    letter, rounded = form.mass, no(form.certain)
+    whole: Expression = -Total("j", form.share(letter, -1) * log(form.name("p", -1)))
+    if form.binary:
+        p, q = form.name("p", 1), form.name("p", 0)
+        whole = -(form.share(letter, 1) * log(p)) - form.share(letter, 0) * log(q)
+    chains: list[tuple[Condition, Chain]] = []
+    lines: list[LiveLine] = []
+    for held, parts in form.parts():
+        if len(parts) == 1:
+            alone, known, _ = _term(form, parts[0])
+            line = LiveLine(L, L, alone, known, rounded=rounded, role="loss", when=held)
+            named = alone if form.binary else -(Symbol(letter, "y") * log(Symbol("p", "y")))
+            chains.append((held, (L, whole, named)))
+            lines.append(line)
+            continue
+        shown = [j for j in parts if j in form.chosen]
+        terms: Operands = {}
+        for j in shown:
+            term, known, value = _term(form, j)
+            true = form.is_label(j)
+            lines.append(LiveLine(term, value, term, known, rounded=rounded, true=true))
+            terms[Symbol("term", str(j))] = value
+        if hidden := len(parts) - len(shown):
+            rest = Symbol("restL")
+            terms[Symbol("rest")] = rest
+            lines.append(LiveLine(Symbol(f"the other {hidden}"), rest, rounded=rounded))
+        lines.append(LiveLine(L, L, plus(*terms), terms, rounded=rounded, role="loss"))
+        chains.append((held, (L, whole)))
+    say = speaker("loss of shares")
+    return step(
+        "loss of shares", chains, lines, [say("shared" if len(form.support) > 1 else "one")]
+    )
 
 
-def rest_line(row: Row) -> tuple[int, Line]:
-    """The largest logit's class k, and R, the sum of the others' e^(z_j - z_k)."""
-    k = int(row.logits.argmax())
-    m, others = float(row.logits[k]), np.delete(row.logits, k)
-    total = float(np.exp(others - m).sum())
-    if len(others) > MOST:
-        return k, Line(R, None, total, rounded=not ((others == m) | np.isneginf(others)).all())
-    terms = {row.name(row.scaling.letter, j): float(z) for j, z in enumerate(others)}
-    sums = plus(*(exp(z - M) for z in terms))
-    return k, line_of(R, sums, {**terms, M: m}, total, rounded=None)
+def rest_lines(form: Form) -> list[LiveLine]:
+    """R, the sum of the others' e^(z_j - z_k), for each class k with the largest logit."""
+    rounded = no(same(Symbol("uneven"), 0))
+    if form.count - 1 > MOST:
+        return [LiveLine(R, R, rounded=rounded)]
+    lines, z = [], form.letter
+    for k in range(form.count):
+        others = {form.name(z, j): form.number(z, j) for j in range(form.count) if j != k}
+        sums, known = plus(*(exp(each - M) for each in others)), {**others, M: M}
+        lines.append(LiveLine(R, R, sums, known, rounded=None, when=same(Symbol("k"), k)))
+    return lines
 
 
-def _safe_step(row: Row, parts: list[Part]) -> Step:
+def _safe_step(form: Form) -> LiveStep:
     """V · log1p(R) + Σ v_j (m - z_j): every term is at least 0."""
-    k, first = rest_line(row)
-    z, letter = row.scaling.letter, row.target.letter
-    values = {V: row.target.total, R: first.value, M: float(row.logits[k])}
-    margins: list[Expression] = []
-    for part in parts:
-        z_j = row.name(z, part.j)
-        values |= {z_j: float(row.logits[part.j]), **part.values}
-        margins.append(part.mass * (M - z_j))
-    node = _scaled(row, log1p(R))
-    formula = plus(node, *margins)
-    last = Line(L, None, row.loss, rounded=not row.certain, role="loss")
-    if len(parts) <= MOST:
-        last = line_of(L, formula, values, row.loss, rounded=not row.certain, role="loss")
-    chain = (L, node + Total("j", row.share(letter, -1) * (M - row.name(z, -1))))
-    return step("safe loss of shares", chain, [first, last], k=k, z=z)
+    z, letter, rounded = form.letter, form.mass, no(form.certain)
+    lines, chains = rest_lines(form), []
+    for unit, node in form.times_total(log1p(R)):
+        chains.append(
+            (unit, (L, node + Total("j", form.share(letter, -1) * (M - form.name(z, -1)))))
+        )
+    for held, parts in form.parts():
+        if len(parts) > MOST:
+            lines.append(LiveLine(L, L, rounded=rounded, role="loss", when=held))
+            continue
+        known: Operands = {V: V, R: R, M: M}
+        margins = []
+        for j in parts:
+            z_j = form.name(z, j)
+            known |= {z_j: form.number(z, j), **form.shared(letter, j)}
+            margins.append(form.share(letter, j) * (M - z_j))
+        for unit, node in form.times_total(log1p(R)):
+            whole, when = plus(node, *margins), every(held, unit)
+            lines.append(LiveLine(L, L, whole, known, rounded=rounded, role="loss", when=when))
+    return step("safe loss of shares", chains, lines, k=number(Symbol("k")), z=z)
 
 
-def _safe_binary_step(row: Row) -> Step:
+def _safe_binary_step(form: Form) -> LiveStep:
     """Both terms as max(±z, 0) + log1p(e^-|z|)."""
-    z, letter, zero = Symbol(row.scaling.letter), row.target.letter, Number("0")
-    both = [
-        (row.share(letter, 1), Call("max", (-z, zero))),
-        (row.share(letter, 0), Call("max", (z, zero))),
-    ]
-    formula = _scaled(row, log1p(exp(-Call("abs", (z,)))))
-    for mass, margin in both:
-        formula = formula + mass * margin
-    values = {z: float(row.logits[1]), V: row.target.total}
-    for j in (0, 1):
-        values |= row.values(letter, j, float(row.target.masses[j]))
-    line = line_of(L, formula, values, row.loss, rounded=not row.certain, role="loss")
-    return step("safe loss of both labels", (L, formula), [line], z=z.name)
+    z, letter, zero = Symbol(form.letter), form.mass, Number("0")
+    known: Operands = {z: z, V: V, **form.shared(letter, 0), **form.shared(letter, 1)}
+    chains, lines = [], []
+    for held, node in form.times_total(log1p(exp(-Call("abs", (z,))))):
+        formula = node
+        for j, margin in ((1, -z), (0, z)):
+            formula = formula + form.share(letter, j) * Call("max", (margin, zero))
+        chains.append((held, (L, formula)))
+        rounded = no(form.certain)
+        lines.append(LiveLine(L, L, formula, known, rounded=rounded, role="loss", when=held))
+    return step("safe loss of both labels", chains, lines, z=z.name)
 
 
-def _scaled(row: Row, node: Expression) -> Expression:
-    """Times V, where that is not 1."""
-    return node if row.target.total == 1 else V * node
-
-
-def _entropy_steps(row: Row) -> list[Step]:
+def _entropy_steps(form: Form) -> Iterator[LiveStep]:
     """The loss as the entropy of the target and the divergence from it."""
-    target = row.target
-    wanted = [j for j in ([1, 0] if row.binary else range(len(target.shares))) if target.shares[j]]
     terms: list[Expression] = []
-    values: dict[Symbol, float] = {}
-    for j in wanted:
-        y = row.share("y", j)
+    known: Operands = {}
+    for j in form.support:
+        y = form.share("y", j)
         terms.append(y * log(y))
-        values |= row.values("y", j, float(target.shares[j]))
+        known |= form.shared("y", j)
     negative = -terms[0]
     for term in terms[1:]:
         negative = negative - term
-    entropy = Line(H, None, target.entropy, rounded=True)
-    if len(wanted) <= MOST:
-        entropy = line_of(H, negative, values, target.entropy, rounded=True)
-    general = negative if row.binary else -Total("j", row.share("y", -1) * log(row.share("y", -1)))
-    divergence = line_of(D, L - H, {L: row.loss, H: target.entropy}, row.divergence, rounded=True)
-    told = ["why" if row.divergence else "equal"]
-    if math.isinf(row.divergence):
-        divergence, told = Line(D, None, row.divergence), ["beyond"]
-    return [
-        step("entropy of the target", (H, general), [entropy]),
-        step("divergence", (L, H + D), [divergence], told),
+    entropy = LiveLine(H, H, rounded=True)
+    if len(form.support) <= MOST:
+        entropy = LiveLine(H, H, negative, known, rounded=True)
+    general = (
+        negative if form.binary else -Total("j", form.share("y", -1) * log(form.share("y", -1)))
+    )
+    yield step("entropy of the target", (H, general), [entropy])
+    endless = same(D, INFINITE)
+    lines = [
+        LiveLine(D, D, when=endless),
+        LiveLine(D, D, L - H, {L: L, H: H}, rounded=True, when=no(endless)),
     ]
+    say = speaker("divergence")
+    told = choice((endless, say("beyond")), (same(D, 0), say("equal")), (True, say("why")))
+    yield step("divergence", (L, H + D), lines, [told])
 
 
-def difference(row: Row, j: int) -> tuple[Expression, dict[Symbol, float]]:
-    """p_j - y_j with its numbers, or V · p_j - v_j."""
-    target, p, letter = row.target, row.name("p", j), row.target.letter
-    node = _scaled(row, p) - row.share(letter, j)
-    mass = row.values(letter, j, float(target.masses[j]))
-    return node, {p: float(row.p[j]), V: target.total, **mass}
+def differences(form: Form, j: int) -> list[tuple[Condition, Expression]]:
+    """p_j - y_j, or V · p_j - v_j; of any class for -1."""
+    share = form.share(form.mass, j)
+    return [(held, node - share) for held, node in form.times_total(form.name("p", j))]
+
+
+def difference_lines(
+    form: Form, j: int, slope: Expression, rounded: Condition
+) -> Iterable[LiveLine]:
+    """The gradient for a logit with its numbers."""
+    known = {form.name("p", j): form.number("p", j), V: V, **form.shared(form.mass, j)}
+    true = not form.binary and form.is_label(j)
+    value = form.number("g", j)
+    for when, formula in differences(form, j):
+        yield LiveLine(
+            slope, value, formula, known, rounded=rounded, role="gradient", true=true, when=when
+        )

@@ -1,12 +1,16 @@
-"""The steps of an explanation as data, and how a step gets its numbers."""
+"""The steps of an explanation: as trees, which follow the numbers of a row, and as data."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from xent._report import Line, Role
+from xent._live.conditions import Cases, Condition, every, first, holds, reached, some
+from xent._live.lines import LiveLine
+from xent._live.words import Prose, choice, filled, sentences, told
+from xent._report import Line
+from xent._report.evaluation import Values
 from xent._report.expression import Expression
 from xent.explanation.texts import texts
 
@@ -24,6 +28,8 @@ PARTS = {
 }
 """The sections, each in one word by which it can be asked for."""
 
+Chain = tuple[Expression, ...]
+
 
 @dataclass(frozen=True)
 class Step:
@@ -31,7 +37,7 @@ class Step:
 
     section: str
     name: str
-    formula: tuple[Expression, ...] = ()
+    formula: Chain = ()
     lines: tuple[Line, ...] = ()
     why: str = ""
 
@@ -41,23 +47,78 @@ class Step:
         return PARTS[self.section]
 
 
+@dataclass(frozen=True)
+class LiveStep:
+    """A step for any numbers of a row: its formula, lines and words, each where it holds."""
+
+    key: str
+    """In `steps.toml`."""
+    section: str
+    name: str
+    formula: Cases[Chain] = ()
+    lines: tuple[LiveLine, ...] = ()
+    why: Prose = ()
+    when: Condition = True
+
+    @property
+    def part(self) -> str:
+        """The section in one word."""
+        return PARTS[self.section]
+
+    @property
+    def tells_the_loss(self) -> Condition:
+        """Is it there, with a line that has the loss?"""
+        return every(self.when, some(*(line.when for line in self.lines if line.role == "loss")))
+
+    def at(self, values: Values) -> Step:
+        """The step for these numbers."""
+        return Step(
+            self.section,
+            self.name,
+            first((*self.formula, (True, ())), values),
+            tuple(line.at(values) for line in self.lines if holds(line.when, values)),
+            told(self.why, values),
+        )
+
+
 def step(
     key: str,
-    formula: tuple[Expression, ...],
-    lines: Iterable[Line] = (),
-    told: Iterable[str] = ("why",),
+    formula: Chain | Iterable[tuple[Condition, Chain]] = (),
+    lines: Iterable[LiveLine] = (),
+    why: Iterable[Prose] | None = None,
+    *,
+    when: Condition = True,
     **facts: Any,
-) -> Step:
+) -> LiveStep:
     """The step of this key in `steps.toml`.
 
-    `told` names the texts that give the reason; the `facts` are put into them and into the name.
+    The formula is a chain, or one for each of some conditions. `why` has its sentences, if they are
+    not the one called so. The `facts` are put into that, and into the name.
     """
-    words = WORDS[key]
-    why = " ".join(words[text] for text in told)
-    name = words["name"].format(**facts)
-    return Step(words["section"], name, formula, tuple(lines), why.format(**facts))
+    cases: Any = tuple(formula)
+    if cases and isinstance(cases[0], Expression):
+        cases = ((True, cases),)
+    said = [words(key, "why", **facts)] if why is None else why
+    return LiveStep(
+        key,
+        WORDS[key]["section"],
+        WORDS[key]["name"].format(**facts),
+        reached(cases),
+        tuple(line for line in lines if line.when is not False),
+        sentences(*said),
+        when,
+    )
 
 
-def direction(gradient: float) -> Role:
-    """A step down a negative gradient raises its logit."""
-    return "pull" if gradient < 0 else "push" if gradient > 0 else ""
+def words(key: str, name: str, /, **facts: Any) -> Prose:
+    """A text of a step, with facts put in: plain values, trees, or texts that follow."""
+    return filled(WORDS[key][name], facts)
+
+
+def speaker(key: str, /, **facts: Any) -> Callable[..., Prose]:
+    """What gives the texts of a step: always, or under a condition."""
+
+    def say(name: str, when: Condition = True) -> Prose:
+        return choice((when, words(key, name, **facts)))
+
+    return say

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator
+from typing import Any
 
-from xent._format import shown
-from xent._report.evaluation import FULL
-from xent.explanation.meaning import costs_a_guess, guessed_among
-from xent.explanation.row import Row
+from xent._live.conditions import Cases, Condition, differ, every, no, some
+from xent._live.words import Prose, Shown, choice, filled, number, sentences
+from xent._report.expression import Expression, Symbol, call, case, log, same
+from xent.explanation.form import Form
+from xent.explanation.quantities import TIE
 from xent.explanation.texts import texts
 
 SENTENCES: dict[str, str] = texts("summary.toml")
@@ -18,121 +20,141 @@ SURE = 0.9
 MUCH = 0.5
 """A softcap that lets through less of a gradient is mentioned."""
 
-TIE = 1e-4
-"""Probabilities that differ by less, relative to the larger, are called alike."""
+L, V, D, CAP = Symbol("L"), Symbol("V"), Symbol("D"), Symbol("cap")
+TOP = Symbol("p", "best")
 
 
-def summary(row: Row) -> str:
+def summary(form: Form) -> Prose:
     """What to remember of a row."""
-    facts = {
-        "cost": f"costs {shown(row.loss)} nats",
-        "loss": shown(row.loss),
-        "among": guessed_among(row),
-        "entropy": shown(row.target.entropy),
-        "kl": shown(row.divergence),
-        "weight": shown(row.target.total),
-        "unit": shown(row.loss_per_weight),
-        "per": " per unit of weight" if row.target.total != 1 else "",
+    facts: dict[str, Any] = {
+        "cost": ("costs ", *number(L), " nats"),
+        "loss": L,
+        "among": form.among,
+        "entropy": Symbol("H"),
+        "kl": D,
+        "weight": V,
+        "unit": form.per_weight,
+        "per": choice((no(form.unit), " per unit of weight")),
     }
-    if row.target.label is None:
-        return SENTENCES[_verdict_on_shares(row)].format(**facts)
-    facts |= _facts_on_label(row)
-    return " ".join(SENTENCES[name] for name in _verdicts(row)).format(**facts)
+    if form.hard:
+        facts |= _facts_on_label(form)
+
+    def say(name: str, when: Condition = True) -> Prose:
+        return choice((when, filled(SENTENCES[name], facts)))
+
+    if not form.hard:
+        return choice(
+            (form.infinite, say("out_of_reach")),
+            (form.weighted, say("shared_weighted")),
+            (differ(D, 0), say("shared")),
+            (True, say("perfect")),
+        )
+    stuck = same(form.of_true("G"), 0)
+    found = [
+        *_endless(form, stuck),
+        (every(same(Symbol("tied"), form.among), form.at_chance), "chance"),
+    ]
+    if form.plain and not form.stages:
+        return choice(*((held, say(name)) for held, name in (*found, *_verdicts(form))))
+    behind = no(_right(form))
+    verdict = [(_no_label(form), "no_label"), (behind, "label_behind"), (True, "label_first")]
+    told = choice(*((held, say(name)) for held, name in (*found, *verdict)))
+    plain = no(some(*(held for held, _ in found)))
+    remarks = (say(name, every(plain, held)) for held, name in _remarks(form, stuck))
+    return sentences(told, *remarks)
 
 
-def _facts_on_label(row: Row) -> dict[str, str]:
-    """What is said of a row that has a true class."""
-    target, label, best = row.target, row.label or 0, int(row.p.argmax())
-    # Only two probabilities that stand beside each other need the digits in which they differ.
-    top, q = ("", shown(row.q)) if _right(row) else _told_apart(float(row.p[best]), row.q)
-    times = row.loss_per_weight / math.log(guessed_among(row))
-    counted = f"{times:.1f} times" if times < 1000 else f"{shown(times, 0)} times"
-    toward = _toward_label(row)
-    direction = "raises" if toward > 0 else "lowers" if toward < 0 else "stays"
-    return {
-        "true": row.names[label],
-        "rival": row.names[best],
-        "q": q,
-        "top": top,
-        "slope": f"the gradient {shown(row.slope)}",
-        "gradient": shown(row.slope),
-        "direction": SENTENCES[direction].format(gradient=shown(row.slope)),
-        "times": "about" if abs(times - 1) < 0.05 else counted,
-        "full": "all but at its limit" if abs(row.slope) >= 0.9995 else "near its limit",
-        "share": shown(float(target.masses[label]) / target.total),
-        "let": shown(_let_through(row)),
-    }
-
-
-def _right(row: Row) -> bool:
+def _right(form: Form) -> Expression:
     """Is the true class the likeliest?"""
-    return bool(row.q >= (1 - TIE) * row.p.max())
+    return form.of_true("p") >= (1 - TIE) * TOP
 
 
-def _toward_label(row: Row) -> float:
-    """How far a step down the gradient raises the probability of the true class, by its sign."""
-    return row.slope if row.binary and row.label == 0 else -row.slope
+def _endless(form: Form, stuck: Condition) -> Iterator[tuple[Condition, str]]:
+    """An infinite loss."""
+    if form.smoothed:
+        yield form.infinite, "out_of_reach"
+        return
+    yield every(form.infinite, stuck), "masked"
+    yield every(form.infinite, form.certain), "impossible"
+    yield form.infinite, "overflow"
 
 
-def _let_through(row: Row) -> float:
-    """What the softcap leaves of the gradient for the true class."""
-    inner = float(row.inner if row.binary else row.inner[row.label or 0])
-    return row.slope * row.scaling.temperature / inner if inner else 1.0
+def _verdicts(form: Form) -> Iterator[tuple[Condition, str]]:
+    """A label without options."""
+    q = form.of_true("p")
+    yield every(same(L, 0), form.certain), "certain"
+    yield same(L, 0), "underflow"
+    wrong, sure = no(_right(form)), q >= SURE
+    yield every(wrong, TOP >= SURE), "sure_wrong"
+    yield wrong, "wrong"
+    yield every(sure, L >= 0.001), "sure"
+    yield sure, "very_sure"
+    yield Symbol("tied") > 1, "tie"
+    yield True, "right"
 
 
-def _verdict_on_shares(row: Row) -> str:
-    """The name of the sentence on a label that classes share."""
-    if math.isinf(row.loss):
-        return "out_of_reach"
-    if row.target.weights is not None:
-        return "shared_weighted"
-    return "shared" if row.divergence else "perfect"
+def _no_label(form: Form) -> Condition:
+    """Does the label count for nothing?"""
+    return some(same(Symbol("eps"), 1), same(Symbol("v", form.y.name), 0))
 
 
-def _verdicts(row: Row) -> list[str]:
-    """The names of the sentences on a label."""
-    target, among = row.target, guessed_among(row)
-    tied = int((row.p >= (1 - TIE) * row.p.max()).sum())
-    if math.isinf(row.loss):
-        if target.smoothing:
-            return ["out_of_reach"]
-        return ["masked" if row.slope == 0 else "impossible" if row.certain else "overflow"]
-    if tied == among and costs_a_guess(row.loss_per_weight, among):
-        return ["chance"]
-    if not target.plain or row.scaling.stages:
-        return [*_verdict_with_options(row), *_remarks(row)]
-    if row.loss == 0:
-        return ["certain" if row.certain else "underflow"]
-    if not _right(row):
-        return ["sure_wrong" if row.p.max() >= SURE else "wrong"]
-    if row.q >= SURE:
-        return ["sure" if row.loss >= 1e-3 else "very_sure"]
-    return ["tie" if tied > 1 else "right"]
-
-
-def _verdict_with_options(row: Row) -> list[str]:
-    assert row.label is not None
-    if row.target.smoothing == 1 or not row.target.masses[row.label]:
-        return ["no_label"]
-    return ["label_first" if _right(row) else "label_behind"]
-
-
-def _remarks(row: Row) -> list[str]:
+def _remarks(form: Form, stuck: Condition) -> Iterator[tuple[Condition, str]]:
     """What options add to the verdict."""
-    target = row.target
-    above = bool(target.smoothing and _right(row) and _toward_label(row) < 0)
-    held = row.scaling.softcap is not None and _let_through(row) < MUCH
-    remarks = {
-        "beyond_target": above,
-        "smoothed": target.smoothing > 0 and target.weights is None,
-        "weighted": target.one_hot and target.total != 1,
-        "capped": held and row.slope != 0,
-        "blocked": held and row.slope == 0,
+    if form.smoothed:
+        yield every(_right(form), _toward(form) < 0), "beyond_target"
+        if not form.weighted:
+            yield Symbol("eps") > 0, "smoothed"
+    if form.one_hot:
+        yield no(form.unit), "weighted"
+    if ("softcap", "c") in form.stages:
+        held = _let_through(form) < MUCH
+        yield every(held, no(stuck)), "capped"
+        yield every(held, stuck), "blocked"
+
+
+def _toward(form: Form) -> Expression:
+    """How far a step down the gradient raises the probability of the true class, by its sign."""
+    gradient = form.of_true("G")
+    return case(same(form.y, 0), gradient, -gradient) if form.binary else -gradient
+
+
+def _let_through(form: Form) -> Expression:
+    """What the softcap leaves of the gradient for the true class."""
+    inner = form.of_true("g")
+    return case(same(inner, 0), 1, form.of_true("G") * Symbol("T") / inner)
+
+
+def _facts_on_label(form: Form) -> dict[str, Any]:
+    """What is said of a row that has a true class."""
+    q, slope, toward = form.of_true("p"), form.of_true("G"), _toward(form)
+    times = form.per_weight / log(form.among)
+    best = Symbol("best")
+    rivals: Cases[str] = tuple((same(best, j), form.names[j]) for j in form.chosen)
+    gradient = {"gradient": slope}
+    directions: Cases[str] = (
+        (toward > 0, "raises"),
+        (toward < 0, "lowers"),
+        (True, "stays"),
+    )
+    near = call("abs", times - 1) < 0.05
+    return {
+        "true": form.by_label(form.names),
+        "rival": choice(*rivals),
+        # Only two probabilities that stand beside each other need the digits in which they differ.
+        "q": choice((_right(form), number(q)), (True, (Shown(q, beside=TOP),))),
+        "top": (Shown(TOP, beside=q),),
+        "slope": ("the gradient ", *number(slope)),
+        "gradient": slope,
+        "direction": choice(*((held, filled(SENTENCES[n], gradient)) for held, n in directions)),
+        "times": choice(
+            (near, "about"),
+            (times < 1000, (Shown(times, format=".1f"), " times")),
+            (True, (*number(times, 0), " times")),
+        ),
+        "full": choice(
+            (call("abs", slope) >= 0.9995, "all but at its limit"),
+            (True, "near its limit"),
+        ),
+        "share": Symbol("v", form.y.name) / V,
+        "let": _let_through(form),
     }
-    return [name for name, holds in remarks.items() if holds]
-
-
-def _told_apart(a: float, b: float) -> tuple[str, str]:
-    """Two probabilities, with enough digits to differ."""
-    digits = next((d for d in range(4, FULL) if shown(a, d) != shown(b, d)), FULL)
-    return shown(a, digits), shown(b, digits)

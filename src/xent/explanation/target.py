@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from xent._validation import Array
+from xent.explanation.quantities import ROUNDING
 from xent.losses import binary_cross_entropy, cross_entropy
-
-ROUNDING = 1e-12
-"""A sum of shares that is this near to 1 is 1."""
 
 
 @dataclass(frozen=True)
@@ -38,10 +37,13 @@ class Target:
         """v: what each -log p_j is multiplied by, the weight times the share."""
         return self.shares if self.weights is None else self.weights * self.shares
 
-    @property
+    @cached_property
     def total(self) -> float:
-        """V: the sum of the masses; without weights it is 1, but for shares that were rounded."""
-        total = math.fsum(self.masses.tolist())
+        """V: the sum of the masses; without weights it is 1, but for shares that were rounded.
+
+        Of the numbers as they are written: what is shown must add up.
+        """
+        total = float(sum(Fraction(repr(v)) for v in self.masses.tolist() if v))
         return 1.0 if abs(total - 1) < ROUNDING else total
 
     @property

@@ -1,6 +1,6 @@
 """Losses and gradients with one mistake each, and their fixes: code as people write it.
 
-The notebook *Debugging clinic* shows their source beside the verdict of `xent.check.gradient`, and
+The lesson *Debugging clinic* shows their source beside the verdict of `xent.check.gradient`, and
 what they do to training.
 Everything here is for (N, K) logits, N labels, and the mean over the rows.
 """
@@ -35,9 +35,15 @@ def one_hot(y: Array, classes: int) -> Array:
 class BuggyExample:
     """A loss, its gradient and a fix; here both are right. The docstring tells the symptom."""
 
+    complaint = ""
+    """The symptom in a few words."""
     mistake = ""
+    """As `xent.check.gradient` names it."""
+    cause = ""
+    """The mistake as a reader might guess it, and others that might be suspected."""
+    suspects: tuple[str, ...] = ()
     seen = ""
-    """What its training shows, beside that of the fix."""
+    """What its training shows at its learning rate, beside that of the fix."""
     start, rate = 0.0, 1.0
     """The first weights (0 gives chance, below it the model is confident and wrong), and the
     learning rate, from which the training shows it."""
@@ -53,7 +59,7 @@ class BuggyExample:
     @classmethod
     def symptom(cls) -> str:
         """What is noticed."""
-        return str(cls.__doc__).removesuffix(".")
+        return " ".join(str(cls.__doc__).split()).removesuffix(".")
 
     @classmethod
     def fix(cls) -> tuple[Function, Function]:
@@ -63,13 +69,23 @@ class BuggyExample:
 
 
 class ExplodingSteps(BuggyExample):
-    """Training is stable with 6 rows in the batch, and diverges with 24."""
+    """Training is stable with 6 rows in the batch; with 24 the loss jumps up again and again."""
 
+    complaint = "explodes with 24 rows"
     mistake = "mean missing"
-    seen = (
-        "With the sum over the rows, each step is N times too long for N rows: the loss jumps "
-        "above where it started."
+    cause = "The mean over the rows is missing"
+    suspects = (
+        "The gradient has the wrong sign",
+        "Softmax is applied twice",
+        "The labels are off by one",
     )
+    seen = (
+        "Without the mean over the rows, each step is 24 times too long for 24 rows: the loss "
+        "jumps far above where it started, again and again. At a quarter of this rate the buggy "
+        "code is ahead of the fix for a while, because longer steps suit these points. So a test "
+        "at one learning rate alone can miss it."
+    )
+    rate = 2.0
 
     @staticmethod
     def grad(z: Array, y: Array) -> Array:
@@ -79,8 +95,15 @@ class ExplodingSteps(BuggyExample):
 class Uphill(BuggyExample):
     """The loss rises from the first step on."""
 
+    complaint = "loss rises at every step"
     mistake = "wrong sign"
-    seen = "Every step goes uphill."
+    cause = "The gradient has the wrong sign"
+    suspects = (
+        "The learning rate is too high",
+        "The labels are off by one",
+        "The mean over the rows is missing",
+    )
+    seen = "Every step goes uphill. At the same rate, every step of the fix goes downhill."
 
     @staticmethod
     def grad(z: Array, y: Array) -> Array:
@@ -90,7 +113,14 @@ class Uphill(BuggyExample):
 class Sinking(BuggyExample):
     """The loss stays where it was: all logits move alike, that of the true class as well."""
 
+    complaint = "all logits move alike"
     mistake = "label not subtracted"
+    cause = "The label is not subtracted"
+    suspects = (
+        "The gradient is 0",
+        "The probabilities are clipped",
+        "Softmax runs over the rows",
+    )
     seen = "Nothing says which class is the true one, so the loss stays at chance."
 
     @staticmethod
@@ -107,10 +137,18 @@ class Sinking(BuggyExample):
 class Stalled(BuggyExample):
     """The reported loss stays high, however long the training."""
 
+    complaint = "reported loss stays high"
     mistake = "softmax applied twice"
+    cause = "Softmax is applied twice"
+    suspects = (
+        "The probabilities are clipped",
+        "The loss is in bits",
+        "The learning rate is too low",
+    )
     seen = (
-        "The reported loss cannot fall below log(1 + 2/e) = 0.5514, since the second softmax sees "
-        "numbers between 0 and 1. The model learns all the same, but more slowly."
+        "The second softmax sees numbers between 0 and 1, so with the three classes of this "
+        "training the reported loss cannot fall below log(1 + 2/e) = 0.5514. The model learns all "
+        "the same, but more slowly than with the fix."
     )
 
     @staticmethod
@@ -128,8 +166,18 @@ class Stalled(BuggyExample):
 class NeighboursClass(BuggyExample):
     """Accuracy is far below chance."""
 
+    complaint = "accuracy below chance"
     mistake = "labels off by one"
-    seen = "The model learns the class after the true one."
+    cause = "The labels are off by one"
+    suspects = (
+        "The gradient has the wrong sign",
+        "The label is not subtracted",
+        "Softmax runs over the rows",
+    )
+    seen = (
+        "The model learns the class after the true one, so the loss rises at every step. The "
+        "reported loss is the true one: only the gradient looks at the wrong labels."
+    )
 
     @staticmethod
     def grad(z: Array, y: Array) -> Array:
@@ -140,7 +188,14 @@ class NeighboursClass(BuggyExample):
 class GivesUp(BuggyExample):
     """A model that starts out confident and wrong never gets better."""
 
+    complaint = "never leaves a bad start"
     mistake = "clipping"
+    cause = "The probabilities are clipped"
+    suspects = (
+        "The learning rate is too low",
+        "The label is not subtracted",
+        "The gradient has the wrong sign",
+    )
     seen = (
         "All rows are clipped, so the gradient is 0. The reported loss stays at -log 0.05, "
         "which is 2.9957, and the true one far above it."
@@ -168,10 +223,18 @@ class GivesUp(BuggyExample):
 class TooLong(BuggyExample):
     """Training is unstable at a learning rate that the paper still uses."""
 
+    complaint = "unstable at a known rate"
     mistake = "bits for nats"
+    cause = "The loss is in nats, its gradient in bits"
+    suspects = (
+        "The mean over the rows is missing",
+        "Softmax is applied twice",
+        "The gradient has the wrong sign",
+    )
     seen = (
-        "Steps are 1/log 2 = 1.44 times too long. At small learning rates that is even faster; at "
-        "this one the loss goes up and down."
+        "Steps are 1/log 2 = 1.44 times too long. At this rate that is too much: the loss goes up "
+        "and down, and stays above that of the fix. At a quarter of this rate nobody would notice: "
+        "the buggy code is even ahead of the fix."
     )
     rate = 8.0
 
@@ -183,7 +246,14 @@ class TooLong(BuggyExample):
 class BatchMates(BuggyExample):
     """The prediction for a row depends on the other rows in the batch."""
 
+    complaint = "rows depend on each other"
     mistake = "softmax over the wrong axis"
+    cause = "Softmax runs over the rows"
+    suspects = (
+        "The mean over the rows is missing",
+        "The labels are off by one",
+        "The probabilities are clipped",
+    )
     seen = (
         "Probabilities sum to 1 over the rows and not over the classes: the reported loss is far "
         "too high, and the true one stays above that of the fix."
@@ -212,7 +282,14 @@ class BatchMates(BuggyExample):
 class SlowStarter(BuggyExample):
     """Confident mistakes are unlearned very slowly."""
 
+    complaint = "unlearns mistakes slowly"
     mistake = "derivative multiplied in again"
+    cause = "The derivative of softmax is multiplied in again"
+    suspects = (
+        "The probabilities are clipped",
+        "Softmax is applied twice",
+        "The mean is taken twice",
+    )
     seen = "Where a model is confident and wrong, the factor p (1 - p) is nearly 0: so is the step."
     start = -2.0
 
@@ -230,7 +307,14 @@ class SlowStarter(BuggyExample):
 class HalfTaught(BuggyExample):
     """Training starts well, and then the loss rises again."""
 
+    complaint = "starts well, then worsens"
     mistake = "other classes forgotten"
+    cause = "The other classes get no gradient"
+    suspects = (
+        "The mean over the rows is missing",
+        "The label is not subtracted",
+        "The labels are off by one",
+    )
     seen = "The true logits rise and nothing pushes the others down: in the end all rise together."
     rate = 3.0
 
@@ -251,8 +335,15 @@ class HalfTaught(BuggyExample):
 class Reshaped(BuggyExample):
     """The loss rises, though all shapes fit."""
 
+    complaint = "loss rises, shapes fit"
     mistake = "transposed"
-    seen = "Rows get each other's gradients, so the steps lead nowhere."
+    cause = "The gradient is transposed"
+    suspects = (
+        "The gradient has the wrong sign",
+        "Softmax runs over the rows",
+        "The learning rate is too high",
+    )
+    seen = "Rows get each other's gradients. Here the loss rises at every step."
 
     @staticmethod
     def grad(z: Array, y: Array) -> Array:
@@ -263,7 +354,14 @@ class Reshaped(BuggyExample):
 class Unmoved(BuggyExample):
     """The weights do not move at all."""
 
+    complaint = "weights never move"
     mistake = "gradient is zero"
+    cause = "The gradient is that of the accuracy"
+    suspects = (
+        "The probabilities are clipped",
+        "The label is not subtracted",
+        "The learning rate is too low",
+    )
     seen = (
         "The accuracy does not change with a small step, so its gradient is 0, and the loss stays."
     )
@@ -274,10 +372,30 @@ class Unmoved(BuggyExample):
         return np.zeros_like(z) * right[:, None]  # the slope of the accuracy
 
 
-EXAMPLES = tuple(BuggyExample.__subclasses__())
+EXAMPLES: tuple[type[BuggyExample], ...] = tuple(BuggyExample.__subclasses__())
 
 
-def source(function: Function) -> str:
+class Healthy(BuggyExample):
+    """The loss stops falling at 0.39, however long the training."""
+
+    complaint = "loss stops at 0.39"
+    cause = "Nothing: the classes overlap"
+    suspects = (
+        "Softmax is applied twice",
+        "The probabilities are clipped",
+        "The mean over the rows is missing",
+    )
+    seen = (
+        "There is nothing to fix. Some points lie among those of another class, so no weights "
+        "reach 0: the lowest mean loss on these points is 0.3896. Whether a loss is good depends "
+        "on the data."
+    )
+
+
+PATIENTS: tuple[type[BuggyExample], ...] = (*EXAMPLES, Healthy)
+
+
+def source(function: Callable[..., Array]) -> str:
     """A function as its author wrote it, without decorator and types.
 
     Parameters

@@ -37,10 +37,11 @@ class Mathematics(Extension):  # type: ignore[misc]
         self.typeset = typeset
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 - its name
-        """Add the pattern."""
+        """Add the pattern, and let a backslash escape what it escapes elsewhere."""
         pattern = _Dollars(INLINE, md)
         pattern.typeset = self.typeset
         md.inlinePatterns.register(pattern, "dollars", ABOVE_ESCAPES)
+        md.ESCAPED_CHARS.extend("$&<|~")
 
 
 class _Dollars(InlineProcessor):  # type: ignore[misc]

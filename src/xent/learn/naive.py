@@ -1,6 +1,6 @@
 """Formulas typed in as textbooks print them. They are wrong on purpose: do not use them.
 
-The notebook *Numbers break* shows what they give beside what the library gives and the exact value.
+The lesson *Numbers that break* shows what they give beside what the library gives.
 """
 
 from __future__ import annotations
@@ -11,20 +11,50 @@ import numpy as np
 
 from xent._validation import Array
 
+CLIP = 1e-7
+"""Probabilities are often kept this far from 0 and from 1."""
+
+
+def probability(z: Array, label: int) -> Array:
+    """The softmax by the definition.
+
+    Parameters
+    ----------
+    z : ndarray, shape (..., K)
+        Rows of logits; computed in their dtype.
+    label : int
+        The class.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        Its probability, or what becomes of it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xent.learn import naive
+    >>> print(naive.probability(np.array([40.0, 0.0]), 0))
+    1.0
+    """
+    with np.errstate(all="ignore"):
+        e = np.exp(z)
+        return np.asarray(e[..., label] / e.sum(axis=-1))
+
 
 def textbook(z: Array, label: int) -> Array:
     """Cross-entropy by the definition: the probability first, then its logarithm.
 
     Parameters
     ----------
-    z : ndarray, shape (K,)
-        Logits; computed in their dtype.
+    z : ndarray, shape (..., K)
+        Rows of logits; computed in their dtype.
     label : int
         The true class.
 
     Returns
     -------
-    ndarray, shape ()
+    ndarray, shape (...)
         The loss, or what becomes of it.
 
     Examples
@@ -35,8 +65,32 @@ def textbook(z: Array, label: int) -> Array:
     nan
     """
     with np.errstate(all="ignore"):
-        e = np.exp(z)
-        return np.asarray(-np.log(e[label] / e.sum()))
+        return np.asarray(-np.log(probability(z, label)))
+
+
+def clipped(z: Array, label: int) -> Array:
+    """The same, but the probability is kept away from 0 and 1 by `CLIP`.
+
+    Parameters
+    ----------
+    z : ndarray, shape (..., K)
+        Rows of logits; computed in their dtype.
+    label : int
+        The true class.
+
+    Returns
+    -------
+    ndarray, shape (...)
+        The loss, which is never above 16.2.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xent.learn import naive
+    >>> print(naive.clipped(np.array([30.0, 0.0]), 1).round(4))
+    16.1181
+    """
+    return np.asarray(-np.log(np.clip(probability(z, label), CLIP, 1 - CLIP)))
 
 
 def log_sum_exp(z: Array, label: int) -> Array:
@@ -44,14 +98,14 @@ def log_sum_exp(z: Array, label: int) -> Array:
 
     Parameters
     ----------
-    z : ndarray, shape (K,)
-        Logits; computed in their dtype.
+    z : ndarray, shape (..., K)
+        Rows of logits; computed in their dtype.
     label : int
         The true class.
 
     Returns
     -------
-    ndarray, shape ()
+    ndarray, shape (...)
         The loss.
 
     Examples
@@ -61,8 +115,9 @@ def log_sum_exp(z: Array, label: int) -> Array:
     >>> print(naive.log_sum_exp(np.array([800.0, 0.0]), 0))
     0.0
     """
-    m = z.max()
-    return np.asarray(m + np.log(np.exp(z - m).sum()) - z[label])
+    m = z.max(axis=-1)
+    e = np.exp(z - m[..., np.newaxis])
+    return np.asarray(m + np.log(e.sum(axis=-1)) - z[..., label])
 
 
 def first_break(
@@ -73,7 +128,7 @@ def first_break(
     Parameters
     ----------
     formula : callable
-        A function of logits and label.
+        A function of rows of logits and their label.
     label : int
         0, the class of z, or 1, the other one.
     dtype : str
@@ -93,7 +148,6 @@ def first_break(
     >>> naive.first_break(naive.textbook, 0, "float64", np.isnan)
     710
     """
-    for z in range(1201):
-        if broken(float(formula(np.array([z, 0], dtype=dtype), label))):
-            return z
-    return None
+    z = np.arange(1201, dtype=dtype)
+    losses = formula(np.stack([z, 0 * z], axis=1), label)
+    return next((k for k, loss in enumerate(losses.tolist()) if broken(loss)), None)

@@ -1,7 +1,7 @@
 """Pictures of cross-entropy. Each function draws into a matplotlib Axes and returns it.
 
-All curves and bars are computed by the library's own functions. Texts and lines take matplotlib's
-current style, or xent's by ``with xent.plots.style(dark=True):``.
+All curves and bars are computed by the library's own functions. Text and lines use matplotlib's
+current style, or xent's inside ``with xent.plots.style(dark=True):``.
 """
 
 from xent.plots.style import description, style  # isort: skip - first: it says what is not installed

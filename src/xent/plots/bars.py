@@ -20,23 +20,23 @@ from xent.plots.colours import shade
 from xent.plots.style import axes_or_new, describe, titled
 
 ROOM, SOFT_ROOM, TURNED, NAMED = 0.45, 0.85, 0.36, 0.2
-"""Inches that a class needs for its numbers (arrows to a soft target end side by side), for its
-numbers turned, and for its name."""
+"""Inches that a class needs for its numbers, for its numbers with a soft target (whose arrows end
+side by side), for rotated numbers, and for its name."""
 
 LONGEST = 16
 """The most characters shown of a name."""
 
 SMALLEST = 1e-3
-"""A smaller gradient could not be seen, so it has no arrow."""
+"""A smaller gradient would not be visible, so it has no arrow."""
 
 HEIGHT = 1.5
-"""Of the picture in probabilities, with room for numbers below 0 and above 1."""
+"""Height of the picture in units of probability, with room for numbers below 0 and above 1."""
 
 LINE = 0.2
 """Inches from one number to the next above it."""
 
 MOST, LIKELIEST = 120, 12
-"""Up to MOST classes are all drawn; of more, the true one and the LIKELIEST."""
+"""Up to MOST classes, all are drawn; of more, only the true one and the LIKELIEST."""
 
 
 def class_bars(
@@ -49,10 +49,10 @@ def class_bars(
 ) -> Axes:
     """Probabilities of the classes as bars, and the gradient for each logit as an arrow.
 
-    A step down the gradient moves a logit as its arrow points. An arrow leads from the probability
-    to the target, which a short line marks (1 for the true class and 0 for the others, or the
-    probability given), and the arrows sum to 0. Where classes are too many for their numbers, only
-    the true one has them, or that with the longest arrow.
+    A step of gradient descent moves each logit in the direction of its arrow. An arrow leads from
+    the probability to the target, which a short line marks (1 for the true class and 0 for the
+    others, or the given probability); the arrows sum to 0. If there is no room for all numbers,
+    only the true class has them, or with a soft target the class with the longest arrow.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def class_bars(
     Returns
     -------
     Axes
-        With probabilities, and arrows of the same scale.
+        With probabilities, and arrows on the same scale.
 
     Examples
     --------
@@ -95,11 +95,11 @@ def draw_classes(
     names: Sequence[str] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw probabilities and gradients that are known; the target is as for `class_bars`."""
+    """Draw known probabilities and gradients; the target is as for `class_bars`."""
     ax = axes_or_new(ax)
     label = int(target) if np.ndim(target) == 0 else None
     goal = np.round(p - gradient, 12)  # the target, smoothed; 0.2 and not 0.2 + 1e-17
-    if math.isinf(loss):  # then a class that should have a share is masked, and has no gradient
+    if math.isinf(loss):  # then a class in the target is masked, and has no gradient
         goal = np.asarray(target) if label is None else np.eye(len(p))[label]
     marked = int(np.abs(gradient).argmax()) if label is None else label
     called = [str(k) for k in range(len(p))] if names is None else [short(n) for n in names]
@@ -203,7 +203,7 @@ def _values(ax: Axes, i: int, share: float, push: float, *, alone: bool, turned:
 def _ticks(
     ax: Axes, chosen: list[int], called: list[str], label: int | None, inches: float
 ) -> None:
-    """Names if there is room for them, turned if they are long; otherwise a scale."""
+    """Names if there is room for them, rotated if they are long; otherwise a scale."""
     some = len(chosen) < len(called)
     ax.set_xlabel(f"class (the true one and the likeliest of {len(called)})" if some else "class")
     room = inches / len(chosen)

@@ -1,4 +1,4 @@
-"""What can be drawn; errors say what arrived and what a picture needs."""
+"""Checks of what can be drawn; errors say what was given and what a picture needs."""
 
 from __future__ import annotations
 

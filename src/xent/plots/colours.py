@@ -1,4 +1,4 @@
-"""The colours of curves, labels, bars and arrows: those of reports, for the style's background."""
+"""The colours of curves, labels, bars and arrows: those of reports, on the style's background."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import matplotlib as mpl
 from xent._report.roles import COLOURS
 
 LABELS = ("push", "true")
-"""The roles whose colours labels 0 and 1 have."""
+"""The roles whose colours are used for labels 0 and 1."""
 
 
 def shade(role: str) -> str:

@@ -133,7 +133,7 @@ def gradient_error(
     points: int = 79,
     ax: Axes | None = None,
 ) -> Axes:
-    """Error of a numerical gradient against its step h: a V, and why it is one.
+    """Error of a numerical gradient against its step h: a V-shaped curve, and its two causes.
 
     On the right the step is too large (truncation); on the left rounding errors outweigh the
     difference. `check.gradient` estimates both, without knowing the answer.
@@ -143,9 +143,9 @@ def gradient_error(
     logit, label : float and int, default 1.0 and 1
         Where the gradient is taken.
     method : {"central", "forward", "richardson"}, default "central"
-        The kind of differences.
+        The kind of finite differences.
     points : int, default 79
-        How many steps, from 1e-13 to 1.
+        The number of step sizes, from 1e-13 to 1.
     ax : Axes, optional
         Where to draw; a new figure if not given.
 

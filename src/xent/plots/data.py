@@ -52,10 +52,10 @@ def dataset(
     frame : {1, 2, 3, 4}, default 4
         The frame to draw.
     x : array_like, shape (N,), optional
-        Where each row stands on the horizontal axis, a feature for example; the logits if not
+        The position of each row on the horizontal axis, for example a feature; the logits if not
         given.
     x_name : str, default "logit z"
-        What that axis shows.
+        The label of that axis.
     ax : Axes, optional
         Where to draw; a new figure if not given.
 
@@ -81,7 +81,7 @@ def dataset(
     require_rows(np.isin(y, (0, 1)), y, "labels[{}]", "labels 0 and 1")
     ax = axes_or_new(ax)
     mean = float(binary_cross_entropy(z, y))
-    if math.isinf(mean):  # their sum is: it overflows
+    if math.isinf(mean):  # the losses are finite, but their sum overflows
         mean = math.fsum(losses / len(losses))
     title, words = FRAMES[frame]
     title = f"{frame}. {title}" + f": {shown(mean, trim=False)} nats" * (frame == 4)
@@ -127,7 +127,7 @@ def dataset(
         f"{len(z)} rows, {len(z) - ones} of label 0 and {ones} of label 1. {words} The mean "
         f"loss is {shown(mean, trim=False)} nats; the largest, of row {int(losses.argmax())}, "
         f"{shown(float(losses.max()), trim=False)}."
-        + (f" Arrowheads mark {int(far.sum())} whose logits are beyond the axis." if marks else ""),
+        + (f" Arrowheads mark {int(far.sum())} rows with logits beyond the axis." if marks else ""),
     )
     return ax
 
@@ -153,7 +153,7 @@ def _given_places(x: Any, z: Array) -> Array:
 
 
 def _width(place: Array) -> float:
-    """Of bars: narrower where some would overlap, but never too thin to be seen."""
+    """Width of the bars: narrower where some would overlap, but never too thin to be seen."""
     span = float(np.ptp(place))
     gaps = np.diff(np.unique(place))
     return max(min(span / (3 * max(len(place), 8)), 0.9 * gaps.min()), span / 150) if span else 0.2

@@ -18,13 +18,13 @@ from xent._report.roles import COLOURS, colour, variables
 from xent.plots.style import GROUNDS, SIZE, description, settings
 
 LARGEST = 100 * 10**6
-"""Pixels of a PNG; more take gigabytes of memory, and many programs refuse them."""
+"""The most pixels of a PNG: more take gigabytes of memory, and many programs refuse them."""
 
 INK = "#010203"
 """Stands for the colour of the page's text while a picture is drawn."""
 
 DRAWN = ("true", "loss", "pull", "push", "other")
-"""The roles whose colours are in pictures."""
+"""The roles whose colours are used in pictures."""
 
 
 def new_figure(size: tuple[float, float] = SIZE, rows: int = 1, columns: int = 1) -> Any:
@@ -35,12 +35,12 @@ def new_figure(size: tuple[float, float] = SIZE, rows: int = 1, columns: int = 1
 
 
 def check_pixels(wide: float, high: float, dpi: float) -> None:
-    """A PNG of these inches is one that programs can open."""
+    """Check that a PNG of this size is one that programs can open."""
     across, down = round(wide * dpi), round(high * dpi)
     if across * down > LARGEST:
         msg = (
             f"--size {wide:g},{high:g} at --dpi {dpi:g} makes a PNG of {across} x {down} pixels; "
-            f"expected at most {LARGEST // 10**6} million: give less of either, or write an SVG."
+            f"expected at most {LARGEST // 10**6} million: reduce either, or write an SVG."
         )
         raise ValueError(msg)
 
@@ -54,9 +54,9 @@ def fits(figure: Figure) -> bool:
 
 
 def encoded(figure: Figure, form: str, title: str, told: str, *, dpi: float) -> tuple[bytes, bool]:
-    """A figure as a PNG, SVG or PDF file that says in words what it shows.
+    """A figure as a PNG, SVG or PDF file, with a description in words.
 
-    Also whether the font has all its characters. An SVG takes them from the reader's fonts.
+    Also whether the font has all its characters. An SVG uses the reader's fonts.
     """
     file = BytesIO()
     with warnings.catch_warnings(record=True) as caught:
@@ -72,7 +72,7 @@ def encoded(figure: Figure, form: str, title: str, told: str, *, dpi: float) -> 
 
 
 def words(axes: Iterable[Axes]) -> tuple[str, str]:
-    """Title and description of a figure: those of its Axes, each said once."""
+    """Title and description of a figure: those of its Axes, without repetition."""
     title = "; ".join(ax.get_title() for ax in axes)
     return title, " ".join(dict.fromkeys(description(ax) for ax in axes))
 
@@ -80,7 +80,7 @@ def words(axes: Iterable[Axes]) -> tuple[str, str]:
 def svg(figure: Figure, title: str, told: str) -> str:
     """A figure as an SVG document that screen readers can read aloud."""
     head = f"<title>{html.escape(title)}</title>\n<desc>{html.escape(told)}</desc>\n"
-    head = head.replace("\\", r"\\")  # as re.sub reads them
+    head = head.replace("\\", r"\\")  # escaped for re.sub
     return re.sub(r"(<svg [^>]*)>\n", rf'\1 role="img">\n{head}', _drawn(figure), count=1)
 
 
@@ -90,7 +90,7 @@ def page_ink() -> Any:
 
 
 def themed(figure: Figure, title: str, told: str) -> str:
-    """A figure drawn with `page_ink` as an SVG document, light or dark as its reader's screen."""
+    """A figure drawn with `page_ink`, as an SVG document that is light or dark like the screen."""
     body = svg(figure, title, told)
     for role in DRAWN:
         body = body.replace(COLOURS[role][0], colour(role))
@@ -110,9 +110,9 @@ def inline(figure: Figure, title: str, told: str, prefix: str) -> str:
 
 
 def inlined(document: str, prefix: str) -> str:
-    """What `themed` made as an element of a page, in whose colours it is shown.
+    """What `themed` made, as an element of a page and in the page's colours.
 
-    The page sets `--xent-` variables for its theme. Names within begin with the prefix.
+    The page sets `--xent-` variables for its theme. Ids in the element begin with the prefix.
     """
     body = document[document.index("<svg ") :]
     width, height = re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', body)[0]

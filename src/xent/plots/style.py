@@ -18,7 +18,8 @@ from xent._format import shown
 from xent.plots.checks import FARTHEST
 
 FONT, ROOMY, LEAST_TEXT = 11, 5.0, 0.7
-"""Points of text; inches of an Axes with room for it; the share of it that is still read."""
+"""Text size in points; width in inches of an Axes with room for it; the smallest readable
+scale of it."""
 
 SIZE = (6.4, 4.2)
 """Inches."""
@@ -62,18 +63,18 @@ def settings(ink: str, ground: str) -> dict[str, Any]:
 
 
 def small(width: float) -> AbstractContextManager[None]:
-    """Draw with smaller text in an Axes of so many inches, where titles would not fit."""
+    """Draw with smaller text in an Axes only `width` inches wide, where titles would not fit."""
     size = min(max(width / ROOMY, LEAST_TEXT), 1.0)
     return plt.rc_context({"font.size": FONT * size, "axes.titlesize": 12 * size})
 
 
 def axes_or_new(ax: Axes | None) -> Axes:
-    """The Axes given, or those of a new figure."""
+    """The given Axes, or that of a new figure."""
     return plt.subplots(figsize=SIZE, layout="constrained")[1] if ax is None else ax
 
 
 def describe(ax: Axes, text: str) -> None:
-    """Keep what the picture shows in words, for those who cannot see it."""
+    """Store a description of the picture in words, for those who cannot see it."""
     _DESCRIPTIONS[ax] = text
 
 
@@ -88,7 +89,7 @@ def description(ax: Axes) -> str:
     Returns
     -------
     str
-        One or two sentences, with the numbers that are written into the picture.
+        One or two sentences, with the numbers that are written in the picture.
 
     Examples
     --------
@@ -120,7 +121,7 @@ def titled(ax: Axes, title: str, *, columns: int = 2, legend: bool = True) -> No
 
 
 def point(ax: Axes, x: float, y: float, colour: str, name: str, *, rising: bool) -> None:
-    """The reader's own point, with its value beside the curve. The limits must be set before.
+    """Draw the reader's own point, with its value beside the curve. Set the limits first.
 
     A point beyond the picture is marked by an arrowhead at its border.
     """

@@ -18,7 +18,7 @@ from xent.plots.colours import shade
 from xent.plots.style import axes_or_new, describe, titled
 
 LINES = 12
-"""The number of steps in which contours rise from the least loss to the largest."""
+"""The number of steps in which contours rise from the lowest loss to the highest."""
 
 LARGEST = 1e100
 """Largest feature or weight, so that products stay far below the largest double."""
@@ -43,7 +43,7 @@ def descend(
     start : sequence of two floats, default (0, 0)
         Where to begin.
     rate : float or sequence of float, default 1.0
-        Size of every step, or of each.
+        Step size: one for all steps, or one for each step.
     steps : int, default 50
         The number of steps.
 
@@ -55,8 +55,8 @@ def descend(
     Raises
     ------
     ValueError
-        If a number is not finite, rates are given and not one for each step, or a rate takes
-        the weights beyond 1e100.
+        If a number is not finite, a sequence of rates does not have one for each step, or a rate
+        takes the weights beyond 1e100.
 
     Examples
     --------
@@ -80,8 +80,8 @@ def descend(
             path.append(path[-1] - size * (np.asarray(grad) @ x))
         require(
             bool((np.abs(path[-1]) <= LARGEST).all()),
-            f"rate is {size:g}, with which step {step} takes the weights beyond {LARGEST:g}; "
-            "expected a smaller one, or features nearer 1 in size.",
+            f"rate is {size:g}, and step {step} takes the weights beyond {LARGEST:g}; "
+            "expected a smaller rate, or features closer to 1 in size.",
         )
     return np.stack(path)
 
@@ -156,7 +156,7 @@ def loss_surface(
 
 
 def _levels(loss: Array) -> Array:
-    """Losses from just above the least of the map upward, closest together at the bottom."""
+    """Losses from just above the lowest of the map upward, closest together at the bottom."""
     low, high = float(loss.min()), float(loss.max())
     return (
         low + (high - low) * (np.arange(1, LINES) / LINES) ** 2 if high > low else np.array([low])

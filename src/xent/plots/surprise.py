@@ -1,4 +1,4 @@
-"""The loss against the probability that the true class was given: -log p against p."""
+"""The loss against the probability given to the true class: -log p against p."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from xent.plots.colours import shade
 from xent.plots.style import axes_or_new, describe, titled
 
 TOP = 6.2
-"""Nats at the upper border, somewhat more than 1 % costs."""
+"""Nats at the upper border, somewhat more than the loss at p = 0.01."""
 
 REFERENCES = (
     (1.0, "p = 1: 0"),
@@ -24,7 +24,7 @@ REFERENCES = (
     (0.1, "p = 0.1: {}"),
     (0.01, "p = 0.01: {}"),
 )
-"""Probabilities to compare with, and what is written beside their points."""
+"""Probabilities to compare with, and the text beside their points."""
 
 
 def surprise_curve(
@@ -32,8 +32,8 @@ def surprise_curve(
 ) -> Axes:
     """The loss -log p against the probability p that was given to the true class.
 
-    It is 0 where the model was certain and right, and rises without limit as p goes to 0. The
-    squared error (1 - p)² never exceeds 1, so it hardly tells a bad forecast from a worse one.
+    It is 0 if the model was certain and right, and rises without limit as p goes to 0. The squared
+    error (1 - p)² never exceeds 1, so it hardly distinguishes a bad forecast from a worse one.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""`score` says how good the predictions in a file are; also reads its rows for other verbs."""
+"""`score` measures how good the predictions in a file are; other functions read rows here, too."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Predictions:
     scores: Array
     """Shape (rows, K), or (rows,) if they are binary."""
     labels: Array
-    """Class indices, or whatever number the file holds instead."""
+    """Class indices, or whatever numbers the file holds instead."""
     kind: Kind
     names: list[str] | None
     """Names of the classes, unless they are just the indices."""
@@ -67,11 +67,12 @@ def score(
         Read in batches, so the file may be larger than memory; but an Arrow file written as one
         batch and a column-major array in an NPZ are loaded whole.
     label_column, score_columns, weight_column : optional
-        Columns, if their names do not tell what they hold. Labels are found under label, target,
-        y_true, y or class; scores under logit or prob (one number: binary; a list: classes), or
-        logit_CLASS, prob_CLASS, logprob_CLASS for one column per class.
+        Names of the columns, if the usual names do not identify them. Labels are found under
+        `label`, `target`, `y_true`, `y` or `class`; scores under `logit` or `prob` (one number:
+        binary; a list: classes), or `logit_CLASS`, `prob_CLASS`, `logprob_CLASS` for one column
+        per class.
     kind : {"logits", "probabilities", "log-probabilities"}, optional
-        What the scores are, if the names of the columns do not tell.
+        What the scores are, if the names of the columns do not show it.
     classes : sequence of str, optional
         Names of the classes in the order of the scores.
     labels : path, optional
@@ -92,14 +93,14 @@ def score(
     Raises
     ------
     FileError
-        Naming file, row (from 0), line and column. It is a ValueError.
+        Names the file, row (from 0), line and column. It is a ValueError.
     ModuleNotFoundError
         If PyArrow is not installed (``pip install pyarrow``, or xent with its extra score).
 
     Notes
     -----
     Losses are those of `cross_entropy`, `binary_cross_entropy` and `log_loss`. Sums are exact,
-    so the result does not depend on how the file is cut into batches.
+    so the result does not depend on how the file is split into batches.
 
     Examples
     --------

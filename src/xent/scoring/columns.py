@@ -85,7 +85,7 @@ class Layout:
         self.binary = len(self.scores) == 1 and not self.listed
         known = ["0", "1"] if self.binary else suffixes
         self.classes = known if classes is None else list(classes)
-        """Their names; those of a column of lists are known once its first batch is."""
+        """Names of the classes; for a column of lists, known once its first batch has been read."""
         self._check_classes()
 
     @property
@@ -104,7 +104,7 @@ class Layout:
         return None if self.classes == _indices(len(self.classes)) else self.classes
 
     def rows(self, batch: Batch, first_row: int) -> Rows:
-        """The batch as arrays. An error about a label, score or weight has its row in the batch."""
+        """The batch as arrays. Errors about a label, score or weight give the row in the batch."""
         if self.listed:
             scores = self._lists(batch[self.scores[0]])
         else:
@@ -117,7 +117,7 @@ class Layout:
                 what = f"{k} scores, but there are {len(self.classes)} classes."
                 self._fail(what, row=0, column=self.scores[0])
             if k < 2:
-                what = f"{k} scores per row; expected one per class, of 2 or more. "
+                what = f"{k} scores per row; expected 2 or more, one per class. "
                 what += "A binary score is a plain number: save scores[:, 0]."
                 self._fail(what, column=self.scores[0])
         if not self.lenient:
@@ -155,7 +155,7 @@ class Layout:
         if len(found) != 1:
             shown = " and ".join(names[0] for names in found) or "none"
             every = ", ".join(reader.names)
-            self._fail(f"no one set of score columns among {every}: found {shown}. {HOW}")
+            self._fail(f"no single set of score columns among {every}: found {shown}. {HOW}")
         return found[0]
 
     def _find_label(self, reader: Reader) -> str:
@@ -167,7 +167,7 @@ class Layout:
         what = f"no label column among {', '.join(reader.names)}. It must be called one of "
         what += f"{', '.join(LABEL_NAMES)}, or be named with --label-column."
         if reader.path.suffix.lower() == ".npy":
-            what = "scores alone, without labels. Name their file with --labels FILE.npy."
+            what = "holds only scores, no labels. Give the file of labels with --labels FILE.npy."
         raise FileError(self.path, what)
 
     def _check_classes(self) -> None:
@@ -341,5 +341,5 @@ def _split(name: str) -> tuple[str, str]:
 
 
 def _indices(k: int) -> list[str]:
-    """What k classes are called that have no names."""
+    """The names of k classes that have no other names."""
     return [str(j) for j in range(k)]

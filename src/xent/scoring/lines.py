@@ -21,7 +21,7 @@ from xent._format import counted
 from xent.scoring.errors import FileError
 
 LONGEST = 1 << 23
-"""The most characters in a field. A longer one is taken for a quote that is not closed."""
+"""The most characters in a field. A longer one is assumed to be a quote that is not closed."""
 
 JSON_KINDS: tuple[tuple[Any, str], ...] = (
     (bool, "true or false"),  # before int, of which it is a kind
@@ -48,7 +48,7 @@ class Wanted(NamedTuple):
 
 
 def check_text(path: Path) -> None:
-    """The file can be decompressed and is not binary."""
+    """Check that the file can be decompressed and is not binary."""
     try:
         with pa.input_stream(str(path), compression="detect") as stream:
             start = stream.read(1 << 16)
@@ -218,7 +218,7 @@ def _json_problem(value: Any, name: str, wanted: Wanted, kinds: dict[str, str]) 
         return f"{value!r:.40} is not a label; expected a number or a name."
     kind = _json_kind(value)
     before = kinds.setdefault(name, kind)
-    return "" if kind == before else f"{value!r:.40} is {kind}, but the rows before have {before}."
+    return "" if kind == before else f"{value!r:.40} is {kind}, but earlier rows have {before}."
 
 
 def _is_object(value: Any) -> bool:

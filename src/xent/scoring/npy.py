@@ -57,7 +57,7 @@ class NpyReader(Reader):
         if len(set(lengths.values())) > 1:
             shown = ", ".join(f"'{name}' has {n}" for name, n in lengths.items())
             raise FileError(self.path, f"the arrays differ in their number of rows: {shown}.")
-        distinct = list(dict.fromkeys(used.values()))  # several fields may be of one array
+        distinct = list(dict.fromkeys(used.values()))  # several fields may belong to one array
         for arrays in zip(*(member.batches() for member in distinct), strict=True):
             parts = dict(zip(distinct, arrays, strict=True))
             yield {
@@ -75,7 +75,7 @@ class NpyMember:
             pass
 
     def open(self) -> IO[bytes]:
-        """The file, read up to where the array begins."""
+        """The file, positioned where the array begins."""
         try:
             if self.member is None:
                 file: IO[bytes] = self.path.open("rb")
@@ -105,7 +105,7 @@ class NpyMember:
         self.start = file.tell()
 
     def check(self, name: str) -> None:
-        """The array may be used as a column: plain data, whole, with a row per example."""
+        """Check that the array can be a column: plain data, complete, with a row per example."""
         size, width = self.size - self.start, math.prod(self.shape[1:]) * self.dtype.itemsize
         if self.dtype.hasobject:
             what = "holds Python objects (a pickle), which are never loaded: that could run code. "
@@ -113,7 +113,7 @@ class NpyMember:
         elif not self.shape:
             what = "holds a single number; expected one row per example."
         elif self.dtype.names and name not in self.dtype.names:
-            what = f"has fields ({', '.join(self.dtype.names)}); expected an array without."
+            what = f"has fields ({', '.join(self.dtype.names)}); expected an array without fields."
         elif size < self.shape[0] * width:
             what = f"is truncated: its header says {self.shape[0]} rows, but it holds "
             what += f"{size // width}."
@@ -122,7 +122,7 @@ class NpyMember:
         raise FileError(self.path, what, column=name)
 
     def batches(self) -> Iterator[Array]:
-        """The rows, read as they are asked for."""
+        """The rows, read on demand."""
         rows, *rest = self.shape
         with self.open() as file:
             if by_columns := self.fortran and rest:

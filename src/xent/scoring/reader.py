@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 BATCH = 1 << 16
-"""Rows of a batch; text files are cut by bytes instead."""
+"""Rows of a batch; text files are split by bytes instead."""
 
 Batch = dict[str, Any]
 """Columns by name: Arrow arrays, or NumPy arrays from NPY and NPZ."""
@@ -35,6 +35,6 @@ class Reader:
 
 
 def endings(path: Path) -> tuple[str, str]:
-    """The ending of the name before that of a compression, and the latter, in lower case."""
+    """The file name extensions of the format and of the compression, in lower case."""
     found = ["", "", *(ending.lower() for ending in path.suffixes)]
     return (found[-2], found[-1]) if found[-1] in (".gz", ".bz2", ".zst") else (found[-1], "")

@@ -1,4 +1,4 @@
-"""Chooses the reader of a file by the ending of its name."""
+"""Chooses the reader of a file by its file name extension."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ READERS: dict[str, type[Reader]] = {
 
 
 def open_file(path: Path, labels: Path | None = None) -> Reader:
-    """Choose the reader by the name's ending; say what is wrong if there is no such file."""
+    """Choose the reader by the file name extension; raises if the file cannot be read."""
     for each in filter(None, (path, labels)):
         _check_exists(each)
     ending, compression = endings(path)

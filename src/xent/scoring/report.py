@@ -93,7 +93,7 @@ class Score(Report):
 
     @property
     def worst(self) -> list[WorstRow]:
-        """The rows of highest loss, worst first."""
+        """The rows with the highest loss, worst first."""
         return self.state.worst
 
     @property

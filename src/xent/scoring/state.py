@@ -1,6 +1,6 @@
-"""What `score` keeps of the rows it has read: little, and mergeable in any order.
+"""What `score` keeps of the rows it has read: small, and mergeable in any order.
 
-Sums are exact, so the same rows give the same bits however they are cut into batches.
+Sums are exact, so the same rows give the same bits however they are split into batches.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ MAX_BINS = 1 << 16
 
 
 SUMS = ("counts", "right", "infinite", "weights", "losses")
-"""What a state holds one of per class."""
+"""The fields that have one entry per class."""
 
 
 @dataclass(frozen=True, order=True)
 class WorstRow:
-    """One of the rows of highest loss; ordered worst first, then by row."""
+    """One of the rows with the highest loss; ordered worst first, then by row."""
 
     negative_loss: float
     row: int
@@ -44,7 +44,7 @@ class State:
     """Counts and exact sums per true class, and the worst rows.
 
     `weights` and `losses` are integers in units of 2**-1126; `losses` sums weight times loss
-    over the rows of finite loss.
+    over the rows with finite loss.
     """
 
     classes: int
@@ -69,7 +69,7 @@ class State:
         weight: Array | None,
         first_row: int,
     ) -> None:
-        """Take in a batch of rows: float64 losses, class indices, probability of the label."""
+        """Add a batch of rows: float64 losses, class indices, probability of the label."""
         if not len(losses):
             return
         counted = np.ones(len(losses)) if weight is None else weight

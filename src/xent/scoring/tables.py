@@ -24,7 +24,7 @@ TEXT_BLOCK = LONGEST
 
 
 class PyArrowReader(Reader):
-    """What all formats share that PyArrow reads: batches, and errors that name the file."""
+    """What all formats read by PyArrow share: batches, and errors that name the file."""
 
     def batches(self, columns: Sequence[str], numbers: Sequence[str]) -> Iterator[Batch]:
         wanted = Wanted(columns, numbers)
@@ -41,7 +41,7 @@ class PyArrowReader(Reader):
             raise self._error(str(error), wanted) from None
 
     def _stream(self, wanted: Wanted) -> Any:
-        """Batches of the columns that are wanted, in their order."""
+        """Batches of the wanted columns, in that order."""
         raise NotImplementedError
 
     def _error(self, reason: str, wanted: Wanted) -> FileError:
@@ -106,7 +106,7 @@ class CsvReader(TextReader):
 
 
 class JsonReader(TextReader):
-    """One JSON object per line; the first one tells the columns and their types."""
+    """One JSON object per line; the first one determines the columns and their types."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -128,7 +128,7 @@ class JsonReader(TextReader):
         )
 
     def _type(self, name: str, wanted: Wanted) -> Any:
-        """Numbers are read as floats, since whole ones may be followed by others."""
+        """Numbers are read as floats, since later rows may have fractions."""
         if name in wanted.numbers:
             return pa.list_(pa.float64()) if self.is_list(name) else pa.float64()
         value = self.first[name]
@@ -174,7 +174,7 @@ class ParquetReader(ArrowReader):
     def _stream(self, wanted: Wanted) -> Any:
         file = pyarrow.parquet.ParquetFile(self.path)
         for batch in file.iter_batches(batch_size=BATCH, columns=wanted.columns):
-            yield batch.select(wanted.columns)  # it has them in the order of the file
+            yield batch.select(wanted.columns)  # the batch has them in the file's order
 
 
 class FeatherReader(ArrowReader):

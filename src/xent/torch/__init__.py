@@ -1,13 +1,13 @@
-"""Drop-in twins of PyTorch's cross-entropies: the same names, arguments and meaning.
+"""Drop-in replacements for PyTorch's cross-entropies: the same names, arguments and meaning.
 
     from xent.torch import cross_entropy        # for torch.nn.functional.cross_entropy
     from xent.torch import CrossEntropyLoss     # for torch.nn.CrossEntropyLoss
 
-Two differences are meant: where every target is ignored the loss is 0, not NaN, and the loss of
-half precision is float32.
+Two differences are intended: if every target is ignored, the loss is 0, not NaN; and the loss of
+half-precision logits is float32.
 
-    from xent.torch import parallel             # losses of classes divided over several processes
-    from xent.torch import huggingface          # models of transformers, without their logits
+    from xent.torch import parallel             # losses with the classes divided over processes
+    from xent.torch import huggingface          # transformers models, without their logits
 """
 
 from xent._engine.buffer_pool import empty_cache

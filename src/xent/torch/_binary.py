@@ -25,7 +25,7 @@ def forward(logits: Tensor, targets: Tensor, o: LossOptions) -> tuple[Any, ...]:
 
 
 def fake(logits: Tensor, targets: Tensor, o: LossOptions) -> tuple[Tensor, Tensor, Tensor]:
-    """Results of the right shape, without numbers."""
+    """Results of the right shape, without values."""
     check_binary_shapes(targets, logits.shape, o)
     shape = logits.shape if o.reduction == "none" else ()
     loss = logits.new_empty(shape, dtype=_interop.loss_dtype(logits.dtype))
@@ -36,7 +36,7 @@ def fake(logits: Tensor, targets: Tensor, o: LossOptions) -> tuple[Tensor, Tenso
 def setup_context(
     ctx: Any, inputs: tuple[Any, ...], o: LossOptions, output: tuple[Any, ...]
 ) -> None:
-    """Keep what the derivatives need; elementwise, the logits are no larger than the rest."""
+    """Save what the derivatives need; the logits are no larger than the elementwise gradient."""
     ctx.set_materialize_grads(False)
     _, gradient, divisors = output
     ctx.divisors, divisors = (None, divisors) if isinstance(divisors, Tensor) else (divisors, None)
@@ -45,7 +45,7 @@ def setup_context(
 
 
 def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
-    """From the gradients of loss and gradient to those of logits and targets."""
+    """Gradients for logits and targets, from those for the loss and its gradient."""
     to_loss, to_gradient, _ = grads
     gradient, divisors, logits, targets, *weights = ctx.saved_tensors
     divisors = ctx.divisors if divisors is None else divisors

@@ -1,8 +1,8 @@
 """Derivatives of binary cross-entropy beyond the first, and those for targets.
 
-All in differentiable tensor operations, so that derivatives of every order and mode follow. With
-u the capped logit and c and c_z the coefficients of an element in the mean of the losses and in
-that of z-loss, the gradient is
+All operations are differentiable, so derivatives of every order and mode follow. With u the capped
+logit and c and c_z the coefficients of an element in the mean of the losses and in that of z-loss,
+the gradient is
 
     g = c (b p - a (1 - p)) + 2 λ c_z A(u) p     for u,     g u'     for z
 
@@ -24,7 +24,7 @@ softplus = torch.nn.functional.softplus
 
 
 class Elements(NamedTuple):
-    """What the derivatives of binary losses are made of, element by element."""
+    """The terms of the derivatives of binary losses, element by element."""
 
     u: Tensor
     slope: Any
@@ -41,7 +41,7 @@ class Elements(NamedTuple):
     c: Tensor
     c_z: Tensor
     c_by_target: Any
-    """What a target adds to the mean's divisor, over that divisor; None if it adds nothing."""
+    """What a target adds to the mean's divisor, divided by it; None if it adds nothing."""
     o: LossOptions
 
     def second(self) -> Tensor:
@@ -91,7 +91,7 @@ class Elements(NamedTuple):
 
 
 def elements(logits: Tensor, targets: Tensor, o: LossOptions, divisors: Any) -> Elements:
-    """The terms of all elements; those that do not count are as if their logit were 0."""
+    """The terms of all elements; those that do not count are computed as if their logit were 0."""
     kind = loss_dtype(logits.dtype)
     z, keep = logits.to(kind), 1 - o.label_smoothing
     t = keep * targets.to(kind) + o.label_smoothing / 2

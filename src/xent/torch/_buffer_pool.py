@@ -15,7 +15,7 @@ _NUMPY = {torch.float16: "f2", torch.bfloat16: "i2", torch.float32: "f4", torch.
 def empty(
     shape: tuple[int, ...], dtype: torch.dtype, device: torch.device | None = None
 ) -> torch.Tensor:
-    """A contiguous tensor of any content, on the CPU if no other device is given."""
+    """A contiguous, uninitialized tensor, on the CPU unless another device is given."""
     if device is not None and device.type != "cpu":
         return torch.empty(shape, dtype=dtype, device=device)
     if math.prod(shape) * dtype.itemsize < buffer_pool.MIN_BYTES:
@@ -25,7 +25,7 @@ def empty(
 
 
 def empty_like(tensor: torch.Tensor) -> torch.Tensor:
-    """The same of a contiguous tensor's shape and dtype, on the CPU."""
+    """The same with a contiguous tensor's shape and dtype, on the CPU."""
     if tensor.numel() * tensor.itemsize < buffer_pool.MIN_BYTES:
         return torch.empty_like(tensor)
     return empty(tuple(tensor.shape), tensor.dtype)

@@ -26,23 +26,23 @@ Tensor = torch.Tensor
 
 
 UNWIDENED = (torch.float32, torch.float64, torch.bfloat16)
-"""Dtypes of logits that autograd takes as they are; see `_autograd_state.widened`."""
+"""Dtypes of logits that need no widening for autograd; see `_autograd_state.widened`."""
 REDUCTIONS = ("mean", "sum", "none")
 DETACHED = (
     "The logits of cross_entropy were detached in place (detach_) after the loss was computed, so "
     "it has no second derivative. Use logits.detach() instead."
 )
 USED_UP = (
-    "Trying to backward through the graph of cross_entropy a second time: its gradient was given "
-    "away. Call the first backward with retain_graph=True."
+    "Trying to backward through the graph of cross_entropy a second time: its gradient has been "
+    "released. Call the first backward with retain_graph=True."
 )
 
 
 def label_loss(z: Any, y: Any, ignore_index: Any, reduction: Any) -> Tensor | None:
-    """Mean, sum or losses of rows with class labels, without options, for the twin of torch's.
+    """Mean, sum or losses of rows with class labels, without options, with torch's arguments.
 
-    In few steps, for small batches. None where an argument has to be looked at first, or a compiler
-    or a transform looks on; shapes and labels are checked with the loss.
+    A short path for small batches. None if an argument has to be examined first, or a compiler or a
+    transform is active; shapes and labels are checked with the loss.
     """
     if (
         not is_plain_call()
@@ -71,11 +71,12 @@ def label_loss(z: Any, y: Any, ignore_index: Any, reduction: Any) -> Tensor | No
 
 
 class LabelLoss(_compat.SingleLevelFunction):
-    """The loss of a small batch of rows with class labels, by the shortest way through autograd.
+    """The loss of a small batch of rows with class labels, by the shortest path through autograd.
 
-    The gradient is no second result, as it is of the operation, and an attribute, because only the
-    backward pass needs it. Logits are saved only for their place in the graph, where that is to be
-    differentiated again; so large ones, which would fill memory, are left to the operation.
+    Unlike in the operation, the gradient is not a second result but an attribute, because only the
+    backward pass needs it. Logits are saved only for their place in the graph, in case it is
+    differentiated again. Large logits would fill memory that way, so they are left to the
+    operation.
     """
 
     @staticmethod
@@ -91,7 +92,7 @@ class LabelLoss(_compat.SingleLevelFunction):
         if gradient is None:
             raise RuntimeError(USED_UP)
         if torch.is_grad_enabled():
-            # Unpacked only here: that fails where either was changed in place since.
+            # Unpacked only here: unpacking fails if either was changed in place since.
             logits, targets = ctx.saved_tensors
             if not logits.requires_grad:
                 raise RuntimeError(DETACHED)
@@ -104,7 +105,7 @@ class LabelLoss(_compat.SingleLevelFunction):
 
 
 class LabelGradient(_compat.SingleLevelFunction):
-    """The gradient of `LabelLoss` as a function of the logits, for derivatives of higher order."""
+    """The gradient of `LabelLoss` as a function of the logits, for higher derivatives."""
 
     @staticmethod
     def forward(
@@ -131,7 +132,7 @@ def _options(ignore_index: int, reduction: Any, needs_grad: int) -> LossOptions:
 
 
 def label_forward(logits: Tensor, targets: Tensor, o: LossOptions) -> tuple[Any, ...]:
-    """The results of `forward` where there is no option."""
+    """The results of `forward` if there are no options."""
     result = _direct.label_losses(logits, targets, o)
     return forward(logits, targets, o) if result is None else result
 
@@ -145,7 +146,7 @@ def forward(logits: Tensor, targets: Tensor, o: LossOptions) -> tuple[Any, ...]:
 
 
 def forward_with_stats(logits: Tensor, targets: Tensor, o: LossOptions) -> tuple[Any, ...]:
-    """The same, and log-sum-exp, entropy and likeliest class of each row."""
+    """The same, with log-sum-exp, entropy and likeliest class of each row."""
     if o.axis == 1 and logits.dim() == 2 and _direct.has_no_option(o):
         stats = torch.empty((logits.size(0), STATS), dtype=torch.float64, device="cpu")
         result = _direct.label_losses(logits, targets, o, stats)
@@ -172,7 +173,7 @@ def computed(
 
 
 def fake(logits: Tensor, targets: Tensor, o: LossOptions) -> tuple[Tensor, ...]:
-    """Results of the right shape, without numbers."""
+    """Results of the right shape, without values."""
     check_class_shapes(targets, logits.shape, o.axis, o, readable=False)
     shape = _rows(logits, o) if o.reduction == "none" else ()
     loss = logits.new_empty(shape, dtype=_interop.loss_dtype(logits.dtype))
@@ -191,16 +192,16 @@ def _rows(logits: Tensor, o: LossOptions) -> tuple[int, ...]:
 
 
 def with_needed_grads(o: LossOptions, needed: list[bool]) -> LossOptions:
-    """With the gradient, if a derivative for the logits is needed."""
+    """The options, with the gradient if a derivative for the logits is needed."""
     return o.replace(needs_grad=int(o.needs_grad or needed[0]))
 
 
 def setup_context(
     ctx: Any, inputs: tuple[Any, ...], o: LossOptions, output: tuple[Any, ...]
 ) -> None:
-    """Keep the gradient; loss and logits only where derivatives need them.
+    """Save the gradient; loss and logits only if derivatives need them.
 
-    These are soft targets' gradient, log-sum-exp's, and second ones with softcap.
+    Those are the gradients of soft targets and of log-sum-exp, and second derivatives with softcap.
     """
     logits, targets = inputs
     loss, gradient, divisors, *stats = output
@@ -220,7 +221,7 @@ def setup_context(
 
 
 def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | None]:
-    """From the gradients of loss, gradient and log-sum-exp to those of logits and targets."""
+    """Gradients for logits and targets, from those for the loss, its gradient and log-sum-exp."""
     to_loss, to_gradient, _, *to_stats = grads
     gradient, divisors, targets, *others = ctx.saved_tensors
     divisors = ctx.divisors if divisors is None else divisors
@@ -249,7 +250,7 @@ def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, Tensor | N
         for_targets = sum(parts[1:], parts[0]).to(targets.dtype) if parts else None
     if to_loss is not None and ctx.needs_input_grad[0]:
         upstream = to_loss.unsqueeze(o.axis) if o.reduction == "none" else to_loss
-        # Last: it may write over the gradient.
+        # Last, because it may overwrite the gradient.
         change = scale_grad(gradient, upstream, owns_buffer=ctx.owns_gradient)
         for_logits = change if for_logits is None else for_logits + change
     return for_logits, for_targets
@@ -290,7 +291,7 @@ def jvp(
 def vmap(
     operation: Operation, info: Any, dims: tuple[Any, ...], *arguments: Any
 ) -> tuple[Any, Any] | None:
-    """Rows of a batch are rows like others, where they are not reduced."""
+    """If they are not reduced, the rows of a batch are simply more rows."""
     found = map_over_rows(operation, info, dims, arguments, {0, 1})
     if found is None:
         return None

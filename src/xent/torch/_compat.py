@@ -1,8 +1,8 @@
 """The private names of PyTorch that xent uses, each under a plain name and with a fallback.
 
-PyTorch may rename or drop them in any version. Where one is missing, the fallback gives the
-cautious answer: a general path that is slower, or an error, but never a wrong number. Everything is
-looked up once, at import, because most of it is asked for in every call of a small loss.
+PyTorch may rename or drop them in any version. If one is missing, the fallback is cautious: a
+slower, general path or an error, but never a wrong number. Everything is looked up once, at import,
+because most of it is needed in every call of a small loss.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ import torch
 from torch.autograd import forward_ad
 
 Tensor = torch.Tensor
-# A question about PyTorch's state, and one about a tensor.
+# A predicate on PyTorch's state, and one on a tensor.
 State = Callable[[], bool]
 Test = Callable[[Tensor], bool]
 
 PRIVATE_NAMES: list[tuple[str, str]] = []
-"""Module and name of everything that is looked up here, so that a test can take each away."""
+"""Module and name of everything that is looked up here, so that a test can remove each one."""
 
 
 def _find(module: str, name: str, fallback: Any) -> Any:
-    """An object of torch's at a dotted name in a module, or the fallback where there is none."""
+    """The object at a dotted name in a module of torch, or the fallback if there is none."""
     PRIVATE_NAMES.append((module, name))
     try:
         found = importlib.import_module(module)
@@ -42,7 +42,7 @@ def _always(*arguments: Any) -> bool:
 
 
 def _without_storage(tensor: Tensor) -> bool:
-    """Is this a wrapper of other tensors? Those have no storage of their own to ask for."""
+    """Is this a wrapper of other tensors? A wrapper has no storage of its own."""
     try:
         tensor.untyped_storage()
     except RuntimeError:
@@ -50,15 +50,15 @@ def _without_storage(tensor: Tensor) -> bool:
     return False
 
 
-# Who looks on: transforms, forward-mode levels, tracers.
+# What is active: transforms, forward-mode levels, tracers.
 
 transforms_active: State = _find("torch._C", "_are_functorch_transforms_active", _always)
-"""Is a transform of torch.func under way? If unknown, yes: the dispatcher knows."""
+"""Is a transform of torch.func active? If unknown, yes: the dispatcher then finds out."""
 
 is_functorch_wrapped: Test = _find(
     "torch._C._functorch", "is_functorch_wrapped_tensor", _without_storage
 )
-"""Is, or was, this a tensor inside a transform of torch.func?"""
+"""Is this, or was it, a tensor inside a transform of torch.func?"""
 
 is_legacy_batched: Test = _find("torch._C._functorch", "is_legacy_batchedtensor", _without_storage)
 """Is this one of the batched tensors of ``torch.autograd.grad(is_grads_batched=True)``?"""
@@ -70,8 +70,8 @@ _FORWARD_MODE = _find("torch.autograd.forward_ad", "_current_level", None) is no
 
 
 def in_dual_level() -> bool:
-    """Is a level of forward-mode derivatives open? If unknown, yes: the dispatcher knows."""
-    return not _FORWARD_MODE or forward_ad._current_level >= 0  # a number that changes
+    """Is a forward-mode level open? If unknown, yes: the dispatcher then finds out."""
+    return not _FORWARD_MODE or forward_ad._current_level >= 0  # changes, so it is not looked up
 
 
 is_forward_mode_on: State = _find("torch.autograd.forward_ad", "_is_fwd_grad_enabled", _always)
@@ -80,10 +80,10 @@ is_forward_mode_on: State = _find("torch.autograd.forward_ad", "_is_fwd_grad_ena
 set_forward_mode: Callable[[bool], Any] | None = _find(
     "torch.autograd.forward_ad", "_set_fwd_grad_enabled", None
 )
-"""A context manager that switches it. None means that no level below can be given tangents."""
+"""A context manager that sets the mode. If None, tangents cannot be passed to a level below."""
 
 is_jit_tracing: State = _find("torch._C", "_is_tracing", vars(torch.jit)["is_tracing"])
-"""Is torch.jit.trace writing down what is called?"""
+"""Is torch.jit.trace recording the calls?"""
 
 _mode_count: Callable[[], int] = _find("torch._C", "_len_torch_dispatch_stack", lambda: 1)
 _mode: Callable[[Any], Any] = _find("torch._C", "_get_dispatch_mode", _always)
@@ -91,8 +91,8 @@ _proxy = _find("torch._C", "_TorchDispatchModeKey.PROXY", None)
 
 
 def is_fx_tracing() -> bool:
-    """Is make_fx or torch.export writing down what is called? If unknown, yes."""
-    # The count first: it is the cheaper question, and 0 in most calls.
+    """Is make_fx or torch.export recording the calls? If unknown, yes."""
+    # The count first: it is cheaper to read, and 0 in most calls.
     return _mode_count() > 0 and (_proxy is None or _mode(_proxy) is not None)
 
 
@@ -109,14 +109,14 @@ _compiled_autograd_key: Any = _find(
 class SingleLevelFunction(_single_level_function):  # type: ignore[misc]
     """A Function without the checks for torch.func that torch.autograd.Function makes."""
 
-    if _compiled_autograd_key is not None:  # tells compiled autograd one Function from another
+    if _compiled_autograd_key is not None:  # by which compiled autograd tells Functions apart
         _compiled_autograd_key = _compiled_autograd_key
 
 
 @contextlib.contextmanager
 def _refuse_transforms() -> Iterator[None]:
     if transforms_active():
-        msg = "this version of PyTorch has no way to differentiate xent's operations in torch.func."
+        msg = "this version of PyTorch cannot differentiate xent's operations inside torch.func."
         raise NotImplementedError(msg)
     yield
 
@@ -124,13 +124,13 @@ def _refuse_transforms() -> Iterator[None]:
 single_level: Callable[[], Any] = _find(
     "torch._functorch.utils", "enable_single_level_autograd_function", _refuse_transforms
 )
-"""Allow a Function at one level of torch.func; if that cannot be, refuse it there."""
+"""Allow a Function at a single level of torch.func; if that is impossible, refuse transforms."""
 
 _after_autograd = _find("torch._C", "_after_autograd_keyset", None)
 _below_autograd = _find("torch._C", "_AutoDispatchBelowAutograd", None)
 
 can_redispatch: bool = not (_after_autograd is None or _below_autograd is None)
-"""Can a kernel for derivatives call what is registered below it?"""
+"""Can an autograd kernel call the kernel registered below it?"""
 
 
 def redispatch_below_autograd(operator: Any, keyset: Any, arguments: tuple[Any, ...]) -> Any:
@@ -152,7 +152,7 @@ def has_kernel(operator: str, device_type: str) -> bool:
     return _has_kernel(operator, _dispatch_key(device_type))
 
 
-# Who else holds a tensor.
+# Other references to a tensor.
 
 _saved_tensor_hooks: Callable[[bool], Any] = _find(
     "torch._C._autograd", "_top_saved_tensors_default_hooks", _always
@@ -160,7 +160,7 @@ _saved_tensor_hooks: Callable[[bool], Any] = _find(
 
 
 def are_saved_tensors_hooked() -> bool:
-    """Do hooks see the tensors that are saved for the backward pass? If unknown, yes."""
+    """Are there hooks on the tensors saved for the backward pass? If unknown, yes."""
     return _saved_tensor_hooks(False) is not None
 
 
@@ -172,19 +172,19 @@ _has_address = _find("torch", "UntypedStorage._cdata", None) is not None
 
 
 def _uses(tensor: Tensor) -> float:
-    """How many hold the tensor's memory, as a storage; without end if unknown."""
+    """How many references the tensor's storage has; infinite if unknown."""
     if _storage_uses is None or not _has_address:
         return float("inf")
     return _storage_uses(tensor.untyped_storage()._cdata)
 
 
 _GRAPH_ALONE = min(_uses(torch.empty(1, device="cpu")) + 1, 100)
-"""Holders of a saved tensor's memory where nobody else has it: graph, tensor, and for some versions
-of PyTorch the query itself. Finite, so that an unknown count exceeds it."""
+"""References to a saved tensor's storage if nothing else holds it: the graph, the tensor, and in
+some versions of PyTorch the query itself. Finite, so that an unknown count exceeds it."""
 
 
 def is_held_by_others(tensor: Tensor) -> bool:
-    """Has anyone but the graph a saved tensor's memory? If unknown, yes."""
+    """Does anything but the graph hold a saved tensor's memory? If unknown, yes."""
     return _uses(tensor) > _GRAPH_ALONE
 
 
@@ -192,17 +192,17 @@ _has_version = _find("torch", "Tensor._version", None) is not None
 
 
 def version(tensor: Tensor) -> Any:
-    """A count of the writes to a tensor. If unknown, it differs each time it is asked for."""
+    """A count of the writes to a tensor. If unknown, the result is different each time."""
     return tensor._version if _has_version and not tensor.is_inference() else object()
 
 
-# Tensors of a class of our own.
+# Tensors of a subclass.
 
 _make_wrapper: Any = _find("torch", "Tensor._make_wrapper_subclass", None)
 
 
 def make_wrapper(cls: Any, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Any:
-    """A tensor of a subclass that has a shape but no numbers; NaN where it must have some."""
+    """A tensor of a subclass with a shape but no values; NaN if it must have some."""
     if _make_wrapper is not None:
         return _make_wrapper(cls, shape, dtype=dtype, device=device)
     one = torch.full((), float("nan"), dtype=dtype, device=device)

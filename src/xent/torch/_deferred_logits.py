@@ -10,7 +10,7 @@ from xent.torch import _compat
 
 Tensor = torch.Tensor
 
-# Questions that can be answered without the values.
+# Attributes and functions that do not need the values.
 METADATA = {
     Tensor.device.__get__,
     Tensor.dim,
@@ -34,8 +34,8 @@ TANH = {Tensor.tanh, torch.tanh}
 class DeferredLogits(torch.Tensor):
     """``cap * tanh(factor * z)``, or ``factor * z`` without a cap, where ``z = W x + b``.
 
-    A model that scales or caps its logits on the way to its loss gets another such tensor. Any
-    other use computes the logits, which then stand for this tensor.
+    A model that scales or caps its logits before its loss gets another such tensor. Any other use
+    computes the logits, which then replace this tensor.
     """
 
     inputs: Tensor
@@ -45,7 +45,7 @@ class DeferredLogits(torch.Tensor):
     cap: float | None
     computed: Tensor | None
     grad_mode: bool
-    """Whether gradients were enabled where the layer was called."""
+    """Whether gradients were enabled when the layer was called."""
     versions: list[Any]
     uses: list[str]
     """Functions that needed the values, of these logits or of those they were scaled from."""
@@ -60,7 +60,7 @@ class DeferredLogits(torch.Tensor):
         cap: float | None = None,
         dtype: torch.dtype | None = None,
     ) -> DeferredLogits:
-        """Keep the layer; nothing is computed."""
+        """Store the layer; nothing is computed."""
         self: DeferredLogits = _compat.make_wrapper(
             cls,
             (*inputs.shape[:-1], len(weight)),
@@ -84,7 +84,7 @@ class DeferredLogits(torch.Tensor):
         return f"DeferredLogits({tuple(self.shape)}, {self.dtype}, {state})"
 
     def compute(self, used_by: str = "compute") -> Tensor:
-        """The logits, with the gradient that they would have had."""
+        """The logits, with the same gradient as if computed in the forward pass."""
         if self.computed is None:
             if self.versions != _versions(self.inputs, self.weight, self.bias):
                 msg = "These logits were not computed in the forward pass, and the weights have "
@@ -124,7 +124,7 @@ class DeferredLogits(torch.Tensor):
         return new
 
     def defer(self, func: Any, args: tuple[Any, ...], kwargs: Any) -> DeferredLogits | None:
-        """The result of an operation that can be deferred too; None for any other."""
+        """The deferred result of an operation; None if it cannot be deferred."""
         if self.computed is not None or kwargs:
             return None
         match args:
@@ -165,7 +165,7 @@ class DeferredLogits(torch.Tensor):
     def __torch_dispatch__(  # type: ignore[override]
         cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
-        """Refuse uses that do not come through Python: they would cut the gradient."""
+        """Refuse uses that bypass Python: they would lose the gradient."""
         del types, args, kwargs
         msg = f"{func} reached logits that are not computed. Pass it logits.compute()."
         raise RuntimeError(msg)
@@ -183,5 +183,5 @@ def _with_logits(value: Any, used_by: str) -> Any:
 
 
 def _versions(*tensors: Tensor | None) -> list[Any]:
-    """How often each was written to; inference tensors keep no count."""
+    """How often each was written to; 0 for inference tensors, which have no count."""
     return [0 if t is None or t.is_inference() else _compat.version(t) for t in tensors]

@@ -1,8 +1,8 @@
 """Derivatives of softmax cross-entropy beyond the first, and those for soft targets.
 
-All in differentiable tensor operations, so that derivatives of every order and mode follow. With
-u the capped logits, y = s t + shift the target row, Y its sum, and c and c_z a row's coefficients
-in the mean of the losses and in that of z-loss, the gradient is
+All operations are differentiable, so derivatives of every order and mode follow. With u the capped
+logits, y = s t + shift the target row, Y its sum, and c and c_z a row's coefficients in the mean of
+the losses and in that of z-loss, the gradient is
 
     g = c (Y p - y) + 2 λ c_z A(u) p     for u,     g u'     for z
 
@@ -29,7 +29,7 @@ Tensor = torch.Tensor
 
 
 class Rows(NamedTuple):
-    """What the derivatives of rows are made of, with the class axis last."""
+    """The terms of the derivatives of rows, with the class axis last."""
 
     p: Tensor
     q: Tensor
@@ -41,11 +41,11 @@ class Rows(NamedTuple):
     bend: Any
     """u''; 0 without softcap."""
     z_mass: Any
-    """The share of z-loss in the sum of the gradient for u: 2 λ c_z A; if the logits were given."""
+    """The share of z-loss in the sum of the gradient for u, 2 λ c_z A; None without the logits."""
     loss_of_class: Any
-    """A(u) - u: the loss if that class were the target's; None if the logits were not given."""
+    """A(u) - u: the loss if that class were the target's; None without the logits."""
     z_term: Any
-    """The reduced loss's part that is z-loss; None if the logits were not given."""
+    """The part of the reduced loss that is z-loss; None without the logits."""
     o: LossOptions
 
     def gradient(self) -> Tensor:
@@ -87,7 +87,7 @@ class Rows(NamedTuple):
         """Gradient of the reduced loss for soft targets: c s (A(u) - u)."""
         each = self.loss_of_class
         assert each is not None
-        # 0 · ∞ = 0: what is absent costs nothing, also where a class is masked.
+        # 0 · ∞ = 0: an absent row costs nothing, even if a class is masked.
         result = torch.where(
             self.c == 0, torch.zeros_like(each), _scale(self.o, each) * self.c * each
         )
@@ -97,9 +97,9 @@ class Rows(NamedTuple):
         return self._like_logits(result)
 
     def _of_u(self) -> Tensor:
-        """The gradient for u. At the likeliest class it is what the others leave of the sum.
+        """The gradient for u; at the likeliest class, the known sum less the other entries.
 
-        There, p - y would cancel where the row is confident.
+        There, p - y would cancel if the row is confident.
         """
         g = self.q - self.c * self.y
         likeliest = self._likeliest()
@@ -107,9 +107,9 @@ class Rows(NamedTuple):
         return g.scatter(-1, likeliest, self.z_mass - others.sum(-1, keepdim=True))
 
     def _centred(self, of_u: Tensor) -> tuple[Tensor, Tensor]:
-        """A direction less its mean by p, and that mean.
+        """A direction less its mean under p, and that mean.
 
-        Both are taken from the likeliest class on, since 1 - p would cancel there.
+        Both are computed relative to the likeliest class, since 1 - p would cancel there.
         """
         at_likeliest = of_u.gather(-1, self._likeliest())
         apart = of_u - at_likeliest
@@ -120,7 +120,7 @@ class Rows(NamedTuple):
         return self.p.argmax(-1, keepdim=True)
 
     def _without_z_loss(self) -> Tensor:
-        """The gradient for u, less the share of z-loss."""
+        """The gradient for u, without the share of z-loss."""
         return self.c * (self.y.sum(-1, keepdim=True) * self.p - self.y)
 
     def _like_logits(self, rows: Any) -> Tensor:
@@ -132,7 +132,7 @@ class Rows(NamedTuple):
 
 
 def rows_of_gradient(gradient: Tensor, targets: Tensor, o: LossOptions, divisors: Any) -> Rows:
-    """From the gradient alone, which has lost what softcap did."""
+    """The terms from the gradient alone, which does not show what a softcap did."""
     g = gradient.movedim(o.axis, -1).to(loss_dtype(gradient.dtype))
     c, c_z, y = _targets_part(targets, g, o, divisors)
     q = g + c * y
@@ -142,7 +142,7 @@ def rows_of_gradient(gradient: Tensor, targets: Tensor, o: LossOptions, divisors
 
 
 def rows_of_logits(logits: Tensor, targets: Tensor, o: LossOptions, divisors: Any) -> Rows:
-    """From the logits, with all that soft targets need."""
+    """The terms from the logits, with all that soft targets need."""
     z = logits.movedim(o.axis, -1).to(loss_dtype(logits.dtype))
     c, c_z, y = _targets_part(targets, z, o, divisors)
     z = torch.where((c == 0) & (c_z == 0), 0.0, z)
@@ -158,14 +158,14 @@ def rows_of_logits(logits: Tensor, targets: Tensor, o: LossOptions, divisors: An
 
 
 def divisor_depends_on_targets(o: LossOptions) -> bool:
-    """Do the weights of soft targets' classes enter the mean's divisor?"""
+    """Do class weights make the mean's divisor depend on soft targets?"""
     return o.class_weight is not None and o.reduction == "mean" and o.divisor is None
 
 
 def _targets_part(
     targets: Tensor, like: Tensor, o: LossOptions, divisors: Any
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """c, c_z and y; differentiable by soft targets."""
+    """c, c_z and y; differentiable with respect to soft targets."""
     divisor, z_divisor = divisors
     y = target_rows(targets, like, o)
     if targets.dtype.is_floating_point and divisor_depends_on_targets(o):
@@ -197,21 +197,21 @@ def target_rows(targets: Tensor, like: Tensor, o: LossOptions) -> Tensor:
 
 
 def reciprocal(divisor: Tensor | float, kind: torch.dtype) -> Tensor | float:
-    """One over a mean's divisor; 0 where nothing counts."""
+    """One over a mean's divisor; 0 if nothing counts."""
     if isinstance(divisor, Tensor):
         return torch.where(divisor != 0, 1 / divisor, torch.zeros_like(divisor)).to(kind)
     return 1 / divisor if divisor else 0.0
 
 
 def coefficients(targets: Tensor, like: Tensor, o: LossOptions, divisor: Any) -> Tensor:
-    """What each row's loss is multiplied with in the reduced loss; class axis kept, last, as 1."""
+    """The factor of each row's loss in the reduced loss, with a last axis of length 1."""
     return reduced_weight(targets, like[..., 0], o, divisor).unsqueeze(-1)
 
 
 def reduced_weight(targets: Tensor, like: Tensor, o: LossOptions, divisor: Any) -> Tensor:
     """The weight of each loss in the reduced one, shaped like the losses."""
     weight = torch.ones_like(like) if o.sample_weight is None else o.sample_weight.to(like.dtype)
-    if o.ignore_index is not None:  # never with probabilities of classes, which are refused then
+    if o.ignore_index is not None:  # never with class probabilities, which are refused then
         # As uint8, the label 156 would equal an ignore_index of -100.
         values = targets if targets.dtype.is_floating_point else targets.long()
         weight = weight.masked_fill(values == o.ignore_index, 0)
@@ -221,13 +221,13 @@ def reduced_weight(targets: Tensor, like: Tensor, o: LossOptions, divisor: Any) 
 
 
 class LayerTargetsGradient:
-    """The gradient for soft targets: c s (A(z) - z), less what a mean's divisor takes back."""
+    """The gradient for soft targets: c s (A(z) - z), less the effect of a mean's divisor."""
 
     def __init__(self, layer: Layer, rows: ClassTargets, o: LossOptions) -> None:
         self.rows, self.o = rows, o
         self.gradient = layer.products.empty((layer.rows, layer.classes), layer.dtype)
         self.squares = self.gradient.new_zeros(layer.rows)
-        """Of the log-sum-exps: the mean of z-loss does not depend on the targets."""
+        """Squared log-sum-exps, for z-loss: its mean does not depend on the targets."""
 
     def add(self, index: slice, logits: Tensor) -> None:
         """A chunk's A(z) - z."""
@@ -264,7 +264,7 @@ def logsumexp_gradient(logits: Tensor, o: LossOptions, upstream: Tensor) -> Tens
     bent = formula.capped(z, o.softcap)
     certain = bent == torch.inf
     count = certain.sum(o.axis, keepdim=True)
-    # Several infinite logits have no softmax; as for PyTorch, they share the gradient.
+    # Several infinite logits have no softmax; as in PyTorch, they share the gradient.
     shared = (count > 1) & ~bent.isnan().any(o.axis, keepdim=True)
     p = evaluate(bent.masked_fill(shared, 0), "softmax", o.axis)
     p = torch.where(shared, certain / count.clamp(min=1), p)
@@ -273,6 +273,6 @@ def logsumexp_gradient(logits: Tensor, o: LossOptions, upstream: Tensor) -> Tens
 
 
 def lse_as_stats(change: Tensor) -> Tensor:
-    """Change of the statistics of rows, of which only log-sum-exp has a derivative."""
+    """Change of the rows' statistics; only log-sum-exp has a derivative."""
     constant = torch.zeros_like(change)
     return torch.stack([change, *[constant] * (STATS - 1)], -1)

@@ -1,7 +1,7 @@
-"""Losses without weights or other options, by the kernels at once: tensors are their addresses.
+"""Losses without weights or other options, by direct kernel calls with the tensors' addresses.
 
-What is given back is what `forward` gives back; None where that has to look itself, be it for an
-error.
+The functions return what `forward` returns, or None if `forward` has to handle the arguments
+itself, for example to raise an error.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ STORED = {
 SCALARS = {
     dtype: torch.zeros((), dtype=dtype, device="cpu") for dtype in (torch.float32, torch.float64)
 }
-"""Of which a loss is one more: faster than by its dtype."""
+"""Templates for the memory of losses: faster than allocating by dtype."""
 
 
 LIMIT = 2**63
@@ -34,7 +34,7 @@ threads.share_openmp(str(OF_TORCH), torch.get_num_threads)
 
 
 def has_no_option(o: LossOptions) -> bool:
-    """Is there nothing but the targets, a label to ignore, and the reduction?"""
+    """Are there no options but a label to ignore and the reduction?"""
     weights = o.class_weight is o.sample_weight is o.pos_weight is None
     return weights and o.divisor is None and o.label_only
 
@@ -42,7 +42,7 @@ def has_no_option(o: LossOptions) -> bool:
 def label_losses(
     logits: Tensor, targets: Tensor, o: LossOptions, stats: Tensor | None = None
 ) -> Result | None:
-    """Rows with class labels, the class axis last, ignored ones among them.
+    """Losses of rows with class labels, class axis last; rows may be ignored.
 
     `stats` is memory for the statistics of the rows.
     """
@@ -81,7 +81,7 @@ def label_losses(
 
 
 def binary_losses(logits: Tensor, targets: Tensor, o: LossOptions) -> Result | None:
-    """Binary logits, with targets of their own dtype."""
+    """Losses of binary logits, with targets of the same dtype."""
     if (
         targets.dtype != logits.dtype
         or targets.shape != logits.shape
@@ -113,13 +113,13 @@ def binary_losses(logits: Tensor, targets: Tensor, o: LossOptions) -> Result | N
 
 
 def _fits(logits: Tensor, targets: Tensor) -> bool:
-    """Are all numbers one after the other in memory?"""
+    """Are both contiguous in memory, plain and not empty?"""
     return (
         logits.is_contiguous()
         and targets.is_contiguous()
         and not logits.is_neg()
         and logits.numel() > 0
-        # Tensors that are zero, or recorded, have no memory.
+        # Zero tensors and recorded tensors have no memory.
         and logits.data_ptr() != 0
         and targets.data_ptr() != 0
     )
@@ -132,6 +132,6 @@ def _results(logits: Tensor, targets: Tensor, o: LossOptions) -> tuple[Tensor, T
     loss = scalar.new_empty(targets.shape) if of_rows else torch.empty_like(scalar)
     if not o.needs_grad:
         return loss, logits.new_empty((0,))
-    # Small ones are not pooled.
+    # Small gradients are not pooled.
     large = logits.nbytes >= buffer_pool.MIN_BYTES
     return loss, _buffer_pool.empty_like(logits) if large else torch.empty_like(logits)

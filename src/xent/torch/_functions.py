@@ -1,6 +1,6 @@
 """Softmax, its logarithm, log-sum-exp, sigmoid and log-sigmoid of tensors, as one operation.
 
-Each derivative is made of these functions again, so that derivatives of every order are exact.
+Each derivative is written with these functions again, so derivatives of every order are exact.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Options(NamedTuple):
 
 
 def evaluate(logits: Tensor, function: str, axis: int) -> Tensor:
-    """The function of the logits, along an axis where it is one of rows."""
+    """The function of the logits; along the axis if it is a function of rows."""
     result: Tensor = _evaluate(Options(function, axis), logits)
     return result
 
@@ -38,7 +38,7 @@ def forward(logits: Tensor, o: Options) -> Tensor:
 
 
 def fake(logits: Tensor, o: Options) -> Tensor:
-    """A result of the right shape, without numbers."""
+    """A result of the right shape, without values."""
     if o.function != "logsumexp":
         return logits.new_empty(logits.shape)
     axis = o.axis % logits.ndim
@@ -46,13 +46,13 @@ def fake(logits: Tensor, o: Options) -> Tensor:
 
 
 def setup_context(ctx: Any, inputs: tuple[Any, ...], o: Options, output: Any) -> None:  # noqa: ARG001
-    """Keep the logits: in the tails the result alone has lost digits."""
+    """Save the logits: in the tails, the result alone has lost digits."""
     ctx.options = o
     ctx.save_for_backward(*inputs)
 
 
 def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor]:
-    """The derivative, times the upstream gradient; rounded to half precision at the end only."""
+    """The derivative, times the upstream gradient; rounded to half precision only at the end."""
     (logits,) = ctx.saved_tensors
     z = logits.to(_interop.loss_dtype(logits.dtype))
     return (_times_slope(z, upstream.to(z.dtype), *ctx.options).to(logits.dtype),)
@@ -92,7 +92,7 @@ def jvp(
 def vmap(
     operation: Operation, info: Any, dims: tuple[Any, ...], *arguments: Any
 ) -> tuple[Any, Any]:
-    """A batch is one axis more."""
+    """A batch is one more axis."""
     logits, function, axis = arguments
     z = batch_dim_first(logits, dims[0], info.batch_size)
     axis = axis + 1 if axis >= 0 else axis

@@ -1,4 +1,4 @@
-"""Tensors of the CPU as NumPy arrays over the same memory, and what a tensor argument may be."""
+"""CPU tensors as NumPy arrays over the same memory, and the checks of tensor arguments."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def array(tensor: torch.Tensor) -> Array:
-    """The tensor's memory as a NumPy array; bfloat16 by the dtype of ml_dtypes."""
+    """The tensor's memory as a NumPy array; bfloat16 with the dtype of ml_dtypes."""
     if (
         tensor.numel() and not tensor.data_ptr()
-    ):  # zeros without memory: not for PyTorch 2.8's numpy
+    ):  # zeros without memory, which PyTorch 2.8 cannot convert
         tensor = torch.zeros(tensor.shape, dtype=tensor.dtype, device=tensor.device)
     if tensor.dtype == torch.bfloat16:
         bits = tensor.resolve_neg().view(torch.int16)
@@ -30,14 +30,14 @@ def array(tensor: torch.Tensor) -> Array:
 
 
 def tensor(value: Any, dtype: torch.dtype) -> torch.Tensor:
-    """A NumPy number or array as a tensor; in few steps, for small losses."""
+    """A NumPy number or array as a tensor, in few steps, because small losses need it."""
     if dtype == torch.bfloat16:  # which torch does not take from NumPy
         return torch.from_numpy(np.asarray(value).view(np.int16)).view(dtype)
     return torch.from_numpy(np.asarray(value, _NUMPY[dtype]))
 
 
 def readable(tensor: torch.Tensor) -> bool:
-    """Are its numbers to be had here and now?"""
+    """Can its values be read now?"""
     return tensor.is_cpu and not is_recorded()
 
 
@@ -47,7 +47,7 @@ def with_arrays(options: LossOptions) -> LossOptions:
 
 
 def with_tensors(options: LossOptions, like: torch.Tensor) -> LossOptions:
-    """The options with their weights as tensors beside the logits, which get no gradient."""
+    """The options with their weights as tensors on the logits' device; weights get no gradient."""
 
     def convert(weight: Any, name: str) -> torch.Tensor:
         tensor = as_tensor_like(weight, like, name)
@@ -58,14 +58,14 @@ def with_tensors(options: LossOptions, like: torch.Tensor) -> LossOptions:
 
 
 def loss_dtype(dtype: torch.dtype) -> torch.dtype:
-    """Of a loss: that of the logits, float32 for half precision."""
+    """The dtype of a loss: that of the logits, or float32 for half precision."""
     return dtype if dtype == torch.float64 else torch.float32
 
 
 def as_scores(value: Any, name: str, names: Names = NAMES["xent tensors"]) -> torch.Tensor:
-    """A dense floating tensor of any device, or an error that says what it is."""
+    """The value as a dense floating-point tensor on any device; raises for anything else."""
     if not isinstance(value, torch.Tensor):
-        msg = f"{name} is {type(value).__name__}; expected a torch tensor, as the others are."
+        msg = f"{name} is {type(value).__name__}; expected a torch tensor, like the others."
         raise TypeError(msg)
     if value.dtype not in FLOATS:
         floats = ", ".join(str(dtype) for dtype in FLOATS)
@@ -81,16 +81,16 @@ def as_scores(value: Any, name: str, names: Names = NAMES["xent tensors"]) -> to
 
 
 def as_logits(value: Any, name: str, names: Names = NAMES["xent tensors"]) -> torch.Tensor:
-    """The same on a device that xent computes on."""
+    """The same, on a device that xent supports."""
     tensor = as_scores(value, name, names)
     if not (tensor.is_cpu or tensor.is_meta or is_implemented_on(tensor.device)):
-        msg = f"{name} is on {tensor.device}; xent computes on the CPU so far: pass {name}.cpu()."
+        msg = f"{name} is on {tensor.device}; xent supports only the CPU so far: pass {name}.cpu()."
         raise ValueError(msg)
     return tensor
 
 
 def as_tensor_like(value: Any, like: torch.Tensor, name: str) -> torch.Tensor:
-    """Targets and weights: tensors beside the logits; NumPy arrays and lists are taken."""
+    """Targets and weights as tensors on the device of `like`, from tensors, arrays or lists."""
     if not isinstance(value, torch.Tensor):
         return _as_tensor(value, name, like)
     check_device(value, like, name)
@@ -98,7 +98,7 @@ def as_tensor_like(value: Any, like: torch.Tensor, name: str) -> torch.Tensor:
 
 
 def check_device(tensor: torch.Tensor, like: torch.Tensor, name: str) -> None:
-    """The tensors of a loss are on one device."""
+    """Check that the tensors of a loss are on one device."""
     if tensor.device != like.device:
         msg = f"{name} is on {tensor.device}, but the other tensors are on {like.device}. "
         raise ValueError(msg + f"Pass {name}.to({str(like.device)!r}).")
@@ -108,7 +108,7 @@ def _as_tensor(value: Any, name: str, like: torch.Tensor) -> torch.Tensor:
     try:
         tensor = torch.as_tensor(value, device=like.device)
         if tensor.dtype.is_floating_point and not hasattr(value, "dtype"):
-            # Python's numbers, which PyTorch would round to float32.
+            # Python numbers, which PyTorch would round to float32.
             tensor = torch.as_tensor(value, dtype=torch.float64, device=like.device)
         return tensor
     except (TypeError, ValueError, RuntimeError):

@@ -1,7 +1,7 @@
 """A linear layer's cross-entropy of tensors: one operation with its derivatives.
 
-The gradients are made in the forward pass, where the logits are. Row losses are the exception: each
-row's gradient is scaled by its upstream gradient, so the backward pass makes the chunks anew.
+The gradients are computed in the forward pass, which has the logits. Row losses are the exception:
+each row's gradient is scaled by its upstream gradient, so the backward pass recomputes the chunks.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def forward(*arguments: Any) -> tuple[Tensor, ...]:
 
 
 def forward_with_stats(*arguments: Any) -> tuple[Tensor, ...]:
-    """The same, and log-sum-exp, entropy and likeliest class of each row."""
+    """The same, with log-sum-exp, entropy and likeliest class of each row."""
     return _computed(*arguments, stats=True)
 
 
@@ -86,14 +86,14 @@ def backward_of_rows(
 
 
 def _needed(o: LossOptions) -> int:
-    """The gradients to make with the loss: none of row losses."""
+    """The gradients to compute with the loss: none for row losses."""
     return o.needs_grad if o.reduction != "none" else 0
 
 
 def _loss(
     layer: Any, rows: ClassTargets, o: LossOptions, needed: int, dtype: torch.dtype, **how: Any
 ) -> tuple[Loss, LayerTargetsGradient | None]:
-    """The loss, with the needed gradients in the layer, and that for soft targets."""
+    """The loss, and the gradient for soft targets; the layer gets the other needed gradients."""
     soft = LayerTargetsGradient(layer, rows, o) if needed & TARGETS else None
     with np.errstate(all="ignore"):
         loss = compute.linear_loss(
@@ -142,7 +142,7 @@ def _shaped(
 
 
 def fake(*arguments: Any) -> tuple[Tensor, ...]:
-    """Results of the right shape, without numbers."""
+    """Results of the right shape, without values."""
     inputs, weight, targets, bias, o = arguments
     rows = rows_shape(inputs, weight)
     check_class_shapes(targets, (*rows, weight.shape[-2]), len(rows), o, readable=False)
@@ -175,7 +175,7 @@ def _fakes(tensors: Any, needed: int) -> tuple[Tensor, ...]:
 
 
 def with_needed_grads(o: LossOptions, needed: list[bool]) -> LossOptions:
-    """With the gradients that a level of derivatives asks for."""
+    """The options, with the gradients that a level of derivatives asks for."""
     bits = sum(flag for flag, each in zip(FLAGS, needed, strict=True) if each)
     return o.replace(needs_grad=o.needs_grad | bits)
 
@@ -183,7 +183,7 @@ def with_needed_grads(o: LossOptions, needed: list[bool]) -> LossOptions:
 def setup_context(
     ctx: Any, inputs: tuple[Any, ...], o: LossOptions, output: tuple[Tensor, ...]
 ) -> None:
-    """Keep the gradients, if they were made, and the arguments."""
+    """Save the gradients, if they were computed, and the arguments."""
     ctx.set_materialize_grads(False)
     if output[5:] and not o.keep_logits:
         ctx.mark_non_differentiable(*output[5:])
@@ -192,7 +192,7 @@ def setup_context(
 
 
 def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-    """From the gradients of the results to those of inputs, weight, targets and bias."""
+    """Gradients for inputs, weight, targets and bias, from those for the results."""
     upstream, *to_gradients = grads[:5]
     saved = ctx.saved_tensors
     tensors, made, weights = saved[:4], saved[4:8], saved[8:]
@@ -205,7 +205,7 @@ def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
     if upstream is not None and o.reduction == "none":
         parts.append(rows_gradients(o, upstream, *tensors))
     elif upstream is not None:
-        # Last: it may write over the gradients.
+        # Last, because it may overwrite the gradients.
         parts.append(
             tuple(
                 scale_grad(gradient, upstream, owns_buffer=ctx.owns_gradient)
@@ -256,8 +256,8 @@ def _added(
 def vmap(
     operation: Operation, info: Any, dims: tuple[Any, ...], *arguments: Any
 ) -> tuple[Any, Any] | None:
-    """Rows of a batch are rows like others, where they are not reduced and share their layer."""
-    if arguments[1].ndim - (dims[1] is not None) > 2:  # the rows of positions are apart
+    """If they are not reduced and share their layer, the rows of a batch are simply more rows."""
+    if arguments[1].ndim - (dims[1] is not None) > 2:  # positions come before the rows
         return None
     found = map_over_rows(operation, info, dims, arguments, {0, 2})
     if found is None:
@@ -266,13 +266,13 @@ def vmap(
     return results, (0, None, None, None, None, 0)[: len(results)]
 
 
-# Gradients of row losses, as a function of their upstream gradients too.
+# Gradients of row losses, also as a function of their upstream gradients.
 
 
 def setup_rows_context(
     ctx: Any, inputs: tuple[Any, ...], o: LossOptions, output: tuple[Tensor, ...]
 ) -> None:
-    """Keep the arguments."""
+    """Save the arguments."""
     del output
     ctx.set_materialize_grads(False)
     ctx.options, weights = split_weights(o)
@@ -280,7 +280,7 @@ def setup_rows_context(
 
 
 def rows_backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-    """From the gradients of the gradients to those of upstream gradient and arguments."""
+    """Gradients for the upstream gradient and the arguments, from those for the gradients."""
     upstream, *rest = ctx.saved_tensors
     tensors, o = rest[:4], join_weights(ctx.options, rest[4:])
     if all(each is None for each in grads):

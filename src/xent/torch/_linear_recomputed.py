@@ -1,4 +1,4 @@
-"""Derivatives of a linear layer's cross-entropy for which its logits are made anew, in chunks.
+"""Derivatives of a linear layer's cross-entropy that recompute its logits, in chunks.
 
 With G the gradient for a chunk's logits z = x Wᵀ + b, the layer's gradients are G W, Gᵀ x and the
 sum of G over rows. A direction (dx, dW, dt, db) moves z by V = dx Wᵀ + x dWᵀ + db, and G by
@@ -6,10 +6,10 @@ G' = H V + X dt, where H and X are second derivatives for the logits alone. So
 
     (G W)' = G' W + G dW        (Gᵀ x)' = G'ᵀ x + Gᵀ dx
 
-Second derivatives are symmetric: this is also what is passed back from upstream gradients of the
-layer's gradients. Log-sum-exp, whose gradient for z is p, is not part of the loss that the forward
-pass differentiates. All in differentiable operations, so that further derivatives follow; those
-keep the logits of all chunks.
+Second derivatives are symmetric, so the same formulas take upstream gradients of the layer's
+gradients back to its arguments. Log-sum-exp, whose gradient for z is p, is not part of the loss
+that the forward pass differentiates. All operations are differentiable, so further derivatives
+follow; those keep the logits of all chunks.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ from xent.torch._positions import as_rows, rows_shape
 
 Tensor = torch.Tensor
 CHUNK = linear.CHUNK // 8
-"""Logits of a chunk: these operations hold about ten arrays of its size."""
+"""Logits per chunk: these operations hold about ten arrays of its size."""
 
 FLAGS = INPUTS, WEIGHT, TARGETS, BIAS
 """Bits of `needs_grad`, in the order of a layer's tensors and of the results."""
 
 DEPENDENT = (
-    "linear_cross_entropy has no second derivative where targets require one and class weights "
-    "enter the mean's divisor, which depends on the targets. Use reduction='sum' and divide."
+    "linear_cross_entropy has no second derivative if targets require a gradient and a mean has "
+    "class weights: its divisor depends on the targets. Use reduction='sum' and divide."
 )
 
 
 class Chunk(NamedTuple):
-    """Some rows of a layer, at one position, and directions of them; None for what has none."""
+    """Some rows of a layer, at one position, and their directions; None for what has none."""
 
     rows: slice
-    """Of those of all positions."""
+    """Among the rows of all positions."""
     position: int
     x: Tensor
     w: Tensor
@@ -61,7 +61,7 @@ class Chunk(NamedTuple):
     db: Tensor | None
 
     def without(self, absent: Tensor | None) -> Chunk:
-        """With zeros in rows that do not count, whatever they hold."""
+        """The chunk with zeros in rows that do not count, whatever they hold."""
         if absent is None:
             return self
         dx = None if self.dx is None else self.dx.masked_fill(absent, 0)
@@ -73,7 +73,7 @@ class Chunk(NamedTuple):
         return z
 
     def direction(self) -> Tensor:
-        """The direction V in which the logits are moved."""
+        """The direction V in which the logits move."""
         v: Tensor = self.x.new_zeros(self.x.shape[0], self.w.shape[0])
         if self.dx is not None:
             v = v + self.dx @ self.w.T
@@ -94,7 +94,7 @@ class Changes(NamedTuple):
 
 
 class _Gradients:
-    """The layer's gradients, of the chunks that were added."""
+    """The layer's gradients, from the chunks that were added."""
 
     def __init__(self, wanted: int) -> None:
         self.wanted = wanted
@@ -107,7 +107,7 @@ class _Gradients:
     def add(self, chunk: Chunk, of_logits: Tensor, gradient: Tensor | None = None) -> None:
         """Add a chunk's share, from the gradient of its logits.
 
-        Where that is the change of a gradient along a direction, the gradient is given too.
+        If that is the change of a gradient along a direction, the gradient is given too.
         """
         position = chunk.position
         if self.wanted & INPUTS:
@@ -146,9 +146,9 @@ class _Gradients:
 def changes(
     o: LossOptions, tensors: Any, directions: Any, factors: Tensor | None = None
 ) -> Changes:
-    """Changes of row losses and of the gradients that `o.needs_grad` says.
+    """Changes of the row losses and of the gradients named by `o.needs_grad`.
 
-    `factors` multiply the rows' gradients, those of row losses.
+    `factors` multiply the rows' gradients, if these are gradients of row losses.
     """
     if divisor_depends_on_targets(o) and (o.needs_grad & TARGETS or directions[2] is not None):
         raise NotImplementedError(DEPENDENT)
@@ -199,7 +199,7 @@ def logsumexp_change(o: LossOptions, tensors: Any, directions: Any) -> Tensor:
 
 
 def _chunks(tensors: Any, directions: Any) -> Iterator[Chunk]:
-    """Rows of which the logits are made at a time; one chunk at least, be it empty."""
+    """Rows whose logits are computed together; at least one chunk per position, even if empty."""
     x, w, t, b = _flat(tensors, tensors)
     dx, dw, dt, db = _flat(directions, tensors)
     count, step = x.shape[0], max(1, CHUNK // max(1, w.shape[1]))
@@ -215,7 +215,7 @@ def _chunks(tensors: Any, directions: Any) -> Iterator[Chunk]:
 
 
 def _flat(tensors: Any, like: Any) -> tuple[Any, ...]:
-    """With rows along one axis and positions first, in the dtype to compute in; None stays.
+    """The tensors with rows along one axis and positions first, in the compute dtype; None stays.
 
     The rows of targets are those of all positions. Labels stay as they are.
     """
@@ -237,7 +237,7 @@ def _flat(tensors: Any, like: Any) -> tuple[Any, ...]:
 
 
 def _absent(targets: Tensor, o: LossOptions) -> Tensor | None:
-    """Which rows do not count; None where all do."""
+    """Which rows do not count; None if all do."""
     if o.sample_weight is None and o.ignore_index is None:
         return None
     ones = torch.ones(targets.shape[:1], device=targets.device)

@@ -1,7 +1,7 @@
-"""The losses and functions of tensors: arguments checked once, and handed to the operations.
+"""The losses and functions of tensors: arguments are checked once and passed to the operations.
 
 The functions without a prefix are what `xent.losses`, `xent.functions` and `xent.metrics` call;
-those that begin with `checked_` take tensors, and serve the twins of torch's functions too.
+those that begin with `checked_` take tensors, and also serve the replacements of torch's functions.
 """
 
 from __future__ import annotations
@@ -58,14 +58,14 @@ def linear_cross_entropy(
     """See `xent.linear_cross_entropy`."""
     options = options.replace(caller="xent tensors")
     if return_grad and options.reduction == "none":
-        msg = "return_grad=True of row losses is the gradient of their sum: pass reduction='sum'."
+        msg = "return_grad=True gives the gradient of the sum of row losses: pass reduction='sum'."
         raise ValueError(msg)
     layer = checked_layer(inputs, weight, targets, bias, options)
     return checked_linear_cross_entropy(*layer, options, return_grad=return_grad)
 
 
 def evaluate(function: str, logits: Any, axis: int | None = None) -> Tensor:
-    """Softmax and its kin, differentiable any number of times in reverse mode."""
+    """Softmax and related functions, differentiable any number of times in reverse mode."""
     z = as_logits(logits, "logits", WITHOUT_TARGETS)
     axis = -1 if axis is None else class_axis(z, axis, NAMES["xent tensors"])
     return _functions.evaluate(z, function, axis)
@@ -87,9 +87,9 @@ def metric(
 def checked_cross_entropy(
     z: Tensor, y: Tensor, options: LossOptions, *, return_grad: bool = False, stats: bool = False
 ) -> Any:
-    """Loss of class logits; with `stats` also those of the rows.
+    """Loss of class logits; with `stats`, also the statistics of the rows.
 
-    Log-sum-exp among them has a gradient if the options say to keep the logits.
+    One of them, log-sum-exp, has a gradient if the options say to keep the logits.
     """
     operation = _classes.cross_entropy_with_stats if stats else _classes.cross_entropy
     return _computed(operation, z, y, options, return_grad=return_grad)
@@ -105,7 +105,7 @@ def checked_binary_cross_entropy(
 def checked_layer(
     inputs: Any, weight: Any, targets: Any, bias: Any, options: LossOptions
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-    """Inputs, weight, targets and bias as tensors that go with each other."""
+    """Inputs, weight, targets and bias as tensors with matching shapes and devices."""
     names = options.names
     x = as_logits(inputs, names.inputs, names)
     w = as_logits(weight, names.weight, names)
@@ -121,7 +121,7 @@ def checked_layer(
 def checked_layer_of_positions(
     x: Tensor, w: Tensor, y: Tensor, bias: Any, options: LossOptions
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
-    """The same where the weight has K dimensions of positions: they are flattened, and come first.
+    """The same for a weight with K dimensions of positions, which are flattened and come first.
 
     Targets are in the layout of the logits (N, C, d1, ..., dK).
     """
@@ -160,7 +160,7 @@ def checked_linear_cross_entropy(
     return_grad: bool = False,
     stats: bool = False,
 ) -> Any:
-    """Loss of a linear layer; with `stats` also those of the rows."""
+    """Loss of a linear layer; with `stats`, also the statistics of the rows."""
     shape = (*rows_shape(x, w), w.shape[-2])
     options = with_tensors(options.replace(axis=len(shape) - 1), x)
     check_class_shapes(y, shape, options.axis, options, readable=_interop.readable(y))
@@ -188,7 +188,7 @@ def checked_linear_cross_entropy(
 
 
 def needs_gradient(tensor: Tensor) -> bool:
-    """Is the gradient to be made with the loss? A trace finds out when it runs."""
+    """Should the gradient be computed with the loss? A trace decides when it runs."""
     return wants_gradient(tensor) and (
         torch.compiler.is_compiling() or not _compat.is_jit_tracing()
     )
@@ -199,8 +199,8 @@ def _computed(
 ) -> Any:
     """The loss of an operation on logits, and its gradient if asked for.
 
-    That pair has no graph, except under transforms: there a result without one would have the
-    derivative 0, in silence.
+    With the gradient, the results have no graph, except under transforms, where a result without a
+    graph would silently have the derivative 0.
     """
     z = widened(logits)
     if return_grad and not is_transformed():
@@ -216,6 +216,6 @@ def _computed(
 def _logits_and_targets(logits: Any, targets: Any, names: Names, out: Any) -> tuple[Tensor, Tensor]:
     z = as_logits(logits, names.logits, names)
     if out is not None:
-        msg = "out= receives the gradient of NumPy arrays. That of tensors comes by backward(), "
-        raise TypeError(msg + "or with return_grad=True.")
+        msg = "out= receives the gradient of NumPy arrays only. For tensors, call backward() or "
+        raise TypeError(msg + "pass return_grad=True.")
     return z, as_tensor_like(targets, z, names.targets)

@@ -1,4 +1,4 @@
-"""What older versions of PyTorch lack: the module to which the twin adds its loss."""
+"""What older versions of PyTorch lack: the module to which `modules` adds the loss."""
 
 from __future__ import annotations
 

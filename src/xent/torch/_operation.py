@@ -1,4 +1,4 @@
-"""An operation on tensors: called directly where nothing looks on, else by PyTorch's dispatcher."""
+"""An operation on tensors: plain calls run it directly, others through PyTorch's dispatcher."""
 
 from __future__ import annotations
 
@@ -20,21 +20,20 @@ NO_FORWARD_MODE = (
     "which does not let an operator switch that mode. Use reverse mode: torch.func.jacrev(f)."
 )
 NO_REDISPATCH = (
-    "cannot be compiled or transformed with a gradient by this version of PyTorch, which has no "
-    "functions to call one kernel of an operator from another. Call it outside of torch.compile "
-    "and torch.func."
+    "cannot be compiled or transformed with a gradient by this version of PyTorch, which cannot "
+    "call one kernel of an operator from another. Call it outside torch.compile and torch.func."
 )
 
 
 class Operation:
-    """A function of tensors and options, with its derivatives and its rule for vmap.
+    """A function of tensors and options, with its derivatives and its batching rule.
 
-    PyTorch examines a Function that has `setup_context`, and each of its arguments, on every call,
-    which costs as much as the loss of a small batch. So the Function is of the older form, which
-    has its context from the start. For transforms and compilers, which cannot look into that form,
-    it is a kernel of the dispatcher, which gives them one level of derivatives at a time.
+    On every call, PyTorch inspects a Function that has `setup_context`, and each of its arguments,
+    which costs as much as the loss of a small batch. So the Function has the older form, whose
+    forward gets the context. Transforms and compilers cannot handle that form; for them it is
+    called by a dispatcher kernel, one level of derivatives at a time.
 
-    The computation is registered for the CPU, and one that only knows shapes for fake and meta
+    The computation is registered for the CPU, and one that only computes shapes for fake and meta
     tensors. Another package may register its own for another device; derivatives and vmap are the
     same for all.
     """
@@ -77,7 +76,7 @@ class Operation:
         torch.library.register_vmap(f"xent::{name}", self._vmap_kernel, lib=LIBRARY)
 
     def __call__(self, o: Any, *tensors: Tensor | None, forward: Any = None) -> Any:
-        """The results, by the shortest way there is; `forward` may be another of the forwards."""
+        """The results, by the shortest path; `forward` may be one of `other_forwards`."""
         if not is_plain_call():
             return self._dispatched(o, tensors)
         dispatch = requires_grad = False
@@ -94,7 +93,7 @@ class Operation:
         return forward(*tensors, o)
 
     def _dispatched(self, o: Any, tensors: tuple[Tensor | None, ...]) -> Any:
-        """The results by way of the dispatcher."""
+        """The results through the dispatcher."""
         if not _compat.can_redispatch and torch.is_grad_enabled():
             wrapped = _compat.transforms_active() or _compat.in_dual_level()
             if wrapped or any(t is not None and t.requires_grad for t in tensors):
@@ -106,14 +105,14 @@ class Operation:
         return self.function if isinstance(self.function, str) else self.function(o)
 
     def _as_kernel(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """A function of tensors and options as one of the arguments that the dispatcher lists."""
+        """A function of tensors and options as a function of the dispatcher's list of arguments."""
 
         def kernel(*arguments: Any) -> Any:
             options = self.options(*arguments[self.tensors :])
             results = function(*arguments[: self.tensors], options)
             if isinstance(results, Tensor):
                 return results
-            # A kernel returns tensors only; directly called, a number costs less.
+            # A kernel may return only tensors; in a direct call, a number costs less.
             return tuple(
                 each if isinstance(each, Tensor) else torch.tensor(each, dtype=torch.float64)
                 for each in results
@@ -124,8 +123,8 @@ class Operation:
     def _autograd_kernel(self, keyset: Any, *arguments: Any) -> Any:
         """One level of derivatives; the dispatcher's remaining keys compute the results.
 
-        Only here is it known what this level needs: an inner level of nested transforms hides it
-        from the function that the user called.
+        What this level needs is known only here: an inner level of nested transforms hides it from
+        the function that the user called.
         """
         tensors, o = arguments[: self.tensors], self.options(*arguments[self.tensors :])
         _check_weights(o)
@@ -146,7 +145,7 @@ class Operation:
     def _level(
         self, keyset: Any, primals: tuple[Any, ...], duals: tuple[Any, ...] | None, o: Any
     ) -> Any:
-        """The results with this level's graph, if it is to have one."""
+        """The results, with this level's graph if it should have one."""
         grad_mode = torch.is_grad_enabled()
         below = partial(self._below, keyset, grad_mode, _compat.is_forward_mode_on())
         if not (grad_mode and any(t is not None and t.requires_grad for t in primals)):
@@ -157,8 +156,8 @@ class Operation:
     def _below(self, keyset: Any, grad_mode: bool, forward_mode: bool, *arguments: Any) -> Any:
         """The results from below this level, where outer levels may want derivatives too.
 
-        `Function.apply` switches both modes of derivatives off while it calls `forward`, for all
-        levels at once. Those below get them back as they were, or their derivatives would be 0.
+        While it calls `forward`, `Function.apply` turns off both derivative modes, for all levels.
+        They are restored for the levels below, whose derivatives would otherwise be 0.
         """
         *tensors, o = arguments
         if _compat.set_forward_mode is None:
@@ -171,7 +170,7 @@ class Operation:
             return _compat.redispatch_below_autograd(self.operator, keyset, (*tensors, *o))
 
     def _vmap_kernel(self, info: Any, dims: tuple[Any, ...], *arguments: Any) -> tuple[Any, Any]:
-        """The whole batch at once where the operation can, else one element after another."""
+        """The whole batch at once if the operation can, otherwise one element after another."""
         at_once: tuple[Any, Any] | None = None
         if self.vmap is not None:
             at_once = self.vmap(self, info, dims, *arguments)
@@ -204,7 +203,7 @@ def _check_weights(o: Any) -> None:
 
 
 def _split_duals(tensors: tuple[Any, ...]) -> tuple[tuple[Any, ...], list[Tensor | None]]:
-    """Tensors without their tangents, and these; None for a tensor without one."""
+    """Tensors without their tangents, and the tangents; None for a tensor without one."""
     if not _compat.is_forward_mode_on():
         return tensors, [None] * len(tensors)
     primals: list[Tensor | None] = []
@@ -231,14 +230,14 @@ def is_implemented_on(device: torch.device) -> bool:
 
 
 def batch_dim_first(value: Any, dim: int | None, size: int) -> Any:
-    """A tensor with its batch dimension first; one without is the same for the whole batch."""
+    """A tensor with its batch dimension first; a tensor without one is repeated for the batch."""
     if value is None:
         return None
     return value.expand(size, *value.shape) if dim is None else value.movedim(dim, 0)
 
 
 class _Context:
-    """What `setup_context` keeps of results that the backward pass has computed once more."""
+    """A context for `setup_context` when the backward pass has recomputed the results."""
 
     owns_gradient = False
     saved_tensors: tuple[Tensor | None, ...]
@@ -261,10 +260,10 @@ def _autograd_function(
     setup_context: Callable[..., None],
     backward: Callable[..., Any],
 ) -> Any:
-    """A Function of tensors, options, what computes the results, and the tensors with tangents.
+    """A Function of tensors, options, the function that computes the results, and dual tensors.
 
-    There are tangents, else None, where one level has both modes. The gradient that the forward
-    pass made has none, so the backward pass makes it again, by the operator.
+    The duals are None unless one level has both modes. The gradient that the forward pass computed
+    has no tangent, so the backward pass then recomputes it through the operator.
     """
 
     def apply_forward(ctx: Any, *arguments: Any) -> Any:
@@ -274,7 +273,7 @@ def _autograd_function(
         ctx.options_again = None if duals is None else o
         if duals is not None:
             ctx.save_for_backward(*duals)
-        # The graph alone holds the gradient if it was made here and nobody was shown it.
+        # Only the graph holds the gradient if it was made here and no hook has seen it.
         ctx.owns_gradient = function in forwards and not _compat.are_saved_tensors_hooked()
         return results
 

@@ -1,4 +1,4 @@
-"""The options of a loss as arguments of an operation: saved for backward, and mapped over."""
+"""The options of a loss as arguments of an operation: saved for backward, and mapped by vmap."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def loss_operation(name: str, tensors: str, results: int, **rules: Any) -> Opera
 
 
 def split_weights(options: LossOptions) -> tuple[LossOptions, tuple[Tensor | None, ...]]:
-    """The options without their tensors, and these: autograd has to save tensors itself."""
+    """The options without their tensors, and the tensors: autograd has to save those itself."""
     weights = (options.class_weight, options.sample_weight, options.pos_weight)
     if weights == (None, None, None):
         return options, ()
@@ -28,7 +28,7 @@ def split_weights(options: LossOptions) -> tuple[LossOptions, tuple[Tensor | Non
 
 
 def join_weights(options: LossOptions, weights: Any) -> LossOptions:
-    """The options with the tensors that were saved apart."""
+    """The options with the tensors that were saved separately."""
     return options.replace(**dict(zip(WEIGHTS, weights, strict=True))) if weights else options
 
 
@@ -39,9 +39,9 @@ def map_over_rows(
     arguments: tuple[Any, ...],
     rows: set[int],
 ) -> tuple[Any, LossOptions] | None:
-    """Results of a batch as of more rows; None where rows are reduced, or share a mapped argument.
+    """Results of a batch as further rows; None if rows are reduced, or share a mapped argument.
 
-    `rows` are the places of the tensors that have rows; sample weights have them too.
+    `rows` are the positions of the tensors that have rows; sample weights have them too.
     """
     count = operation.tensors
     options = LossOptions(*arguments[count:])

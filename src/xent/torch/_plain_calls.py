@@ -1,6 +1,6 @@
-"""Whether nothing but autograd looks on, and what may be done at once then.
+"""Whether a call is plain, seen by nothing but autograd, and the shortcuts that are safe then.
 
-Compilers, transforms and dual levels have to see operations; elsewhere a call goes the short way.
+Compilers, transforms and dual levels have to see every operation; a plain call takes a shortcut.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ PLAIN_TYPES = (torch.Tensor, torch.nn.Parameter)
 
 
 def is_recorded() -> bool:
-    """Is the call being recorded, to be repeated with other numbers?"""
+    """Is the call being recorded, to be replayed with other numbers?"""
     return (
         torch.compiler.is_compiling()  # first: a compiler cannot trace the others
         or _compat.is_jit_tracing()
@@ -23,7 +23,7 @@ def is_recorded() -> bool:
 
 
 def is_transformed() -> bool:
-    """Are there levels of derivatives, or of batches, beside autograd's own?"""
+    """Are there levels of derivatives or of batches other than autograd's own?"""
     return _compat.transforms_active() or _compat.in_dual_level()
 
 
@@ -39,7 +39,7 @@ def is_plain_call() -> bool:
 
 
 def is_plain_cpu(tensor: Tensor) -> bool:
-    """Is this memory of the CPU that can be read now: no wrapper, no subclass, not recorded?"""
+    """Is this CPU memory that can be read now: no wrapper, no subclass, not being recorded?"""
     return (
         not is_recorded()
         and tensor.is_cpu
@@ -49,25 +49,25 @@ def is_plain_cpu(tensor: Tensor) -> bool:
 
 
 def is_wrapped(tensor: Tensor) -> bool:
-    """Is this a tensor of a transform, be it of one that has ended?"""
+    """Is this a tensor of a transform, even of one that has ended?"""
     return _compat.is_functorch_wrapped(tensor) or _compat.is_legacy_batched(tensor)
 
 
 def scale_grad(
     gradient: torch.Tensor, upstream: torch.Tensor, *, owns_buffer: bool
 ) -> torch.Tensor:
-    """The product, in the gradient's dtype; in its own memory where nobody else needs that.
+    """The product, in the gradient's dtype; in the gradient's memory if nothing else needs that.
 
-    A loss that is not scaled has the upstream gradient 1, which saves a pass over the gradient. Its
-    value is read only where that is free: on the CPU, outside of compilers, of transforms and of
-    graphs that are to be differentiated again. A graph that is kept keeps its gradient, because
-    what is returned may become a leaf's `.grad`, to which the next backward pass adds in place. The
-    same holds for anyone who looked at the saved tensors; where hooks did, the graph does not own
+    If the loss is not scaled, the upstream gradient is 1, which saves a pass over the gradient. Its
+    value is read only where that is cheap: on the CPU, and outside compilers, transforms and graphs
+    that are to be differentiated again. A retained graph keeps its gradient, because the returned
+    tensor may become a leaf's `.grad`, to which the next backward pass adds in place. The same
+    holds if anyone else holds the saved tensors; if hooks have seen them, the graph does not own
     the buffer.
     """
     if (
         not owns_buffer
-        or not is_plain_cpu(upstream)  # before the others, which compilers do not know
+        or not is_plain_cpu(upstream)  # before the others, which compilers cannot trace
         or torch.is_grad_enabled()
         or _compat.transforms_active()
         or _compat.in_dual_level()  # detach() below would drop the tangent

@@ -1,4 +1,4 @@
-"""A linear layer that makes K dimensions of classes: a weight for each position, the same inputs.
+"""A linear layer with K dimensions of positions: a weight for each position, the same inputs.
 
 Positions are flattened, and come first: the weight is (positions, classes, D), the rows of losses
 and targets are (positions, rows).
@@ -18,7 +18,7 @@ Tensor = torch.Tensor
 
 
 class LayerOfPositions:
-    """A `Layer` for each position, as one layer with the rows of all of them."""
+    """A `Layer` for each position, as one layer with the rows of all positions."""
 
     def __init__(
         self, products: Products, inputs: Tensor, weight: Tensor, bias: Tensor | None
@@ -32,12 +32,12 @@ class LayerOfPositions:
             for each, of_class in zip(weight, biases, strict=True)
         ]
         self.count = inputs.shape[0]
-        """Rows of a position."""
+        """Rows per position."""
         self.rows, self.classes = len(weight) * self.count, weight.shape[1]
         self.grads = Gradients(None, None, None)
 
     def want(self, wanted: int, inputs_dtype: Any) -> None:
-        """Make memory for gradients. That of the inputs is a sum, in the products' dtype."""
+        """Allocate the gradients. That of the inputs is a sum, in the products' dtype."""
         del inputs_dtype
         empty, shape = self.products.empty, tuple(self.inputs.shape)
         weight = bias = inputs = part = None
@@ -57,7 +57,7 @@ class LayerOfPositions:
 
     def chunks(self) -> Iterator[tuple[slice, Tensor, Tensor]]:
         """Rows, their inputs and their logits, position by position."""
-        if not self.layers:  # one chunk at least
+        if not self.layers:  # at least one chunk
             yield slice(0, 0), self.inputs[:0], self.products.empty((0, self.classes), self.dtype)
         for position, layer in enumerate(self.layers):
             start = position * self.count
@@ -76,7 +76,7 @@ class LayerOfPositions:
 
 
 def as_rows(inputs: Tensor) -> Tensor:
-    """The inputs with one axis of rows. Not by -1: there may be no rows, or rows of no width."""
+    """The inputs with one axis of rows. Not by -1: there may be no rows, or rows of width 0."""
     return inputs.reshape(math.prod(inputs.shape[:-1]), inputs.shape[-1])
 
 

@@ -13,7 +13,7 @@ Tensor = torch.Tensor
 
 
 class TensorProducts:
-    """Products on one device, over memory that is used again."""
+    """Products on one device, over memory that is reused."""
 
     float64 = torch.float64
 

@@ -1,4 +1,4 @@
-"""Results beside the loss: log-sum-exp and entropy of the rows, and the accuracy.
+"""Results besides the loss: log-sum-exp and entropy of the rows, and the accuracy.
 
 All come from the same pass over the logits as the loss and its gradient.
 """
@@ -16,7 +16,7 @@ Tensor = torch.Tensor
 
 
 class Extras(NamedTuple):
-    """Which results are returned beside the loss, in this order."""
+    """Which results are returned besides the loss, in this order."""
 
     lse: bool
     entropy: bool

@@ -1,4 +1,4 @@
-"""Twins of torch.nn.functional's cross-entropies."""
+"""Drop-in replacements for the cross-entropies of torch.nn.functional."""
 
 from __future__ import annotations
 

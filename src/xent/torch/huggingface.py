@@ -1,4 +1,4 @@
-"""Causal language models of `transformers` with a loss that does not need their logits."""
+"""Causal language models from `transformers`, with a loss that does not need their logits."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class Fusion:
 
     label_smoothing: float
     labels_index: int
-    """Place of `labels` among the positional arguments of forward."""
+    """Position of `labels` among the positional arguments of forward."""
     previous_forward: Any
-    """A forward that was set on the model before, and is called by ours."""
+    """A forward that was already set on the model; the fused forward calls it."""
     active: bool = False
-    """Is a forward pass with labels under way?"""
+    """Is a forward pass with labels in progress?"""
     deferred: DeferredLogits | None = None
     """The output layer's logits of this pass."""
     losses: int = 0
@@ -41,20 +41,20 @@ class Fusion:
 
 
 def fuse(model: Model, *, label_smoothing: float = 0.0) -> Model:
-    r"""Let a causal language model compute its loss without its logits.
+    r"""Make a causal language model compute its loss without holding its logits.
 
     .. math:: \ell = \frac{1}{n} \sum_{i:\, y_i \ne -100} \bigl(A(W h_i) - (W h_i)_{y_i}\bigr)
 
-    When it is called with labels, the model passes its last hidden states :math:`h` and the weight
-    of its output layer to `xent.linear_cross_entropy`. A call without labels works as before, and
-    so does ``generate``.
+    When called with labels, the model passes its last hidden states :math:`h` and the weight of its
+    output layer to `xent.linear_cross_entropy`. A call without labels works as before, and so does
+    ``generate``.
 
     Parameters
     ----------
     model : transformers.PreTrainedModel
         A model whose loss is that of a causal language model and whose output layer is a
-        `torch.nn.Linear`, tied to the embeddings or not, with a bias or without. Factors on the
-        logits and a softcap (Gemma 2) are taken into the loss. Changed in place.
+        `torch.nn.Linear`, tied to the embeddings or not, with or without a bias. Scale factors on
+        the logits and a softcap (Gemma 2) become part of the loss. Changed in place.
     label_smoothing : float in [0, 1], default 0
         As for `xent.cross_entropy`. Pass it here rather than to the Trainer, whose own
         ``label_smoothing_factor`` works from logits.
@@ -67,22 +67,23 @@ def fuse(model: Model, *, label_smoothing: float = 0.0) -> Model:
     Raises
     ------
     TypeError
-        If the model has no such loss or output layer; it says which. Nothing is changed.
+        If the model has no such loss or output layer; the message says which. The model is not
+        changed.
     RuntimeError
-        In the first pass with labels, if the model does more to its logits than scale and cap
-        them before its loss.
+        In the first forward pass with labels, if the model does more to its logits before the loss
+        than scale and cap them.
 
     Notes
     -----
     The model's loss shifts the labels and ignores -100. ``shift_labels`` and
-    ``num_items_in_batch`` act as in the stock loss: the sum of the losses is divided by the latter,
-    so that accumulated gradients are those of one large batch. A batch without any label has loss
-    0 and gradient 0, not NaN. Logits and loss are computed in float32 at least, so for a model in
-    half precision the loss is closer to the exact one than the stock loss is.
+    ``num_items_in_batch`` work as in the stock loss: the sum of the losses is divided by the
+    latter, so accumulated gradients equal those of one large batch. A batch without labels has loss
+    0 and gradient 0, not NaN. Logits and loss are computed in at least float32, so for a
+    half-precision model the loss is more accurate than the stock loss.
 
-    ``outputs.logits`` of a pass with labels are not computed. Their first use computes them, at the
-    cost of the stock model, so predictions in the Trainer's evaluation and an accuracy work
-    unchanged. Once the optimizer has changed the weights, their use is an error.
+    A pass with labels does not compute ``outputs.logits``. Their first use computes them, at the
+    cost of the stock model, so predictions and accuracy in the Trainer's evaluation work unchanged.
+    Using them after the optimizer has changed the weights is an error.
 
     Examples
     --------
@@ -115,7 +116,7 @@ def fuse(model: Model, *, label_smoothing: float = 0.0) -> Model:
 
 
 def unfuse(model: Model) -> Model:
-    """Give a model its own loss back; one that is not fused is left alone.
+    """Restore a model's own loss; a model that is not fused is left unchanged.
 
     Parameters
     ----------
@@ -150,14 +151,14 @@ def unfuse(model: Model) -> Model:
 
 
 def _unwrapped(model: Any) -> Any:
-    """The model of `transformers` inside of PEFT's, which calls its forward."""
+    """The `transformers` model inside a PEFT model, which calls its forward."""
     return model.get_base_model() if hasattr(model, "get_base_model") else model
 
 
 def _model_forward() -> Any:
     def forward(self: Any, *args: Any, **kwargs: Any) -> Any:
         fusion: Fusion = getattr(self, STATE)
-        # The instance's forward is this function. A deep copy of a model brings its own `self`.
+        # The instance's forward is this function. A deep copy of a model has its own `self`.
         stock = fusion.previous_forward or functools.partial(type(self).forward, self)
         labels = kwargs.get("labels", dict(enumerate(args)).get(fusion.labels_index))
         if labels is None:
@@ -167,7 +168,7 @@ def _model_forward() -> Any:
             outputs = stock(*args, **kwargs)
             if not fusion.losses:
                 raise RuntimeError(_unfused(self, fusion))
-        finally:  # the output layer is also called outside of such a pass, by generate
+        finally:  # generate also calls the output layer, outside such a pass
             fusion.active, fusion.deferred = False, None
         return outputs
 
@@ -198,7 +199,7 @@ def _loss(
     shift_labels: torch.Tensor | None = None,
     **kwargs: Any,
 ) -> Any:
-    """What `transformers` calls as the model's loss function."""
+    """The function that `transformers` calls as the model's loss."""
     del vocab_size, kwargs  # as in the stock loss
     if shift_labels is None:
         shift_labels = torch.nn.functional.pad(labels, (0, 1), value=ignore_index)[..., 1:]
@@ -220,15 +221,15 @@ def _loss(
 
 
 def _output_layer(model: Any) -> Any:
-    """The layer that makes the logits, if it and the loss are what can be fused."""
+    """The layer that makes the logits; raises if it or the loss cannot be fused."""
     name = type(model).__name__
     if not hasattr(model, "loss_function") or not hasattr(model, "get_output_embeddings"):
-        msg = f"model is {name}, which has no loss_function and no get_output_embeddings; "
-        raise TypeError(msg + "expected a causal language model of transformers.")
+        msg = f"model is {name}, which has no loss_function or no get_output_embeddings; "
+        raise TypeError(msg + "expected a causal language model from transformers.")
     loss = getattr(model.loss_function, "__name__", repr(model.loss_function))
     if loss != "ForCausalLMLoss":
-        msg = f"The loss of {name} is {loss}; expected ForCausalLMLoss, that of causal language "
-        raise TypeError(msg + "models.")
+        msg = f"The loss of {name} is {loss}; expected ForCausalLMLoss, the loss of causal "
+        raise TypeError(msg + "language models.")
     head = model.get_output_embeddings()
     if head is None:
         msg = f"{name} has no output layer: get_output_embeddings() is None; expected a "
@@ -262,8 +263,8 @@ def _unfused(model: Any, fusion: Fusion) -> str:
     if fusion.deferred is None:
         msg += "its forward did not call the output layer."
     elif fusion.deferred.uses:
-        msg += f"its forward used them in {fusion.deferred.uses[0]}, which xent cannot take into "
-        msg += "the loss (factors and a tanh softcap it can)."
+        msg += f"its forward used them in {fusion.deferred.uses[0]}, which xent cannot include in "
+        msg += "the loss (it can include factors and a tanh softcap)."
     else:
         msg += "its forward did not pass them to model.loss_function."
     return msg + " Call xent.torch.huggingface.unfuse(model)."

@@ -1,4 +1,4 @@
-"""Twins of torch.nn's losses: torch's own modules with another forward pass."""
+"""Drop-in replacements for the losses of torch.nn: torch's own modules with a new forward pass."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ _Layer: Any = getattr(torch.nn, "LinearCrossEntropyLoss", _older.LinearCrossEntr
 
 
 def _as_buffer(value: Any, name: str) -> Any:
-    """Weights that are a list or a NumPy array as a tensor of their own."""
+    """Copy weights given as a list or NumPy array into a tensor."""
     if value is None or isinstance(value, Tensor):
         return value
-    like = torch.empty(0)  # on the device that modules are made on
+    like = torch.empty(0)  # on the default device, where modules are created
     return as_tensor_like(value, like, name).clone()
 
 
 class _WithOptions:
-    """What torch's modules do not have: more options, and weights as lists or NumPy arrays."""
+    """What xent adds to torch's modules: more options, and weights as lists or NumPy arrays."""
 
-    # Places of weights among arguments. An inspected signature would say the same, but could not be
-    # traced where a compiled function makes a module.
+    # Positions of the weights among the arguments. inspect.signature would give the same, but
+    # cannot be traced if a compiled function creates a module.
     _weights: ClassVar[dict[int, str]] = {0: "weight"}
 
     def __init__(
@@ -40,7 +40,7 @@ class _WithOptions:
         self.z_loss, self.softcap = z_loss, softcap
 
     def _options(self, *others: str) -> dict[str, Any]:
-        """Options of the function, as the module holds them."""
+        """The function's options, from the module's attributes."""
         names = ("weight", "reduction", "z_loss", "softcap", *others)
         return {name: getattr(self, name) for name in names}
 
@@ -98,7 +98,7 @@ class BCEWithLogitsLoss(_WithOptions, torch.nn.BCEWithLogitsLoss):
 
 
 class LinearCrossEntropyLoss(_WithOptions, _Layer):  # type: ignore[misc]
-    """Cross-entropy of a linear layer of its own, as torch.nn.LinearCrossEntropyLoss.
+    """Cross-entropy of a linear layer that the module owns, as torch.nn.LinearCrossEntropyLoss.
 
     Parameters
     ----------

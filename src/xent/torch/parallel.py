@@ -51,20 +51,21 @@ def cross_entropy(
         \quad m = \max_r m_r
 
     Every rank gets the value of `xent.cross_entropy` over all classes, and the gradient for its own
-    logits. Per row the ranks exchange a largest logit and a few sums, never all logits.
+    logits. For each row, the ranks exchange the largest logit and a few sums, never the logits.
 
     Parameters
     ----------
     logits : tensor, shape (..., K_local), or DTensor
-        The raw scores of this rank's classes, in the order of the ranks; float16, bfloat16,
-        float32 or float64, on any device that the group adds on. K_local may differ between
-        ranks, and be 0. A DTensor is sharded on the class axis of a mesh of one dimension.
+        The raw scores of this rank's classes, in the order of the ranks; float16, bfloat16, float32
+        or float64, on any device on which the group can add. K_local may differ between ranks, and
+        may be 0. A DTensor must be sharded on the class axis, over a one-dimensional mesh.
     targets : tensor
-        Integers: class indices of all classes, 0 to K-1, the same on every rank. Floats:
-        probabilities of this rank's classes, of the logits' shape; each row sums to 1 over the
-        ranks within 0.001.
+        Integers: class indices among all classes, 0 to K-1, the same on every rank. Floats:
+        probabilities of this rank's classes, of the logits' shape; each row must sum to 1 over all
+        ranks, within 0.001.
     group : ProcessGroup, optional
-        The ranks that hold the classes; the default group if not given, the mesh's for a DTensor.
+        The ranks that hold the classes. By default the default group, or the mesh's group for a
+        DTensor.
     axis : int, default -1
         The class axis.
     class_weight : tensor, shape (K_local,), optional
@@ -74,8 +75,8 @@ def cross_entropy(
     ignore_index, label_smoothing, softcap, z_loss, reduction
         As for `xent.cross_entropy`, the same on every rank.
     offset, num_classes : int, optional
-        The index of this rank's first class and the number of all classes. Given on every rank,
-        they save an exchange, and with it the check that the ranks agree. An error on one rank
+        The index of this rank's first class and the number of all classes. If given on every rank,
+        they save an exchange, but the ranks no longer check that they agree: an error on one rank
         then leaves the others waiting.
 
     Returns
@@ -87,20 +88,21 @@ def cross_entropy(
     Raises
     ------
     TypeError, ValueError, RuntimeError
-        Saying what arrived, what was expected, and the likely fix. Where the ranks do not agree,
-        or one has an error in its arguments, every rank raises.
+        Saying what arrived, what was expected, and the likely fix. If the ranks disagree, or one
+        rank has an error in its arguments, every rank raises.
 
     Notes
     -----
     The forward pass takes three small all-reduces and no gather: a table of seven integers per
     rank; the largest logit of each row; and five numbers per row, six with probabilities, all in
-    float64. The backward pass takes none. There is no second derivative.
+    float64. The backward pass communicates nothing. There is no second derivative.
 
     No step subtracts near-equal numbers: the largest logit of a row is left out of the sum of
-    exponentials on the rank that holds it, so the loss of a confident right row keeps its digits,
-    and equals that of `xent.cross_entropy` to rounding. Rows are computed in float32, or in float64
-    for float64 logits; sums over ranks and rows are taken in float64. On the CPU the compiled
-    kernels compute labels without smoothing or softcap, except for float64 logits.
+    exponentials on the rank that holds it, so the loss of a confident, correct row keeps its
+    digits, and equals that of `xent.cross_entropy` up to rounding. Rows are computed in float32, or
+    in float64 for float64 logits; sums over ranks and rows are taken in float64. On the CPU, the
+    compiled kernels compute the loss of labels without smoothing or softcap, except for float64
+    logits.
 
     Examples
     --------
@@ -137,7 +139,7 @@ def cross_entropy(
         z = as_scores(shard.local(logits, "logits", axis), "logits", options.names)
         place = class_axis(z, axis, options.names)
         y = as_tensor_like(shard.local(targets, "targets", axis), z, "targets")
-        if y.dtype.is_floating_point and y.ndim == z.ndim:  # else the check of shapes says why
+        if y.dtype.is_floating_point and y.ndim == z.ndim:  # else the shape check explains it
             y = y.movedim(place, -1)
         z = z.movedim(place, -1)
         return (z,), make_targets(y, tuple(z.shape), z, shard.checked(options))
@@ -176,13 +178,12 @@ def linear_cross_entropy(
     Parameters
     ----------
     inputs : tensor, shape (..., D)
-        Rows of features, or a replicated DTensor; the same on every rank to the last bit, which is
-        checked.
+        Rows of features, or a replicated DTensor; bit-identical on every rank, which is checked.
     weight : tensor, shape (K_local, D), or DTensor
-        One row of weights per class of this rank, in the order of the ranks. A DTensor is sharded
-        on the first axis, over a mesh of one dimension.
+        One row of weights per class of this rank, in the order of the ranks. A DTensor must be
+        sharded on the first axis, over a one-dimensional mesh.
     targets : tensor
-        Class indices of all classes, the same on every rank, of shape (...); or probabilities of
+        Class indices among all classes, the same on every rank, of shape (...); or probabilities of
         this rank's classes, of shape (..., K_local).
     bias : tensor, shape (K_local,), optional
         One offset per class of this rank; given on every rank or on none.
@@ -202,12 +203,13 @@ def linear_cross_entropy(
 
     Notes
     -----
-    Chunks of rows, of at most 64 MiB of logits in float32 on the rank with the most classes, pass
-    through the product, two small all-reduces, and the gradient products. The gradients of weight
-    and bias stay on their rank. That of the inputs is summed over the ranks by one all-reduce in
-    the backward pass, which every rank has to take. Products and sums are in float32, or in float64
-    if inputs or weight are. With a mean and class weights, one more number is summed beforehand.
-    With reduction="none" the backward pass computes the logits again.
+    Rows are processed in chunks, with at most 64 MiB of float32 logits on the rank with the most
+    classes. Each chunk goes through the product, two small all-reduces and the gradient products.
+    The gradients of weight and bias stay on their rank. The gradient of the inputs is summed over
+    the ranks by one all-reduce in the backward pass, so every rank must run its backward pass.
+    Products and sums are in float32, or in float64 if inputs or weight are. A mean with class
+    weights sums one more number over the ranks beforehand. With reduction="none", the backward pass
+    computes the logits again.
 
     Examples
     --------
@@ -249,7 +251,7 @@ def linear_cross_entropy(
         return (x, w, b), make_targets(y, (*x.shape[:-1], len(w)), x, shard.checked(options))
 
     layer, local, widths = _agreed(shard.group, prepare, layer=True)
-    # Asked before widening, which makes other tensors; and by all ranks alike, as was checked.
+    # Determined before widening, which makes new tensors. All ranks need the same, as was checked.
     needed = sum(
         flag
         for flag, tensor in zip(linear.FLAGS, layer, strict=True)
@@ -288,14 +290,14 @@ class _LocalShard:
         self.group = VocabGroup(mesh.get_group(), mesh.get_local_rank())
 
     def local(self, value: Any, name: str, axis: int | None) -> Any:
-        """The rank's part of a DTensor, which is sharded on the axis; or replicated if None."""
+        """The rank's part of a DTensor sharded on the axis, or replicated if the axis is None."""
         if not _is_dtensor(value):
             return value
         if self.mesh is None:
             msg = f"{name} is a DTensor, but {self.name} is not. Pass {name}.to_local()."
             raise TypeError(msg)
         if value.device_mesh != self.mesh:
-            msg = f"{name} is a DTensor on another mesh than {self.name}."
+            msg = f"{name} is a DTensor on a different mesh from {self.name}."
             raise ValueError(msg)
         from torch.distributed.tensor import Replicate, Shard
 
@@ -327,7 +329,7 @@ class _LocalShard:
 
 
 def _is_dtensor(value: Any) -> bool:
-    """Told without importing what few programs need."""
+    """Checked without importing torch.distributed.tensor, which few programs need."""
     module = sys.modules.get("torch.distributed.tensor")
     return module is not None and isinstance(value, module.DTensor)
 
@@ -335,7 +337,7 @@ def _is_dtensor(value: Any) -> bool:
 def _agreed(
     group: VocabGroup, prepare: Callable[[], tuple[Any, LocalTargets]], *, layer: bool = False
 ) -> tuple[Any, LocalTargets, list[int]]:
-    """The checked arguments and the classes of each rank; errors on all ranks or on none."""
+    """The checked arguments and the classes of each rank; all ranks raise, or none does."""
     prepared: tuple[Any, LocalTargets] | None = None
     try:
         prepared = prepare()
@@ -352,7 +354,7 @@ def _agreed(
             "shape": fingerprint(tuple(tensors[0].shape[:-1])),
             "dtype": fingerprint(*(str(t.dtype) for t in tensors if t is not None)),
             "options": fingerprint(*options),
-            # Not the probabilities, of which each rank has its own.
+            # Not the probabilities, which differ between ranks.
             "targets": checksum(local.labels, local.weight),
             "inputs": checksum_of_rows(tensors[0]) if layer else 0,
         },
@@ -362,7 +364,7 @@ def _agreed(
 
 
 def _given_place(offset: Any, num_classes: Any, width: int) -> tuple[int, int]:
-    """Offset and number of classes, which a caller gives to save an exchange."""
+    """Offset and number of classes, given by the caller to save an exchange."""
     if offset is None or num_classes is None:
         missing = "offset" if offset is None else "num_classes"
         msg = f"{missing} is not given: offset and num_classes go together. Pass both or neither."

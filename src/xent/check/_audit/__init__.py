@@ -20,9 +20,9 @@ from xent.check.mistakes import found
 from xent.check.ulps import Errors, errors
 
 LEGEND = (
-    "Largest error and, in parentheses, the median, in units of the last place (ULP) of the dtype, "
-    "against 50-digit answers; a rounded exact value is off by 0.5 at most. Answers of 0, infinity "
-    "or NaN where the exact value is another number are counted apart. The margin is that of the "
+    "Largest error and, in parentheses, the median, in units in the last place (ULP) of the dtype, "
+    "against 50-digit answers; a rounded exact value is off by at most 0.5. Answers of 0, infinity "
+    "or NaN are counted separately if the exact value is another number. The margin is that of the "
     "true class."
 )
 SIGNS = {RIGHT: "right", WRONG: "WRONG"}
@@ -35,7 +35,7 @@ class Accuracy:
     dtype: str
     margin: str
     loss: Errors | str
-    """A string says what was raised."""
+    """A string if an exception was raised."""
     gradient: Errors | str
 
 
@@ -104,16 +104,16 @@ def audit(
     ----------
     function : callable, class, or str
         A loss of logits and labels: a function of PyTorch, JAX, optax, scikit-learn, SciPy,
-        Keras or your own, a PyTorch module or its class, or "package.module:name". How it is
-        called (arrays of which library, labels or one-hot rows, scores first or last, logits or
-        probabilities, names of options) is found by trial.
+        Keras or your own, a PyTorch module or its class, or "package.module:name". How to call it
+        (array library, labels or one-hot rows, scores first or last, logits or probabilities, names
+        of options) is found by trial.
     task : {"classes", "binary"}, optional
         Softmax or binary cross-entropy; taken from the name (binary, sigmoid, bce) if not given.
     grad : callable, optional
         ``grad(logits, targets)`` of a NumPy function, to check its accuracy too; autograd of
         PyTorch and JAX is used automatically.
     name : str, optional
-        What the score card calls it.
+        The name on the score card.
 
     Returns
     -------
@@ -132,8 +132,8 @@ def audit(
     Notes
     -----
     Exact answers come from the test vectors that ship with xent (docs/test-vectors.md), computed
-    by mpmath at 256 bits. What is right at the edges is the contract of `xent.cross_entropy`:
-    a mean over no rows is 0, a label on a masked class costs infinity, nothing is broadcast.
+    by mpmath at 256 bits. At the edges, the contract of `xent.cross_entropy` says what is right: a
+    mean over no rows is 0, a label on a masked class costs infinity, nothing is broadcast.
 
     Examples
     --------
@@ -162,7 +162,7 @@ def audit(
 
 
 def imported(path: str) -> Any:
-    """What `package.module:name` stands for."""
+    """The object that `package.module:name` names."""
     module, _, attribute = path.partition(":")
     if not attribute:
         msg = f"{path!r} names no function; expected package.module:name."
@@ -177,7 +177,7 @@ def imported(path: str) -> Any:
 
 
 def _accuracy(one: Implementation, group: Group) -> Accuracy:
-    """Errors of one group; what is raised instead of an answer is said."""
+    """Errors of one group, or the exception that was raised instead."""
 
     def compared(what: str) -> Errors | str:
         try:
@@ -190,7 +190,7 @@ def _accuracy(one: Implementation, group: Group) -> Accuracy:
 
 
 def _mistakes(one: Implementation) -> tuple[Finding, ...]:
-    """What is wrong with its loss of ordinary rows, by name."""
+    """What is wrong with its loss on ordinary rows, by name."""
     logits, labels = ordinary_rows(one.task)
 
     def loss(z: Any, t: Any) -> Any:
@@ -201,12 +201,12 @@ def _mistakes(one: Implementation) -> tuple[Finding, ...]:
         # Only the loss is checked here: any gradient will do, and that of zeros is ignored below.
         report = gradient(loss, lambda *_: zeros, logits, labels, task=one.task, progress=False)
     except (TypeError, ValueError) as error:
-        return (found("not cross-entropy", f"It gives no loss of a row: {error}"),)
+        return (found("not cross-entropy", f"It gives no loss for a row: {error}"),)
     return tuple(finding for finding in report.findings if finding.name != "gradient is zero")
 
 
 def ordinary_rows(task: Task) -> tuple[Array, Array]:
-    """A batch of ordinary rows, every class among the labels."""
+    """A batch of ordinary rows, with every class among the labels."""
     rng = np.random.default_rng(3)
     if task == "binary":
         return rng.normal(size=16) * 2, np.arange(16) % 3 % 2

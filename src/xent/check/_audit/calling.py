@@ -1,6 +1,6 @@
-"""Any implementation of cross-entropy, called with the arguments that it takes.
+"""Calls any implementation of cross-entropy with the arguments that it takes.
 
-They are found by trying: two rows whose loss is known are given as arrays of NumPy, PyTorch or
+These are found by trial: two rows whose loss is known are passed as arrays of NumPy, PyTorch or
 JAX, with labels or one-hot rows, scores first or last, logits or (log-)probabilities.
 """
 
@@ -24,7 +24,7 @@ from xent.functions import log_softmax, sigmoid
 from xent.losses import binary_cross_entropy, cross_entropy
 
 OWN_NAMES = {"weight": "class_weight", "smoothing": "label_smoothing"}
-"""xent's names of options that others call something else."""
+"""xent's names for options that others name differently."""
 
 TARGETS_FIRST = ("y_true", "y", "target", "targets", "label", "labels")
 BINARY_WORDS = ("binary", "sigmoid", "bce", "logistic")
@@ -65,7 +65,7 @@ class Implementation:
     function: Callable[..., Any]
     convention: Convention
     options: dict[str, str] = field(default_factory=dict)
-    """Its own names of its parameters, by xent's names of options."""
+    """Its own names for its parameters, by xent's names for the options."""
     always: dict[str, Any] = field(default_factory=dict)
     """Arguments that every call gets."""
     grad: Callable[..., Any] | None = None
@@ -95,7 +95,7 @@ class Implementation:
             return np.asarray(self.library.to_numpy(self.call(z, t, dtype, options)))
 
     def losses(self, logits: Array, targets: Array, dtype: str, **options: Any) -> Array:
-        """One loss per row; row by row if it gives nothing but means."""
+        """One loss per row; computed row by row if it returns only means."""
         if "reduction" in self.options:
             options["reduction"] = "none"
         value = self.value(logits, targets, dtype, **options)
@@ -111,7 +111,7 @@ class Implementation:
         return value.reshape(1).astype(np.float64)
 
     def gradients(self, logits: Array, targets: Array, dtype: str) -> Array:
-        """Gradient of each row's loss for its own logits."""
+        """Gradient of each row's loss with respect to its own logits."""
         # Row by row, so that a mean over the rows does not scale it.
         with self.library.keep_float64(), np.errstate(all="ignore"), numpy_only():
             rows = [
@@ -186,7 +186,7 @@ def implementation(
     name: str | None = None,
     grad: Callable[..., Any] | None = None,
 ) -> Implementation:
-    """Find out how a function, class or module is called; or say that no way was found."""
+    """Find out how to call a function, class or module; raises if no way is found."""
     function, name = _as_function(function, name)
     if not callable(function):
         msg = f"{name} is {type(function).__name__}, which cannot be called."
@@ -201,8 +201,8 @@ def implementation(
     always = {"from_logits": True} if "from_logits" in parameters else {}
     needs_labels = "labels" in parameters and "y_pred" in parameters
     errors, callable_ = [], []
-    # A way of calling that runs may still be a wrong one: probabilities given for logits raise no
-    # error. So the first one that gives the known losses is taken.
+    # A way of calling that runs may still be wrong: probabilities given as logits raise no error.
+    # So the first one that gives the known losses is taken.
     for convention in _conventions(function, task, parameters):
         made = Implementation(name, task, function, convention, options, always, grad, needs_labels)
         try:
@@ -213,17 +213,17 @@ def implementation(
             continue
         except Exception as error:
             errors.append(f"{type(error).__name__}: {error}")
-    if callable_:  # it is wrong, which the audit will say
+    if callable_:  # it is wrong, and the audit will report it
         return callable_[0]
     msg = f"{name}: no way was found to call it on logits and labels. "
     if errors:
-        msg += f"The first call said: {errors[0]:.200} "
+        msg += f"The first call raised {errors[0]:.200} "
     msg += "Wrap it in a function of (logits, labels); task='binary' is for one logit per row."
     raise UncallableError(msg)
 
 
 def _as_function(function: Any, name: str | None) -> tuple[Any, str]:
-    """A function for a class or an object that holds one, and its name."""
+    """A function made from a class or a module object, and its name."""
     module = str(getattr(function, "__module__", ""))
     title = name or str(getattr(function, "__qualname__", type(function).__name__))
     if name is None and module and not module.startswith("__main__"):
@@ -275,7 +275,7 @@ def _conventions(function: Any, task: Task, parameters: list[str]) -> Iterator[C
 
 
 def _with_own_arrays(found: Implementation) -> Implementation:
-    """The same called with arrays of the library that its answers are from, if that works too.
+    """The same, called with arrays of the library that its answers come from, if that works too.
 
     JAX's functions take NumPy arrays as well, but only their own arrays have gradients.
     """

@@ -1,4 +1,4 @@
-"""The questions of an audit beyond accuracy: edges, options, reductions, bad input, long means."""
+"""The questions of an audit besides accuracy: edges, options, reductions, bad input, long means."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from xent.check.dtypes import rounded
 from xent.check.ulps import matches
 
 RIGHT, WRONG, NOTED = "right", "wrong", "noted"
-"""A noted answer is neither: an error where another gives a number, a choice that differs."""
+"""A noted answer is neither: an error where others give a number, or a different choice."""
 
 LONG = 1 << 20
-# Small batches with margins of different signs, so that no option leaves the loss as it is.
+# Small batches with margins of different signs, so that every option changes the loss.
 Z = np.array([[2.0, 1.0, 0.25, -1.0], [0.5, 1.5, -1.0, 0.0], [0.0, 3.0, -2.0, 1.0]])
 Y = np.array([0, 2, 1])
 W = np.array([1.0, 2.0, 0.5, 3.0])
@@ -55,7 +55,7 @@ Verdict = tuple[str, str]
 """What an implementation did, and whether that is right."""
 
 Question = tuple[str, Callable[..., Verdict], *tuple[Any, ...]]
-"""A question, the function that puts it to an implementation, and its further arguments."""
+"""A question, the function that asks it of an implementation, and its further arguments."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Answer:
 
 
 def answers(one: Implementation) -> Iterator[Answer]:
-    """Answers to all questions that can be put to the implementation."""
+    """Answers to all questions that apply to the implementation."""
     for question, ask, *arguments in _questions(one):
         try:
             answer, verdict = ask(one, *arguments)
@@ -87,13 +87,13 @@ def _questions(one: Implementation) -> Iterator[Question]:
             continue
         question = f"{group.name}, {group.dtype}"
         yield question, _matching, group, "losses", "1e-5"
-        # The gradient of an infinite loss is a matter of taste.
+        # The gradient of an infinite loss is a matter of convention.
         if one.has_gradient and group.name != "label on a masked class":
             yield f"{question}: gradient", _matching, group, "gradients", "1e-4"
     for question, *given in INFINITE[one.task]:
         yield question, _infinite_logit, *given
 
-    # Other rows: does one row spoil another, and does a call leave its arguments alone?
+    # Other rows: does one row affect another, and does a call leave its arguments unchanged?
     yield "NaN in one row", _nan_in_one_row, z, t
     if one.convention.takes == "logits":
         yield "its arguments", _arguments_kept, z, t
@@ -143,7 +143,7 @@ def _error_text(error: Exception) -> str:
 
 
 def _matching(one: Implementation, group: Group, what: str, tolerance: str) -> Verdict:
-    """Are all numbers right within the relative tolerance? The first two that are not are said."""
+    """Are all numbers right within the relative tolerance? Names the first two that are not."""
     wrong = [
         f"{got:.6g} for {float(value):.6g}"
         for got, value in zip(*one.compared(group, what), strict=True)
@@ -171,14 +171,14 @@ def _arguments_kept(one: Implementation, z: Array, t: Array) -> Verdict:
         before = np.array(one.library.to_numpy(given))
         one.call(given, targets, "float64", {})
         same = bool(np.array_equal(before, one.library.to_numpy(given)))
-    return "left alone" if same else "changed", _right_if(same)
+    return "unchanged" if same else "changed", _right_if(same)
 
 
 def _no_rows(one: Implementation, z: Array, t: Array) -> Verdict:
     got = one.value(z[:0], t[:0], "float64")
     if got.ndim:
         return f"shape {got.shape}", NOTED
-    # NaN is not wrong by itself, only unlike xent: a mean over nothing has no value.
+    # NaN is not wrong in itself, only different from xent: a mean over nothing has no value.
     return f"{float(got):g}", RIGHT if float(got) == 0 else NOTED
 
 
@@ -201,7 +201,7 @@ def _as_xent(one: Implementation, z: Array, t: Array, options: dict[str, Any]) -
         return f"{got:.6g}", RIGHT
     text = f"{got:.6g}, expected {expected:.6g}"
     weights = options.get("class_weight")
-    if weights is not None:  # the usual other denominator
+    if weights is not None:  # the usual wrong denominator
         counted = t != options.get("ignore_index", -1)
         total = float(np.sum(weights[np.where(counted, t, 0)] * counted))
         for rows, what in ((len(t), "all rows"), (int(counted.sum()), "rows")):
@@ -213,8 +213,8 @@ def _as_xent(one: Implementation, z: Array, t: Array, options: dict[str, Any]) -
 
 def _all_ignored(one: Implementation, z: Array) -> Verdict:
     got = float(one.value(z, np.full(3, -100), "float64", ignore_index=-100))
-    spoils = ", which spoils training" if np.isnan(got) else ""
-    return f"{got:g}{spoils}", _right_if(got == 0)
+    breaks = ", which breaks training" if np.isnan(got) else ""
+    return f"{got:g}{breaks}", _right_if(got == 0)
 
 
 def _refused(one: Implementation, z: Array, targets: Array) -> Verdict:
@@ -225,7 +225,7 @@ def _refused(one: Implementation, z: Array, targets: Array) -> Verdict:
     what = f"{float(got):.6g}" if got.ndim == 0 else f"shape {got.shape}"
     if got.size and not np.isfinite(got.astype(np.float64)).all():
         what += ", not all finite"
-    return f"accepted without a word: {what}", WRONG
+    return f"accepted silently: {what}", WRONG
 
 
 def _long_mean(one: Implementation, z: Array, t: Array, dtype: str) -> Verdict:
@@ -239,13 +239,13 @@ def _long_mean(one: Implementation, z: Array, t: Array, dtype: str) -> Verdict:
     growth = float(twice) / float(few)
     if not np.isclose(growth, 1, rtol=0.01) and not np.isclose(growth, 2, rtol=0.01):
         return "not judged: it is neither a mean nor a sum", NOTED
-    # Compared with its own loss of a few rows: only the summation is in question here.
+    # Compared with its own loss of a few rows, since only the summation is tested here.
     exact = float(few) * (times if growth > 1.5 else 1)
     if dtype == "float16" and exact > np.finfo(np.float16).max:
-        return f"not judged: the sum of {exact:.3g} is beyond the dtype", NOTED
+        return f"not judged: the sum of {exact:.3g} exceeds the dtype", NOTED
     if not np.isfinite(got):
         return f"{float(got):g}, expected {exact:.6g}", WRONG
     error = abs(float(got) / exact - 1)
-    # That the result is rounded to its own dtype is no fault of the sum.
+    # Rounding of the result to its own dtype is not an error of the sum.
     limit = {"float16": 1e-3, "bfloat16": 8e-3, "float32": 1e-6}[dtype]
     return f"relative error {error:.1e}", _right_if(error < limit)

@@ -34,7 +34,7 @@ class Group:
 
     @property
     def has_margin(self) -> bool:
-        """Is it one of the groups by which accuracy is measured?"""
+        """Is it one of the groups that measure accuracy?"""
         return self.name.startswith("margin")
 
 

@@ -35,14 +35,14 @@ def diagnose(
     Parameters
     ----------
     logits : array
-        Scores in NumPy, PyTorch or JAX: shape (..., K) with the class axis at `axis`, or any
-        where each score is a binary row of its own.
+        Scores in NumPy, PyTorch or JAX: shape (..., K) with the class axis at `axis`, or any shape
+        if each score is a binary row of its own.
     targets : array
-        Integers of the logits' shape less the class axis: class labels, whatever their values.
-        Of the logits' own shape: rows that sum to 1 are probabilities of the classes, anything
-        else is binary (0 and 1, booleans, or probabilities of label 1).
+        Integers of the logits' shape without the class axis are class labels, whatever their
+        values. With the logits' own shape, rows that sum to 1 are probabilities of the classes;
+        anything else is binary (0 and 1, booleans, or probabilities of label 1).
     kind : {"logits", "probabilities", "log-probabilities"}, default "logits"
-        What the scores are meant to be; binary ones are of label 1.
+        What the scores should be; binary scores are for label 1.
     axis : int, default -1
         The class axis.
     ignore_index : int, optional
@@ -62,17 +62,17 @@ def diagnose(
     Raises
     ------
     TypeError, ValueError
-        If this is not a batch: shapes that do not fit, labels or scores of a wrong kind. Odd values
-        (labels out of range, NaN, masked rows) are findings instead.
+        If this is not a batch: the shapes do not match, or labels or scores are of the wrong kind.
+        Odd values (labels out of range, NaN, masked rows) are findings instead.
 
     Notes
     -----
     Losses and probabilities are those of the library, in float64. A symptom based on
     statistics (labels flipped or shifted, columns permuted, worse than chance) needs 20 rows and
-    a mean difference of more than 5 standard errors, and more for few rows. For labels that
-    belong to other columns, that must also hold for scores less their columns' means, since
-    a model that always predicts the same class may be wrong because of its bias alone; a
-    permutation of the columns is found on one half of the rows and tested on the other.
+    a mean difference of more than 5 standard errors, and more for few rows. If labels seem to
+    belong to other columns, this must also hold for scores less their columns' means, since a model
+    that always predicts the same class may be wrong because of its bias alone; a permutation of the
+    columns is found on one half of the rows and tested on the other.
 
     Examples
     --------

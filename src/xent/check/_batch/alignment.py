@@ -23,10 +23,10 @@ from xent.check.naming import figure, plural
 from xent.functions import log_softmax
 
 LEAST = 0.1
-"""How much of log K the losses must differ by, however many rows there are."""
+"""The fraction of log K by which losses must differ, however many rows there are."""
 
 SLIGHT, FAR, VERY_FAR = 0.05, 1.5, 3.0
-"""A loss beyond log K by a 20th is worth a note; one of 1.5 or 3 times log K is a mistake."""
+"""A loss 5 % above log K is worth a note; a loss of 1.5 or 3 times log K is a mistake."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ class Reading:
 
 
 def findings(statistics: Statistics) -> Iterator[Finding]:
-    """Missing classes; then the best other reading of the labels, or the loss beside chance."""
+    """Missing classes; then the best other reading of the labels, or the loss against chance."""
     columns = statistics.columns
-    if len(statistics.usable) < ENOUGH:  # in a few rows no class need occur
+    if len(statistics.usable) < ENOUGH:  # in a few rows, any class may be missing
         return
     yield from _never_a_label(statistics)
     if (columns.low < columns.high).any():
@@ -96,7 +96,8 @@ def _best_reading(statistics: Statistics) -> Finding | None:
     level, above_usual, negated = _look_up(statistics, readings)
 
     def is_better(gain: Array, moves: Array) -> bool:
-        # A bias alone would be right under other labels too; what moves with the rows is not.
+        # A bias alone may fit other labels better, so what varies with the rows must fit better,
+        # too.
         return significantly_positive(gain, least) and significantly_positive(moves)
 
     better: list[tuple[float, Finding]] = []
@@ -109,23 +110,23 @@ def _best_reading(statistics: Statistics) -> Finding | None:
             better.append((there, found(reading.name, seen)))
     if negated is not None and is_better(negated - level[0], -above_usual[0]):
         here, there = -float(level[0].mean()), -float(negated.mean())
-        change = f"with the sign of all logits changed it would be {figure(there)}"
+        change = f"with all logits negated it would be {figure(there)}"
         seen = f"The mean loss is {figure(here)}; {change}."
         better.append((there, found("logits negated", seen)))
     if not better:
         return None
-    # The first that is as good as the best, within what is luck.
+    # The first that is as good as the best, up to chance.
     best = min(loss for loss, _ in better)
     return next(finding for loss, finding in better if loss <= best + least)
 
 
 def _readings(statistics: Statistics) -> Iterator[Reading]:
-    """Other readings worth testing, the likelier first: of labels that do not fit as given."""
+    """Other readings worth testing if the labels do not fit as given, the likelier first."""
     permuted = list(_permuted(statistics))
     named = bool(statistics.batch.names.of_classes)
     if named:  # named classes have no neighbours
         yield from permuted
-    # Labels that fit better than chance are not looked at: a few wrong rows prove no shift.
+    # Labels that fit better than chance are not questioned: a few wrong rows do not prove a shift.
     if np.minimum(statistics.losses, WORST).mean() > statistics.chance:
         labels, classes = statistics.labels, statistics.batch.classes
         everyone = np.ones(len(labels), dtype=bool)
@@ -148,12 +149,12 @@ def _readings(statistics: Statistics) -> Iterator[Reading]:
 
 
 def _permuted(statistics: Statistics) -> Iterator[Reading]:
-    """Labels whose columns are exchanged, if there are rows enough to test it."""
+    """Labels whose columns are exchanged, if there are enough rows to test it."""
     place = _permutation(statistics)
     if place is None:
         return
     columns = place[statistics.labels]
-    # Not on the rows that it was read off: those fit any permutation a little.
+    # Not on the rows that it was inferred from, which fit it better by chance.
     test = (columns != statistics.labels) & ~statistics.half[statistics.usable]
     if test.sum() < ENOUGH:
         return
@@ -163,13 +164,13 @@ def _permuted(statistics: Statistics) -> Iterator[Reading]:
     order = f", logits[:, {place.tolist()}]," if len(place) <= 20 else ""
     where = (
         f"The scores of {len(moved)} of {len(place)} classes are in each other's columns: "
-        f"{pairs}{more}. In {int(test.sum())} rows held out to test that, the mean loss"
+        f"{pairs}{more}. In {int(test.sum())} rows held out to test this, the mean loss"
     )
     yield Reading("classes permuted", columns, f"with the columns put in order{order}", test, where)
 
 
 def _permutation(statistics: Statistics) -> Array | None:
-    """The column that each label's rows favour, where that exchanges labels among themselves."""
+    """The column that each label's rows favour, if that exchanges labels among themselves."""
     by_label = statistics.columns.by_label
     if by_label is None:
         return None
@@ -179,7 +180,7 @@ def _permutation(statistics: Statistics) -> Array | None:
     # One row may favour any column by chance.
     favourite = np.where(rows >= 2, by_label.argmax(axis=1), np.arange(classes))
     place, on_cycles = np.arange(classes), np.arange(classes)
-    # Of all labels, those that are still favoured after any number of steps are on a cycle.
+    # The labels that are still favoured after any number of steps are on a cycle.
     while len(favoured := np.unique(favourite[on_cycles])) < len(on_cycles):
         on_cycles = favoured
     place[on_cycles] = favourite[on_cycles]
@@ -189,14 +190,14 @@ def _permutation(statistics: Statistics) -> Array | None:
 def _look_up(statistics: Statistics, readings: list[Reading]) -> tuple[Array, Array, Array | None]:
     """Log-probabilities at the labels (the first row) and at each reading's columns.
 
-    Then what they exceed the column's mean by, and those at the labels for negated logits.
+    Then their excess over the column's mean, and those at the labels for negated logits.
     """
     batch, usable = statistics.batch, statistics.usable
     usual = statistics.columns.log_probability / len(usable)
     wanted = np.stack([statistics.labels, *(reading.columns for reading in readings)])
     level = np.empty(wanted.shape)
     finite = bool(np.isfinite(statistics.low).all() and np.isfinite(statistics.high).all())
-    # Of two classes, negated logits and exchanged labels are the same; the latter is more common.
+    # With two classes, negated logits and swapped labels are the same; the latter is more common.
     sign = batch.kind == "logits" and batch.classes > 2 and finite
     negated = np.empty(len(usable)) if sign else None
     done = 0  # usable rows of the blocks before
@@ -238,13 +239,13 @@ def _against_chance(statistics: Statistics) -> Iterator[Finding]:
 
 
 def _worse_than_shares(statistics: Statistics, losses: Array) -> bool:
-    """Does a constant do better? Of few rows the shares would be read off too well."""
+    """Does a constant do better? With few rows, the shares would fit them too well."""
     enough = len(losses) >= 10 * statistics.batch.classes
     return enough and significantly_positive(losses - statistics.share_losses, 0.02)
 
 
 def _level(statistics: Statistics, capped: float) -> Level:
-    """A fresh model's bias alone can be wrong for labels that are mostly of one class."""
+    """An untrained model's bias alone can be wrong if the labels are mostly of one class."""
     if capped < FAR * statistics.chance:
         return "note"
     usual = log_softmax(statistics.columns.log_probability / len(statistics.usable))

@@ -26,12 +26,12 @@ MARKS = (-1, 255)
 """Other labels that often mark such a row."""
 
 BLOCK = 1 << 18
-"""Scores that are worked on at a time."""
+"""Scores that are processed at a time."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Scores as they came, and the rows that are not ignored, with their labels.
+    """Scores as given, and the rows that are not ignored, with their labels.
 
     `labels`, `valid` and `soft` have one entry for each of the `kept` rows.
     """
@@ -84,7 +84,7 @@ def batch_of(
     if not scores.size:
         msg = f"logits has shape {scores.shape}: there is nothing to diagnose."
         raise ValueError(msg)
-    # bfloat16 of PyTorch reaches NumPy as float32, but its rows sum to 1 as those of bfloat16.
+    # PyTorch's bfloat16 becomes float32 in NumPy; its rows sum to 1 with bfloat16's error.
     dtype = str(getattr(logits, "dtype", "")).removeprefix("torch.")
     dtype = dtype if dtype in SUM_TOLERANCE else scores.dtype.name
     tolerance = SUM_TOLERANCE[dtype] if tolerance is None else tolerance
@@ -118,7 +118,7 @@ def batch_of(
 
 
 def _as_numpy(value: Any) -> Any:
-    """Another library's array as NumPy's; anything else as it came."""
+    """Another library's array as NumPy's; anything else unchanged."""
     library = framework_of(value)
     return value if library.name == "numpy" else library.to_numpy(value)
 
@@ -128,12 +128,12 @@ def _left_out(kept: int, rows: int, mark: int) -> Finding:
         seen = f"All {rows} rows have the label {mark}, which marks rows to leave out."
         return found("every row ignored", seen)
     left = f"{rows - kept} of {rows} rows ({(rows - kept) / rows:.0%})"
-    seen = f"{left} have the label {mark} and are left out, as by ignore_index={mark}."
+    seen = f"{left} have the label {mark} and are left out, as with ignore_index={mark}."
     return found("ignored rows", seen)
 
 
 def _is_binary(scores: Array, targets: Array, axis: int) -> bool:
-    """Is each score a row of its own? Yes, unless a class axis makes sense of the targets."""
+    """Is each score a row of its own? Yes, unless the targets fit a class axis."""
     if targets.shape != scores.shape:
         return scores.ndim == 1 and targets.ndim > 0
     if scores.ndim < 2 or targets.dtype.kind not in "fiu":

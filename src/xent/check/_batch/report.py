@@ -29,7 +29,7 @@ class BatchReport(Report):
     dtype: str
     loss: float
     chance: float
-    """Loss of holding all classes equally likely: log K."""
+    """Loss of predicting that all classes are equally likely: log K."""
     base_loss: float
     """Loss of always predicting the labels' shares."""
     accuracy: float

@@ -49,7 +49,7 @@ def _logits(statistics: Statistics) -> Iterator[Finding]:
 
 
 def _sum_to_1(sums: Array, tolerance: float) -> str:
-    """That they do, and how nearly; empty if they do not."""
+    """Says that they sum to 1, and how closely; empty if they do not."""
     off = float(np.abs(sums - 1).max())
     return f"sum to 1 (within {max(off, 1e-16):.0e})" if off <= tolerance else ""
 
@@ -59,10 +59,10 @@ def _all(rows: int) -> str:
 
 
 def _floor(statistics: Statistics) -> str:
-    """The least loss of probabilities that go through another softmax."""
+    """The lowest loss of probabilities that go through another softmax."""
     classes = statistics.batch.classes
     floor = math.log1p((classes - 1) / math.e)
-    return f"Of {classes} classes no loss falls below log(1 + (K - 1)/e) = {floor:.4f}."
+    return f"With {classes} classes no loss falls below log(1 + (K - 1)/e) = {floor:.4f}."
 
 
 def _softmax_of_softmax(statistics: Statistics) -> Iterator[Finding]:
@@ -75,9 +75,9 @@ def _softmax_of_softmax(statistics: Statistics) -> Iterator[Finding]:
     yield found(
         "softmax applied twice",
         f"In {_all(len(statistics.usable))} the probabilities are the softmax of numbers that are "
-        f"probabilities themselves, of which one is above {1 - EDGE:g} in {double.near_one} rows; "
-        "so none is more than e = 2.718 times another, the most being "
-        f"{math.exp(double.spread):.3f} times. {_floor(statistics)}",
+        f"probabilities themselves (in {double.near_one} rows one of them is above {1 - EDGE:g}), "
+        "so none is more than e = 2.718 times another; the largest ratio is "
+        f"{math.exp(double.spread):.3f}. {_floor(statistics)}",
     )
 
 
@@ -100,7 +100,7 @@ def _binary(statistics: Statistics) -> Iterator[Finding]:
         elif _are_log_probabilities(raw, targets, losses):
             crowd = f"{(raw > -EDGE).sum()} are between {-EDGE:g} and 0"
             seen = f"None of {len(raw)} logits is above 0, and many are just below it: {crowd}. "
-            seen += "Read as log-probabilities, they cost far less than read as logits."
+            seen += "Read as log-probabilities, they give a far lower loss than read as logits."
             yield found("log-probabilities given as logits", seen)
 
 
@@ -115,12 +115,12 @@ def _between(
 
 
 def _are_probabilities(p: Array, targets: Array, losses: Array) -> Level | None:
-    """'mistake' if these are surely probabilities, 'note' if perhaps."""
-    # An untrained model's logits may lie between 0 and 1 too, but hardly spread over half of it.
+    """'mistake' if these are certainly probabilities, 'note' if they may be."""
+    # An untrained model's logits may lie between 0 and 1 too, but hardly span half of that range.
     if len(p) < 8 or p.min() < 0 or p.max() > 1 or np.ptp(p) < 0.5:
         return None
     low, high = int((p <= EDGE).sum()), int((p >= 1 - EDGE).sum())
-    # Logits would not crowd at 0 and at 1 without one of them going beyond.
+    # Logits would not cluster at 0 and at 1 without any of them going beyond.
     crowded = low >= 3 and high >= 3 and low + high >= 20
     return "mistake" if crowded or _reads_better(losses, targets, p) else "note"
 
@@ -133,9 +133,9 @@ def _are_log_probabilities(z: Array, targets: Array, losses: Array) -> bool:
 
 
 def _reads_better(losses: Array, targets: Array, p: Array) -> bool:
-    """If p are the probabilities, are the losses lower, and better than chance?
+    """With p as the probabilities, are the losses lower, and better than chance?
 
-    Lower losses alone prove nothing: a bias of a model that has learned nothing may give them.
+    Lower losses alone prove nothing: the bias of a model that has learned nothing may give them.
     """
     as_p = log_loss(targets, p, clip=1e-3, reduction="none")
     lower = significantly_positive(losses - as_p, 0.05)

@@ -51,7 +51,7 @@ def _not_probabilities(statistics: Statistics) -> Iterator[Finding]:
     low, high, where = 0.0, 1.0, "between 0 and 1"
     if batch.kind == "log-probabilities":
         low, high, where = -np.inf, 0.0, "at most 0"
-    # Rounding may lead beyond 1 where a row is normalised, not where a sigmoid is computed.
+    # Rounding may exceed 1 when a row is normalised, but not when a sigmoid is computed.
     slack = 0.0 if batch.binary and batch.kind == "probabilities" else batch.tolerance
     bad = (statistics.low < low) | (statistics.high > high + slack)
     if bad.any():
@@ -103,7 +103,7 @@ def _infinite_losses(statistics: Statistics) -> Iterator[Finding]:
         yield found("every class masked", seen)
     infinite = np.isposinf(statistics.loss) & ~masked
     if batch.kind == "logits":
-        infinite &= ~np.isinf(statistics.high)  # they have a finding above
+        infinite &= ~np.isinf(statistics.high)  # those have a finding above
     if not infinite.any():
         return
     label = f"label {batch.names.of_class(batch.labels[infinite.argmax()])}"
@@ -119,7 +119,7 @@ def _columns(statistics: Statistics) -> Iterator[Finding]:
     rows = len(batch.kept)
     if rows < 3 or np.isnan(columns.low).any():
         return
-    # Two rows agree in a column by chance too often, at least in half precision.
+    # Two rows too often agree in a column by chance, at least in half precision.
     constant = columns.low == columns.high
     if constant.all():
         yield _identical(statistics)
@@ -184,7 +184,7 @@ def _heavy(statistics: Statistics) -> Iterator[Finding]:
     losses, names = statistics.losses, statistics.batch.names
     finite = np.isfinite(losses)
     heavy = finite & (losses > HEAVY)
-    # If most rows are heavy, the loss is bad altogether, which has a finding of its own.
+    # If most rows are heavy, the loss is bad overall, which has a finding of its own.
     if not heavy.any() or heavy.sum() > 0.5 * len(losses):
         return
     part = float(losses[heavy].sum()) / float(losses[finite].sum())

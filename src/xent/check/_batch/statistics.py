@@ -14,24 +14,24 @@ from xent.functions import log_softmax, logsumexp, softmax
 from xent.losses import binary_cross_entropy, cross_entropy
 
 MOST_CLASSES = 1024
-"""Up to so many classes, the mean probabilities of all classes are kept for each label."""
+"""Up to this many classes, the mean probabilities of all classes are kept for each label."""
 
 WORST = 50.0
-"""Nats that a row may count at most where losses are compared, so that no row decides alone."""
+"""The most nats that a row may count when losses are compared, so that no single row decides."""
 
 CERTAIN = 2.0**-24
 """1 - p(label) below which p rounds to 1 in float32."""
 
 ENOUGH = 20
-"""Rows below which statistics prove nothing."""
+"""Below this many rows, statistics prove nothing."""
 
 SEED = 0x78656E74
-"""Not a seed that the batch itself may have been drawn with, or halves would follow its labels."""
+"""A seed that the batch was hardly drawn with; otherwise the halves would follow its labels."""
 
 
 @dataclass
 class Columns:
-    """What is known of each column of scores, and of each class."""
+    """What is known about each column of scores, and each class."""
 
     low: Array
     high: Array
@@ -46,7 +46,7 @@ class Columns:
     highest: float = -np.inf
 
     def add(self, raw: Array, log_p: Array) -> None:
-        """Take in a block of scores, and the log-probabilities of its usable rows."""
+        """Add a block of scores, and the log-probabilities of its usable rows."""
         self.low = np.minimum(self.low, raw.min(axis=0))
         self.high = np.maximum(self.high, raw.max(axis=0))
         self.total += raw.sum(axis=0)
@@ -58,7 +58,7 @@ class Columns:
 
 @dataclass
 class DoubleSoftmax:
-    """Could probabilities be p = softmax(q), where q is a row of probabilities again?
+    """Could probabilities be p = softmax(q), where q is itself a row of probabilities?
 
     Then q is log p + c, with the c that makes it sum to 1.
     """
@@ -71,7 +71,7 @@ class DoubleSoftmax:
     """The largest difference of two logarithms in a row; above 1 they are not of that kind."""
 
     def add(self, log_p: Array) -> None:
-        """Take in a block of rows."""
+        """Add a block of rows."""
         q = log_p + (1 - log_p.sum(axis=1, keepdims=True)) / log_p.shape[1]
         self.low = min(self.low, float(np.nan_to_num(q, nan=-np.inf).min()))
         self.near_one += int((q.max(axis=1) > 0.95).sum())
@@ -84,7 +84,7 @@ class Statistics:
 
     batch: Batch
     loss: Array
-    """NaN where the label is no class or the scores are not numbers."""
+    """NaN if the label is not a class or the scores are not numbers."""
     predicted: Array
     low: Array
     high: Array
@@ -97,7 +97,7 @@ class Statistics:
     columns: Columns
     double_softmax: DoubleSoftmax
     half: Array
-    """Is the row of the half that a permutation is read off? The other half tests it."""
+    """Is the row in the half from which a permutation is inferred? The other half tests it."""
 
     @cached_property
     def usable(self) -> Array:
@@ -121,7 +121,7 @@ class Statistics:
 
     @property
     def chance(self) -> float:
-        """Loss of holding all classes equally likely."""
+        """Loss of predicting that all classes are equally likely."""
         return math.log(self.batch.classes)
 
     @cached_property
@@ -133,7 +133,7 @@ class Statistics:
         targets = np.stack([1 - soft, soft], axis=1) if soft.ndim == 1 else soft
         weight = targets.sum(axis=0)
         cost = -log_softmax(np.log(weight))
-        cost[weight == 0] = 0  # no row has a share of the class, and 0·inf is to be 0
+        cost[weight == 0] = 0  # no row has a share of the class, and 0·inf should be 0
         return np.asarray(targets @ cost)
 
     @property
@@ -147,20 +147,20 @@ class Statistics:
         return float(self.counts.max() / len(self.losses)) if len(self.losses) else math.nan
 
     def rows(self, mask: Array, detail: str = "") -> str:
-        """How many of the kept rows, and which is the first; `detail` is about that one."""
+        """How many of the kept rows, and the first of them; `detail` is about that one."""
         return self.batch.names.rows(self.batch.kept[mask], len(mask), detail)
 
 
 def mean(values: Array) -> float:
-    """The mean; NaN of no values."""
+    """The mean; NaN if there are no values."""
     return float(values.mean()) if len(values) else math.nan
 
 
 def significantly_positive(differences: Array, least: float = 0.0) -> bool:
     """Is the mean more than 5 standard errors above 0, and more than `least`?
 
-    The spread of few rows is itself uncertain, so more is asked of them: 7.5 standard errors of 20
-    rows, 5.5 of 100.
+    The spread of few rows is itself uncertain, so more is required of them: 7.5 standard errors for
+    20 rows, 5.5 for 100.
     """
     rows = len(differences)
     if rows < ENOUGH:
@@ -184,7 +184,7 @@ def log_probabilities(z: Array) -> Array:
 
 
 def gather(batch: Batch) -> Statistics:
-    """Walk over the rows once."""
+    """Gather the statistics in one pass over the rows."""
     classes, rows = batch.classes, len(batch.kept)
     width = 1 if batch.binary else classes
     keep_all = not batch.binary and 2 < classes <= MOST_CLASSES
@@ -197,7 +197,7 @@ def gather(batch: Batch) -> Statistics:
     loss, low, high, mass, total = np.empty((5, rows))
     predicted, masked = np.empty(rows, dtype=np.int64), np.empty(rows, dtype=bool)
     for part, raw in batch.blocks():
-        # Probabilities become logits by their logarithm: the softmax gives them back.
+        # The logarithms of probabilities are used as logits: their softmax is the probabilities.
         z = as_logits(raw, batch)
         wide = raw.reshape(len(raw), -1)
         loss[part] = _row_losses(batch, z, part)
@@ -217,7 +217,7 @@ def gather(batch: Batch) -> Statistics:
 
 
 def _row_losses(batch: Batch, z: Array, part: slice) -> Array:
-    """Losses of a block of rows; NaN where the label is no class."""
+    """Losses of a block of rows; NaN if the label is not a class."""
     targets = batch.labels[part] if batch.soft is None else batch.soft[part]
     valid = batch.valid[part]
     if batch.binary:

@@ -57,38 +57,38 @@ def gradient(
     ----------
     loss : callable
         ``loss(logits, targets)``, giving one loss per row or a single number; ``loss(logits)``
-        if `targets` is None. It gets arrays of the library that `logits` is from.
+        if `targets` is None. It gets arrays of the same library as `logits`.
     grad : callable or None
-        ``grad(logits, targets)``, the gradient of the loss with respect to the logits; of row
-        losses, that of their sum. None means the autograd of PyTorch or JAX.
+        ``grad(logits, targets)``, the gradient of the loss with respect to the logits; for row
+        losses, the gradient of their sum. None means the autograd of PyTorch or JAX.
     logits : array
-        NumPy, PyTorch or JAX; shape (..., K) with the class axis at `axis`, or any for a binary
-        loss.
+        NumPy, PyTorch or JAX; shape (..., K) with the class axis at `axis`, or any shape for a
+        binary loss.
     targets : array, optional
         As the loss takes them: labels, or probabilities.
     method : {"central", "forward", "richardson", "complex"}, default "central"
         "forward" divides by h itself, as in a calculation by hand. "complex" needs an analytic
-        loss, and is refused where real differences show that it is not.
+        loss, and is refused if real differences show that the loss is not analytic.
     h : float, optional
-        The step; by default the power of two best for method and precision.
+        The step; by default the best power of two for method and precision.
     dtype : {"float64", "float32", "float16", "bfloat16"}, default "float64"
         What the logits are converted to before loss and gradient are called.
     axis : int, default -1
         The class axis.
     task : {"classes", "binary"}, optional
-        Softmax cross-entropy over classes, or binary cross-entropy. By default binary where
-        targets have the logits' own shape and are not rows that sum to 1.
+        Softmax cross-entropy over classes, or binary cross-entropy. By default binary if targets
+        have the logits' shape and are not rows that sum to 1.
     reduction : {"mean", "sum"}, optional
-        What the loss is meant to be; of row losses, what the gradient is meant to be of.
+        The intended reduction of the loss; for row losses, the reduction that the gradient is of.
     definition : {"cross-entropy", None}, default "cross-entropy"
-        What the loss is meant to be. With None, only the gradient is checked against the loss.
+        What the loss should be. With None, only the gradient is checked against the loss.
     class_weight, sample_weight, pos_weight, ignore_index, label_smoothing, softcap, z_loss
-        Options that the loss is meant to have, as in `xent.cross_entropy`. Labels of -100 are
-        ignored rows unless `ignore_index` says otherwise.
+        Options that the loss should have, as in `xent.cross_entropy`. Labels of -100 mark ignored
+        rows unless `ignore_index` is given.
     seed : int, default 0
-        For choosing what is checked if not everything is.
+        Seed for choosing what is checked, if not everything is.
     progress : bool, optional
-        Show a bar on stderr; by default where that is a terminal, and after one second. Needs
+        Show a progress bar on stderr, after one second; by default if stderr is a terminal. Needs
         rich.
 
     Returns
@@ -104,13 +104,14 @@ def gradient(
 
     Notes
     -----
-    An entry passes if analytic and numeric value differ by less than is allowed: an estimate of
-    the numeric one's truncation (from h against 2h) and rounding, and a relative 4e-8 (in
-    float64) for the analytic one's own. Where more is allowed than a tenth of the values, the
-    entry is inconclusive. The precision in which a loss computes is found from the smallest
-    step that changes it. With up to 256 classes every entry is checked, with more the label's and
-    some at random; if the loss is one number, as many entries, one by one, as is affordable. If
-    that is not all of them, random directions through all entries are checked too.
+    An entry passes if its analytic and numeric values differ by no more than the allowed error: an
+    estimate of the truncation (from steps h and 2h) and rounding of the numeric value, plus a
+    relative 4e-8 (in float64) for the analytic one. If the allowed error is more than a tenth of
+    the values, the entry is inconclusive. The precision in which a loss computes is found from the
+    smallest step that changes it. With up to 256 classes every entry is checked; with more, those
+    at the label and some at random. If the loss is one number, entries are moved one by one, as
+    many as time allows. If not all entries are checked, random directions through all of them are
+    checked too.
 
     Examples
     --------
@@ -149,7 +150,7 @@ def gradient(
     # Infinities and NaN are expected wherever a check computes, and have findings in the report.
     with closing(Progress(progress)) as bar, np.errstate(all="ignore"):
         problem = Problem(loss, grad, logits, targets, axis, task, dtype, bar.step)
-        # Before anything is called often: the options may be at odds with the targets.
+        # Before anything is called many times: the options may not fit the targets.
         reference, why_not = _reference(problem, options, reduction, definition)
         behaviour = observe(problem, np.random.default_rng(seed))
         steps = Steps.of(method, h, behaviour.precision)
@@ -174,7 +175,7 @@ def gradient(
         case = Case(problem, behaviour, reference, reduction, numeric, given, failed, elsewhere)
         named = findings(case)
     if why_not:
-        seen = f"The loss was not compared with cross-entropy, which says: {why_not}"
+        seen = f"The loss could not be compared with cross-entropy: {why_not}"
         named.append(found("not compared", seen))
     return GradientReport(
         problem=problem,
@@ -196,12 +197,12 @@ def gradient(
 def _reference(
     problem: Problem, options: Mapping[str, Any], reduction: str | None, definition: str | None
 ) -> tuple[Reference | None, str]:
-    """The loss to compare with; or None, and what xent's own loss says of the arguments."""
+    """The loss to compare with; or None, and the error of xent's own loss about the arguments."""
     if definition is None or problem.targets is None:
         if options:
             without = "definition=None" if definition is None else "no targets"
             name = next(iter(options))
-            msg = f"{name} is given, but with {without} the loss is compared with nothing."
+            msg = f"{name} is given, but with {without} the loss is not compared with anything."
             raise ValueError(msg)
         return None, ""
     try:

@@ -1,4 +1,4 @@
-"""What is learned about a loss and its gradient by calling them."""
+"""What calling a loss and its gradient shows about them."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ class Behaviour:
 
 
 def observe(problem: Problem, rng: np.random.Generator) -> Behaviour:
-    """Call the functions and see."""
+    """Call the functions and observe how they behave."""
     precision, grad_precision = _precisions(problem)
     deterministic, seconds = _call_twice(problem)
     rows_coupled = problem.per_row and _are_rows_coupled(problem, precision, rng)
     if rows_coupled:
-        # A loss that changes only now and then looks the same: two equal calls prove little.
+        # A loss that changes only occasionally looks the same: two equal calls prove little.
         deterministic = deterministic and all(_call_twice(problem)[0] for _ in range(8))
     independent = problem.per_row and not rows_coupled
     return Behaviour(precision, grad_precision, deterministic, rows_coupled, independent, seconds)
@@ -51,7 +51,7 @@ def observe(problem: Problem, rng: np.random.Generator) -> Behaviour:
 
 def _call_twice(problem: Problem) -> tuple[bool, float]:
     """Whether the loss is the same when called again, and how long a call takes."""
-    # The first call may compile or allocate, so the second is the one to be timed.
+    # The first call may compile or allocate, so the second one is timed.
     first = problem.losses(problem.logits)
     began = time.perf_counter()
     again = problem.losses(problem.logits)
@@ -81,15 +81,15 @@ def _are_rows_coupled(problem: Problem, precision: str, rng: np.random.Generator
     return False
 
 
-# The dtype in which a function computes, which may be neither what it gets nor returns.
+# The dtype in which a function computes, which may be neither that of its input nor its output.
 
 
 def _precisions(problem: Problem) -> tuple[str, str]:
     """In which dtypes loss and gradient compute."""
     loss = _precision_of(problem.losses, problem.logits, problem.dtype)
     grad = _precision_of(problem.gradient, problem.logits, problem.dtype)
-    # A wrong gradient may jump and so not react to small steps either. Half precision is
-    # therefore believed only of a loss, or of a gradient that is returned in it.
+    # A wrong gradient may be a step function, which does not react to small steps either. So half
+    # precision is assumed only for a loss, or for a gradient that is returned in it.
     grad = min(grad, "float32", key=NARROWNESS.__getitem__)
     loss = _narrowest(loss, problem.dtypes["loss"])
     return loss, _narrowest(loss, grad, problem.dtypes["grad"])
@@ -102,12 +102,12 @@ def _narrowest(*names: str) -> str:
 def _precision_of(function: Callable[[Array], Any], logits: Array, dtype: str) -> str:
     """The widest dtype, up to the given one, whose small steps the function reacts to.
 
-    A function that casts its logits to float32 does not distinguish what float32 does not; one that
-    casts its result returns numbers of float32.
+    A function that casts its logits to float32 does not react to steps that float32 cannot
+    represent; one that casts its result returns float32 numbers.
     """
     found = []
     # First at a size where a cross-entropy is not saturated. Then at the given size: a loss that
-    # clips its logits may be constant at the other.
+    # clips its logits may be constant at the first.
     for size in (2.0 ** np.floor(2 - np.log2(max(largest(logits), 2.0**-9))), 1.0):
         found.append(_resolved(function, _on_coarse_grid(logits * size), dtype))
         if found[-1] == dtype:
@@ -151,8 +151,8 @@ def _resolved(function: Callable[[Array], Any], base: Array, dtype: str) -> str 
             reacts = (small != usual) & (small != rounded(small, narrower))
             if np.mean(reacts[telling]) > 0.1:
                 return name
-    # A function of jumps and plateaus reacts to no small step in any dtype. Only results that
-    # lie on the narrowest grid, or react to its steps, are evidence of the narrowest dtype.
+    # A step function does not react to small steps in any dtype. Only results that lie on the
+    # narrowest grid, or react to its steps, are evidence of the narrowest dtype.
     values, reacted = after(0.5), change(STEPS[names[-1]]) > 0
     coarse = np.all(values == rounded(values, names[-1])) and len(np.unique(values)) >= 5
     return names[-1] if coarse or reacted.sum() > 0.35 * (values != usual).sum() else None

@@ -1,4 +1,4 @@
-"""Everything that is known of a loss and its gradient when mistakes are looked for."""
+"""Everything that is known about a loss and its gradient when searching for mistakes."""
 
 from __future__ import annotations
 
@@ -29,21 +29,21 @@ class Case:
     failed: Array
     """Numerical derivatives that the given gradient disagrees with."""
     only_directions_failed: bool
-    """Does it disagree with none of them, but along directions through all entries?"""
+    """Does it disagree along directions through all entries, but with none of the derivatives?"""
 
     @property
     def tolerance(self) -> float:
-        """How far numerical derivatives may be from the formula that they follow, relatively."""
+        """Relative tolerance of numerical derivatives against the formula that they follow."""
         return _tolerance(self.behaviour.precision)
 
     @property
     def grad_tolerance(self) -> float:
-        """How far the given gradient may be from any formula."""
+        """Absolute tolerance of the given gradient against any formula."""
         return 64 * unit_roundoff(self.behaviour.grad_precision) * largest(self.analytic)
 
     @property
     def scales(self) -> list[float]:
-        """Factors that a right gradient of the sum of the losses may have."""
+        """Factors that a correct gradient may have, relative to that of the sum of the losses."""
         assert self.reference is not None
         return Counts.of(self.reference).expected(self.reduction, self.problem.per_row)
 
@@ -57,7 +57,7 @@ class Case:
 
     @property
     def unexplained(self) -> Array:
-        """Disagreements that have no finding of their own, as those at the edges and NaN have."""
+        """Disagreements without a finding of their own; those at the edges and NaN have one."""
         explained = self.edge | ~np.isfinite(self.analytic)
         return np.asarray(self.failed & ~explained[self.numeric.row, self.numeric.column])
 
@@ -66,7 +66,8 @@ class Case:
         d = self.numeric
         usual = ~self.edge[d.row, d.column] & ~d.kinked
         row, column = d.row[usual], d.column[usual]
-        # A formula is rejected by its worst entry of many, so single errors are taken generously.
+        # The worst entry of many can reject a formula, so the error of each is estimated
+        # generously.
         error = 4 * np.nan_to_num(d.error[usual])
         numeric = Measured(row, column, d.value[usual], error, self.tolerance)
         error = np.full(len(row), self.grad_tolerance)
@@ -75,5 +76,5 @@ class Case:
 
 
 def _tolerance(precision: str) -> float:
-    # Above the error of central differences in the dtype; of half precision hardly a digit is left.
+    # Above the error of central differences in the dtype; half precision keeps hardly a digit.
     return min(max(1e-5, 2.0**15 * unit_roundoff(precision)), 0.05)

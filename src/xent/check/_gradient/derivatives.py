@@ -1,8 +1,8 @@
 """Numerical derivatives of a loss, each with an estimate of its own error.
 
-Where rows are independent, one evaluation moves one logit of every row: 2K evaluations give a
-central difference at every entry, and as many again at twice the step give its error. Where rows
-are coupled, or the loss is one number, entries are moved one by one.
+If rows are independent, one evaluation moves one logit of every row: 2K evaluations give a central
+difference at every entry, and as many again at twice the step give its error. If rows are coupled,
+or the loss is one number, entries are moved one by one.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ OFFSETS: dict[str, tuple[int, ...]] = {
 }
 BALANCE = {"central": 1 / 3, "forward": 1 / 2, "richardson": 1 / 5, "complex": 1 / 3}
 """Exponent of the unit roundoff for the step. Truncation grows as a power of h (h, h² or h⁴) and
-rounding as 1/h; at this power they are about equal, so their sum is about least."""
+rounding as 1/h; at this power they are about equal, so their sum is close to its minimum."""
 
 LEAST_STEP = 2.0**-30
-"""Least step relative to a logit: it must span very many of the dtype's numbers."""
+"""Smallest step relative to a logit: it must span very many of the dtype's numbers."""
 
 TINY_STEP = 2.0**-100
 """The complex step. It takes no difference, so nothing cancels, however small it is."""
@@ -40,7 +40,7 @@ TINY_STEP = 2.0**-100
 
 @dataclass(frozen=True)
 class Steps:
-    """How derivatives are taken: the method, the step h, and its least size relative to a logit."""
+    """How derivatives are computed: method, step h, and its least size relative to a logit."""
 
     method: Method
     h: float
@@ -48,7 +48,7 @@ class Steps:
 
     @classmethod
     def of(cls, method: Method, h: float | None, precision: str) -> Steps:
-        """The step that was asked for, exactly; or the best one for method and precision."""
+        """Exactly the requested step, or the best one for method and precision."""
         if h is not None:
             return cls(method, h, 0.0)
         return cls(method, default_step(method, precision), LEAST_STEP)
@@ -82,7 +82,7 @@ class Derivatives:
 
 @dataclass(frozen=True)
 class Samples:
-    """Losses around each entry: at each offset, in steps, with the logit that was really used."""
+    """Losses around each entry: at each offset, in steps, with the logit that was actually used."""
 
     row: Array
     column: Array
@@ -104,7 +104,7 @@ class Samples:
         return np.asarray(self.loss[k] - 2 * self.middle + self.loss[-k])
 
     def fourth(self) -> Array:
-        """Fourth difference. Of a smooth loss it is of order h⁴, so all that shows is rounding."""
+        """Fourth difference. For a smooth loss it is of order h⁴, so it shows only rounding."""
         loss = self.loss
         return np.asarray(loss[-2] - 4 * loss[-1] + 6 * self.middle - 4 * loss[1] + loss[2])
 
@@ -137,7 +137,8 @@ def _differences(
     """Values of a method, and the two parts of their error."""
     h = samples.step
     if method == "forward":
-        # Divided by h itself, as in a calculation by hand; that the step rounds counts as error.
+        # Divided by h itself, as in a calculation by hand; the rounding of the step counts as
+        # error.
         value = (samples.loss[1] - samples.middle) / h
         truncation = np.abs((samples.loss[2] - samples.middle) / (2 * h) - value)
         slip = np.spacing(np.abs(problem.logits[samples.row, samples.column])) / h
@@ -185,11 +186,11 @@ def _at_rows(losses: Array, row: Array, independent: bool) -> Array:
 def _noise(problem: Problem, samples: Samples, behaviour: Behaviour) -> tuple[Array, Array]:
     """Bound on the rounding error of each loss, and the corners of the loss.
 
-    An ordinary loss rounds its logits and their log-sum-exp: its error is some units in the last
-    place of the largest of them. Two kinds of losses differ, and the fourth difference of five
-    neighbouring values, which is nothing but rounding, shows both. A loss that keeps its digits
-    where it is small has one as small as the loss; a loss that rounds more, as log(1 - p) does,
-    has a larger one. It is large at a corner, too, which must not be taken for rounding.
+    An ordinary loss rounds its logits and their log-sum-exp: its error is a few units in the last
+    place of the largest of them. Two kinds of loss differ, and the fourth difference of five
+    neighbouring values, which is only rounding, reveals both. If a loss keeps its digits where it
+    is small, the fourth difference is as small as the loss; if a loss rounds more, like log(1 - p),
+    it is larger. It is also large at a corner, which must not be mistaken for rounding.
     """
     unit = unit_roundoff(behaviour.precision)
     middle = np.abs(samples.middle)
@@ -214,7 +215,7 @@ def _noise(problem: Problem, samples: Samples, behaviour: Behaviour) -> tuple[Ar
 def _largest_nearby(values: Array, order: Array) -> Array:
     """The largest of each value and the eight on either side of it, in the order of `order`.
 
-    Losses of like size round alike, and a single fourth difference may be small by chance.
+    Losses of similar size have similar rounding, and one fourth difference may be small by chance.
     """
     place = np.argsort(order, kind="stable")
     padded = np.pad(values[place], 8)
@@ -248,9 +249,9 @@ def _keeps_digits(samples: Samples, unit: float) -> Array:
 
 
 def _kinks(samples: Samples, noise: Array) -> Array:
-    """Corners: the slopes to both sides differ by as much over one step as over two.
+    """Corners: the slopes to the two sides differ by as much over one step as over two.
 
-    Of a smooth loss the difference would double with the step.
+    For a smooth loss, the difference would double with the step.
     """
     one = np.abs(samples.second(1)) / samples.step
     two = np.abs(samples.second(2)) / (2 * samples.step)
@@ -285,7 +286,7 @@ def _complex(
         msg = (
             f"method='complex' is refused: the loss is not analytic. At {where} a complex step "
             f"gives {value[i]:.6g}, real differences {real.value[i]:.6g}. abs, maximum, "
-            "comparisons and casts do that. Use method='central' or 'richardson'."
+            "comparisons and casts cause this. Use method='central' or 'richardson'."
         )
         raise ValueError(msg)
     unit = unit_roundoff(problem.dtype)

@@ -1,9 +1,8 @@
-"""From the numbers to the mistake: what the loss follows, what the gradient follows, and why.
+"""From the numbers to the mistake: which formula the loss follows, and which the gradient.
 
-Three gradients are compared: the one that is given, the numerical one of the given loss, and that
-of the reference, which the loss is meant to be. Where the numerical one follows another formula
-than the reference, the loss is wrong; where the given one does not follow the numerical one, the
-gradient is.
+Three gradients are compared: the given one, the numerical one of the given loss, and that of the
+reference, the intended loss. If the numerical one follows another formula than the reference, the
+loss is wrong; if the given one does not follow the numerical one, the gradient is wrong.
 """
 
 from __future__ import annotations
@@ -27,12 +26,12 @@ from xent.check.mistakes import catalogue, found
 def findings(case: Case) -> list[Finding]:
     """What is wrong, the likeliest cause first."""
     if not case.behaviour.deterministic:
-        return [found("not deterministic", "The same logits gave a different loss.")]
+        return [found("not deterministic", "The same logits gave different losses.")]
     named = list(edges.findings(case))
     numeric, given = case.measured()
     zero = not np.nan_to_num(case.analytic).any()
     all_zero = [found("gradient is zero", "Every entry is 0.")] if zero else []
-    # A mean over no weight at all has no right value, so there is nothing to compare with.
+    # A mean over a total weight of 0 has no correct value, so there is nothing to compare with.
     if case.reference is None or not (case.reference.total or case.problem.per_row):
         if (case.failed.any() or case.only_directions_failed) and not named:
             named += all_zero or _against_the_loss(case, numeric, given)
@@ -47,17 +46,17 @@ def findings(case: Case) -> list[Finding]:
 def _loss(
     case: Case, reference: Reference, numeric: Measured
 ) -> tuple[list[Finding], Formula | None, Reference]:
-    """Findings on the loss, the formula it follows, and the reference with options found added."""
+    """Findings on the loss, the formula it follows, and the reference with any options found."""
     if case.behaviour.rows_coupled and not _is_softmax_over_rows(reference, numeric):
-        seen = "Moving one row changes another's loss."
+        seen = "Changing one row's logits changes another row's loss."
         return [found("rows depend on each other", seen)], None, reference
     scales = case.scales
     right = Formula("", reference.gradient())
-    # A loss may agree with the reference although no factor can be fitted: all derivatives of a
+    # A loss may agree with the reference even though no factor can be fitted: all derivatives of a
     # saturated loss are within their error of 0.
     scale = next((s for s in scales if numeric.agrees(numeric.at(right.gradient), s)), None)
     match = replace(right, scale=scale) if scale else first_match(numeric, [right])
-    # An option that was asked for and left out comes before any that nobody asked for.
+    # An option that was requested and left out comes before any that was not requested.
     match = match or first_match(numeric, options_left_out(reference), scales)
     notes: list[Finding] = []
     if match is None:
@@ -79,7 +78,7 @@ def _loss(
 def _loss_factors(case: Case, reference: Reference, match: Formula) -> list[str]:
     """Mistakes that explain the factor of a loss.
 
-    Without an option, the loss may be divided as without it, or still as with it.
+    If an option was left out, the divisor of the mean may be without it or still with it.
     """
     option = catalogue()[match.mistake].option if match.mistake else ""
     for given in (reference.changed(**{option: None}), reference) if option else (reference,):
@@ -94,7 +93,7 @@ def _loss_factors(case: Case, reference: Reference, match: Formula) -> list[str]
 def _unasked_options(
     numeric: Measured, reference: Reference, scales: list[float]
 ) -> tuple[Formula | None, Reference, list[Finding]]:
-    """Smoothing or class weights that were not asked for; the reference with them."""
+    """Smoothing or class weights that were not requested; the reference with them."""
     if smoothing := fitting.fit_smoothing(numeric, reference):
         share, match = smoothing
         seen = f"The loss is cross-entropy with label_smoothing={share:.4g}."
@@ -124,7 +123,7 @@ def _gradient(
     counts = Counts.of(reference)
     scales = counts.expected(case.reduction, case.problem.per_row)
     scale = loss.scale if loss is not None else scales[0]
-    # A gradient that is right but for a factor needs no other formula.
+    # A gradient that is right up to a factor needs no other formula.
     own = [] if loss is None else [replace(loss, mistake="")]
     match = first_match(given, [*own, Formula("", reference.gradient())])
     if match is not None and loss_is_wrong and any(near(match.scale, s) for s in scales):
@@ -153,7 +152,7 @@ def _against_the_loss(case: Case, numeric: Measured, given: Measured) -> list[Fi
     ratio = both.factor_of(numeric.value)
     if ratio is None:
         return [_nothing_known(case)]
-    # Nothing is known of weights, so rows are counted.
+    # Nothing is known about weights, so rows are counted.
     rows, classes = case.problem.logits.shape
     base = 1.0 if case.problem.per_row else 1 / rows
     names = names_of(ratio * base, Counts(rows, float(rows), rows, classes), [base])
@@ -161,7 +160,7 @@ def _against_the_loss(case: Case, numeric: Measured, given: Measured) -> list[Fi
 
 
 def _at_zero_logits(case: Case, reference: Reference, scales: list[float]) -> list[Finding]:
-    """Is the loss log K where all logits are 0? A constant added shows in no derivative."""
+    """Is the loss log K if all logits are 0? An added constant shows in no derivative."""
     zeros = np.where(np.isneginf(case.problem.logits), -np.inf, 0.0)
     flat = reference.changed(logits=zeros)
     got, expected = np.asarray(case.problem.losses(zeros)), flat.losses()
@@ -179,7 +178,7 @@ def _at_zero_logits(case: Case, reference: Reference, scales: list[float]) -> li
 
 
 def _nearest(reference: Reference, scales: list[float], value: float) -> float:
-    """The value that a loss of one number may have, at one of the scales, nearest to a value."""
+    """The expected value of a loss that is one number, at the scale nearest to `value`."""
     summed = reference.summed()
     return min((summed * scale for scale in scales), key=lambda other: abs(other - value))
 
@@ -193,7 +192,7 @@ def _unknown_loss(case: Case, reference: Reference) -> list[Finding]:
 
 
 def _loss_and_expected(case: Case, reference: Reference, scales: list[float], row: int) -> str:
-    """The loss of a row, or of all rows if there is but one number, and what it should be."""
+    """The loss of a row, or of all rows if there is only one number, and what it should be."""
     got = case.problem.losses(case.problem.logits)
     if not case.problem.per_row:
         expected = _nearest(reference, scales, float(got))
@@ -203,7 +202,7 @@ def _loss_and_expected(case: Case, reference: Reference, scales: list[float], ro
 
 
 def _digits_lost(case: Case, reference: Reference, numeric: Measured) -> Finding | None:
-    """Is it log(1 - p), right but for the digits that are lost where p is nearly 1?"""
+    """Is it log(1 - p), right except for the digits that are lost where p is nearly 1?"""
     if reference.task != "binary":
         return None
     right, p = numeric.at(reference.gradient()), reference.probabilities[:, 0]
@@ -239,7 +238,7 @@ def _is_softmax_over_rows(reference: Reference, numeric: Measured) -> bool:
 def _named(
     match: Formula, what: str, reference: Reference, factors: list[str], expected: float
 ) -> Iterator[Finding]:
-    """The mistake of a formula, if it is one, and those that its factor stands for."""
+    """The mistake of a formula, if it is one, and those that its factor indicates."""
     if name := match.mistake:
         is_what = catalogue()[name].formula.format(match.detail)
         seen = f"In every entry checked, the {what} is {is_what}."
@@ -265,10 +264,10 @@ def _factor(name: str, scale: float, what: str, expected: float) -> Finding:
 
 
 def _nothing_known(case: Case) -> Finding:
-    """No name; but where the disagreements are, if they have something in common."""
+    """Without a known mistake: where the disagreements are, if they have something in common."""
     if case.only_directions_failed:
-        seen = "No entry checked disagrees, but random directions through all entries do: some of "
-        return found("no known mistake", f"{seen}the others are wrong.")
+        seen = "No checked entry disagrees, but random directions through all entries do: some of "
+        return found("no known mistake", f"{seen}the other entries are wrong.")
     bad = case.unexplained if case.reference is not None else case.failed
     total = len(case.numeric.row)
     common = _in_common(case, case.numeric.row[bad], case.numeric.column[bad])

@@ -14,7 +14,7 @@ from xent.check.naming import others_like_it
 
 
 def findings(case: Case) -> Iterator[Finding]:
-    """Mistakes that are seen without fitting any formula."""
+    """Mistakes that are visible without fitting any formula."""
     problem, grad, reference = case.problem, case.analytic, case.reference
     masked = np.isneginf(problem.logits)
     ignored = np.zeros(len(grad), dtype=bool) if reference is None else reference.ignored
@@ -28,7 +28,7 @@ def findings(case: Case) -> Iterator[Finding]:
     if counted.any():
         row = int(counted.argmax())
         what = f"is {losses[row]:.6g}" if problem.per_row else "counts"
-        seen = f"The loss of {problem.row_name(row)} {what}, but it is ignored"
+        seen = f"The loss of {problem.row_name(row)} {what}, but the row is ignored"
         yield found("ignored rows given loss", f"{seen}{others_like_it(counted)}.")
     wrong = (ignored & ~counted)[:, None] & nonzero
     yield from _entry(case, "ignored rows given gradient", wrong, " in a row that is ignored")
@@ -51,7 +51,7 @@ def _counted(case: Case, ignored: Array, losses: Array) -> Array:
     if case.problem.per_row:
         return np.asarray(ignored & (losses != 0))
     d = case.numeric
-    # A mean has no loss of the row to look at, but an ignored row must not move it.
+    # A mean does not show the loss of a row, but an ignored row must not change it.
     moves_loss = d.row[np.abs(d.value) > 4 * d.error + case.grad_tolerance]
     return ignored & np.isin(np.arange(len(ignored)), moves_loss)
 

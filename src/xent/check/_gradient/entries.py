@@ -1,4 +1,4 @@
-"""Which entries of a gradient are compared, where comparing all would take too long."""
+"""Which entries of a gradient are compared, if comparing all of them would take too long."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Entries = list[tuple[Array, Array]]
 """Rounds of probing: the rows, and the one column that is moved in each of them."""
 
 MANY_CLASSES = 256
-"""Up to so many classes, every class of every row is probed."""
+"""Up to this many classes, every class of every row is probed."""
 OFFSETS_FROM_LABEL = (0, 1, -1)
 """Classes that are always probed: the label, and its neighbours, for labels off by one."""
 BUDGET = 2e8
@@ -59,7 +59,8 @@ def _single(
     else:
         chosen = rng.choice(size, size=number, replace=False)
         if labels is not None and classes > 1:
-            # By chance hardly a label would be among them, and without one p and p - y look alike.
+            # By chance there would be hardly any labels among them, and without one p and p - y
+            # look alike.
             some = rng.choice(rows, size=min(rows, number // 8), replace=False)
             near = [some * classes + (labels[some] + k) % classes for k in OFFSETS_FROM_LABEL]
             chosen = np.unique([*np.concatenate(near), *chosen[len(near) * len(some) :]])

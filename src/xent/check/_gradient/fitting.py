@@ -1,4 +1,4 @@
-"""Find the formula that measured numbers follow, and what its factor stands for."""
+"""Find the formula that measured numbers follow, and the mistake that its factor indicates."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from xent.check._gradient.reference import Reference
 
 NEAR = 1e-3
 UNITS = (1.0, 1 / math.log(2), math.log(2))
-"""Nats for nats; bits for nats, and the reverse."""
+"""The right unit; bits for nats; nats for bits."""
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Numbers at entries (row, column), and how far from a formula they may be.
+    """Numbers at entries (row, column), and how much they may differ from a formula.
 
-    They may differ by `error`, their own, and by `relative` of the formula's numbers.
+    They may differ by `error`, their own error, plus `relative` times the formula's numbers.
     """
 
     row: Array
@@ -36,15 +36,15 @@ class Measured:
         return np.asarray(gradient[self.row, self.column])
 
     def factor_of(self, formula: Array) -> float | None:
-        """The factor of a formula's numbers at the same entries that gives these, or None."""
+        """The factor by which these are a formula's numbers at the same entries, or None."""
         known = np.isfinite(self.value) & np.isfinite(formula)
         size = np.abs(formula[known])
         largest = size.max(initial=0.0)
         if not largest:
             return None
         value, target, error = self.value[known], formula[known], self.error[known]
-        # The median of the ratios, since clipped or masked rows must not pull the factor, and of
-        # large numbers only, since the ratio of small ones is mostly error.
+        # The median of the ratios, since clipped or masked rows must not distort the factor; and of
+        # large numbers only, since the ratios of small ones are mostly error.
         big = size >= 0.05 * largest
         scale = float(np.median(value[big] / target[big]))
         if not scale or not np.isfinite(scale):
@@ -54,9 +54,9 @@ class Measured:
         return scale if significant and self.agrees(formula, scale) else None
 
     def agrees(self, formula: Array, scale: float, largest: float = 0.0) -> bool:
-        """Can these be the formula's numbers times the factor, as far as their errors can tell?
+        """Are these the formula's numbers times the factor, within their errors?
 
-        Small numbers may differ by more than their own share, by that of a 100th of the largest.
+        Numbers below 1/100 of the largest may differ by as much as one of that size.
         """
         size = np.abs(formula)
         largest = max(largest, size[np.isfinite(size)].max(initial=0.0))
@@ -67,7 +67,7 @@ class Measured:
     def by_row(self, gradient: Array) -> tuple[Array, Array, Array]:
         """Rows, the least-squares factor of each, and the factor's error.
 
-        The factor is NaN where the formula's numbers are too small to tell.
+        The factor is NaN for rows in which the formula's numbers are too small.
         """
         v = self.at(gradient)
         known = np.isfinite(self.value) & np.isfinite(v)
@@ -83,7 +83,7 @@ class Measured:
 def first_match(
     measured: Measured, formulas: Iterable[Formula], scales: Iterable[float] = ()
 ) -> Formula | None:
-    """The first formula that the numbers follow, at one of the scales if any does."""
+    """The first formula that the numbers follow, if possible with a factor among the scales."""
     first = None
     for formula in formulas:
         scale = measured.factor_of(measured.at(formula.gradient))
@@ -96,14 +96,14 @@ def first_match(
 
 
 def fit_smoothing(measured: Measured, reference: Reference) -> tuple[float, Formula] | None:
-    """Label smoothing that was not asked for: a gradient is linear in it, so least squares do."""
+    """Label smoothing that was not requested, by least squares: the gradient is linear in it."""
     if reference.options.get("label_smoothing"):
         return None
     plain = measured.at(reference.gradient())
     slope = measured.at(reference.changed(label_smoothing=1.0).gradient()) - plain
     known = np.isfinite(measured.value) & np.isfinite(plain) & np.isfinite(slope)
     basis = np.stack([plain[known], slope[known]], axis=1)
-    # The entries of a row sum to 0, so each row has one equation less than entries. Two unknowns
+    # The entries of a row sum to 0, so each row has one equation fewer than entries. Two unknowns
     # need three equations, or anything would fit.
     bound = 0 if reference.task == "binary" else len(np.unique(measured.row[known]))
     if len(basis) - bound < 3 or np.linalg.cond(basis) > 1e4:
@@ -118,7 +118,7 @@ def fit_smoothing(measured: Measured, reference: Reference) -> tuple[float, Form
 
 
 def fit_class_weights(measured: Measured, reference: Reference) -> Array | None:
-    """Class weights that were not asked for: one factor for all rows of a label.
+    """Class weights that were not requested: one factor for all rows with the same label.
 
     They are known up to a common factor.
     """
@@ -137,7 +137,7 @@ def fit_class_weights(measured: Measured, reference: Reference) -> Array | None:
             return None
         if len(of_label) > 1:
             confirmed.append(weights[label])
-    # At least two classes need two rows each, or it may be the rows that differ.
+    # At least two classes need two rows each; otherwise the factors may depend on the row.
     if np.nanmin(weights, initial=1) <= 0 or len(confirmed) < 2:
         return None
     if np.ptp(confirmed) <= 1e-3 * max(confirmed):
@@ -150,7 +150,7 @@ def fit_class_weights(measured: Measured, reference: Reference) -> Array | None:
 def fit_clipping(measured: Measured, reference: Reference, scales: Iterable[float]) -> str | None:
     """What a floor under the true class's probability does to the rows below it, if there is one.
 
-    The less probable the class, the less is left of its row.
+    The less probable the class, the less remains of its row's gradient.
     """
     if reference.labels is None:
         return None
@@ -165,7 +165,7 @@ def fit_clipping(measured: Measured, reference: Reference, scales: Iterable[floa
         for clip, kept in (_hard(p, share), _soft(p, share)):
             full = measured.at(gradient)
             left = measured.at(gradient * kept[:, None])
-            # Where it is unsure whether a row is clipped, it is something in between.
+            # If it is unclear whether a row is clipped, its numbers may be anything in between.
             between = np.clip(measured.value / scale, np.minimum(full, 0), np.maximum(full, 0))
             left = np.where(np.isnan(left), between, left)
             if clip and measured.agrees(left, scale, largest=largest):
@@ -174,9 +174,9 @@ def fit_clipping(measured: Measured, reference: Reference, scales: Iterable[floa
 
 
 def _hard(p: Array, share: Array) -> tuple[str, Array]:
-    """max(p, floor): nothing is left of the rows below some probability, all of the others.
+    """max(p, floor): rows below some probability have no gradient; the others have all of theirs.
 
-    `share` is what is left of each row, NaN where too little of it was seen to tell.
+    `share` is the fraction of each row's gradient that remains, NaN if it is unknown.
     """
     known, gone = ~np.isnan(share), np.abs(share) < 1e-3
     below = gone & (p < 0.5)
@@ -188,24 +188,25 @@ def _hard(p: Array, share: Array) -> tuple[str, Array]:
         return "", share
     if below.sum() + (above & known).sum() < 2:
         return "", share
-    # A clip may have an upper bound as well, so rows that are gone count as clipped anywhere.
+    # A clip may have an upper bound too, so rows without gradient count as clipped at any p.
     unsure = ~known & (p > top) & (p < p[above & known].min(initial=1))
     left = np.where(gone | (p <= top), 0.0, np.where(unsure, np.nan, 1.0))
     rows, floor = counted(int(below.sum()), "row"), p[above].min()
-    text = f"does not react in {rows} whose true class has a probability below {floor:.3g}."
+    text = f"is constant in {rows} whose true class has a probability below {floor:.3g}."
     return text, left
 
 
 def _soft(p: Array, share: Array) -> tuple[str, Array]:
-    """log(p + floor): of each row p / (p + floor) is left."""
+    """log(p + floor): the fraction p / (p + floor) of each row's gradient remains."""
     part = (share > 1e-3) & (share < 0.999)
     if not part.any() or (share < 0.999).sum() < 2:
         return "", share
-    # The row nearest to a half tells the floor best: near 0 and 1 the share hardly changes.
+    # The row with a share nearest 1/2 gives the best estimate: near 0 and 1 it hardly changes.
     clearest = np.abs(np.log(share[part]) - np.log1p(-share[part])).argmin()
     floor = float((p[part] * (1 / share[part] - 1))[clearest])
     rows = counted(int((share < 0.5).sum()), "row")
-    return f"fades in {rows}, as if {floor:.3g} were added to the probability.", p / (p + floor)
+    text = f"is too small in {rows}, as if {floor:.3g} were added to the probability."
+    return text, p / (p + floor)
 
 
 def permuted(
@@ -222,11 +223,11 @@ def permuted(
     if order is not None:
         moved = np.empty_like(right)
         moved[:, order] = right
-        yield Formula("classes permuted", moved, f"column {_moves(order, 'stands at')}")
+        yield Formula("classes permuted", moved, f"column {_moves(order, 'is at')}")
     counted_rows = ~reference.ignored
     known = np.where(counted_rows, labels, 0)
     for scale in scales:
-        # x = scale (p - y), so this is -y for the labels that were really used.
+        # x = scale (p - y), so this is -y for the labels that were actually used.
         used = x / scale - reference.probabilities
         sums = np.zeros((shape[1], shape[1]))
         np.add.at(sums, known[counted_rows], used[counted_rows])
@@ -244,10 +245,10 @@ def _cosines(x: Array, y: Array) -> Array:
 
 
 def _best_order(likeness: Array) -> Array | None:
-    """The column most alike to each row, if that is a permutation other than the identity."""
+    """The column most similar to each row, if that is a permutation other than the identity."""
     order = np.argmax(likeness, axis=1)
     usual = np.arange(len(order))
-    empty = ~likeness.any(axis=1)  # a label that does not occur may have any column left over
+    empty = ~likeness.any(axis=1)  # a label that does not occur may have any remaining column
     if empty.any():
         left = np.setdiff1d(usual, order[~empty])
         if len(left) == empty.sum():
@@ -262,7 +263,7 @@ def _moves(order: Array, verb: str) -> str:
     return ", ".join(moves[:4])
 
 
-# Factors between two gradients, and the mistakes that they stand for.
+# Factors between two gradients, and the mistakes that they indicate.
 
 
 @dataclass(frozen=True)
@@ -278,12 +279,12 @@ class Counts:
 
     @classmethod
     def of(cls, reference: Reference) -> Counts:
-        """Count in the reference."""
+        """The counts of a reference."""
         rows, classes = reference.logits.shape
         return cls(rows, reference.total, int((~reference.ignored).sum()), classes)
 
     def expected(self, reduction: str | None, per_row: bool) -> list[float]:
-        """Factors that a right gradient of the sum of the losses may have."""
+        """Factors that a correct gradient may have, relative to that of the sum of the losses."""
         mean = 1 / self.total if self.total else 1.0
         if per_row or reduction == "sum":
             return [1.0]
@@ -310,7 +311,7 @@ def _divisors(counts: Counts, expected: float) -> Iterator[tuple[float, str]]:
     yield expected, ""
     rows, total, valid, classes = counts.rows, counts.total, counts.valid, counts.classes
     if near(expected, 1) and not near(total, 1):
-        # A sum is expected, so anything that divides is a mean.
+        # A sum is expected, so any divisor means that a mean was taken.
         for divisor in (total, rows, valid):
             yield 1 / divisor, "mean for sum"
         return
@@ -332,5 +333,5 @@ def _divisors(counts: Counts, expected: float) -> Iterator[tuple[float, str]]:
 
 
 def near(a: float, b: float) -> bool:
-    """Is it the same factor, as far as measured numbers can tell?"""
+    """Are the factors equal, within the accuracy of measured numbers?"""
     return abs(a - b) <= NEAR * abs(b)

@@ -1,7 +1,7 @@
-"""Formulas of the usual mistakes: the gradients that they give instead of the right one.
+"""Formulas of the usual mistakes: the gradients that they give instead of the correct one.
 
 All are gradients of the sum of the rows' losses, shape (rows, classes), computed by the library
-itself from other arguments than the right ones: labels moved by one, weights left out, and so on.
+itself from wrong arguments: labels shifted by one, weights left out, and so on.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Formula:
     gradient: Array
     detail: str = ""
     scale: float = 1.0
-    """Its factor in what was measured."""
+    """Its factor in the measured numbers."""
 
 
 def options_left_out(reference: Reference) -> Iterator[Formula]:
@@ -41,7 +41,7 @@ def options_left_out(reference: Reference) -> Iterator[Formula]:
 
 
 def wrong_losses(reference: Reference) -> Iterator[Formula]:
-    """Derivatives of a loss that is another than the reference, likely mistakes first."""
+    """Derivatives of losses other than the reference, likely mistakes first."""
     yield from options_left_out(reference)
     yield from _moved_labels(reference)
     p, right = reference.probabilities, reference.gradient()
@@ -50,13 +50,13 @@ def wrong_losses(reference: Reference) -> Iterator[Formula]:
     if reference.task == "binary":
         yield Formula("sigmoid applied twice", twice)
         if not reference.ignored.any():
-            # The mean over all pairs is linear in the labels, so only their average counts.
+            # The mean over all pairs is linear in the labels, so only their average matters.
             average = np.full(len(p), reference.targets.mean(dtype=np.float64))
             yield Formula("broadcast", reference.changed(targets=average).gradient())
     else:
         yield Formula("softmax applied twice", twice)
         if len(p) > 1:
-            # The first term of the gradient less all of it leaves the targets y themselves.
+            # The first term of the gradient minus the whole gradient gives the targets y.
             targets = _without_label(reference, p, right) - right
             across = _softmax_over_rows(reference) * targets.sum(axis=0) - targets
             yield Formula("softmax over the wrong axis", across)
@@ -64,7 +64,7 @@ def wrong_losses(reference: Reference) -> Iterator[Formula]:
 
 
 def wrong_gradients(reference: Reference) -> Iterator[Formula]:
-    """Gradients that are not that of the reference, likely mistakes first."""
+    """Gradients other than that of the reference, likely mistakes first."""
     yield from options_left_out(reference)
     yield from _moved_labels(reference)
     p, right = reference.probabilities, reference.gradient()
@@ -83,7 +83,7 @@ def wrong_gradients(reference: Reference) -> Iterator[Formula]:
         if len(p) > 1:
             targets = _without_label(reference, p, right) - right
             yield Formula("softmax over the wrong axis", _softmax_over_rows(reference) - targets)
-            # By reshape: of a square gradient, that is the transposed one.
+            # By reshape: for a square gradient, this is simply the transpose.
             yield Formula("transposed", right.T.reshape(right.shape))
     yield from _without_log(reference, right)
 
@@ -103,7 +103,7 @@ def _moved_labels(reference: Reference) -> Iterator[Formula]:
             yield Formula("labels off by one", (1 - y) * down + y * up, detail)
     elif labels is not None:
         classes = reference.logits.shape[1]
-        # Of two classes, both steps exchange them.
+        # With two classes, both steps swap them.
         for step, detail in STEPS if classes > 2 else STEPS[:1]:
             moved = np.where(ignored, labels, (labels + step) % classes)
             name = "labels off by one" if classes > 2 else "labels flipped"
@@ -128,13 +128,13 @@ def _softmax_over_rows(reference: Reference) -> Array:
 
 
 def _through_softmax(reference: Reference, p: Array, gradient: Array) -> Array:
-    """A gradient for probabilities carried on to logits: p(1 - p) g, or (diag(p) - pp') g."""
+    """A gradient for probabilities turned into one for logits: p(1 - p) g, or (diag(p) - pp') g."""
     if reference.task == "binary":
         return np.asarray(gradient * p * (1 - p))
     return np.asarray(p * (gradient - (p * gradient).sum(axis=1, keepdims=True)))
 
 
 def _without_log(reference: Reference, right: Array) -> Iterator[Formula]:
-    """The gradient of -p where -log(p) is meant: p times that of -log(p)."""
+    """The gradient of -p instead of -log(p): p times that of -log(p)."""
     if reference.labels is not None and "label_smoothing" not in reference.options:
         yield Formula("log forgotten", reference.label_probabilities[:, None] * right)

@@ -56,7 +56,7 @@ class Problem:
             array = np.moveaxis(array, self.axis, -1)
             self.row_shape, self.classes = array.shape[:-1], array.shape[-1]
         self._class_last_shape = array.shape
-        # Rounded first, so that loss and gradient see the very logits that the steps start from.
+        # Rounded first, so that loss and gradient see exactly the logits that the steps start from.
         self.logits = rounded(np.ascontiguousarray(array.reshape(-1, self.classes)), dtype)
         self.grad = self.framework.autograd(loss) if grad is None else grad
         # Only a call can tell whether there is a loss per row or one number.
@@ -70,7 +70,7 @@ class Problem:
         self.on_call()
         value = self._returned("loss", self.loss, logits)
         value = value.astype(np.complex128 if value.dtype.kind == "c" else np.float64)
-        # The loss of a single row without axes is the row's loss as well as that of all rows.
+        # The loss of a single row without axes is both the row's loss and that of all rows.
         if value.shape == self.row_shape and self.row_shape:
             return value.reshape(-1)
         if value.size == 1:
@@ -87,7 +87,7 @@ class Problem:
         """What `grad` returns, as float64 of shape (rows, classes)."""
         value = self._returned("grad", self.grad, logits)
         if value.shape != self.shape:
-            msg = f"grad returned shape {value.shape}; expected that of the logits, {self.shape}."
+            msg = f"grad returned shape {value.shape}; expected the logits' shape, {self.shape}."
             if value.shape == self.shape[::-1]:
                 msg += " It is transposed."
             raise ValueError(msg)
@@ -96,7 +96,7 @@ class Problem:
         return value.astype(np.float64).reshape(-1, self.classes)
 
     def row_name(self, row: int) -> str:
-        """The row by the caller's own index."""
+        """The row, by its index in the caller's arrays."""
         return row_name(self.row_shape, row)
 
     def index(self, row: int) -> tuple[int, ...]:
@@ -146,7 +146,7 @@ class Problem:
     def _arguments(self, logits: Array) -> tuple[Any, ...]:
         """Logits, and targets if there are any, as the caller gave them.
 
-        Every call gets copies, since a function may write into its arguments.
+        Every call gets copies, since a function may write to its arguments.
         """
         array = logits.reshape(self._class_last_shape)
         if self.task == "classes":
@@ -162,11 +162,11 @@ class Problem:
 
 
 def _task(logits: Array, targets: Array | None) -> Task:
-    """Binary where targets have the logits' own shape and are not rows that sum to 1."""
+    """Binary if targets have the logits' shape and are not rows that sum to 1."""
     if targets is None:
         return "binary" if logits.ndim == 0 else "classes"
     if targets.shape != logits.shape:
-        # A column against a row of as many: binary, and the pair of shapes that broadcasts.
+        # A column and a row of the same length: binary, with a pair of shapes that broadcasts.
         same = [n for n in targets.shape if n != 1] == [n for n in logits.shape if n != 1]
         return "binary" if same and targets.size == logits.size > 1 else "classes"
     soft = targets.dtype.kind == "f" and are_distributions(targets, -1, 1e-3)

@@ -1,4 +1,4 @@
-"""The reference that a loss is compared with: xent's own, with the options that are meant."""
+"""The reference that a loss is compared with: xent's own loss, with the intended options."""
 
 from __future__ import annotations
 
@@ -29,18 +29,19 @@ class Reference:
     targets: Array
     options: Mapping[str, Any] = field(default_factory=dict)
     averaged: bool = False
-    """Is the loss that is checked a mean? A term may have another denominator than the rest."""
+    """Is the checked loss a mean? One of its terms may have a different denominator."""
 
     @classmethod
     def of(cls, problem: Problem, given: Mapping[str, Any], reduction: str | None) -> Reference:
-        """The loss that is meant; labels of -100 are ignored rows unless said otherwise."""
+        """The intended loss; labels of -100 mark ignored rows unless specified otherwise."""
         assert problem.targets is not None
         targets, options = problem.targets, dict(given)
         if targets.shape == problem.shape and problem.task == "classes":
             targets = np.moveaxis(targets, problem.axis, -1).reshape(-1, problem.classes)
         else:
             targets = targets.reshape(-1)
-        # Binary logits are flattened here, so that weights along their last axis have to be, too.
+        # Binary logits are flattened here, so weights along their last axis have to be expanded,
+        # too.
         if np.ndim(options.get("pos_weight", 0.0)) and problem.task == "binary":
             weights = np.asarray(options["pos_weight"], dtype=np.float64)
             if weights.shape == problem.shape[-1:]:  # one for each label of the last axis
@@ -66,7 +67,7 @@ class Reference:
         return replace(self, logits=logits, targets=targets, options=options)
 
     def only(self, *names: str) -> Reference:
-        """The same with these options alone."""
+        """The same with only these options."""
         return replace(self, options={k: v for k, v in self.options.items() if k in names})
 
     def losses(self) -> Array:
@@ -86,7 +87,7 @@ class Reference:
         grad = np.asarray(self.call(reduction=how, return_grad=True)[1]).reshape(self.logits.shape)
         return grad * self.total if averaged else grad
 
-    # By NumPy whatever the size, so that the bits of a row do not depend on its batch.
+    # Always by NumPy, so that the bits of a row do not depend on its batch.
     @numpy_only()
     def call(self, **how: Any) -> Any:
         """Call xent's loss."""

@@ -73,7 +73,7 @@ class GradientReport(Report):
         elsewhere = self.directions is not None and self.directions.failed
         if self.failed or elsewhere or self.mistakes:
             return "fail"
-        # That 0 is 0, or that a few small entries are right, says little of the gradient.
+        # Confirmed zeros, or a few small entries that are right, say little about the gradient.
         with np.errstate(invalid="ignore"):
             size = np.nan_to_num(np.fmax(np.abs(self.analytic), np.abs(self.numeric.value)))
         enough = float(size[self.verdicts == PASS].sum()) >= ENOUGH * float(size.sum())
@@ -81,7 +81,7 @@ class GradientReport(Report):
 
     @property
     def relative_error(self) -> Array:
-        """Difference of each entry over the larger of its two values; 0 where both are 0."""
+        """Difference of each entry, divided by the larger of its two values; 0 where both are 0."""
         with np.errstate(invalid="ignore"):
             size = np.maximum(np.abs(self.analytic), np.abs(self.numeric.value))
             return np.asarray(np.abs(self.analytic - self.numeric.value) / np.where(size, size, 1))
@@ -141,7 +141,7 @@ class GradientReport(Report):
         yield Text(self._how())
 
     def _along(self, d: Directions) -> str:
-        """What the random directions show, if not all entries were looked at."""
+        """What the random directions show, if not all entries were checked."""
         looked = f"{len(self.verdicts)} of {self.problem.logits.size} entries were checked"
         through = f"{len(d.verdict)} random directions through all of them"
         passed, unsure, failed = (int((d.verdict == verdict).sum()) for verdict in WORDS)

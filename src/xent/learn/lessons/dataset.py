@@ -11,6 +11,7 @@ from xent._live.controls import RESET, choice, pop, preset, presets, push, slide
 from xent._live.lines import LiveLine
 from xent._live.page import MOST, Live
 from xent._live.picture import Picture, Role
+from xent._live.widgets import code, fact, stage
 from xent._report.expression import (
     Expression,
     Number,
@@ -36,7 +37,6 @@ from xent.learn.lessons.points import (
     N,
     W,
 )
-from xent.learn.widgets import code, fact, stage
 from xent.losses import binary_cross_entropy
 
 FRAME, L, AFTER, STEP = Symbol("frame"), Symbol("L"), Symbol("after"), Symbol("step")

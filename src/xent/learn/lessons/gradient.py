@@ -9,6 +9,7 @@ from xent._live.controls import choice, pop, preset, presets, push, slider
 from xent._live.lines import LiveLine
 from xent._live.page import MOST, Live
 from xent._live.picture import Picture, Role
+from xent._live.widgets import code, stage
 from xent._report.expression import (
     Derivative,
     Expression,
@@ -20,7 +21,6 @@ from xent._report.expression import (
     sigmoid,
 )
 from xent.learn.lessons.descent import NOW, PROGRAM, SHARE, STEPS, THEN, G, L, P, Z, loss
-from xent.learn.widgets import code, stage
 
 AFTER, LIMIT, RATE = Symbol("after"), Symbol("limit"), Symbol("rate")
 Y, ETA = Symbol("y"), Symbol("η")

@@ -9,9 +9,9 @@ from xent._live.controls import choice, preset, presets, slider
 from xent._live.lines import LiveLine
 from xent._live.page import Live
 from xent._live.picture import Picture
+from xent._live.widgets import code, fact, lines, stage
 from xent._report.expression import Call, Number, Symbol, call, case, exp, log, log1p, same, sigmoid
 from xent.explanation.quantities import of_one_logit
-from xent.learn.widgets import code, fact, lines, stage
 from xent.losses import binary_cross_entropy
 
 Z, P, L, SHARE = Symbol("z"), Symbol("p"), Symbol("L"), Symbol("share")

@@ -26,9 +26,9 @@ from xent.torch._sharded.targets import LocalTargets
 
 Tensor = torch.Tensor
 BLOCK = {"cpu": 1 << 19}
-"""Elements of a block of rows on a device, whose temporaries stay in cache."""
+"""Elements per block of rows, by device; the temporaries of a block stay in cache."""
 LARGE_BLOCK = 1 << 24
-"""The same where starting an operation costs more than memory does."""
+"""The same for devices where launching an operation costs more than memory."""
 
 
 def forward(
@@ -39,9 +39,9 @@ def forward(
     rows = logits.shape[:-1]
     z = logits.detach().reshape(rows.numel(), logits.shape[-1])
     grad = _buffer_pool.empty(tuple(z.shape) if needs_grad else (0,), z.dtype, z.device)
-    if not len(z):  # which every rank knows, so no collective is left waiting
+    if not len(z):  # every rank sees this, so no collective is left waiting
         return reduced(z.new_zeros(0), targets, 0.0, rows).to(dtype), grad.reshape(logits.shape)
-    # Half precision would round the exponentials: those are computed a second time.
+    # Half precision would round the exponentials, so they are computed a second time.
     exp = grad if needs_grad and z.dtype == dtype else None
     blocks = list(row_blocks(z))
     local = kernel_stats(z, targets, exp)
@@ -73,7 +73,7 @@ def forward(
 
 
 def row_blocks(z: Tensor) -> Iterator[slice]:
-    """Rows that are computed at a time."""
+    """Blocks of rows, each computed at one time."""
     step = max(1, BLOCK.get(z.device.type, LARGE_BLOCK) // max(1, z.shape[1]))
     for start in range(0, len(z), step):
         yield slice(start, min(start + step, len(z)))
@@ -82,9 +82,9 @@ def row_blocks(z: Tensor) -> Iterator[slice]:
 def stats_by_blocks(
     z: Tensor, targets: LocalTargets, exp: Tensor | None, blocks: list[slice]
 ) -> LocalStats:
-    """The rank's rows block by block; `exp` gets their exponentials."""
+    """Statistics of the rank's rows, block by block; `exp` gets their exponentials."""
     dtype = loss_dtype(z.dtype)
-    # The temporaries of each block in the same place: fresh memory costs more than the arithmetic.
+    # All blocks share their temporaries: fresh memory costs more than the arithmetic.
     spare = z.new_empty((3, len(z[blocks[0]]), z.shape[1]), dtype=dtype)
     parts = []
     for index in blocks:
@@ -98,7 +98,7 @@ def stats_by_blocks(
 
 
 def reduced(losses: Tensor, targets: LocalTargets, divisor: float, rows: torch.Size) -> Tensor:
-    """The loss that is returned. Where a mean has no weight it is 0."""
+    """The loss that is returned; 0 for a mean without weight."""
     if targets.options.reduction == "none":
         return losses.reshape(rows)
     total = losses.sum()
@@ -125,8 +125,8 @@ class ShardedCrossEntropy(torch.autograd.Function):
         """The gradient times the upstream gradient, without a collective."""
         upstream, to_gradient = grads
         if to_gradient is not None:
-            msg = "the parallel cross_entropy has no second derivative. "
-            raise NotImplementedError(msg + "Use xent.cross_entropy of all classes in one process.")
+            msg = "the parallel cross_entropy has no second derivative. Use xent.cross_entropy "
+            raise NotImplementedError(msg + "with all classes in one process.")
         if upstream is None:
             return None, None, None, None
         (grad,) = ctx.saved_tensors

@@ -1,7 +1,7 @@
-"""A rank's own rows by the compiled kernels of the CPU, in one pass over its logits.
+"""A rank's own rows, computed by the compiled CPU kernels in one pass over its logits.
 
-The loss of a row whose label is its largest logit is log(1 + s), and its gradient beside the label
-is the probabilities among the rank's own classes, exp(z - m) / (1 + s).
+The loss of a row whose label is its largest logit is log(1 + s), and its gradient at the other
+classes is their probabilities among the rank's own classes, exp(z - m) / (1 + s).
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ Tensor = torch.Tensor
 
 
 def kernel_stats(z: Tensor, targets: LocalTargets, out: Tensor | None) -> LocalStats | None:
-    """The same as `local_stats`, where there is a kernel for it; `out` gets exp(z - m) / (1 + s).
+    """The same as `local_stats`, if there is a kernel for it; `out` gets exp(z - m) / (1 + s).
 
-    Not for float64, where s has to be more exact than a kernel's loss.
+    Not for float64, where s has to be more accurate than a kernel's loss.
     """
     if z.device.type != "cpu" or z.dtype == torch.float64 or not is_label_at_logit(targets):
         return None

@@ -1,4 +1,4 @@
-"""A process group: where this rank stands in it, its collectives, and whether the ranks agree."""
+"""A process group: this rank's position, the collectives, and the check that the ranks agree."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ AGREED = {
     "targets": "targets or sample_weight differ",
     "inputs": "the inputs differ",
 }
-"""What must be the same on every rank, and what an error says of it."""
+"""What must be the same on every rank, and the error if it is not."""
 
 BITS = {2: torch.int16, 4: torch.int32, 8: torch.int64}
-"""Integers of the same number of bytes as a float."""
+"""Integer dtypes, by the number of bytes of the float they replace."""
 
 
 class VocabGroup:
@@ -35,16 +35,16 @@ class VocabGroup:
             if hasattr(group, "get_group"):
                 msg += " Pass group.get_group()."
             if isinstance(group, int):  # what new_group returns to ranks outside
-                msg += " This rank is not in it: only its members call the loss."
+                msg += " This rank is not in the group: only its members may call the loss."
             raise TypeError(msg)
         self.group: Any = group if group is not None else dist.group.WORLD
         self.size = dist.get_world_size(self.group)
         rank = dist.get_rank(self.group)
         if rank < 0:
-            msg = "this rank is not in the group: only its members call the loss."
+            msg = "this rank is not in the group: only its members may call the loss."
             raise ValueError(msg)
         self.position = rank if position is None else position
-        """In the order of the classes."""
+        """This rank's position in the order of the classes."""
 
     def sum(self, tensor: Tensor) -> Tensor:
         """Sum over the ranks, in place."""
@@ -52,12 +52,12 @@ class VocabGroup:
         return tensor
 
     def max(self, tensor: Tensor) -> Tensor:
-        """Largest over the ranks, in place. What becomes of NaN depends on the backend."""
+        """Maximum over the ranks, in place. The result for NaN depends on the backend."""
         dist.all_reduce(tensor, dist.ReduceOp.MAX, self.group)
         return tensor
 
     def device(self) -> str:
-        """Where the group can add numbers, the same on every rank whatever its arguments."""
+        """A device on which the group can add; the same on every rank, whatever its arguments."""
         backends = dist.get_backend_config(self.group).split(",")
         devices = [backend.partition(":")[0] for backend in backends]
         return "cpu" if "cpu" in devices else devices[0]
@@ -65,7 +65,7 @@ class VocabGroup:
     def check_agreement(
         self, classes: int, fingerprints: dict[str, int], error: Exception | None
     ) -> list[int]:
-        """The number of classes on each rank, if the ranks agree in everything else.
+        """The number of classes on each rank; raises if the ranks disagree in anything else.
 
         One sum of a small table, in which each rank fills its own row. It comes before every other
         collective, so that a rank whose arguments are wrong does not leave the others waiting.
@@ -78,7 +78,7 @@ class VocabGroup:
             raise error
         for rank, row in enumerate(rows):
             if row[1]:
-                msg = f"rank {rank} of the group has an error in its arguments, and says which; "
+                msg = f"rank {rank} of the group has an error in its arguments, and reports it; "
                 raise ValueError(msg + f"this is rank {self.position}.")
         for column, difference in enumerate(AGREED.values(), 2):
             for rank, row in enumerate(rows):
@@ -90,12 +90,12 @@ class VocabGroup:
 
 
 def fingerprint(*values: Any) -> int:
-    """A number that tells lists of plain values apart."""
+    """A number that distinguishes lists of plain values."""
     return zlib.crc32(repr(values).encode())
 
 
 def checksum(*tensors: Tensor | None) -> int:
-    """A number that tells tensors apart, order included."""
+    """A number that distinguishes tensors, including the order of their entries."""
     total = 0
     for tensor in tensors:
         total *= 31
@@ -110,7 +110,7 @@ def checksum(*tensors: Tensor | None) -> int:
 
 
 def checksum_of_rows(tensor: Tensor) -> int:
-    """A `checksum` at less cost, for which the order within a row does not count."""
+    """A cheaper `checksum`, which ignores the order within a row."""
     rows = tensor.detach().contiguous()
     size = rows.element_size()
     whole = rows.shape[-1] * size % 8 == 0 and rows.storage_offset() * size % 8 == 0

@@ -1,8 +1,8 @@
-"""A linear layer's cross-entropy, the layer's classes divided over the ranks of a group.
+"""Cross-entropy of a linear layer whose classes are divided over the ranks of a group.
 
-Chunks of rows pass through the product, the merge over the ranks and the gradient products. Weight
-and bias get their gradients where they are; that of the inputs is a sum over the ranks, which the
-backward pass takes once.
+Each chunk of rows goes through the product, the merge over the ranks and the gradient products.
+The gradients of weight and bias stay on their rank; that of the inputs is a sum over the ranks,
+computed once, in the backward pass.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ FLAGS = INPUTS, WEIGHT, BIAS
 """Bits of the gradients that are needed, in the order of the arguments."""
 NO_SECOND = (
     "the parallel linear_cross_entropy has no second derivative. "
-    "Use xent.cross_entropy of all classes in one process."
+    "Use xent.cross_entropy with all classes in one process."
 )
 
 
 def rows_of_chunk(rows: int, widths: list[int]) -> int:
-    """As many rows as fit on the rank with the most classes, so that all take the same."""
+    """As many rows as fit on the rank with the most classes, so that all ranks take as many."""
     return max(1, min(rows, chunked.CHUNK // max(1, *widths)))
 
 
@@ -64,7 +64,7 @@ def make_layer(arguments: Arguments, step: int) -> Layer:
 def forward(
     arguments: Arguments, targets: LocalTargets, group: VocabGroup, step: int, needed: int
 ) -> tuple[Tensor, Gradients, Seen]:
-    """Loss, this rank's gradients, and the rows as they were seen and merged."""
+    """Loss, this rank's gradients, and the statistics of the rows, local and merged."""
     layer = make_layer(arguments, step)
     total = targets.local_total()
     targets, divisor = targets.with_mean(None if total is None else group.sum(total))
@@ -116,11 +116,11 @@ def gradients_of_rows(
 
 
 class OnceDifferentiable(torch.autograd.Function):
-    """A Function whose results are gradients: to differentiate them again is refused."""
+    """A Function whose results are gradients, and cannot be differentiated again."""
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> Any:
-        """A gradient that counted as a constant would make the second derivative 0."""
+        """Refuse: a gradient treated as a constant would make the second derivative 0."""
         del ctx, grads
         raise NotImplementedError(NO_SECOND)
 
@@ -130,7 +130,7 @@ class SumOverRanks(OnceDifferentiable):
 
     @staticmethod
     def forward(ctx: Any, grad: Tensor, group: VocabGroup) -> Tensor:
-        """Of a copy: what autograd has seen is not written over."""
+        """Sum a copy, so that a tensor that autograd has seen is not overwritten."""
         del ctx
         return group.sum(grad.detach().clone())
 
@@ -142,7 +142,7 @@ class RowGradients(OnceDifferentiable):
     def forward(
         ctx: Any, upstream: Tensor, x: Tensor, weight: Tensor, bias: Tensor | None, *others: Any
     ) -> tuple[Tensor, ...]:
-        """Computed from the inputs again, with the merged rows of the forward pass."""
+        """Recompute them from the inputs, with the merged statistics of the forward pass."""
         del ctx
         arguments = (x, weight, bias)
         targets, group, step, needed, seen = others
@@ -172,7 +172,7 @@ class ShardedLinearCrossEntropy(torch.autograd.Function):
     ) -> tuple[Tensor, ...]:
         """The gradients are computed with the loss, except for row losses."""
         arguments = (x, weight, bias)
-        # The dtypes of the products are settled here, not by autocast.
+        # The dtypes of the products are chosen here, not by autocast.
         with torch.autocast(x.device.type, enabled=False):
             loss, grads, seen = forward(arguments, targets, group, step, needed)
         made = tuple(x.new_empty(0) if grad is None else grad for grad in grads)
@@ -186,7 +186,7 @@ class ShardedLinearCrossEntropy(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Tensor | None, ...]:
-        """From the gradient of the loss to those of the arguments."""
+        """Gradients for the arguments, from that for the loss."""
         upstream, *others = grads
         if any(other is not None for other in others):
             raise NotImplementedError(NO_SECOND)

@@ -1,6 +1,6 @@
 """The arithmetic of rows whose classes are divided over the ranks of a group.
 
-A rank sees a row from its own largest logit m_r, at class k. It knows s_r, the sum of
+A rank computes a row relative to its own largest logit m_r, at class k. It knows s_r, the sum of
 exp(z_j - m_r) over its other classes, and the cost of its targets, the sum of y_j (m_r - z_j). Then
 m is the largest m_r, and everything else is a sum over the ranks, of terms that are never negative:
 
@@ -8,10 +8,10 @@ m is the largest m_r, and everything else is a sum over the ranks, of terms that
     S = sum over r of (s_r where m_r = m, else (1 + s_r) f_r), and 1 for each further m_r = m
     loss = (sum y) log1p(S) + sum over r of cost_r + (m - m_r) (sum of the rank's y)
 
-The largest term is left out of S, not subtracted from it, so a confident right row keeps its
-digits. The ranks need not settle which of several equal logits is the largest. The gradient at a
-largest logit is (sum of y elsewhere - y S) / (1 + S), where the sum elsewhere is one over the ranks
-too.
+The largest term is left out of S, not subtracted from it, so a confident, correct row keeps its
+digits. The ranks need not agree on which of several equal logits is the largest. The gradient at a
+largest logit is (sum of y elsewhere - y S) / (1 + S), where the sum elsewhere also runs over the
+ranks.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ from xent.torch._sharded.targets import LocalTargets, check_sums
 Tensor = torch.Tensor
 INFINITY = float("inf")
 MANY_CLASSES = 2048
-"""Number of classes from which the largest logit is looked for in parts."""
+"""From this number of classes, the largest logit is searched for in parts."""
 
 
 class LocalStats(NamedTuple):
-    """Rows seen from the largest of a rank's own logits; all float64, but for k."""
+    """Statistics of rows relative to the largest of a rank's own logits; all float64 except k."""
 
     m: Tensor  # the largest; -inf where the row holds NaN, where s is NaN
     k: Tensor  # its class
@@ -44,14 +44,14 @@ class LocalStats(NamedTuple):
 
 
 class MergedStats(NamedTuple):
-    """Rows as all ranks see them, and what a rank's exponentials are worth in them."""
+    """Statistics of rows over all ranks, and the scale of this rank's exponentials."""
 
     m: Tensor
     s: Tensor
     cost: Tensor
     y_k: Tensor  # y at the largest logit, on all ranks that have it
     y_rest: Tensor
-    has_largest: Tensor  # does this rank?
+    has_largest: Tensor  # does this rank have the largest logit?
     share: Tensor  # exp(its largest - m)
 
 
@@ -67,10 +67,10 @@ class TargetSums(NamedTuple):
 def local_stats(
     raw: Tensor, targets: LocalTargets, out: Tensor | None = None, spare: Tensor | None = None
 ) -> tuple[LocalStats, Tensor]:
-    """A rank's rows, and exp(z - m) of them, which is 0 at k.
+    """Statistics of a rank's rows, and their exp(z - m), which is 0 at k.
 
-    With spare memory for them, (2, rows, classes), the rounding errors of z - m are carried, which
-    exp would turn into relative errors.
+    If spare memory of shape (2, rows, classes) is given, the rounding errors of z - m are carried
+    along; exp would turn them into relative errors.
     """
     z = capped(raw, targets.options.softcap)
     if not targets.width:
@@ -84,13 +84,13 @@ def local_stats(
     d = torch.sub(z, top, out=out)
     low = None
     if spare is not None:
-        # TwoDiff: low is exactly what rounding took from d. Infinities leave NaN, which is no
+        # TwoDiff: low is exactly the rounding error of d. Infinities give NaN, which is not an
         # error to carry.
         back, low = spare[:, : len(z)]
         torch.sub(z, d, out=back)
         torch.sub(z, torch.add(d, back, out=low), out=low)
         low.add_(back.sub_(top)).nan_to_num_(0, 0, 0)
-    # 0 also where the largest is infinite and inf - inf would be NaN.
+    # 0 even if the largest is infinite, where inf - inf would be NaN.
     d.scatter_(1, column, torch.where(masked, -INFINITY, 0.0).to(d.dtype).unsqueeze(1))
     sums = _target_sums(z, d, k, top, targets)
     e = d.exp_()
@@ -102,16 +102,17 @@ def local_stats(
 
 
 def is_label_at_logit(targets: LocalTargets) -> bool:
-    """Do a row's targets lie at its label only, and its logits come as they are?"""
+    """Is the target of a row at its label only, and are its logits uncapped?"""
     options = targets.options
     return targets.labels is not None and not options.label_smoothing and options.softcap is None
 
 
 def largest(z: Tensor) -> tuple[Tensor, Tensor]:
-    """The largest entry of each row, and a place of it.
+    """The largest entry of each row, and its index.
 
-    PyTorch finds places slowly on the CPU, and largest entries fast: so first which part of the row
-    holds it, the last part counted back from the row's end. NaN is larger than any number.
+    On the CPU, PyTorch finds indices slowly and largest entries fast. So the part of the row that
+    holds the largest entry is found first; the last part is counted back from the row's end. NaN is
+    larger than any number.
     """
     width = z.shape[1]
     if z.device.type != "cpu" or width < MANY_CLASSES:
@@ -130,7 +131,7 @@ def largest(z: Tensor) -> tuple[Tensor, Tensor]:
 def recompute_exp(
     raw: Tensor, local: LocalStats, targets: LocalTargets
 ) -> tuple[LocalStats, Tensor]:
-    """The exponentials of `local_stats` a second time, without carried rounding errors."""
+    """Compute the exponentials of `local_stats` again, without carrying rounding errors."""
     z = capped(raw, targets.options.softcap)
     local = local._replace(unit=torch.ones_like(local.unit))
     if not z.shape[1]:
@@ -142,9 +143,9 @@ def recompute_exp(
 def merge(
     local: LocalStats, targets: LocalTargets, group: VocabGroup, number: Tensor | None = None
 ) -> tuple[MergedStats, Tensor | None]:
-    """The rows of all ranks by two reductions: of the largest logit, and of sums.
+    """Merge the rows of all ranks with two reductions: of the largest logit, and of sums.
 
-    `number` is summed over the ranks with them, which saves a third.
+    `number` is summed over the ranks with them, which saves a third reduction.
     """
     m = group.max(local.m.clone())
     has_largest = (local.m == m) & (m > -INFINITY)
@@ -165,7 +166,7 @@ def merge(
     group.sum(packed)
     s, count, cost, y_k, y_rest, *given = packed[: len(sums) * len(m)].reshape(len(sums), -1)
     s = s + (count - 1).clamp(min=0)
-    # Two infinite logits are no certainty, but inf - inf.
+    # Two infinite logits are not certainty but inf - inf.
     s = s.masked_fill((m == INFINITY) & (count > 1), float("nan"))
     if given:
         check_sums(targets, given[0])
@@ -193,13 +194,13 @@ def grad_inplace(
     scale: float,
     raw: Tensor,
 ) -> Tensor:
-    """Make a rank's exponentials the gradient times `scale`, in place.
+    """Turn a rank's exponentials into the gradient times `scale`, in place.
 
     `raw` are the logits before the softcap.
     """
     if not targets.width:
         return e
-    special = not bool(raw.sum().isfinite())  # the cheapest look for NaN and infinities
+    special = not bool(raw.sum().isfinite())  # the cheapest test for NaN and infinities
     options, weight = targets.options, targets.weight
     factor = torch.full_like(rows.s, scale) if weight is None else weight * scale
     of_p, y_rest = rows.y_k + rows.y_rest, rows.y_rest
@@ -279,7 +280,7 @@ def sums_at_labels(z: Tensor, k: Tensor, top: Tensor, targets: LocalTargets) -> 
     y, place = targets.at_labels()
     gap = (top - z.gather(1, place.unsqueeze(1)).double()).squeeze(1)
     at_largest = place == k
-    # The largest logit is no distance from itself, also where it is infinite; a mask is.
+    # The largest logit is at distance 0 from itself, even if it is +inf; one at -inf keeps inf.
     gap = gap.masked_fill(at_largest & (gap != INFINITY), 0)
     y_k = torch.where(at_largest, y, 0.0)
     cost = _times(y, gap)
@@ -287,12 +288,12 @@ def sums_at_labels(z: Tensor, k: Tensor, top: Tensor, targets: LocalTargets) -> 
 
 
 def _times(coefficient: Tensor, value: Tensor) -> Tensor:
-    """Product where 0 times anything is 0: a class without target costs nothing."""
+    """Product in which 0 times anything is 0: a class without target costs nothing."""
     return torch.where(coefficient == 0, 0.0, coefficient * value)
 
 
 def _exp_of_difference(a: Tensor, b: Tensor) -> Tensor:
-    """exp(a - b), with the rounding error of the difference."""
+    """exp(a - b), corrected for the rounding error of the difference."""
     d = a - b
     back = a - d
     low = ((a - (d + back)) + (back - b)).nan_to_num(0, 0, 0)

@@ -26,7 +26,7 @@ Tensor = torch.Tensor
 
 
 class Totals(NamedTuple):
-    """What means divide by: the rows' weights, with the weights of their classes and without."""
+    """The divisors of means: the sum of the rows' weights, with and without class weights."""
 
     total: float
     total_rows: float
@@ -40,17 +40,17 @@ class LocalTargets:
     """
 
     options: LossOptions
-    """Checked, and without its weights, which are fields here."""
+    """Checked options, without their weights, which are fields here."""
     width: int
     """Number of this rank's classes."""
     labels: Tensor | None
-    """Indices among all classes; 0 where the row is absent."""
+    """Indices among all classes; 0 if the row is absent."""
     probabilities: Tensor | None
     """(rows, width)"""
     class_weight: Tensor | None
     """(width,), float64"""
     weight: Tensor | None
-    """Of each row, float64; 0 where the row is absent. None where each counts once."""
+    """Weight of each row, float64; 0 if the row is absent. None if each row counts once."""
     offset: int = 0
     """Index of this rank's first class among all classes."""
     classes: int = 0
@@ -59,7 +59,7 @@ class LocalTargets:
     def placed(self, offset: int, classes: int) -> LocalTargets:
         """The same among all classes, whose number is known only now; labels are checked."""
         if classes == 0:
-            msg = "no rank of the group has any class."
+            msg = "no rank of the group has any classes."
             raise ValueError(msg)
         if self.labels is not None and self.labels.numel():
             low, high = torch.stack(torch.aminmax(self.labels)).tolist()
@@ -73,7 +73,7 @@ class LocalTargets:
         return replace(self, **{name: rows[index] for name, rows in given if rows is not None})
 
     def local_labels(self) -> tuple[Tensor, Tensor]:
-        """Which rows have a label among this rank's classes, and its place there, else 0."""
+        """Which rows have a label among this rank's classes, and its index there, else 0."""
         assert self.labels is not None
         local = (self.labels >= self.offset) & (self.labels < self.offset + self.width)
         if self.weight is not None:
@@ -81,7 +81,7 @@ class LocalTargets:
         return local, torch.where(local, self.labels - self.offset, 0)
 
     def at_labels(self) -> tuple[Tensor, Tensor]:
-        """Target at each row's label, 0 where another rank has it; and the label's place."""
+        """Target at each row's label, 0 if another rank has it; and the label's index."""
         local, place = self.local_labels()
         y = local.double() * (1 - self.options.label_smoothing)
         if self.class_weight is not None:
@@ -119,14 +119,14 @@ class LocalTargets:
 
     @cached_property
     def smoothing_shift(self) -> Tensor | None:
-        """What smoothing adds to each class's target; None where class weights are not given."""
+        """What smoothing adds to each class's target; None without smoothing or class weights."""
         if self.class_weight is None or not self.options.label_smoothing:
             return None
         return self.class_weight * (self.options.label_smoothing / self.classes)
 
     @cached_property
     def other_shifts(self) -> Tensor:
-        """For each class the sum of the others' `smoothing_shift`, without a subtraction."""
+        """For each class, the sum of the others' `smoothing_shift`, without a subtraction."""
         assert self.smoothing_shift is not None
         others = torch.zeros_like(self.smoothing_shift)
         others[1:] += self.smoothing_shift.cumsum(0)[:-1]
@@ -134,7 +134,7 @@ class LocalTargets:
         return others
 
     def local_total(self) -> Tensor | None:
-        """The rank's share of what a mean divides by, where classes are weighted; else None."""
+        """The rank's share of a mean's divisor, if classes are weighted; else None."""
         if self.options.reduction != "mean" or self.class_weight is None:
             return None
         if self.probabilities is not None:
@@ -149,7 +149,7 @@ class LocalTargets:
         return of_rows.sum()
 
     def with_mean(self, total: Tensor | None) -> tuple[LocalTargets, float]:
-        """The targets with z-loss as a mean takes it, and what the mean divides by.
+        """The targets with z-loss scaled for a mean, and the mean's divisor.
 
         `total` is the sum over the ranks of their `local_total`.
         """
@@ -171,7 +171,7 @@ class LocalTargets:
 def make_targets(
     targets: Any, shape: tuple[int, ...], like: Tensor, options: LossOptions
 ) -> LocalTargets:
-    """Check targets and weights against this rank's logits of a shape, class axis last."""
+    """Check targets and weights against the shape of this rank's logits, class axis last."""
     rows, width = shape[:-1], shape[-1]
     names = options.names
     of_class = _weights(options, "class_weight", (width,), like, "one weight per own class")
@@ -179,7 +179,7 @@ def make_targets(
     options = options.replace(class_weight=None, sample_weight=None)
     given = as_tensor_like(targets, like, names.targets).detach()
     if isinstance(targets, torch.Tensor) and wants_gradient(targets):
-        msg = "targets requires a gradient, but in parallel gradients go to the logits only. "
+        msg = "targets requires a gradient, but the parallel losses give no gradient for them. "
         raise ValueError(msg + "Pass targets.detach().")
     labels = probabilities = None
     soft = given.dtype.is_floating_point
@@ -196,7 +196,7 @@ def make_targets(
 
 
 def check_sums(targets: LocalTargets, sums: Tensor) -> None:
-    """Each row of probabilities sums to 1 over all ranks."""
+    """Check that each row of probabilities sums to 1 over all ranks."""
     assert targets.probabilities is not None
     if targets.weight is not None:  # whatever an absent row holds
         sums = sums.masked_fill(targets.weight == 0, 1)

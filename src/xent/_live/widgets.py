@@ -27,9 +27,9 @@ def stage(
 ) -> str:
     """Pictures that stay in view above their controls, and a sentence that sums them up.
 
-    `formulas` are those that marks in the pictures show. Where a page has several stages, each has
-    a name. On a wide screen the controls stand to the right of the pictures if `split`, and in two
-    columns if `compact`.
+    `formulas` are those that marks in the pictures show. A second stage of a page needs a `name`.
+    On a wide screen the controls stand to the right of the pictures if `split`, and in two columns
+    if `compact`.
     """
     hidden = "".join(formulas)
     box = f'<div data-told aria-live="polite">{told}</div>{hidden}' if hidden else ""
@@ -47,24 +47,38 @@ def fact(value: float, digits: int = 4) -> str:
     return shown(float(value), digits)
 
 
+def guess(question: str, options: Iterable[tuple[str, bool]], answer: str) -> str:
+    """As `:::guess` in Markdown: options, of which some are right, and HTML that they open."""
+    buttons = "".join(
+        f'<button type="button" data-guess="{"right" if right else "wrong"}">'
+        f"{html.escape(told)}</button>"
+        for told, right in options
+    )
+    return (
+        f'<div class="guess"><p><strong>A guess first.</strong> {question}</p>'
+        f'<div class="options">{buttons}</div>'
+        f"<details><summary>The answer</summary>{answer}</details></div>"
+    )
+
+
 def lines(live: Live, *shown: LiveLine | str) -> str:
     """Formulas with their numbers, below each other; also as HTML."""
     made = (each if isinstance(each, str) else live.line(each) for each in shown)
     return f'<div class="lines" tabindex="0">{"".join(made)}</div>'
 
 
-def code(live: Live, text: str, numbers: Mapping[str, Expression | tuple[Expression, int]]) -> str:
-    """Python that gives what the page shows; `{name}` is one of the numbers.
+def code(
+    live: Live, text: str, numbers: Mapping[str, Expression | tuple[Expression, int] | str]
+) -> str:
+    """Python that gives what the page shows; `{name}` is one of the numbers, or HTML.
 
     A number alone is shown in full, with a tuple to so many digits.
     """
     parts = []
     for piece in re.split(r"(\{\w+\})", text.strip()):
-        if piece.startswith("{"):
-            found = numbers[piece[1:-1]]
-            tree, digits = found if isinstance(found, tuple) else (found, 16)
-            parts.append(live.number(tree, digits))
-        else:
-            parts.append(html.escape(piece))
+        found = numbers[piece[1:-1]] if piece.startswith("{") else html.escape(piece)
+        if not isinstance(found, str):
+            found = live.number(*(found if isinstance(found, tuple) else (found, 16)))
+        parts.append(found)
     button = '<button type="button" data-copy="Copy">Copy</button>'
     return f'<div class="code">{button}<pre tabindex="0"><code>{"".join(parts)}</code></pre></div>'
