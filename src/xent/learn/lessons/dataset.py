@@ -44,8 +44,8 @@ SPAN = (-4.0, 5.5)
 """Where points may be dragged."""
 HIGHEST = 4.0
 """Losses above it are cut off in the picture."""
-BAR = 8
-"""Their width in pixels: less than GAP."""
+BAR, OUTLINE = 8, 2.5
+"""Width of a bar in pixels, less than GAP, and of its outline, as in the style sheet."""
 ROLES: tuple[Role, Role] = ("push", "true")
 BASE = float(binary_cross_entropy(np.full(N, np.log(0.7 / 0.3)), LABELS))
 """The loss of saying for each point that 7 of 10 have label 1: the entropy of the labels."""
@@ -107,8 +107,8 @@ def _stage(live: Live) -> str:
     summary = live.choose(
         (
             same(FRAME, 1),
-            f"The curve is the probability of label 1: z = {n(W, 2)} · x + {n(B, 2)} through the "
-            "sigmoid. Points of label 1 should be high on it, points of label 0 low.",
+            f"The curve is the probability of label 1, with w = {n(W, 2)} and b = {n(B, 2)}. "
+            "Points of label 1 should be high on it, points of label 0 low.",
         ),
         (
             same(FRAME, 2),
@@ -149,12 +149,12 @@ def _stage(live: Live) -> str:
         '<div class="wide">',
         presets(
             [
-                preset("Trained", w=1.65, b=0.8, rates=[]),
+                preset("Trained", x=POINTS, w=1.65, b=0.8, rates=[]),
                 preset("Base rate only", w=0, b=0.85, rates=[], frame=4),
                 preset("One bad label", x=BAD_LABEL, w=1.65, b=0.8, rates=[], frame=4),
                 preset("No overlap", x=SEPARATE, w=6, b=1.8, rates=[], frame=2),
-                preset("Too long a step", w=0, b=0, rate=10, reduction=0, rates=[10]),
-                preset("Forgotten 1/N", w=0, b=0, rate=1, reduction=1, rates=[10]),
+                preset("Too long a step", x=POINTS, w=0, b=0, rate=10, reduction=0, rates=[10]),
+                preset("Forgotten 1/N", x=POINTS, w=0, b=0, rate=1, reduction=1, rates=[10]),
             ]
         ),
         "</div>",
@@ -197,9 +197,7 @@ def _sigmoid(live: Live) -> str:
     for j, label in enumerate(LABELS):
         p = _at("p", j)
         ends: tuple[Operand, Operand] = (0, p) if label else (p, 1)
-        picture.bar(
-            _at("place", j), ends[1], ROLES[label], bottom=ends[0], width=BAR, tell=f"point-{j}"
-        )
+        _bar(picture, j, *ends)
     picture.raw("</g>")
     for j, label in enumerate(LABELS):
         x = case(bars, _at("place", j), _at("x", j))
@@ -227,6 +225,21 @@ def _sigmoid(live: Live) -> str:
     )
 
 
+def _bar(picture: Picture, j: int, bottom: Operand, top: Operand, told: str = "") -> None:
+    """Of a point: full for label 1, an outline for label 0."""
+    style, width = ("fill", BAR) if LABELS[j] else ("hollow", BAR - OUTLINE)
+    picture.bar(
+        _at("place", j),
+        top,
+        ROLES[LABELS[j]],
+        bottom=bottom,
+        width=width,
+        tell=f"point-{j}",
+        label=told,
+        style=style,
+    )
+
+
 def _hidden_unless(live: Live, condition: Expression) -> str:
     """The start of a group that is there where the condition holds."""
     return live.when(condition, "", "g").removesuffix("</g>")
@@ -236,22 +249,18 @@ def _losses(live: Live) -> str:
     picture = _axes(live, "losses", HIGHEST, "loss −log p, nats", (0, 1, 2, 3, 4))
     for j, label in enumerate(LABELS):
         loss = _at("s", j)
-        picture.bar(
-            _at("place", j),
-            call("min", loss, HIGHEST),
-            ROLES[label],
-            width=BAR,
-            tell=f"point-{j}",
-            label=f"The loss of point {j + 1}, label {label}",
-        )
+        told = f"The loss of point {j + 1}, label {label}"
+        _bar(picture, j, 0, call("min", loss, HIGHEST), told)
         picture.text(_at("place", j), HIGHEST, "▲", dy=-1, role=ROLES[label], seen=loss > HIGHEST)
+    picture.text(-4.7, 3.6, "■ label 1", role=ROLES[1], anchor="start")
+    picture.text(-4.7, 3.2, "□ label 0", role=ROLES[0], anchor="start")
     picture.raw(_hidden_unless(live, same(FRAME, 4)))
     low, high = ACROSS
     height = call("min", L, HIGHEST)
     picture.segment((low, BASE), (high, BASE), "plain", "rule dashed")
     picture.segment((low, height), (high, height), "loss")
     # Between the lines there may be no room.
-    below = call("and", L < BASE, L > 0.3)
+    below = call("and", L < BASE, L > 0.27)
     top = call("min", L, HIGHEST - 0.3)
     for dy, seen in ((-6, call("not", below)), (15, below)):
         picture.text(high, top, ["mean ", L], anchor="end", dy=dy, role="loss", seen=seen)
