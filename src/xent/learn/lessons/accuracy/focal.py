@@ -10,7 +10,7 @@ from xent._live.program import Program, define
 from xent._live.widgets import stage
 from xent._report.expression import Expression, Symbol, Total, case, log, sigmoid
 from xent.learn.lessons.accuracy.program import in_favour, softplus
-from xent.learn.lessons.accuracy.training import ROWS
+from xent.learn.lessons.accuracy.training import EPOCHS, ROWS
 
 CHANCE, GAMMA, FACTOR, PLAIN, FOCAL = (
     Symbol(name) for name in ("chance", "gamma", "factor", "plain", "focal")
@@ -35,7 +35,7 @@ def of_focal_loss() -> Program:
 
 
 def _of_right(right: Expression, loss: Expression) -> Expression:
-    """What right rows pay of all losses."""
+    """The share of right rows in the sum of all losses."""
     return Total("i", right * loss, ROWS) / Total("i", loss, ROWS)
 
 
@@ -44,10 +44,10 @@ def focal(live: Live) -> str:
     number = live.number
     summary = (
         f"A row with p = {number(CHANCE)} costs {number(PLAIN)} nats by cross-entropy. Focal loss "
-        f"multiplies it by (1 − p)<sup>γ</sup> = {number(FACTOR)}: {number(FOCAL)} is left. Of "
-        f"all {ROWS} rows above, at the lowest loss, those that are right pay "
-        f"{_percent(live, 'easy')} % of the cross-entropy and {_percent(live, 'eased')} % of the "
-        f"focal loss."
+        f"multiplies it by (1 − p)<sup>γ</sup> = {number(FACTOR)}: {number(FOCAL)} is left. At "
+        f"epoch {EPOCHS[int(live.values['best'])]} of the run above, the rows that are right "
+        f"account for {_percent(live, 'easy')} % of the cross-entropy and "
+        f"{_percent(live, 'eased')} % of the focal loss."
     )
     controls = [
         beside(
@@ -126,7 +126,7 @@ def _shares(live: Live) -> str:
         picture.text(x, 1, "wrong rows", role="bad", anchor="start", dx=31, dy=18)
         picture.text(x, 0, "right rows", role="good", anchor="start", dx=31, dy=-8)
     return picture.svg(
-        f"All {ROWS} rows",
+        f"All {ROWS} rows, at the lowest loss",
         "Two bars: how much of the cross-entropy, and of the focal loss, comes from rows that are "
         "right and how much from rows that are wrong.",
     )

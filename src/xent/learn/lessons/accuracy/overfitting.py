@@ -22,10 +22,11 @@ A, L, W = Symbol("A"), Symbol("L"), Symbol("W")
 def overfitting(live: Live) -> str:
     """The stage."""
     number = live.number
+    percent = number(call("floor", 100 * W / L + 0.5))
     summary = (
-        f"After epoch {number(EPOCH)} the model is right about {number(HITS)} of {ROWS} validation "
-        f"rows: accuracy {number(A, 3)}. The mean loss is {number(L, 3)} nats. Its "
-        f"{number(ROWS - HITS)} wrong rows pay {number(call('floor', 100 * W / L + 0.5))} % of it."
+        f"After epoch {number(EPOCH)}, {number(HITS)} of {ROWS} validation rows are right: "
+        f"accuracy {number(A, 3)}. The mean loss is {number(L, 3)} nats, and the "
+        f"{number(ROWS - HITS)} wrong rows account for {percent} % of it."
     )
     best = int(live.values["best"])
     controls = [

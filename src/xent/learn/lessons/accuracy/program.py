@@ -3,7 +3,7 @@
 logit_t,i, y_i   logit of row i at checkpoint t, and its label
 m_i              the logit in favour of the truth at this checkpoint: z, or -z for the label 0
 l_i, r_i         its loss, and 1 if the row is right
-A, L, W          accuracy, mean loss, and the part of it that wrong rows pay
+A, L, W          accuracy, mean loss, and the part of it that wrong rows add
 acc_t, mean_t    accuracy and mean loss at each checkpoint; `best` has the lowest loss
 q_i, c_i, bin_i  at temperature T: the probability of the truth, that of the prediction, its bin
 LT, sure         mean loss and mean confidence at T

@@ -45,7 +45,15 @@ def temperature(live: Live) -> str:
         live.formula("LT", LiveLine(Symbol("L"), LT)),
         *(live.formula(f"bin{b}", *_bin(b)) for b in range(BINS)),
     ]
-    return stage([_reliability(live), _fit(live)], controls, summary, told, name="calibration")
+    return stage(
+        [_reliability(live), _fit(live)],
+        controls,
+        summary,
+        told,
+        "Bars: the share of rows that is right. Outlined: from there to the mean confidence. "
+        "Numbers: how many rows.",
+        name="calibration",
+    )
 
 
 def _bin(b: int) -> list[LiveLine]:

@@ -15,9 +15,9 @@ K = len(NAMES)
 UNSURE, SURE = [0.4, 0.3, 0.2, 0.1], [0.85, 0.05, 0.05, 0.05]
 EVEN, RAIN = [0.25] * K, [0, 0, 1, 0]
 H, L, D = Symbol("H"), Symbol("L"), Symbol("D")
-TOP_OF_BILL = 5.2
+HIGHEST = 5.2
 BAR = (1.07, 1.16)
-"""Where the bar of the sum stands, right of the bill, which ends at 1."""
+"""Where the bar of the sum stands, right of the areas, which end at 1."""
 
 
 def weather(live: Live) -> str:
@@ -41,12 +41,12 @@ def weather(live: Live) -> str:
         ),
         (
             H < 1e-9,
-            f"One outcome always happens, as if it were a label: the entropy is 0. The whole "
-            f"cross-entropy, {loss} nats, is the forecast’s own fault, the KL divergence.",
+            f"One outcome always happens, as with a class label, so the entropy is 0. The whole "
+            f"cross-entropy, {loss} nats, is KL divergence.",
         ),
-        otherwise=f"The forecast costs {loss} nats a day on average, the cross-entropy. {entropy} "
-        f"of them no forecast can avoid, the entropy. The other {divergence} are the forecast’s "
-        f"own fault, the KL divergence.",
+        otherwise=f"The mean surprise of the forecast is {loss} nats, the cross-entropy. No "
+        f"forecast has less than {entropy}, the entropy. The difference, {divergence}, is the KL "
+        f"divergence.",
     )
     controls = [
         presets(
@@ -62,7 +62,7 @@ def weather(live: Live) -> str:
     ]
     told = [live.formula(f"term{j}", *_terms(j)) for j in range(K)]
     return stage(
-        [_bars(live), _bill(live)],
+        [_bars(live), _areas(live)],
         controls,
         summary,
         told,
@@ -73,13 +73,13 @@ def weather(live: Live) -> str:
 
 
 def _terms(j: int) -> list[LiveLine]:
-    """What an outcome costs by the forecast, and by the target itself."""
-    y, p, s, h = (Symbol(name, NAMES[j]) for name in "ypsh")
-    now = {each: Symbol(each.name, f"{j}") for each in (y, p, s, h)}
+    """What an outcome adds to the cross-entropy, and to the entropy."""
+    y, p = (Symbol(name, NAMES[j]) for name in "yp")
+    now = {y: Symbol("y", f"{j}"), p: Symbol("p", f"{j}")}
+    filled, outlined = Symbol("filled area"), Symbol("outlined area")
     return [
-        LiveLine(s, now[s], -log(p), {p: now[p]}, rounded=None),
-        LiveLine(y * s, _term(j, "s"), y * s, {y: now[y], s: now[s]}, rounded=None),
-        LiveLine(y * h, _term(j, "h"), y * -log(y), {y: now[y]}, rounded=None),
+        LiveLine(filled, _term(j, "s"), y * -log(p), now, rounded=None),
+        LiveLine(outlined, _term(j, "h"), y * -log(y), {y: now[y]}, rounded=None),
     ]
 
 
@@ -129,12 +129,12 @@ def _bars(live: Live) -> str:
     )
 
 
-def _bill(live: Live) -> str:
+def _areas(live: Live) -> str:
     picture = Picture(
         live,
-        "bill",
+        "areas",
         (0, 1.62),
-        (0, TOP_OF_BILL),
+        (0, HIGHEST),
         "target y, as widths",
         "surprise, nats",
         {0: "0", 0.5: "0.5", 1: "1"},
@@ -143,7 +143,7 @@ def _bill(live: Live) -> str:
     )
 
     def within(tree: Expression) -> Expression:
-        return call("min", tree, TOP_OF_BILL)
+        return call("min", tree, HIGHEST)
 
     mean, least = within(L), within(H)
     for j in range(K):
@@ -168,7 +168,7 @@ def _bill(live: Live) -> str:
     high = call("max", middle + 0.42, mean)
     picture.text(BAR[1], high, "cross-entropy", role="loss", anchor="start", dx=5, dy=5)
     return picture.svg(
-        "The bill: area is mean surprise",
+        "Width × height: share × surprise",
         "For each outcome a rectangle: its width is how often it happens, its height the "
         "forecast’s surprise. All areas together are the cross-entropy. Outlines show the same for "
         "a forecast that equals the target: the entropy. Beside them the two as one bar, with the "
