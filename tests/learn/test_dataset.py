@@ -12,7 +12,8 @@ import pytest
 import xent
 from xent._live.program import Program
 from xent.learn import lesson, pages
-from xent.learn.lessons import dataset, points
+from xent.learn.lessons import dataset
+from xent.learn.lessons.dataset import points
 
 Y = np.array(points.LABELS)
 RANDOM = np.random.default_rng(2)

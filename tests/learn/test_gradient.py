@@ -9,7 +9,8 @@ import pytest
 
 import xent
 from xent._live.program import Program
-from xent.learn.lessons import descent, gradient
+from xent.learn.lessons import gradient
+from xent.learn.lessons.gradient import descent
 
 LOGITS = [-8.0, -3.0, -0.7, 0.0, 1.0, 2.5, 8.0]
 SHARES = [0, 1, 0.5]

@@ -25,7 +25,7 @@ from xent._report.expression import (
 )
 from xent._report.notation import HTML
 from xent.explanation.quantities import of_one_logit
-from xent.learn.lessons._digits import NAMES, at_one, over_logits
+from xent.learn.lessons.breaks.digits import NAMES, at_one, over_logits
 from xent.learn.naive import CLIP
 from xent.learn.precision import DTYPES, LARGEST, STOPS, begins, tables
 

@@ -20,7 +20,7 @@ from xent._report.expression import (
     same,
     sigmoid,
 )
-from xent.learn.lessons.descent import NOW, PROGRAM, SHARE, STEPS, THEN, G, L, P, Z, loss
+from xent.learn.lessons.gradient.descent import NOW, PROGRAM, SHARE, STEPS, THEN, G, L, P, Z, loss
 
 AFTER, LIMIT, RATE = Symbol("after"), Symbol("limit"), Symbol("rate")
 Y, ETA = Symbol("y"), Symbol("η")

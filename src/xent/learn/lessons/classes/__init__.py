@@ -28,8 +28,8 @@ from xent._report.expression import (
 from xent._report.notation import HTML
 from xent.explanation.quantities import of_classes
 from xent.functions import softmax
-from xent.learn.lessons import _margin
-from xent.learn.lessons._bars import COUNT, bars, pairs
+from xent.learn.lessons.classes import margin
+from xent.learn.lessons.classes.bars import COUNT, bars, pairs
 from xent.losses import binary_cross_entropy, cross_entropy
 
 SHARED = COUNT
@@ -51,14 +51,14 @@ STATE = {
     "c": 0.0,
     "weight": [1, 1, 1],
     "h": 1e-4,
-    **_margin.STATE,
+    **margin.STATE,
 }
 
 
 def build(state: Mapping[str, Any] = STATE) -> tuple[Live, dict[str, str]]:
     """The lesson's numbers and pictures."""
     own = Program([*_target(), *_moved(), *_others()])
-    live = Live(state, own + of_classes(COUNT, hard=False) + _margin.program())
+    live = Live(state, own + of_classes(COUNT, hard=False) + margin.program())
     parts = {
         "bars": _main_stage(live),
         "softmax": lines(live, _total_line(), *(_share(j) for j in range(COUNT))),
@@ -66,8 +66,8 @@ def build(state: Mapping[str, Any] = STATE) -> tuple[Live, dict[str, str]]:
         "unseen": _unseen_stage(live),
         "kinds": _kinds_stage(live),
         "two": lines(live, *_two_classes()),
-        "twice": _margin.twice(live),
-        "smoothing": _margin.smoothing(live),
+        "twice": margin.twice(live),
+        "smoothing": margin.smoothing(live),
         "entropy": lines(live, *_entropies()),
         "check": lines(live, *_quotients()),
         "python": _python(live),

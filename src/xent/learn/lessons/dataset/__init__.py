@@ -24,7 +24,7 @@ from xent._report.expression import (
     same,
     sigmoid,
 )
-from xent.learn.lessons.points import (
+from xent.learn.lessons.dataset.points import (
     ACROSS,
     BIASES,
     LABELS,
