@@ -20,8 +20,9 @@ from xent.explanation.row import Row
 
 X, Z, L, G, V, GIVEN = (Symbol(name) for name in ("x", "z", "L", "G", "V", "given"))
 P1 = Symbol("p", "1")
-SLOT = 62
-"""Pixels for a class."""
+SLOTS = (62, 42)
+"""Pixels for a class, of five or of more."""
+BARS = (26, 18)
 LETTER = 7.5
 """Pixels of a letter."""
 
@@ -169,8 +170,8 @@ def _role(
 
 def _bars(live: Live, form: Form) -> str:
     """A bar for each probability, a line at its target, and an arrow from the one to the other."""
-    count = form.count
-    width = max(420, 54 + SLOT * count + 12)
+    count, many = form.count, form.count > 5
+    width = max(420, 54 + SLOTS[many] * count + 12)
     picture = Picture(
         live, "bars", (-0.5, count - 0.5), (0, 1), "", "probability", (), (0, 0.25, 0.5, 0.75, 1),
         width=width, height=270,
@@ -180,15 +181,15 @@ def _bars(live: Live, form: Form) -> str:
         p, target = Symbol("p", str(j)), Symbol("v", str(j)) / V
         name = form.names[j]
         with _role(live, picture, form.is_label(j), "true", "other"):
-            picture.bar(j - 0.08, p, "", width=26, tell=f"class{j}", label=name)
+            picture.bar(j - 0.08, p, "", width=BARS[many], tell=f"class{j}", label=name)
         picture.text(j - 0.08, p, p, dy=-5, style="small")
         if form.hard and not form.smoothed:
             pulled: Condition = form.is_label(j)
         else:
             pulled = target > p
         with _role(live, picture, pulled, "pull", "push"):
-            picture.arrow(j + 0.27, p, target, "")
-        picture.segment((j - 0.3, target), (j + 0.38, target), "plain", "rule target")
+            picture.arrow(j + 0.33, p, target, "")
+        picture.segment((j - 0.3, target), (j + 0.43, target), "plain", "rule target")
         picture.text(j, 0, name if len(name) <= room else str(j), dy=16)
     return picture.svg(
         "Probabilities, and where the loss pulls them",
