@@ -18,6 +18,7 @@ SLOW = {
     "tests/engine/test_kernels.py::test_two_hundred_shapes_under_guard_pages": "compiling",
     "tests/engine/test_kernels_loading.py::"
     "test_where_nothing_can_be_written_kernels_are_compiled_all_the_same": "compiling",
+    "tests/explanation/test_live.py": "browser",
     "tests/explanation/test_quantities.py::test_a_page_computes_the_librarys_numbers": "browser",
     "tests/learn/test_lessons.py": "browser",
     "tests/learn/test_clinic.py::test_the_file_is_what_the_script_finds": "thorough",  # 8 s
@@ -41,6 +42,9 @@ MEDIUM = [
     "tests/cli/test_plot_command.py",
     "tests/docs/test_readme.py",
     "tests/explanation/test_display.py",
+    "tests/explanation/test_quantities.py",
+    "tests/explanation/test_trees.py",
+    "tests/learn/test_accuracy.py",
     "tests/learn/test_learn.py",
     "tests/plots/test_pictures.py",
     "tests/plots/test_plots.py",
