@@ -8,7 +8,7 @@ function live(root, page) {
   let state = copied(page.state), values;
 
   // ---- state: numbers, and lists of numbers; in the address is what differs from the beginning
-  const get = (path) => { const [name, i] = path.split('.'); return i === undefined ? state[name] : state[name][i] };
+  const get = (path, from = state) => { const [name, i] = path.split('.'); return i === undefined ? from[name] : from[name][i] };
   const set = (path, value) => {
     const [name, i] = path.split('.');
     if (i === undefined) state[name] = value; else state[name][i] = value;
@@ -39,7 +39,10 @@ function live(root, page) {
   }
 
   function held(control, value) {
-    if (control.type !== 'range') return value;
+    if (control.type === 'radio') {  // one of its group, or what the page has at first
+      const group = root.querySelectorAll(`[data-set="${control.dataset.set}"]`);
+      return [...group].some((one) => Number(one.value) === value) ? value : get(control.dataset.set, page.state);
+    }
     if (stops(control)) {
       setTo(control, value);
       return chosen(control);

@@ -159,7 +159,7 @@ def _training(live: Live) -> str:
     picture.text(STEP, heights[1] - aside, "fix", role="good", anchor="start", dx=9, dy=4)
     picture.text(STEP, heights[0] + aside, "this code", role="bad", anchor="start", dx=9, dy=4)
     return picture.svg(
-        "Training. Solid: true mean loss, dotted: as reported",
+        "Training. Solid: true mean loss, dotted: reported, where it differs",
         "Curves of the mean loss over the steps of training, with this code and with the fix.",
     )
 

@@ -42,7 +42,7 @@ def build(state: Mapping[str, Any] = STATE) -> tuple[Live, dict[str, str]]:
                 preset("right and confident", z=4, share=1),
                 preset("no idea", z=0, share=1),
                 preset("confident and wrong", z=-6, share=1),
-                preset("the notes' example", z=1.5, share=1),
+                preset("z = 1.5", z=1.5, share=1),
             ]
         ),
     ]
@@ -52,9 +52,9 @@ def build(state: Mapping[str, Any] = STATE) -> tuple[Live, dict[str, str]]:
             [_sigmoid(live), _loss(live)],
             controls,
             summary,
-            [live.formula("p", _probability()), live.formula("loss", _loss_line())],
+            [live.formula("p", _probability()), live.formula("loss", *_losses())],
         ),
-        "steps": lines(live, _power(), _probability(), _loss_line(), _safe()),
+        "steps": lines(live, _power(), _probability(), *_losses(), *_safe()),
         "python": code(
             live,
             """
@@ -128,14 +128,19 @@ def _probability() -> LiveLine:
     return LiveLine(P, P1, 1 / (1 + exp(-Z)), {Z: Z})
 
 
-def _loss_line() -> LiveLine:
-    q = Symbol("q")
-    return LiveLine(L, L, -log(q), {q: Q}, rounded=None)
+def _losses() -> list[LiveLine]:
+    """-log of the true label's probability: p, or 1 - p."""
+    one, other = -log(P), -log(1 - P)
+    return [
+        LiveLine(L, L, one, {P: P1}, rounded=None, when=same(SHARE, 1)),
+        LiveLine(L, L, other, {P: P1}, rounded=None, when=same(SHARE, 0)),
+    ]
 
 
-def _safe() -> LiveLine:
-    # max(-z, 0) for label 1 and max(z, 0) for label 0: the sign of z is put in as a number.
-    u = Symbol("u")
-    signed = case(same(SHARE, 1), -Z, Z)
-    formula = Call("max", (u, Number("0"))) + log1p(exp(-Call("abs", (u,))))
-    return LiveLine(L, L, formula, {u: signed})
+def _safe() -> list[LiveLine]:
+    """The form that neither overflows nor cancels, for each label."""
+    rest = log1p(exp(-Call("abs", (Z,))))
+    return [
+        LiveLine(L, L, Call("max", (sign, Number("0"))) + rest, {Z: Z}, when=same(SHARE, label))
+        for label, sign in ((1, -Z), (0, Z))
+    ]

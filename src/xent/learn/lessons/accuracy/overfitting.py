@@ -56,13 +56,13 @@ def _accuracy() -> LiveLine:
 
 
 def _row(i: int) -> list[LiveLine]:
-    """A row's probability and loss; its logit in favour of the truth is z or -z."""
-    m, p = Symbol("m"), Symbol("p")
+    """A row's probability and loss; z is its logit in favour of the truth."""
+    z, p = Symbol("z"), Symbol("p")
     logit, loss = Symbol("m", f"{i}"), Symbol("l", f"{i}")
-    probability = 1 / (1 + exp(-m))
+    probability = 1 / (1 + exp(-z))
     chance = exp(-loss)
     return [
-        LiveLine(p, chance, probability, {m: logit}),
+        LiveLine(p, chance, probability, {z: logit}),
         LiveLine(-log(p), loss, -log(p), {p: chance}, rounded=None),
     ]
 

@@ -158,10 +158,10 @@ def _summary(live: Live) -> str:
         ),
         (
             same(loss, 0),
-            f"The textbook loss is 0: p is so near to 1 that {dtype} rounds it to 1. The gradient "
-            "p − 1 is 0, too.",
+            f"The textbook loss is 0: {dtype} rounds the sum e^z + 1 to e^z, so p is 1. The "
+            "gradient p − 1 is 0, too.",
         ),
-        otherwise=f"The textbook loss has {live.number(_whole(0))} right digits.",
+        otherwise=f"Right digits of the textbook loss: {live.number(_whole(0))}.",
     )
     stuck = call("and", same(Symbol("grad", "1"), 0), call("not", same(loss, 0)))
     clipped = live.when(stuck, f" Clipping makes it {live.number(_loss(1))}, and the gradient 0.")
@@ -241,7 +241,12 @@ def _begins() -> str:
         ("textbook, right: the loss is 0", "textbook", 0, _zero),
         ("textbook: nan if right, inf if wrong", "textbook", 1, math.isinf),
         ("log-sum-exp, right: the loss is 0", "log-sum-exp", 0, _zero),
-        ("xent, right: 0, because the exact loss is too small", "xent", 0, _zero),
+        (
+            "xent (float16 in float32), right: 0, as the exact loss is too small",
+            "xent",
+            0,
+            _zero,
+        ),
     ]
     made = "<tr><th>first whole z with</th>"
     made += "".join(f"<th>{dtype}</th>" for dtype in DTYPES) + "</tr>"
@@ -256,7 +261,7 @@ def _zero(loss: float) -> bool:
 
 
 def _rounding(live: Live) -> str:
-    """The notes' example: the probability with few digits, cut off and rounded."""
+    """An example: the probability with few digits, cut off and rounded."""
     z, p, scale = Number("1.5"), Symbol("p"), Number("10") ** KEPT
     share = 1 / (1 + exp(-z))
     cut, rounded = (call("floor", share * scale + more) / scale for more in (0, 0.5))

@@ -36,7 +36,7 @@ SHARED = COUNT
 """The number of the choice "shared", after those of the classes."""
 SHARES = (0.7, 0.2, 0.1)
 WRONG = exp(1) + exp(0.1)
-"""e^z_1 + e^z_2 in the notes' example, whose logits are 2, 1 and 0.1."""
+"""e^z_1 + e^z_2 in the example whose logits are 2, 1 and 0.1."""
 L, H, D, M, S, EPS, STEP = (Symbol(name) for name in ("L", "H", "D", "M", "S", "eps", "h"))
 TRUTH, LABEL, SPLIT, SHIFT = (Symbol(name) for name in ("truth", "label", "split", "c"))
 J = Symbol("j")
@@ -47,7 +47,7 @@ STATE = {
     "z": [2.0, 1.0, 0.1],
     "truth": 0,
     "eps": 0.0,
-    "split": 0.7,
+    "split": 0.71,
     "c": 0.0,
     "weight": [1, 1, 1],
     "h": 1e-4,
@@ -96,7 +96,7 @@ def _target() -> list[Any]:
 
 
 def _moved() -> list[Any]:
-    """The notes' example with the wrong classes' mass moved, and c added to every logit.
+    """The example with the wrong classes' mass moved, and c added to every logit.
 
     The logits are b_j, their probabilities q_j, the loss of class 0 is M, and its gradient r_j.
     """
@@ -149,7 +149,7 @@ def _main_stage(live: Live) -> str:
         slider(live, "eps", "smoothing ε", 0, 0.5, 0.05),
         presets(
             [
-                preset("notes' example", z=[2, 1, 0.1], **hard),
+                preset("2, 1, 0.1", z=[2, 1, 0.1], **hard),
                 preset("no idea", z=[0, 0, 0], **hard),
                 preset("confident, wrong", z=[-6, 4, 1], **hard),
                 preset("missed share", z=[-6, 1, 0.3], **soft),

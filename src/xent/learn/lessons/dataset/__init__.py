@@ -102,7 +102,8 @@ def _stage(live: Live) -> str:
     saved = 1 - L / Number(repr(BASE))
     against = live.choose(
         (saved > 0, f"That is {n(100 * saved, 0)} % below"),
-        otherwise="That is no better than",
+        (saved < Number("-0.005"), f"That is {n(-100 * saved, 0)} % above"),
+        otherwise="That is about the same as",
     )
     summary = live.choose(
         (
@@ -136,7 +137,7 @@ def _stage(live: Live) -> str:
         slider(live, "w", "start w", *WEIGHTS, 0.05),
         slider(live, "b", "start b", *BIASES, 0.05),
         slider(live, "rate", "rate η", 0.5, 12, 0.5),
-        choice(live, "reduction", "loss is the", {0: "mean", 1: "sum"}),
+        choice(live, "reduction", "step along the", {0: "mean's gradient", 1: "sum's gradient"}),
         presets(
             [
                 push("Take a step", "rates", "step"),
@@ -151,7 +152,7 @@ def _stage(live: Live) -> str:
             [
                 preset("Trained", x=POINTS, w=1.65, b=0.8, rates=[]),
                 preset("Base rate only", w=0, b=0.85, rates=[], frame=4),
-                preset("One bad label", x=BAD_LABEL, w=1.65, b=0.8, rates=[], frame=4),
+                preset("One outlier", x=BAD_LABEL, w=1.65, b=0.8, rates=[], frame=4),
                 preset("No overlap", x=SEPARATE, w=6, b=1.8, rates=[], frame=2),
                 preset("Too long a step", x=POINTS, w=0, b=0, rate=10, reduction=0, rates=[10]),
                 preset("Forgotten 1/N", x=POINTS, w=0, b=0, rate=1, reduction=1, rates=[10]),

@@ -197,7 +197,7 @@ def _check(live: Live) -> str:
         slider(live, "z", "start z", -8, 8),
         presets(
             [
-                preset("The study notes", z=1, share=1, k=5, rates=[]),
+                preset("h = 1e-5 at z = 1", z=1, share=1, k=5, rates=[]),
                 preset("Too small an h", z=-3, share=1, k=12, rates=[]),
             ]
         ),
