@@ -13,6 +13,7 @@ import browser
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from live_pages import hashed, put, without_scripts
 
 import xent
 
@@ -99,25 +100,11 @@ def states(text: str, count: int) -> Iterator[dict[str, Any]]:
         yield {name: value for name, value in state.items() if value != first[name]}
 
 
-def put(state: dict[str, Any], path: str, value: float) -> None:
-    name, _, place = path.partition(".")
-    if place:
-        state[name][int(place)] = value
-    else:
-        state[name] = value
-
-
-def hashed(state: dict[str, Any]) -> str:
-    told = (f"{k}={','.join(map(str, np.atleast_1d(v).tolist()))}" for k, v in state.items())
-    return "&".join(told)
-
-
 @pytest.fixture(scope="module")
 def plain(chromium: Any) -> Iterator[Any]:
     """A page without scripts, which shows what Python wrote."""
-    context = chromium.new_context(java_script_enabled=False)
-    yield context.new_page()
-    context.close()
+    with without_scripts(chromium) as page:
+        yield page
 
 
 @pytest.mark.parametrize("name", CASES)

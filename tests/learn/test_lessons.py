@@ -15,6 +15,7 @@ import browser
 import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from live_pages import hashed, put, without_scripts
 
 from xent.learn import COURSE, pages
 
@@ -71,32 +72,11 @@ def states(name: str, count: int = 12) -> Iterator[dict[str, Any]]:
         yield {name: value for name, value in state.items() if value != first[name]}
 
 
-def put(state: dict[str, Any], path: str, value: float) -> None:
-    """Set a number of a state, or one of a list in it."""
-    name, _, place = path.partition(".")
-    if place:
-        state[name][int(place)] = value
-    else:
-        state[name] = value
-
-
-def hashed(state: Mapping[str, Any]) -> str:
-    """The state as an address has it."""
-    told = (
-        f"{name}={','.join(map(str, value)) if isinstance(value, list) else value}"
-        for name, value in state.items()
-    )
-    return "&".join(told)
-
-
 @pytest.fixture(scope="module")
 def plain(chromium: Any) -> Iterator[Any]:
     """A page without scripts, which shows what Python wrote."""
-    context = chromium.new_context(
-        java_script_enabled=False, viewport={"width": 1280, "height": 900}
-    )
-    yield context.new_page()
-    context.close()
+    with without_scripts(chromium) as page:
+        yield page
 
 
 @pytest.mark.parametrize("name", NAMES)
