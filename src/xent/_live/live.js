@@ -87,7 +87,6 @@ function live(root, page) {
     },
     said: (element, [f]) => { element.setAttribute('aria-valuetext', shown(f(values))) },
     take: () => {},  // what the button sets is computed when it is pressed
-    choice: (element, [f]) => { element.dataset.choice = f(values) },
   };
 
   function update() {

@@ -76,17 +76,6 @@ class Picture:
         kind = f'class="curve {style}" data-role="{role}" clip-path="url(#{self.name}-clip)"'
         self._add(f'<path {kind} d="{_path(points)}"{mark}/>')
 
-    def trace(self, x: Operand, y: Operand, count: int, role: Role, style: str = "") -> None:
-        """A line through points with the numbers i = 0, 1, …: both places have the index i."""
-        across, down = self.across(x), self.down(self._within(wrap(y)))
-        each = [{**self.live.values, "i": i} for i in range(count)]
-        points = [(evaluate(across, values), evaluate(down, values)) for values in each]
-        pair = f"[{printed(across, {'i'})}, {printed(down, {'i'})}]"
-        mark = self.live.bind("path", f"v => numbers({count}, (i) => {pair})")
-        kind = f'class="curve {style}" data-role="{role}"'
-        cut = f'clip-path="url(#{self.name}-clip)"'
-        self._add(f'<path {kind} {cut} d="{_path(points)}"{mark}/>')
-
     def path(
         self, points: Sequence[tuple[Operand, Operand]], role: Role, style: str = "curve"
     ) -> None:
@@ -101,9 +90,9 @@ class Picture:
         self, x: Expression, y: Expression, index: str, size: int, role: Role, style: str = ""
     ) -> None:
         """A line through the points of lists: x and y have an index that counts to `size`."""
-        now, code = self._points(x, y, index, size)
-        mark = self.live.bind("path", f"v => {code}")
-        self._add(f'<path class="curve {style}" data-role="{role}" d="{_path(now)}"{mark}/>')
+        now, code = self._points(x, self._within(y), index, size)
+        clip = f'class="curve {style}" data-role="{role}" clip-path="url(#{self.name}-clip)"'
+        self._add(f'<path {clip} d="{_path(now)}"{self.live.bind("path", f"v => {code}")}/>')
 
     def dots(
         self, x: Expression, y: Expression, index: str, size: int, role: Role, style: str = ""

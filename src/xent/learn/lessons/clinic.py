@@ -148,9 +148,9 @@ def _training(live: Live) -> str:
     chance = call("min", 1.2, float(np.log(3)) / TOP)
     picture.segment((0, chance), (STEPS, chance), "plain", "rule dashed thin")
     picture.text(51, chance, "chance", anchor="end", dy=18, style="small tick")
-    picture.trace(*_until("f"), STEPS + 1, "good")
-    picture.trace(*_until("t"), STEPS + 1, "bad", "dotted")
-    picture.trace(*_until("b"), STEPS + 1, "bad")
+    picture.trail(*_until("f"), "i", STEPS + 1, "good")
+    picture.trail(*_until("t"), "i", STEPS + 1, "bad", "dotted")
+    picture.trail(*_until("b"), "i", STEPS + 1, "bad")
     heights = [call("min", 1, loss / TOP) for loss in (BUGGY, FIXED)]
     gap = heights[0] - heights[1]
     aside = call("max", 0, APART - call("abs", gap)) / 2 * case(gap < 0, -1, 1)

@@ -229,7 +229,7 @@ def _temperature(live: Live, uniform: float) -> str:
     best = Symbol("best", "sentence")
     picture.segment((COOL, uniform), (HOT, uniform), "plain", "rule dashed")
     picture.text(HOT, uniform, "uniform guess", anchor="end", dy=14, style="small")
-    picture.trace(COOL + STEP * Symbol("i"), Symbol("means", "sentence,i"), count, "loss")
+    picture.trail(COOL + STEP * Symbol("i"), Symbol("means", "sentence,i"), "i", count, "loss")
     picture.segment((best, 0), (best, Symbol("lowest", "sentence")), "good", "rule dashed")
     picture.text(best, 0.4, "lowest", role="good", style="small", anchor="end", dx=-5)
     height = call("min", MEAN, HIGH)
