@@ -193,6 +193,14 @@ def test_a_focused_mark_shows_its_formula(name: str, folder: Path, chromium: Any
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_two_screens_come_before_the_folds(name: str, folder: Path, chromium: Any) -> None:
+    with browser.page(chromium, width=1280, height=900) as page:
+        page.goto(f"{(folder / name).as_uri()}.html")
+        top = page.locator("details.deeper").first.bounding_box()["y"]
+        assert top <= 2 * 900, top
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_pages_are_light(name: str, folder: Path) -> None:
     assert (folder / f"{name}.html").stat().st_size <= 400_000
     assert len(pages.fragment(LESSON[name]).encode()) <= 150_000
