@@ -22,7 +22,8 @@ STYLE = f"""
 body {{ font: 1.05rem/1.55 system-ui, sans-serif; overflow-wrap: anywhere }}
 body {{ max-width: 60rem; margin: 0 auto; padding: 0 .8rem 2rem }}
 p, ul, ol, .guess, .remember {{ max-width: 46rem }}
-h1 {{ line-height: 1.2; margin: .5rem 0 }} nav {{ display: flex; flex-wrap: wrap; gap: .3rem 1rem; margin: .8rem 0 }}
+h1 {{ line-height: 1.2; margin: .5rem 0 }}
+nav {{ display: flex; flex-wrap: wrap; gap: .3rem 1rem; margin: .8rem 0 }}
 nav a, li a {{ display: inline-block; min-height: 24px }}
 a {{ color: inherit }} td, th {{ text-align: left; padding: .15rem .8rem .15rem 0 }}
 {MATH_STYLE}"""
