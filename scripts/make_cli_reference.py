@@ -13,7 +13,7 @@ from typing import Any
 import typer
 from typer.testing import CliRunner
 
-from xent.cli import app
+from xent.cli import application
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "cli.md"
@@ -37,7 +37,7 @@ with it.
 
 def commands() -> Iterator[tuple[str, Any]]:
     """Every command with its name, groups before what is in them."""
-    yield from _walk("xent", typer.main.get_command(app))
+    yield from _walk("xent", typer.main.get_command(application()))
 
 
 def _walk(name: str, command: Any) -> Iterator[tuple[str, Any]]:
@@ -50,7 +50,9 @@ def _walk(name: str, command: Any) -> Iterator[tuple[str, Any]]:
 def section(name: str) -> str:
     """A heading, and the help as a terminal of 80 columns shows it."""
     _, *parts = name.split()
-    result = CliRunner().invoke(app, [*parts, "--help"], prog_name="xent", env={"COLUMNS": "80"})
+    result = CliRunner().invoke(
+        application(), [*parts, "--help"], prog_name="xent", env={"COLUMNS": "80"}
+    )
     lines = [line.rstrip() for line in COLOUR.sub("", result.output).rstrip().splitlines()]
     return "\n".join([f"## {name}", "", "```text", *lines, "```", ""])
 

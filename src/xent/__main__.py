@@ -25,7 +25,7 @@ def main() -> None:
 
 def _run() -> None:
     try:
-        from xent.cli import app
+        from xent.cli import application
     except ModuleNotFoundError as error:
         package = str(error.name).partition(".")[0]
         _fail(
@@ -35,7 +35,7 @@ def _run() -> None:
     from xent.scoring.errors import FileError
 
     try:
-        app()
+        application(*sys.argv[1:2])()
     except (FileError, ModuleNotFoundError) as error:
         _fail(str(error), 1)
     except OSError as error:

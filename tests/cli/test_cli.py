@@ -20,7 +20,7 @@ from helpers import close
 
 import xent
 import xent.__main__
-from xent.cli import app
+from xent.cli import application
 from xent.cli.options import TEXTS
 from xent.scoring import score
 
@@ -265,7 +265,7 @@ def test_a_slip_is_answered_with_a_hint(
 
 
 def test_every_option_is_described_and_every_description_is_of_an_option() -> None:
-    commands: dict[str, Any] = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+    commands: dict[str, Any] = typer.main.get_command(application()).commands  # type: ignore[attr-defined]
     commands |= commands.pop("plot").commands
     helps = set()
     for name, each in commands.items():

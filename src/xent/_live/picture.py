@@ -10,7 +10,7 @@ from typing import Literal
 from xent._format import shown
 from xent._live.javascript import printed
 from xent._live.page import Live
-from xent._report.evaluation import evaluate
+from xent._report.evaluation import function_of
 from xent._report.expression import Expression, Number, Operand, Symbol, call, wrap
 
 Role = Literal["true", "loss", "pull", "push", "other", "good", "bad", "plain", ""]
@@ -62,10 +62,12 @@ class Picture:
         low, high = span or self.x
         place = Number(repr(low)) + Symbol("i") * Number(repr((high - low) / (SAMPLES - 1)))
         across, down = self.across(Symbol(over)), self.down(self._within(tree))
+        places, x, y = map(function_of, (place, across, down))
+        values = dict(self.live.values)
         points = []
         for i in range(SAMPLES):
-            values = {**self.live.values, over: evaluate(place, {"i": i})}
-            points.append((evaluate(across, values), evaluate(down, values)))
+            values[over] = places({"i": i})
+            points.append((x(values), y(values)))
         names = {over, "i"}
         pair = f"[{printed(across, names)}, {printed(down, names)}]"
         code = (
@@ -113,8 +115,9 @@ class Picture:
     ) -> tuple[list[tuple[float, float]], str]:
         """Places for the numbers of an index, and their code."""
         pair = self.across(x), self.down(y)
+        across, down = map(function_of, pair)
         values = ({**self.live.values, index: i} for i in range(size))
-        now = [(evaluate(pair[0], each), evaluate(pair[1], each)) for each in values]
+        now = [(across(each), down(each)) for each in values]
         told = ", ".join(printed(each, {index}) for each in pair)
         return now, f"numbers({size}, ({index}) => [{told}])"
 

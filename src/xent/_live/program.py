@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from typing import Any
 
 from xent._live.javascript import printed
-from xent._report.evaluation import Values, evaluate, position
+from xent._report.evaluation import Values, function_of, position
 from xent._report.expression import Expression, Number, Operand, Symbol, wrap
 
 
@@ -31,12 +32,16 @@ class Definition:
         """The indices that run over all their values here."""
         return self.parts[len(self.parts) - len(self.sizes) :]
 
+    @cached_property
+    def _value(self) -> Callable[[Values], float]:
+        return function_of(self.tree)
+
     def compute(self, values: dict[str, Any]) -> None:
         """Add it to the values."""
         inner, letters = dict(values), self.letters
         for numbers in product(*map(range, self.sizes)):
             inner.update(zip(letters, numbers, strict=True))
-            found = float(evaluate(self.tree, inner))
+            found = float(self._value(inner))
             _put(values, self.symbol.name, [position(part, inner) for part in self.parts], found)
 
     def javascript(self, bound: tuple[str, ...] = ()) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
+from functools import reduce
 from types import MappingProxyType
 from typing import Any
 
@@ -34,60 +35,96 @@ Values = Mapping[str, Any]
 
 def evaluate(node: Expression, values: Values = MappingProxyType({})) -> float:
     """The value of a tree, in double precision, as JavaScript and a calculator find it."""
+    return function_of(node)(values)
+
+
+def function_of(node: Expression) -> Callable[[Values], float]:
+    """What a tree computes from the values, to be called many times."""
     match node:
         case Number(text):
-            return float(text)
+            number = float(text)
+            return lambda _values: number
+        case Symbol("e", ""):
+            return lambda _values: math.e
+        case Symbol(name, ""):
+            return lambda values: float(values[name])
         case Symbol(name, index):
-            return _looked_up(name, index, values)
+            places = [_place(part) for part in index.split(",")]
+            return lambda values: float(_element(values[name], places, values))
         case Negative(body):
-            return -evaluate(body, values)
+            return _calling(operator.neg, body)
         case Power(Symbol("e"), exponent):
-            return _exp(evaluate(exponent, values))
+            return _calling(_exp, exponent)
         case Power(base, exponent):
-            return float(evaluate(base, values) ** evaluate(exponent, values))
-        case Binary(operator, left, right):
-            return OPERATORS[operator](evaluate(left, values), evaluate(right, values))
-        case Comparison(sign, left, right):
-            return OPERATORS[sign](evaluate(left, values), evaluate(right, values))
+            return _calling(lambda a, b: float(a**b), base, exponent)
+        case Binary(sign, left, right) | Comparison(sign, left, right):
+            return _calling(OPERATORS[sign], left, right)
         case Case(condition, then, otherwise):
-            return evaluate(then if evaluate(condition, values) else otherwise, values)
+            test, one, other = map(function_of, (condition, then, otherwise))
+            return lambda values: one(values) if test(values) else other(values)
         case Total(_, body, size) if size:
-            return sum(evaluate(body, each) for each in _each(node, values))
+            term = function_of(body)
+            return lambda values: _summed(term(inner) for inner in _inner(node, values))
         case Extreme(function, _, body):
-            found = [evaluate(body, each) for each in _each(node, values)]
-            return max(found) if function == "max" else float(found.index(max(found)))
+            extreme, each = EXTREMES[function], function_of(body)
+            return lambda values: extreme([each(inner) for inner in _inner(node, values)])
         case Call("exact", (body,)):
-            return _nearest(exactly(body, values))
-        case Call("and", arguments):
-            return all(evaluate(each, values) for each in arguments)
-        case Call("or", arguments):
-            return any(evaluate(each, values) for each in arguments)
-        case Call(function, arguments) if function in CALLS:
-            return CALLS[function](*(evaluate(each, values) for each in arguments))
+            return lambda values: _nearest(exactly(body, values))
+        case Call("and" | "or" as name, arguments):
+            conditions, joined = [function_of(each) for each in arguments], JOINED[name]
+            return lambda values: joined(each(values) for each in conditions)
+        case Call(name, arguments) if name in CALLS:
+            return _calling(CALLS[name], *arguments)
     msg = f"no value: {node!r}"
     raise ValueError(msg)
 
 
-def _looked_up(name: str, index: str, values: Values) -> float:
-    """The number of a symbol, of one element for each index."""
-    found: Any = math.e if (name, index) == ("e", "") else values[name]
-    for part in index.split(",") if index else ():
-        found = found[position(part, values)]
-    return float(found)
+def _calling(function: Callable[..., float], *operands: Expression) -> Callable[[Values], float]:
+    """A function of the values of one or more trees."""
+    if len(operands) == 1:
+        only = function_of(operands[0])
+        return lambda values: function(only(values))
+    if len(operands) == 2:
+        first, second = map(function_of, operands)
+        return lambda values: function(first(values), second(values))
+    parts = [function_of(each) for each in operands]
+    return lambda values: function(*(each(values) for each in parts))
+
+
+def _summed(terms: Iterable[float]) -> float:
+    """A sum from left to right, as in a page: `sum` compensates rounding since Python 3.12."""
+    return reduce(operator.add, terms, 0.0)
+
+
+def _place(part: str) -> Callable[[Values], int]:
+    """The number of an index: 2, j, or j+1."""
+    letter, _, more = part.partition("+")
+    added = int(more or 0)
+    if letter.isdigit():
+        number = int(letter) + added
+        return lambda _values: number
+    return lambda values: int(values[letter]) + added
 
 
 def position(part: str, values: Values) -> int:
     """The number of an index: 2, j, or j+1."""
-    letter, _, more = part.partition("+")
-    return int(letter if letter.isdigit() else values[letter]) + int(more or 0)
+    return _place(part)(values)
 
 
-def _each(node: Total | Extreme, values: Values) -> Iterator[Values]:
+def _element(found: Any, places: Iterable[Callable[[Values], int]], values: Values) -> Any:
+    for place in places:
+        found = found[place(values)]
+    return found
+
+
+def _inner(node: Total | Extreme, values: Values) -> Iterator[Values]:
     """The values with the index at each of its numbers; for `j≠k` without that of k."""
     letter, _, left_out = node.index.partition("≠")
+    inner, without = dict(values), position(left_out, values) if left_out else None
     for number in range(node.size):
-        if not (left_out and number == position(left_out, values)):
-            yield {**values, letter: number}
+        if number != without:
+            inner[letter] = number
+            yield inner
 
 
 def _nearest(exact: Fraction | float | None) -> float:
@@ -117,6 +154,11 @@ def _quotient(a: float, b: float) -> float:
     return math.nan if a == 0 or math.isnan(a) else math.copysign(math.inf, a) * math.copysign(1, b)
 
 
+JOINED: dict[str, Callable[[Iterable[float]], bool]] = {"and": all, "or": any}
+EXTREMES: dict[str, Callable[[list[float]], float]] = {
+    "max": max,
+    "argmax": lambda found: float(found.index(max(found))),
+}
 OPERATORS: dict[str, Callable[[float, float], float]] = {
     "+": operator.add,
     "-": operator.sub,
@@ -150,8 +192,8 @@ def exactly(node: Expression, values: Values = MappingProxyType({})) -> Fraction
     match node:
         case Number(text):
             return float(text) if "inf" in text else Fraction(text)
-        case Symbol(name, index) if name in values:
-            return exactly(Number(repr(_looked_up(name, index, values))))
+        case Symbol(name) if name in values:
+            return exactly(Number(repr(evaluate(node, values))))
         case Negative(body):
             value = exactly(body, values)
             return None if value is None else -value

@@ -1,6 +1,26 @@
 """The command line: `xent explain`, `glossary`, `plot`, `learn`, `score`, `audit`, `diagnose`."""
 
-from xent.cli import explain, glossary, plot, learn, score, check  # isort: skip - as help lists them
+from importlib import import_module
+
+import typer
+
 from xent.cli.app import app
 
-__all__ = ["app", "check", "explain", "glossary", "learn", "plot", "score"]
+MODULES = {
+    "explain": "explain",
+    "glossary": "glossary",
+    "plot": "plot",
+    "learn": "learn",
+    "score": "score",
+    "audit": "check",
+    "diagnose": "check",
+}
+"""The module of each command, in the order in which `xent --help` lists them."""
+
+
+def application(command: str | None = None) -> typer.Typer:
+    """The application with one command, which starts sooner, or with all unless it is known."""
+    names = [command] if command in MODULES else MODULES
+    for module in dict.fromkeys(MODULES[name] for name in names):
+        import_module(f"xent.cli.{module}")
+    return app
