@@ -171,6 +171,12 @@ USAGE: list[tuple[tuple[str, ...], str]] = [
     (("explain", "2", "--probabilities", "--label", "1"),
      "probabilities are 2.0; each must lie between 0 and 1."),
     (("explain", "2", "--bias", "1", "--label", "1"),
+     "give either --features with --weights, or logits or probabilities, not both. '2' was taken "
+     "for a logit: numbers of one option stand between commas, as in --features 1.0,-2.5."),
+    (("explain", "--features", "1", "-2.5", "--weights", "0.4,0.3", "--label", "1"),
+     "give either --features with --weights, or logits or probabilities, not both. '-2.5' was "
+     "taken for a logit: numbers of one option stand between commas, as in --features 1.0,-2.5."),
+    (("explain", "--features", "1", "--weights", "2", "--probabilities", "--label", "1"),
      "give either --features with --weights, or logits or probabilities, not both."),
     (("explain", "--features", "1", "--label", "1"),
      "--weights is missing; --features and --weights go together."),

@@ -110,7 +110,7 @@ def test_no_colour_where_none_is_wanted() -> None:
 
 def test_html_has_the_same_meaning() -> None:
     text = xent.explain([2.0, 1.0, 0.1], label=0).to_html(pictures=False)
-    for role, value in (("loss", "0.4170"), ("pull", "-0.3410"), ("push", "0.2424")):
+    for role, value in (("loss", "0.4170"), ("pull", "−0.3410"), ("push", "0.2424")):
         assert re.search(rf"--xent-{role},#\w+\)\">{value}</b>", text)
     assert re.search(r'--xent-true,#\w+\)"><i>p</i><sub>0</sub></span>', text)
 

@@ -11,6 +11,7 @@ import pytest
 from make_golden import CASES, FOLDER, FORMS, printed
 
 import xent
+from xent._report.notation import typeset
 from xent._report.page import focusable
 from xent.explanation import Explanation
 
@@ -176,20 +177,37 @@ def test_html_is_plain(explanation: Explanation) -> None:
 
 @every_explanation
 def test_html_reads_without_tags(explanation: Explanation) -> None:
-    text = Reader(explanation.to_html(pictures=False)).text
+    text = Reader(explanation.to_html(pictures=False)).text.replace("−", "-")
     for step in explanation.to_dict()["steps"]:
         assert step["name"] in text
-        assert step["why"] in text
+        assert re.sub(r"\b([Lpuvwxyz])_([ijky+-])(?!\w)", r"\1\2", step["why"]) in text
         for line in step["lines"]:
             if line["substituted"]:
                 assert f" = {line['substituted']} {line['relation']} {line['shown']}\n" in text
 
 
+@pytest.mark.parametrize(
+    ("told", "read"),
+    [
+        ("The loss is -log p_y, p - y = -0.5e-7", "The loss is −log p[y], p − y = −0.5e−7"),
+        ("e^-|z| and e^z_j and L_-", "e{−|z|} and e{z[j]} and L[−]"),
+        ("e^(loss in nats) = 2^(loss in bits)", "e{loss in nats} = 2{loss in bits}"),
+        ("log-sum-exp of a_b, x_1, y_true, a^b", "log-sum-exp of a_b, x_1, y_true, a^b"),
+        ("xent explain 2 --label 1", "xent explain 2 --label 1"),
+    ],
+)
+def test_signs_in_a_sentence_are_set_as_in_formulas(told: str, read: str) -> None:
+    made = re.sub(r"<span.*?</span>|</?i>", "", typeset(told))
+    for tag, (left, right) in {"sup": "{}", "sub": "[]"}.items():
+        made = made.replace(f"<{tag}>", left).replace(f"</{tag}>", right)
+    assert made == read
+
+
 def test_html_escapes() -> None:
     page = NAMED.to_html(pictures=False)
     assert "<td" in page
-    assert "p1 &lt;b&gt;</td>" in page
-    assert "p4 $x$ (true)</td>" in page
+    assert "<i>p</i><sub>1</sub> &lt;b&gt;</td>" in page
+    assert "<i>p</i><sub>4</sub> $x$ (true)</td>" in page
     assert "6 is a&amp;b" in page
 
 
@@ -204,8 +222,8 @@ def test_html_bars_of_a_binary_row() -> None:
     right, wrong = (
         Reader(xent.explain(40, label=label).to_html(pictures=False)).text for label in (1, 0)
     )
-    assert "1 - p  4.2484e-18 \np (true)  1  -4.2484e-18\n" in right
-    assert "1 - p (true)  4.2484e-18 \np  1  +1\n" in wrong
+    assert "1 − p  4.2484e−18 \np (true)  1  −4.2484e−18\n" in right
+    assert "1 − p (true)  4.2484e−18 \np  1  +1\n" in wrong
 
 
 def test_html_of_many_classes_has_no_bars() -> None:

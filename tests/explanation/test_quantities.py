@@ -177,7 +177,8 @@ def computed(chromium: Any) -> Any:
     )
     with browser.page(chromium) as page:
         page.goto("about:blank")
-        page.add_script_tag(content=f"{LOOPS}\nconst programs = {{ {source} }};")
+        numbers = (files("xent._live") / "numbers.js").read_text("utf-8")
+        page.add_script_tag(content=f"{LOOPS}{numbers}\nconst programs = {{ {source} }};")
 
         def run(cases: list[Case]) -> Any:
             # As text, infinities as 1e999: for values Playwright takes a minute, for JSON a second.

@@ -118,8 +118,8 @@ def test_small_numbers_are_shown_with_a_shared_target() -> None:
     svg = re.findall(r"<svg.*?</svg>", pages.fragment(lesson("classes"), state), re.DOTALL)[0]
     told = re.findall(r"<tspan[^>]*>([^<]+)</tspan>", svg)
     assert told == [
-        *("-6", "1", "0.3"),
-        *("6.0894e-04", "0.6678", "0.3316"),
+        *("−6", "1", "0.3"),
+        *("6.0894e−04", "0.6678", "0.3316"),
         *("0.7", "0.2", "0.1"),
         *("-0.6994", "0.4678", "0.2316"),
     ]

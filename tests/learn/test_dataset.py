@@ -182,7 +182,7 @@ def test_steps_keep_their_length_when_the_reduction_changes(address: str, chromi
         page.goto(f"{address}#reduction=1&rate=1&w=0&b=0")
         page.get_by_role("button", name="Take a step").click()
         assert "rates=10" in page.url
-        page.get_by_label("mean", exact=True).check()
+        page.get_by_label("mean's gradient").check()
         page.get_by_role("button", name="10 steps").click()
         assert f"rates=10{',1' * 10}" in page.url
         for _ in range(4):

@@ -186,7 +186,7 @@ def test_a_focused_mark_shows_its_formula(name: str, folder: Path, chromium: Any
             told = mark.evaluate(
                 "(mark) => mark.closest('.stage').querySelector('[data-told]').textContent"
             )
-            assert re.search(r"[=≈] ?-?[\d.]", told), (
+            assert re.search(r"[=≈] ?−?[\d.]", told), (
                 mark.evaluate("(mark) => mark.outerHTML"),
                 told,
             )

@@ -11,6 +11,7 @@ from xent._format import shown
 from xent._live.javascript import printed
 from xent._live.page import Live
 from xent._report.expression import Expression, Symbol
+from xent._report.notation import HTML
 
 
 def slider(
@@ -30,7 +31,7 @@ def slider(
     tree = shows or _symbol(path)
     said = ""
     if shows:
-        now = shown(live.value(shows))
+        now = HTML.number(shown(live.value(shows)))
         said = f' aria-valuetext="{now}"' + live.bind("said", f"v => {printed(shows)}")
     return (
         f'<label class="slider"><span>{label}</span>'
@@ -47,7 +48,7 @@ def stops(live: Live, path: str, label: str, numbers: Sequence[float]) -> str:
         f'<label class="slider"><span>{label}</span>'
         f'<input type="range" data-stops="{listed}" data-set="{path}" min="0" '
         f'max="{len(numbers) - 1}" step="1" value="{numbers.index(value)}" '
-        f'aria-valuetext="{value:g}"><output>{live.number(_symbol(path))}</output></label>'
+        f'aria-valuetext="{HTML.number(shown(value))}"><output>{live.number(_symbol(path))}</output></label>'
     )
 
 

@@ -36,6 +36,7 @@ function live(root, page) {
     each('[data-set]', (control) => {  // a control holds its state within its limits
       set(control.dataset.set, held(control, get(control.dataset.set)));
     });
+    address();  // what was not held is left out
   }
 
   function held(control, value) {
@@ -56,14 +57,15 @@ function live(root, page) {
   function setTo(control, value) {
     const all = stops(control);
     control.value = all ? Math.max(0, all.findLastIndex((each) => each <= value)) : value;
-    if (all) control.setAttribute('aria-valuetext', shown(chosen(control)));
+    if (all) control.setAttribute('aria-valuetext', typeset(shown(chosen(control))));
   }
 
   // ---- what follows the state
   const kinds = {
-    text: (element, [f]) => { element.textContent = f(values) },
+    text: (element, [f]) => { element.textContent = typeset(f(values)) },
     role: (element, [f]) => { element.dataset.role = f(values) },
-    number: (element, [f, digits]) => { element.textContent = shown(f(values), digits) },
+    number: (element, [f, digits]) => { element.textContent = typeset(shown(f(values), digits)) },
+    literal: (element, [f, digits]) => { element.textContent = shown(f(values), digits) },  // in code
     word: (element, [f, words]) => { element.textContent = page.data[words][f(values)] },
     show: (element, [f]) => { element.toggleAttribute('hidden', !f(values)) },  // SVG has no .hidden
     place: (element, [attributes]) => {
@@ -80,12 +82,12 @@ function live(root, page) {
       if (element.hidden) return;
       if (line.t) element.dataset.true = line.t(values);
       const { formula, relation, text, value } = written(line, values);
-      const parts = { formula, relation, value: text };
+      const parts = { formula, relation, value: typeset(text) };
       for (const part of element.querySelectorAll('[data-part]')) part.innerHTML = parts[part.dataset.part];
       element.querySelectorAll('[data-filled]').forEach((part) => { part.hidden = !formula });
       element.dataset.sign = value < 0 ? 'negative' : value > 0 ? 'positive' : 'zero';
     },
-    said: (element, [f]) => { element.setAttribute('aria-valuetext', shown(f(values))) },
+    said: (element, [f]) => { element.setAttribute('aria-valuetext', typeset(shown(f(values)))) },
     take: () => {},  // what the button sets is computed when it is pressed
   };
 
@@ -160,7 +162,7 @@ function live(root, page) {
   function told(point) {
     const now = ways(point).map((one) => one.now(values));
     point.setAttribute('aria-valuenow', exactly(now[0]));
-    point.setAttribute('aria-valuetext', now.map((each) => shown(each)).join(', '));
+    point.setAttribute('aria-valuetext', now.map((each) => typeset(shown(each))).join(', '));
   }
   const placed = (svg, event) => new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
   const moves = new Map();

@@ -46,6 +46,9 @@ function shown(value, digits = 4, trim = true) {
   return trim && read(text) === value && full.length <= text.length ? full : text;
 }
 
+/** As pages show it, with the true minus. */
+const typeset = (text) => text.replaceAll('-', '−');
+
 const read = (text) => ({ inf: Infinity, '-inf': -Infinity, nan: NaN })[text] ?? Number(text);
 
 /** Exact values: fractions [top, bottom], or infinities; null where e^x or log x is not exact. */
@@ -121,10 +124,10 @@ function written(line, v) {
     const full = texts && line.x(v).map((each) => shown(each, FULL));
     rounded = !texts || (Number.isFinite(value) && full.some((each, i) => each !== texts[i]));
   }
-  const bracketed = (text, least) => text.startsWith('-') && least > 1 ? `(${text})` : text;
+  const bracketed = (text, least) => typeset(text.startsWith('-') && least > 1 ? `(${text})` : text);
   const formula = texts && line.f(
     (i, least) => bracketed(texts[i], least),
-    (i, least) => texts[i].startsWith('-') ? texts[i].slice(1) : bracketed(`-${texts[i]}`, least),
+    (i, least) => texts[i].startsWith('-') ? typeset(texts[i].slice(1)) : bracketed(`-${texts[i]}`, least),
   );
   const equal = !rounded && read(text) === value
     && (!texts || exact.same(line.q(texts.map(exact.read)), exact.read(text)));

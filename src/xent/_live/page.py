@@ -59,8 +59,16 @@ class Live:
 
     def number(self, tree: Expression, digits: int = 4) -> str:
         """A number in a sentence or in a picture's text."""
-        mark = self.bind("number", f"v => {printed(tree)}", str(digits))
-        return f"<span{mark}>{shown(self.value(tree), digits)}</span>"
+        return f"<span{self.following(tree, digits)}</span>"
+
+    def following(self, tree: Expression, digits: int, kind: str = "number") -> str:
+        """The rest of the start tag and the text of an element that shows a number.
+
+        The kind "literal" is for code, which has no true minus.
+        """
+        text = shown(self.value(tree), digits)
+        mark = self.bind(kind, f"v => {printed(tree)}", str(digits))
+        return f"{mark}>{HTML.number(text) if kind == 'number' else text}"
 
     def word(self, tree: Expression, words: str, tag: str = "span") -> str:
         """The word with this number in a list of `data`; in a picture its tag is "tspan"."""
@@ -98,7 +106,7 @@ class Live:
                     parts.append(self.first(tuple(each)))
                 case Shown():
                     mark = self.bind("text", f"v => {part.javascript()}")
-                    parts.append(f"<span{mark}>{part.at(self.values)}</span>")
+                    parts.append(f"<span{mark}>{HTML.number(part.at(self.values))}</span>")
                 case _:
                     parts.append(write(part))
         return "".join(parts)

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from xent._format import shown
 from xent._live.javascript import printed
 from xent._live.page import Live
 from xent._report.evaluation import function_of
@@ -267,10 +266,8 @@ class Picture:
         written = ""
         for piece in pieces:
             if isinstance(piece, Expression):
-                code = f"v => {printed(piece)}"
                 # A second binding of one element: the outer one places it, the inner one fills it.
-                mark = self.live.bind("number", code, str(digits))
-                written += f"<tspan{mark}>{shown(self.live.value(piece), digits)}</tspan>"
+                written += f"<tspan{self.live.following(piece, digits)}</tspan>"
             else:
                 written += html.escape(piece)
         made = (

@@ -10,6 +10,7 @@ from xent._format import shown
 from xent._live.lines import LiveLine
 from xent._live.page import Live
 from xent._report.expression import Expression
+from xent._report.notation import HTML
 
 POINT = "Point at a bar or a point, or reach it with Tab, to see its formula with its numbers."
 
@@ -44,7 +45,7 @@ def stage(
 
 def fact(value: float, digits: int = 4) -> str:
     """A number of the library in a lesson's text, which does not move."""
-    return shown(float(value), digits)
+    return HTML.number(shown(float(value), digits))
 
 
 def guess(question: str, options: Iterable[tuple[str, bool]], answer: str) -> str:
@@ -78,7 +79,12 @@ def code(
     for piece in re.split(r"(\{\w+\})", text.strip()):
         found = numbers[piece[1:-1]] if piece.startswith("{") else html.escape(piece)
         if not isinstance(found, str):
-            found = live.number(*(found if isinstance(found, tuple) else (found, 16)))
+            found = literal(live, *(found if isinstance(found, tuple) else (found,)))
         parts.append(found)
     button = '<button type="button" data-copy="Copy">Copy</button>'
     return f'<div class="code">{button}<pre tabindex="0"><code>{"".join(parts)}</code></pre></div>'
+
+
+def literal(live: Live, tree: Expression, digits: int = 16) -> str:
+    """A number in code."""
+    return f"<span{live.following(tree, digits, 'literal')}</span>"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from string import Formatter
 from typing import Any
 
@@ -88,7 +89,16 @@ def filled(template: str, facts: Mapping[str, Any]) -> Prose:
                 parts += prose
             case value:
                 parts.append(format(value, spec or ""))
-    return tuple(parts)
+    return tuple(_joined(parts))
+
+
+def _joined(parts: list[str | Shown | Choice]) -> Iterator[str | Shown | Choice]:
+    """Words that follow each other are one part: e^- and z are written as one exponent."""
+    for plain, group in groupby(parts, lambda part: isinstance(part, str)):
+        if plain:
+            yield "".join(map(str, group))
+        else:
+            yield from group
 
 
 def sentences(*proses: Prose) -> Prose:

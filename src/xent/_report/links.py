@@ -6,7 +6,7 @@ import html
 import re
 
 from xent._report.blocks import Term, Terms
-from xent._report.notation import HTML
+from xent._report.notation import HTML, typeset
 
 
 class Linker:
@@ -29,7 +29,7 @@ class Linker:
                 parts.append(html.escape(text[end : match.start()]))
                 parts.append(self._link(term, match[0]))
                 end = match.end()
-        return "".join(parts) + html.escape(text[end:])
+        return typeset("".join(parts) + html.escape(text[end:]))
 
     def definitions(self) -> str:
         """The list of definitions that the links lead to."""
@@ -37,7 +37,7 @@ class Linker:
         return "<dl>\n" + "\n".join(lines) + "\n</dl>"
 
     def _entry(self, term: Term) -> list[str]:
-        told = [html.escape(term.definition)]
+        told = [typeset(html.escape(term.definition))]
         if term.formula:
             told.append(HTML.chain(term.formula))
         if term.see:

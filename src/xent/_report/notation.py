@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable
 from itertools import zip_longest
 
@@ -21,11 +22,15 @@ from xent._report.expression import (
     Total,
 )
 
+MINUS = "−"
+"""The sign of pages; texts that may be copied to a program have the hyphen."""
+
 
 class Notation:
     """Plain text; the others override what differs."""
 
     times = " · "
+    minus = "-"
     parentheses = "({})"
     quotient_in_product = POWER
     """How tightly a right factor that is a quotient must bind, to stand without parentheses."""
@@ -52,7 +57,7 @@ class Notation:
             case Symbol():
                 return self.symbol(node)
             case Negative(body):
-                return f"-{self.write(body, PRODUCT)}"
+                return self.minus + self.write(body, PRODUCT)
             case Power(base, exponent):
                 return self.power(self.write(base, ATOM), exponent)
             case Binary("/", left, right):
@@ -62,7 +67,8 @@ class Notation:
                 least = self.quotient_in_product if quotient else PRODUCT
                 return self.write(left, PRODUCT) + self.times + self.write(right, least)
             case Binary(operator, left, right):
-                return f"{self.write(left, 0)} {operator} {self.write(right, PRODUCT)}"
+                sign = self.minus if operator == "-" else operator
+                return f"{self.write(left, 0)} {sign} {self.write(right, PRODUCT)}"
             case Call(function, arguments):
                 return self.call(function, [self.write(a) for a in arguments])
             case Total(index, body):
@@ -181,9 +187,11 @@ class Latex(Notation):
 class Html(Notation):
     """HTML with sub- and superscripts; readable with the tags stripped."""
 
+    minus = MINUS
+
     def number(self, text: str) -> str:
-        """A number that does not break across lines."""
-        return html.escape(text)
+        """A number with the true minus, behind which no line breaks."""
+        return html.escape(text).replace("-", MINUS)
 
     def symbol(self, node: Symbol) -> str:
         """A name, with its index lowered."""
@@ -194,13 +202,47 @@ class Html(Notation):
 
     def power(self, base: str, exponent: Expression) -> str:
         """A raised exponent, behind a caret that shows only where tags are stripped."""
-        left, right = ("(", ")") if isinstance(exponent, Binary) else ("", "")
-        raised = f"<sup>{self.write(exponent)}</sup>"
-        return f"{base}{_hidden('^' + left)}{raised}{_hidden(right)}"
+        return _raised(base, self.write(exponent), bracketed=isinstance(exponent, Binary))
 
     def total(self, index: str, body: str) -> str:
         """A sum over an index."""
         return f"Σ<sub>{html.escape(index)}</sub> {body}"
+
+
+# Narrow: a sentence may hold a reader's own names, such as a_b.
+SIGN = re.compile(r"(?<![\w-])-(?=[\w|(.])|(?<= )-(?= )|(?<=\de)-(?=\d)")
+RAISED = re.compile(rf"\b([e2])\^(?:\(([^()]*)\)|({MINUS}?(?:\w+|\|\w\|)))")
+LOWERED = re.compile(r"\b([Lpuvwxyz])_([ijky+-])(?!\w)")
+
+
+def typeset(sentence: str) -> str:
+    """A sentence in HTML with its minus signs, and x_i and e^-z written as in formulas."""
+    made = RAISED.sub(_exponent, signed(sentence))
+    return LOWERED.sub(_indexed, made)
+
+
+def _indexed(found: re.Match[str]) -> str:
+    return f"{_letter(found[1])}<sub>{found[2].replace('-', MINUS)}</sub>"
+
+
+def signed(sentence: str) -> str:
+    """A sentence with its minus signs."""
+    return SIGN.sub(MINUS, sentence)
+
+
+def _exponent(found: re.Match[str]) -> str:
+    base, inner, bare = found.groups()
+    return _raised(_letter(base), inner or bare, bracketed=inner is not None)
+
+
+def _letter(text: str) -> str:
+    return f"<i>{text}</i>" if text.isalpha() else text
+
+
+def _raised(base: str, exponent: str, *, bracketed: bool) -> str:
+    """A raised exponent; a caret and parentheses show only where tags are stripped."""
+    left, right = ("(", ")") if bracketed else ("", "")
+    return f"{base}{_hidden('^' + left)}<sup>{exponent}</sup>{_hidden(right)}"
 
 
 def _hidden(text: str) -> str:

@@ -13,6 +13,7 @@ from xent.explanation import explain
 from xent.scoring import read_row
 
 LINEAR = "--features and --weights"
+LISTED = "numbers of one option stand between commas, as in --features 1.0,-2.5"
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,8 @@ def explain_command(
         if linear:
             if values or probabilities or columns.kind:
                 either = "give either --features with --weights, or logits or probabilities"
-                usage(f"{either}, not both.")
+                taken = f" {values[0].strip()!r} was taken for a logit: {LISTED}." if values else ""
+                usage(f"{either}, not both.{taken}")
             x = numbers_of(features, "--features", LINEAR)
             w = numbers_of(weights, "--weights", LINEAR)
             arguments = {"features": x, "weights": w, "bias": bias or 0.0}

@@ -147,7 +147,8 @@ def _sigmoid_steps(form: Form) -> Iterator[LiveStep]:
     z = Symbol(form.letter)
     power, decay = Symbol(f"e^-{z.name}"), exp(-z)
     say = speaker("exponential", z=z.name)
-    told = [say("scaled" if form.stages else "why"), say("beyond", same(decay, Number("inf")))]
+    which = "scaled" if form.stages else "features" if form.features else "why"
+    told = [say(which), say("beyond", same(decay, Number("inf")))]
     yield step("exponential", (decay,), [LiveLine(decay, decay, decay, {z: z})], told)
     line = LiveLine(
         P,

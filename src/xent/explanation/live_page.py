@@ -14,7 +14,7 @@ from xent._report import Terms, page
 from xent._report.evaluation import FULL
 from xent._report.expression import Expression, Number, Symbol, case, plus
 from xent._report.links import Linker
-from xent._report.notation import HTML
+from xent._report.notation import HTML, signed
 from xent._report.page import STYLE
 from xent.explanation.form import Form
 from xent.explanation.glossary import used
@@ -55,7 +55,7 @@ def live_page(plan: Plan, row: Row, anchor: str, *, drawn: bool) -> str:
     content = "\n".join(body)
     script = f"<script>\n{{\n{live.script()}\n}}\n</script>"
     return page(
-        told(plan.title, row.values),
+        signed(told(plan.title, row.values)),
         f'<div class="xent-live strip">\n{content}\n</div>\n{script}',
         f"{STYLE}{style()}{OWN_STYLE}",
     )

@@ -76,7 +76,7 @@ def _sigmoid(live: Live, row: Row, reach: float) -> str:
     ticks = (-reach, -reach / 2, 0, reach / 2, reach)
     picture = Picture(
         live, "sigmoid", (-reach, reach), (0, 1), "logit z", "probability of label 1",
-        ticks, (0, 0.25, 0.5, 0.75, 1), width=340, height=250,
+        ticks, (0, 0.25, 0.5, 0.75, 1), width=340, height=180,
     )  # fmt: skip
     picture.curve(sigmoid(scaled(row.scaling, X)), "x", "other")
     z = _within(Z, -reach, reach)
@@ -98,7 +98,7 @@ def _curve(live: Live, row: Row, reach: float, what: str) -> str:
     ticks = [low + (high - low) * i / 4 for i in range(5)]
     picture = Picture(
         live, what, (-reach, reach), (low, high), "logit z", "loss, nats" if loss else "dL/dz",
-        (-reach, -reach / 2, 0, reach / 2, reach), ticks, width=340, height=250,
+        (-reach, -reach / 2, 0, reach / 2, reach), ticks, width=340, height=180,
     )  # fmt: skip
     tree = loss_of_one(scaled(row.scaling, X)) if loss else gradient_of_one(row.scaling, X)
     picture.curve(tree, "x", "loss" if loss else "push")

@@ -193,10 +193,13 @@ def _gradient_step(form: Form) -> LiveStep:
     lines.append(LiveLine(Symbol("sum of all"), net))
     say = speaker("gradient of classes")
     stuck: Condition = same(form.of_true("G"), 0) if form.hard else False
+    masked = bool(form.masked)
+    endless = every(form.one_hot, form.infinite)
     told = choice(
-        (every(form.one_hot, form.infinite, form.given_p), say("impossible")),
-        (every(form.one_hot, form.infinite, not form.given_p, stuck), say("masked")),
-        (differ(net, 0), say("uneven" if form.given_p else "masked_share")),
+        (every(endless, form.given_p), say("impossible")),
+        (every(endless, masked, stuck), say("masked")),
+        (every(form.given_p, differ(net, 0)), say("uneven")),
+        (every(masked, differ(net, 0)), say("masked_share")),
         (form.weighted, say("weighted")),
         (True, say("why" if form.one_hot else "soft")),
     )

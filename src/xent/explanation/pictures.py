@@ -8,8 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from xent._format import shown
+from xent._report.expression import Symbol
 from xent._report.html import cell, scrolled
 from xent._report.html import row as html_row
+from xent._report.notation import HTML
 from xent._report.roles import colour
 from xent.explanation.row import Row
 
@@ -17,6 +19,7 @@ BAR = "display:inline-block;height:0.8em;vertical-align:middle;background:"
 HALF = '<span style="display:inline-block;width:50px;{}">{}</span>'
 """One side of a gradient's bar: negative ones, which raise the logit, go to the left."""
 
+P = Symbol("p")
 MOST = 12
 """Classes that bars are drawn for."""
 
@@ -33,11 +36,13 @@ def bars(row: Row, names: Sequence[str] | None) -> str:
     heads = ["class", "probability", *(["target"] * (not target.one_hot)), "gradient"]
     rows = [html_row(cell(head, "th") for head in heads)]
     for j in range(len(row.p)):
-        called = ("1 - p", "p")[j] if row.binary else f"p{j}"
-        called += (f" {names[j]}" if names else "") + " (true)" * (j == target.label)
-        chance = f"{_bar(row.p[j], 'true' if j == target.label else 'other')} {shown(row.p[j])}"
+        symbol = HTML.write((1 - P, P)[j] if row.binary else Symbol("p", str(j)))
+        called = (f" {names[j]}" if names else "") + " (true)" * (j == target.label)
+        bar = _bar(row.p[j], "true" if j == target.label else "other")
+        chance = f"{bar} {HTML.number(shown(row.p[j]))}"
         shares = [] if target.one_hot else [shown(target.shares[j])]
-        rows.append(html_row(map(cell, (html.escape(called), chance, *shares, _force(row, j)))))
+        cells = symbol + html.escape(called), chance, *shares, _force(row, j)
+        rows.append(html_row(map(cell, cells)))
     return scrolled(rows)
 
 
@@ -49,7 +54,7 @@ def _force(row: Row, j: int) -> str:
     size = min(abs(push), 1.0) / 2
     left, right = (_bar(size, "pull"), "") if push < 0 else ("", _bar(size, "push"))
     sides = (HALF.format("text-align:right", left), HALF.format("border-left:1px solid", right))
-    return f"{''.join(sides)} {'+' * (push > 0)}{shown(push)}"
+    return f"{''.join(sides)} {'+' * (push > 0)}{HTML.number(shown(push))}"
 
 
 def _bar(size: float, role: str) -> str:

@@ -74,7 +74,7 @@ def _endless(form: Form, stuck: Condition) -> Iterator[tuple[Condition, str]]:
     if form.smoothed:
         yield form.infinite, "out_of_reach"
         return
-    yield every(form.infinite, stuck), "masked"
+    yield every(bool(form.masked), form.infinite, stuck), "masked"
     yield every(form.infinite, form.certain), "impossible"
     yield form.infinite, "overflow"
 

@@ -21,7 +21,8 @@ from markdown.inlinepatterns import InlineProcessor
 
 from xent.learn.mathml import mathml
 
-INLINE = r"(?<![\\$\w])\$(?![\s$])((?:[^$\\\n]|\\.|\n(?!\n))+?)(?<!\s)\$(?![\w$])"
+FORMULA = r"(?<![\\$\w])\$(?![\s$])((?:[^$\\\n]|\\.|\n(?!\n))+?)(?<!\s)\$(?![\w$])"
+INLINE = rf"(\(?){FORMULA}([.,;:?!)]*)"
 ABOVE_ESCAPES = 185
 """Priority: after code, whose dollars are none of ours, and before backslashes are eaten."""
 BLOCK = re.compile(r"^:::(\w+) ?(.*)\n((?:.*\n)*?):::$", re.MULTILINE)
@@ -48,7 +49,11 @@ class _Dollars(InlineProcessor):  # type: ignore[misc]
     typeset: Any
 
     def handleMatch(self, m: re.Match[str], data: str) -> Any:  # noqa: ARG002, N802 - its name
-        return self.md.htmlStash.store(self.typeset(m[1])), m.start(0), m.end(0)
+        before, formula, after = m.groups()
+        made = self.typeset(formula)
+        if before or after:  # a line would break between a formula and a full stop
+            made = f'<span style="white-space:nowrap">{before}{made}{after}</span>'
+        return self.md.htmlStash.store(made), m.start(0), m.end(0)
 
 
 def rendered(text: str, parts: Mapping[str, str]) -> str:

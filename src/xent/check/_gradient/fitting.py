@@ -191,8 +191,8 @@ def _hard(p: Array, share: Array) -> tuple[str, Array]:
     # A clip may have an upper bound too, so rows without gradient count as clipped at any p.
     unsure = ~known & (p > top) & (p < p[above & known].min(initial=1))
     left = np.where(gone | (p <= top), 0.0, np.where(unsure, np.nan, 1.0))
-    rows, floor = counted(int(below.sum()), "row"), p[above].min()
-    text = f"is constant in {rows} whose true class has a probability below {floor:.3g}."
+    rows = counted(int(below.sum()), "row")
+    text = f"is constant in {rows} whose true class has a probability of {top:.3g} or less."
     return text, left
 
 

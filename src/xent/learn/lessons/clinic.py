@@ -147,7 +147,6 @@ def _training(live: Live) -> str:
         picture.text(0, share, share * TOP, anchor="end", dx=-6, dy=4, style="small tick")
     chance = call("min", 1.2, float(np.log(3)) / TOP)
     picture.segment((0, chance), (STEPS, chance), "plain", "rule dashed thin")
-    picture.text(51, chance, "chance", anchor="end", dy=18, style="small tick")
     picture.trail(*_until("f"), "i", STEPS + 1, "good")
     picture.trail(*_until("t"), "i", STEPS + 1, "bad", "dotted")
     picture.trail(*_until("b"), "i", STEPS + 1, "bad")
@@ -159,8 +158,9 @@ def _training(live: Live) -> str:
     picture.text(STEP, heights[1] - aside, "fix", role="good", anchor="start", dx=9, dy=4)
     picture.text(STEP, heights[0] + aside, "this code", role="bad", anchor="start", dx=9, dy=4)
     return picture.svg(
-        "Training. Solid: true mean loss, dotted: reported, where it differs",
-        "Curves of the mean loss over the steps of training, with this code and with the fix.",
+        "Loss: true (solid), reported (dotted), chance (dashed)",
+        "Curves of the mean loss over the steps of training, with this code and with the fix. What "
+        "the code reports is dotted where it differs.",
     )
 
 

@@ -22,7 +22,7 @@ from xent._live.lines import LiveLine
 from xent._live.page import Live
 from xent._live.picture import Picture, Role
 from xent._live.program import Program, define
-from xent._live.widgets import code, fact, lines, stage
+from xent._live.widgets import code, fact, lines, literal, stage
 from xent._report.expression import (
     Extreme,
     Symbol,
@@ -289,14 +289,14 @@ from xent.learn import language_model
 sentence = "{sentence}"
 z = language_model.logits(sentence).round(2)
 y = language_model.labels(sentence)
-losses = xent.cross_entropy(z / {T}, y, reduction="none")
+losses = xent.cross_entropy({logits}, y, reduction="none")
 print(losses[{token}])  # ≈ {loss}
 print(losses.mean())  # ≈ {mean}
 print(np.exp(losses.mean()))  # ≈ {perplexity}
 """,
         {
             "sentence": words,
-            "T": T,
+            "logits": live.choose((same(T, 1), "z"), otherwise=f"z / {literal(live, T)}"),
             "token": TOKEN,
             "loss": (CHOSEN, 4),
             "mean": (MEAN, 4),

@@ -86,7 +86,7 @@ def _losses(live: Live) -> str:
     picture.curve(softplus(-x), "x", "loss")
     picture.curve(_square(x), "x", "push", style="dashed")
     picture.text(-4.2, 5.6, "cross-entropy", role="loss", anchor="start")
-    picture.text(-7.8, 0.3, "squared error", role="push", anchor="start")
+    picture.text(-5.3, 0.12, "squared error", role="push", anchor="start")
     picture.point(Z, SQ, "push", tell="sq", label="The squared error")
     picture.point(Z, CE, "loss")
     picture.handle(Z, CE, "logit z, on cross-entropy", drag_x="z", tell="ce")
@@ -112,7 +112,7 @@ def _slopes(live: Live) -> str:
     picture.curve(-sigmoid(-x), "x", "loss")
     picture.curve(-_slope(x), "x", "push", style="dashed")
     picture.text(0.6, -0.8, "cross-entropy", role="loss", anchor="start")
-    picture.text(-7.8, -0.14, "squared error", role="push", anchor="start")
+    picture.text(-7.8, -0.2, "squared error", role="push", anchor="start")
     picture.point(Z, GS, "push", tell="gs", label="The gradient of squared error")
     picture.point(Z, GC, "loss", tell="gc", label="The gradient of cross-entropy")
     return picture.svg(

@@ -158,8 +158,8 @@ def _summary(live: Live) -> str:
         ),
         (
             same(loss, 0),
-            f"The textbook loss is 0: {dtype} rounds the sum e^z + 1 to e^z, so p is 1. The "
-            "gradient p − 1 is 0, too.",
+            f"The textbook loss is 0: {dtype} rounds the sum e<sup>z</sup> + 1 to "
+            "e<sup>z</sup>, so p is 1. The gradient p − 1 is 0, too.",
         ),
         otherwise=f"Right digits of the textbook loss: {live.number(_whole(0))}.",
     )

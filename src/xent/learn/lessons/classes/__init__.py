@@ -282,7 +282,7 @@ def _quotients() -> list[LiveLine]:
         numbers = {up: _at("above", j), down: _at("below", j), STEP: STEP}
         slope = Derivative(L, _at("z", j), partial=True)
         quotient = (up - down) / (2 * STEP)
-        made.append(LiveLine(slope, _at("slope", j), quotient, numbers, 5, rounded=True))
+        made.append(LiveLine(slope, _at("slope", j), quotient, numbers, rounded=True))
         made.append(_slope(j))
     return made
 

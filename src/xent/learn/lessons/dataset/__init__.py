@@ -178,7 +178,8 @@ def _formula(live: Live, j: int) -> str:
     w, x, b, z, p = (Symbol(name) for name in ("w", "x", "b", "z", "p"))
     at = _at("z", j)
     chance = LiveLine(p, _at("p", j), 1 / (1 + exp(-z)), {z: at}, rounded=None)
-    logit = LiveLine(z, at, w * x + b, {w: W, x: _at("x", j), b: B}, rounded=None)
+    exact = call("exact", W * _at("x", j) + B)  # what is shown must add up
+    logit = LiveLine(z, exact, w * x + b, {w: W, x: _at("x", j), b: B}, rounded=None)
     truth = p if LABELS[j] else 1 - p
     cost = LiveLine(L, _at("s", j), -log(truth), {p: _at("p", j)}, rounded=None)
     return live.formula(f"point-{j}", logit, chance, cost)

@@ -155,7 +155,7 @@ def _areas(live: Live) -> str:
         picture.box(width, (0, own), "true", style="outline")
         seen = live.places(opacity=case(share < 0.095, 0, 1))
         picture.raw(f"<g{seen}>")
-        picture.text(start + share / 2, 0, NAMES[j], dy=-5, style="small")
+        picture.text(start + share / 2, 0, NAMES[j], dy=-5 - 13 * (j % 2), style="small")
         picture.raw("</g>")
     picture.segment((0, least), (BAR[1], least), "true")
     picture.segment((0, mean), (BAR[1], mean), "loss")
@@ -163,9 +163,9 @@ def _areas(live: Live) -> str:
     picture.box(BAR, (least, mean), "loss")
     low = call("max", 0.12, least / 2)
     picture.text(BAR[1], low, "entropy", role="true", anchor="start", dx=5, dy=5)
-    middle = call("max", low + 0.42, (least + mean) / 2)
+    middle = call("max", low + 0.5, (least + mean) / 2)
     picture.text(BAR[1], middle, "KL", role="loss", anchor="start", dx=5, dy=5)
-    high = call("max", middle + 0.42, mean)
+    high = call("max", middle + 0.5, mean)
     picture.text(BAR[1], high, "cross-entropy", role="loss", anchor="start", dx=5, dy=5)
     return picture.svg(
         "Width × height: share × surprise",

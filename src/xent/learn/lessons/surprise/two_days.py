@@ -36,7 +36,8 @@ def days(live: Live) -> str:
     """The stage of the two days."""
     a, b = (live.number(day(i)) for i in range(2))
     costs = [live.number(Symbol("cost", f"{i}")) for i in range(2)]
-    product = live.number(Symbol("product"))
+    raw = Symbol("product")  # of two decimals with two places each
+    product = live.number(case(raw < 1e-4, raw, call("placed", raw, 4)))
     summary = live.choose(
         (
             same(Symbol("product"), 0),
