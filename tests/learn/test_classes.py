@@ -121,7 +121,7 @@ def test_small_numbers_are_shown_with_a_shared_target() -> None:
         *("−6", "1", "0.3"),
         *("6.0894e−04", "0.6678", "0.3316"),
         *("0.7", "0.2", "0.1"),
-        *("-0.6994", "0.4678", "0.2316"),
+        *("−0.6994", "0.4678", "0.2316"),
     ]
     arrows = re.findall(r'stroke-width="4" x1="\S+" y1="([\d.]+)" x2="\S+" y2="([\d.]+)"', svg)
     longest = max(abs(float(a) - float(b)) for a, b in arrows)
