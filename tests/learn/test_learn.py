@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 import pytest
 from commands import HANGS
+from fontTools.ttLib import TTFont
+from math_font import ITALICS
 
 import xent
 from xent import learn
@@ -252,6 +254,21 @@ def test_formulas_become_mathml() -> None:
     assert "<mtext>log1p</mtext>" in two
     assert 'display="block"' in two
     assert "&</mi>" not in two
+
+
+def test_the_font_has_the_signs_of_all_formulas() -> None:
+    """After a change: python site_hooks/math_font.py."""
+    used = set[str]()
+    for each in COURSE:
+        formulas = re.findall(r"<math.*?</math>", pages.fragment(each), re.DOTALL)
+        used |= set(re.sub(r"<[^>]*>|\s", "", "".join(formulas)))
+    with TTFont(Path(pages.__file__).parent / "math.woff") as font:
+        signs = {chr(code) for code in font.getBestCmap()}
+        assert "MATH" in font
+        assert "SIL Open Font License" in str(font["name"].getDebugName(13))
+    assert used
+    assert used <= signs
+    assert {ITALICS[sign] for sign in used & ITALICS.keys()} <= signs
 
 
 def test_an_unknown_lesson_is_an_error() -> None:

@@ -224,14 +224,15 @@ def test_code_gives_the_numbers_beside_it(name: str, folder: Path, chromium: Any
 
 
 def ran(block: str) -> None:
-    """Every `print(...)  # ≈ number` prints about that number."""
+    """Every `print(...)  # ≈ number`, or `# gives number: ...`, prints about that number."""
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
         exec(block, {})
-    wanted = [found.split(", ") for found in re.findall(r"# ≈ (.*)$", block, re.MULTILINE)]
-    printed = re.findall(r"-?(?:inf|\d+\.?\d*(?:e[-+]?\d+)?)", said.getvalue())
+    wanted = [found.split(", ") for found in re.findall(r"# (?:≈|gives) ([^:\n]*)", block)]
+    printed = re.findall(r"-?(?:inf|nan|\d+\.?\d*(?:e[-+]?\d+)?)", said.getvalue())
     for number, each in zip((n for group in wanted for n in group), printed, strict=False):
-        assert float(each) == pytest.approx(float(number), rel=6e-4, abs=6e-5), block
+        about = pytest.approx(float(number), rel=6e-4, abs=6e-5, nan_ok=True)
+        assert float(each) == about, block
     assert not wanted or printed
 
 

@@ -31,26 +31,18 @@ PART = re.compile(r"(<p>)?\[\[([\w-]+)\]\](?(1)</p>|)")
 
 
 class Mathematics(Extension):  # type: ignore[misc]
-    """Python-Markdown extension for `$...$`; `typeset` makes the formula."""
-
-    def __init__(self, typeset: Any = mathml) -> None:
-        super().__init__()
-        self.typeset = typeset
+    """Python-Markdown extension for `$...$`."""
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 - its name
         """Add the pattern, and let a backslash escape what it escapes elsewhere."""
-        pattern = _Dollars(INLINE, md)
-        pattern.typeset = self.typeset
-        md.inlinePatterns.register(pattern, "dollars", ABOVE_ESCAPES)
+        md.inlinePatterns.register(_Dollars(INLINE, md), "dollars", ABOVE_ESCAPES)
         md.ESCAPED_CHARS.extend("$&<|~")
 
 
 class _Dollars(InlineProcessor):  # type: ignore[misc]
-    typeset: Any
-
     def handleMatch(self, m: re.Match[str], data: str) -> Any:  # noqa: ARG002, N802 - its name
         before, formula, after = m.groups()
-        made = self.typeset(formula)
+        made = mathml(formula)
         if before or after:  # a line would break between a formula and a full stop
             made = f'<span style="white-space:nowrap">{before}{made}{after}</span>'
         return self.md.htmlStash.store(made), m.start(0), m.end(0)

@@ -8,7 +8,7 @@ import re
 from latex2mathml.converter import convert
 
 STYLE = """
-math { font-size: 1.1em }
+math { font-size: 1.2em }
 math[display="block"] { display: block; margin: 0.6em 0 }
 mtd[columnalign="right"] { text-align: right } mtd[columnalign="left"] { text-align: left }
 """

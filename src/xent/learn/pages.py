@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
@@ -17,7 +18,12 @@ from xent.learn import COURSE, Lesson
 from xent.learn.markdown import rendered
 from xent.learn.mathml import STYLE as MATH_STYLE
 
+FONT = base64.b64encode((files("xent.learn") / "math.woff").read_bytes()).decode()
+"""Few systems have a font with mathematical metrics (`site_hooks/math_font.py`)."""
+
 STYLE = f"""
+@font-face {{ font-family: "xent math"; src: url(data:font/woff;base64,{FONT}) format("woff") }}
+math {{ font-family: "xent math", math, serif }}
 {THEME}
 body {{ font: 1.05rem/1.55 system-ui, sans-serif; overflow-wrap: anywhere }}
 body {{ max-width: 60rem; margin: 0 auto; padding: 0 .8rem 2rem }}

@@ -27,6 +27,7 @@ from xent._live.picture import Picture
 from xent._live.program import Program, define
 from xent._live.widgets import code, fact, guess, stage
 from xent._report.expression import Expression, Symbol, call, case, same
+from xent._report.notation import typeset
 from xent.explanation.quantities import of_classes
 from xent.learn import buggy_examples
 from xent.learn.buggy_examples import PATIENTS, BuggyExample, source
@@ -105,7 +106,7 @@ def build(state: Mapping[str, Any] = STATE) -> tuple[Live, dict[str, str]]:
     parts = {
         "cases": choice(live, "case", "Choose a case", complaints, style="many"),
         "report": _chosen(
-            live, lambda one: f"<p><b>Bug report.</b> {html.escape(one.symptom())}.</p>"
+            live, lambda one: f"<p><b>Bug report.</b> {typeset(html.escape(one.symptom()))}.</p>"
         ),
         "code": code(live, "{functions}", {"functions": _functions(live)}),
         "stage": stage(
@@ -238,7 +239,7 @@ def _answer(one: type[BuggyExample], case: Mapping[str, Any]) -> str:
     counts = f"{passed} of {passed + failed} entries pass"
     if case["findings"]:
         finding = case["findings"][0]
-        told = html.escape(" ".join(finding[name] for name in ("seen", "matters", "fix")))
+        told = typeset(html.escape(" ".join(finding[part] for part in ("seen", "matters", "fix"))))
         said = f"names it, <b>{finding['name']}</b>: {told}"
         own = "" if failed else ": the gradient is that of the code's own loss, which is wrong"
         counts += own
@@ -252,7 +253,7 @@ def _answer(one: type[BuggyExample], case: Mapping[str, Any]) -> str:
         else ""
     )
     return (
-        f"<p><b>{one.cause}.</b> {html.escape(one.seen)}</p>"
+        f"<p><b>{one.cause}.</b> {typeset(html.escape(one.seen))}</p>"
         f"<p><code>xent.check.gradient</code> {said} ({counts}.)</p>{fix}"
     )
 

@@ -86,7 +86,7 @@ def _losses(live: Live) -> str:
     picture.curve(softplus(-x), "x", "loss")
     picture.curve(_square(x), "x", "push", style="dashed")
     picture.text(-4.2, 5.6, "cross-entropy", role="loss", anchor="start")
-    picture.text(-5.3, 0.12, "squared error", role="push", anchor="start")
+    picture.text(-7.8, 1.75, "squared error", role="push", anchor="start")
     picture.point(Z, SQ, "push", tell="sq", label="The squared error")
     picture.point(Z, CE, "loss")
     picture.handle(Z, CE, "logit z, on cross-entropy", drag_x="z", tell="ce")

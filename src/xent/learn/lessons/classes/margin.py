@@ -71,7 +71,7 @@ def twice(live: Live) -> str:
     summary = (
         f"Margin {live.number(A)}: the loss of the logits is {live.number(ONCE)}. With a softmax "
         f"in the model as well it reads {live.number(AGAIN)}, and it can never fall below "
-        f"log(1 + (K − 1)/e) ≈ {live.number(LIMIT)}."
+        f'<span class="kept">log(1 + (K − 1)/e)</span> ≈ {live.number(LIMIT)}.'
     )
     drawn = picture.svg(
         "Solid: softmax once. Dashed: twice",
