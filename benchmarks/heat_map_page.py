@@ -132,7 +132,7 @@ def tables(report: Report) -> Iterator[str]:
 def shown(cell: Cell) -> str:
     """xent's time and the spread of the ratio."""
     found = ratios(cell, TORCH, TENSORS)
-    return f"{duration(median(cell['seconds'][TENSORS]))} ({min(found):.2f} to {max(found):.2f})"
+    return f"{duration(median(cell['seconds'][TENSORS]))} ({min(found):.2f}–{max(found):.2f})"
 
 
 def page(report: Report) -> str:

@@ -217,7 +217,7 @@ def spread(times: list[float], base: list[float]) -> str:
     """Median of the ratios, and their range."""
     ratios = [a / b for a, b in zip(times, base, strict=True)]
     shown = [f"{r:.2f}" if r < 10 else f"{r:.1f}" for r in (median(ratios), *sorted(ratios))]
-    return f"{shown[0]} ({shown[1]} to {shown[-1]})"
+    return f"{shown[0]} ({shown[1]}–{shown[-1]})"
 
 
 def duration(seconds: float) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from xent._report import Term
 from xent._report.markdown import chain, escape
+from xent._report.notation import MINUS, signed
 from xent.explanation.glossary import TERMS
 
 PAGE = Path(__file__).parents[1] / "docs" / "glossary.md"
@@ -34,14 +35,14 @@ END = """\
 def power(found: re.Match[str]) -> str:
     """A power, typeset."""
     exponent = found[2].replace("γ", r"\gamma")
-    return f"${found[1]}^{exponent}$"
+    return f"${found[1].replace(MINUS, '-')}^{exponent}$"
 
 
 def chapter(term: Term) -> str:
     """A term under a heading of its own, its relatives linked."""
     links = ", ".join(f"[{name}](#{name.lower().replace(' ', '-')})" for name in term.see)
     see = f" See {links}." if term.see else ""
-    definition = f"{POWER.sub(power, escape(term.definition))}{see}"
+    definition = f"{POWER.sub(power, escape(signed(term.definition)))}{see}"
     return f"## {escape(term.name)}\n\n{definition}{chain(term.formula)}"
 
 

@@ -1,4 +1,4 @@
-"""The command line: `xent explain`, `glossary`, `plot`, `learn`, `score`, `audit`, `diagnose`."""
+"""The command line: `xent explain`, `glossary`, `learn`, `score`, `audit`, `diagnose`, `plot`."""
 
 from importlib import import_module
 
@@ -9,11 +9,11 @@ from xent.cli.app import app
 MODULES = {
     "explain": "explain",
     "glossary": "glossary",
-    "plot": "plot",
     "learn": "learn",
     "score": "score",
     "audit": "check",
     "diagnose": "check",
+    "plot": "plot",
 }
 """The module of each command, in the order in which `xent --help` lists them."""
 

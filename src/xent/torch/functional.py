@@ -154,7 +154,7 @@ def binary_cross_entropy_with_logits(
     weight : Tensor, broadcast to the input's shape, optional
         w; it may be negative, and does not count in the mean's divisor.
     size_average, reduce : bool, optional
-        Deprecated by torch; they say the reduction.
+        Deprecated by torch; they set the reduction.
     reduction : {"mean", "sum", "none"}, default "mean"
         The mean divides by the number of elements.
     pos_weight : Tensor, broadcast to the input's shape, optional
