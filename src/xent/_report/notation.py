@@ -157,7 +157,10 @@ class Latex(Notation):
         return f"{name}_{{{index}}}" if index else name
 
     def power(self, base: str, exponent: Expression) -> str:
-        """A raised exponent."""
+        """A raised exponent; a fraction in it stays on one line."""
+        match exponent:
+            case Binary("/", left, right):
+                return f"{base}^{{{super().quotient(left, right)}}}"
         return f"{base}^{{{self.write(exponent)}}}"
 
     def quotient(self, left: Expression, right: Expression) -> str:
