@@ -19,8 +19,10 @@ from console import ROOT
 
 SOURCES = ROOT / "src"
 PAGE = ROOT / "ARCHITECTURE.md"
-BY_NAME = {"xent._engine", "xent.check._audit", "xent.learn.pages", "xent.torch._compat"}
-"""May import by name: engines from a table, what a user asks to audit, lessons, torch's own."""
+BY_NAME = {
+    *("xent._engine", "xent.check._audit", "xent.cli", "xent.learn.pages", "xent.torch._compat")
+}
+"""May import by name: engines, what a user asks to audit, commands, lessons, torch's own."""
 PLAIN = sys.stdlib_module_names | {"numpy", "xent"}
 """Packages that any module may import (xent's own are held against the arrows)."""
 

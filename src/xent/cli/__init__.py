@@ -23,4 +23,7 @@ def application(command: str | None = None) -> typer.Typer:
     names = [command] if command in MODULES else MODULES
     for module in dict.fromkeys(MODULES[name] for name in names):
         import_module(f"xent.cli.{module}")
+    # Whoever imports a module of a command earlier must not change the order.
+    order = list(MODULES)
+    app.registered_commands.sort(key=lambda each: order.index(str(each.name)))
     return app
