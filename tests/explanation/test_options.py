@@ -137,29 +137,29 @@ SUMMARIES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"logits": Z, "label": 0, "label_smoothing": 0.1},
-        "Right: class 0 has probability 0.6381 and costs 0.5968 nats; the gradient -0.2869 raises "
-        "it. With label smoothing even a perfect prediction costs 0.3488 nats.",
+        "Right: class 0 has probability 0.6381 and costs 0.5968 nats; a step against the gradient "
+        "-0.2869 raises it. With label smoothing even a perfect prediction costs 0.3488 nats.",
     ),
     (
         {"logits": [9.0, 0.0], "label": 0, "label_smoothing": 0.1},
-        "Right: class 0 has probability 0.9999 and costs 0.4501 nats; the gradient 0.0499 lowers "
-        "it. Its target is 0.9500, so this is too confident. With label smoothing even a perfect "
-        "prediction costs 0.1985 nats.",
+        "Right: class 0 has probability 0.9999 and costs 0.4501 nats; a step against the gradient "
+        "0.0499 lowers it. Its target is 0.9500, so this is too confident. With label smoothing "
+        "even a perfect prediction costs 0.1985 nats.",
     ),
     (
         {"logits": [3, 0], "label": 0, "label_smoothing": 0.2, "class_weight": [10, 1]},
-        "Right: class 0 has probability 0.9526 and costs 0.7421 nats; the gradient -0.3316 raises "
-        "it.",
+        "Right: class 0 has probability 0.9526 and costs 0.7421 nats; a step against the gradient "
+        "-0.3316 raises it.",
     ),
     (
         {"logits": [1, 0], "label": 0, "label_smoothing": 0.2, "class_weight": [1, 10]},
-        "Right: class 0 has probability 0.7311 and costs 1.5952 nats; the gradient 0.4890 lowers "
-        "it. Its target is 0.4737, so this is too confident.",
+        "Right: class 0 has probability 0.7311 and costs 1.5952 nats; a step against the gradient "
+        "0.4890 lowers it. Its target is 0.4737, so this is too confident.",
     ),
     (
         {"logits": Z, "label": 0, "class_weight": [2, 1, 1, 1]},
-        "Right: class 0 has probability 0.6381 and costs 0.8986 nats; the gradient -0.7239 raises "
-        "it. Loss and gradient are multiplied by the weight 2.",
+        "Right: class 0 has probability 0.6381 and costs 0.8986 nats; a step against the gradient "
+        "-0.7239 raises it. Loss and gradient are multiplied by the weight 2.",
     ),
     (
         {"logits": [0, 0], "label": 0, "class_weight": [3, 1]},
@@ -169,13 +169,15 @@ SUMMARIES: list[tuple[dict[str, Any], str]] = [
     (
         {"logits": [0, 2], "label": 0, "class_weight": [0.001, 1]},
         "Wrong: class 1 has probability 0.8808 and class 0 only 0.1192, which costs 0.0021 nats, "
-        "3.1 times as much as a guess per unit of weight; the gradient -8.8080e-04 raises it. Loss "
+        "3.1 times as much as a guess per unit of weight; a step against the gradient "
+        "-8.8080e-04 raises it. Loss "
         "and gradient are multiplied by the weight 0.001.",
     ),
     (
         {"logits": 40.0, "label": 0, "softcap": 5.0},
         "Wrong: label 1 has probability 0.9933 and label 0 only 0.0067, which costs 5.0067 nats, "
-        "7.2 times as much as a guess; the gradient 4.4713e-07 raises it. The softcap lets only "
+        "7.2 times as much as a guess; a step against the gradient "
+        "4.4713e-07 raises it. The softcap lets only "
         "4.5014e-07 of the gradient through.",
     ),
     (
@@ -185,8 +187,9 @@ SUMMARIES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"logits": [3, 0, 0], "label": 1, "label_smoothing": 1},
-        "The row costs 2.0949 nats; class 1 has probability 0.0453, and the gradient -0.2881 "
-        "raises it. With label smoothing even a perfect prediction costs 1.0986 nats.",
+        "The row costs 2.0949 nats; class 1 has probability 0.0453, and a step against the "
+        "gradient -0.2881 raises it. With label smoothing even a perfect prediction costs "
+        "1.0986 nats.",
     ),
     (
         {"logits": Z, "label": SOFT, "class_weight": WEIGHTS},

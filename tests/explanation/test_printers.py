@@ -180,7 +180,7 @@ def test_html_reads_without_tags(explanation: Explanation) -> None:
     text = Reader(explanation.to_html(pictures=False)).text.replace("−", "-")
     for step in explanation.to_dict()["steps"]:
         assert step["name"] in text
-        assert re.sub(r"\b([Lpuvwxyz])_([ijky+-])(?!\w)", r"\1\2", step["why"]) in text
+        assert re.sub(r"\b([Lpuvwxyz])_([ijky+-]|\d+)(?!\w)", r"\1\2", step["why"]) in text
         for line in step["lines"]:
             if line["substituted"]:
                 assert f" = {line['substituted']} {line['relation']} {line['shown']}\n" in text

@@ -62,8 +62,8 @@ SUMMARIES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"logits": [2.0, 1.0, 0.1], "label": 0, "names": ["cat", "dog", "fox"]},
-        "Right but not confident: cat has probability 0.6590 and costs 0.4170 nats; the gradient "
-        "-0.3410 raises it further.",
+        "Right but not confident: cat has probability 0.6590 and costs 0.4170 nats; a step against "
+        "the gradient -0.3410 raises it further.",
     ),
     (
         {"logits": [2.0, 1.0, 0.1], "label": 1},
@@ -72,8 +72,8 @@ SUMMARIES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"probabilities": [0.4, 0.4, 0.2], "label": 1},
-        "A tie: class 1 has probability 0.4 and costs 0.9163 nats; the gradient -0.6 raises it "
-        "further.",
+        "A tie: class 1 has probability 0.4 and costs 0.9163 nats; a step against the gradient "
+        "-0.6 raises it.",
     ),
     (
         {"logits": 0.0, "label": 0},
@@ -87,8 +87,8 @@ SUMMARIES: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"probabilities": [0.5, 0.5, 0.0], "label": 0},  # 0 is no mask: ln 3 would be a guess
-        "A tie: class 0 has probability 0.5 and costs 0.6931 nats; the gradient -0.5 raises it "
-        "further.",
+        "A tie: class 0 has probability 0.5 and costs 0.6931 nats; a step against the gradient "
+        "-0.5 raises it.",
     ),
     (
         {"logits": [0.0, 1.0, -800.0], "label": 0},  # nor is a probability that rounds to 0

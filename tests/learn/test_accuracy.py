@@ -93,7 +93,7 @@ def test_both_rise_as_the_text_says() -> None:
     assert (margins[LAST] < margins[BEST])[still].mean() > 0.5
     rise = [LOSSES[k][still].mean() for k in (BEST, LAST)]
     assert f"rises from {rise[0]:.2f} to {rise[1]:.2f}" in text
-    marks = {name: i for i, name, _ in MARKED}
+    marks = {name: i for i, name, _, _ in MARKED}
     assert turned[marks["c"]]
     assert still[marks["a"]]
     assert still[marks["b"]]

@@ -65,6 +65,8 @@ function live(root, page) {
     text: (element, [f]) => { element.textContent = typeset(f(values)) },
     role: (element, [f]) => { element.dataset.role = f(values) },
     number: (element, [f, digits]) => { element.textContent = typeset(shown(f(values), digits)) },
+    fixed: (element, [f, digits]) => { element.textContent = typeset(fixed(f(values), digits)) },
+    general: (element, [f, digits]) => { element.textContent = typeset(general(f(values), digits)) },
     literal: (element, [f, digits]) => { element.textContent = shown(f(values), digits) },  // in code
     word: (element, [f, words]) => { element.textContent = page.data[words][f(values)] },
     show: (element, [f]) => { element.toggleAttribute('hidden', !f(values)) },  // SVG has no .hidden

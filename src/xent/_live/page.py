@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from importlib.resources import files
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 from xent._format import shown
 from xent._live.conditions import Cases, Condition, code, every, holds, no, reached
@@ -23,6 +23,7 @@ from xent._report.evaluation import evaluate
 from xent._report.expression import Expression
 from xent._report.notation import HTML
 
+NumberKind = Literal["number", "fixed", "general", "literal"]
 MOST = 40
 """How many numbers a list may have that grows."""
 
@@ -57,18 +58,21 @@ class Live:
         """The value at first."""
         return evaluate(tree, self.values)
 
-    def number(self, tree: Expression, digits: int = 4) -> str:
+    def number(self, tree: Expression, digits: int = 4, kind: NumberKind = "number") -> str:
         """A number in a sentence or in a picture's text."""
-        return f"<span{self.following(tree, digits)}</span>"
+        return f"<span{self.following(tree, digits, kind)}</span>"
 
-    def following(self, tree: Expression, digits: int, kind: str = "number") -> str:
+    def following(self, tree: Expression, digits: int, kind: NumberKind = "number") -> str:
         """The rest of the start tag and the text of an element that shows a number.
 
-        The kind "literal" is for code, which has no true minus.
+        It has so many decimals if "fixed", and so many digits if "general"; "literal" is for code,
+        which has no true minus.
         """
-        text = shown(self.value(tree), digits)
+        value = self.value(tree)
+        form = {"fixed": f".{digits}f", "general": f".{digits}g"}.get(kind)
+        text = format(value, form) if form else shown(value, digits)
         mark = self.bind(kind, f"v => {printed(tree)}", str(digits))
-        return f"{mark}>{HTML.number(text) if kind == 'number' else text}"
+        return f"{mark}>{text if kind == 'literal' else HTML.number(text)}"
 
     def word(self, tree: Expression, words: str, tag: str = "span") -> str:
         """The word with this number in a list of `data`; in a picture its tag is "tspan"."""

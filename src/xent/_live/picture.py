@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from xent._live.javascript import printed
-from xent._live.page import Live
+from xent._live.page import Live, NumberKind
 from xent._report.evaluation import function_of
 from xent._report.expression import Expression, Number, Operand, Symbol, call, wrap
 
@@ -257,6 +257,7 @@ class Picture:
         dx: float = 0,
         dy: float = 0,
         digits: int = 2,
+        kind: NumberKind = "number",
         style: str = "",
         seen: Expression | None = None,
     ) -> None:
@@ -267,7 +268,7 @@ class Picture:
         for piece in pieces:
             if isinstance(piece, Expression):
                 # A second binding of one element: the outer one places it, the inner one fills it.
-                written += f"<tspan{self.live.following(piece, digits)}</tspan>"
+                written += f"<tspan{self.live.following(piece, digits, kind)}</tspan>"
             else:
                 written += html.escape(piece)
         made = (

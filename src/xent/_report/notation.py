@@ -198,10 +198,10 @@ class Html(Notation):
 
     def symbol(self, node: Symbol) -> str:
         """A name, with its index lowered."""
-        name = html.escape(node.name)
+        name = typeset(html.escape(node.name))
         if len(name) == 1:
             name = f"<i>{name}</i>"
-        return f"{name}<sub>{html.escape(node.index)}</sub>" if node.index else name
+        return f"{name}<sub>{self.number(node.index)}</sub>" if node.index else name
 
     def power(self, base: str, exponent: Expression) -> str:
         """A raised exponent, behind a caret that shows only where tags are stripped."""
@@ -215,7 +215,7 @@ class Html(Notation):
 # Narrow: a sentence may hold a reader's own names, such as a_b.
 SIGN = re.compile(r"(?<![\w-])-(?=[\w|(.])|(?<= )-(?= )|(?<=\de)-(?=\d)")
 RAISED = re.compile(rf"\b([e2])\^(?:\(([^()]*)\)|({MINUS}?(?:\w+|\|\w\|)))")
-LOWERED = re.compile(r"\b([Lpuvwxyz])_([ijky+-])(?!\w)")
+LOWERED = re.compile(r"\b(?:([Lpuvwxyz])_([ijky+-])|([epz])_(\d+))(?!\w)")
 
 
 def typeset(sentence: str) -> str:
@@ -225,7 +225,8 @@ def typeset(sentence: str) -> str:
 
 
 def _indexed(found: re.Match[str]) -> str:
-    return f"{_letter(found[1])}<sub>{found[2].replace('-', MINUS)}</sub>"
+    letter, index = filter(None, found.groups())
+    return f"{_letter(letter)}<sub>{index.replace('-', MINUS)}</sub>"
 
 
 def signed(sentence: str) -> str:

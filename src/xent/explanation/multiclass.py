@@ -22,6 +22,7 @@ from xent._report.expression import (
     plus,
     same,
 )
+from xent._report.notation import TEXT
 from xent._validation import Array
 from xent.explanation import derivation, scaling, shares
 from xent.explanation.common import (
@@ -121,14 +122,18 @@ def _softmax_steps(form: Form) -> Iterator[LiveStep]:
         z = Symbol(letter, index)
         return [(shifted, exp(z - M)), (no(shifted), exp(z))]
 
-    a, s = Symbol("a"), Symbol("S")
+    s = Symbol("S")
     lines, quotients, terms = [], [], {}
     for j in form.chosen:
         z, true, e_j = Symbol(letter, str(j)), form.is_label(j), Symbol("E", str(j))
+        p_j, unsure = Symbol("p", str(j)), every(rounded, j not in form.masked)
         for held, power in powers(str(j)):
             lines.append(LiveLine(power, e_j, power, {z: z, M: SHIFT}, true=true, when=held))
-        p_j, unsure = Symbol("p", str(j)), every(rounded, j not in form.masked)
-        quotients.append(LiveLine(p_j, p_j, a / s, {a: e_j, s: s}, rounded=unsure, true=true))
+            a = Symbol(TEXT.write(power))  # one number in the quotient
+            operands: dict[Symbol, Expression] = {a: e_j, s: s}
+            quotients.append(
+                LiveLine(p_j, p_j, a / s, operands, rounded=unsure, true=true, when=held)
+            )
         terms[e_j] = e_j
     if rest := form.count - len(form.chosen):
         others = Symbol("restE")

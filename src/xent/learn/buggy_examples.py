@@ -147,7 +147,7 @@ class Stalled(BuggyExample):
     )
     seen = (
         "The second softmax sees numbers between 0 and 1, so with the three classes of this "
-        "training the reported loss cannot fall below log(1 + 2/e) = 0.5514. The model learns all "
+        "training the reported loss cannot fall below log(1 + 2/e) ≈ 0.5514. The model learns all "
         "the same, but more slowly than with the fix."
     )
 
@@ -197,8 +197,8 @@ class GivesUp(BuggyExample):
         "The gradient has the wrong sign",
     )
     seen = (
-        "All rows are clipped, so the gradient is 0. The reported loss stays at -log 0.05, "
-        "which is 2.9957, and the true one far above it."
+        "All rows are clipped, so the gradient is 0. The reported loss stays at "
+        "-log 0.05 ≈ 2.9957, and the true one far above it."
     )
     start = -4.0
 
@@ -221,9 +221,9 @@ class GivesUp(BuggyExample):
 
 
 class TooLong(BuggyExample):
-    """Training is unstable at a learning rate that the paper still uses."""
+    """Training is unstable at a learning rate at which others train the same model well."""
 
-    complaint = "unstable at a known rate"
+    complaint = "unstable at a usual rate"
     mistake = "bits for nats"
     cause = "The loss is in nats, its gradient in bits"
     suspects = (
@@ -232,7 +232,7 @@ class TooLong(BuggyExample):
         "The gradient has the wrong sign",
     )
     seen = (
-        "Steps are 1/log 2 = 1.44 times too long. At this rate that is too much: the loss goes up "
+        "Steps are 1/log 2 ≈ 1.44 times too long. At this rate that is too much: the loss goes up "
         "and down, and stays above that of the fix. At a quarter of this rate nobody would notice: "
         "the buggy code is even ahead of the fix."
     )

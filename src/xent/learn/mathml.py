@@ -8,7 +8,7 @@ import re
 from latex2mathml.converter import convert
 
 STYLE = """
-math { font-size: 1.2em }
+math { font-size: 1.1em }
 math[display="block"] { display: block; margin: 0.6em 0 }
 mtd[columnalign="right"] { text-align: right } mtd[columnalign="left"] { text-align: left }
 """
@@ -16,11 +16,11 @@ mtd[columnalign="right"] { text-align: right } mtd[columnalign="left"] { text-al
 
 NAMED = r"<m[io]>(?:log|exp|log1p|tanh|max|min|softplus)</m[io]>"
 BEFORE = re.compile(rf"(?<=</mi>|</mn>)(?={NAMED})|(?<=</msub>|</msup>|>\)</mo>)(?={NAMED})")
-AFTER = re.compile(rf"({NAMED})(?=<m(?!o))")
+AFTER = re.compile(rf"((?<!<msub>){NAMED}|<msub>{NAMED}<m[in]>\w</m[in]></msub>)(?=<m(?!o))")
 THIN = '<mspace width="0.17em"/>'
 MENDED = (
     (re.compile(r"<mo>(max|min|∞)</mo>"), r"<mi>\1</mi>"),
-    (re.compile(r"<mo>\|</mo>"), '<mo lspace="0" rspace="0">|</mo>'),
+    (re.compile(r'<mo( stretchy="false")?>\|</mo>'), r'<mo\1 lspace="0" rspace="0">|</mo>'),
     (re.compile(r"(<mo[^>]*>[(,=≈]</mo>)<mo>−</mo>"), r'\1<mo form="prefix">−</mo>'),
     (re.compile(r"<mo>/</mo>"), '<mo lspace="0" rspace="0">/</mo>'),
     (re.compile(r"<mi>&</mi>"), "<mi>&amp;</mi>"),

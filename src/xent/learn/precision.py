@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from decimal import Decimal, localcontext
 from functools import cache
 
 import numpy as np
@@ -28,6 +29,8 @@ STOPS = (
 LARGEST, GROWS = 26, 12
 """Of the means in half precision: over 2 to this power of rows; and from how many on a running sum
 no longer grows."""
+LONG = 60
+"""From this logit on, log(1 + e^-z) is e^-z to 25 digits."""
 Way = Callable[[Array, int], Array]
 """Losses, or slopes, of rows of logits and the number of their true class."""
 
@@ -74,37 +77,38 @@ def rows(dtype: str) -> Array:
     return np.stack([z, 0 * z], axis=1)
 
 
-def digits_right(losses: Array, exact: Array) -> Array:
-    """Decimal digits of losses that are right: at most those that their dtype has."""
-    most = -math.log10(np.finfo(losses.dtype).eps / 2)
-    with np.errstate(all="ignore"):
-        found = -np.log10(np.abs(losses.astype(np.float64) - exact) / exact)
-    return np.where(np.isfinite(losses), np.clip(found, 0, most), 0)
+def digits_right(loss: float, exact: Decimal, most: float) -> float:
+    """Decimal digits of a loss that are right: at most those that its dtype has, and none of 0."""
+    if not math.isfinite(loss):
+        return 0.0
+    error = abs(Decimal(loss) - exact) / exact
+    return min(max(-float(error.log10()), 0.0), most) if error else most
+
+
+@cache
+def exact_loss(z: int, label: int) -> Decimal:
+    """The loss of the logits (z, 0) to 40 digits."""
+    with localcontext(prec=40):
+        right = ((-Decimal(z)).exp() + 1).ln() if z < LONG else (-Decimal(z)).exp()
+        return right + z * label
 
 
 def _digits(way: Way, dtype: str) -> list[list[float]]:
-    """For each label and stop, against the loss in float64.
-
-    Where the library's loss is 0, the exact one is too small for the dtype, and 0 is right.
-    """
+    """For each label and stop."""
     found = []
     for label in (0, 1):
-        losses, best = way(rows(dtype), label), library(rows(dtype), label)
-        digits = digits_right(losses, library(rows("float64"), label))
-        most = digits_right(np.ones(1, losses.dtype), np.ones(1))
-        right = (losses == 0) & (best == 0)
-        found.append([round(float(each), 1) + 0.0 for each in np.where(right, most, digits)])
+        losses = way(rows(dtype), label)
+        most = -math.log10(np.finfo(losses.dtype).eps / 2)
+        exact = [exact_loss(z, label) for z in STOPS]
+        pairs = zip(losses.tolist(), exact, strict=True)
+        found.append([round(digits_right(*pair, most), 1) + 0.0 for pair in pairs])
     return found
 
 
 def _ends(way: Way, dtype: str) -> list[int]:
-    """For each label, the place of the last stop with a finite loss that is no subnormal number."""
-    ends = []
-    for label in (0, 1):
-        best = library(rows(dtype), label)
-        good = np.isfinite(way(rows(dtype), label)) & (best >= np.finfo(best.dtype).tiny)
-        ends.append(int(np.flatnonzero(good).max()))
-    return ends
+    """For each label, the place of the last stop with a finite loss."""
+    finite = (np.isfinite(way(rows(dtype), label)) for label in (0, 1))
+    return [int(np.flatnonzero(each).max()) for each in finite]
 
 
 def _textbook_slope(z: Array, label: int) -> Array:

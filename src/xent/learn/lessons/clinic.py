@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from xent._live.conditions import differ
 from xent._live.controls import choice, slider
 from xent._live.lines import LiveLine
 from xent._live.page import Live
@@ -156,6 +157,7 @@ def _training(live: Live) -> str:
     aside = call("max", 0, APART - call("abs", gap)) / 2 * case(gap < 0, -1, 1)
     picture.point(STEP, heights[1], "good", radius=8)
     picture.point(STEP, heights[0], "bad", radius=5)
+    picture.text(STEP, 1, "▲", role="bad", dy=-7, seen=BUGGY > TOP)
     picture.text(STEP, heights[1] - aside, "fix", role="good", anchor="start", dx=9, dy=4)
     picture.text(STEP, heights[0] + aside, "this code", role="bad", anchor="start", dx=9, dy=4)
     return picture.svg(
@@ -201,27 +203,29 @@ def _lines(j: int) -> list[LiveLine]:
     rows = found()["row"]["rows"]
     given, numeric = Symbol("gradient", f"case,{j}"), Symbol("numeric", f"case,{j}")
     return [
-        LiveLine(Symbol("this code"), given, digits=5),
+        LiveLine(Symbol("this code"), given, digits=5, rounded=differ(given, 0)),
         LiveLine(
             Symbol("right"), Symbol("right", str(j)), (p - y) / rows, {p: p, y: y}, 5, rounded=None
         ),
-        LiveLine(Symbol("derivative of its own loss"), numeric, digits=5),
+        LiveLine(
+            Symbol("derivative of its own loss"), numeric, digits=5, rounded=differ(numeric, 0)
+        ),
     ]
 
 
 def _summary(live: Live) -> str:
-    buggy, fixed = live.number(BUGGY, 3), live.number(FIXED, 3)
+    buggy, fixed = (live.number(each, 3, "fixed") for each in (BUGGY, FIXED))
     order = live.choose(
-        (call("abs", BUGGY - FIXED) < 5e-4, "no difference"),
+        (same(call("placed", BUGGY, 3), call("placed", FIXED, 3)), "no difference"),
         (BUGGY - FIXED > 0, "this code is behind"),
         otherwise="this code is ahead",
     )
     reports = live.when(
-        call("abs", TOLD - BUGGY) > 5e-4, f" It reports {live.number(TOLD, 3)} instead."
+        call("abs", TOLD - BUGGY) > 5e-4, f" It reports {live.number(TOLD, 3, 'fixed')} instead."
     )
     correct = [live.number(100 * Symbol("accuracy", f"case,rate,{which}"), 0) for which in (0, 1)]
     return (
-        f"After {live.number(STEP)} steps the mean loss is {buggy} with this code and {fixed} with "
+        f"At step {live.number(STEP)} the mean loss is {buggy} with this code and {fixed} with "
         f"the fix: {order}.{reports} After {STEPS} steps, {correct[0]} % and {correct[1]} % of the "
         "points are classified correctly."
     )

@@ -48,6 +48,8 @@ SENTENCES = (
 )
 """None is in the text that the model was trained on. All have eight words, with the full stop."""
 WORDS, LIKELIEST = 8, 5
+TINY = 5e-4
+"""A probability that three decimals do not show."""
 COOL, HOT, STEP = 0.3, 3.0, 0.05
 """The least and the largest temperature, and the slider's step."""
 HIGH = 8.0
@@ -172,7 +174,7 @@ def _tokens(live: Live, uniform: float) -> str:
             f'<rect class="fill" x="3" width="4"{bar}/>'
             f'<line class="rule" data-role="plain" x1="0" x2="10" y1="{level:.1f}" '
             f'y2="{level:.1f}" stroke-dasharray="2 1.5" stroke-width="1"/></svg>'
-            f"<span>{_word(live, str(i))}</span> <b>{live.number(loss, 2)}</b></label>"
+            f"<span>{_word(live, str(i))}</span> <b>{live.number(loss, 2, 'fixed')}</b></label>"
         )
     title = f"What each word costs, in nats (dashed: a uniform guess, {fact(uniform, 2)})"
     return (
@@ -199,7 +201,9 @@ def _likeliest(live: Live) -> str:
         x, p = n + 0.6 * last, Symbol("q", str(n))
         label = "The word that came" if last else f"Number {n + 1} of the likeliest words"
         picture.bar(x, p, role, width=36, tell=f"q{n}", label=label)
-        picture.text(x, p, p, role=role if last else "plain", dy=-5, digits=3)
+        text: Role = role if last else "plain"
+        picture.text(x, p, p, role=text, dy=-5, digits=3, kind="fixed", seen=p >= TINY)
+        picture.text(x, p, p, role=text, dy=-5, digits=1, kind="general", seen=p < TINY)
         place, word = live.places(x=picture.across(x)), _likely(live, n, "tspan")
         picture.raw(f'<text class="small" y="177" text-anchor="middle"{place}>{word}</text>')
     picture.raw(
@@ -247,7 +251,7 @@ def _summary(live: Live, uniform: float) -> str:
     bits, perplexity = live.number(MEAN / log(2), 2), live.number(exp(MEAN), 1)
     best = Symbol("best", "sentence")
     where = live.choose(
-        (best < HOT, f"at T = {live.number(best, 2)}"),
+        (best < HOT, f"near T = {live.number(best, 2)}"),
         otherwise=f"at the highest T here, {HOT:g}",
     )
     return (

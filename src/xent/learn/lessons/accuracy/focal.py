@@ -44,7 +44,7 @@ def focal(live: Live) -> str:
     number = live.number
     summary = (
         f"A row with p = {number(CHANCE)} costs {number(PLAIN)} nats by cross-entropy. Focal loss "
-        f"multiplies it by (1 − p)<sup>γ</sup> = {number(FACTOR)}: {number(FOCAL)} is left. At "
+        f"multiplies it by (1 − p)<sup>γ</sup> ≈ {number(FACTOR)}: {number(FOCAL)} is left. At "
         f"epoch {EPOCHS[int(live.values['best'])]} of the run above, the rows that are right "
         f"account for {_percent(live, 'easy')} % of the cross-entropy and "
         f"{_percent(live, 'eased')} % of the focal loss."

@@ -13,8 +13,12 @@ from xent.learn.lessons.accuracy.training import EPOCHS, ROWS
 
 LAST = len(EPOCHS) - 1
 FURTHEST = (-12, 21)
-MARKED: tuple[tuple[int, str, Role], ...] = ((25, "a", "bad"), (16, "b", "bad"), (52, "c", "good"))
-"""Rows with a name: two that get worse and worse, and one that turns right."""
+MARKED: tuple[tuple[int, str, Role, tuple[float, float]], ...] = (
+    (25, "a", "bad", (13, -4)),
+    (16, "b", "bad", (-13, 12)),
+    (52, "c", "good", (8, -14)),
+)
+"""Rows with a name, and where it stands: two that get worse and worse, and one that turns right."""
 CHECKPOINT, EPOCH, HITS = Symbol("checkpoint"), Symbol("epoch"), Symbol("hits")
 A, L, W = Symbol("A"), Symbol("L"), Symbol("W")
 
@@ -41,7 +45,7 @@ def overfitting(live: Live) -> str:
     ]
     told = [
         live.formula("acc", _accuracy()),
-        *(live.formula(f"row{name}", *_row(i)) for i, name, _ in MARKED),
+        *(live.formula(f"row{name}", *_row(i)) for i, name, _, _ in MARKED),
     ]
     return stage([_course(live), _rows(live)], controls, summary, told)
 
@@ -77,7 +81,7 @@ def _course(live: Live) -> str:
         "",
         {k: f"{EPOCHS[k]}" for k in range(0, LAST + 1, 2)},
         (0, 0.25, 0.5, 0.75, 1),
-        height=200,
+        height=196,
         left=40,
     )
     steps = range(LAST + 1)
@@ -106,17 +110,17 @@ def _rows(live: Live) -> str:
         "loss, nats",
         (-10, 0, 10, 20),
         (0, 4, 8, 12),
-        height=200,
+        height=196,
     )
     picture.curve(softplus(-Symbol("x")), "x", "loss", style="thin")
     picture.segment((0, 0), (0, 12), "plain", "grid")
     picture.text(-0.6, 11, "← wrong", role="bad", anchor="end")
     picture.text(0.6, 11, "right →", role="good", anchor="start")
     picture.dots(Symbol("m", "i"), Symbol("l", "i"), "i", ROWS, "other")
-    for i, name, role in MARKED:
+    for i, name, role, (dx, dy) in MARKED:
         m, loss = Symbol("m", f"{i}"), Symbol("l", f"{i}")
         picture.point(m, loss, role, tell=f"row{name}", label=f"The loss of row {name}")
-        picture.text(m, loss, name, role=role, anchor="start", dx=8, dy=-5)
+        picture.text(m, loss, name, role=role, dx=dx, dy=dy)
     return picture.svg(
         f"The {ROWS} rows, each on the loss curve",
         "The loss over the logit in favour of the truth, with a point for each row. Wrong rows are "

@@ -78,6 +78,7 @@ def _reliability(live: Live) -> str:
         (0, 0.25, 0.5, 0.75, 1),
         height=200,
     )
+    picture.segment((0.5, 0.5), (1, 1), "plain", "rule dashed")
     for b in range(BINS):
         low = 0.5 + b * 0.5 / BINS
         sides = (low + 0.004, low + 0.5 / BINS - 0.004)
@@ -87,7 +88,6 @@ def _reliability(live: Live) -> str:
         picture.box(sides, (right, sure), "bad", style="outline")
         middle = low + 0.25 / BINS
         picture.text(middle, call("max", right, sure), Symbol("count", f"{b}"), dy=-5)
-    picture.segment((0.5, 0.5), (1, 1), "plain", "rule dashed")
     return picture.svg(
         "Calibration: confidence and accuracy",
         "Bars in five bins of confidence: the share of the bin’s rows that is right. An outlined "

@@ -269,9 +269,9 @@ def _rounding(live: Live) -> str:
     made = lines(
         live,
         LiveLine(p, share, 1 / (1 + exp(-symbol)), {symbol: z}, 7),
-        LiveLine(Symbol("L", "cut"), -log(cut), -log(p), {p: cut}, rounded=True),
-        LiveLine(Symbol("L", "rounded"), -log(rounded), -log(p), {p: rounded}, rounded=True),
-        LiveLine(L, log1p(exp(-z)), log1p(exp(-symbol)), {symbol: z}),
+        LiveLine(Symbol("L", "cut"), -log(cut), -log(p), {p: cut}, 6, rounded=True),
+        LiveLine(Symbol("L", "rounded"), -log(rounded), -log(p), {p: rounded}, 6, rounded=True),
+        LiveLine(L, log1p(exp(-z)), log1p(exp(-symbol)), {symbol: z}, 6),
     )
     return f'<div class="controls">{slider(live, "kept", "decimals of p", 1, 6, 1)}</div>{made}'
 

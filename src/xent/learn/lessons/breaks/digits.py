@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xent._live.page import Live
 from xent._live.picture import Picture, Role
-from xent._report.expression import Expression, Symbol, call, case
+from xent._report.expression import Expression, Symbol, call, case, log
 from xent.learn.precision import STOPS, WAYS
 
 NAMES = tuple(WAYS)
@@ -44,15 +44,15 @@ def over_logits(live: Live) -> str:
             Symbol("digits", f"{way},kind,label,{end.name}"),
         )
         picture.trail(x, y, "n", len(STOPS), ROLES[way], STYLES[way])
-    last = Symbol("digits", "0,kind,label,end0")
-    picture.text(Symbol("x", "end0"), last, "✕", role="bad", dy=5)
+    last, broke = Symbol("digits", "0,kind,label,end0"), Symbol("broke", "kind")
+    picture.text(log(broke) / log(10), last, "✕", role="bad", dy=5)
     across, high = (4, 92, 184, 304), picture.height - 24
     for way, name in enumerate(NAMES):
         at = picture.left + across[way]
         line = f'x1="{at}" x2="{at + 20}" y1="{high - 4}" y2="{high - 4}"'
         picture.raw(f'<line class="curve {STYLES[way]}" data-role="{ROLES[way]}" {line}/>')
         picture.raw(f'<text class="small" x="{at + 25}" y="{high}">{name}</text>')
-    ends: list[str | Expression] = ["✕ textbook: inf or nan from z = ", Symbol("broke", "kind")]
+    ends: list[str | Expression] = ["✕ textbook: inf or nan from z = ", broke]
     picture.text(0, 0, ends, role="bad", anchor="start", dx=4, dy=BELOW - 6, style="small")
     return picture.svg(
         "Right digits of the loss",

@@ -126,7 +126,7 @@ def _sliders(live: Live) -> list[str]:
 
 
 def _main_stage(live: Live) -> str:
-    y = ", ".join(live.number(_at("y", j)) for j in range(COUNT))
+    y = ", ".join(live.number(call("placed", _at("y", j), 4)) for j in range(COUNT))
     p, push = live.number(_at("p", LABEL.name)), live.number(-_at("g", LABEL.name))
     summary = live.choose(
         (

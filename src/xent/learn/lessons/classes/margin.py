@@ -10,7 +10,7 @@ from xent._live.page import Live
 from xent._live.picture import Picture
 from xent._live.program import Program, define
 from xent._live.widgets import stage
-from xent._report.expression import Expression, Number, Symbol, exp, log, log1p
+from xent._report.expression import Expression, Number, Symbol, call, exp, log, log1p
 
 A, K, X, SMOOTH = (Symbol(name) for name in ("a", "K", "x", "smooth"))
 ONCE, AGAIN, LIMIT, BEST, LEAST = (
@@ -66,7 +66,8 @@ def twice(live: Live) -> str:
     picture.segment((-6, LIMIT), (14, LIMIT), "plain", "rule thin")
     picture.curve(_once(X, K), "x", "good")
     picture.curve(_twice(X, K), "x", "bad", style="dashed")
-    picture.point(A, ONCE, "good")
+    picture.point(A, call("min", ONCE, 6), "good")
+    picture.text(A, 6, "▲", role="good", dy=-9, seen=ONCE > 6)
     picture.point(A, AGAIN, "bad")
     summary = (
         f"Margin {live.number(A)}: the loss of the logits is {live.number(ONCE)}. With a softmax "

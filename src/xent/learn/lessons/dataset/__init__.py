@@ -178,8 +178,7 @@ def _formula(live: Live, j: int) -> str:
     w, x, b, z, p = (Symbol(name) for name in ("w", "x", "b", "z", "p"))
     at = _at("z", j)
     chance = LiveLine(p, _at("p", j), 1 / (1 + exp(-z)), {z: at}, rounded=None)
-    exact = call("exact", W * _at("x", j) + B)  # what is shown must add up
-    logit = LiveLine(z, exact, w * x + b, {w: W, x: _at("x", j), b: B}, rounded=None)
+    logit = LiveLine(z, at, w * x + b, {w: W, x: _at("x", j), b: B}, rounded=None)
     truth = p if LABELS[j] else 1 - p
     cost = LiveLine(L, _at("s", j), -log(truth), {p: _at("p", j)}, rounded=None)
     return live.formula(f"point-{j}", logit, chance, cost)
@@ -254,8 +253,6 @@ def _losses(live: Live) -> str:
         told = f"The loss of point {j + 1}, label {label}"
         _bar(picture, j, 0, call("min", loss, HIGHEST), told)
         picture.text(_at("place", j), HIGHEST, "▲", dy=-1, role=ROLES[label], seen=loss > HIGHEST)
-    picture.text(-4.7, 3.6, "■ label 1", role=ROLES[1], anchor="start")
-    picture.text(-4.7, 3.2, "□ label 0", role=ROLES[0], anchor="start")
     picture.raw(_hidden_unless(live, same(FRAME, 4)))
     low, high = ACROSS
     height = call("min", L, HIGHEST)
@@ -270,6 +267,7 @@ def _losses(live: Live) -> str:
         picture.text(high, BASE, "base rate", anchor="end", dy=dy, style="small", seen=seen)
     picture.raw("</g>")
     title = live.choose((same(FRAME, 4), "4. Their mean"), otherwise="3. The same bars as −log")
+    title += " (■ label 1, □ label 0)"
     return picture.svg(
         title,
         "A bar for each point: minus the logarithm of the probability of its label. In frame 4 a "

@@ -78,7 +78,7 @@ def descent() -> list[Definition | Loop]:
         ),
         define("W", Symbol("ws", str(MOST))),
         define("B", Symbol("bs", str(MOST))),
-        define("z_j", W * X + B, N),
+        define("z_j", call("exact", W * X + B), N),
         define("p_j", sigmoid(Symbol("z", "j")), N),
         define("t_j", sigmoid(-SIGN * Symbol("z", "j")), N),
         define("s_j", softplus(SIGN * Symbol("z", "j")), N),

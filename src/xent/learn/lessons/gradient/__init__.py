@@ -157,8 +157,9 @@ def _slopes(live: Live) -> str:
     picture.segment((-12, 0), (12, 0), "plain", "axis")
     picture.point(NOW, G, role, tell="slope", label="The gradient now")
     # Above the curve, which rises; but not over the axis.
-    picture.text(NOW, G, G, dx=-8, dy=-10, anchor="end", role=role, seen=NOW > -9)
-    picture.text(NOW, G, G, dx=10, dy=-12, anchor="start", role=role, seen=NOW <= -9)
+    height = call("min", G, 0.8)
+    picture.text(NOW, height, G, dx=-8, dy=-10, anchor="end", role=role, seen=NOW > -9)
+    picture.text(NOW, height, G, dx=10, dy=-12, anchor="start", role=role, seen=NOW <= -9)
     return picture.svg(
         "Its slope, the gradient p − y",
         "The gradient against the logit: the S-shaped curve of the sigmoid, lower by the target.",
@@ -197,7 +198,7 @@ def _check(live: Live) -> str:
         slider(live, "z", "start z", -8, 8),
         presets(
             [
-                preset("h = 1e-5 at z = 1", z=1, share=1, k=5, rates=[]),
+                preset("h = 1e−5 at z = 1", z=1, share=1, k=5, rates=[]),
                 preset("Too small an h", z=-3, share=1, k=12, rates=[]),
             ]
         ),
@@ -235,8 +236,8 @@ def _errors(live: Live) -> str:
         error, label = _logarithm(Symbol(name, i)), f"The {tell}-sided quotient"
         picture.point(Symbol("k"), error, role, style="hollow", tell=tell, label=label)
     picture.text(1.2, -0.9, "● one-sided", role="push", anchor="start")
-    picture.text(1.2, -15.2, "■ two-sided", role="true", anchor="start")
-    picture.text(1.4, -12.8, "truncation ↘", anchor="start", style="small")
+    picture.text(4.3, -0.9, "■ two-sided", role="true", anchor="start")
+    picture.text(4.9, -3.6, "truncation ↘", anchor="start", style="small")
     picture.text(11.8, -0.9, "rounding, at most ↗", anchor="end", style="small")
     return picture.svg(
         "How far the quotient is from p − y",
@@ -276,7 +277,7 @@ def _row(live: Live) -> str:
         line = LiveLine(Derivative(L, symbol, partial=True), value, formula, operands, rounded=None)
         formulas.append(live.formula(name, whole, line))
         picture.bar(place, value, "pull", width=46, tell=name, label=f"The gradient for {name}")
-        picture.text(place, call("max", value, 0), value, dy=-6)
+        picture.text(place, call("min", 2.6, call("max", value, 0)), value, dy=-6)
     controls = [
         slider(live, "x.0", "feature x₁", -3, 3),
         slider(live, "x.1", "feature x₂", -3, 3),

@@ -22,9 +22,9 @@ from xent._report.expression import (
     Expression,
     Number,
     Symbol,
-    Total,
     call,
     case,
+    plus,
     same,
     sigmoid,
     softplus,
@@ -94,9 +94,9 @@ def differences() -> list[Definition | Loop | Table]:
 
 def weights() -> list[Definition]:
     """A row of two features: the gradient goes on from the logit to the weights."""
-    terms = Symbol("w", "j") * Symbol("x", "j")
+    terms = (Symbol("w", str(j)) * Symbol("x", str(j)) for j in range(2))
     return [
-        define("score", Total("j", terms, 2) + Symbol("b")),
+        define("score", call("exact", plus(*terms, Symbol("b")))),
         define("chance", sigmoid(Symbol("score"))),
         define("miss", Symbol("chance") - SHARE),
         define("d_j", Symbol("miss") * Symbol("x", "j"), 2),

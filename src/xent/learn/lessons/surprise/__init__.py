@@ -28,6 +28,7 @@ def build(state: Mapping[str, Any] = STATE) -> tuple[Live, dict[str, str]]:
         "units": lines(live, *units()),
         "back": live.number(Symbol("back")),
         "forth": live.number(D),
+        "alike": live.when(D < 1e-9, " (They are equal now: choose another forecast.)"),
         "python": code(
             live,
             """

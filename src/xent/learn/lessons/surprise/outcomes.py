@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from xent._live.conditions import Condition, differ, every
 from xent._live.controls import preset, presets
 from xent._live.lines import LiveLine
 from xent._live.page import Live
 from xent._live.picture import Picture, Role
 from xent._live.widgets import stage
-from xent._report.expression import Expression, Number, Symbol, call, case, exp, log, plus, same
+from xent._report.expression import (
+    Expression,
+    Number,
+    Symbol,
+    call,
+    case,
+    exp,
+    log,
+    plus,
+    same,
+)
 from xent.learn.lessons.surprise.forecasts import moved
 
 NAMES = ("sun", "cloud", "rain", "snow")
@@ -76,10 +87,12 @@ def _terms(j: int) -> list[LiveLine]:
     """What an outcome adds to the cross-entropy, and to the entropy."""
     y, p = (Symbol(name, NAMES[j]) for name in "yp")
     now = {y: Symbol("y", f"{j}"), p: Symbol("p", f"{j}")}
-    filled, outlined = Symbol("filled area"), Symbol("outlined area")
+    areas = Symbol("filled area"), Symbol("outlined area")
+    values = _term(j, "s"), _term(j, "h")
+    formulas = y * -log(p), y * -log(y)
     return [
-        LiveLine(filled, _term(j, "s"), y * -log(p), now, rounded=None),
-        LiveLine(outlined, _term(j, "h"), y * -log(y), {y: now[y]}, rounded=None),
+        LiveLine(area, value, formula, now, rounded=_rounded(value))
+        for area, value, formula in zip(areas, values, formulas, strict=True)
     ]
 
 
@@ -153,15 +166,18 @@ def _areas(live: Live) -> str:
         label = f"The surprise at {NAMES[j]}"
         picture.box(width, (0, cost), "push", tell=f"term{j}", label=label, style="fill pale")
         picture.box(width, (0, own), "true", style="outline")
-        seen = live.places(opacity=case(share < 0.095, 0, 1))
+        endless = call("and", same(Symbol("p", f"{j}"), 0), share > 0)
+        picture.text(start + share / 2, HIGHEST, "▲", dy=-1, role="push", seen=endless)
+        seen = live.places(opacity=case(share < 0.15, 0, 1))
         picture.raw(f"<g{seen}>")
-        picture.text(start + share / 2, 0, NAMES[j], dy=-5 - 13 * (j % 2), style="small")
+        picture.text(start + share / 2, 0, NAMES[j], dy=-5, style="small")
         picture.raw("</g>")
     picture.segment((0, least), (BAR[1], least), "true")
     picture.segment((0, mean), (BAR[1], mean), "loss")
     picture.box(BAR, (0, least), "true")
     picture.box(BAR, (least, mean), "loss")
-    low = call("max", 0.12, least / 2)
+    picture.text(BAR[1], HIGHEST, "▲", dx=-8, dy=-1, role="loss", seen=same(L, Number("inf")))
+    low = call("max", 0.3, least / 2)
     picture.text(BAR[1], low, "entropy", role="true", anchor="start", dx=5, dy=5)
     middle = call("max", low + 0.5, (least + mean) / 2)
     picture.text(BAR[1], middle, "KL", role="loss", anchor="start", dx=5, dy=5)
@@ -183,10 +199,15 @@ def sums() -> list[LiveLine]:
     entropy = plus(*(y[j] * -log(y[j]) for j in range(K)))
     loss = plus(*(y[j] * -log(p[j]) for j in range(K)))
     return [
-        LiveLine(H, H, entropy, shares, rounded=None),
-        LiveLine(L, L, loss, {**shares, **{each: each for each in p}}, rounded=None),
+        LiveLine(H, H, entropy, shares, rounded=_rounded(H)),
+        LiveLine(L, L, loss, {**shares, **{each: each for each in p}}, rounded=_rounded(L)),
         LiveLine(D, D, L - H, {L: L, H: H}, rounded=None),
     ]
+
+
+def _rounded(value: Expression) -> Condition:
+    """Is it neither 0 nor infinite, which are exact?"""
+    return every(differ(value, 0), differ(value, Number("inf")))
 
 
 def units() -> list[LiveLine]:

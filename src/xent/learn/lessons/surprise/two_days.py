@@ -90,7 +90,7 @@ def _curve(live: Live) -> str:
         "surprise −log p, nats",
         (0, 0.25, 0.5, 0.75, 1),
         (0, 2, 4, 6),
-        height=190,
+        height=182,
     )
     picture.curve(-log(Symbol("x")), "x", "other", span=(0, 1))
     first, second, product = day(0), day(1), Symbol("product")
@@ -106,6 +106,10 @@ def _curve(live: Live) -> str:
         else:
             picture.point(p, place, role)
         picture.text(p, place + close * LINE, name, role=role, anchor="start", dx=9, dy=-6)
+    endless = same(product, 0)
+    picture.text(
+        0, TOP_OF_CURVE, "▲ infinite", anchor="start", dx=84, dy=0, role="loss", seen=endless
+    )
     for i in (0, 1):
         picture.handle(
             day(i),
@@ -144,7 +148,7 @@ def _added(live: Live) -> str:
         "surprise, nats",
         {0: "day 1", 1: "day 2", 2: "both days"},
         (0, 2, 4, 6, 8, 10),
-        height=190,
+        height=182,
     )
     first, second = (call("min", Symbol("cost", f"{i}"), TOP_OF_SUM) for i in (0, 1))
     both = call("min", BOTH, TOP_OF_SUM)
