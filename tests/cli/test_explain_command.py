@@ -176,7 +176,9 @@ def test_the_quiz_of_the_real_command() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert "   L = ? -0.127\n   Not yet: a sign is missing, or one too many.\n" in done.stdout
     assert "Score: 4 of 4 right (3 right at once, 1 right with a hint).\n" in done.stdout
-    assert done.stdout.endswith("costs\n0.1269 nats; the gradient -0.1192 raises it further.\n")
+    assert done.stdout.endswith(
+        "0.1269 nats; a step against the gradient -0.1192 raises it further.\n"
+    )
 
 
 def test_the_quiz_is_for_the_terminal(run: Callable[..., Output]) -> None:
