@@ -442,6 +442,14 @@ def test_only_the_first_rows_are_read(
     assert "first 100 rows" in run("diagnose", path).out
 
 
+def test_a_missing_score_in_a_file_is_diagnosed(tmp_path: Path, run: Run) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("logit,label\n,1\n0.3,0\n")
+    output = run("diagnose", path)
+    assert output.code == 1
+    assert "A score is NaN in row 0." in output.out
+
+
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
@@ -450,7 +458,6 @@ def test_only_the_first_rows_are_read(
         ("0.5,1.5", "row 0 (line 2), column 'label': '1.5' is not a class; the classes are 0, 1."
          " Name the classes in the order of the scores: --classes A,B,..."),
         ("x,1", "row 0 (line 2), column 'logit': 'x' is not a number."),
-        (",1", "row 0 (line 2), column 'logit': the value is missing."),
         ("0.5,", "row 0 (line 2), column 'label': the label is missing."),
         ("", "holds no rows."),
     ],

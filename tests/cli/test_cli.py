@@ -202,7 +202,7 @@ USAGE: list[tuple[tuple[str, ...], str]] = [
     (("score", "a.csv", "--tolerance", "2"),
      "tolerance is 2.0; expected a number between 0 and 1."),
     (("score", "a.csv", "--kind", "prob"),
-     "kind is 'prob'; expected logits, probabilities, log-probabilities."),
+     "kind is 'prob'; expected logits, probabilities, log-probabilities, percent."),
     (("score", "a.csv", "--classes", "a,b,c"),
      "3 classes are named, but the scores are for 2."),
     (("score", "a.csv", "--classes", "a,a"), "classes a, a contain duplicates."),

@@ -64,7 +64,7 @@ CSV: dict[str, tuple[str, str, str]] = {
     "NaN": (
         "label,logit",
         "1,nan\n",
-        "row {0} (line {1}), column 'logit': nan: a score must be a number.",
+        "row {0} (line {1}), column 'logit': the value is missing.",
     ),
     "two certain classes": (
         "label,logit_0,logit_1",
@@ -74,8 +74,8 @@ CSV: dict[str, tuple[str, str, str]] = {
     ),
     "probability above 1": (
         "label,prob",
-        "1,1.0000001\n",
-        "row {0} (line {1}), column 'prob': 1.0000001: a probability lies between 0 and 1; for raw "
+        "1,1.00001\n",
+        "row {0} (line {1}), column 'prob': 1.00001: a probability lies between 0 and 1; for raw "
         "scores pass --kind logits.",
     ),
     "probability below 0": (
@@ -92,7 +92,8 @@ CSV: dict[str, tuple[str, str, str]] = {
     "sum of log-probabilities": (
         "label,logprob_0,logprob_1",
         "1,-1,-1\n",
-        f"row {{0}} (line {{1}}): the probabilities sum to 0.735759, not 1 (within 0.001).{RAISE}",
+        "row {0} (line {1}): the probabilities sum to 0.735759, not 1 (within 0.001). For "
+        "log-likelihoods of choices pass --kind logits: it normalises them.",
     ),
     "positive log-probability": (
         "label,logprob",
@@ -167,7 +168,7 @@ JSON: dict[str, tuple[str, str]] = {
         'expected one object per line, as in {"label": 1, "prob": 0.9}, but found [1, 0.5]',
     ),
     "missing field": ('{"label": 1}', "column 'prob': the value is missing."),
-    "missing label": ('{"prob": 0.5}', "column 'label': the value is missing."),
+    "missing label": ('{"prob": 0.5}', "column 'label': the label is missing."),
     "null": ('{"label": 1, "prob": null}', "column 'prob': the value is missing."),
     "text for a number": (
         '{"label": 1, "prob": "0.5"}',

@@ -49,7 +49,8 @@ def state_of(rows: list[Row], first: int = 0, into: State | None = None, keep: i
         np.array([row[i] for row in rows], dtype=dtype)
         for i, dtype in enumerate((float, int, int, float))
     )
-    result.add(losses, labels, predicted, np.exp(-losses), weights, first)
+    places = first + np.arange(len(losses))
+    result.add(losses, labels, predicted, np.exp(-losses), weights, places)
     return result
 
 
@@ -127,7 +128,8 @@ def test_a_state_holds_what_its_rows_say(rows: list[Row]) -> None:
     for j in range(CLASSES):
         mine = [row for _, row in kept if row.label == j]
         assert state.counts[j] == len(mine)
-        assert state.right[j] == sum(row.predicted == j for row in mine)
+        right = (Fraction(row.weight) for row in mine if row.predicted == j)
+        assert state.right[j] == scaled(sum(right))
         assert state.infinite[j] == sum(row.loss == math.inf for row in mine)
         assert state.weights[j] == scaled(sum(Fraction(row.weight) for row in mine))
         products = [Fraction(row.weight * row.loss) for row in mine if row.loss < math.inf]

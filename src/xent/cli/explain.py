@@ -89,7 +89,8 @@ def explain_command(
             usage("--row takes label and scores from the file; leave the other inputs out.")
         arguments = read_row(values[0], row, **columns.arguments)
     else:
-        if any((columns.labels, columns.label_column, columns.score_columns)):
+        of_files = columns.labels, columns.label_column, columns.score_columns
+        if any((*of_files, columns.predicted_column)):
             usage("--labels, --label-column and --score-columns need FILE --row N.")
         if linear:
             if values or probabilities or columns.kind:

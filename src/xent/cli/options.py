@@ -32,6 +32,7 @@ class Columns:
 
     label_column: str | None = None
     score_columns: str | None = None
+    predicted_column: str | None = None
     kind: str | None = None
     classes: str | None = None
     labels: Path | None = None
@@ -69,7 +70,7 @@ def _words() -> list[str]:
 KNOWN: dict[tuple[str, str], Callable[[], list[str]]] = {
     ("explain", "only"): _parts,
     ("glossary", "word"): _words,
-    ("Columns", "kind"): lambda: list(get_args(Kind)),
+    ("Columns", "kind"): lambda: [*get_args(Kind), "percent"],
 }
 """Values that a shell can complete, by command or record and by parameter."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from xent.cli.app import app
 from xent.cli.options import Columns, Output, with_options
-from xent.scoring import score
+from xent.scoring import columns_of, score
 
 
 @app.command("score")
@@ -17,13 +18,26 @@ def score_command(
     weight_column: str | None = None,
     clip: float | None = None,
     worst: int = 5,
+    missing: Literal["error", "drop"] = "error",
+    ignore_label: list[str] | None = None,
+    show_columns: bool = False,
     columns: Columns,
     out: Output,
 ) -> None:
     """Score a file of predictions: log loss, skill, classes, worst rows.
 
-    Labels are in a column called `label`, `target`, `y_true`, `y` or `class`. Scores are in a
-    column `logit` or `prob` (binary, or a list per row), or in one column per class:
-    `logit_CLASS`, `prob_CLASS` or `logprob_CLASS`.
+    `xent score predictions.csv`
+
+    `xent score predictions.csv --columns`
+
+    Labels are in a column called `label`, `target`, `y_true`, `truth` or similar. Scores are in a
+    column `logit` or `prob` (binary, or a list per row), or in one column per class: `logit_CLASS`,
+    `prob_CLASS`, or columns called as the labels. If the names and the numbers allow several
+    readings, each is shown with its loss and the option that chooses it.
     """
-    out.put(score(file, weight_column=weight_column, clip=clip, worst=worst, **columns.arguments))
+    chosen = {"weight_column": weight_column, **columns.arguments}
+    if show_columns:
+        out.put(columns_of(file, **chosen))
+        return
+    ignored = ignore_label or ()
+    out.put(score(file, clip=clip, worst=worst, missing=missing, ignored=ignored, **chosen))

@@ -9,20 +9,33 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xent._engine.cpu import numpy_only
 from xent._kind import Kind
+from xent._plausible import are_decisions, are_probabilities
 from xent._validation import Array, check_number
-from xent.functions import sigmoid, softmax
-from xent.losses import binary_cross_entropy, cross_entropy
-from xent.metrics import log_loss
 from xent.scoring.errors import FileError
-from xent.scoring.report import Score
+from xent.scoring.losses import losses_of
+from xent.scoring.report import FileColumns, Score
 from xent.scoring.state import State
 
 if TYPE_CHECKING:  # PyArrow is needed only once a file is read
-    from xent.scoring.columns import Layout, Rows
+    from xent.scoring.columns import Layout, Missing, Rows
+    from xent.scoring.reader import Reader
+    from xent.scoring.reading import Reading
+    from xent.scoring.sample import Sample
 
-__all__ = ["FileError", "Predictions", "Score", "read_predictions", "read_row", "score"]
+__all__ = [
+    "FileColumns",
+    "FileError",
+    "Predictions",
+    "Score",
+    "columns_of",
+    "read_predictions",
+    "read_row",
+    "score",
+]
+
+FEW = 8
+"""Rows below which probabilities of 0 and 1 alone are not odd."""
 
 MOST_NUMBERS = 1 << 27
 """The most scores held in memory at once: 1 GiB in float64."""
@@ -49,12 +62,15 @@ def score(
     label_column: str | None = None,
     score_columns: Sequence[str] | None = None,
     weight_column: str | None = None,
+    predicted_column: str | None = None,
     kind: str | None = None,
     classes: Sequence[str] | None = None,
     labels: str | Path | None = None,
     tolerance: float = 1e-3,
     clip: float | None = None,
     worst: int = 5,
+    missing: Missing = "error",
+    ignored: Sequence[str] = (),
 ) -> Score:
     r"""Log loss of the predictions in a file, by class, with the worst rows.
 
@@ -71,7 +87,9 @@ def score(
         `label`, `target`, `y_true`, `y` or `class`; scores under `logit` or `prob` (one number:
         binary; a list: classes), or `logit_CLASS`, `prob_CLASS`, `logprob_CLASS` for one column
         per class.
-    kind : {"logits", "probabilities", "log-probabilities"}, optional
+    predicted_column : str, optional
+        Predicted labels of two classes, where a score is the probability of the predicted one.
+    kind : {"logits", "probabilities", "log-probabilities", "percent"}, optional
         What the scores are, if the names of the columns do not show it.
     classes : sequence of str, optional
         Names of the classes in the order of the scores.
@@ -84,6 +102,10 @@ def score(
         for the true class costs +inf, and such rows are counted.
     worst : int, default 5
         How many of the rows with the highest loss to list.
+    missing : {"error", "drop"}, default "error"
+        What to do with rows whose label, score or weight is missing; those left out are counted.
+    ignored : sequence of str, optional
+        Labels of rows that are left out, and counted.
 
     Returns
     -------
@@ -118,31 +140,64 @@ def score(
     if isinstance(worst, bool) or not isinstance(worst, int) or worst < 0:
         msg = f"worst is {worst!r}; expected a number of rows, 0 or more."
         raise ValueError(msg)
+    if missing not in ("error", "drop"):
+        msg = f"missing is {missing!r}; expected 'error' or 'drop'."
+        raise ValueError(msg)
+    if isinstance(ignored, str):
+        msg = f"ignored is {ignored!r}; expected a list of labels: [{ignored!r}]."
+        raise TypeError(msg)
     if clip is not None:
         clip = check_number(clip, "clip", 0, 0.5, above=True)
     layout, batches = _open(
         path,
         labels,
+        missing=missing,
+        ignored=ignored,
         label_column=label_column,
         score_columns=score_columns,
         weight_column=weight_column,
+        predicted_column=predicted_column,
         kind=kind,
         classes=classes,
         tolerance=tolerance,
     )
-    state: State | None = None
-    like_probabilities = layout.kind == "logits"
+    reading = layout.reading
+    state = State(len(reading.classes), worst)
+    alike, hard, seen = reading.kind == "logits", reading.kind == "probabilities", 0
     for rows in batches:
-        state = state or State(len(layout.classes), worst)
-        losses, p = _losses(rows, layout.kind, clip)
-        predicted = p.argmax(axis=1)
-        of_label = p[np.arange(len(p)), rows.labels]
-        state.add(losses, rows.labels, predicted, of_label, rows.weight, rows.first)
-        like_probabilities = like_probabilities and _sum_to_one(rows.scores)
-    if state is None or not sum(state.counts):
-        what = "holds no rows." if state is None else "holds no row of weight above 0."
-        raise FileError(path, what)
-    return Score(str(path), layout.kind, tuple(layout.classes), state, like_probabilities)
+        if not len(rows.places):  # all were left out
+            continue
+        seen += len(rows.places)
+        losses, p, predicted = losses_of(rows.scores, rows.labels, reading.kind, clip)
+        state.add(losses, rows.labels, predicted, p, rows.weight, rows.places)
+        alike = alike and are_probabilities(rows.scores, 1e-3)
+        hard = hard and are_decisions(rows.scores)
+    left_out = tuple((why, n) for why, n in sorted(layout.left_out.items()) if n)
+    if not sum(state.counts):
+        told = ", ".join(f"{n} with {why}" for why, n in left_out)
+        what = f"no row is left: {told}." if told else "holds no rows."
+        raise FileError(path, "holds no row of weight above 0." if seen else what)
+    return Score(
+        str(path),
+        reading.kind,
+        tuple(reading.classes),
+        state,
+        looks_like_probabilities=alike,
+        looks_like_decisions=hard and sum(state.counts) >= FEW,
+        read=reading.told,
+        left_out=left_out,
+    )
+
+
+def columns_of(
+    path: str | Path, *, labels: str | Path | None = None, **columns: Any
+) -> FileColumns:
+    """How `score` reads the columns of a file, with the same options; nothing is scored."""
+    reader, sample, reading = _read(path, labels, **columns)
+    used = {reading.label: "label", **dict.fromkeys(reading.scores, "score")}
+    used |= {reading.weight or "": "weight", reading.predicted or "": "predicted label"}
+    rows = tuple((name, sample.told(name), used.get(name, "")) for name in reader.names)
+    return FileColumns(str(path), rows, reading.told)
 
 
 def read_row(
@@ -155,16 +210,16 @@ def read_row(
 ) -> dict[str, Any]:
     """One row of a file of predictions, as arguments for `explain`."""
     layout, batches = _open(path, labels, tolerance=tolerance, **columns)
-    seen = 0
+    reading, seen = layout.reading, 0
     for rows in batches:
-        seen = rows.first + len(rows.labels)
-        if rows.first <= row < seen:
-            i = row - rows.first
+        seen = int(rows.places[-1]) + 1 if len(rows.places) else seen
+        if len(at := np.flatnonzero(rows.places == row)):
+            i = at[0]
             return {
                 "logits": rows.scores[i].tolist(),
-                "kind": layout.kind,
+                "kind": reading.kind,
                 "label": int(rows.labels[i]),
-                "names": layout.names,
+                "names": reading.names,
                 "tolerance": tolerance,
             }
     what = f"there is no row {row}; the file has rows 0 to {seen - 1}."
@@ -193,27 +248,33 @@ def read_predictions(
     if not parts:
         raise FileError(path, "holds no rows.")
     scores, targets = map(np.concatenate, zip(*parts, strict=True))
-    return Predictions(scores, targets, layout.kind, layout.names, whole=held <= most)
+    reading = layout.reading
+    return Predictions(scores, targets, reading.kind, reading.names, whole=held <= most)
 
 
 def _open(
-    path: str | Path, labels: str | Path | None, *, tolerance: float = 1e-3, **columns: Any
+    path: str | Path,
+    labels: str | Path | None,
+    *,
+    tolerance: float = 1e-3,
+    missing: Missing = "error",
+    ignored: Sequence[str] = (),
+    lenient: bool = False,
+    **columns: Any,
 ) -> tuple[Layout, Iterator[Rows]]:
-    try:
-        from xent.scoring.columns import Layout
-        from xent.scoring.readers import open_file
-    except ModuleNotFoundError as error:
-        package = str(error.name).partition(".")[0]
-        how = f"pip install {package}, or xent with its extra score"
-        msg = f"reading files of predictions needs {package}: {how}"
-        raise ModuleNotFoundError(msg, name=error.name) from None
-    reader = open_file(Path(path), None if labels is None else Path(labels))
-    layout = Layout(reader, tolerance=check_number(tolerance, "tolerance", 0, 1), **columns)
+    reader, _, reading = _read(path, labels, tolerance=tolerance, lenient=lenient, **columns)
+    from xent.scoring.columns import Layout
+
+    layout = Layout(
+        reader, reading, tolerance=tolerance, missing=missing, ignored=ignored, lenient=lenient
+    )
 
     def rows() -> Iterator[Rows]:
         first = 0
-        for batch in reader.batches(layout.columns, layout.numbers):
-            if len(batch[layout.label]):
+        numbers = [name for name in reading.numbers if name not in reading.texts]
+        for batch in reader.batches(reading.columns, numbers):
+            count = len(batch[reading.label])
+            if count:
                 try:
                     part = layout.rows(batch, first)
                 except FileError as error:
@@ -222,43 +283,31 @@ def _open(
                     row = first + int(error.row)  # the layout counts from the start of the batch
                     raise error.at(row, reader.line(row)) from None
                 yield part
-                first += len(part.labels)
+                first += count
 
     return layout, rows()
 
 
-@numpy_only()
-def _losses(rows: Rows, kind: Kind, clip: float | None) -> tuple[Array, Array]:
-    """Losses of the rows in float64, and the probabilities of all classes."""
-    scores, labels = rows.scores.astype(np.float64, copy=False), rows.labels
-    binary, true = scores.ndim == 1, (np.arange(len(labels)), labels)
-    if kind == "logits" and binary:
-        losses = binary_cross_entropy(scores, labels, reduction="none")
-        p = np.stack([sigmoid(-scores), sigmoid(scores)], axis=1)
-    elif kind == "logits":
-        losses, p = cross_entropy(scores, labels, reduction="none"), softmax(scores)
-    else:
-        p = scores if kind == "probabilities" else np.minimum(np.exp(scores), 1)
-        if binary:
-            losses = log_loss(labels, p, reduction="none")
-            p = np.stack([1 - p, p], axis=1)
-        else:  # the sums of the rows are checked already: only the label's probability is needed
-            of_label = np.minimum(p[true], 1)
-            losses = log_loss(np.ones_like(labels), of_label, reduction="none")
-        if kind == "log-probabilities":
-            # The logarithm has digits that exp loses near 0. Rounding may put it above 0.
-            known = labels == 1 if binary else np.ones(len(labels), bool)
-            logs = scores if binary else scores[true]
-            losses = np.where(known, np.maximum(-logs, 0), losses)
-    if clip is not None:  # a binary probability is clipped at both ends, as in `log_loss`
-        losses = losses.clip(-np.log1p(-clip) if binary else 0, -np.log(clip))
-    return losses, p
-
-
-def _sum_to_one(scores: Array) -> bool:
-    """Do scores called logits look like rows of probabilities?"""
-    if scores.ndim == 1:
-        return bool(((scores >= 0) & (scores <= 1)).all())
-    with np.errstate(invalid="ignore"):  # inf - inf
-        near = np.abs(scores.sum(axis=1, dtype=np.float64) - 1) < 1e-3
-    return bool((scores >= 0).all() and near.all())
+def _read(
+    path: str | Path,
+    labels: str | Path | None,
+    *,
+    tolerance: float = 1e-3,
+    lenient: bool = False,
+    **columns: Any,
+) -> tuple[Reader, Sample, Reading]:
+    """The file, its first rows, and how it is read."""
+    try:
+        from xent.scoring.choosing import read
+        from xent.scoring.readers import open_file
+        from xent.scoring.reading import Options
+    except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
+        how = f"pip install {package}, or xent with its extra score"
+        msg = f"reading files of predictions needs {package}: {how}"
+        raise ModuleNotFoundError(msg, name=error.name) from None
+    tolerance = check_number(tolerance, "tolerance", 0, 1)
+    reader = open_file(Path(path), None if labels is None else Path(labels))
+    sample = reader.sample()
+    options = Options(**columns, tolerance=tolerance, lenient=lenient)
+    return reader, sample, read(reader, sample, options)

@@ -12,6 +12,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice, takewhile
 from pathlib import Path
 from typing import IO, Any, NamedTuple, TypedDict
 
@@ -84,6 +85,21 @@ def first_record(path: Path) -> dict[str, Any]:
         for place, text in _json_lines(file):
             return _parsed(path, text, place)
     raise FileError(path, "holds no rows.")
+
+
+def header_of(path: Path) -> str:
+    """The first line that is not blank, without what is in quotes."""
+    with _open(path) as file:
+        lines = (file.readline(LONGEST) for _ in range(LONGEST))
+        header = next((line for line in takewhile(bool, lines) if line.strip()), "")
+        return re.sub(r'"[^"]*"', "", header)
+
+
+def first_records(path: Path, most: int) -> list[dict[str, Any]]:
+    """The first JSON objects of a file."""
+    with _open(path) as file:
+        rows = [_parsed(path, text, place) for place, text in islice(_json_lines(file), most)]
+    return [{k: dict(v) if _is_object(v) else v for k, v in row.items()} for row in rows]
 
 
 def line_of(path: Path, delimiter: str | None, row: int) -> int | None:

@@ -8,13 +8,14 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import numpy as np
 
 from xent._validation import Array
 from xent.scoring.errors import FileError
 from xent.scoring.reader import BATCH, Batch, Reader
+from xent.scoring.sample import ROWS, Sample
 
 # What reading a damaged, encrypted or exotic archive raises.
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
@@ -44,10 +45,16 @@ class NpyReader(Reader):
             self.members["label"] = NpyMember(labels, None)
         self.names = list(self.members)
 
-    def is_list(self, name: str) -> bool:
-        member = self.members[name]
-        field = member.dtype[name].shape if name in (member.dtype.names or ()) else ()
-        return len(member.shape) + len(field) > 1
+    def sample(self) -> Sample:
+        found = {}
+        for name, member in self.members.items():
+            if member.is_column(name):
+                first: Any = next(member.batches(), np.empty(0))
+                found[name] = (first[name] if member.dtype.names else first)[:ROWS]
+        return Sample(found)
+
+    def check(self, name: str) -> None:
+        self.members[name].check(name)
 
     def batches(self, columns: Sequence[str], numbers: Sequence[str]) -> Iterator[Batch]:  # noqa: ARG002
         used = {name: self.members[name] for name in columns}
@@ -103,6 +110,14 @@ class NpyMember:
         if version == (3, 0) and self.dtype.names:  # names in UTF-8, which NumPy keeps private
             self.dtype.names = tuple(n.encode("latin1").decode() for n in self.dtype.names)
         self.start = file.tell()
+
+    def is_column(self, name: str) -> bool:
+        """Can the array be a column?"""
+        try:
+            self.check(name)
+        except FileError:
+            return False
+        return True
 
     def check(self, name: str) -> None:
         """Check that the array can be a column: plain data, complete, with a row per example."""

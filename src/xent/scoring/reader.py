@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from xent.scoring.sample import Sample
+
 BATCH = 1 << 16
 """Rows of a batch; text files are split by bytes instead."""
 
@@ -25,9 +27,12 @@ class Reader:
         """The rows, with the given columns; those in `numbers` hold numbers, or lists of them."""
         raise NotImplementedError
 
-    def is_list(self, name: str) -> bool:  # noqa: ARG002
-        """Does the column hold a list of numbers per row?"""
-        return False
+    def sample(self) -> Sample:
+        """The first rows, with all columns."""
+        raise NotImplementedError
+
+    def check(self, name: str) -> None:
+        """Fail if a column that no sample could be taken of cannot be read."""
 
     def line(self, row: int) -> int | None:  # noqa: ARG002
         """Line of the row (from 1), in a text file."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,6 +35,11 @@ class Score(Report):
     classes: tuple[str, ...]
     state: State
     looks_like_probabilities: bool = False
+    looks_like_decisions: bool = False
+    read: str = field(default="", compare=False)
+    """How the file was read: its columns, what they hold, and the classes."""
+    left_out: tuple[tuple[str, int], ...] = ()
+    """How many rows were left out, by the reason."""
 
     def __repr__(self) -> str:
         return f"Score({self.path!r}, rows={self.rows}, loss={self.loss:.6g})"
@@ -58,6 +63,12 @@ class Score(Report):
     def finite_loss(self) -> float:
         """The sum of the finite losses, over the weight of all rows."""
         return ratio(sum(self.state.losses), sum(self.state.weights))
+
+    @property
+    def macro_loss(self) -> float:
+        """Mean of the classes' log losses, each class counted once."""
+        losses = [each.loss for each in self.by_class]
+        return math.fsum(losses) / len(losses)
 
     @property
     def bits(self) -> float:
@@ -88,8 +99,8 @@ class Score(Report):
 
     @property
     def accuracy(self) -> float:
-        """Share of rows whose likeliest class is the true one, each row counted once."""
-        return sum(self.state.right) / self.rows
+        """Share of the weight of the rows whose likeliest class is the true one."""
+        return ratio(sum(self.state.right), sum(self.state.weights))
 
     @property
     def worst(self) -> list[WorstRow]:
@@ -99,14 +110,14 @@ class Score(Report):
     @property
     def by_class(self) -> list[ClassScore]:
         """The classes that occur among the labels."""
-        s = self.state
+        s, shares = self.state, self.shares
         return [
             ClassScore(
                 name,
                 s.counts[j],
-                self.shares[j],
+                shares[j],
                 math.inf if s.infinite[j] else ratio(s.losses[j], s.weights[j]),
-                s.right[j] / s.counts[j],
+                ratio(s.right[j], s.weights[j]),
             )
             for j, name in enumerate(self.classes)
             if s.counts[j]
@@ -122,6 +133,11 @@ class Score(Report):
                 f"{rows} the true class a probability of 0, so the log loss is infinite. Without "
                 f"{'its' if self.infinite == 1 else 'their'} loss it would be at least "
                 f"{self.finite_loss:.4f}; --clip sets a floor under the probabilities."
+            )
+        if self.looks_like_decisions:
+            notes.append(
+                "Every probability is 0 or 1: are these predicted labels? Save probabilities, as "
+                "predict_proba returns them."
             )
         if self.looks_like_probabilities:
             notes.append(
@@ -142,6 +158,11 @@ class Score(Report):
     def blocks(self) -> Iterator[Block]:
         """The figures, the classes, the worst rows and the notes."""
         yield Text(f"{self.path}: {counted(self.rows, 'row')}, {self.kind}", "headline")
+        if self.read:
+            yield Text(self.read, "plain")
+        if self.left_out:
+            told = ", ".join(f"{n} with {why}" for why, n in self.left_out)
+            yield Text(f"Left out: {told}.", "plain")
         figures = (
             ("log loss", self.loss, "nats per row"),
             ("", self.bits, "bits per row"),
@@ -149,6 +170,7 @@ class Score(Report):
             ("base rate", self.base_loss, "nats, always predicting the labels' shares"),
             ("skill", self.skill, "1 - log loss / base rate"),
             ("accuracy", self.accuracy, "likeliest class is the true one"),
+            ("macro loss", self.macro_loss, "nats, mean of the classes' losses"),
         )
         yield Table((), _cells(figures), left=(0, 2))
         heads = ("class", "rows", "share", "log loss", "accuracy")
@@ -164,13 +186,16 @@ class Score(Report):
         return {
             "file": self.path,
             "scores": self.kind,
+            "read": self.read,
             "rows": self.rows,
+            "rows_left_out": dict(self.left_out),
             "log_loss_nats": plain(self.loss),
             "log_loss_bits": plain(self.bits),
             "perplexity": plain(self.perplexity),
             "base_rate_loss": plain(self.base_loss),
             "skill": plain(self.skill),
             "accuracy": self.accuracy,
+            "macro_log_loss_nats": plain(self.macro_loss),
             "infinite_rows": self.infinite,
             "classes": _records("class rows share log_loss_nats accuracy", self.by_class),
             "worst_rows": _records(
@@ -186,6 +211,30 @@ class Score(Report):
             (row.row, names[row.label], names[row.predicted], row.probability, row.loss)
             for row in self.worst
         ]
+
+
+@dataclass(frozen=True, repr=False)
+class FileColumns(Report):
+    """How the columns of a file are read."""
+
+    path: str
+    columns: tuple[tuple[str, str, str], ...]
+    """Name, what the first rows hold, and what it is used as."""
+    read: str
+
+    def __repr__(self) -> str:
+        return f"FileColumns({self.path!r}: {self.read})"
+
+    def blocks(self) -> Iterator[Block]:
+        """How the file is read, and its columns."""
+        yield Text(f"{self.path}: {counted(len(self.columns), 'column')}", "headline")
+        yield Text(self.read, "plain")
+        yield Table(("column", "holds", "read as"), self.columns, left=(0, 1, 2))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON."""
+        columns = _records("column holds read_as", self.columns)
+        return {"file": self.path, "read": self.read, "columns": columns}
 
 
 def _cells(rows: Iterable[Iterable[Any]]) -> tuple[tuple[str, ...], ...]:

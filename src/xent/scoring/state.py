@@ -43,8 +43,8 @@ class WorstRow:
 class State:
     """Counts and exact sums per true class, and the worst rows.
 
-    `weights` and `losses` are integers in units of 2**-1126; `losses` sums weight times loss
-    over the rows with finite loss.
+    `weights`, `right` and `losses` are integers in units of 2**-1126: the weight of all rows and
+    of those whose likeliest class is the true one, and weight times loss where that is finite.
     """
 
     classes: int
@@ -67,9 +67,9 @@ class State:
         predicted: Array,
         probability: Array,
         weight: Array | None,
-        first_row: int,
+        places: Array,
     ) -> None:
-        """Add a batch of rows: float64 losses, class indices, probability of the label."""
+        """Add a batch of rows: float64 losses, class indices, probability of the label, number."""
         if not len(losses):
             return
         counted = np.ones(len(losses)) if weight is None else weight
@@ -78,21 +78,23 @@ class State:
             weighted = counted.astype(np.float64) * np.where(present, losses, 0.0)
         infinite = np.isinf(weighted)
         finite = np.where(infinite, 0.0, weighted)
-        right = present & (labels == predicted)
-        masks = ((self.counts, present), (self.right, right), (self.infinite, infinite))
-        for counts, mask in masks:
+        for counts, mask in ((self.counts, present), (self.infinite, infinite)):
             for label, n in enumerate(np.bincount(labels[mask], minlength=self.classes).tolist()):
                 counts[label] += n
-        for sums, values in ((self.weights, counted), (self.losses, finite)):
-            for label, amount in exact_sums(values, labels, self.classes).items():
-                sums[label] += amount
+        right = labels == predicted
+        for group, amount in exact_sums(counted, 2 * labels + right, 2 * self.classes).items():
+            label, is_right = divmod(group, 2)
+            self.weights[label] += amount
+            self.right[label] += amount * is_right
+        for label, amount in exact_sums(finite, labels, self.classes).items():
+            self.losses[label] += amount
         rows = np.flatnonzero(present)
         if 0 < self.keep < len(rows):
             top = np.argpartition(-losses[rows], self.keep)[: self.keep]
             # Ties with the last kept row stay candidates, so that the earliest win in any batching.
             rows = rows[losses[rows] >= losses[rows[top]].min()]
         at = rows[np.argsort(-losses[rows], kind="stable")[: self.keep]]
-        fields = (-losses[at], first_row + at, labels[at], predicted[at], probability[at])
+        fields = (-losses[at], places[at], labels[at], predicted[at], probability[at])
         found = map(WorstRow, *(values.tolist() for values in fields))
         self.worst = sorted([*self.worst, *found])[: self.keep]
 

@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.json
 import pyarrow.parquet
 
 from xent.scoring.errors import FileError
-from xent.scoring.lines import LONGEST, Wanted, check_text, find_bad_line, first_record, line_of
+from xent.scoring.lines import (
+    LONGEST,
+    Wanted,
+    check_text,
+    find_bad_line,
+    first_record,
+    first_records,
+    header_of,
+    line_of,
+)
 from xent.scoring.reader import BATCH, Batch, Reader, endings
+from xent.scoring.sample import ROWS, Sample
 
-DELIMITERS = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "bars"}
+DELIMITERS = (",", "\t", ";", "|")
 NOTHING = Wanted()
+NULLS = ("", "na", "n/a", "#n/a", "nan", "null", "none")
+"""Texts, in lower case, of numbers that are missing."""
+DECIMAL_COMMA = re.compile(r"\s*[-+]?(?:0?|[1-9]\d*)(?:,\d+)?(?:[eE][-+]?\d+)?\s*")
+
+BUFFER = 1 << 20
+"""Bytes read at once from a Parquet file."""
 
 TEXT_BLOCK = LONGEST
 """Bytes of a batch of text."""
+
+SAMPLE_BLOCK = 1 << 20
+"""Bytes of text that are enough for a sample, unless a row is longer."""
 
 
 class PyArrowReader(Reader):
@@ -31,6 +53,20 @@ class PyArrowReader(Reader):
         with self._explained(wanted):
             for batch in self._stream(wanted):
                 yield dict(zip(columns, batch.columns, strict=True))
+
+    def sample(self) -> Sample:
+        with self._explained(Wanted(self.names)):
+            for batch in self._first():
+                if batch.num_rows:
+                    return self._sampled(batch.schema.names, batch.slice(0, ROWS).columns)
+        return Sample({name: pa.nulls(0) for name in self.names})
+
+    def _first(self) -> Iterator[Any]:
+        """Batches of all columns, of which only the first is used."""
+        raise NotImplementedError
+
+    def _sampled(self, names: Sequence[str], columns: Sequence[Any]) -> Sample:
+        return Sample(dict(zip(names, columns, strict=True)))
 
     @contextmanager
     def _explained(self, wanted: Wanted = NOTHING) -> Iterator[None]:
@@ -46,6 +82,33 @@ class PyArrowReader(Reader):
 
     def _error(self, reason: str, wanted: Wanted) -> FileError:
         raise NotImplementedError
+
+
+def _has_decimal_commas(column: Any) -> bool:
+    texts = [text for text in column.drop_null().to_pylist() if text.strip().lower() not in NULLS]
+    return (
+        bool(texts)
+        and all(map(DECIMAL_COMMA.fullmatch, texts))
+        and any("," in text for text in texts)
+    )
+
+
+def _as_numbers(column: Any, decimal: str) -> Any:
+    """The texts as numbers, or as they are if one of them is none."""
+    texts = pc.utf8_trim_whitespace(column)
+    is_null = pc.is_in(pc.utf8_lower(texts), pa.array(NULLS))
+    texts = pc.if_else(is_null, pa.scalar(None, pa.string()), texts)
+    try:
+        return pc.replace_substring(texts, decimal, ".").cast(pa.float64())
+    except pa.ArrowInvalid:
+        return column
+
+
+def _array(values: list[Any]) -> Any:
+    try:
+        return pa.array(values)
+    except (pa.ArrowException, OverflowError):  # of several types: their texts say which
+        return pa.array([None if value is None else json.dumps(value) for value in values])
 
 
 class TextReader(PyArrowReader):
@@ -74,17 +137,34 @@ class CsvReader(TextReader):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        own = self.delimiter = "\t" if endings(path)[0] == ".tsv" else ","
+        # What stands between the columns counts, whatever the ending of the file says.
+        own, header = "\t" if endings(path)[0] == ".tsv" else ",", header_of(path)
+        self.delimiter = next((mark for mark in (own, *DELIMITERS) if mark in header), own)
+        self.decimal = "."
         with self._explained():
-            written = self._stream(NOTHING).schema.names
+            written = self._opened(NOTHING).schema.names
         self.names = [name.strip() for name in written]
         self.written = dict(zip(self.names, written, strict=True))
-        for mark, word in DELIMITERS.items():
-            if len(written) == 1 and mark in written[0]:
-                what = f"the columns are separated by {word}; expected {DELIMITERS[own]}."
-                raise FileError(path, what + " Rename the file to end in .tsv." * (mark == "\t"))
 
-    def _stream(self, wanted: Wanted) -> Any:
+    def _first(self) -> Iterator[Any]:
+        return iter(self._opened(Wanted(self.names)))
+
+    def _opened(self, wanted: Wanted) -> Any:
+        """The file with its first rows read."""
+        try:
+            return self._stream(wanted, SAMPLE_BLOCK)
+        except pa.ArrowInvalid:
+            return self._stream(wanted)
+
+    def _sampled(self, names: Sequence[str], columns: Sequence[Any]) -> Sample:
+        """Numbers where all texts of a column are some, also with decimal commas."""
+        texts = dict(zip(map(str.strip, names), columns, strict=True))
+        if any(map(_has_decimal_commas, columns)):
+            self.decimal = ","
+        found = {name: _as_numbers(column, self.decimal) for name, column in texts.items()}
+        return Sample(found, texts)
+
+    def _stream(self, wanted: Wanted, block: int = TEXT_BLOCK) -> Any:
         types = {
             self.written[name]: pa.float64() if name in wanted.numbers else pa.string()
             for name in wanted.columns
@@ -92,7 +172,7 @@ class CsvReader(TextReader):
         return pyarrow.csv.open_csv(
             self._bytes(),
             # Row numbers in errors need one thread. Parsing is not the slow part.
-            read_options=pyarrow.csv.ReadOptions(block_size=TEXT_BLOCK, use_threads=False),
+            read_options=pyarrow.csv.ReadOptions(block_size=block, use_threads=False),
             parse_options=pyarrow.csv.ParseOptions(
                 delimiter=self.delimiter,
                 newlines_in_values=True,  # else a block may end inside a quoted field
@@ -100,7 +180,10 @@ class CsvReader(TextReader):
             convert_options=pyarrow.csv.ConvertOptions(
                 column_types=types,
                 include_columns=list(types),
-                null_values=["", "NA", "null", "None"],
+                null_values=[
+                    form for text in NULLS for form in {text, text.upper(), text.title(), "NaN"}
+                ],
+                decimal_point=self.decimal,
             ),
         )
 
@@ -114,8 +197,9 @@ class JsonReader(TextReader):
             self.first = first_record(path)
         self.names = list(self.first)
 
-    def is_list(self, name: str) -> bool:
-        return isinstance(self.first[name], list)
+    def sample(self) -> Sample:
+        rows = first_records(self.path, ROWS)
+        return Sample({name: _array([row.get(name) for row in rows]) for name in self.names})
 
     def _stream(self, wanted: Wanted) -> Any:
         schema = pa.schema([(name, self._type(name, wanted)) for name in wanted.columns])
@@ -130,7 +214,8 @@ class JsonReader(TextReader):
     def _type(self, name: str, wanted: Wanted) -> Any:
         """Numbers are read as floats, since later rows may have fractions."""
         if name in wanted.numbers:
-            return pa.list_(pa.float64()) if self.is_list(name) else pa.float64()
+            listed = isinstance(self.first[name], list)
+            return pa.list_(pa.float64()) if listed else pa.float64()
         value = self.first[name]
         if isinstance(value, bool):
             return pa.bool_()
@@ -148,11 +233,6 @@ class ArrowReader(PyArrowReader):
         with self._explained():
             self.schema = self._schema()
             self.names = list(self.schema.names)
-
-    def is_list(self, name: str) -> bool:
-        kind = self.schema.field(name).type
-        tests = (pa.types.is_list, pa.types.is_large_list, pa.types.is_fixed_size_list)
-        return any(test(kind) for test in tests)
 
     def _schema(self) -> Any:
         raise NotImplementedError
@@ -172,9 +252,15 @@ class ParquetReader(ArrowReader):
         return pyarrow.parquet.ParquetFile(self.path).schema_arrow
 
     def _stream(self, wanted: Wanted) -> Any:
-        file = pyarrow.parquet.ParquetFile(self.path)
-        for batch in file.iter_batches(batch_size=BATCH, columns=wanted.columns):
+        for batch in self._open().iter_batches(batch_size=BATCH, columns=wanted.columns):
             yield batch.select(wanted.columns)  # the batch has them in the file's order
+
+    def _first(self) -> Iterator[Any]:
+        yield from self._open().iter_batches(batch_size=ROWS)
+
+    def _open(self) -> Any:
+        # A buffer filled ahead grows with the file.
+        return pyarrow.parquet.ParquetFile(self.path, pre_buffer=False, buffer_size=BUFFER)
 
 
 class FeatherReader(ArrowReader):
@@ -191,6 +277,12 @@ class FeatherReader(ArrowReader):
                 part = batch.select(wanted.columns).slice(start, BATCH)
                 part.validate(full=True)  # damaged offsets would point outside the file
                 yield part
+
+    def _first(self) -> Iterator[Any]:
+        for batch in self._file()[1]:
+            part = batch.slice(0, ROWS)
+            part.validate(full=True)
+            yield part
 
     def _file(self) -> tuple[Any, Iterator[Any]]:
         source = pa.OSFile(str(self.path))  # a memory map dies with SIGBUS if the file shrinks

@@ -1,0 +1,402 @@
+"""How a file of predictions is read: which columns, of what kind, for which classes.
+
+Names decide where they say it, and the numbers of the first rows where only one reading of them is
+possible. Where several are, an error shows each with its loss, and the option that chooses it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from xent._kind import check_kind
+from xent._plausible import (
+    are_log_probabilities,
+    are_percentages,
+    are_probabilities,
+)
+from xent._validation import Array
+from xent.scoring import naming
+from xent.scoring.columns import Layout
+from xent.scoring.labels import MISSING, Labels, indices, yes_or_no
+from xent.scoring.losses import losses_of
+from xent.scoring.naming import ScoreSet
+from xent.scoring.reader import Reader
+from xent.scoring.reading import Options, Reading, Shape, listed
+from xent.scoring.sample import Sample
+from xent.scoring.values import Values, is_written_list
+
+PERCENT = "percent"
+HOW = (
+    "Scores are found by name: one column logit or prob (or a list per row under logits or "
+    "probs), or one column per class, logit_CLASS or prob_CLASS. Name others with "
+    "--score-columns A,B,C and --kind."
+)
+
+
+class Candidate(NamedTuple):
+    """A reading that is possible, and the option that chooses it."""
+
+    told: str
+    option: str
+    reading: Reading
+
+
+def read(reader: Reader, sample: Sample, options: Options) -> Reading:
+    """Decide how the file is read; an error if several ways are possible."""
+    return _Chooser(reader, sample, options).reading()
+
+
+class _Chooser:
+    def __init__(self, reader: Reader, sample: Sample, options: Options) -> None:
+        self.reader, self.sample, self.options = reader, sample, options
+        self.values = Values(reader.path)
+        self.fail = self.values.fail
+
+    def reading(self) -> Reading:
+        self._check_asked()
+        label = self.options.label_column or self._label()
+        scores = self._scores(label)
+        if len(scores.columns) == 1 and not self.options.lenient:
+            self._check_long(label, scores.columns[0])
+        chosen = (label, *scores.columns, self.options.weight_column)
+        self._check_unique(chosen)
+        for name in filter(None, chosen):
+            if name not in self.sample.columns:
+                self.reader.check(name)
+        shape, matrix = self._matrix(scores)
+        classes, aliases = self._classes(scores, shape, matrix, label)
+        lenient = self.options.lenient
+        reading = Reading(
+            label,
+            scores.columns,
+            shape,
+            scores.kind or "logits",
+            Labels(classes, aliases, lenient=lenient),
+            self.options.weight_column,
+            self.options.predicted_column,
+            texts=frozenset(name for name in scores.columns if is_written_list(self.sample[name])),
+        )
+        reading = self._with_kind(reading, scores, matrix)
+        if len(self.sample) and not lenient and self.options.classes is None:
+            return self._with_labels(reading)
+        return reading
+
+    # ---- columns
+
+    def _check_asked(self) -> None:
+        o, names = self.options, self.reader.names
+        asked = o.weight_column, *(o.score_columns or ()), o.label_column, o.predicted_column
+        for name in asked:
+            if name is not None and name not in names:
+                self.fail(f"no column '{name}'; the columns are {', '.join(names)}.")
+
+    def _check_unique(self, columns: Iterable[str | None]) -> None:
+        for name in columns:
+            if name and self.reader.names.count(name) > 1:
+                self.fail(f"{self.reader.names.count(name)} columns are called '{name}'.")
+
+    def _label(self) -> str:
+        taken = {*(self.options.score_columns or ()), self.options.weight_column}
+        names = self.reader.names
+        sure, unsure = naming.labels(name for name in names if name not in taken)
+        found = sure or unsure
+        if not found:
+            return self._only_other(taken)
+        values = [self.sample.texts(name) for name in found]
+        if any(each != values[0] for each in values):
+            several = listed(found)
+            self.fail(f"several columns may hold the true labels: {several}. Name one with "
+                      "--label-column.")  # fmt: skip
+        return found[0]
+
+    def _only_other(self, taken: set[str | None]) -> str:
+        """The only column beside one of lists, as in an NPZ file whose arrays have no names."""
+        names = [name for name in self.sample.columns if name not in taken]
+        plain = [name for name in names if not self.sample.listed(name)]
+        if len(names) == 2 and len(plain) == 1 and self.reader.path.suffix.lower() == ".npz":
+            return plain[0]
+        what = f"no label column among {', '.join(self.reader.names)}. It must be called one of "
+        what += "label, target, y_true, truth, gold, actual, y or class, or be named with "
+        what += "--label-column."
+        if self.reader.path.suffix.lower() == ".npy":
+            what = "holds only scores, no labels. Give the file of labels with --labels FILE.npy."
+        return self.fail(what)
+
+    def _scores(self, label: str) -> ScoreSet:
+        if self.options.score_columns:
+            return naming.asked_set(list(self.options.score_columns))
+        named = [
+            name
+            for name in self.reader.names
+            if name not in (label, self.options.weight_column)
+            and not naming.INDEX.fullmatch(name.strip())
+        ]
+        usable = [name for name in named if self.sample.holds_numbers(name)]
+        # What is called a score by its kind is one, and an error if it holds something else.
+        sets = naming.score_sets([n for n in named if n in usable or naming.kind_of(n)])
+        # A column alone that is named after a class says nothing where there are others.
+        sets = [each for each in sets if each.kind] or sets
+        if not sets:
+            sets = self._bare(usable, label)
+        if len(sets) != 1:
+            shown = " and ".join(each.columns[0] for each in sets) or "none"
+            every = ", ".join(self.reader.names)
+            self.fail(f"no single set of score columns among {every}: found {shown}. {HOW}")
+        return sets[0]
+
+    def _bare(self, usable: Sequence[str], label: str) -> list[ScoreSet]:
+        """Columns whose names are the labels, with or without what all names begin with."""
+        listed = [name for name in usable if self.sample.listed(name)]
+        plain = [name for name in usable if name not in listed]
+        labels = {_whole_number(text) for text in self.sample.texts(label)}
+        alike = {name: naming.head(name) for name in plain}
+        groups = [plain, [name for name in plain if name in labels]]
+        groups += [[n for n in plain if alike[n] == each] for each in dict.fromkeys(alike.values())]
+        for columns in groups:
+            short = naming.short_names(columns)
+            known = set(columns) | set(short) | set(indices(len(columns)))
+            if len(columns) > 1 and labels <= known and self._are_rows(columns):
+                classes = columns if labels & set(columns) else short
+                return [ScoreSet(tuple(columns), None, tuple(classes))]
+        return [ScoreSet((listed[0],), None)] if len(listed) == 1 else []
+
+    def _are_rows(self, columns: Sequence[str]) -> bool:
+        """Do the columns hold a distribution in each row?"""
+        _, matrix = self._matrix(ScoreSet(tuple(columns), None, tuple(columns)))
+        kept = _whole(matrix)
+        tolerance = self.options.tolerance
+        return are_probabilities(kept, tolerance) or are_percentages(kept, tolerance)
+
+    def _matrix(self, scores: ScoreSet) -> tuple[Shape, Array]:
+        """The scores of the sample; what is missing is NaN."""
+        name = scores.columns[0]
+        if len(scores.columns) == 1 and self.sample.listed(name):
+            if not len(self.sample):
+                return "lists", np.empty((0, 0))
+            return "lists", self.values.lists(self.sample[name], name, gaps=True)
+        columns = []
+        for name in scores.columns:
+            if self.sample.numeric(name):
+                columns.append(self.values.numbers(self.sample[name], name, gaps=True))
+            else:  # an error says so once the row is read
+                self._check_percent_signs(name)
+                columns.append(np.full(len(self.sample), np.nan))
+        if len(columns) == 1:
+            return "binary", columns[0]
+        return "columns", np.stack(columns, axis=1)
+
+    def _check_percent_signs(self, name: str) -> None:
+        texts = self.sample.texts(name)
+        if texts and all(text.endswith("%") for text in texts):
+            what = f"{texts[0]:.40} is not a number. Remove the signs % and pass --kind percent."
+            self.fail(what, column=name)
+
+    def _check_long(self, label: str, name: str) -> None:
+        """Fail where each example has a row for each class, whose probabilities sum to 1."""
+        if not (len(self.sample) > 1 and self.sample.numeric(name)) or self.options.classes:
+            return
+        p = self.values.numbers(self.sample[name], name, gaps=True)
+        for key in self.sample.columns:
+            if key in (label, name) or self.sample.listed(key) or self.sample.nested(key):
+                continue
+            groups = self.sample.runs(key)
+            if len(groups) > 1 and min(map(len, groups[:-1])) > 1:
+                sums = np.array([p[group].sum() for group in groups[:-1]])
+                if (np.abs(sums - 1) <= self.options.tolerance).all():
+                    of = f"the scores of each '{key}' sum to 1: one row for each class?"
+                    pivot = f"df.pivot(index={key!r}, columns=CLASS, values={name!r})"
+                    self.fail(f"{of} Give each one row, with a column for each class: {pivot}.")
+
+    # ---- classes
+
+    def _classes(
+        self, scores: ScoreSet, shape: Shape, matrix: Array, label: str
+    ) -> tuple[list[str], Mapping[str, int]]:
+        """The names of the classes, and what else their labels may be called."""
+        width = 2 if shape == "binary" else matrix.shape[1] if matrix.ndim == 2 else 0
+        if self.options.classes is not None:
+            classes = list(self.options.classes)
+            if len(set(classes)) != len(classes):
+                msg = f"classes {', '.join(classes)} contain duplicates."
+                raise ValueError(msg)
+            if width and len(classes) != width and len(self.sample):
+                msg = f"{len(classes)} classes are named, but the scores are for {width}."
+                raise ValueError(msg)
+            return classes, {}
+        if shape == "binary":
+            return yes_or_no(self.sample.texts(label)) or ["0", "1"], {}
+        if shape == "lists":
+            if len(self.sample) and width < 2:
+                what = f"{width} scores per row; expected 2 or more, one per class. "
+                what += "A binary score is a plain number: save scores[:, 0]."
+                self.fail(what, column=scores.columns[0])
+            return indices(width), {}
+        if len(set(scores.classes)) != len(scores.classes):
+            msg = f"classes {', '.join(scores.classes)} contain duplicates."
+            raise ValueError(msg)
+        return list(scores.classes), {name: j for j, name in enumerate(scores.columns)}
+
+    def _with_labels(self, reading: Reading) -> Reading:
+        """Fail where numbers as labels do not say which column is meant."""
+        texts = [_whole_number(text) for text in self.sample.texts(reading.label)]
+        present = {t for t in texts if t.lower() not in MISSING}
+        classes, k = reading.classes, len(reading.classes)
+        if not present or not all(text.lstrip("-").isdigit() for text in present):
+            return reading
+        by_name = all(reading.labels.code(text) >= 0 for text in present)
+        if reading.shape != "columns" or reading.labels.are_indices:
+            return reading
+        if self.options.score_columns and not by_name and {"0"} <= present <= set(indices(k)):
+            # Columns that are asked for are in the order of the classes.
+            places = {place: j for j, place in enumerate(indices(k))}
+            return replace(reading, labels=Labels(classes, places))
+        found = [
+            Candidate(f"columns counted from {low}", f"--classes {_order(low, k)}",
+                      replace(reading, labels=Labels(_from(low, k))))
+            for low in (0, 1)
+            if present <= set(_from(low, k)) and _from(low, k) != classes
+        ]  # fmt: skip
+        if by_name:
+            # Labels from 0 beside columns from 1 are all names, too, where the last one is absent.
+            kept = Candidate("classes by name", f"--classes {','.join(classes)}", reading)
+            better = [each for each in found if self._mean(each.reading) < self._mean(reading)]
+            if not better:
+                return reading
+            found = [kept, *better]
+        elif k == 2 and present <= {"0", "1"}:
+            of = Labels(["0", "1"])
+            for name in reading.scores:
+                alone = replace(reading, scores=(name,), shape="binary", labels=of)
+                found.append(Candidate(f"{name} alone", f"--score-columns {name}", alone))
+        if found:
+            self._several(f"the labels are {_few(sorted(present))}, and the columns of scores are "
+                          f"{listed(reading.scores)}", found)  # fmt: skip
+        return reading
+
+    def _several(self, seen: str, found: Sequence[Candidate], column: str | None = None) -> None:
+        """Fail, with each reading, its loss and its option."""
+        shown = "; ".join(f"{self._loss(e.reading)}for {e.told} ({e.option})" for e in found)
+        rows = f" on the first {len(self.sample)} rows" if len(self.sample) > 1 else ""
+        self.fail(f"{seen}. Pass the option that is right; losses{rows}: {shown}.", column=column)
+
+    # ---- kind
+
+    def _with_kind(self, reading: Reading, scores: ScoreSet, matrix: Array) -> Reading:
+        asked, tolerance = self.options.kind, self.options.tolerance
+        if asked == PERCENT:
+            return replace(reading, kind="probabilities", percent=True)
+        if asked is not None:
+            return replace(reading, kind=check_kind(asked, PERCENT))
+        kept = _whole(matrix)
+        if not len(kept) or self.options.lenient:
+            return reading
+        probable = are_probabilities(kept, tolerance)
+        if scores.kind == "probabilities" and not probable and are_percentages(kept, tolerance):
+            self._percent(reading)
+        if scores.kind is not None:
+            return reading
+        if reading.shape != "binary":
+            if probable:
+                return replace(reading, kind="probabilities")
+            if are_percentages(kept, tolerance):
+                self._percent(reading)
+            if are_log_probabilities(kept, tolerance):
+                return replace(reading, kind="log-probabilities")
+            return reading
+        return self._alone(reading, kept)
+
+    def _percent(self, reading: Reading) -> None:
+        of = reading.shape == "binary"
+        seen = "all scores lie between 0 and 100" if of else "the scores of each row sum to 100"
+        percent = replace(reading, kind="probabilities", percent=True)
+        loss = self._loss(percent).strip()
+        told = f" (log loss {loss})" if loss else ""
+        what = f"{seen}: percentages? Then pass --kind percent{told}."
+        self.fail(what + " Raw scores need --kind logits.")
+
+    def _alone(self, reading: Reading, kept: Array) -> Reading:
+        """One number per row, whose name does not say what it is."""
+        name, tolerance = reading.scores[0], self.options.tolerance
+        labels = {_whole_number(text) for text in self.sample.texts(reading.label)}
+        values = {_whole_number(repr(float(value))) for value in np.unique(kept).tolist()}
+        if values <= labels and len(values) > 1:
+            self.fail(f"holds {_few(sorted(values))} and nothing else: predicted labels? Save "
+                      "probabilities, as predict_proba returns them. Or say what they are with "
+                      "--kind.", column=name)  # fmt: skip
+        found: list[Candidate] = []
+        if are_probabilities(kept, tolerance):
+            found += self._of_the_predicted(reading, kept)
+            found.append(Candidate("probabilities", "--kind probabilities",
+                                   replace(reading, kind="probabilities")))  # fmt: skip
+        elif are_percentages(kept, tolerance):
+            percent = replace(reading, kind="probabilities", percent=True)
+            found.append(Candidate("percentages", "--kind percent", percent))
+        elif are_log_probabilities(kept, tolerance):
+            found.append(Candidate("log-probabilities", "--kind log-probabilities",
+                                   replace(reading, kind="log-probabilities")))  # fmt: skip
+        if found:
+            found.append(Candidate("logits", "--kind logits", reading))
+            self._several("its name does not say what it holds", found, name)
+        return reading
+
+    def _of_the_predicted(self, reading: Reading, kept: Array) -> list[Candidate]:
+        """Where no score is below 1/2, it may be the probability of a label in another column."""
+        if reading.predicted or not (kept >= 0.5).all() or len(kept) < 2:
+            return []
+        labels = set(self.sample.texts(reading.label))
+        for name in self.sample.columns:
+            if name in (reading.label, *reading.scores) or self.sample.listed(name):
+                continue
+            if len(labels) == 2 and set(self.sample.texts(name)) <= labels:
+                of = replace(reading, kind="probabilities", predicted=name)
+                option = f"--kind probabilities --predicted-column {name}"
+                return [Candidate(f"probabilities of the label in '{name}'", option, of)]
+        return []
+
+    def _loss(self, reading: Reading) -> str:
+        """The mean loss of the sample for this reading, in words; nothing if it has none."""
+        mean = self._mean(reading)
+        return "" if np.isnan(mean) else f"{mean:.4f} "
+
+    def _mean(self, reading: Reading) -> float:
+        """The mean loss of the sample for this reading, or NaN."""
+        layout = Layout(self.reader, reading, tolerance=self.options.tolerance, missing="drop")
+        try:
+            rows = layout.rows(self.sample.columns, 0)
+            losses, _, _ = losses_of(rows.scores, rows.labels, reading.kind)
+        except (ValueError, TypeError):
+            return np.nan
+        return float(losses.mean()) if len(losses) else np.nan
+
+
+def _whole(matrix: Array) -> Array:
+    """The rows in which nothing is missing."""
+    if matrix.ndim == 1:
+        return matrix[~np.isnan(matrix)]
+    return matrix[~np.isnan(matrix).any(axis=1)]
+
+
+def _few(texts: Sequence[str]) -> str:
+    return ", ".join(texts[:6]) + ", ..." * (len(texts) > 6)
+
+
+def _whole_number(text: str) -> str:
+    """1.0 as 1; any other text as it is."""
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return str(int(number)) if number.is_integer() else text
+
+
+def _from(low: int, count: int) -> list[str]:
+    return [str(low + j) for j in range(count)]
+
+
+def _order(low: int, count: int) -> str:
+    names = _from(low, count)
+    return ",".join(names) if count <= 12 else f"{names[0]},{names[1]},...,{names[-1]}"

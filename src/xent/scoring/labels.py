@@ -1,0 +1,105 @@
+"""Which class a label is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+NO_CLASS = -(1 << 62)
+"""The index of a label that is not a class."""
+GONE = NO_CLASS + 1
+"""The index of a label that is missing."""
+MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "<na>", "nat"})
+"""Texts, in lower case, of a label that is missing, unless a class has this name."""
+YES_OR_NO = (
+    ("0", "1"), ("false", "true"), ("no", "yes"), ("n", "y"), ("f", "t"), ("off", "on"),
+    ("negative", "positive"), ("neg", "pos"),
+)  # fmt: skip
+"""Labels of two classes, in lower case, of which the second one is label 1."""
+
+
+class Labels:
+    """The classes, and what else their labels may be called."""
+
+    def __init__(
+        self,
+        classes: Sequence[str],
+        aliases: Mapping[str, int] = MappingProxyType({}),
+        *,
+        lenient: bool = False,
+    ) -> None:
+        self.classes = list(classes)
+        self.aliases = {**aliases, **{name: j for j, name in enumerate(classes)}}
+        self.lenient = lenient
+        """Accept class indices out of range: `diagnose` explains them."""
+        self.numbered = any(name.lstrip("-").isdigit() for name in classes)
+
+    @property
+    def are_indices(self) -> bool:
+        """Are the names of the classes just their indices?"""
+        return self.classes == indices(len(self.classes))
+
+    def code(self, value: Any) -> int:
+        """Class index of a label, NO_CLASS or GONE."""
+        text = "" if value is None else str(value).strip()
+        if text in self.aliases:
+            return self.aliases[text]
+        if text.lower() in MISSING:
+            return GONE
+        if len(self.classes) == 2 and text.lower() in ("false", "true"):
+            return int(text.lower() == "true")
+        try:
+            number = float(text)
+        except ValueError:
+            return NO_CLASS
+        if not number.is_integer():
+            return NO_CLASS
+        index = int(number)
+        if str(index) in self.aliases:  # 1.0 for 1
+            return self.aliases[str(index)]
+        if self.lenient and abs(index) < 2**31 and (self.are_indices or not self.numbered):
+            return index
+        return NO_CLASS
+
+    def unknown(self, value: Any) -> str:
+        """Says that a label is not a class, and what may be meant."""
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        k = len(self.classes)
+        shown = ", ".join(self.classes[:8]) + f", ... ({k} in all)" * (k > 8)
+        what = f"{value!r} is not a class; the classes are {shown}."
+        text = str(value).strip()
+        for name in self.classes:
+            if name.lower() == text.lower():
+                order = ",".join(text if each == name else each for each in self.classes)
+                return what + f" It differs from {name!r} in case: --classes {order}"
+        if self.are_indices:
+            if text == str(k):
+                return what + " If your labels start at 1, name them: --classes 1,2,..."
+            if text == "-1" and k == 2:
+                return what + " If your labels are -1 and 1, name them: --classes=-1,1"
+        if text in ("-100", "-1", "255"):
+            return what + f" If it marks rows to be left out: --ignore-label={text}"
+        if isinstance(value, str) and not text.lstrip("-").isdigit():
+            if self.are_indices:
+                return what + " Name the classes in the order of the scores: --classes A,B,..."
+            return what + (
+                " Where the model has no class for a label, its probability is 0 and the loss "
+                f"infinite; leave such rows out with --ignore-label={text}"
+            )
+        return what
+
+
+def indices(k: int) -> list[str]:
+    """The names of k classes that have no other names."""
+    return [str(j) for j in range(k)]
+
+
+def yes_or_no(texts: Sequence[str]) -> list[str] | None:
+    """Labels of two classes with label 1 last, if it is clear which one that is."""
+    found = {text.lower(): text for text in texts}
+    for no, yes in YES_OR_NO[1:]:
+        if found and found.keys() <= {no, yes}:
+            return [found.get(no, no), found.get(yes, yes)]
+    return None

@@ -1,0 +1,91 @@
+"""How a file is read: its columns of labels, scores and weights, their kind and their classes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from xent._kind import Kind
+from xent.scoring.labels import Labels
+
+Shape = Literal["binary", "columns", "lists"]
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for."""
+
+    label_column: str | None = None
+    score_columns: Sequence[str] | None = None
+    weight_column: str | None = None
+    predicted_column: str | None = None
+    kind: str | None = None
+    classes: Sequence[str] | None = None
+    tolerance: float = 1e-3
+    lenient: bool = False
+    """Accept what `score` would refuse: `diagnose` explains it."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a file is read."""
+
+    label: str
+    scores: tuple[str, ...]
+    shape: Shape
+    """One number per row for label 1, a column for each class, or a list in each row."""
+    kind: Kind
+    labels: Labels
+    weight: str | None = None
+    predicted: str | None = None
+    """Predicted labels, of which the scores are the probabilities."""
+    percent: bool = False
+    """Are the probabilities given times 100?"""
+    texts: frozenset[str] = field(default_factory=frozenset)
+    """Columns of lists that are written as text."""
+
+    @property
+    def columns(self) -> list[str]:
+        """All columns to be read."""
+        more = [self.predicted] if self.predicted else []
+        return list(dict.fromkeys([self.label, *self.numbers, *more]))
+
+    @property
+    def numbers(self) -> list[str]:
+        """The columns that hold scores and weights."""
+        return [*self.scores, *([self.weight] if self.weight else [])]
+
+    @property
+    def classes(self) -> list[str]:
+        """The names of the classes, in the order of the scores."""
+        return self.labels.classes
+
+    @property
+    def names(self) -> list[str] | None:
+        """The names of the classes, unless they are just the indices."""
+        return None if self.labels.are_indices else self.classes
+
+    @property
+    def told(self) -> str:
+        """A sentence for the result."""
+        kind = "percentages" if self.percent else self.kind
+        if self.shape == "columns":
+            where = f"in {listed(self.scores)}"
+        else:
+            where = f"in '{self.scores[0]}'" + ", a list per row" * (self.shape == "lists")
+        classes = ", ".join(self.classes[:6]) + f", ... ({len(self.classes)})" * (
+            len(self.classes) > 6
+        )
+        which = f"for label {self.classes[1]} (not {self.classes[0]})"
+        if self.predicted:
+            which = f"for the label in '{self.predicted}' (of {classes})"
+        of = which if self.shape == "binary" else f"for the classes {classes}"
+        weight = f"; weights in '{self.weight}'" if self.weight else ""
+        return f"Labels in '{self.label}'; {kind} {where}, {of}{weight}."
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names of columns for a message."""
+    shown = ", ".join(f"'{name}'" for name in names[:4])
+    return shown + f" and {len(names) - 4} more" * (len(names) > 4)
