@@ -184,7 +184,7 @@ def score(
         state,
         looks_like_probabilities=alike,
         looks_like_decisions=hard and sum(state.counts) >= FEW,
-        read=reading.told,
+        read=reading.description,
         left_out=left_out,
     )
 
@@ -196,8 +196,8 @@ def columns_of(
     reader, sample, reading = _read(path, labels, **columns)
     used = {reading.label: "label", **dict.fromkeys(reading.scores, "score")}
     used |= {reading.weight or "": "weight", reading.predicted or "": "predicted label"}
-    rows = tuple((name, sample.told(name), used.get(name, "")) for name in reader.names)
-    return FileColumns(str(path), rows, reading.told)
+    rows = tuple((name, sample.describe(name), used.get(name, "")) for name in reader.names)
+    return FileColumns(str(path), rows, reading.description)
 
 
 def read_row(

@@ -21,7 +21,7 @@ from xent._plausible import (
 from xent._validation import Array
 from xent.scoring import naming
 from xent.scoring.columns import Layout
-from xent.scoring.labels import MISSING, Labels, indices, yes_or_no
+from xent.scoring.labels import MISSING, Labels, indices, whole_number, yes_or_no
 from xent.scoring.losses import losses_of
 from xent.scoring.naming import ScoreSet
 from xent.scoring.reader import Reader
@@ -40,7 +40,7 @@ HOW = (
 class Candidate(NamedTuple):
     """A reading that is possible, and the option that chooses it."""
 
-    told: str
+    description: str
     option: str
     reading: Reading
 
@@ -152,7 +152,7 @@ class _Chooser:
         """Columns whose names are the labels, with or without what all names begin with."""
         listed = [name for name in usable if self.sample.listed(name)]
         plain = [name for name in usable if name not in listed]
-        labels = {_whole_number(text) for text in self.sample.texts(label)}
+        labels = {whole_number(text) for text in self.sample.texts(label)}
         alike = {name: naming.head(name) for name in plain}
         groups = [plain, [name for name in plain if name in labels]]
         groups += [[n for n in plain if alike[n] == each] for each in dict.fromkeys(alike.values())]
@@ -242,7 +242,7 @@ class _Chooser:
 
     def _with_labels(self, reading: Reading) -> Reading:
         """Fail where numbers as labels do not say which column is meant."""
-        texts = [_whole_number(text) for text in self.sample.texts(reading.label)]
+        texts = [whole_number(text) for text in self.sample.texts(reading.label)]
         present = {t for t in texts if t.lower() not in MISSING}
         classes, k = reading.classes, len(reading.classes)
         if not present or not all(text.lstrip("-").isdigit() for text in present):
@@ -256,9 +256,9 @@ class _Chooser:
             return replace(reading, labels=Labels(classes, places))
         found = [
             Candidate(f"columns counted from {low}", f"--classes {_order(low, k)}",
-                      replace(reading, labels=Labels(_from(low, k))))
+                      replace(reading, labels=Labels(indices(k, low))))
             for low in (0, 1)
-            if present <= set(_from(low, k)) and _from(low, k) != classes
+            if present <= set(indices(k, low)) and indices(k, low) != classes
         ]  # fmt: skip
         if by_name:
             # Labels from 0 beside columns from 1 are all names, too, where the last one is absent.
@@ -279,7 +279,7 @@ class _Chooser:
 
     def _several(self, seen: str, found: Sequence[Candidate], column: str | None = None) -> None:
         """Fail, with each reading, its loss and its option."""
-        shown = "; ".join(f"{self._loss(e.reading)}for {e.told} ({e.option})" for e in found)
+        shown = "; ".join(f"{self._loss(e.reading)}for {e.description} ({e.option})" for e in found)
         rows = f" on the first {len(self.sample)} rows" if len(self.sample) > 1 else ""
         self.fail(f"{seen}. Pass the option that is right; losses{rows}: {shown}.", column=column)
 
@@ -321,8 +321,8 @@ class _Chooser:
     def _alone(self, reading: Reading, kept: Array) -> Reading:
         """One number per row, whose name does not say what it is."""
         name, tolerance = reading.scores[0], self.options.tolerance
-        labels = {_whole_number(text) for text in self.sample.texts(reading.label)}
-        values = {_whole_number(repr(float(value))) for value in np.unique(kept).tolist()}
+        labels = {whole_number(text) for text in self.sample.texts(reading.label)}
+        values = {whole_number(repr(float(value))) for value in np.unique(kept).tolist()}
         if values <= labels and len(values) > 1:
             self.fail(f"holds {_few(sorted(values))} and nothing else: predicted labels? Save "
                       "probabilities, as predict_proba returns them. Or say what they are with "
@@ -384,19 +384,6 @@ def _few(texts: Sequence[str]) -> str:
     return ", ".join(texts[:6]) + ", ..." * (len(texts) > 6)
 
 
-def _whole_number(text: str) -> str:
-    """1.0 as 1; any other text as it is."""
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    return str(int(number)) if number.is_integer() else text
-
-
-def _from(low: int, count: int) -> list[str]:
-    return [str(low + j) for j in range(count)]
-
-
 def _order(low: int, count: int) -> str:
-    names = _from(low, count)
+    names = indices(count, low)
     return ",".join(names) if count <= 12 else f"{names[0]},{names[1]},...,{names[-1]}"

@@ -91,9 +91,18 @@ class Labels:
         return what
 
 
-def indices(k: int) -> list[str]:
-    """The names of k classes that have no other names."""
-    return [str(j) for j in range(k)]
+def indices(k: int, first: int = 0) -> list[str]:
+    """The names of k classes that have no other names, counted from the first one's."""
+    return [str(first + j) for j in range(k)]
+
+
+def whole_number(text: str) -> str:
+    """1.0 as 1; any other text unchanged."""
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return str(int(number)) if number.is_integer() else text
 
 
 def yes_or_no(texts: Sequence[str]) -> list[str] | None:

@@ -47,5 +47,5 @@ def losses_of(
 
 
 def _even(kind: Kind) -> float:
-    """The binary score that says 1/2."""
+    """The binary score at which both labels are equally likely."""
     return {"logits": 0.0, "probabilities": 0.5, "log-probabilities": -math.log(2)}[kind]

@@ -67,8 +67,8 @@ class Reading:
         return None if self.labels.are_indices else self.classes
 
     @property
-    def told(self) -> str:
-        """A sentence for the result."""
+    def description(self) -> str:
+        """How the file is read, in a sentence for the result."""
         kind = "percentages" if self.percent else self.kind
         if self.shape == "columns":
             where = f"in {listed(self.scores)}"

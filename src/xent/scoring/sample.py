@@ -22,7 +22,7 @@ class Sample:
     def __init__(self, columns: dict[str, Any], written: dict[str, Any] | None = None) -> None:
         self.columns = columns
         self.written = written or columns
-        """As they stand in a text file: 01 is not 1."""
+        """The texts of a text file, in which 01 is not 1."""
 
     def __getitem__(self, name: str) -> Any:
         return self.columns[name]
@@ -39,10 +39,10 @@ class Sample:
         return name in self.columns and is_listed(self.columns[name])
 
     def holds_numbers(self, name: str) -> bool:
-        """One, or a list of them?"""
+        """Does the column hold a number, or a list of numbers, per row?"""
         return self.numeric(name) or self.listed(name)
 
-    def told(self, name: str) -> str:
+    def describe(self, name: str) -> str:
         """What the column holds, in a few words."""
         if name not in self.columns:
             return "no plain data"
