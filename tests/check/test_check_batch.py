@@ -432,8 +432,7 @@ def test_only_the_first_rows_are_read(
         0,
         True,
     )
-    monkeypatch.setattr("xent.scoring.reader.BATCH", 50)
-    monkeypatch.setattr("xent.scoring.npy.BATCH", 50)
+    monkeypatch.setattr("xent.scoring.sources.reader.BATCH", 50)
     assert run("diagnose", path) == output
     monkeypatch.setattr(cli, "MOST_ROWS", 200)
     output = run("diagnose", path)

@@ -218,6 +218,7 @@ def test_wrong_use_is_answered_in_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (tmp_path / "a.csv").write_text("prob,label\n0.5,1\n")
+    (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path)
     assert run(*arguments) == (2, "", f"xent: {message}\n")
 
@@ -226,14 +227,15 @@ def test_wrong_use_is_answered_in_one_line(
     ("arguments", "message"),
     [
         (("score", "none.csv"), "none.csv: no such file."),
-        (("score", "."), ".: is a folder; expected a file of predictions."),
+        (("score", "empty"), "empty: a folder without files of predictions: nothing."),
         (("explain", "none.csv", "--row", "0"), "none.csv: no such file."),
         (("explain", "a.csv", "--row", "1"),
          "a.csv: there is no row 1; the file has rows 0 to 0."),
         (("explain", "a.csv", "--row", "-1"),
          "a.csv: there is no row -1; the file has rows 0 to 0."),
         (("score", "a.csv", "--labels", "a.csv"),
-         "a.csv: labels come from a column of this file, not from --labels."),
+         "a.csv: labels come from a column of this file, not from --labels. Labels of "
+         "another table need --truth FILE --key COLUMN."),
     ],
 )  # fmt: skip
 def test_a_bad_file_has_exit_code_1(
@@ -244,6 +246,7 @@ def test_a_bad_file_has_exit_code_1(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (tmp_path / "a.csv").write_text("prob,label\n0.5,1\n")
+    (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path)
     assert run(*arguments) == (1, "", f"xent: {message}\n")
 
@@ -257,8 +260,8 @@ def test_a_bad_file_has_exit_code_1(
         (("explain", "2", "--label", "1", "--format", "pdf"), "'markdown'"),
         (("explain", "a.csv", "--row", "x"), "--row"),
         (("audit", "xent:cross_entropy", "--task", "multi"), "'binary'"),
-        (("score",), "Missing argument 'FILE'"),
-        (("score", "a.csv", "b.csv"), "unexpected extra argument"),
+        (("score",), "Missing argument 'FILES'"),
+        (("audit", "xent:cross_entropy", "b.csv"), "unexpected extra argument"),
     ],
 )
 def test_a_slip_is_answered_with_a_hint(

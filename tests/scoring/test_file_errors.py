@@ -16,7 +16,9 @@ import pyarrow.parquet
 import pytest
 from helpers import problem_with
 
-from xent.scoring import lines, score, tables
+from xent.scoring import score
+from xent.scoring.sources import csv_lines, json_lines
+from xent.scoring.sources.arrow_reader import TextReader
 
 SOME = "..."  # in an expected message: words of another library
 
@@ -25,7 +27,9 @@ COLUMNS = (
     "probs), or one column per class, logit_CLASS or prob_CLASS. Name others with "
     "--score-columns A,B,C and --kind."
 )
-ENDINGS = ".csv, .tsv, .jsonl, .ndjson, .parquet, .feather, .arrow, .npy, .npz"
+ENDINGS = (
+    ".csv, .tsv, .jsonl, .ndjson, .json, .parquet, .pq, .feather, .arrow, .ipc, .npy, .npz, .zip"
+)
 PICKLE = (
     "holds Python objects (a pickle), which are never loaded: that could run code. "
     "Save numbers with array.astype(float), or names with array.astype(str)."
@@ -99,7 +103,7 @@ ones = np.ones(3, int)
 # The name of the file, how it is written, options, and the message.
 FILES: list[tuple[str, Callable[[Path], Any], dict[str, Any], str]] = [
     ("a.csv", lambda _: None, {}, "no such file."),
-    ("folder.csv", Path.mkdir, {}, "is a folder; expected a file of predictions."),
+    ("folder.csv", Path.mkdir, {}, "a folder without files of predictions: nothing."),
     ("a.csv", raw(b""), {}, "is empty (0 bytes)."),
     ("a.csv", text("label,prob\n"), {}, "holds no rows."),
     ("a.csv", text("label,prob"), {}, "holds no rows."),
@@ -108,7 +112,7 @@ FILES: list[tuple[str, Callable[[Path], Any], dict[str, Any], str]] = [
     ("a.csv", text("label,prob,w\n1,0.5,0\n"), {"weight_column": "w"},
      "holds no row of weight above 0."),
     ("a.xlsx", text("x"), {}, f"unknown kind of file; expected a name ending in {ENDINGS}."),
-    ("a", text("x"), {}, f"unknown kind of file; expected a name ending in {ENDINGS}."),
+    ("a", text("x"), {}, "holds no rows."),
     ("a.parquet.gz", text("x"), {},
      "a .parquet file cannot be read inside .gz; decompress it first."),
     ("a.csv", text("what,prob\n1,0.5\n"), {},
@@ -137,7 +141,7 @@ FILES: list[tuple[str, Callable[[Path], Any], dict[str, Any], str]] = [
     ("junk.csv", raw(bytes(range(128, 256))), {},
      "line 1: the header is not UTF-8: byte 0x80. Save the file as UTF-8."),
     ("a.jsonl", text('{"label": 1, "prob": 0.5, "x": "' + 400_000 * "x" + '"}\n'), {},
-     "cannot be read: a row is longer than 150000 bytes."),
+     "line 1: is longer than 150000 characters."),
     ("a.csv", text('label,prob\n1,0.5\n0,"' + "1,2\n" * 50_000), {},
      "field larger than field limit (150000). Is a quote opened after row 0 and not closed?"),
     ("a.csv.gz", text("label,prob\n1,0.5\n"), {}, "cannot be read: ..."),
@@ -216,8 +220,9 @@ def test_a_whole_file(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(tables, "TEXT_BLOCK", 150_000)
-    monkeypatch.setattr(lines, "LONGEST", 150_000)
+    monkeypatch.setattr(TextReader, "block", 150_000)
+    monkeypatch.setattr(csv_lines, "LONGEST", 150_000)
+    monkeypatch.setattr(json_lines, "LONGEST", 150_000)
     write(tmp_path / name)
     message = problem_with(tmp_path / name, **options)
     assert says(message, f"{name}: {expected}"), message

@@ -32,7 +32,9 @@ from prediction_files import (
 )
 
 import xent
-from xent.scoring import Score, npy, read_row, score, tables
+from xent.scoring import Score, read_row, score
+from xent.scoring.sources import reader
+from xent.scoring.sources.arrow_reader import TextReader
 
 
 def scored(path: Path, **options: Any) -> Score:
@@ -49,9 +51,8 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> Score:
 @pytest.fixture(params=["one batch", "many batches"])
 def batches(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     if request.param == "many batches":
-        for module in (npy, tables):
-            monkeypatch.setattr(module, "BATCH", 7)
-        monkeypatch.setattr(tables, "TEXT_BLOCK", 200)
+        monkeypatch.setattr(reader, "BATCH", 7)
+        monkeypatch.setattr(TextReader, "block", 200)
 
 
 @pytest.mark.usefixtures("batches")
@@ -68,8 +69,7 @@ def test_a_row_is_read_from_every_format(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     options = FORMATS[name](tmp_path / name) or {}
-    for module in (npy, tables):
-        monkeypatch.setattr(module, "BATCH", 7)
+    monkeypatch.setattr(reader, "BATCH", 7)
     row = read_row(tmp_path / name, 31, **options)
     assert row == {
         "logits": LOGITS[31].tolist(),
@@ -278,7 +278,7 @@ def test_columns_that_are_not_needed_may_hold_anything(tmp_path: Path) -> None:
 
 
 def test_a_quoted_field_may_span_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tables, "TEXT_BLOCK", 64)
+    monkeypatch.setattr(TextReader, "block", 64)
     (tmp_path / "a.csv").write_text("note,label,logit\n" + '"a\n0,1\n\nb",1,2.5\n' * 50)
     assert score(tmp_path / "a.csv").rows == 50
 

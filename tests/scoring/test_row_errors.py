@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from helpers import problem_with
 
-from xent.scoring import tables
+from xent.scoring.sources.arrow_reader import TextReader
 
 FROM_ONE = " If your labels start at 1, name them: --classes 1,2,..."
 NAME_THEM = " Name the classes in the order of the scores: --classes A,B,..."
@@ -19,7 +19,7 @@ def before(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> i
     """Number of good rows before those of a test: with 40, the problem is in a later block."""
     if request.param == "one block":
         return 0
-    monkeypatch.setattr(tables, "TEXT_BLOCK", 100)
+    monkeypatch.setattr(TextReader, "block", 100)
     return 40
 
 

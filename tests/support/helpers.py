@@ -195,11 +195,12 @@ def rounds_to_zero(exact: Any, dtype: Any) -> bool:
 # Files of predictions.
 
 
-def problem_with(path: Path, **options: Any) -> str:
-    """What `score` says is wrong with a file, less the folder's name."""
+def problem_with(source: Any, **options: Any) -> str:
+    """What `score` says is wrong with a file or table, less the folder's name."""
     with pytest.raises(FileError) as caught:
-        score(path, **options)
-    return str(caught.value).replace(f"{path.parent}/", "")
+        score(source, **options)
+    message = str(caught.value)
+    return message.replace(f"{source.parent}/", "") if isinstance(source, Path) else message
 
 
 def printed(code: str, **environment: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import warnings
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,24 @@ def json_lines(path: Path, data: dict[str, Any]) -> None:
     path.write_text("\n".join(lines))
 
 
+def json_array(path: Path, data: dict[str, Any]) -> None:
+    json_lines(path, data)
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text(json.dumps(rows, indent=1))
+
+
+def json_columns(path: Path, data: dict[str, Any]) -> None:
+    path.write_text(
+        json.dumps({name: np.asarray(values).tolist() for name, values in data.items()})
+    )
+
+
+def zipped(path: Path, data: dict[str, Any]) -> None:
+    text(path.with_suffix(".csv"), data)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.write(path.with_suffix(".csv"), "inside.csv")
+
+
 def parquet(path: Path, data: dict[str, Any], **options: Any) -> None:
     pyarrow.parquet.write_table(table(data), path, **options)
 
@@ -100,6 +119,9 @@ FORMATS: dict[str, Callable[[Path], Options | None]] = {
     "a.csv.zst": lambda path: compressed_text(path, columns()),
     "a.jsonl": lambda path: json_lines(path, columns()),
     "list.ndjson": lambda path: json_lines(path, listed()),
+    "array.json": lambda path: json_array(path, columns()),
+    "columns.json": lambda path: json_columns(path, columns()),
+    "a.zip": lambda path: zipped(path, columns()),
     "a.jsonl.gz": lambda path: compressed_json(path, listed()),
     "a.parquet": lambda path: parquet(path, columns(), row_group_size=10),
     "list.parquet": lambda path: parquet(path, listed()),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 from xent.cli.app import app
@@ -14,21 +13,24 @@ from xent.scoring import columns_of, score
 @with_options
 def score_command(
     *,
-    file: Path,
+    files: list[str],
     weight_column: str | None = None,
     clip: float | None = None,
     worst: int = 5,
     missing: Literal["error", "drop"] = "error",
     ignore_label: list[str] | None = None,
+    skip_bad: bool = False,
     show_columns: bool = False,
     columns: Columns,
     out: Output,
 ) -> None:
-    """Score a file of predictions: log loss, skill, classes, worst rows.
+    """Score predictions in files: log loss, skill, classes, worst rows.
 
     `xent score predictions.csv`
 
     `xent score predictions.csv --columns`
+
+    `xent score runs/2026-11/`
 
     Labels are in a column called `label`, `target`, `y_true`, `truth` or similar. Scores are in a
     column `logit` or `prob` (binary, or a list per row), or in one column per class: `logit_CLASS`,
@@ -37,7 +39,17 @@ def score_command(
     """
     chosen = {"weight_column": weight_column, **columns.arguments}
     if show_columns:
-        out.put(columns_of(file, **chosen))
+        out.put(columns_of(files, **chosen))
         return
     ignored = ignore_label or ()
-    out.put(score(file, clip=clip, worst=worst, missing=missing, ignored=ignored, **chosen))
+    out.put(
+        score(
+            files,
+            clip=clip,
+            worst=worst,
+            missing=missing,
+            ignored=ignored,
+            skip_bad=skip_bad,
+            **chosen,
+        )
+    )

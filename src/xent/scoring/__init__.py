@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from xent._kind import Kind
-from xent._plausible import are_decisions, are_probabilities
 from xent._validation import Array, check_number
 from xent.scoring.errors import FileError
-from xent.scoring.losses import losses_of
 from xent.scoring.report import FileColumns, Score
-from xent.scoring.state import State
 
 if TYPE_CHECKING:  # PyArrow is needed only once a file is read
-    from xent.scoring.columns import Layout, Missing, Rows
-    from xent.scoring.reader import Reader
-    from xent.scoring.reading import Reading
-    from xent.scoring.sample import Sample
+    from xent.scoring.columns import Missing
+    from xent.scoring.run import Run
 
 __all__ = [
     "FileColumns",
@@ -57,7 +51,7 @@ class Predictions:
 
 
 def score(
-    path: str | Path,
+    source: Any,
     *,
     label_column: str | None = None,
     score_columns: Sequence[str] | None = None,
@@ -65,12 +59,13 @@ def score(
     predicted_column: str | None = None,
     kind: str | None = None,
     classes: Sequence[str] | None = None,
-    labels: str | Path | None = None,
+    labels: Any = None,
     tolerance: float = 1e-3,
     clip: float | None = None,
     worst: int = 5,
     missing: Missing = "error",
     ignored: Sequence[str] = (),
+    skip_bad: bool = False,
 ) -> Score:
     r"""Log loss of the predictions in a file, by class, with the worst rows.
 
@@ -78,10 +73,13 @@ def score(
 
     Parameters
     ----------
-    path : path
-        CSV, TSV or JSON Lines (also as .gz, .bz2 or .zst), Parquet, Arrow/Feather, NPY or NPZ.
-        Read in batches, so the file may be larger than memory; but an Arrow file written as one
-        batch and a column-major array in an NPZ are loaded whole.
+    source : path, address, table, or several of them
+        CSV, TSV, JSON or JSON Lines (also as .gz, .bz2, .zst or .zip), Parquet, Arrow/Feather, NPY
+        or NPZ; a folder, a pattern such as ``runs/*.csv``, ``-`` for standard input, or an address
+        that PyArrow or fsspec opens, such as ``s3://bucket/predictions``. Read in batches, so files
+        may be larger than memory; but an Arrow file written as one batch and a column-major array
+        in an NPZ are loaded whole. Also a data frame of pandas, Polars, PyArrow or DuckDB, arrays
+        or tensors by name, an array of scores with `labels`, or an iterator of such tables.
     label_column, score_columns, weight_column : optional
         Names of the columns, if the usual names do not identify them. Labels are found under
         `label`, `target`, `y_true`, `y` or `class`; scores under `logit` or `prob` (one number:
@@ -93,8 +91,9 @@ def score(
         What the scores are, if the names of the columns do not show it.
     classes : sequence of str, optional
         Names of the classes in the order of the scores.
-    labels : path, optional
-        An NPY file of labels, where `path` is an NPY file of scores alone.
+    labels : path or array, optional
+        An NPY file of labels, where `source` is an NPY file of scores alone; or an array of labels,
+        where it is an array of scores.
     tolerance : float, default 0.001
         How far a row of probabilities may be from summing to 1.
     clip : float, optional
@@ -106,6 +105,8 @@ def score(
         What to do with rows whose label, score or weight is missing; those left out are counted.
     ignored : sequence of str, optional
         Labels of rows that are left out, and counted.
+    skip_bad : bool, default False
+        Leave out files that cannot be read, and name them.
 
     Returns
     -------
@@ -148,11 +149,12 @@ def score(
         raise TypeError(msg)
     if clip is not None:
         clip = check_number(clip, "clip", 0, 0.5, above=True)
-    layout, batches = _open(
-        path,
+    run = _run(
+        source,
         labels,
         missing=missing,
         ignored=ignored,
+        skip_bad=skip_bad,
         label_column=label_column,
         score_columns=score_columns,
         weight_column=weight_column,
@@ -161,153 +163,87 @@ def score(
         classes=classes,
         tolerance=tolerance,
     )
-    reading = layout.reading
-    state = State(len(reading.classes), worst)
-    alike, hard, seen = reading.kind == "logits", reading.kind == "probabilities", 0
-    for rows in batches:
-        if not len(rows.places):  # all were left out
-            continue
-        seen += len(rows.places)
-        losses, p, predicted = losses_of(rows.scores, rows.labels, reading.kind, clip)
-        state.add(losses, rows.labels, predicted, p, rows.weight, rows.places)
-        alike = alike and are_probabilities(rows.scores, 1e-3)
-        hard = hard and are_decisions(rows.scores)
-    left_out = tuple((why, n) for why, n in sorted(layout.left_out.items()) if n)
-    if not sum(state.counts):
+    reading, found = run.reading, run.tally(worst, clip)
+    left_out = tuple((why, n) for why, n in sorted(found.left_out.items()) if n)
+    if not sum(found.state.counts):
         told = ", ".join(f"{n} with {why}" for why, n in left_out)
         what = f"no row is left: {told}." if told else "holds no rows."
-        raise FileError(path, "holds no row of weight above 0." if seen else what)
+        raise FileError(run.source.name, "holds no row of weight above 0." if found.seen else what)
     return Score(
-        str(path),
+        run.source.name,
         reading.kind,
         tuple(reading.classes),
-        state,
-        looks_like_probabilities=alike,
-        looks_like_decisions=hard and sum(state.counts) >= FEW,
+        found.state,
+        looks_like_probabilities=reading.kind == "logits" and found.like_probabilities,
+        looks_like_decisions=reading.kind == "probabilities"
+        and found.like_decisions
+        and sum(found.state.counts) >= FEW,
         read=reading.description,
         left_out=left_out,
+        files=len(run.source.parts),
+        skipped=tuple(map(str, run.source.skipped.values())),
     )
 
 
-def columns_of(
-    path: str | Path, *, labels: str | Path | None = None, **columns: Any
-) -> FileColumns:
+def columns_of(source: Any, *, labels: Any = None, **columns: Any) -> FileColumns:
     """How `score` reads the columns of a file, with the same options; nothing is scored."""
-    reader, sample, reading = _read(path, labels, **columns)
+    run = _run(source, labels, **columns)
+    reading, sample = run.reading, run.sample
     used = {reading.label: "label", **dict.fromkeys(reading.scores, "score")}
     used |= {reading.weight or "": "weight", reading.predicted or "": "predicted label"}
-    rows = tuple((name, sample.describe(name), used.get(name, "")) for name in reader.names)
-    return FileColumns(str(path), rows, reading.description)
+    rows = tuple((name, sample.describe(name), used.get(name, "")) for name in run.first.names)
+    return FileColumns(run.source.name, rows, reading.description)
 
 
-def read_row(
-    path: str | Path,
-    row: int,
-    *,
-    labels: str | Path | None = None,
-    tolerance: float = 1e-3,
-    **columns: Any,
-) -> dict[str, Any]:
+def read_row(source: Any, row: int, *, labels: Any = None, **columns: Any) -> dict[str, Any]:
     """One row of a file of predictions, as arguments for `explain`."""
-    layout, batches = _open(path, labels, tolerance=tolerance, **columns)
-    reading, seen = layout.reading, 0
-    for rows in batches:
+    run = _run(source, labels, **columns)
+    name = run.source.name
+    if len(run.source.parts) > 1:
+        raise FileError(name, f"{len(run.source.parts)} files; a row is that of one file: name it.")
+    seen = 0
+    for rows in run.rows():
         seen = int(rows.places[-1]) + 1 if len(rows.places) else seen
         if len(at := np.flatnonzero(rows.places == row)):
             i = at[0]
             return {
                 "logits": rows.scores[i].tolist(),
-                "kind": reading.kind,
+                "kind": run.reading.kind,
                 "label": int(rows.labels[i]),
-                "names": reading.names,
-                "tolerance": tolerance,
+                "names": run.reading.names,
+                "tolerance": run.how["tolerance"],
             }
     what = f"there is no row {row}; the file has rows 0 to {seen - 1}."
-    raise FileError(path, what if seen else "holds no rows.")
+    raise FileError(name, what if seen else "holds no rows.")
 
 
 def read_predictions(
-    path: str | Path,
-    *,
-    most_rows: int,
-    labels: str | Path | None = None,
-    tolerance: float = 1e-3,
-    **columns: Any,
+    source: Any, *, most_rows: int, labels: Any = None, **columns: Any
 ) -> Predictions:
     """The first rows of a file as arrays to diagnose, including what `score` would refuse."""
-    layout, batches = _open(path, labels, tolerance=tolerance, lenient=True, **columns)
+    run = _run(source, labels, lenient=True, **columns)
     parts: list[tuple[Array, Array]] = []
     held = most = 0
-    for rows in batches:
+    for rows in run.rows():
         most = min(most_rows, max(1, MOST_NUMBERS // max(1, rows.scores[:1].size)))
-        room = most - held
-        parts.append((rows.scores[:room], rows.labels[:room]))
+        parts.append((rows.scores[: most - held], rows.labels[: most - held]))
         held += len(rows.labels)
         if held > most:
             break
     if not parts:
-        raise FileError(path, "holds no rows.")
+        raise FileError(run.source.name, "holds no rows.")
     scores, targets = map(np.concatenate, zip(*parts, strict=True))
-    reading = layout.reading
+    reading = run.reading
     return Predictions(scores, targets, reading.kind, reading.names, whole=held <= most)
 
 
-def _open(
-    path: str | Path,
-    labels: str | Path | None,
-    *,
-    tolerance: float = 1e-3,
-    missing: Missing = "error",
-    ignored: Sequence[str] = (),
-    lenient: bool = False,
-    **columns: Any,
-) -> tuple[Layout, Iterator[Rows]]:
-    reader, _, reading = _read(path, labels, tolerance=tolerance, lenient=lenient, **columns)
-    from xent.scoring.columns import Layout
-
-    layout = Layout(
-        reader, reading, tolerance=tolerance, missing=missing, ignored=ignored, lenient=lenient
-    )
-
-    def rows() -> Iterator[Rows]:
-        first = 0
-        numbers = [name for name in reading.numbers if name not in reading.texts]
-        for batch in reader.batches(reading.columns, numbers):
-            count = len(batch[reading.label])
-            if count:
-                try:
-                    part = layout.rows(batch, first)
-                except FileError as error:
-                    if error.row is None:
-                        raise
-                    row = first + int(error.row)  # the layout counts from the start of the batch
-                    raise error.at(row, reader.line(row)) from None
-                yield part
-                first += count
-
-    return layout, rows()
-
-
-def _read(
-    path: str | Path,
-    labels: str | Path | None,
-    *,
-    tolerance: float = 1e-3,
-    lenient: bool = False,
-    **columns: Any,
-) -> tuple[Reader, Sample, Reading]:
-    """The file, its first rows, and how it is read."""
+def _run(source: Any, labels: Any, **options: Any) -> Run:
+    """The source, opened, and how it is read."""
     try:
-        from xent.scoring.choosing import read
-        from xent.scoring.readers import open_file
-        from xent.scoring.reading import Options
+        from xent.scoring.run import Run
     except ModuleNotFoundError as error:
         package = str(error.name).partition(".")[0]
         how = f"pip install {package}, or xent with its extra score"
         msg = f"reading files of predictions needs {package}: {how}"
         raise ModuleNotFoundError(msg, name=error.name) from None
-    tolerance = check_number(tolerance, "tolerance", 0, 1)
-    reader = open_file(Path(path), None if labels is None else Path(labels))
-    sample = reader.sample()
-    options = Options(**columns, tolerance=tolerance, lenient=lenient)
-    return reader, sample, read(reader, sample, options)
+    return Run(source, labels, **options)

@@ -24,9 +24,9 @@ from xent.scoring.columns import Layout
 from xent.scoring.labels import MISSING, Labels, indices, whole_number, yes_or_no
 from xent.scoring.losses import losses_of
 from xent.scoring.naming import ScoreSet
-from xent.scoring.reader import Reader
-from xent.scoring.reading import Options, Reading, Shape, listed
-from xent.scoring.sample import Sample
+from xent.scoring.reading import Options, Reading, Shape, all_of, listed
+from xent.scoring.sources.reader import Reader
+from xent.scoring.sources.sample import Sample
 from xent.scoring.values import Values, is_written_list
 
 PERCENT = "percent"
@@ -53,7 +53,7 @@ def read(reader: Reader, sample: Sample, options: Options) -> Reading:
 class _Chooser:
     def __init__(self, reader: Reader, sample: Sample, options: Options) -> None:
         self.reader, self.sample, self.options = reader, sample, options
-        self.values = Values(reader.path)
+        self.values = Values(reader.name)
         self.fail = self.values.fail
 
     def reading(self) -> Reading:
@@ -92,7 +92,7 @@ class _Chooser:
         asked = o.weight_column, *(o.score_columns or ()), o.label_column, o.predicted_column
         for name in asked:
             if name is not None and name not in names:
-                self.fail(f"no column '{name}'; the columns are {', '.join(names)}.")
+                self.fail(f"no column '{name}'; the columns are {all_of(names)}.")
 
     def _check_unique(self, columns: Iterable[str | None]) -> None:
         for name in columns:
@@ -104,6 +104,7 @@ class _Chooser:
         names = self.reader.names
         sure, unsure = naming.labels(name for name in names if name not in taken)
         found = sure or unsure
+        found = [name for name in found if not self.sample.nested(name)] or found
         if not found:
             return self._only_other(taken)
         values = [self.sample.texts(name) for name in found]
@@ -117,12 +118,12 @@ class _Chooser:
         """The only column beside one of lists, as in an NPZ file whose arrays have no names."""
         names = [name for name in self.sample.columns if name not in taken]
         plain = [name for name in names if not self.sample.listed(name)]
-        if len(names) == 2 and len(plain) == 1 and self.reader.path.suffix.lower() == ".npz":
+        if len(names) == 2 and len(plain) == 1 and self.reader.unnamed:
             return plain[0]
-        what = f"no label column among {', '.join(self.reader.names)}. It must be called one of "
+        what = f"no label column among {all_of(self.reader.names)}. It must be called one of "
         what += "label, target, y_true, truth, gold, actual, y or class, or be named with "
         what += "--label-column."
-        if self.reader.path.suffix.lower() == ".npy":
+        if self.reader.scores_only:
             what = "holds only scores, no labels. Give the file of labels with --labels FILE.npy."
         return self.fail(what)
 
@@ -144,7 +145,7 @@ class _Chooser:
             sets = self._bare(usable, label)
         if len(sets) != 1:
             shown = " and ".join(each.columns[0] for each in sets) or "none"
-            every = ", ".join(self.reader.names)
+            every = all_of(self.reader.names)
             self.fail(f"no single set of score columns among {every}: found {shown}. {HOW}")
         return sets[0]
 

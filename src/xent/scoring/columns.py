@@ -12,8 +12,8 @@ import numpy as np
 from xent._plausible import ROUNDING
 from xent._validation import Array, first
 from xent.scoring.labels import GONE, NO_CLASS
-from xent.scoring.reader import Batch, Reader
 from xent.scoring.reading import Reading
+from xent.scoring.sources.reader import Batch, Reader
 from xent.scoring.values import Values
 
 MAX_WEIGHT = 1e100
@@ -48,7 +48,7 @@ class Layout:
     ) -> None:
         self.reading, self.tolerance, self.lenient = reading, tolerance, lenient
         self.drops, self.ignored = missing == "drop", frozenset(map(str, ignored))
-        self.values = Values(reader.path)
+        self.values = Values(reader.name)
         self.left_out: Counter[str] = Counter()
         """How many rows were left out, by the reason."""
 

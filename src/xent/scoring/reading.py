@@ -89,3 +89,8 @@ def listed(names: Sequence[str]) -> str:
     """Names of columns for a message."""
     shown = ", ".join(f"'{name}'" for name in names[:4])
     return shown + f" and {len(names) - 4} more" * (len(names) > 4)
+
+
+def all_of(names: Sequence[str]) -> str:
+    """All names of columns for a message, unless they are too many."""
+    return ", ".join(names[:30]) + f", ... ({len(names)} in all)" * (len(names) > 30)

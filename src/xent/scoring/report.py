@@ -40,6 +40,10 @@ class Score(Report):
     """How the file was read: its columns, what they hold, and the classes."""
     left_out: tuple[tuple[str, int], ...] = ()
     """How many rows were left out, by the reason."""
+    files: int = 1
+    """How many files were named, those that were left out among them."""
+    skipped: tuple[str, ...] = ()
+    """Why files were left out."""
 
     def __repr__(self) -> str:
         return f"Score({self.path!r}, rows={self.rows}, loss={self.loss:.6g})"
@@ -163,6 +167,10 @@ class Score(Report):
         if self.left_out:
             told = ", ".join(f"{n} with {why}" for why, n in self.left_out)
             yield Text(f"Left out: {told}.", "plain")
+        if self.files > 1:
+            yield Text(f"Read from {self.files - len(self.skipped)} files.", "plain")
+        for reason in self.skipped:
+            yield Text(f"Left out: {reason}", "plain")
         figures = (
             ("log loss", self.loss, "nats per row"),
             ("", self.bits, "bits per row"),
@@ -189,6 +197,8 @@ class Score(Report):
             "read": self.read,
             "rows": self.rows,
             "rows_left_out": dict(self.left_out),
+            "files": self.files - len(self.skipped),
+            "files_left_out": list(self.skipped),
             "log_loss_nats": plain(self.loss),
             "log_loss_bits": plain(self.bits),
             "perplexity": plain(self.perplexity),

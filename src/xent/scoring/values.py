@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
@@ -52,12 +51,12 @@ def _is(column: Any, *tests: Any) -> bool:
 class Values:
     """Turns columns into arrays; its errors name the file, and the row in the batch."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, name: str) -> None:
+        self.name = name
 
     def fail(self, what: str, *, row: int | None = None, column: str | None = None) -> NoReturn:
         """Raise an error about the file."""
-        raise FileError(self.path, what, row=row, column=column)
+        raise FileError(self.name, what, row=row, column=column)
 
     def present(self, column: Any, name: str, what: str = LOST, per_row: int = 1) -> None:
         """Fail at the first value that is missing."""

@@ -7,39 +7,43 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from xent._validation import Array
 from xent.scoring.errors import FileError
-from xent.scoring.reader import BATCH, Batch, Reader
-from xent.scoring.sample import ROWS, Sample
+from xent.scoring.sources.file import File
+from xent.scoring.sources.reader import Batch, FileReader, rows_of
+from xent.scoring.sources.sample import ROWS, Sample
 
 # What reading a damaged, encrypted or exotic archive raises.
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
 
 
-class NpyReader(Reader):
+class NumpyReader(FileReader):
     """Arrays in NumPy's own formats: the members of an NPZ, or the fields of an NPY.
 
     A plain NPY of scores is a column named `scores`, and goes with a second file of labels.
     """
 
-    def __init__(self, path: Path, labels: Path | None = None) -> None:
-        super().__init__(path)
+    endings = (".npy", ".npz")
+
+    def __init__(self, file: File, labels: File | None = None) -> None:
+        super().__init__(file)
         self.members: dict[str, NpyMember] = {}
-        if path.suffix.lower() == ".npz":
+        self.unnamed = file.ending == ".npz"
+        self.scores_only = file.ending == ".npy"
+        if file.ending == ".npz":
             try:
-                with zipfile.ZipFile(path) as archive:
+                with file.open() as source, zipfile.ZipFile(source) as archive:
                     inside = [n for n in archive.namelist() if n.endswith(".npy")]
             except DAMAGE as error:
                 what = f"is not a complete NPZ file (truncated, or of another kind): {error}"
-                raise FileError(path, what) from None
-            self.members = {n.removesuffix(".npy"): NpyMember(path, n) for n in inside}
+                raise FileError(file.name, what) from None
+            self.members = {n.removesuffix(".npy"): NpyMember(file, n) for n in inside}
         else:
-            whole = NpyMember(path, None)
+            whole = NpyMember(file, None)
             self.members = dict.fromkeys(whole.dtype.names or ["scores"], whole)
         if labels is not None:
             self.members["label"] = NpyMember(labels, None)
@@ -49,8 +53,8 @@ class NpyReader(Reader):
         found = {}
         for name, member in self.members.items():
             if member.is_column(name):
-                first: Any = next(member.batches(), np.empty(0))
-                found[name] = (first[name] if member.dtype.names else first)[:ROWS]
+                first: Any = next(member.batches(ROWS), np.empty(0))
+                found[name] = first[name] if member.dtype.names else first
         return Sample(found)
 
     def check(self, name: str) -> None:
@@ -63,9 +67,10 @@ class NpyReader(Reader):
         lengths = {name: member.shape[0] for name, member in used.items()}
         if len(set(lengths.values())) > 1:
             shown = ", ".join(f"'{name}' has {n}" for name, n in lengths.items())
-            raise FileError(self.path, f"the arrays differ in their number of rows: {shown}.")
+            raise FileError(self.name, f"the arrays differ in their number of rows: {shown}.")
         distinct = list(dict.fromkeys(used.values()))  # several fields may belong to one array
-        for arrays in zip(*(member.batches() for member in distinct), strict=True):
+        step = rows_of(sum(member.width for member in distinct))
+        for arrays in zip(*(member.batches(step) for member in distinct), strict=True):
             parts = dict(zip(distinct, arrays, strict=True))
             yield {
                 name: parts[member][name] if member.dtype.names else parts[member]
@@ -76,19 +81,19 @@ class NpyReader(Reader):
 class NpyMember:
     """One array in an NPY file, or inside an NPZ: its shape and dtype."""
 
-    def __init__(self, path: Path, member: str | None) -> None:
-        self.path, self.member = path, member
+    def __init__(self, file: File, member: str | None) -> None:
+        self.file, self.member = file, member
         with self.open():
             pass
 
-    def open(self) -> IO[bytes]:
+    def open(self) -> Any:
         """The file, positioned where the array begins."""
         try:
+            file: Any = self.file.open()
             if self.member is None:
-                file: IO[bytes] = self.path.open("rb")
-                self.size = self.path.stat().st_size
+                self.size = file.size()
             else:
-                with zipfile.ZipFile(self.path) as archive:
+                with zipfile.ZipFile(file) as archive:
                     file = archive.open(self.member)
                     self.size = archive.getinfo(self.member).file_size
             try:
@@ -99,10 +104,10 @@ class NpyMember:
         except (*DAMAGE, SyntaxError, TypeError, tokenize.TokenError) as error:
             where = "" if self.member is None else f", member {self.member}"
             what = f"is not a complete NPY file{where} (truncated, or of another kind): {error}"
-            raise FileError(self.path, what) from None
+            raise FileError(self.file.name, what) from None
         return file
 
-    def _header(self, file: IO[bytes]) -> None:
+    def _header(self, file: Any) -> None:
         version = np.lib.format.read_magic(file)
         first = version == (1, 0)
         read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
@@ -121,7 +126,7 @@ class NpyMember:
 
     def check(self, name: str) -> None:
         """Check that the array can be a column: plain data, complete, with a row per example."""
-        size, width = self.size - self.start, math.prod(self.shape[1:]) * self.dtype.itemsize
+        size, width = self.size - self.start, self.width
         if self.dtype.hasobject:
             what = "holds Python objects (a pickle), which are never loaded: that could run code. "
             what += "Save numbers with array.astype(float), or names with array.astype(str)."
@@ -134,30 +139,35 @@ class NpyMember:
             what += f"{size // width}."
         else:
             return
-        raise FileError(self.path, what, column=name)
+        raise FileError(self.file.name, what, column=name)
 
-    def batches(self) -> Iterator[Array]:
+    @property
+    def width(self) -> int:
+        """Bytes of a row."""
+        return math.prod(self.shape[1:]) * self.dtype.itemsize
+
+    def batches(self, step: int) -> Iterator[Array]:
         """The rows, read on demand."""
         rows, *rest = self.shape
         with self.open() as file:
             if by_columns := self.fortran and rest:
                 whole = self._transposed(file)
-            for start in range(0, rows, BATCH):
-                count = min(BATCH, rows - start)
+            for start in range(0, rows, step):
+                count = min(step, rows - start)
                 if by_columns:
                     yield whole[start : start + count]
                 else:
                     yield self._items(file, count * math.prod(rest), start).reshape(count, *rest)
 
-    def _transposed(self, file: IO[bytes]) -> Array:
+    def _transposed(self, file: Any) -> Array:
         """The rows of a column-major array, in which each row is spread over the whole file."""
-        if self.member is None:  # mapped, not loaded
-            return np.memmap(self.path, self.dtype, "r", self.start, self.shape, order="F")
+        if self.member is None and self.file.local:  # mapped, not loaded
+            return np.memmap(self.file.local, self.dtype, "r", self.start, self.shape, order="F")
         return self._items(file, math.prod(self.shape), 0).reshape(self.shape[::-1]).T
 
-    def _items(self, file: IO[bytes], items: int, start: int) -> Array:
+    def _items(self, file: Any, items: int, start: int) -> Array:
         try:
             data = file.read(items * self.dtype.itemsize)
             return np.frombuffer(data, self.dtype, count=items)
         except DAMAGE as error:
-            raise FileError(self.path, f"is damaged: {error}", row=start) from None
+            raise FileError(self.file.name, f"is damaged: {error}", row=start) from None

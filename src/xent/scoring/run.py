@@ -1,0 +1,121 @@
+"""Reads the rows of a source as its first rows showed that they are to be read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from xent._plausible import are_decisions, are_probabilities
+from xent._validation import check_number
+from xent.scoring.choosing import read
+from xent.scoring.columns import Layout, Missing, Rows
+from xent.scoring.errors import FileError
+from xent.scoring.losses import losses_of
+from xent.scoring.reading import Options, Reading
+from xent.scoring.sources import open_source
+from xent.scoring.sources.reader import Reader
+from xent.scoring.state import State
+
+
+@dataclass
+class Tally:
+    """What was found in some of the rows."""
+
+    state: State
+    """Counts and sums of the rows that count."""
+    seen: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+    """How many rows were left out, by the reason."""
+    like_probabilities: bool = True
+    like_decisions: bool = True
+
+    def add(self, rows: Rows, reading: Reading, clip: float | None) -> None:
+        """Add a batch."""
+        if not len(rows.places):  # all were left out
+            return
+        self.seen += len(rows.places)
+        losses, p, predicted = losses_of(rows.scores, rows.labels, reading.kind, clip)
+        self.state.add(losses, rows.labels, predicted, p, rows.weight, rows.places)
+        self.like_probabilities &= are_probabilities(rows.scores, 1e-3)
+        self.like_decisions &= are_decisions(rows.scores)
+
+    def merge(self, other: Tally) -> Tally:
+        """What was found in both sets of rows."""
+        return Tally(
+            self.state.merge(other.state),
+            self.seen + other.seen,
+            self.left_out + other.left_out,
+            self.like_probabilities and other.like_probabilities,
+            self.like_decisions and other.like_decisions,
+        )
+
+
+class Run:
+    """A source, and how its rows are read."""
+
+    def __init__(
+        self,
+        source: Any,
+        labels: Any = None,
+        *,
+        tolerance: float = 1e-3,
+        missing: Missing = "error",
+        ignored: Sequence[str] = (),
+        skip_bad: bool = False,
+        lenient: bool = False,
+        **columns: Any,
+    ) -> None:
+        tolerance = check_number(tolerance, "tolerance", 0, 1)
+        self.source = open_source(source, labels, skip_bad=skip_bad)
+        self.first, self.sample = self.source.first
+        options = Options(**columns, tolerance=tolerance, lenient=lenient)
+        self.reading = read(self.first, self.sample, options)
+        self.how: dict[str, Any] = {"missing": missing, "ignored": ignored, "tolerance": tolerance}
+        self.lenient = lenient
+
+    def tally(self, worst: int, clip: float | None) -> Tally:
+        """Read all rows. A part that is left out leaves nothing behind."""
+        classes = len(self.reading.classes)
+        total = Tally(State(classes, worst))
+        for name, opened in self.source.parts:
+            with self.source.skipping(name):
+                part = Tally(State(classes, worst))
+                layout = self._layout(reader := self._open(name, opened))
+                for rows in _rows(reader, layout):
+                    part.add(rows, self.reading, clip)
+                part.left_out.update(layout.left_out)
+                total = total.merge(part)
+        self.source.check_any()
+        return total
+
+    def rows(self) -> Iterator[Rows]:
+        """The rows of all parts."""
+        for name, opened in self.source.parts:
+            reader = self._open(name, opened)
+            yield from _rows(reader, self._layout(reader))
+
+    def _open(self, name: str, opened: Any) -> Reader:
+        return self.source.open(name, opened, self.reading.columns)
+
+    def _layout(self, reader: Reader) -> Layout:
+        return Layout(reader, self.reading, lenient=self.lenient, **self.how)
+
+
+def _rows(reader: Reader, layout: Layout) -> Iterator[Rows]:
+    """The batches of a part as arrays. Errors give the row in the part, and its line."""
+    first, reading = 0, layout.reading
+    numbers = [name for name in reading.numbers if name not in reading.texts]
+    for batch in reader.batches(reading.columns, numbers):
+        count = len(batch[reading.label])
+        if count:
+            try:
+                part = layout.rows(batch, first)
+            except FileError as error:
+                if error.row is None:
+                    raise
+                row = first + int(error.row)  # the layout counts from the start of the batch
+                raise error.at(row, reader.line(row)) from None
+            yield part
+            first += count

@@ -1,0 +1,98 @@
+"""Where predictions come from: files of several formats, in any number, and tables in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from xent.scoring.errors import FileError
+from xent.scoring.reading import all_of
+from xent.scoring.sources.file import File
+from xent.scoring.sources.memory import MemoryReader, is_named
+from xent.scoring.sources.partitions import PartitionedReader
+from xent.scoring.sources.reader import Reader
+from xent.scoring.sources.readers import find_files, open_file
+from xent.scoring.sources.sample import Sample
+
+
+@dataclass
+class Source:
+    """Files or tables with the same columns."""
+
+    name: str
+    parts: Sequence[tuple[str, Callable[[], Reader]]]
+    """The name of each part, and what opens it."""
+    skips: bool = False
+    """Are parts that cannot be read left out?"""
+    skipped: dict[str, FileError] = field(default_factory=dict)
+    """The parts that were left out, by name."""
+    _first: tuple[str, Reader, Sample] | None = None
+
+    @property
+    def first(self) -> tuple[Reader, Sample]:
+        """The first part that can be read, with its sample."""
+        if self._first is None:
+            for name, opened in self.parts:
+                with self.skipping(name):
+                    reader = opened()
+                    self._first = name, reader, reader.sample()
+                    break
+        self.check_any()
+        if self._first is None:
+            raise FileError(self.name, "holds no rows.")
+        return self._first[1:]
+
+    def check_any(self) -> None:
+        """Fail if all parts were left out, for the reason of the first one."""
+        if len(self.skipped) == len(self.parts):
+            raise next(iter(self.skipped.values()))
+
+    def open(self, name: str, opened: Callable[[], Reader], columns: Sequence[str]) -> Reader:
+        """A part, which must have the columns."""
+        reader = self._first[1] if self._first and self._first[0] == name else opened()
+        for column in columns:
+            if column not in reader.names:
+                what = f"no column '{column}', unlike in the first file; the columns are "
+                raise FileError(name, f"{what}{all_of(reader.names)}.")
+        return reader
+
+    @contextmanager
+    def skipping(self, name: str) -> Iterator[None]:
+        """Leaves a part out if it cannot be read, where that was asked for."""
+        try:
+            yield
+        except FileError as error:
+            if not self.skips:
+                raise
+            self.skipped[name] = error
+
+
+def open_source(source: Any, labels: Any = None, *, skip_bad: bool = False) -> Source:
+    """The files that are named, or the table that is given."""
+    if not is_named(source):
+        reader = MemoryReader(source, labels)
+        return Source(reader.name, [(reader.name, lambda: reader)])
+    named: Sequence[Any] = source if isinstance(source, (list, tuple)) else [source]
+    files = [file for each in named for file in find_files(each)]
+    if not files:
+        msg = "no file is named; expected a path, an address, a table, or several of them."
+        raise ValueError(msg)
+    beside = None
+    if labels is not None:
+        beside, *more = find_files(labels)
+        if more or len(files) > 1:
+            raise FileError(files[0].name, "--labels gives the labels of one file.")
+    name = f"{files[0].name} and {len(files) - 1} more files"
+    if len(named) == 1:
+        name = files[0].name if named[0] == "-" else str(named[0])
+    return Source(name, [(each.name, _opener(each, beside)) for each in files], skip_bad)
+
+
+def _opener(file: File, labels: File | None) -> Callable[[], Reader]:
+    def opened() -> Reader:
+        reader = open_file(file, labels)
+        return PartitionedReader(reader, file.partitions) if file.partitions else reader
+
+    return opened

@@ -1,0 +1,81 @@
+"""The rows of a CSV file with their lines, and the first row that cannot be read."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+from itertools import takewhile
+from typing import IO
+
+from xent._format import counted
+from xent.scoring.errors import FileError
+from xent.scoring.sources.file import File
+from xent.scoring.sources.lines import LONGEST, Place, Wanted, foreign
+
+
+def header_of(file: File) -> str:
+    """The first line that is not blank, without what is in quotes."""
+    with file.text() as text:
+        lines = (text.readline(LONGEST) for _ in range(LONGEST))
+        header = next((line for line in takewhile(bool, lines) if line.strip()), "")
+        return re.sub(r'"[^"]*"', "", header)
+
+
+def rows_of(text: IO[str], delimiter: str) -> Iterator[tuple[Place, list[str]]]:
+    """Records that are not blank, each with its first line; the header is row -1."""
+    lines = csv.reader(text, delimiter=delimiter)
+    row, line = -1, 1
+    limit = csv.field_size_limit(LONGEST)
+    try:
+        for fields in lines:
+            if fields:
+                yield {"row": row, "line": line}, fields
+                row += 1
+            line = lines.line_num + 1
+    finally:
+        csv.field_size_limit(limit)
+
+
+def check(file: File, delimiter: str, wanted: Wanted) -> None:
+    """Raise FileError at the first row that cannot be read."""
+    at: Place = {"row": -1, "line": 0}
+    header: list[str] = []
+    try:
+        with file.text() as text:
+            for at, fields in rows_of(text, delimiter):
+                if at["row"] >= 0:
+                    _check_fields(file, fields, header, wanted, at)
+                    continue
+                header = [name.strip() for name in fields]
+                if any(byte := foreign(name) for name in header):
+                    raise FileError(file.name, f"the header is {byte}", line=at["line"])
+    except csv.Error as error:
+        what = f"{error}. Is a quote opened after row {at['row']} and not closed?"
+        raise FileError(file.name, what) from None
+    if at["row"] < 0:
+        raise FileError(file.name, "holds no rows." if header else "has no header line.")
+
+
+def _check_fields(
+    file: File, fields: list[str], header: list[str], wanted: Wanted, at: Place
+) -> None:
+    if len(fields) != len(header):
+        what = f"{counted(len(fields), 'field')}, but the header names {len(header)} columns."
+        raise FileError(file.name, what + " Is a quote not closed?" * ("\n" in fields[-1]), **at)
+    for name in wanted.columns:
+        text = fields[header.index(name)]
+        if byte := foreign(text):
+            raise FileError(file.name, f"the text is {byte}", column=name, **at)
+        if name in wanted.numbers and not _is_number(text):
+            raise FileError(file.name, f"{text!r} is not a number.", column=name, **at)
+
+
+def _is_number(text: str) -> bool:
+    if text in ("", "NA", "null", "None"):  # reported as missing, once it has been read
+        return True
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return "_" not in text  # PyArrow does not read 1_000

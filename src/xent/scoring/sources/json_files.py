@@ -1,0 +1,67 @@
+"""JSON Lines, and JSON arrays of objects."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.json
+
+from xent.scoring.errors import FileError
+from xent.scoring.sources import json_lines
+from xent.scoring.sources.arrow_reader import TextReader
+from xent.scoring.sources.file import File
+from xent.scoring.sources.lines import Place, Wanted
+from xent.scoring.sources.sample import ROWS, Sample
+
+
+class JsonReader(TextReader):
+    """One JSON object per row; the first ones determine the columns and their types."""
+
+    endings = (".jsonl", ".ndjson", ".json")
+
+    def __init__(self, file: File) -> None:
+        super().__init__(file)
+        with self._explained():
+            self.rows = json_lines.first_records(file, ROWS)
+        if not self.rows:
+            raise FileError(self.name, "holds no rows.")
+        self.names = list(dict.fromkeys(name for row in self.rows for name in row))
+
+    def _places(self) -> Iterator[Place]:
+        with json_lines.objects(self.file) as found:
+            yield from (place for place, _ in found)
+
+    def _check(self, wanted: Wanted) -> None:
+        json_lines.check(self.file, wanted)
+
+    def sample(self) -> Sample:
+        return Sample({name: _array([row.get(name) for row in self.rows]) for name in self.names})
+
+    def _stream(self, wanted: Wanted) -> Any:
+        schema = pa.schema([(name, self._type(name, wanted)) for name in wanted.columns])
+        return pyarrow.json.open_json(
+            json_lines.lines_of(self.file),
+            read_options=pyarrow.json.ReadOptions(block_size=self.block),
+            parse_options=pyarrow.json.ParseOptions(
+                explicit_schema=schema, unexpected_field_behavior="ignore"
+            ),
+        )
+
+    def _type(self, name: str, wanted: Wanted) -> Any:
+        """Numbers are read as floats, since later rows may have fractions."""
+        value = next((row[name] for row in self.rows if row.get(name) is not None), None)
+        if name in wanted.numbers:
+            return pa.list_(pa.float64()) if isinstance(value, list) else pa.float64()
+        if isinstance(value, bool):
+            return pa.bool_()
+        return pa.float64() if isinstance(value, (int, float)) else pa.string()
+
+
+def _array(values: list[Any]) -> Any:
+    try:
+        return pa.array(values)
+    except (pa.ArrowException, OverflowError):  # of several types: their texts say which
+        return pa.array([None if value is None else json.dumps(value) for value in values])

@@ -1,0 +1,73 @@
+"""What every reader of predictions offers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
+
+from xent.scoring.sources.file import File
+from xent.scoring.sources.sample import Sample
+
+BATCH = 1 << 16
+"""The most rows of a batch."""
+
+BATCH_BYTES = 1 << 25
+"""The most bytes of a batch, unless a single row is longer."""
+
+Batch = dict[str, Any]
+"""Columns by name: Arrow arrays, or NumPy arrays."""
+
+
+class Reader:
+    """The columns of one file or table, and its rows in batches."""
+
+    names: list[str]
+
+    unnamed: bool = False
+    """May the names of the columns mean nothing?"""
+    scores_only: bool = False
+    """Can it hold scores alone, with the labels in a file beside it?"""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        """How errors call it."""
+
+    def batches(self, columns: Sequence[str], numbers: Sequence[str]) -> Iterator[Batch]:
+        """The rows, with the given columns; those in `numbers` hold numbers, or lists of them."""
+        raise NotImplementedError
+
+    def sample(self) -> Sample:
+        """The first rows, with all columns."""
+        raise NotImplementedError
+
+    def check(self, name: str) -> None:
+        """Fail if a column that no sample could be taken of cannot be read."""
+
+    def line(self, row: int) -> int | None:  # noqa: ARG002
+        """Line of the row (from 1), in a text file."""
+        return None
+
+
+class FileReader(Reader):
+    """A reader of files of one format."""
+
+    endings: ClassVar[tuple[str, ...]]
+    """The file name extensions of its files."""
+    streams: ClassVar[bool] = False
+    """Does it read from front to back, so that a file may be compressed?"""
+
+    def __init__(self, file: File) -> None:
+        super().__init__(file.name)
+        self.file = file
+
+
+def rows_of(bytes_of_a_row: float) -> int:
+    """The rows of a batch, so that neither their number nor their bytes are too many."""
+    return max(1, min(BATCH, int(BATCH_BYTES / max(1, bytes_of_a_row))))
+
+
+def sliced(batch: Any) -> Iterator[Any]:
+    """An Arrow batch in parts that are no larger than a batch should be."""
+    step = rows_of(batch.get_total_buffer_size() / max(1, batch.num_rows))
+    for start in range(0, batch.num_rows, step):
+        yield batch.slice(start, step)
