@@ -11,7 +11,10 @@ from xent.scoring.sources.arrow_reader import TextReader
 
 FROM_ONE = " If your labels start at 1, name them: --classes 1,2,..."
 NAME_THEM = " Name the classes in the order of the scores: --classes A,B,..."
-RAISE = " If they were rounded when written, pass a larger --tolerance."
+RAISE = (
+    " If they were rounded when written, pass a larger --tolerance. To divide each row by its sum, "
+    "pass --normalize."
+)
 
 
 @pytest.fixture(params=["one block", "later block"])

@@ -36,6 +36,9 @@ class Columns:
     kind: str | None = None
     classes: str | None = None
     labels: Path | None = None
+    truth: str | None = None
+    key: str | None = None
+    normalize: bool = False
     tolerance: float = 1e-3
 
     @property
@@ -46,7 +49,11 @@ class Columns:
     @property
     def arguments(self) -> dict[str, Any]:
         """Keyword arguments of `score`, `read_row` and `read_predictions`."""
-        lists = {"score_columns": _names(self.score_columns), "classes": self.names}
+        lists = {
+            "score_columns": _names(self.score_columns),
+            "classes": self.names,
+            "key": _names(self.key),
+        }
         return {**vars(self), **lists}
 
 

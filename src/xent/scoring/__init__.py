@@ -66,6 +66,9 @@ def score(
     missing: Missing = "error",
     ignored: Sequence[str] = (),
     skip_bad: bool = False,
+    truth: Any = None,
+    key: str | Sequence[str] | None = None,
+    normalize: bool = False,
 ) -> Score:
     r"""Log loss of the predictions in a file, by class, with the worst rows.
 
@@ -107,6 +110,14 @@ def score(
         Labels of rows that are left out, and counted.
     skip_bad : bool, default False
         Leave out files that cannot be read, and name them.
+    truth : path, address or table, optional
+        The table that holds the labels, in any order, if it is another one.
+    key : str or sequence of str, optional
+        The columns that say which rows of `source` and `truth` belong together; ``"id=row_id"`` if
+        they have different names. Keys that occur twice, or only in one of the tables, are an
+        error; with ``missing="drop"`` the latter are left out, and counted.
+    normalize : bool, default False
+        Divide each row of probabilities by its sum. The result says so.
 
     Returns
     -------
@@ -155,6 +166,9 @@ def score(
         missing=missing,
         ignored=ignored,
         skip_bad=skip_bad,
+        truth=truth,
+        key=key,
+        normalize=normalize,
         label_column=label_column,
         score_columns=score_columns,
         weight_column=weight_column,

@@ -17,6 +17,7 @@ from xent._plausible import (
     are_log_probabilities,
     are_percentages,
     are_probabilities,
+    within,
 )
 from xent._validation import Array
 from xent.scoring import naming
@@ -78,6 +79,7 @@ class _Chooser:
             Labels(classes, aliases, lenient=lenient),
             self.options.weight_column,
             self.options.predicted_column,
+            normalize=self.options.normalize,
             texts=frozenset(name for name in scores.columns if is_written_list(self.sample[name])),
         )
         reading = self._with_kind(reading, scores, matrix)
@@ -101,7 +103,7 @@ class _Chooser:
 
     def _label(self) -> str:
         taken = {*(self.options.score_columns or ()), self.options.weight_column}
-        names = self.reader.names
+        names = self.reader.label_names
         sure, unsure = naming.labels(name for name in names if name not in taken)
         found = sure or unsure
         found = [name for name in found if not self.sample.nested(name)] or found
@@ -120,7 +122,7 @@ class _Chooser:
         plain = [name for name in names if not self.sample.listed(name)]
         if len(names) == 2 and len(plain) == 1 and self.reader.unnamed:
             return plain[0]
-        what = f"no label column among {all_of(self.reader.names)}. It must be called one of "
+        what = f"no label column among {all_of(self.reader.label_names)}. It must be called one of "
         what += "label, target, y_true, truth, gold, actual, y or class, or be named with "
         what += "--label-column."
         if self.reader.scores_only:
@@ -170,6 +172,8 @@ class _Chooser:
         _, matrix = self._matrix(ScoreSet(tuple(columns), None, tuple(columns)))
         kept = _whole(matrix)
         tolerance = self.options.tolerance
+        if self.options.normalize and within(kept, 0, np.inf):
+            return bool(len(kept))
         return are_probabilities(kept, tolerance) or are_percentages(kept, tolerance)
 
     def _matrix(self, scores: ScoreSet) -> tuple[Shape, Array]:
@@ -288,6 +292,8 @@ class _Chooser:
 
     def _with_kind(self, reading: Reading, scores: ScoreSet, matrix: Array) -> Reading:
         asked, tolerance = self.options.kind, self.options.tolerance
+        if self.options.normalize:
+            return self._to_normalize(reading, asked or scores.kind or "probabilities")
         if asked == PERCENT:
             return replace(reading, kind="probabilities", percent=True)
         if asked is not None:
@@ -309,6 +315,13 @@ class _Chooser:
                 return replace(reading, kind="log-probabilities")
             return reading
         return self._alone(reading, kept)
+
+    def _to_normalize(self, reading: Reading, kind: str) -> Reading:
+        if kind not in ("probabilities", PERCENT):
+            self.fail(f"--normalize is for probabilities, but the scores are {kind}.")
+        if reading.shape == "binary":
+            self.fail("--normalize is for rows of several classes, but each row has one score.")
+        return replace(reading, kind="probabilities")
 
     def _percent(self, reading: Reading) -> None:
         of = reading.shape == "binary"

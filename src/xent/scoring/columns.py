@@ -19,6 +19,9 @@ from xent.scoring.values import Values
 MAX_WEIGHT = 1e100
 """Keeps products with any plausible loss finite."""
 
+ROUNDED = " If they were rounded when written, pass a larger --tolerance"
+DIVIDE = " To divide each row by its sum, pass --normalize."
+
 Missing = Literal["error", "drop"]
 
 
@@ -125,6 +128,8 @@ class Layout:
         if bad.any():
             self._report(bad, scores, self.reading.scores, "a score must be a number", places)
         # Written as "not inside", so that NaN is found too.
+        if self.reading.normalize:
+            return self._normalized(scores, places)
         slack = ROUNDING if binary else self.tolerance
         if kind == "probabilities":
             bad = ~((scores >= -slack) & (scores <= 1 + slack))
@@ -148,14 +153,28 @@ class Layout:
                 self.values.fail(self._sum(sums[off[0]]), row=int(places[off[0]]))
         return scores
 
+    def _normalized(self, scores: Array, places: Array) -> Array:
+        """Rows of numbers that are not negative, divided by their sums."""
+        bad = ~((scores >= 0) & (scores < np.inf))
+        self._report(bad, scores, self.reading.scores, "a probability is not negative", places)
+        sums = scores.sum(axis=1, dtype=np.float64)
+        off = np.flatnonzero(sums == 0)
+        if off.size:
+            what = "the probabilities sum to 0: such a row cannot be normalized."
+            self.values.fail(what, row=int(places[off[0]]))
+        return np.asarray(scores / sums[:, None])
+
     def _sum(self, total: float) -> str:
         """Says that a row does not sum to 1, and what to do."""
         what = f"the probabilities sum to {total:.6g}, not 1 (within {self.tolerance:g})."
         if self.reading.kind == "log-probabilities" and not 0.9 < total < 1.1:
             return what + " For log-likelihoods of choices pass --kind logits: it normalises them."
+        if self.reading.kind == "log-probabilities":
+            return what + ROUNDED + "."
         if not 0.9 < total < 1.1:
-            return what + " Are several labels true at once? Then score each of them on its own."
-        return what + " If they were rounded when written, pass a larger --tolerance."
+            several = " Are several labels true at once? Then score each of them on its own."
+            return what + several + DIVIDE
+        return what + ROUNDED + "." + DIVIDE
 
     def _report(
         self, bad: Array, values: Array, names: Sequence[str], rule: str, places: Array

@@ -23,6 +23,7 @@ class Options:
     kind: str | None = None
     classes: Sequence[str] | None = None
     tolerance: float = 1e-3
+    normalize: bool = False
     lenient: bool = False
     """Accept what `score` would refuse: `diagnose` explains it."""
 
@@ -42,6 +43,10 @@ class Reading:
     """Predicted labels, of which the scores are the probabilities."""
     percent: bool = False
     """Are the probabilities given times 100?"""
+    normalize: bool = False
+    """Are rows of probabilities divided by their sums?"""
+    truth: str = ""
+    """The table that holds the labels, if it is another one."""
     texts: frozenset[str] = field(default_factory=frozenset)
     """Columns of lists that are written as text."""
 
@@ -82,7 +87,9 @@ class Reading:
             which = f"for the label in '{self.predicted}' (of {classes})"
         of = which if self.shape == "binary" else f"for the classes {classes}"
         weight = f"; weights in '{self.weight}'" if self.weight else ""
-        return f"Labels in '{self.label}'; {kind} {where}, {of}{weight}."
+        other = f" of {self.truth}" if self.truth else ""
+        divided = ", each row divided by its sum" if self.normalize else ""
+        return f"Labels in '{self.label}'{other}; {kind} {where}, {of}{divided}{weight}."
 
 
 def listed(names: Sequence[str]) -> str:

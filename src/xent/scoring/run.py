@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from xent._plausible import are_decisions, are_probabilities
@@ -14,7 +14,7 @@ from xent.scoring.columns import Layout, Missing, Rows
 from xent.scoring.errors import FileError
 from xent.scoring.losses import losses_of
 from xent.scoring.reading import Options, Reading
-from xent.scoring.sources import open_source
+from xent.scoring.sources import open_source, open_truth
 from xent.scoring.sources.reader import Reader
 from xent.scoring.state import State
 
@@ -65,13 +65,30 @@ class Run:
         ignored: Sequence[str] = (),
         skip_bad: bool = False,
         lenient: bool = False,
+        truth: Any = None,
+        key: str | Sequence[str] | None = None,
+        score_columns: Sequence[str] | None = None,
+        predicted_column: str | None = None,
         **columns: Any,
     ) -> None:
         tolerance = check_number(tolerance, "tolerance", 0, 1)
         self.source = open_source(source, labels, skip_bad=skip_bad)
+        if (truth is None) != (key is None):
+            msg = "truth and key go together: the table of labels, and the column that both have."
+            raise ValueError(msg)
+        if key is not None:
+            self.source.join(open_truth(truth, key, drops=missing == "drop"))
         self.first, self.sample = self.source.first
-        options = Options(**columns, tolerance=tolerance, lenient=lenient)
+        options = Options(
+            **columns,
+            score_columns=score_columns and [self.first.called(name) for name in score_columns],
+            predicted_column=predicted_column and self.first.called(predicted_column),
+            tolerance=tolerance,
+            lenient=lenient,
+        )
         self.reading = read(self.first, self.sample, options)
+        if self.source.truth is not None:
+            self.reading = replace(self.reading, truth=self.source.truth.name)
         self.how: dict[str, Any] = {"missing": missing, "ignored": ignored, "tolerance": tolerance}
         self.lenient = lenient
 
@@ -79,6 +96,7 @@ class Run:
         """Read all rows. A part that is left out leaves nothing behind."""
         classes = len(self.reading.classes)
         total = Tally(State(classes, worst))
+        self.source.match(self.reading.columns)
         for name, opened in self.source.parts:
             with self.source.skipping(name):
                 part = Tally(State(classes, worst))
@@ -88,10 +106,13 @@ class Run:
                 part.left_out.update(layout.left_out)
                 total = total.merge(part)
         self.source.check_any()
+        if self.source.truth is not None:
+            total.left_out["no prediction"] += self.source.truth.without_prediction
         return total
 
     def rows(self) -> Iterator[Rows]:
         """The rows of all parts."""
+        self.source.match(self.reading.columns)
         for name, opened in self.source.parts:
             reader = self._open(name, opened)
             yield from _rows(reader, self._layout(reader))

@@ -7,9 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from xent._format import counted
 from xent.scoring.errors import FileError
 from xent.scoring.reading import all_of
 from xent.scoring.sources.file import File
+from xent.scoring.sources.joined import JoinedReader, Truth, key_of
 from xent.scoring.sources.memory import MemoryReader, is_named
 from xent.scoring.sources.partitions import PartitionedReader
 from xent.scoring.sources.reader import Reader
@@ -28,6 +30,8 @@ class Source:
     """Are parts that cannot be read left out?"""
     skipped: dict[str, FileError] = field(default_factory=dict)
     """The parts that were left out, by name."""
+    truth: Truth | None = None
+    """The table that holds the labels, if the predictions do not."""
     _first: tuple[str, Reader, Sample] | None = None
 
     @property
@@ -48,6 +52,27 @@ class Source:
         """Fail if all parts were left out, for the reason of the first one."""
         if len(self.skipped) == len(self.parts):
             raise next(iter(self.skipped.values()))
+
+    def join(self, truth: Truth) -> None:
+        """Take labels from another table."""
+
+        def joined(name: str, opened: Callable[[], Reader]) -> Callable[[], Reader]:
+            return lambda: JoinedReader(opened(), truth, name)
+
+        self.truth = truth
+        self.parts = [(name, joined(name, opened)) for name, opened in self.parts]
+
+    def match(self, columns: Sequence[str]) -> None:
+        """Find the labels of all rows, if they are in another table."""
+        if self.truth is not None:
+            used = [name for name in columns if name in self.truth.names]
+            self.truth.match(self._unjoined(), used, self.skipping)
+
+    def _unjoined(self) -> Iterator[tuple[str, Reader]]:
+        for name, opened in self.parts:
+            with self.skipping(name):
+                reader = self.open(name, opened, ())
+                yield name, reader.reader if isinstance(reader, JoinedReader) else reader
 
     def open(self, name: str, opened: Callable[[], Reader], columns: Sequence[str]) -> Reader:
         """A part, which must have the columns."""
@@ -79,15 +104,25 @@ def open_source(source: Any, labels: Any = None, *, skip_bad: bool = False) -> S
     if not files:
         msg = "no file is named; expected a path, an address, a table, or several of them."
         raise ValueError(msg)
+    for name in (names := [file.name for file in files]):
+        if names.count(name) > 1:
+            raise FileError(name, "is named twice: its rows would count twice.")
     beside = None
     if labels is not None:
         beside, *more = find_files(labels)
         if more or len(files) > 1:
             raise FileError(files[0].name, "--labels gives the labels of one file.")
-    name = f"{files[0].name} and {len(files) - 1} more files"
+    name = f"{files[0].name} and {counted(len(files) - 1, 'more file')}"
     if len(named) == 1:
         name = files[0].name if named[0] == "-" else str(named[0])
     return Source(name, [(each.name, _opener(each, beside)) for each in files], skip_bad)
+
+
+def open_truth(source: Any, key: str | Sequence[str], *, drops: bool) -> Truth:
+    """The table of labels; with `drops`, rows without a partner are left out."""
+    opened = open_source(source)
+    readers = [opened.open(name, open_part, ()) for name, open_part in opened.parts]
+    return Truth(readers, opened.name, key_of(key), drops=drops)
 
 
 def _opener(file: File, labels: File | None) -> Callable[[], Reader]:

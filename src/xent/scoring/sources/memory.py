@@ -46,8 +46,8 @@ class MemoryReader(Reader):
             raise FileError(self.name, "holds no rows.")
         self.first = first
         self.names = list(first)
-        once = isinstance(source, (Iterator, pa.RecordBatchReader))
-        self.rest = chain([first], tables) if once else None
+        self.once = isinstance(source, (Iterator, pa.RecordBatchReader))
+        self.rest = chain([first], tables) if self.once else None
         self.source = source
 
     def sample(self) -> Sample:

@@ -27,10 +27,21 @@ class Reader:
     """May the names of the columns mean nothing?"""
     scores_only: bool = False
     """Can it hold scores alone, with the labels in a file beside it?"""
+    once: bool = False
+    """Can its rows be read only once?"""
 
     def __init__(self, name: str) -> None:
         self.name = name
         """How errors call it."""
+
+    @property
+    def label_names(self) -> list[str]:
+        """The columns among which labels are."""
+        return self.names
+
+    def called(self, name: str) -> str:
+        """What a column of the predictions is called here."""
+        return name
 
     def batches(self, columns: Sequence[str], numbers: Sequence[str]) -> Iterator[Batch]:
         """The rows, with the given columns; those in `numbers` hold numbers, or lists of them."""

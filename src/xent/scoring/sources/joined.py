@@ -1,0 +1,284 @@
+"""Predictions whose labels are in another table, found by a key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import types
+
+from xent._format import counted
+from xent._validation import Array
+from xent.scoring.errors import FileError
+from xent.scoring.reading import all_of
+from xent.scoring.sources.reader import Batch, Reader
+from xent.scoring.sources.sample import Sample
+
+MOST_BYTES = 4 << 30
+"""The most memory that a join may take."""
+APART = pa.scalar("\0", pa.large_string())
+CHUNK = 1 << 20
+"""The fewest keys that are looked up at once: each time costs as much as all keys of the labels."""
+
+
+class Key(NamedTuple):
+    """The columns that say which rows belong together."""
+
+    predictions: tuple[str, ...]
+    truth: tuple[str, ...]
+
+    def of(self, batch: Batch, columns: Sequence[str]) -> Any:
+        """The keys of a batch, as texts."""
+        texts = [_texts(batch[name]) for name in columns]
+        return texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, APART)
+
+
+def key_of(named: str | Sequence[str]) -> Key:
+    """The key; NAME=OTHER if it has another name in the table of labels."""
+    names = [named] if isinstance(named, str) else list(named)
+    pairs = [name.partition("=") for name in names]
+    return Key(tuple(a for a, _, _ in pairs), tuple(b or a for a, _, b in pairs))
+
+
+class Truth:
+    """The table of labels, and which of its rows each prediction belongs to."""
+
+    def __init__(self, readers: Sequence[Reader], name: str, key: Key, *, drops: bool) -> None:
+        self.readers, self.name, self.key, self.drops = readers, name, key, drops
+        self.sample = readers[0].sample()
+        self.names = [each for each in readers[0].names if each not in key.truth]
+        self.numbers = [each for each in self.names if self.sample.numeric(each)]
+        for column in key.truth:
+            if column not in readers[0].names:
+                what = f"no column '{column}'; the columns are {all_of(readers[0].names)}."
+                raise FileError(readers[0].name, what)
+        self.places: dict[str, Array] = {}
+        """For each part of the predictions, the rows here of its rows; -1 where there is none."""
+        self.without_prediction = 0
+        self._columns: dict[str, Any] = {}
+
+    def matching(self, keys: Any) -> dict[str, Any]:
+        """The columns for a few keys, null where there is none."""
+        found = []
+        for batch in self._batches(self.names):
+            here = self.key.of(batch, self.key.truth)
+            chosen = pc.is_in(here, value_set=keys)
+            if pc.any(chosen).as_py():
+                columns = [pa.array(batch[name]) for name in self.names]
+                table = pa.table([here, *columns], [" key", *self.names])
+                found.append(table.filter(chosen))
+        if not found:
+            return {name: pa.nulls(len(keys)) for name in self.names}
+        table = pa.concat_tables(found, promote_options="permissive")
+        places = pc.index_in(keys, value_set=table.column(" key"))
+        return {name: table.column(name).take(places).combine_chunks() for name in self.names}
+
+    def _batches(self, columns: Sequence[str]) -> Iterator[Batch]:
+        wanted = list(dict.fromkeys([*self.key.truth, *columns]))
+        for reader in self.readers:
+            yield from reader.batches(wanted, [n for n in self.numbers if n in columns])
+
+    def load(self, columns: Sequence[str]) -> Any:
+        """Keep the columns; returns the keys. Fails if they would take too much memory."""
+        kept: dict[str, list[Any]] = {name: [] for name in (" key", *columns)}
+        rows = size = 0
+        for batch in self._batches(columns):
+            parts = {" key": self.key.of(batch, self.key.truth)}
+            parts |= {name: pa.array(batch[name]) for name in columns}
+            rows += len(parts[" key"])
+            # Beside the keys there are a hash table of them, and a place for each prediction.
+            size += sum(part.nbytes for part in parts.values()) + 32 * len(parts[" key"])
+            if size > MOST_BYTES:
+                kept = {name: [] for name in kept}
+            for name, part in parts.items():
+                if size <= MOST_BYTES:
+                    kept[name].append(part)
+        if size > MOST_BYTES:
+            what = (
+                f"its {rows:,} rows would take {size / 2**30:.1f} GB of memory to join, and at "
+                f"most {MOST_BYTES / 2**30:g} GB are used. Split both tables by the key, score "
+                "each pair with --save-state, and merge the states with --merge."
+            )
+            raise FileError(self.name, what)
+        self._columns = {name: pa.chunked_array(kept[name]) for name in columns if kept[name]}
+        return pa.chunked_array(kept[" key"], pa.large_string())
+
+    def take(self, name: str, places: Array) -> Any:
+        """A column for these rows; null for place -1."""
+        column = self._columns[name]
+        return column.take(pa.array(places, mask=places < 0)).combine_chunks()
+
+    def match(
+        self,
+        parts: Iterable[tuple[str, Reader]],
+        columns: Sequence[str],
+        skipping: Any,
+    ) -> None:
+        """Find the row of each prediction. Fails at keys that occur twice or have no partner."""
+        keys = self.load(columns)
+        self._check_unique(keys)
+        held: list[tuple[str, Any]] = []
+        seen = np.zeros(len(keys), bool)
+        lost = _Examples()
+        twice = _Examples()
+        for part, reader in parts:
+            with skipping(part):
+                if reader.once:
+                    what = "an iterator, which is read once; a join reads the keys first. Give a "
+                    raise FileError(part, what + "list of its tables.")
+                here = [
+                    self.key.of(batch, self.key.predictions)
+                    for batch in reader.batches(list(self.key.predictions), ())
+                ]
+                held.append((part, pa.chunked_array(here, pa.large_string())))
+            if sum(len(each) for _, each in held) >= max(CHUNK, len(keys)):
+                self._find(held, keys, seen, lost, twice)
+                held = []
+        self._find(held, keys, seen, lost, twice)
+        names = ", ".join(f"'{name}'" for name in self.key.predictions)
+        if twice.count:
+            what = f"{counted(twice.count, 'row')} with a key {names} that earlier rows have: "
+            raise FileError(twice.part, f"{what}{twice}. Each row needs a key of its own.")
+        self.without_prediction = int(len(seen) - seen.sum())
+        if self.drops:
+            return
+        drop = "--missing drop leaves them out, and counts them."
+        if lost.count:
+            what = (
+                f"{counted(lost.count, 'row')} with a key {names} that {self.name} does not have: "
+            )
+            raise FileError(lost.part, f"{what}{lost}. {drop}")
+        if self.without_prediction:
+            first = keys.take(np.flatnonzero(~seen)[:5]).to_pylist()
+            what = f"{counted(self.without_prediction, 'row')} without a prediction: "
+            raise FileError(self.name, f"{what}{_few(first, self.without_prediction)}. {drop}")
+
+    def _find(
+        self, held: Sequence[tuple[str, Any]], keys: Any, seen: Array, lost: _Examples,
+        twice: _Examples,
+    ) -> None:  # fmt: skip
+        if not held:
+            return
+        chunks = [chunk for _, each in held for chunk in each.chunks]
+        every = pa.chunked_array(chunks, pa.large_string())
+        found = pc.index_in(every, value_set=keys, skip_nulls=True)
+        places = found.fill_null(-1).to_numpy().astype(np.int32)
+        start = 0
+        for part, each in held:
+            here = self.places[part] = places[start : start + len(each)]
+            start += len(each)
+            lost.add(part, each, np.flatnonzero(here < 0))
+            known = np.flatnonzero(here >= 0)
+            order = known[np.argsort(here[known], kind="stable")]
+            again = seen[here[order]]
+            again[1:] |= here[order][1:] == here[order][:-1]
+            twice.add(part, each, np.sort(order[again]))
+            seen[here[known]] = True
+
+    def _check_unique(self, keys: Any) -> None:
+        names = ", ".join(f"'{name}'" for name in self.key.truth)
+        if keys.null_count:
+            what = f"{counted(keys.null_count, 'row')} without a key {names}."
+            raise FileError(self.name, what)
+        distinct = len(pc.unique(keys))
+        if distinct < len(keys):
+            counts = pc.value_counts(keys)
+            several = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
+            more = len(keys) - distinct
+            what = f"{counted(more, 'row')} with a key {names} that earlier rows have: "
+            shown = _few(several[:5].to_pylist(), len(several))
+            raise FileError(self.name, f"{what}{shown}. Each row needs a key of its own.")
+
+
+class _Examples:
+    """How many rows have a fault, and the keys of the first ones."""
+
+    def __init__(self) -> None:
+        self.count, self.part = 0, ""
+        self.keys: list[Any] = []
+
+    def add(self, part: str, keys: Any, rows: Array) -> None:
+        """Add rows of a part."""
+        if len(rows):
+            self.part = self.part or part
+            self.keys += keys.take(rows[: 5 - len(self.keys)]).to_pylist()
+            self.count += len(rows)
+
+    def __str__(self) -> str:
+        return _few(self.keys, self.count)
+
+
+class JoinedReader(Reader):
+    """Predictions with the columns of the table of labels beside them.
+
+    A column that both have is that of the labels; the one of the predictions is renamed.
+    """
+
+    def __init__(self, reader: Reader, truth: Truth, part: str) -> None:
+        super().__init__(reader.name)
+        self.reader, self.truth, self.part = reader, truth, part
+        for column in truth.key.predictions:
+            if column not in reader.names:
+                what = f"no column '{column}'; the columns are {all_of(reader.names)}."
+                raise FileError(reader.name, what)
+        self.own = {
+            (predicted(n) if n in truth.names else n): n for n in reader.names
+        }  # fmt: skip
+        self.names = [*self.own, *truth.names]
+
+    @property
+    def label_names(self) -> list[str]:
+        return self.truth.names
+
+    def sample(self) -> Sample:
+        found = self.reader.sample()
+        own = {name: found.columns[n] for name, n in self.own.items() if n in found.columns}
+        written = {name: found.written[n] for name, n in self.own.items() if n in found.written}
+        keys = self.truth.key.of(found.written, self.truth.key.predictions)
+        added = self.truth.matching(keys)
+        return Sample({**own, **added}, {**written, **added})
+
+    def batches(self, columns: Sequence[str], numbers: Sequence[str]) -> Iterator[Batch]:
+        own = [name for name in columns if name in self.own] or [next(iter(self.own))]
+        wanted = [self.own[name] for name in own]
+        start, places = 0, self.truth.places[self.part]
+        for batch in self.reader.batches(wanted, [self.own[n] for n in own if n in numbers]):
+            rows = len(batch[wanted[0]])
+            here = places[start : start + rows]
+            start += rows
+            yield {
+                name: batch[self.own[name]] if name in self.own else self.truth.take(name, here)
+                for name in columns
+            }
+
+    def called(self, name: str) -> str:
+        return next((new for new, own in self.own.items() if own == name), name)
+
+    def check(self, name: str) -> None:
+        self.reader.check(self.own.get(name, name))
+
+    def line(self, row: int) -> int | None:
+        return self.reader.line(row)
+
+
+def predicted(name: str) -> str:
+    """What a column of predictions is called if the table of labels has one of this name."""
+    return f"predicted_{name}"
+
+
+def _texts(column: Any) -> Any:
+    """The keys as texts; whole numbers without a point."""
+    column = pa.array(column)
+    if types.is_dictionary(column.type):
+        column = column.dictionary_decode()
+    if types.is_floating(column.type) and pc.all(pc.equal(column, pc.floor(column))).as_py():
+        column = column.cast(pa.int64())
+    return pc.utf8_trim_whitespace(column.cast(pa.large_string()))
+
+
+def _few(keys: Sequence[Any], count: int) -> str:
+    shown = ", ".join("nothing" if key is None else repr(key).replace("\\x00", " ") for key in keys)
+    return shown + ", ..." * (count > len(keys))
