@@ -13,9 +13,8 @@ from xent._kind import Kind
 from xent._plausible import are_decisions, are_probabilities
 from xent._validation import Array, check_number
 from xent.scoring.errors import FileError
-from xent.scoring.losses import losses_of
 from xent.scoring.report import FileColumns, Score
-from xent.scoring.state import State
+from xent.scoring.state import Schema, State
 
 if TYPE_CHECKING:  # PyArrow is needed only once a file is read
     from xent.scoring.columns import Layout, Missing, Rows
@@ -162,14 +161,14 @@ def score(
         tolerance=tolerance,
     )
     reading = layout.reading
-    state = State(len(reading.classes), worst)
+    binary, weighted = reading.shape == "binary", reading.weight is not None
+    state = State(Schema(reading.kind, (*reading.classes,), binary, weighted, clip, worst))
     alike, hard, seen = reading.kind == "logits", reading.kind == "probabilities", 0
     for rows in batches:
         if not len(rows.places):  # all were left out
             continue
         seen += len(rows.places)
-        losses, p, predicted = losses_of(rows.scores, rows.labels, reading.kind, clip)
-        state.add(losses, rows.labels, predicted, p, rows.weight, rows.places)
+        state.add(rows.scores, rows.labels, rows.weight, rows.places)
         alike = alike and are_probabilities(rows.scores, 1e-3)
         hard = hard and are_decisions(rows.scores)
     left_out = tuple((why, n) for why, n in sorted(layout.left_out.items()) if n)
