@@ -39,6 +39,8 @@ class Scored(NamedTuple):
     """The likeliest classes."""
     keys: Array
     """Twice the bin of a prediction, and 1 more if it came true; see `state.histogram`."""
+    groups: Array
+    """Twice the label, and 1 more if it is the likeliest class."""
 
 
 def scored(scores: Array, labels: Array, kind: Kind, clip: float | None = None) -> Scored:
@@ -74,7 +76,7 @@ def probabilities_of(scores: Array, labels: Array, kind: Kind) -> Array:
 
 
 def _results(rows: int) -> Scored:
-    return Scored(np.empty(rows), np.empty(rows, np.int64), np.empty(rows, np.int64))
+    return Scored(np.empty(rows), *(np.empty(rows, np.int64) for _ in range(3)))
 
 
 def _binary(scores: Array, labels: Array, kind: Kind) -> Scored:
@@ -92,6 +94,7 @@ def _binary(scores: Array, labels: Array, kind: Kind) -> Scored:
         made.losses[part], odds = loss_of(z, y)
         made.predicted[part] = z > even
         made.keys[part] = 2 * portable.key_of(odds, z > even) + y
+        made.groups[part] = 2 * y + (made.predicted[part] == y)
     return made
 
 
@@ -104,7 +107,8 @@ def _class_probabilities(scores: Array, labels: Array, kind: Kind) -> Scored:
         own, top = own.clip(0, 1), top.clip(0, 1)
     ones = np.ones_like(labels)
     losses, keys = _binary(own, ones, kind).losses, _binary(top, ones, kind).keys
-    return Scored(losses, predicted, keys - (predicted != labels))
+    right = predicted == labels
+    return Scored(losses, predicted, keys - ~right, 2 * labels + right)
 
 
 def _class_logits(scores: Array, labels: Array) -> Scored:
@@ -137,7 +141,8 @@ def _class_block(z: Array, labels: Array) -> Scored:
     s, s_low = class_sums(e)
     right = predicted == labels
     losses, odds = portable.class_logit(most, own, s, s_low, right)
-    return Scored(losses, predicted, 2 * portable.key_of(odds, s < 1) + right)
+    keys = 2 * portable.key_of(odds, s < 1) + right
+    return Scored(losses, predicted, keys, 2 * labels + right)
 
 
 def class_sums(e: Array) -> tuple[Array, Any]:

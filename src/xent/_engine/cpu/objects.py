@@ -16,9 +16,11 @@ import os
 import platform
 import tempfile
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+SOURCES = ("scoring.py", "portable.py", "score_job.py", "memory.py", "decorators.py", "pipelines.py")
+"""What the kernels are made of."""
 
 ADDRESS = ctypes.c_int64
 NATIVE = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ADDRESS)
@@ -119,12 +121,15 @@ def _file_name(name: str) -> str:
 
 @functools.cache
 def _edition() -> str:
-    """A hash of what the machine code depends on: sources, compiler and processor."""
+    """A hash of what the machine code depends on: sources, compiler and processor.
+
+    Numba's version is not among it, since to look that up takes longer than to load the code.
+    """
+    import llvmlite
     from llvmlite import binding
 
-    sources = b"".join(file.read_bytes() for file in sorted(Path(__file__).parent.glob("*.py")))
+    sources = b"".join(file.read_bytes() for file in map(Path(__file__).with_name, SOURCES))
     features = sorted(binding.get_host_cpu_features().items())
-    packages = [version("numba"), version("llvmlite")]
     machine = [platform.machine(), binding.get_default_triple(), binding.get_host_cpu_name()]
-    told = repr((packages, machine, features)).encode()
+    told = repr((llvmlite.__version__, machine, features)).encode()
     return hashlib.sha256(sources + told).hexdigest()[:20]

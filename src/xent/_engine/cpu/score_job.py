@@ -18,6 +18,7 @@ SCORE_JOB = np.dtype(
             "losses",
             "keys",  # bins of the histogram
             "predicted",
+            "groups",  # twice the label, and 1 more if it is the likeliest class
             "scratch",  # 2 * block * classes + 4 * block float64 numbers
         )
     ]
@@ -26,6 +27,14 @@ SUM_JOB = np.dtype(
     [(name, np.int64) for name in ("size", "groups", "values", "of", "limbs", "scratch")]
 )
 """Sums of values by group: `of` has the group of each value, and is 0 if there is one group."""
+
+MOMENT_JOB = np.dtype(
+    [(name, np.int64) for name in ("size", "losses", "weight", "limbs", "scratch")]
+)
+"""Sums of products of losses and, unless the address is 0, weights: limbs for each product."""
+
+MOMENTS = ("wl", "wll", "wlll", "w", "ww", "wwl", "wwll")
+"""Products of the weight w and the loss l; without weights the first three say all."""
 
 LIMBS = 66
 """Integers of 32 bits, in int64, that hold any sum of float64 numbers, in units of 2**-1074."""

@@ -16,7 +16,7 @@ from numba.extending import intrinsic, overload
 from xent._engine.cpu import portable
 from xent._engine.cpu.decorators import INNER_OPTIONS, any_order, inner, loop
 from xent._engine.cpu.memory import record_at, view
-from xent._engine.cpu.score_job import CHUNK, LIMBS, SCORE_JOB, SUM_JOB
+from xent._engine.cpu.score_job import CHUNK, LIMBS, MOMENT_JOB, SCORE_JOB, SUM_JOB
 
 
 @intrinsic
@@ -56,29 +56,35 @@ for _name in (
 
 
 @loop
-def _logits(scores, labels, losses, keys, predicted):
+def _logits(scores, labels, losses, keys, predicted, groups):
     for i in range(scores.size):
         z, label = scores[i], labels[i]
         losses[i], t = portable.binary_logit(z, label)
-        predicted[i] = 1 if z > 0.0 else 0
+        likeliest = 1 if z > 0.0 else 0
+        predicted[i] = likeliest
+        groups[i] = 2 * label + (1 if likeliest == label else 0)
         keys[i] = 2 * portable.key_of(t, z > 0.0) + label
 
 
 @loop
-def _probabilities(scores, labels, losses, keys, predicted):
+def _probabilities(scores, labels, losses, keys, predicted, groups):
     for i in range(scores.size):
         p, label = scores[i], labels[i]
         losses[i], t = portable.binary_probability(p, label)
-        predicted[i] = 1 if p > 0.5 else 0
+        likeliest = 1 if p > 0.5 else 0
+        predicted[i] = likeliest
+        groups[i] = 2 * label + (1 if likeliest == label else 0)
         keys[i] = 2 * portable.key_of(t, p > 0.5) + label
 
 
 @loop
-def _log_probabilities(scores, labels, losses, keys, predicted):
+def _log_probabilities(scores, labels, losses, keys, predicted, groups):
     for i in range(scores.size):
         log_p, label = scores[i], labels[i]
         losses[i], t = portable.binary_log_probability(log_p, label)
-        predicted[i] = 1 if log_p > portable.LOG_HALF else 0
+        likeliest = 1 if log_p > portable.LOG_HALF else 0
+        predicted[i] = likeliest
+        groups[i] = 2 * label + (1 if likeliest == label else 0)
         keys[i] = 2 * portable.key_of(t, log_p > portable.LOG_HALF) + label
 
 
@@ -92,6 +98,7 @@ def _binary_kernel(losses_of):
             view(job.losses, n, np.float64),
             view(job.keys, n, np.int64),
             view(job.predicted, n, np.int64),
+            view(job.groups, n, np.int64),
         )
         return 0
 
@@ -151,9 +158,10 @@ def _add(a, a_low, b, b_low):
 
 
 @loop
-def _finish(most, own, s, s_low, labels, losses, keys, predicted):
+def _finish(most, own, s, s_low, labels, losses, keys, predicted, groups):
     for i in range(most.size):
         right = predicted[i] == labels[i]
+        groups[i] = 2 * labels[i] + (1 if right else 0)
         losses[i], t = portable.class_logit(most[i], own[i], s[i], s_low[i], right)
         keys[i] = 2 * portable.key_of(t, s[i] < 1.0) + (1 if right else 0)
 
@@ -192,7 +200,7 @@ def _class_block(job, start, rows):
     _finish(
         most, own, columns[:rows], lows[:rows], labels,
         view(job.losses + 8 * start, rows, np.float64), view(job.keys + 8 * start, rows, np.int64),
-        predicted,
+        predicted, view(job.groups + 8 * start, rows, np.int64),
     )  # fmt: skip
 
 
@@ -285,4 +293,55 @@ def sums(address):
             for group in range(2):
                 here = limbs[group * LIMBS : (group + 1) * LIMBS]
                 _add_chunk(part, of[start:stop], group, mine, here)
+    return 0
+
+
+@loop
+def _products(loss, square, cube):
+    for i in range(loss.size):
+        x = loss[i]
+        square[i], cube[i] = x * x, (x * x) * x
+
+
+@loop
+def _weighted_products(loss, weight, wl, wll, wlll, ww, wwl, wwll):
+    for i in range(loss.size):
+        x, w = loss[i], weight[i]
+        y = w * x
+        wl[i], wll[i], wlll[i] = y, y * x, (y * x) * x
+        ww[i], wwl[i], wwll[i] = w * w, w * y, y * y
+
+
+@inner
+def _add_moment(number, values, rest, limbs):
+    _add_chunk(values, None, 0, rest, limbs[number * LIMBS : (number + 1) * LIMBS])
+
+
+def moments(address):
+    job = record_at(address, MOMENT_JOB)
+    n = job.size
+    losses, weights = view(job.losses, n, np.float64), view(job.weight, n, np.float64)
+    limbs = view(job.limbs, 7 * LIMBS, np.int64)
+    scratch = view(job.scratch, 7 * CHUNK, np.float64)
+    for start in range(0, n, CHUNK):
+        size = min(CHUNK, n - start)
+        loss, rest = losses[start : start + size], scratch[:size]
+        a, b = scratch[CHUNK : CHUNK + size], scratch[2 * CHUNK : 2 * CHUNK + size]
+        if weights.size == 0:
+            _products(loss, a, b)
+            _add_moment(0, loss, rest, limbs)
+            _add_moment(1, a, rest, limbs)
+            _add_moment(2, b, rest, limbs)
+        else:
+            weight = weights[start : start + size]
+            c, d = scratch[3 * CHUNK : 3 * CHUNK + size], scratch[4 * CHUNK : 4 * CHUNK + size]
+            e, f = scratch[5 * CHUNK : 5 * CHUNK + size], scratch[6 * CHUNK : 6 * CHUNK + size]
+            _weighted_products(loss, weight, a, b, c, d, e, f)
+            _add_moment(0, a, rest, limbs)
+            _add_moment(1, b, rest, limbs)
+            _add_moment(2, c, rest, limbs)
+            _add_moment(3, weight, rest, limbs)
+            _add_moment(4, d, rest, limbs)
+            _add_moment(5, e, rest, limbs)
+            _add_moment(6, f, rest, limbs)
     return 0

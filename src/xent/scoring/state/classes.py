@@ -23,7 +23,7 @@ class ClassSums(Accumulator):
         return sums | ({"weights": ExactSums(2 * n)} if schema.weighted else {})
 
     def add(self, batch: Batch) -> None:
-        groups = 2 * batch.labels + (batch.labels == batch.scored.predicted)
+        groups = batch.scored.groups
         self.sums["rows"].add(groups)
         if batch.weight is not None:
             self.sums["weights"].add(batch.weight, groups)

@@ -51,16 +51,23 @@ class ExactSums:
             for group, amount in exact_sums(values, of, self.groups).items():
                 self._whole[group] += amount
             return
+        compiled.run(
+            kernel, SUM_JOB, size=len(values), groups=self.groups, values=values, of=groups,
+            limbs=self.limbs(len(values)), scratch=np.empty(CHUNK),
+        )  # fmt: skip
+
+    def add_to(self, group: int, values: Array) -> None:
+        """Add numbers to one group."""
+        self._whole[group] += exact_sums(values, np.zeros(len(values), np.intp), 1).get(0, 0)
+
+    def limbs(self, count: int) -> Array:
+        """Memory to which a kernel may add so many numbers for each group."""
         if self._added > MOST_ADDED:
             _ = self.whole
         if self._limbs is None:
             self._limbs = np.zeros((self.groups, LIMBS), np.int64)
-        self._added += len(values)
-        scratch = np.empty(CHUNK)
-        compiled.run(
-            kernel, SUM_JOB, size=len(values), groups=self.groups, values=values, of=groups,
-            limbs=self._limbs, scratch=scratch,
-        )  # fmt: skip
+        self._added += count
+        return self._limbs
 
     def merge(self, other: ExactSums) -> ExactSums:
         """The sums of both."""
@@ -103,6 +110,11 @@ class Counts:
     def add(self, groups: Array) -> None:
         """Count each row in its group."""
         self._counts += np.bincount(groups, minlength=self.groups)
+        self._whole = None
+
+    def add_rows(self, group: int, count: int) -> None:
+        """Count so many rows of a group."""
+        self._counts[group] += count
         self._whole = None
 
     def merge(self, other: Counts) -> Counts:

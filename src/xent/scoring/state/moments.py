@@ -6,46 +6,47 @@ from typing import Any
 
 import numpy as np
 
+from xent._engine.cpu.score_job import CHUNK, MOMENT_JOB, MOMENTS
 from xent._validation import Array
+from xent.scoring import compiled
 from xent.scoring.state.accumulator import Accumulator, Batch, Schema
 from xent.scoring.state.exact import ONE, Counts, ExactSums
 
-NAMES = ("w", "ww", "wl", "wll", "wlll", "wwl", "wwll")
-"""Products of the weight w and the loss l."""
+SAFE = 1e60
+"""No product overflows if losses and weights are below it."""
+
+OF_ONE = {"w": "rows", "ww": "rows", "wwl": "wl", "wwll": "wll"}
+"""What products are where each weight is 1."""
 
 
 class Moments(Accumulator):
-    """Exact sums of products, each of which is rounded at every multiplication.
+    """Exact sums of the products in `MOMENTS`, each of which is rounded at every multiplication.
 
     Rows with an infinite loss are not in them. Nor are those where another product overflows, as
     that of three losses of 1e110: `beyond` counts these.
     """
 
     def _sums(self, schema: Schema) -> dict[str, Any]:
-        names = NAMES if schema.weighted else ("wl", "wll", "wlll")
-        return {"rows": Counts(2), **{name: ExactSums(1) for name in names}}
+        names = MOMENTS if schema.weighted else MOMENTS[:3]
+        return {"rows": Counts(2), "products": ExactSums(len(names))}
 
     def add(self, batch: Batch) -> None:
         loss, weight = batch.losses, batch.weight
-        with np.errstate(over="ignore", under="ignore"):
-            square = loss * loss
-            products = [loss, square, square * loss]
-            if weight is not None:
-                wl = batch.weighted
-                wll = wl * loss
-                products = [weight, weight * weight, wl, wll, wll * loss, weight * wl, wl * wl]
-        if batch.infinite is None and loss.max(initial=0.0) < 1e100 and weight is None:
-            beyond: Array = np.zeros(len(loss), np.intp)
-        else:
-            fits = np.isfinite(products).all(axis=0)
-            finite = fits if batch.infinite is None else fits & ~batch.infinite
-            products = [np.where(finite, each, 0.0) for each in products]
-            beyond = np.asarray(~fits, np.intp)
-            if batch.infinite is not None:
-                beyond = beyond[~batch.infinite]
-        self.sums["rows"].add(beyond)
-        for name, values in zip(list(self.sums)[1:], products, strict=True):
-            self.sums[name].add(values)
+        kernel = compiled.kernel("moments", len(loss))
+        if kernel is not None and loss.max() < SAFE and (weight is None or weight.max() < SAFE):
+            self.sums["rows"].add_rows(0, len(loss))
+            compiled.run(
+                kernel, MOMENT_JOB, size=len(loss), losses=loss, weight=weight,
+                limbs=self.sums["products"].limbs(len(loss)), scratch=np.empty(7 * CHUNK),
+            )  # fmt: skip
+            return
+        products = _products(batch)
+        fits = np.isfinite(products).all(axis=0)
+        beyond = ~fits if batch.infinite is None else ~fits & ~batch.infinite
+        self.sums["rows"].add_rows(0, int(fits.sum()))
+        self.sums["rows"].add_rows(1, int(beyond.sum()))
+        for number, values in enumerate(products):
+            self.sums["products"].add_to(number, values[fits])
 
     @property
     def rows(self) -> int:
@@ -60,7 +61,17 @@ class Moments(Accumulator):
     def __getitem__(self, name: str) -> int:
         """A sum by its name, as `wwl`, in units of 2**-1126."""
         if not self.schema.weighted:
-            if name in ("w", "ww"):
+            name = OF_ONE.get(name, name)
+            if name == "rows":
                 return self.rows * ONE
-            name = {"wwl": "wl", "wwll": "wll"}.get(name, name)
-        return self.amounts(name)[0]
+        return self.amounts("products")[MOMENTS.index(name)]
+
+
+def _products(batch: Batch) -> list[Array]:
+    """The products of `MOMENTS`, as the kernel computes them."""
+    x, w = batch.losses, batch.weight
+    with np.errstate(all="ignore"):
+        wl = batch.weighted
+        wll = wl * x
+        products = [wl, wll, wll * x]
+        return products if w is None else [*products, w, w * w, w * wl, wl * wl]
