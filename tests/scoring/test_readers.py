@@ -38,7 +38,11 @@ from xent.scoring.sources.arrow_reader import TextReader
 
 
 def scored(path: Path, **options: Any) -> Score:
-    return dataclasses.replace(score(path, **options), path="")
+    """The score without the name of the file."""
+    result = score(path, **options)
+    worst = result.state.worst_rows
+    worst.rows = [dataclasses.replace(row, source="") for row in worst.rows]
+    return dataclasses.replace(result, path="")
 
 
 @pytest.fixture(scope="module")

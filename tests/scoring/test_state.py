@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any, NamedTuple
 
@@ -12,8 +14,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from xent.scoring import state as module
-from xent.scoring.state import SCALE, State, exact_sums, ratio
+from xent.scoring import compiled
+from xent.scoring.state import SCALE, Schema, State, exact, exact_sums, ratio
 
 CLASSES = 3
 TINY = 2.0**-1074
@@ -25,32 +27,55 @@ finite = st.one_of(
 
 
 class Row(NamedTuple):
-    loss: float
+    scores: tuple[float, ...]
     label: int
-    predicted: int
-    weight: float
+    weight: float = 1.0
+
+    @property
+    def loss(self) -> float:
+        return 0.0 - self.scores[self.label]
+
+    @property
+    def predicted(self) -> int:
+        return self.scores.index(max(self.scores))
 
 
+def row(loss: float, label: int, predicted: int, weight: float = 1.0) -> Row:
+    """A row of log-probabilities with this loss."""
+    scores = [-math.inf] * CLASSES
+    scores[predicted], scores[label] = 0.0, -loss
+    return Row(tuple(scores), label, weight)
+
+
+log_probability = st.one_of(st.sampled_from([0.0, -0.5, -2.0, -math.inf]), st.floats(-1e300, 0))
 rows_of_a_file = st.lists(
     st.builds(
         Row,
-        st.one_of(st.sampled_from([0.0, 0.5, 2.0, math.inf]), st.floats(0, 1e300)),
-        st.integers(0, CLASSES - 1),
+        st.tuples(*[log_probability] * CLASSES),
         st.integers(0, CLASSES - 1),
         st.sampled_from([0.0, 1.0, 0.1, 3.5, 1e-3]),
     ),
     max_size=30,
 )
+SCHEMA = Schema("log-probabilities", ("a", "b", "c"), binary=False, weighted=True, keep=3)
 
 
-def state_of(rows: list[Row], first: int = 0, into: State | None = None, keep: int = 3) -> State:
-    result = State(CLASSES, keep) if into is None else into
-    losses, labels, predicted, weights = (
-        np.array([row[i] for row in rows], dtype=dtype)
-        for i, dtype in enumerate((float, int, int, float))
-    )
-    places = first + np.arange(len(losses))
-    result.add(losses, labels, predicted, np.exp(-losses), weights, places)
+@pytest.fixture(params=["numpy", "compiled"], autouse=True, scope="module")
+def way(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each test is run by NumPy and by compiled code."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled, "FIRST", math.inf if request.param == "numpy" else 0)
+        yield request.param
+
+
+def state_of(
+    rows: list[Row], first: int = 0, into: State | None = None, schema: Schema = SCHEMA
+) -> State:
+    result = State(schema) if into is None else into
+    scores = np.array([row.scores for row in rows]).reshape(-1, CLASSES)
+    labels = np.array([row.label for row in rows], int)
+    weights = np.array([row.weight for row in rows])
+    result.add(scores, labels, weights, first + np.arange(len(rows)))
     return result
 
 
@@ -90,7 +115,7 @@ def test_sums_of_many_equal_powers_lose_nothing() -> None:
 def test_sums_do_not_depend_on_how_they_are_binned(
     bins: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "MAX_BINS", bins)
+    monkeypatch.setattr(exact, "MAX_BINS", bins)
     rng = np.random.default_rng(0)
     values = np.ldexp(rng.random(500), rng.integers(-1000, 1000, 500))
     groups = rng.integers(0, 50, 500)
@@ -103,7 +128,7 @@ def test_sums_do_not_depend_on_how_they_are_binned(
 @given(rows_of_a_file, st.lists(st.integers(0, 100), max_size=6))
 def test_any_split_into_batches_gives_the_same_state(rows: list[Row], cuts: list[int]) -> None:
     whole = state_of(rows)
-    state = State(CLASSES, 3)
+    state = State(SCHEMA)
     for first, part in pieces(rows, cuts):
         state = state_of(part, first, state)
     assert state == whole
@@ -113,7 +138,7 @@ def test_any_split_into_batches_gives_the_same_state(rows: list[Row], cuts: list
 def test_any_order_of_merging_gives_the_same_state(
     rows: list[Row], cuts: list[int], random: Any
 ) -> None:
-    states = [state_of(part, first) for first, part in pieces(rows, cuts)] or [State(CLASSES, 3)]
+    states = [state_of(part, first) for first, part in pieces(rows, cuts)] or [State(SCHEMA)]
     while len(states) > 1:
         i, j = random.sample(range(len(states)), 2)
         merged = states[i].merge(states[j])
@@ -141,30 +166,49 @@ def test_a_state_holds_what_its_rows_say(rows: list[Row]) -> None:
 
 
 def test_of_rows_equally_bad_the_earliest_are_kept() -> None:
-    rows = [Row(loss, 0, 0, 1.0) for loss in (1, 2, 2, 3, 2, 2)]
+    rows = [row(loss, 0, 0) for loss in (1, 2, 2, 3, 2, 2)]
     assert [worst.row for worst in state_of(rows).worst] == [3, 1, 2]
 
 
+def test_of_rows_equally_bad_those_of_the_first_source_are_kept() -> None:
+    states = []
+    for source in ("b.csv", "a.csv"):
+        state = State(SCHEMA)
+        state.add(np.zeros((2, CLASSES)), np.zeros(2, int), np.ones(2), np.arange(2), source)
+        states.append(state)
+    for merged in (states[0].merge(states[1]), states[1].merge(states[0])):
+        found = [(worst.source, worst.row) for worst in merged.worst]
+        assert found == [("a.csv", 0), ("a.csv", 1), ("b.csv", 0)]
+
+
+def test_worst_rows_have_the_keys_of_their_columns() -> None:
+    state = State(SCHEMA)
+    keys = [np.array(["x", "y"]), np.array([7, 8])]
+    state.add(np.array([[0.0, -1, -9]] * 2), np.array([2, 1]), np.ones(2), np.arange(2), "f", keys)
+    assert [worst.key for worst in state.worst] == [("x", "7"), ("y", "8")]
+
+
 def test_rows_of_weight_0_are_absent_even_with_infinite_loss() -> None:
-    state = state_of([Row(math.inf, 0, 1, 0.0), Row(1.0, 1, 1, 2.0)])
-    assert state == state_of([Row(1.0, 1, 1, 2.0)], first=1)
+    state = state_of([row(math.inf, 0, 1, 0.0), row(1.0, 1, 1, 2.0)])
+    assert state == state_of([row(1.0, 1, 1, 2.0)], first=1)
 
 
 def test_a_product_past_all_floats_counts_as_infinite() -> None:
-    state = state_of([Row(1e300, 2, 0, 1e50), Row(1.0, 2, 2, 1.0)])
+    state = state_of([row(1e300, 2, 0, 1e50), row(1.0, 2, 2)])
     assert state.infinite == [0, 0, 1]
     assert state.losses == [0, 0, scaled(1)]
 
 
 def test_no_worst_rows_may_be_asked_for() -> None:
-    assert state_of([Row(1.0, 0, 0, 1.0)] * 4, keep=0).worst == []
+    schema = replace(SCHEMA, keep=0)
+    assert state_of([row(1.0, 0, 0)] * 4, schema=schema).worst == []
 
 
 def test_states_do_not_share_their_sums() -> None:
-    before = state_of([Row(1.0, 0, 0, 1.0)])
-    merged = before.merge(State(CLASSES, 3))
-    state_of([Row(5.0, 0, 0, 1.0)], 1, merged)
-    assert before == state_of([Row(1.0, 0, 0, 1.0)])
+    before = state_of([row(1.0, 0, 0)])
+    merged = before.merge(State(SCHEMA))
+    state_of([row(5.0, 0, 0)], 1, merged)
+    assert before == state_of([row(1.0, 0, 0)])
 
 
 def test_ratios_round_once_and_have_no_value_for_nothing() -> None:

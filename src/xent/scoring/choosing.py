@@ -381,7 +381,7 @@ class _Chooser:
         layout = Layout(self.reader, reading, tolerance=self.options.tolerance, missing="drop")
         try:
             rows = layout.rows(self.sample.columns, 0)
-            losses, _, _ = losses_of(rows.scores, rows.labels, reading.kind)
+            losses = losses_of(rows.scores, rows.labels, reading.kind)
         except (ValueError, TypeError):
             return np.nan
         return float(losses.mean()) if len(losses) else np.nan

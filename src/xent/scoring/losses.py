@@ -1,51 +1,161 @@
-"""Losses of rows by what their scores are."""
+"""Losses of rows by what their scores are, by NumPy or by compiled code: the bits are the same."""
 
 from __future__ import annotations
 
-import math
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from xent._engine.cpu import numpy_only
+from xent._engine.cpu import portable
+from xent._engine.cpu.score_job import SCORE_JOB
 from xent._kind import Kind
 from xent._validation import Array
-from xent.functions import sigmoid, softmax
-from xent.losses import binary_cross_entropy, cross_entropy
-from xent.metrics import log_loss
+from xent.scoring import compiled
+
+BLOCK = 1 << 13
+"""Numbers that NumPy computes at a time: its temporaries stay in cache."""
+
+SCRATCH = 1 << 15
+"""Numbers of a block of compiled code, unless eight rows have more."""
+
+BINARY = {
+    "logits": (portable.binary_logit, "binary_logits", 0.0),
+    "probabilities": (portable.binary_probability, "binary_probabilities", 0.5),
+    "log-probabilities": (
+        portable.binary_log_probability,
+        "binary_log_probabilities",
+        portable.LOG_HALF,
+    ),
+}
+"""For each kind: the loss, its kernel, and the score at which both labels are equally likely."""
 
 
-@numpy_only()
-def losses_of(
-    scores: Array, labels: Array, kind: Kind, clip: float | None = None
-) -> tuple[Array, Array, Array]:
-    """Losses in float64, the labels' probabilities, and the likeliest classes."""
-    scores = scores.astype(np.float64, copy=False)
-    binary, true = scores.ndim == 1, (np.arange(len(labels)), labels)
-    # Rounded probabilities may tie where the scores do not.
-    likeliest = scores > _even(kind) if binary else scores.argmax(axis=1)
-    if kind == "logits" and binary:
-        losses = binary_cross_entropy(scores, labels, reduction="none")
-        p = sigmoid(np.where(labels == 1, scores, -scores))
-    elif kind == "logits":
-        losses, p = cross_entropy(scores, labels, reduction="none"), softmax(scores)[true]
-    else:
-        p = scores if kind == "probabilities" else np.minimum(np.exp(scores), 1)
+class Scored(NamedTuple):
+    """What is known of each row of a batch."""
+
+    losses: Array
+    """In float64."""
+    predicted: Array
+    """The likeliest classes."""
+    keys: Array
+    """Twice the bin of a prediction, and 1 more if it came true; see `state.histogram`."""
+    groups: Array
+    """Twice the label, and 1 more if it is the likeliest class."""
+
+
+def scored(scores: Array, labels: Array, kind: Kind, clip: float | None = None) -> Scored:
+    """Score rows of float64 scores: shape (n,) if they are binary, else (n, K)."""
+    with np.errstate(all="ignore"):
+        binary = scores.ndim == 1
         if binary:
-            losses = log_loss(labels, p, reduction="none")
-            p = np.where(labels == 1, p, 1 - p)
-        else:  # the sums of the rows are checked already: only the label's probability is needed
-            p = np.clip(p[true], 0, 1)
-            losses = log_loss(np.ones_like(labels), p, reduction="none")
-        if kind == "log-probabilities":
-            # The logarithm has digits that exp loses near 0. Rounding may put it above 0.
-            known = labels == 1 if binary else np.ones(len(labels), bool)
-            logs = scores if binary else scores[true]
-            losses = np.where(known, np.maximum(-logs, 0), losses)
-    if clip is not None:  # a binary probability is clipped at both ends, as in `log_loss`
-        losses = losses.clip(-np.log1p(-clip) if binary else 0, -np.log(clip))
-    return losses, p, likeliest.astype(np.intp)
+            made = _binary(scores, labels, kind)
+        elif kind == "logits":
+            made = _class_logits(scores, labels)
+        else:
+            made = _class_probabilities(scores, labels, kind)
+        if clip is None:
+            return made
+        # A binary probability is clipped at both ends, as in `log_loss`.
+        least = -np.log1p(-clip) if binary else 0.0
+        return made._replace(losses=made.losses.clip(least, -np.log(clip)))
 
 
-def _even(kind: Kind) -> float:
-    """The binary score at which both labels are equally likely."""
-    return {"logits": 0.0, "probabilities": 0.5, "log-probabilities": -math.log(2)}[kind]
+def losses_of(scores: Array, labels: Array, kind: Kind) -> Array:
+    """Losses in float64."""
+    return scored(scores.astype(np.float64, copy=False), labels, kind).losses
+
+
+def probabilities_of(scores: Array, labels: Array, kind: Kind) -> Array:
+    """Probabilities of the labels of a few rows, unclipped."""
+    binary = scores.ndim == 1
+    if kind == "probabilities":
+        if binary:
+            return np.where(labels == 1, scores, 1 - scores)
+        return scores[np.arange(len(labels)), labels].clip(0, 1)
+    return np.asarray(portable.exp(-scored(scores, labels, kind).losses, 0.0))
+
+
+def _results(rows: int) -> Scored:
+    return Scored(np.empty(rows), *(np.empty(rows, np.int64) for _ in range(3)))
+
+
+def _binary(scores: Array, labels: Array, kind: Kind) -> Scored:
+    loss_of, name, even = BINARY[kind]
+    made = _results(len(labels))
+    kernel = compiled.kernel(name, len(labels))
+    if kernel is not None:
+        compiled.run(
+            kernel, SCORE_JOB, rows=len(labels), scores=scores, labels=labels, **made._asdict()
+        )
+        return made
+    for start in range(0, len(labels), BLOCK):
+        part = slice(start, start + BLOCK)
+        z, y = scores[part], labels[part]
+        made.losses[part], odds = loss_of(z, y)
+        made.predicted[part] = z > even
+        made.keys[part] = 2 * portable.key_of(odds, z > even) + y
+        made.groups[part] = 2 * y + (made.predicted[part] == y)
+    return made
+
+
+def _class_probabilities(scores: Array, labels: Array, kind: Kind) -> Scored:
+    """Only the label's and the largest are needed: the sums of the rows are checked already."""
+    rows = np.arange(len(labels))
+    predicted = scores.argmax(axis=1)
+    own, top = scores[rows, labels], scores[rows, predicted]
+    if kind == "probabilities":
+        own, top = own.clip(0, 1), top.clip(0, 1)
+    ones = np.ones_like(labels)
+    losses, keys = _binary(own, ones, kind).losses, _binary(top, ones, kind).keys
+    right = predicted == labels
+    return Scored(losses, predicted, keys - ~right, 2 * labels + right)
+
+
+def _class_logits(scores: Array, labels: Array) -> Scored:
+    rows, classes = scores.shape
+    kernel = compiled.kernel("class_logits", scores.size)
+    if kernel is None:
+        parts = [
+            _class_block(scores[start : start + step], labels[start : start + step])
+            for step in [max(1, BLOCK // classes)]
+            for start in range(0, rows, step)
+        ]
+        return Scored(*map(np.concatenate, zip(*parts, strict=True)))
+    made = _results(rows)
+    by_columns = scores.flags.f_contiguous and not scores.flags.c_contiguous
+    block = min(max(8, SCRATCH // classes), 256)
+    compiled.run(
+        kernel, SCORE_JOB, rows=rows, classes=classes, by_columns=int(by_columns), block=block,
+        scores=scores, labels=labels, scratch=np.empty(2 * block * (classes + 1)),
+        **made._asdict(),
+    )  # fmt: skip
+    return made
+
+
+def _class_block(z: Array, labels: Array) -> Scored:
+    rows = np.arange(len(z))
+    predicted = z.argmax(axis=1)
+    most, own = z[rows, predicted], z[rows, labels]
+    e = portable.exp_of_class(z, most[:, None])
+    e[rows, predicted] = 0.0
+    s, s_low = class_sums(e)
+    right = predicted == labels
+    losses, odds = portable.class_logit(most, own, s, s_low, right)
+    keys = 2 * portable.key_of(odds, s < 1) + right
+    return Scored(losses, predicted, keys, 2 * labels + right)
+
+
+def class_sums(e: Array) -> tuple[Array, Any]:
+    """Sums of rows and their low parts: the second half is added to the first, again and again.
+
+    So a sum does not depend on how many numbers a processor adds at a time.
+    """
+    low = np.zeros_like(e)
+    while (count := e.shape[1]) > 1:
+        half = portable.half_of(count)
+        far = count - half
+        s, error = portable.two_sum(e[:, :far], e[:, half:])
+        lower = (low[:, :far] + low[:, half:]) + error
+        e = np.concatenate([s, e[:, far:half]], axis=1)
+        low = np.concatenate([lower, low[:, far:half]], axis=1)
+    return e[:, 0], low[:, 0]

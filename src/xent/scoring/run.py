@@ -12,11 +12,10 @@ from xent._validation import check_number
 from xent.scoring.choosing import read
 from xent.scoring.columns import Layout, Missing, Rows
 from xent.scoring.errors import FileError
-from xent.scoring.losses import losses_of
-from xent.scoring.reading import Options, Reading
+from xent.scoring.reading import Options
 from xent.scoring.sources import open_source, open_truth
 from xent.scoring.sources.reader import Reader
-from xent.scoring.state import State
+from xent.scoring.state import Schema, State
 
 
 @dataclass
@@ -31,13 +30,12 @@ class Tally:
     like_probabilities: bool = True
     like_decisions: bool = True
 
-    def add(self, rows: Rows, reading: Reading, clip: float | None) -> None:
+    def add(self, rows: Rows, source: str) -> None:
         """Add a batch."""
         if not len(rows.places):  # all were left out
             return
         self.seen += len(rows.places)
-        losses, p, predicted = losses_of(rows.scores, rows.labels, reading.kind, clip)
-        self.state.add(losses, rows.labels, predicted, p, rows.weight, rows.places)
+        self.state.add(rows.scores, rows.labels, rows.weight, rows.places, source)
         self.like_probabilities &= are_probabilities(rows.scores, 1e-3)
         self.like_decisions &= are_decisions(rows.scores)
 
@@ -94,15 +92,17 @@ class Run:
 
     def tally(self, worst: int, clip: float | None) -> Tally:
         """Read all rows. A part that is left out leaves nothing behind."""
-        classes = len(self.reading.classes)
-        total = Tally(State(classes, worst))
+        r = self.reading
+        binary, weighted = r.shape == "binary", r.weight is not None
+        schema = Schema(r.kind, tuple(r.classes), binary, weighted, clip, worst)
+        total = Tally(State(schema))
         self.source.match(self.reading.columns)
         for name, opened in self.source.parts:
             with self.source.skipping(name):
-                part = Tally(State(classes, worst))
+                part = Tally(State(schema))
                 layout = self._layout(reader := self._open(name, opened))
                 for rows in _rows(reader, layout):
-                    part.add(rows, self.reading, clip)
+                    part.add(rows, name)
                 part.left_out.update(layout.left_out)
                 total = total.merge(part)
         self.source.check_any()

@@ -18,6 +18,8 @@ NUMBER_TYPES = (types.is_integer, types.is_floating, types.is_decimal)
 LABEL_TYPES = (*TEXT_TYPES, *NUMBER_TYPES, types.is_boolean, types.is_null)
 LIST_TYPES = (types.is_list, types.is_large_list, types.is_fixed_size_list)
 WRITTEN_LIST = re.compile(r"\s*[\[(].*[\])]\s*", re.DOTALL)
+FEW_NUMBERS = 1024
+"""Labels that are whole numbers in a range of so many are codes themselves."""
 LOST = "the value is missing."
 
 
@@ -82,7 +84,7 @@ class Values:
             self.fail(what, column=name)
         # Floats keep their precision, except for float16; whole numbers become float64.
         least = np.float32 if values.dtype.kind == "f" else np.float64
-        return np.asarray(values.astype(np.promote_types(values.dtype, least)))
+        return np.asarray(values.astype(np.promote_types(values.dtype, least), copy=False))
 
     def lists(self, column: Any, name: str, width: int = 0, *, gaps: bool = False) -> Array:
         """A column of lists of this length, or of the first one's, as a matrix."""
@@ -127,6 +129,12 @@ class Values:
         if not _is(column, *LABEL_TYPES):
             what = f"holds {column.type}; expected one label per row, a number or a name."
             self.fail(what, column=name)
+        if types.is_integer(column.type) and len(column) and not column.null_count:
+            values = column.to_numpy()
+            least, most = int(values.min()), int(values.max())
+            if most - least < FEW_NUMBERS:  # no dictionary is needed
+                codes = values if least == 0 else values - values.dtype.type(least)
+                return codes.astype(np.intp, copy=False), list(range(least, most + 1))
         encoded = column if types.is_dictionary(column.type) else column.dictionary_encode()
         codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.intp)
         return codes, encoded.dictionary.to_pylist()

@@ -21,9 +21,19 @@ from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 
 NOT_COMPILED = {
     Path(__file__).with_name(f"{name}.py")
-    for name in ("__init__", "caching", "compiling", "engine", "launch")
+    for name in (
+        "__init__",
+        "caching",
+        "compiling",
+        "engine",
+        "launch",
+        "objects",
+        "portable",
+        "score_job",
+        "scoring",
+    )
 }
-"""Sources of this folder that no kernel is made of."""
+"""Sources of this folder that no kernel is made of which is kept here."""
 
 
 def open_cache(function: Any, on_miss: Callable[[], None]) -> Any:

@@ -120,3 +120,27 @@ def _nothing(value, like):
 @by_dtype(_nothing, _itself)
 def if_double(value, like):
     """Return the value if `like` is float64, otherwise None, which is known at compile time."""
+
+
+def light_kernel(function: Callable[..., Any]) -> tuple[int, str, bytes]:
+    """Compile a kernel that `objects.py` keeps; return its address, symbol and object code.
+
+    There is no object code if it refers to anything outside of itself but memory functions.
+    """
+    _notice()
+    made = numba.njit((types.int64,), pipeline_class=KernelCompiler, **JIT_OPTIONS)(function)
+    compiled.append(made)
+    (result,) = made.overloads.values()
+    symbol = result.fndesc.llvm_func_name
+    final = result.library._final_module
+    outside = {
+        each.name
+        for each in final.functions
+        if each.is_declaration and not each.name.startswith("llvm.")
+    }
+    code = result.library._get_compiled_object()
+    address = result.library.get_pointer_to_function(symbol)
+    return address, symbol, code if outside <= C_LIBRARY else b""
+
+
+C_LIBRARY = frozenset({"memset", "memcpy", "memmove"})

@@ -1,0 +1,43 @@
+"""Records that the kernels of `scoring.py` read, and how sums and bins are laid out in memory."""
+
+from __future__ import annotations
+
+import numpy as np
+
+SCORE_JOB = np.dtype(
+    [
+        (name, np.int64)
+        for name in (
+            "rows",
+            "classes",
+            "by_columns",  # are the scores of a class beside each other?
+            "block",  # rows that are computed at a time
+            # Addresses:
+            "scores",  # float64
+            "labels",  # int64, like all that follows but losses and scratch
+            "losses",
+            "keys",  # bins of the histogram
+            "predicted",
+            "groups",  # twice the label, and 1 more if it is the likeliest class
+            "scratch",  # 2 * block * classes + 4 * block float64 numbers
+        )
+    ]
+)
+SUM_JOB = np.dtype(
+    [(name, np.int64) for name in ("size", "groups", "values", "of", "limbs", "scratch")]
+)
+"""Sums of values by group: `of` has the group of each value, and is 0 if there is one group."""
+
+MOMENT_JOB = np.dtype(
+    [(name, np.int64) for name in ("size", "losses", "weight", "limbs", "scratch")]
+)
+"""Sums of products of losses and, unless the address is 0, weights: limbs for each product."""
+
+MOMENTS = ("wl", "wll", "wlll", "w", "ww", "wwl", "wwll")
+"""Products of the weight w and the loss l; without weights the first three say all."""
+
+LIMBS = 66
+"""Integers of 32 bits, in int64, that hold any sum of float64 numbers, in units of 2**-1074."""
+
+CHUNK = 1024
+"""Values that are split and added at a time."""

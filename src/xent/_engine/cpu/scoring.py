@@ -1,0 +1,347 @@
+"""Kernels that score rows: losses, the likeliest classes, bins of predictions, and exact sums.
+
+The arithmetic is that of `portable.py`, compiled, so the bits are those of NumPy with the same
+source. Nothing here depends on the rows beside a row.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic, overload
+
+from xent._engine.cpu import portable
+from xent._engine.cpu.decorators import INNER_OPTIONS, any_order, inner, loop
+from xent._engine.cpu.memory import record_at, view
+from xent._engine.cpu.score_job import CHUNK, LIMBS, MOMENT_JOB, SCORE_JOB, SUM_JOB
+
+
+@intrinsic
+def _bits(typing, x):
+    def build(_, builder, signature, args):
+        return builder.bitcast(args[0], ir.IntType(64))
+
+    return types.int64(types.float64), build
+
+
+@intrinsic
+def _float(typing, x):
+    def build(_, builder, signature, args):
+        return builder.bitcast(args[0], ir.DoubleType())
+
+    return types.float64(types.int64), build
+
+
+def _compiled(function: Any, *implementation: Any) -> None:
+    """Let kernels call a function of `portable.py`, by default as it is written there."""
+    (written,) = implementation or (function,)
+    overload(function, jit_options=INNER_OPTIONS, strict=False)(lambda *arguments: written)
+
+
+_compiled(portable.where, lambda condition, yes, no: yes if condition else no)
+_compiled(portable.bits_of, lambda x: _bits(x))
+_compiled(portable.float_of, lambda bits: _float(bits))
+for _name in (
+    "two_sum", "two_diff", "_reduced", "_power", "exp", "one_minus_exp", "log_reduced", "split",
+    "minus_log", "log1p", "log1p_unit", "binary_logit", "binary_probability",
+    "binary_log_probability", "odds", "key_of", "exp_of_class", "class_logit", "half_of",
+):  # fmt: skip
+    _compiled(getattr(portable, _name))
+
+
+# Binary scores.
+
+
+@loop
+def _logits(scores, labels, losses, keys, predicted, groups):
+    for i in range(scores.size):
+        z, label = scores[i], labels[i]
+        losses[i], t = portable.binary_logit(z, label)
+        likeliest = 1 if z > 0.0 else 0
+        predicted[i] = likeliest
+        groups[i] = 2 * label + (1 if likeliest == label else 0)
+        keys[i] = 2 * portable.key_of(t, z > 0.0) + label
+
+
+@loop
+def _probabilities(scores, labels, losses, keys, predicted, groups):
+    for i in range(scores.size):
+        p, label = scores[i], labels[i]
+        losses[i], t = portable.binary_probability(p, label)
+        likeliest = 1 if p > 0.5 else 0
+        predicted[i] = likeliest
+        groups[i] = 2 * label + (1 if likeliest == label else 0)
+        keys[i] = 2 * portable.key_of(t, p > 0.5) + label
+
+
+@loop
+def _log_probabilities(scores, labels, losses, keys, predicted, groups):
+    for i in range(scores.size):
+        log_p, label = scores[i], labels[i]
+        losses[i], t = portable.binary_log_probability(log_p, label)
+        likeliest = 1 if log_p > portable.LOG_HALF else 0
+        predicted[i] = likeliest
+        groups[i] = 2 * label + (1 if likeliest == label else 0)
+        keys[i] = 2 * portable.key_of(t, log_p > portable.LOG_HALF) + label
+
+
+def _binary_kernel(losses_of):
+    def kernel(address):
+        job = record_at(address, SCORE_JOB)
+        n = job.rows
+        losses_of(
+            view(job.scores, n, np.float64),
+            view(job.labels, n, np.int64),
+            view(job.losses, n, np.float64),
+            view(job.keys, n, np.int64),
+            view(job.predicted, n, np.int64),
+            view(job.groups, n, np.int64),
+        )
+        return 0
+
+    return kernel
+
+
+binary_logits = _binary_kernel(_logits)
+binary_probabilities = _binary_kernel(_probabilities)
+binary_log_probabilities = _binary_kernel(_log_probabilities)
+
+
+# Logits of classes: some rows at a time, in columns.
+
+
+@loop
+def _transpose(x, classes, columns, rows):
+    for i in range(rows):
+        for j in range(classes):
+            columns[j * rows + i] = x[i * classes + j]
+
+
+@loop
+def _copy(source, target):
+    for i in range(target.size):
+        target[i] = source[i]
+
+
+@loop
+def _start(column, most, first):
+    for i in range(column.size):
+        most[i] = column[i]
+        first[i] = 0
+
+
+@loop
+def _update(column, j, most, first):
+    for i in range(column.size):
+        x, m, k = column[i], most[i], first[i]
+        larger = x > m
+        most[i] = x if larger else m
+        first[i] = j if larger else k
+
+
+@loop
+def _exponentials(column, low, j, most, first):
+    for i in range(column.size):
+        e = portable.exp_of_class(column[i], most[i])
+        column[i] = 0.0 if first[i] == j else e
+        low[i] = 0.0
+
+
+@loop
+def _add(a, a_low, b, b_low):
+    for i in range(a.size):
+        s, error = portable.two_sum(a[i], b[i])
+        a[i], a_low[i] = s, (a_low[i] + b_low[i]) + error
+
+
+@loop
+def _finish(most, own, s, s_low, labels, losses, keys, predicted, groups):
+    for i in range(most.size):
+        right = predicted[i] == labels[i]
+        groups[i] = 2 * labels[i] + (1 if right else 0)
+        losses[i], t = portable.class_logit(most[i], own[i], s[i], s_low[i], right)
+        keys[i] = 2 * portable.key_of(t, s[i] < 1.0) + (1 if right else 0)
+
+
+@inner
+def _class_block(job, start, rows):
+    """Score the rows of a block."""
+    classes, size = job.classes, job.classes * rows
+    scores = view(job.scores, job.rows * classes, np.float64)
+    scratch = view(job.scratch, 2 * size + 2 * rows, np.float64)
+    columns, lows, rest = scratch[:size], scratch[size : 2 * size], scratch[2 * size :]
+    most, own = rest[:rows], rest[rows:]
+    labels = view(job.labels + 8 * start, rows, np.int64)
+    predicted = view(job.predicted + 8 * start, rows, np.int64)
+    if job.by_columns != 0:
+        for j in range(classes):
+            here = scores[j * job.rows + start : j * job.rows + start + rows]
+            _copy(here, columns[j * rows : (j + 1) * rows])
+    else:
+        here = scores[start * classes : start * classes + size]
+        _transpose(here, classes, columns, rows)
+    for i in range(rows):
+        own[i] = columns[labels[i] * rows + i]
+    _start(columns[:rows], most, predicted)
+    for j in range(1, classes):
+        _update(columns[j * rows : (j + 1) * rows], j, most, predicted)
+    for j in range(classes):
+        span = slice(j * rows, (j + 1) * rows)
+        _exponentials(columns[span], lows[span], j, most, predicted)
+    count = classes
+    while count > 1:  # halves, as in `class_sums` of NumPy
+        half = portable.half_of(count)
+        far, end = half * rows, count * rows
+        _add(columns[: end - far], lows[: end - far], columns[far:end], lows[far:end])
+        count = half
+    _finish(
+        most, own, columns[:rows], lows[:rows], labels,
+        view(job.losses + 8 * start, rows, np.float64), view(job.keys + 8 * start, rows, np.int64),
+        predicted, view(job.groups + 8 * start, rows, np.int64),
+    )  # fmt: skip
+
+
+def class_logits(address):
+    job = record_at(address, SCORE_JOB)
+    for start in range(0, job.rows, job.block):
+        _class_block(job, start, min(job.block, job.rows - start))
+    return 0
+
+
+# Exact sums.
+
+
+@inner
+def _add_exactly(value, limbs):
+    """Add a finite number to an integer of many limbs, which carry later."""
+    raw = _bits(value)
+    exponent, fraction = (raw >> 52) & 0x7FF, raw & 0xFFFFFFFFFFFFF
+    if exponent > 0:
+        fraction |= 1 << 52
+        exponent -= 1
+    place, shift = exponent >> 5, exponent & 31
+    low = (fraction & 0xFFFFFFFF) << shift  # 63 bits at most
+    high = (fraction >> 32) << shift  # 52 bits at most
+    sign = -1 if raw < 0 else 1
+    limbs[place] += sign * (low & 0xFFFFFFFF)
+    limbs[place + 1] += sign * ((low >> 32) + (high & 0xFFFFFFFF))
+    limbs[place + 2] += sign * (high >> 32)
+
+
+# Three units, far apart: a number below LIMIT is cut at each of them, and what is cut off adds
+# without rounding, since a sum of CHUNK of them has no more than 53 bits. The rest is mostly 0.
+LIMIT = 2.0**16
+CUTS = (1.5 * 2.0 ** (52 - 26), 1.5 * 2.0 ** (52 - 68), 1.5 * 2.0 ** (52 - 110))
+
+
+@loop
+def _cut(values, of, group, rest):
+    """Return three sums of the group's values, and store what is not in them."""
+    a_sum, b_sum, c_sum, left = 0.0, 0.0, 0.0, 0
+    for i in range(values.size):
+        value = values[i]
+        if of is not None:
+            value = value if of[i] == group else 0.0
+        fits = abs(value) < LIMIT
+        r = value if fits else 0.0
+        a = (r + CUTS[0]) - CUTS[0]
+        r -= a
+        b = (r + CUTS[1]) - CUTS[1]
+        r -= b
+        c = (r + CUTS[2]) - CUTS[2]
+        r -= c
+        r = r if fits else value
+        a_sum, b_sum, c_sum = any_order(a_sum, a), any_order(b_sum, b), any_order(c_sum, c)
+        rest[i] = r
+        left |= r != 0.0
+    return a_sum, b_sum, c_sum, left
+
+
+@inner
+def _add_chunk(values, of, group, rest, limbs):
+    a, b, c, left = _cut(values, of, group, rest)
+    _add_exactly(a, limbs)
+    _add_exactly(b, limbs)
+    _add_exactly(c, limbs)
+    if left != 0:
+        for i in range(values.size):
+            if rest[i] != 0.0:
+                _add_exactly(rest[i], limbs)
+
+
+def sums(address):
+    job = record_at(address, SUM_JOB)
+    n, groups = job.size, job.groups
+    values, of = view(job.values, n, np.float64), view(job.of, n, np.int64)
+    limbs = view(job.limbs, groups * LIMBS, np.int64)
+    rest = view(job.scratch, CHUNK, np.float64)
+    if groups > 2:
+        for i in range(n):
+            if values[i] != 0.0:
+                start = of[i] * LIMBS
+                _add_exactly(values[i], limbs[start : start + LIMBS])
+        return 0
+    for start in range(0, n, CHUNK):
+        stop = min(start + CHUNK, n)
+        part, mine = values[start:stop], rest[: stop - start]
+        if groups == 1:
+            _add_chunk(part, None, 0, mine, limbs)
+        else:
+            for group in range(2):
+                here = limbs[group * LIMBS : (group + 1) * LIMBS]
+                _add_chunk(part, of[start:stop], group, mine, here)
+    return 0
+
+
+@loop
+def _products(loss, square, cube):
+    for i in range(loss.size):
+        x = loss[i]
+        square[i], cube[i] = x * x, (x * x) * x
+
+
+@loop
+def _weighted_products(loss, weight, wl, wll, wlll, ww, wwl, wwll):
+    for i in range(loss.size):
+        x, w = loss[i], weight[i]
+        y = w * x
+        wl[i], wll[i], wlll[i] = y, y * x, (y * x) * x
+        ww[i], wwl[i], wwll[i] = w * w, w * y, y * y
+
+
+@inner
+def _add_moment(number, values, rest, limbs):
+    _add_chunk(values, None, 0, rest, limbs[number * LIMBS : (number + 1) * LIMBS])
+
+
+def moments(address):
+    job = record_at(address, MOMENT_JOB)
+    n = job.size
+    losses, weights = view(job.losses, n, np.float64), view(job.weight, n, np.float64)
+    limbs = view(job.limbs, 7 * LIMBS, np.int64)
+    scratch = view(job.scratch, 7 * CHUNK, np.float64)
+    for start in range(0, n, CHUNK):
+        size = min(CHUNK, n - start)
+        loss, rest = losses[start : start + size], scratch[:size]
+        a, b = scratch[CHUNK : CHUNK + size], scratch[2 * CHUNK : 2 * CHUNK + size]
+        if weights.size == 0:
+            _products(loss, a, b)
+            _add_moment(0, loss, rest, limbs)
+            _add_moment(1, a, rest, limbs)
+            _add_moment(2, b, rest, limbs)
+        else:
+            weight = weights[start : start + size]
+            c, d = scratch[3 * CHUNK : 3 * CHUNK + size], scratch[4 * CHUNK : 4 * CHUNK + size]
+            e, f = scratch[5 * CHUNK : 5 * CHUNK + size], scratch[6 * CHUNK : 6 * CHUNK + size]
+            _weighted_products(loss, weight, a, b, c, d, e, f)
+            _add_moment(0, a, rest, limbs)
+            _add_moment(1, b, rest, limbs)
+            _add_moment(2, c, rest, limbs)
+            _add_moment(3, weight, rest, limbs)
+            _add_moment(4, d, rest, limbs)
+            _add_moment(5, e, rest, limbs)
+            _add_moment(6, f, rest, limbs)
+    return 0

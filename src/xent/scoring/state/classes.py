@@ -1,0 +1,69 @@
+"""Counts, weights and losses of the rows of each true class."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from xent.scoring.state.accumulator import Accumulator, Batch, Schema
+from xent.scoring.state.exact import SCALE, Counts, ExactSums
+
+
+class ClassSums(Accumulator):
+    """What is known of each class.
+
+    Rows and weights of a class j stand at 2j where another class was likelier, and at 2j + 1 where
+    the true one was likeliest.
+    """
+
+    def _sums(self, schema: Schema) -> dict[str, Any]:
+        n = len(schema.classes)
+        sums = {"rows": Counts(2 * n), "infinite": Counts(n), "losses": ExactSums(n)}
+        return sums | ({"weights": ExactSums(2 * n)} if schema.weighted else {})
+
+    def add(self, batch: Batch) -> None:
+        groups = batch.scored.groups
+        self.sums["rows"].add(groups)
+        if batch.weight is not None:
+            self.sums["weights"].add(batch.weight, groups)
+        losses = batch.weighted
+        if batch.infinite is not None:
+            self.sums["infinite"].add(batch.labels[batch.infinite])
+            losses = np.where(batch.infinite, 0.0, losses)
+        self.sums["losses"].add(losses, batch.labels)
+
+    @property
+    def rows(self) -> list[int]:
+        """How many rows each class has."""
+        return _both(self.amounts("rows"))
+
+    @property
+    def infinite(self) -> list[int]:
+        """How many of them have an infinite loss, or one whose product with the weight is."""
+        return self.amounts("infinite")
+
+    @property
+    def weights(self) -> list[int]:
+        """Their weights, in units of 2**-1126."""
+        return _both(self._weights)
+
+    @property
+    def right(self) -> list[int]:
+        """The weights of those whose likeliest class is the true one, in the same units."""
+        return self._weights[1::2]
+
+    @property
+    def losses(self) -> list[int]:
+        """Sums of weight times loss where that is finite, in the same units."""
+        return self.amounts("losses")
+
+    @property
+    def _weights(self) -> list[int]:
+        if self.schema.weighted:
+            return self.amounts("weights")
+        return [n << SCALE for n in self.amounts("rows")]
+
+
+def _both(sums: list[int]) -> list[int]:
+    return [a + b for a, b in zip(sums[::2], sums[1::2], strict=True)]
