@@ -42,7 +42,7 @@ def scored(path: Path, **options: Any) -> Score:
     result = score(path, **options)
     worst = result.state.worst_rows
     worst.rows = [dataclasses.replace(row, source="") for row in worst.rows]
-    return dataclasses.replace(result, path="")
+    return dataclasses.replace(result, path="", files=())
 
 
 @pytest.fixture(scope="module")

@@ -44,20 +44,20 @@ class Columns:
     @property
     def names(self) -> list[str] | None:
         """Names of the classes."""
-        return _names(self.classes)
+        return names_of(self.classes)
 
     @property
     def arguments(self) -> dict[str, Any]:
         """Keyword arguments of `score`, `read_row` and `read_predictions`."""
         lists = {
-            "score_columns": _names(self.score_columns),
+            "score_columns": names_of(self.score_columns),
             "classes": self.names,
-            "key": _names(self.key),
+            "key": names_of(self.key),
         }
         return {**vars(self), **lists}
 
 
-def _names(text: str | None) -> list[str] | None:
+def names_of(text: str | None) -> list[str] | None:
     """Names between commas."""
     return None if text is None else [name.strip() for name in text.split(",")]
 

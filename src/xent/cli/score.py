@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from xent.cli.app import app
-from xent.cli.options import Columns, Output, with_options
-from xent.scoring import columns_of, score
+from xent.cli.options import Columns, Output, names_of, with_options
+from xent.scoring import columns_of, merge, score
 
 
 @app.command("score")
@@ -20,6 +21,10 @@ def score_command(
     missing: Literal["error", "drop"] = "error",
     ignore_label: list[str] | None = None,
     skip_bad: bool = False,
+    show: str | None = None,
+    losses: Path | None = None,
+    save_state: Path | None = None,
+    merge_states: bool = False,
     show_columns: bool = False,
     columns: Columns,
     out: Output,
@@ -30,7 +35,9 @@ def score_command(
 
     `xent score predictions.csv --columns`
 
-    `xent score runs/2026-11/`
+    `xent score runs/2026-11/ --save-state november.state`
+
+    `xent score --merge october.state november.state`
 
     Labels are in a column called `label`, `target`, `y_true`, `truth` or similar. Scores are in a
     column `logit` or `prob` (binary, or a list per row), or in one column per class: `logit_CLASS`,
@@ -42,14 +49,20 @@ def score_command(
         out.put(columns_of(files, **chosen))
         return
     ignored = ignore_label or ()
-    out.put(
-        score(
+    if merge_states:
+        result = merge(files)
+    else:
+        result = score(
             files,
             clip=clip,
             worst=worst,
             missing=missing,
             ignored=ignored,
             skip_bad=skip_bad,
+            show=names_of(show) or (),
+            losses=losses,
             **chosen,
         )
-    )
+    if save_state is not None:
+        result.save_state(save_state)
+    out.put(result)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import reduce
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from xent._kind import Kind
 from xent._validation import Array, check_number
 from xent.scoring.errors import FileError
 from xent.scoring.report import FileColumns, Score
+from xent.scoring.saved import load_state, merged
 
 if TYPE_CHECKING:  # PyArrow is needed only once a file is read
     from xent.scoring.columns import Missing
@@ -23,13 +26,11 @@ __all__ = [
     "Predictions",
     "Score",
     "columns_of",
+    "merge",
     "read_predictions",
     "read_row",
     "score",
 ]
-
-FEW = 8
-"""Rows below which probabilities of 0 and 1 alone are not odd."""
 
 MOST_NUMBERS = 1 << 27
 """The most scores held in memory at once: 1 GiB in float64."""
@@ -69,6 +70,8 @@ def score(
     truth: Any = None,
     key: str | Sequence[str] | None = None,
     normalize: bool = False,
+    show: Sequence[str] = (),
+    losses: str | Path | None = None,
 ) -> Score:
     r"""Log loss of the predictions in a file, by class, with the worst rows.
 
@@ -118,6 +121,11 @@ def score(
         error; with ``missing="drop"`` the latter are left out, and counted.
     normalize : bool, default False
         Divide each row of probabilities by its sum. The result says so.
+    show : sequence of str, optional
+        Columns that are shown beside the worst rows, such as an id.
+    losses : path, optional
+        Write label, prediction, probability and loss of each row to this file, which ends in
+        .parquet, .csv, .arrow or .feather. It is there once all rows have been read.
 
     Returns
     -------
@@ -158,6 +166,10 @@ def score(
     if isinstance(ignored, str):
         msg = f"ignored is {ignored!r}; expected a list of labels: [{ignored!r}]."
         raise TypeError(msg)
+    if isinstance(show, str):
+        msg = f"show is {show!r}; expected a list of columns: [{show!r}]."
+        raise TypeError(msg)
+    losses = None if losses is None else Path(losses)
     if clip is not None:
         clip = check_number(clip, "clip", 0, 0.5, above=True)
     run = _run(
@@ -169,6 +181,7 @@ def score(
         truth=truth,
         key=key,
         normalize=normalize,
+        show=show,
         label_column=label_column,
         score_columns=score_columns,
         weight_column=weight_column,
@@ -177,7 +190,7 @@ def score(
         classes=classes,
         tolerance=tolerance,
     )
-    reading, found = run.reading, run.tally(worst, clip)
+    reading, found = run.reading, run.tally(worst, clip, losses)
     left_out = tuple((why, n) for why, n in sorted(found.left_out.items()) if n)
     if not sum(found.state.counts):
         told = ", ".join(f"{n} with {why}" for why, n in left_out)
@@ -188,15 +201,50 @@ def score(
         reading.kind,
         tuple(reading.classes),
         found.state,
-        looks_like_probabilities=reading.kind == "logits" and found.like_probabilities,
-        looks_like_decisions=reading.kind == "probabilities"
-        and found.like_decisions
-        and sum(found.state.counts) >= FEW,
+        like_probabilities=found.like_probabilities,
+        like_decisions=found.like_decisions,
         read=reading.description,
         left_out=left_out,
-        files=len(run.source.parts),
+        files=tuple(name for name, _ in run.source.parts if name not in run.source.skipped),
         skipped=tuple(map(str, run.source.skipped.values())),
+        show=reading.show,
     )
+
+
+def merge(scores: Iterable[Score | str | Path]) -> Score:
+    """Score of the rows of all these: results of `score`, or files that `save_state` wrote.
+
+    Sums are exact, so the result has the same bits as if all rows had been scored at once, in
+    whatever order the states are merged.
+
+    Parameters
+    ----------
+    scores : iterable of Score or path
+        At least one. Kind, classes, weights, clip and the number of worst rows must be the same.
+
+    Returns
+    -------
+    Score
+        Of the rows of all.
+
+    Raises
+    ------
+    StateError
+        If a file is no saved state, or two states cannot be merged. It is a ValueError.
+
+    Examples
+    --------
+    >>> import xent
+    >>> a = xent.score({"prob": [0.9, 0.2], "label": [1, 0]})
+    >>> b = xent.score({"prob": [0.4], "label": [1]})
+    >>> round(merge([a, b]).loss, 4)
+    0.4149
+    """
+    read = [each if isinstance(each, Score) else load_state(Path(each)) for each in scores]
+    if not read:
+        msg = "there is no state to merge; expected at least one."
+        raise ValueError(msg)
+    return reduce(merged, read)
 
 
 def columns_of(source: Any, *, labels: Any = None, **columns: Any) -> FileColumns:

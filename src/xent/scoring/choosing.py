@@ -63,7 +63,7 @@ class _Chooser:
         scores = self._scores(label)
         if len(scores.columns) == 1 and not self.options.lenient:
             self._check_long(label, scores.columns[0])
-        chosen = (label, *scores.columns, self.options.weight_column)
+        chosen = (label, *scores.columns, self.options.weight_column, *self.options.show)
         self._check_unique(chosen)
         for name in filter(None, chosen):
             if name not in self.sample.columns:
@@ -80,6 +80,7 @@ class _Chooser:
             self.options.weight_column,
             self.options.predicted_column,
             normalize=self.options.normalize,
+            show=tuple(self.options.show),
             texts=frozenset(name for name in scores.columns if is_written_list(self.sample[name])),
         )
         reading = self._with_kind(reading, scores, matrix)
@@ -91,7 +92,9 @@ class _Chooser:
 
     def _check_asked(self) -> None:
         o, names = self.options, self.reader.names
-        asked = o.weight_column, *(o.score_columns or ()), o.label_column, o.predicted_column
+        asked = (
+            o.weight_column, *(o.score_columns or ()), o.label_column, o.predicted_column, *o.show,
+        )  # fmt: skip
         for name in asked:
             if name is not None and name not in names:
                 self.fail(f"no column '{name}'; the columns are {all_of(names)}.")

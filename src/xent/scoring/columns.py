@@ -34,6 +34,8 @@ class Rows:
     labels: Array
     scores: Array
     weight: Array | None
+    shown: tuple[Array, ...] = ()
+    """Columns that are shown beside the worst rows, as texts."""
 
 
 class Layout:
@@ -86,7 +88,8 @@ class Layout:
             bad = ~((weight >= 0) & (weight <= MAX_WEIGHT))
             self._report(bad, weight, [r.weight], f"a weight lies between 0 and {MAX_WEIGHT:g}",
                          places)  # fmt: skip
-        return Rows(first_row + places, labels, scores, weight)
+        shown = tuple(values.texts(batch[name])[places] for name in r.show)
+        return Rows(first_row + places, labels, scores, weight, shown)
 
     def _labels(self, column: Any) -> tuple[Array, Array]:
         """Class indices of the rows, and which rows have a label that is to be left out."""

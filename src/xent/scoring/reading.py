@@ -24,6 +24,7 @@ class Options:
     classes: Sequence[str] | None = None
     tolerance: float = 1e-3
     normalize: bool = False
+    show: Sequence[str] = ()
     lenient: bool = False
     """Accept what `score` would refuse: `diagnose` explains it."""
 
@@ -45,6 +46,8 @@ class Reading:
     """Are the probabilities given times 100?"""
     normalize: bool = False
     """Are rows of probabilities divided by their sums?"""
+    show: tuple[str, ...] = ()
+    """Columns that are shown beside the worst rows."""
     truth: str = ""
     """The table that holds the labels, if it is another one."""
     texts: frozenset[str] = field(default_factory=frozenset)
@@ -54,7 +57,7 @@ class Reading:
     def columns(self) -> list[str]:
         """All columns to be read."""
         more = [self.predicted] if self.predicted else []
-        return list(dict.fromkeys([self.label, *self.numbers, *more]))
+        return list(dict.fromkeys([self.label, *self.numbers, *more, *self.show]))
 
     @property
     def numbers(self) -> list[str]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import takewhile
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,8 +15,18 @@ import numpy as np
 from xent._format import counted, plain, shown
 from xent._kind import Kind
 from xent._report import Block, Report, Table, Text
+from xent._report.files import write_file
 from xent.metrics import log_loss
 from xent.scoring.state import State, WorstRow, ratio
+
+STATE_FORMAT = "xent score"
+STATE_VERSION = 1
+"""What is written into saved states."""
+
+FEW = 8
+"""Rows below which probabilities of 0 and 1 alone are not odd."""
+
+WORST = "label predicted probability_of_label log_loss_nats"
 
 
 class ClassScore(NamedTuple):
@@ -34,16 +47,20 @@ class Score(Report):
     kind: Kind
     classes: tuple[str, ...]
     state: State
-    looks_like_probabilities: bool = False
-    looks_like_decisions: bool = False
+    like_probabilities: bool = False
+    """May all scores be probabilities, by their values?"""
+    like_decisions: bool = False
+    """Is each score 0 or 1?"""
     read: str = field(default="", compare=False)
     """How the file was read: its columns, what they hold, and the classes."""
     left_out: tuple[tuple[str, int], ...] = ()
     """How many rows were left out, by the reason."""
-    files: int = 1
-    """How many files were named, those that were left out among them."""
+    files: tuple[str, ...] = ()
+    """The files or tables that were read."""
     skipped: tuple[str, ...] = ()
     """Why files were left out."""
+    show: tuple[str, ...] = ()
+    """Columns that are shown beside the worst rows."""
 
     def __repr__(self) -> str:
         return f"Score({self.path!r}, rows={self.rows}, loss={self.loss:.6g})"
@@ -138,12 +155,13 @@ class Score(Report):
                 f"{'its' if self.infinite == 1 else 'their'} loss it would be at least "
                 f"{self.finite_loss:.4f}; --clip sets a floor under the probabilities."
             )
-        if self.looks_like_decisions:
+        decided = self.kind == "probabilities" and self.like_decisions
+        if decided and self.rows >= FEW:
             notes.append(
                 "Every probability is 0 or 1: are these predicted labels? Save probabilities, as "
                 "predict_proba returns them."
             )
-        if self.looks_like_probabilities:
+        if self.kind == "logits" and self.like_probabilities:
             notes.append(
                 "The logits look like probabilities: none is negative and every row "
                 f"{'lies between 0 and 1' if len(self.classes) == 2 else 'sums to 1'}. "
@@ -167,8 +185,8 @@ class Score(Report):
         if self.left_out:
             told = ", ".join(f"{n} with {why}" for why, n in self.left_out)
             yield Text(f"Left out: {told}.", "plain")
-        if self.files > 1:
-            yield Text(f"Read from {self.files - len(self.skipped)} files.", "plain")
+        if len(self.files) > 1:
+            yield Text(f"Read from {len(self.files)} files.", "plain")
         for reason in self.skipped:
             yield Text(f"Left out: {reason}", "plain")
         figures = (
@@ -184,8 +202,13 @@ class Score(Report):
         heads = ("class", "rows", "share", "log loss", "accuracy")
         yield Table(heads, _cells(self.by_class), left=())
         if self.worst:
-            heads = ("worst row", "label", "predicted", "p(label)", "log loss")
-            yield Table(heads, _cells(self._named_worst()), left=())
+            several = ("file",) * (len(self.files) > 1)
+            shown = ("label", "predicted", "p(label)", "log loss")
+            rows = [
+                (row.row, *([self._short(row.source)] if several else []), *row.key, *rest)
+                for row, rest in zip(self.worst, self._worst_figures(), strict=True)
+            ]
+            yield Table(("worst row", *several, *self.show, *shown), _cells(rows), left=())
         for note in self.notes:
             yield Text(f"Note: {note}", "note")
 
@@ -197,7 +220,7 @@ class Score(Report):
             "read": self.read,
             "rows": self.rows,
             "rows_left_out": dict(self.left_out),
-            "files": self.files - len(self.skipped),
+            "files": list(self.files),
             "files_left_out": list(self.skipped),
             "log_loss_nats": plain(self.loss),
             "log_loss_bits": plain(self.bits),
@@ -208,17 +231,47 @@ class Score(Report):
             "macro_log_loss_nats": plain(self.macro_loss),
             "infinite_rows": self.infinite,
             "classes": _records("class rows share log_loss_nats accuracy", self.by_class),
-            "worst_rows": _records(
-                "row label predicted probability_of_label log_loss_nats", self._named_worst()
-            ),
+            "worst_rows": [
+                {"file": row.source, "row": row.row, "shown": [*row.key], **figures}
+                for row, figures in zip(
+                    self.worst, _records(WORST, self._worst_figures()), strict=True
+                )
+            ],
             "notes": self.notes,
         }
 
-    def _named_worst(self) -> list[tuple[int, str, str, float, float]]:
-        """The worst rows with their classes' names."""
+    def to_state(self) -> str:
+        """The result as text, for `merge`: JSON with every sum exact."""
+        data = {
+            "format": STATE_FORMAT,
+            "version": STATE_VERSION,
+            "path": self.path,
+            "read": self.read,
+            "left_out": dict(self.left_out),
+            "files": self.files,
+            "skipped": self.skipped,
+            "show": self.show,
+            "like_probabilities": self.like_probabilities,
+            "like_decisions": self.like_decisions,
+            "state": json.loads(self.state.to_json()),
+        }
+        return json.dumps(data, ensure_ascii=False) + "\n"
+
+    def save_state(self, path: str | Path) -> None:
+        """Write the result to a file, from which `merge` reads it."""
+        write_file(Path(path), self.to_state())
+
+    def _short(self, file: str) -> str:
+        """The name of a file without the folders that all files are in."""
+        parts = zip(*(name.split("/")[:-1] for name in self.files), strict=False)
+        same = list(takewhile(lambda each: len(set(each)) == 1, parts))
+        return "/".join(file.split("/")[len(same) :])
+
+    def _worst_figures(self) -> list[tuple[str, str, float, float]]:
+        """Label, predicted class, probability and loss of the worst rows."""
         names = self.classes
         return [
-            (row.row, names[row.label], names[row.predicted], row.probability, row.loss)
+            (names[row.label], names[row.predicted], row.probability, row.loss)
             for row in self.worst
         ]
 

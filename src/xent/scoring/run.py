@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from xent._plausible import are_decisions, are_probabilities
@@ -12,7 +13,9 @@ from xent._validation import check_number
 from xent.scoring.choosing import read
 from xent.scoring.columns import Layout, Missing, Rows
 from xent.scoring.errors import FileError
+from xent.scoring.losses_file import LossesFile
 from xent.scoring.reading import Options
+from xent.scoring.saved import UNPREDICTED
 from xent.scoring.sources import open_source, open_truth
 from xent.scoring.sources.reader import Reader
 from xent.scoring.state import Schema, State
@@ -35,7 +38,7 @@ class Tally:
         if not len(rows.places):  # all were left out
             return
         self.seen += len(rows.places)
-        self.state.add(rows.scores, rows.labels, rows.weight, rows.places, source)
+        self.state.add(rows.scores, rows.labels, rows.weight, rows.places, source, rows.shown)
         self.like_probabilities &= are_probabilities(rows.scores, 1e-3)
         self.like_decisions &= are_decisions(rows.scores)
 
@@ -90,25 +93,37 @@ class Run:
         self.how: dict[str, Any] = {"missing": missing, "ignored": ignored, "tolerance": tolerance}
         self.lenient = lenient
 
-    def tally(self, worst: int, clip: float | None) -> Tally:
-        """Read all rows. A part that is left out leaves nothing behind."""
+    def tally(self, worst: int, clip: float | None, losses: Path | None = None) -> Tally:
+        """Read all rows, and write the losses of each. A part that is left out leaves nothing."""
         r = self.reading
         binary, weighted = r.shape == "binary", r.weight is not None
         schema = Schema(r.kind, tuple(r.classes), binary, weighted, clip, worst)
         total = Tally(State(schema))
-        self.source.match(self.reading.columns)
-        for name, opened in self.source.parts:
-            with self.source.skipping(name):
-                part = Tally(State(schema))
-                layout = self._layout(reader := self._open(name, opened))
-                for rows in _rows(reader, layout):
-                    part.add(rows, name)
-                part.left_out.update(layout.left_out)
-                total = total.merge(part)
-        self.source.check_any()
+        self.source.match(r.columns)
+        with LossesFile.open(losses, r, clip, self.source) as file:
+            for name, opened in self.source.parts:
+                if name in self.source.skipped:
+                    continue
+                with self.source.skipping(name):
+                    # A part that may be left out is written once it has been read to its end.
+                    at_once = None if self.source.skips else file
+                    total = total.merge(self._part(name, opened, schema, at_once))
+                    if file and self.source.skips:
+                        self._part(name, opened, schema, file)
+            self.source.check_any()
         if self.source.truth is not None:
-            total.left_out["no prediction"] += self.source.truth.without_prediction
+            total.left_out[UNPREDICTED] += self.source.truth.without_prediction
         return total
+
+    def _part(self, name: str, opened: Any, schema: Schema, file: LossesFile | None) -> Tally:
+        part = Tally(State(schema))
+        layout = self._layout(reader := self._open(name, opened))
+        for rows in _rows(reader, layout):
+            part.add(rows, name)
+            if file:
+                file.add(rows, name)
+        part.left_out.update(layout.left_out)
+        return part
 
     def rows(self) -> Iterator[Rows]:
         """The rows of all parts."""

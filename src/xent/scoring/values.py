@@ -122,6 +122,12 @@ class Values:
         except pa.ArrowInvalid as error:
             return self.fail(f"holds a list as text that cannot be read: {error}", column=name)
 
+    @staticmethod
+    def texts(column: Any) -> Array:
+        """What the column holds, as texts; nothing where a value is missing."""
+        values = column.tolist() if isinstance(column, np.ndarray) else column.to_pylist()
+        return np.array(["" if value is None else str(value) for value in values], object)
+
     def labels(self, column: Any, name: str) -> tuple[Array, list[Any]]:
         """Codes of the rows' labels, -1 where there is none, and the distinct labels."""
         if isinstance(column, np.ndarray):

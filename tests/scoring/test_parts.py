@@ -1,0 +1,225 @@
+"""Rows in parts: saved results that merge, rows that are shown, and the loss of each row."""
+
+from __future__ import annotations
+
+import json
+import math
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+import sklearn.metrics
+from helpers import problem_with
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from prediction_files import LABELS, LOGITS, N, columns
+
+import xent
+from xent.scoring import FileError, Score, merge, score
+from xent.scoring.sources import reader
+from xent.scoring.state import StateError
+
+FRAME = pd.DataFrame(columns()).assign(weight=np.linspace(0, 2, N))
+OPTIONS: dict[str, Any] = {"weight_column": "weight", "show": ["id"]}
+
+
+def content(result: Score) -> dict[str, Any]:
+    """What depends on the rows alone, and not on the files that they were in."""
+    told = result.to_dict()
+    for row in told["worst_rows"]:
+        del row["file"], row["row"]
+    del told["files"], told["file"], told["read"]
+    parts = {name: part.to_data() for name, part in result.state.parts.items() if name != "worst"}
+    return {**told, "parts": parts}
+
+
+WHOLE = content(score(FRAME, **OPTIONS))
+
+WRITERS = {
+    ".csv": lambda frame, path: frame.to_csv(path, index=False),
+    ".tsv": lambda frame, path: frame.to_csv(path, index=False, sep="\t"),
+    ".csv.gz": lambda frame, path: frame.to_csv(path, index=False),
+    ".jsonl": lambda frame, path: frame.to_json(path, orient="records", lines=True),
+    ".json": lambda frame, path: frame.to_json(path, orient="records"),
+    ".parquet": lambda frame, path: frame.to_parquet(path, row_group_size=5),
+    ".feather": lambda frame, path: frame.to_feather(path),
+}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    cuts=st.lists(st.integers(0, N), max_size=4),
+    endings=st.lists(st.sampled_from(sorted(WRITERS)), min_size=5, max_size=5),
+    batch=st.integers(1, N),
+    random=st.randoms(),
+)
+def test_any_split_into_files_and_batches_has_the_same_bits(
+    cuts: list[int], endings: list[str], batch: int, random: Any, tmp_path_factory: Any
+) -> None:
+    folder = tmp_path_factory.mktemp("split")
+    order = list(range(N))
+    random.shuffle(order)
+    frame = FRAME.iloc[order].reset_index(drop=True)
+    frame["weight"] = frame["weight"].round(9)
+    options = {**OPTIONS, "classes": ["0", "1", "2"]}
+    ends = sorted({0, *cuts, N})
+    files = []
+    for (a, b), ending in zip(pairwise(ends), endings, strict=False):
+        files.append(folder / f"{a}{ending}")
+        WRITERS[ending](frame[a:b].reset_index(drop=True), files[-1])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(reader, "BATCH", batch)
+        together = score(files, **options)
+        apart = [score(file, **options) for file in files]
+    expected = content(score(frame, **options))
+    assert content(together) == expected
+    random.shuffle(apart)
+    assert content(merge(apart)) == expected
+
+
+def test_a_saved_result_is_the_result(tmp_path: Path) -> None:
+    result = score(FRAME, **OPTIONS, missing="drop", ignored=["2"])
+    result.save_state(tmp_path / "a.state")
+    assert merge([tmp_path / "a.state"]) == result
+    assert merge([result]) is result
+    assert json.loads((tmp_path / "a.state").read_text())["version"] == 1
+
+
+def test_what_was_left_out_is_added_up(tmp_path: Path) -> None:
+    FRAME[:20].to_csv(tmp_path / "a.csv")
+    FRAME[20:].to_csv(tmp_path / "b.csv")
+    a, b = (score(tmp_path / f"{name}.csv", ignored=["1"]) for name in "ab")
+    both = merge([a, b])
+    assert both.left_out == (("label left out", int((LABELS == 1).sum())),)
+    assert both.files == (str(tmp_path / "a.csv"), str(tmp_path / "b.csv"))
+    shown = both.to_text()
+    assert "Read from 2 files." in shown
+    assert "b.csv" in shown.split("worst row")[1]
+    assert content(both) == content(score([tmp_path / "a.csv", tmp_path / "b.csv"], ignored=["1"]))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"clip": 0.01}, "The probabilities were clipped at None and at 0.01."),
+        ({"worst": 3}, "One state keeps 5 of the worst rows, the other 3."),
+        ({"weight_column": "weight"}, "One state has weights and the other has none."),
+        ({"show": ["id"]}, "One shows no column, the other id."),
+    ],
+)
+def test_states_that_do_not_go_together(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(StateError, match="These states cannot be merged. " + message):
+        merge([score(FRAME), score(FRAME, **options)])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("label,prob\n1,0.5\n", "is no saved state, or not a complete one"),
+        ("[]", "is no saved state, or not a complete one"),
+        ('{"format": "xent score"', "is no saved state, or not a complete one"),
+        ('{"format": "xent score", "version": 9}',
+         "is a state of version 9, but this xent reads 1. Score the predictions again, or use the "
+         "xent that saved it."),
+        ('{"format": "xent score", "version": 1}', "is damaged: KeyError('state')."),
+    ],
+)  # fmt: skip
+def test_files_that_are_no_states(text: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "a.state").write_text(text)
+    with pytest.raises(FileError, match=r"a\.state: ") as caught:
+        merge([tmp_path / "a.state"])
+    assert message in str(caught.value)
+
+
+def test_a_state_that_is_not_there_and_none_at_all(tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="no such file"):
+        merge([tmp_path / "none.state"])
+    with pytest.raises(ValueError, match="there is no state to merge; expected at least one"):
+        merge([])
+
+
+# The loss of each row.
+
+READERS = {
+    ".parquet": pd.read_parquet,
+    ".csv": lambda path: pd.read_csv(path),
+    ".arrow": lambda path: pa.ipc.open_file(path).read_pandas(),
+    ".feather": pd.read_feather,
+}
+
+
+@pytest.mark.parametrize("ending", READERS)
+def test_the_loss_of_each_row_is_written(ending: str, tmp_path: Path) -> None:
+    FRAME[:20].to_csv(tmp_path / "a.csv")
+    FRAME[20:].to_csv(tmp_path / "b.csv")
+    path = tmp_path / f"out{ending}"
+    files = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    result = score(files, losses=path, **OPTIONS)
+    rows = READERS[ending](path)
+    assert list(rows) == [
+        "file", "row", "id", "label", "predicted", "probability", "loss", "weight",
+    ]  # fmt: skip
+    expected = xent.cross_entropy(LOGITS, LABELS, reduction="none")
+    assert np.abs(rows.loss - expected).max() < 1e-14
+    assert np.abs(np.exp(-rows.loss) - rows.probability).max() < 1e-15
+    assert rows.row.tolist() == [*range(20), *range(N - 20)]
+    assert rows.label.astype(str).tolist() == LABELS.astype(str).tolist()
+    assert rows.predicted.astype(str).tolist() == LOGITS.argmax(axis=1).astype(str).tolist()
+    assert rows.id.tolist() == FRAME.id.tolist()
+    mean = math.fsum(rows.loss * rows.weight) / math.fsum(rows.weight)
+    assert abs(mean - result.loss) < 1e-15 * 8
+
+
+def test_rows_of_a_bad_file_are_not_written(tmp_path: Path) -> None:
+    FRAME[:20].to_csv(tmp_path / "a.csv")
+    (tmp_path / "b.csv").write_text((tmp_path / "a.csv").read_text() + "x\n")
+    out = tmp_path / "out.parquet"
+    assert score(tmp_path, losses=out, skip_bad=True).rows == 20
+    assert len(pd.read_parquet(out)) == 20
+    before = out.read_bytes()
+    assert "2 columns" not in problem_with([tmp_path / "a.csv", tmp_path / "b.csv"], losses=out)
+    assert out.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.csv", "b.csv", "out.parquet"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("a.csv", "losses is '.*a.csv', which is a file of the predictions; name another."),
+        ("out.txt", "losses is '.*out.txt'; expected a name that ends in .parquet, .csv, .arrow, "),
+        ("none/out.csv", "there is no folder .*none"),
+    ],
+)
+def test_names_that_losses_cannot_have(name: str, message: str, tmp_path: Path) -> None:
+    FRAME.to_csv(tmp_path / "a.csv")
+    before = (tmp_path / "a.csv").read_bytes()
+    with pytest.raises((ValueError, OSError), match=message):
+        score(tmp_path / "a.csv", losses=tmp_path / name)
+    assert (tmp_path / "a.csv").read_bytes() == before
+
+
+def test_columns_beside_the_worst_rows() -> None:
+    result = score(FRAME, show=["id", "weight"])
+    worst = result.to_dict()["worst_rows"][0]
+    assert worst["shown"] == [f"row {worst['row']}", str(FRAME.weight[worst["row"]])]
+    assert f"row {worst['row']}" in result.to_text()
+    assert "no column 'x'" in problem_with(FRAME, show=["x"])
+    with pytest.raises(TypeError, match=r"show is 'id'; expected a list of columns: \['id'\]"):
+        score(FRAME, show="id")
+
+
+def test_figures_agree_with_scikit_learn() -> None:
+    p = xent.softmax(LOGITS)
+    weight = np.linspace(0.1, 2, N)
+    table = {"label": LABELS, "weight": weight, **{f"prob_{j}": p[:, j] for j in range(3)}}
+    result = score(table, weight_column="weight")
+    loss = sklearn.metrics.log_loss(LABELS, p, sample_weight=weight)
+    accuracy = sklearn.metrics.accuracy_score(LABELS, p.argmax(axis=1), sample_weight=weight)
+    assert abs(result.loss - loss) < 1e-12
+    assert abs(result.accuracy - accuracy) < 1e-12
+    skill = sklearn.metrics.d2_log_loss_score(LABELS, p, sample_weight=weight)
+    assert abs(result.skill - skill) < 1e-12
