@@ -223,3 +223,42 @@ def test_figures_agree_with_scikit_learn() -> None:
     assert abs(result.accuracy - accuracy) < 1e-12
     skill = sklearn.metrics.d2_log_loss_score(LABELS, p, sample_weight=weight)
     assert abs(result.skill - skill) < 1e-12
+
+
+# What a long run shows.
+
+
+@pytest.mark.parametrize("ending", WRITERS)
+def test_progress_is_told_after_each_batch(
+    ending: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "BATCH", 10)
+    for name, part in (("a", FRAME[:30]), ("b", FRAME[30:])):
+        WRITERS[ending](part.reset_index(drop=True), tmp_path / f"{name}{ending}")
+    told: list[tuple[int, float | None]] = []
+    result = score(tmp_path, progress=lambda *how_far: told.append(how_far))
+    rows, fractions = zip(*told, strict=True)
+    assert rows[-1] == result.rows == N
+    assert list(rows) == sorted(rows)
+    known = [each for each in fractions if each is not None]
+    assert known == sorted(known)
+    if ending not in (".json", ".feather"):
+        assert known[-1] == 1
+
+
+def test_of_many_classes_the_highest_and_lowest_losses_are_shown() -> None:
+    k = 1000
+    table = {"label": np.arange(2 * k) % k, "logits": pa.array([[0.0] * k] * (2 * k))}
+    table["logits"] = pa.array(
+        [[float(j == i % k) * (i % k) / 100 for j in range(k)] for i in range(2 * k)]
+    )
+    result = score(table)
+    shown = result.to_text()
+    lines = [line.split() for line in shown.split("class  rows")[1].splitlines()[1:22]]
+    assert [line[0] for line in lines] == [
+        *map(str, range(15)), "...", *map(str, range(k - 5, k)),
+    ]  # fmt: skip
+    assert "The 15 classes with the highest loss and 5 with the lowest, of 1,000" in shown
+    told = result.to_dict()
+    assert len(told["classes"]) == k
+    assert told["schema_version"] == 1

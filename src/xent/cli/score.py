@@ -7,6 +7,7 @@ from typing import Literal
 
 from xent.cli.app import app
 from xent.cli.options import Columns, Output, names_of, with_options
+from xent.cli.progress import shown_progress
 from xent.scoring import columns_of, merge, score
 
 
@@ -52,17 +53,19 @@ def score_command(
     if merge_states:
         result = merge(files)
     else:
-        result = score(
-            files,
-            clip=clip,
-            worst=worst,
-            missing=missing,
-            ignored=ignored,
-            skip_bad=skip_bad,
-            show=names_of(show) or (),
-            losses=losses,
-            **chosen,
-        )
+        with shown_progress() as progress:
+            result = score(
+                files,
+                clip=clip,
+                worst=worst,
+                missing=missing,
+                ignored=ignored,
+                skip_bad=skip_bad,
+                show=names_of(show) or (),
+                losses=losses,
+                progress=progress,
+                **chosen,
+            )
     if save_state is not None:
         result.save_state(save_state)
     out.put(result)

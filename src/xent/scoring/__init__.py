@@ -18,7 +18,7 @@ from xent.scoring.saved import load_state, merged
 
 if TYPE_CHECKING:  # PyArrow is needed only once a file is read
     from xent.scoring.columns import Missing
-    from xent.scoring.run import Run
+    from xent.scoring.run import Progress, Run
 
 __all__ = [
     "FileColumns",
@@ -72,6 +72,7 @@ def score(
     normalize: bool = False,
     show: Sequence[str] = (),
     losses: str | Path | None = None,
+    progress: Progress | None = None,
 ) -> Score:
     r"""Log loss of the predictions in a file, by class, with the worst rows.
 
@@ -126,6 +127,9 @@ def score(
     losses : path, optional
         Write label, prediction, probability and loss of each row to this file, which ends in
         .parquet, .csv, .arrow or .feather. It is there once all rows have been read.
+    progress : callable, optional
+        Called after each batch with the number of rows so far, and with the part of the whole that
+        has been read (from 0 to 1), or None where that is not known.
 
     Returns
     -------
@@ -190,7 +194,7 @@ def score(
         classes=classes,
         tolerance=tolerance,
     )
-    reading, found = run.reading, run.tally(worst, clip, losses)
+    reading, found = run.reading, run.tally(worst, clip, losses, progress)
     left_out = tuple((why, n) for why, n in sorted(found.left_out.items()) if n)
     if not sum(found.state.counts):
         told = ", ".join(f"{n} with {why}" for why, n in left_out)

@@ -19,9 +19,15 @@ from xent._report.files import write_file
 from xent.metrics import log_loss
 from xent.scoring.state import State, WorstRow, ratio
 
+SCHEMA_VERSION = 1
+"""Of `to_dict`: a key that is removed or changes its meaning raises it."""
+
 STATE_FORMAT = "xent score"
 STATE_VERSION = 1
 """What is written into saved states."""
+
+MANY, HIGHEST, LOWEST = 40, 15, 5
+"""From how many classes on only some are shown, and how many."""
 
 FEW = 8
 """Rows below which probabilities of 0 and 1 alone are not odd."""
@@ -199,8 +205,7 @@ class Score(Report):
             ("macro loss", self.macro_loss, "nats, mean of the classes' losses"),
         )
         yield Table((), _cells(figures), left=(0, 2))
-        heads = ("class", "rows", "share", "log loss", "accuracy")
-        yield Table(heads, _cells(self.by_class), left=())
+        yield from self._classes()
         if self.worst:
             several = ("file",) * (len(self.files) > 1)
             shown = ("label", "predicted", "p(label)", "log loss")
@@ -212,9 +217,23 @@ class Score(Report):
         for note in self.notes:
             yield Text(f"Note: {note}", "note")
 
+    def _classes(self) -> Iterator[Block]:
+        """The classes; of many, those with the highest and the lowest loss."""
+        heads = ("class", "rows", "share", "log loss", "accuracy")
+        rows = self.by_class
+        if len(rows) > MANY:
+            rows = sorted(rows, key=lambda each: (-each.loss, -each.rows))
+            top, bottom = _cells(rows[:HIGHEST]), _cells(rows[-LOWEST:])
+            yield Table(heads, (*top, ("...", "", "", "", ""), *bottom), left=())
+            told = f"{HIGHEST} classes with the highest loss and {LOWEST} with the lowest, of "
+            yield Text(f"The {told}{len(rows):,}; --format json has all.", "plain")
+        else:
+            yield Table(heads, _cells(rows), left=())
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON: infinities as "inf", undefined skill as null."""
         return {
+            "schema_version": SCHEMA_VERSION,
             "file": self.path,
             "scores": self.kind,
             "read": self.read,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,9 @@ from xent.scoring.saved import UNPREDICTED
 from xent.scoring.sources import open_source, open_truth
 from xent.scoring.sources.reader import Reader
 from xent.scoring.state import Schema, State
+
+Progress = Callable[[int, float | None], None]
+"""Told, after each batch, how many rows were read, and which part of the whole if that is known."""
 
 
 @dataclass
@@ -93,7 +96,13 @@ class Run:
         self.how: dict[str, Any] = {"missing": missing, "ignored": ignored, "tolerance": tolerance}
         self.lenient = lenient
 
-    def tally(self, worst: int, clip: float | None, losses: Path | None = None) -> Tally:
+    def tally(
+        self,
+        worst: int,
+        clip: float | None,
+        losses: Path | None = None,
+        progress: Progress | None = None,
+    ) -> Tally:
         """Read all rows, and write the losses of each. A part that is left out leaves nothing."""
         r = self.reading
         binary, weighted = r.shape == "binary", r.weight is not None
@@ -101,13 +110,14 @@ class Run:
         total = Tally(State(schema))
         self.source.match(r.columns)
         with LossesFile.open(losses, r, clip, self.source) as file:
-            for name, opened in self.source.parts:
+            for i, (name, opened) in enumerate(self.source.parts):
                 if name in self.source.skipped:
                     continue
+                told = self._told(progress, total.seen, i)
                 with self.source.skipping(name):
                     # A part that may be left out is written once it has been read to its end.
                     at_once = None if self.source.skips else file
-                    total = total.merge(self._part(name, opened, schema, at_once))
+                    total = total.merge(self._part(name, opened, schema, at_once, told))
                     if file and self.source.skips:
                         self._part(name, opened, schema, file)
             self.source.check_any()
@@ -115,13 +125,32 @@ class Run:
             total.left_out[UNPREDICTED] += self.source.truth.without_prediction
         return total
 
-    def _part(self, name: str, opened: Any, schema: Schema, file: LossesFile | None) -> Tally:
+    def _told(self, progress: Progress | None, before: int, part: int) -> Progress:
+        """What tells how far the whole is where a part is so far."""
+
+        def tell(rows: int, fraction: float | None) -> None:
+            if progress is not None:
+                known = None if fraction is None else (part + fraction) / len(self.source.parts)
+                progress(before + rows, known)
+
+        return tell
+
+    def _part(
+        self,
+        name: str,
+        opened: Any,
+        schema: Schema,
+        file: LossesFile | None,
+        told: Progress | None = None,
+    ) -> Tally:
         part = Tally(State(schema))
         layout = self._layout(reader := self._open(name, opened))
         for rows in _rows(reader, layout):
             part.add(rows, name)
             if file:
                 file.add(rows, name)
+            if told:
+                told(part.seen, reader.fraction(part.seen))
         part.left_out.update(layout.left_out)
         return part
 

@@ -70,6 +70,17 @@ class TextReader(PyArrowReader):
         super().__init__(file)
         check_text(file)
 
+    def _content(self) -> Any:
+        """The bytes of the rows."""
+        self.source = self.file.open()
+        return self.file.content(self.source)
+
+    def fraction(self, rows: int) -> float | None:  # noqa: ARG002
+        try:
+            return float(self.source.tell() / max(1, self.source.size()))
+        except (AttributeError, OSError, ValueError):  # not open yet, or of unknown size
+            return None
+
     def line(self, row: int) -> int | None:
         places = self._places()
         return next((place["line"] for place in places if place["row"] == row), None)

@@ -72,7 +72,7 @@ class CsvReader(TextReader):
             for name in wanted.columns
         }
         return pyarrow.csv.open_csv(
-            self.file.content(),
+            self._content(),
             # Row numbers in errors need one thread. Parsing is not the slow part.
             read_options=pyarrow.csv.ReadOptions(block_size=block or self.block, use_threads=False),
             parse_options=pyarrow.csv.ParseOptions(

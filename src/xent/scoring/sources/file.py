@@ -62,9 +62,9 @@ class File:
             what = str(getattr(error, "strerror", None) or error or type(error).__name__)
             raise FileError(self.name, f"cannot be opened: {what.rstrip('.')}.") from None
 
-    def content(self) -> Any:
-        """The bytes, decompressed."""
-        source = self.open()
+    def content(self, source: Any = None) -> Any:
+        """The bytes, decompressed; of the file that is open, if there is one."""
+        source = self.open() if source is None else source
         return pa.input_stream(source, compression=CODECS.get(self.compression))
 
     def text(self) -> IO[str]:

@@ -260,6 +260,9 @@ class JoinedReader(Reader):
     def check(self, name: str) -> None:
         self.reader.check(self.own.get(name, name))
 
+    def fraction(self, rows: int) -> float | None:
+        return self.reader.fraction(rows)
+
     def line(self, row: int) -> int | None:
         return self.reader.line(row)
 

@@ -43,7 +43,7 @@ class JsonReader(TextReader):
     def _stream(self, wanted: Wanted) -> Any:
         schema = pa.schema([(name, self._type(name, wanted)) for name in wanted.columns])
         return pyarrow.json.open_json(
-            json_lines.lines_of(self.file),
+            json_lines.lines_of(self.file) or self._content(),
             read_options=pyarrow.json.ReadOptions(block_size=self.block),
             parse_options=pyarrow.json.ParseOptions(
                 explicit_schema=schema, unexpected_field_behavior="ignore"

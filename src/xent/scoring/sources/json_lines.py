@@ -45,8 +45,8 @@ def objects(file: File) -> Iterator[Iterator[tuple[Place, str]]]:
 
 
 def lines_of(file: File) -> Any:
-    """The bytes of the file with one object per line, as an Arrow file."""
-    return file.content() if _is_by_lines(file) else pa.PythonFile(_Lines(file), mode="r")
+    """An Arrow file with one object per line; None if the file itself has them so."""
+    return None if _is_by_lines(file) else pa.PythonFile(_Lines(file), mode="r")
 
 
 def _is_by_lines(file: File) -> bool:

@@ -57,6 +57,10 @@ class NumpyReader(FileReader):
                 found[name] = first[name] if member.dtype.names else first
         return Sample(found)
 
+    def fraction(self, rows: int) -> float | None:
+        lengths = [member.shape[0] for member in self.members.values() if member.shape]
+        return rows / max(1, *lengths) if lengths else None
+
     def check(self, name: str) -> None:
         self.members[name].check(name)
 

@@ -22,8 +22,13 @@ class ParquetReader(BinaryReader):
     endings = (".parquet", ".pq")
     kind = "Parquet"
 
+    def fraction(self, rows: int) -> float | None:
+        return float(rows / max(1, self.rows))
+
     def _schema(self) -> Any:
-        return self._open().schema_arrow
+        opened = self._open()
+        self.rows = opened.metadata.num_rows
+        return opened.schema_arrow
 
     def _stream(self, wanted: Wanted) -> Any:
         for batch in self._batches(columns=list(wanted.columns)):

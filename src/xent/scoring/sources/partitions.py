@@ -37,5 +37,8 @@ class PartitionedReader(Reader):
     def check(self, name: str) -> None:
         self.reader.check(name)
 
+    def fraction(self, rows: int) -> float | None:
+        return self.reader.fraction(rows)
+
     def line(self, row: int) -> int | None:
         return self.reader.line(row)

@@ -51,6 +51,10 @@ class Reader:
         """The first rows, with all columns."""
         raise NotImplementedError
 
+    def fraction(self, rows: int) -> float | None:  # noqa: ARG002
+        """How much has been read when these rows have been, if that is known."""
+        return None
+
     def check(self, name: str) -> None:
         """Fail if a column that no sample could be taken of cannot be read."""
 
