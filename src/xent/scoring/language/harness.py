@@ -196,5 +196,5 @@ def _size(text: str) -> int:
 
 def _named(record: dict[str, Any], text: str, *, tail: bool = False) -> str:
     """The number that the harness gives a document, and a part of its text."""
-    name = "" if record.get("doc_id") is None else f"doc {record['doc_id']}"
-    return " ".join(filter(None, (name, excerpt_of(text, tail=tail))))
+    name = None if record.get("doc_id") is None else f"doc {record['doc_id']}"
+    return excerpt_of(name, text, tail=tail)

@@ -33,7 +33,7 @@ def texts(batch: Batch, first: int, form: Form, checks: Checks, *, drop: bool) -
     kept = found.places - first
     for unit in COUNTS:
         if unit in read and unit not in found.counts:
-            found.counts[unit] = columns.counts(read[unit], unit)[kept]
+            found.counts[unit] = columns.counts(read[unit], unit, kept)
     if form.shape == "token":
         found.counts["tokens"] = np.ones(len(kept), np.int64)
     if "tokens" in roles:
@@ -41,8 +41,8 @@ def texts(batch: Batch, first: int, form: Form, checks: Checks, *, drop: bool) -
 
     def excerpt(i: int) -> str:
         at = int(kept[i])
-        told = [_value(read[role], at) for role in ("id", "text") if role in read]
-        return " ".join(filter(None, map(excerpt_of, told)))
+        told = [_value(read[role], at) if role in read else None for role in ("id", "text")]
+        return excerpt_of(*told)
 
     found.excerpt = excerpt
     return found
@@ -74,7 +74,7 @@ class _Columns:
         values = self.checks.numbers(values[rows], lambda i: self.first + int(rows[i]), self.name)
         return Texts(self.first + rows, -values, None, left_out=left_out)
 
-    def listed(self, column: Any, read: Mapping[str, Any]) -> Texts:
+    def listed(self, column: Any, read: dict[str, Any]) -> Texts:
         """A list per row; a first token without a log-probability is left out."""
         column, name, checks = self._as_lists(column), self.name, self.checks
         if column.null_count:
@@ -93,13 +93,16 @@ class _Columns:
             row = int(owners[bad[0]])
             what = f"token {bad[0] - starts[row]} has no log-probability; "
             checks.fail(f"{what}only the first token may have none.", self.first + row, name)
+        byte_lists = None
+        if "bytes" in read and is_listed(read["bytes"]):
+            byte_lists = read["bytes"] = self._as_lists(read["bytes"])
         self._same_sizes(read, sizes)
         owners, lost = owners[known], int((~known).sum())
         values = checks.numbers(values[known], lambda i: self.first + int(owners[i]), name)
         counts = {"tokens": np.bincount(owners, minlength=len(sizes))}
-        if "bytes" in read and is_listed(read["bytes"]):
-            flat = read["bytes"].flatten().to_numpy(zero_copy_only=False)[known]
-            counts["bytes"] = np.bincount(owners, flat, len(sizes)).astype(np.int64)
+        if byte_lists is not None:
+            of_tokens = self.counts(byte_lists.flatten(), "bytes", known, owners)
+            counts["bytes"] = np.bincount(owners, of_tokens, len(sizes)).astype(np.int64)
         left_out = Counter({FIRST: lost} if lost else {})
         return Texts(self.first + np.arange(len(sizes)), -values, owners, counts, left_out=left_out)
 
@@ -116,16 +119,17 @@ class _Columns:
                 what += f"'{self.form.columns[role]}'; expected one of each per token."
                 self.checks.fail(what, self.first + row, self.name)
 
-    def counts(self, column: Any, unit: str) -> Array:
-        """Tokens, bytes, words or characters of each row."""
+    def counts(self, column: Any, unit: str, kept: Array, owners: Array | None = None) -> Array:
+        """Tokens, bytes, words or characters of the rows that count, or of their tokens."""
         name = self.form.columns[unit]
         values, known = self._numbers(column, name)
+        values, known = values[kept], known[kept]
         bad = np.flatnonzero(~known | ~(values >= 0) | (values != np.floor(values)))
         if bad.size:
-            row = int(bad[0])
-            seen = f"{values[row]:g}" if known[row] else "nothing"
+            seen = f"{values[bad[0]]:g}" if known[bad[0]] else "nothing"
             what = f"{seen} is no number of {unit}; expected a whole number, 0 or more."
-            self.checks.fail(what, self.first + row, name)
+            rows = kept if owners is None else owners
+            self.checks.fail(what, self.first + int(rows[bad[0]]), name)
         return values.astype(np.int64)
 
     def possible(self, found: Texts) -> None:
@@ -151,9 +155,11 @@ class _Columns:
         """Lists that were written as text, by JSON or by Python."""
         found = []
         for row, text in enumerate(written):
-            plain = re.sub(r"\b(?:None|nan)\b", "null", text or "null")
+            plain = text or "null"
+            for python, as_json in (("None", "null"), ("nan", "NaN"), ("inf", "Infinity")):
+                plain = re.sub(rf"\b{python}\b", as_json, plain)
             try:
-                found.append(json.loads(re.sub(r"-inf\b", "-Infinity", plain)))
+                found.append(json.loads(plain))
             except ValueError:
                 what = f"{text!r:.60} is no list of log-probabilities, such as [-1.2, -0.3]."
                 self.checks.fail(what, self.first + row, self.name)
@@ -208,8 +214,7 @@ def questions(batch: Batch, first: int, form: Form, checks: Checks) -> list[Ques
         likeliest = int(np.argmax(values))
         right = right_choices(record.get(roles["label"]), choices, len(values), None, likeliest,
                               row, checks, roles["label"])  # fmt: skip
-        told = [record.get(roles[role]) for role in ("id", "text") if role in roles]
-        text = " ".join(filter(None, map(excerpt_of, told)))
+        text = excerpt_of(*(record.get(roles.get(role, "")) for role in ("id", "text")))
         found.append(Question(row, values, right, lengths if choices else {}, {}, text))
     return found
 

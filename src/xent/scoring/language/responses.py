@@ -21,6 +21,15 @@ FAILED = "no response (the request failed)"
 WRAPPED = ("response", "body", "result")
 """Fields in which batch jobs put the response."""
 
+LISTS: tuple[tuple[str, str, Part], ...] = (
+    ("details", "prefill", "prompt"),  # text-generation-inference
+    ("details", "tokens", "generated"),
+    ("meta_info", "input_token_logprobs", "prompt"),  # SGLang
+    ("meta_info", "output_token_logprobs", "generated"),
+    ("", "completion_probabilities", "generated"),  # llama.cpp
+)
+"""Fields that hold a list of tokens."""
+
 MISSING = (
     "holds responses without log-probabilities. Ask for them in the request: logprobs=true (chat), "
     "logprobs=0 with echo=true (completions), prompt_logprobs=0 (vLLM), or details=true with "
@@ -85,13 +94,13 @@ def documents(
         texts = [each for each in _tokens(body, row, checks) if each.part == part]
         if not texts:
             checks.fail(f"the response has no log-probabilities of the {part} tokens.", row, None)
-        name = record.get("custom_id") or body.get("id") or ""
+        name = record.get("custom_id")
         for each in texts:
             values, lost = present(each.values, row, each.field, checks)
             left_out[FIRST] += lost
             sizes = each.sizes[lost:] if each.sizes else None
             counts = {"tokens": len(values)} | ({"bytes": sum(sizes)} if sizes else {})
-            text = " ".join(filter(None, (str(name), excerpt_of(each.text))))
+            text = excerpt_of(name, each.text)
             found.append(Document(row, values, counts, text=text))
     return found, left_out
 
@@ -129,12 +138,17 @@ def _is_response(body: dict[str, Any]) -> bool:
         return all(
             isinstance(c, dict) and {"message", "text", "logprobs"} & set(c) for c in choices
         )
-    details, logprobs = body.get("details"), body.get("logprobs")
+    logprobs = body.get("logprobs")
     return (
         isinstance(body.get("prompt_logprobs"), list)
-        or (isinstance(details, dict) and bool({"tokens", "prefill"} & set(details)))
+        or any(isinstance(_inner(body, outer).get(key), list) for outer, key, _ in LISTS)
         or (isinstance(logprobs, dict) and bool({"token_logprobs", "content"} & set(logprobs)))
     )
+
+
+def _inner(body: dict[str, Any], outer: str) -> dict[str, Any]:
+    inner = body.get(outer) if outer else body
+    return inner if isinstance(inner, dict) else {}
 
 
 def _tokens(body: dict[str, Any], row: int, checks: Checks) -> Iterator[Tokens]:
@@ -145,12 +159,9 @@ def _tokens(body: dict[str, Any], row: int, checks: Checks) -> Iterator[Tokens]:
         yield from _of_prompt(body, "", row, checks)
     else:
         yield from _of_choice(body, "", row, checks)
-    details = body.get("details")
-    if isinstance(details, dict):
-        for key, part in (("prefill", "prompt"), ("tokens", "generated")):
-            tokens = details.get(key)
-            if tokens:
-                yield _listed(tokens, part, f"details.{key}", row, checks)
+    for outer, key, part in LISTS:
+        if tokens := _inner(body, outer).get(key):
+            yield _listed(tokens, part, f"{outer}{'.' * bool(outer)}{key}", row, checks)
 
 
 def _of_choice(choice: dict[str, Any], where: str, row: int, checks: Checks) -> Iterator[Tokens]:
@@ -171,8 +182,15 @@ def _of_choice(choice: dict[str, Any], where: str, row: int, checks: Checks) -> 
         yield Tokens("generated", field, values, None, text)
 
 
-def _listed(tokens: Any, part: Any, field: str, row: int, checks: Checks) -> Tokens:
-    """Tokens that are objects with a log-probability each."""
+def _listed(tokens: Any, part: Part, field: str, row: int, checks: Checks) -> Tokens:
+    """Tokens that are objects with a log-probability each, or lists of it, a number and a text."""
+    if isinstance(tokens, list):
+        tokens = [
+            {"logprob": each[0], "text": each[-1] or ""}
+            if isinstance(each, list) and each
+            else each
+            for each in tokens
+        ]
     if not isinstance(tokens, list) or not all(
         isinstance(token, dict) and "logprob" in token for token in tokens
     ):

@@ -18,8 +18,8 @@ from xent.scoring.language.form import COUNTS
 ROUNDING = 1e-6
 """How far above 0 rounding may take a log-probability."""
 
-EXCERPT = 40
-"""Characters of a text that are shown."""
+EXCERPT = 30
+"""Characters of a row's name and text that are shown."""
 
 FIRST = "no log-probability (first token)"
 
@@ -178,9 +178,10 @@ def wrong(value: float) -> str:
     )
 
 
-def excerpt_of(text: Any, *, tail: bool = False) -> str:
-    """The beginning of a text, or its end, on one line."""
-    line = " ".join(str(text).split()) if text is not None else ""
-    if len(line) <= EXCERPT:
-        return line
-    return "..." + line[3 - EXCERPT :] if tail else line[: EXCERPT - 3] + "..."
+def excerpt_of(name: Any, text: Any, *, tail: bool = False) -> str:
+    """A row's name, and the beginning or the end of its text, on one line."""
+    named, line = (" ".join(str(each).split()) if each is not None else "" for each in (name, text))
+    room = EXCERPT - len(named) - bool(named)
+    if len(line) > room:
+        line = "..." + line[-max(room - 3, 0) :] if tail else line[: max(room - 3, 0)] + "..."
+    return f"{named} {line}".strip()
