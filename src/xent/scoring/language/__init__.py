@@ -34,12 +34,14 @@ State = TextState | ChoiceState
 def recognise(
     names: Sequence[str],
     sample: Sequence[Mapping[str, Any]] | Mapping[str, Any],
+    name: str = "",
     part: Part | None = None,
 ) -> Form | None:
     """How a file of a language model is read; None if it is none, such as ordinary predictions.
 
-    `sample` has the first rows: records of JSON Lines, or columns by name. A form with a problem
-    is of a language model but cannot be scored; `score_language` raises it.
+    `sample` has the first rows of the file: records of JSON Lines, or columns by name. A form with
+    a problem is of a language model but cannot be scored; `score_language` raises it. `part` says
+    which tokens of responses count, where there are those of prompts and generated ones.
     """
     if isinstance(sample, Mapping):
         nested = {"filtered_resps", "resps", "choices", "response", "details", "prompt_logprobs"}
@@ -48,14 +50,14 @@ def recognise(
     else:
         records = [dict(record) for record in sample]
         found = {}
-        for name in names:
+        for column in names:
             try:
-                found[name] = column_of(records, name, "")
+                found[column] = column_of(records, column, name)
             except FileError:  # of several types: neither numbers nor lists
                 continue
     return (
         harness.form_of(names, records)
-        or responses.form_of(records, part)
+        or responses.form_of(records, part, Checks(name))
         or columns.form_of(names, found)
     )
 

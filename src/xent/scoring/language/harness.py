@@ -45,9 +45,10 @@ def form_of(names: Sequence[str], records: Sequence[dict[str, Any]]) -> Form | N
     if field is None or not any(isinstance(record.get(field), list) for record in records):
         return None
     shapes = [_shape(record, field) for record in records if record.get(field)]
-    if "generated" in shapes or not shapes:
+    known: list[Shape] = [shape for shape in shapes if shape != "generated"]
+    if not known:
         return Form("harness", "choices", problem=GENERATED)
-    shape: Shape = "choices" if "choices" in shapes else shapes[0]
+    shape = "choices" if "choices" in known else known[0]
     metrics = any(metric in record for record in records for metric in METRICS)
     counts = "as the samples give them" if metrics else "counted in 'arguments'"
     return Form("harness", shape, {"values": field}, told=TOLD[shape].format(field, counts))
@@ -147,8 +148,9 @@ def _question(record: dict[str, Any], row: int, field: str, checks: Checks) -> Q
         if isinstance(record.get(key), (int, float))
     }
     lengths, choices = {}, _without_delimiter(texts) if len(texts) == len(values) else []
-    shared = len(texts) > 1 and len(set(texts)) == 1  # then the contexts differ
-    if choices and not shared:
+    contexts = {str(each[0]) for each in arguments if each}
+    # Where the choices stand in the contexts, their lengths are not known.
+    if choices and not (len(contexts) > 1 == len(set(texts))):
         sizes = [_size(text) for text in choices]
         lengths = {"characters": list(map(len, choices)), "bytes": sizes}
     target = record.get("target")

@@ -58,13 +58,12 @@ class Tokens(NamedTuple):
     text: str
 
 
-def form_of(records: Sequence[dict[str, Any]], part: Part | None) -> Form | None:
+def form_of(records: Sequence[dict[str, Any]], part: Part | None, checks: Checks) -> Form | None:
     """How responses are read; None if these are none."""
     bodies = [body_of(record) for record in records]
     if not any(bodies):
         return None
-    checks = Checks("")
-    found = [t for body in bodies if body for t in _tokens(body, 0, checks)]
+    found = [each for row, body in enumerate(bodies) if body for each in _tokens(body, row, checks)]
     parts = {tokens.part for tokens in found}
     fields: dict[Part, str] = {tokens.part: tokens.field for tokens in reversed(found)}
     if part is None and len(parts) == 1:
