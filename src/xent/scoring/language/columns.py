@@ -39,18 +39,19 @@ TEXT = "token,tokens,text,document,doc,sentence,content,question,prompt,query"
 ID = "doc_id,document_id,id,request_id,custom_id,uid,key,name"
 
 FAR = 0.05
-"""How far the probabilities of a row must be from 1 to be those of choices, not of classes."""
+"""How far from 1 the probabilities of a row may sum, if they are those of classes."""
 
 
 def form_of(names: Sequence[str], columns: Mapping[str, Any]) -> Form | None:
     """How the columns are read; None if they are not those of a language model."""
     sure, unsure = naming.labels(names)
+    names = [name for name in names if name in columns]
     if sure or unsure:
         return _beside_labels((*sure, *unsure), names, columns)
-    listed = [name for name in _called(LIST, names) if is_listed(columns.get(name))]
+    listed = [name for name in _called(LIST, names) if is_listed(columns[name])]
     if listed:
         return _form("list", listed[0], names, columns)
-    plain = [name for name in names if name in columns and is_numeric(columns[name])]
+    plain = [name for name in names if is_numeric(columns[name])]
     sums, tokens = _called(DOCUMENT, plain), _called(TOKEN, plain)
     if len(sums) == 1 and not tokens:
         return _form("document", sums[0], names, columns)
@@ -64,16 +65,20 @@ def _beside_labels(
     labels: Sequence[str], names: Sequence[str], columns: Mapping[str, Any]
 ) -> Form | None:
     """Choices; or a document whose text is called a target. All else are ordinary predictions."""
-    plain = [name for name in names if name in columns and is_numeric(columns[name])]
+    plain = [name for name in names if is_numeric(columns[name])]
     sums = _called(DOCUMENT, plain)
     if len(sums) == 1 and any(_called(COUNT_NAMES[unit], plain) for unit in ("tokens", "bytes")):
         return _form("document", sums[0], names, columns)
-    listed = [name for name in _called(CHOICES, names) if is_listed(columns.get(name))]
+    tokens = [name for name in _called(LIST, names) if is_listed(columns[name])]
+    tokens = [name for name in tokens if "token" in name.lower()]
+    if tokens and not _are_classes(columns[tokens[0]]):
+        return _form("list", tokens[0], names, columns)
+    listed = [name for name in _called(CHOICES, names) if is_listed(columns[name])]
     if len(listed) != 1 or len(labels) != 1 or not _are_choices(columns[listed[0]]):
         return None
     roles = {"values": listed[0], "label": labels[0]}
     for name in ("choices", "endings", "options"):
-        if name in names and is_text_list(columns.get(name)):
+        if name in names and is_text_list(columns[name]):
             roles["choices"] = name
             break
     roles |= _texts(names, roles)
@@ -85,14 +90,22 @@ def _beside_labels(
 
 
 def _are_choices(column: Any) -> bool:
-    """Log-likelihoods of texts: their number varies, or their probabilities do not sum to 1."""
+    """Log-likelihoods of texts: no log-probabilities of classes, and none is positive."""
+    values = [value for row in lists_of(column) for value in row]
+    return not _are_classes(column) and all(value is not None and value <= 0 for value in values)
+
+
+def _are_classes(column: Any) -> bool:
+    """Are there as many numbers in each row, whose probabilities sum to about 1 or to more?"""
     rows = [row for row in lists_of(column) if row]
-    if not rows or not all(isinstance(v, (int, float)) and v <= 0 for row in rows for v in row):
-        return False
-    if len({len(row) for row in rows}) > 1:
+    values = [value for row in rows for value in row]
+    if not all(isinstance(value, (int, float, type(None))) for value in values):
         return True
-    sums = np.exp(np.array(rows, np.float64)).sum(axis=1)
-    return bool(np.median(np.abs(sums - 1)) > FAR and sums.max() <= 1 + FAR)
+    if len({len(row) for row in rows}) != 1 or None in values:
+        return not rows
+    with np.errstate(over="ignore"):
+        sums = np.exp(np.array(rows, np.float64)).sum(axis=1)
+    return bool(np.median(np.abs(sums - 1)) <= FAR or sums.max() > 1 + FAR)
 
 
 def _called(names: str, columns: Sequence[str]) -> list[str]:
@@ -126,8 +139,6 @@ def _form(shape: Shape, values: str, names: Sequence[str], columns: Mapping[str,
 
 
 def _is_count(columns: Mapping[str, Any], name: str, shape: Shape) -> bool:
-    column = columns.get(name)
-    if column is None:
-        return False
+    column = columns[name]
     texts = not isinstance(column, np.ndarray) and is_text_list(column)
     return is_numeric(column) or (shape == "list" and is_listed(column) and not texts)

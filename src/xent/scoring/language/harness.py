@@ -42,9 +42,10 @@ def form_of(names: Sequence[str], records: Sequence[dict[str, Any]]) -> Form | N
     if {"results", "configs"} <= set(names):
         return Form("harness", "choices", problem=RESULTS)
     field = next((each for each in FIELDS if each in names), None)
-    if field is None or not any(isinstance(record.get(field), list) for record in records):
+    found = [record for record in records if isinstance(record.get(field or ""), list)]
+    if field is None or not found:
         return None
-    shapes = [_shape(record, field) for record in records if record.get(field)]
+    shapes = [_shape(record, field) for record in found if record[field]]
     known: list[Shape] = [shape for shape in shapes if shape != "generated"]
     if not known:
         return Form("harness", "choices", problem=GENERATED)
@@ -102,7 +103,7 @@ def _rolled(record: dict[str, Any], row: int, field: str, checks: Checks) -> Doc
     for metric, unit in METRICS.items():
         pair = record.get(metric)
         if isinstance(pair, list) and len(pair) == 2:
-            counts[unit] = int(pair[1])
+            counts[unit] = checks.count(pair[1], row, metric, unit)
     if not counts and text is None:
         what = "the sample has no text: expected 'arguments', or a pair such as 'bits_per_byte'."
         checks.fail(what, row, "arguments")

@@ -156,6 +156,13 @@ class Checks:
             self.fail(wrong(value), row, field)
         return min(float(value), 0.0)
 
+    def count(self, value: Any, row: int, field: str, unit: str) -> int:
+        """A number of words or bytes."""
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < 1e15:
+            what = f"{value!r:.60} is no number of {unit}; expected a whole number, 0 or more."
+            self.fail(what, row, field)
+        return int(value)
+
     def numbers(self, values: Array, row_of: Callable[[int], int], field: str) -> Array:
         """Log-probabilities of a column."""
         bad = ~(values <= ROUNDING)
