@@ -190,7 +190,7 @@ def test_prompts_of_vllm():
     )
     says(
         [files.vllm([None, {}])],
-        "row 0, column 'prompt_logprobs': entry 1 is empty.",
+        "row 0, column 'prompt_logprobs': entry 1: expected an object of tokens, or null.",
     )
 
 

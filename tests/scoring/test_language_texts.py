@@ -10,7 +10,7 @@ import language_files as files
 import numpy as np
 import pyarrow as pa
 import pytest
-from language_files import LOGPROBS, WORDS, scored
+from language_files import ENTRIES, LOGPROBS, WORDS, scored
 
 from xent.scoring.language import TextScore, recognise
 
@@ -222,14 +222,6 @@ def test_several_choices_of_a_response_are_texts_of_their_own():
     body["choices"] *= 3
     result = scored([body])
     assert (result.documents, result.tokens) == (3, 9)
-
-
-ENTRIES = (
-    None,
-    files.vllm_entry(7, -0.5, 1),
-    files.vllm_entry(9, -6.25, 40, (1, -0.25, 1)),
-    files.vllm_entry(3, -2.0, 2, (1, -0.5, 1)),
-)
 
 
 @pytest.mark.parametrize("ids", [None, [2, 7, 9, 3]])

@@ -116,6 +116,15 @@ def vllm_entry(token: int, logprob: float, rank: int, *others: tuple[int, float,
     }
 
 
+ENTRIES = (
+    None,
+    vllm_entry(7, -0.5, 1),
+    vllm_entry(9, -6.25, 40, (1, -0.25, 1)),
+    vllm_entry(3, -2.0, 2, (1, -0.5, 1)),
+)
+"""Of four tokens, of which the third is beyond the likeliest one."""
+
+
 def tgi(*, prefill: bool = True) -> Record:
     """A response of text-generation-inference."""
     tokens = [

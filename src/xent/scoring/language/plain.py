@@ -178,17 +178,22 @@ class _Columns:
         return values.astype(np.float64, copy=False), known
 
     def _cast(self, column: Any, name: str, owners: Array | None) -> Any:
+        texts = pc.utf8_trim_whitespace(column)
         try:
-            return pc.utf8_trim_whitespace(column).cast(pa.float64())
+            return texts.cast(pa.float64())
         except pa.ArrowInvalid:
-            for i, text in enumerate(column.to_pylist()):
-                try:
-                    float(text or 0)
-                except ValueError:
-                    row = i if owners is None else int(owners[i])
-                    what = f"{text!r:.60} is not a number."
-                    self.checks.fail(what, self.first + row, name)
-            raise
+            place = next(i for i in range(len(texts)) if not _is_number(texts[i : i + 1]))
+            row = place if owners is None else int(owners[place])
+            what = f"{column[place].as_py()!r:.60} is not a number."
+            return self.checks.fail(what, self.first + row, name)
+
+
+def _is_number(text: Any) -> bool:
+    try:
+        text.cast(pa.float64())
+    except pa.ArrowInvalid:
+        return False
+    return True
 
 
 def questions(batch: Batch, first: int, form: Form, checks: Checks) -> list[Question]:

@@ -228,21 +228,26 @@ def _own(
     entry: Any, place: int, token: Any, row: int, field: str, checks: Checks
 ) -> dict[str, Any]:
     """The token that stands in the prompt: vLLM writes it first, then the likeliest ones."""
-    if not isinstance(entry, dict) or not all(isinstance(v, dict) for v in entry.values()):
+    # A table has a field for every token of the file, in an order of its own.
+    found = {k: v for k, v in entry.items() if v is not None} if isinstance(entry, dict) else {}
+    if not found or not all(isinstance(v, dict) for v in found.values()):
         checks.fail(f"entry {place}: expected an object of tokens, or null.", row, field)
     if token is not None:
-        if str(token) not in entry:
+        if not isinstance(found.get(str(token)), dict):
             checks.fail(f"entry {place} lacks the token {token} of the prompt.", row, field)
-        return dict(entry[str(token)])
-    if not entry:
-        checks.fail(f"entry {place} is empty.", row, field)
-    # Only the prompt's own token may rank below as many tokens as are listed.
-    beyond = [key for key, v in entry.items() if (v.get("rank") or 0) > len(entry)]
-    first = next(iter(entry))
-    if beyond and beyond[0] != first:
+        return dict(found[str(token)])
+    first = next(iter(found))
+    if len(found) > 1 and (len(found) < len(entry) or _first_beyond(found, first) != first):
         what = (
             f"entry {place} does not begin with the token of the prompt: its order was changed. "
             "Save the 'prompt_token_ids', too, or ask for prompt_logprobs=0."
         )
         checks.fail(what, row, field)
-    return dict(entry[first])
+    return dict(found[first])
+
+
+def _first_beyond(entry: dict[str, Any], default: str) -> str:
+    """The token that ranks below as many as are listed: only that of the prompt may do so."""
+    ranks = {token: value.get("rank") for token, value in entry.items()}
+    beyond = (k for k, rank in ranks.items() if isinstance(rank, int) and rank > len(entry))
+    return next(beyond, default)
