@@ -126,3 +126,47 @@ def test_columns_are_read_without_python_numbers():
     for first, batch in cut(columns, 1 << 16):
         add_batch(state, form, first, batch, "file")
     assert score_of(state, form, "file").loss == 1.5
+
+
+# ---- standard errors
+
+
+def test_the_standard_error_of_a_ratio():
+    rng = np.random.default_rng(8)
+    tokens, sizes = rng.integers(1, 30, 40), rng.integers(30, 90, 40)
+    losses = rng.exponential(2, 40) * tokens
+    columns = {"ll": -losses, "num_tokens": tokens, "num_bytes": sizes}
+    for batch in (1, 40):
+        result = scored(columns, batch=batch)
+        for numbers, error in (
+            (tokens, result.loss_error),
+            (sizes, result.bits_per_byte_error * math.log(2)),
+        ):
+            residuals = losses - losses.sum() / numbers.sum() * numbers
+            expected = math.sqrt(40 / 39 * (residuals**2).sum()) / numbers.sum()
+            assert error == pytest.approx(expected, rel=1e-12)
+    assert "Standard error over texts: " in result.to_text()
+
+
+def test_the_standard_error_of_means():
+    rng = np.random.default_rng(9)
+    losses = rng.exponential(2, 40)
+    result = scored({"ll": -losses})
+    assert result.loss_error == pytest.approx(losses.std(ddof=1) / math.sqrt(40), rel=1e-12)
+    logs = (-rng.exponential(3, (40, 3))).tolist()
+    rows = [
+        {"target": int(target), "resps": [[value, False] for value in values]}
+        for target, values in zip(rng.integers(0, 3, 40), logs, strict=True)
+    ]
+    result = scored(rows)
+    each = [scored([row]).loss for row in rows]
+    assert result.loss_error == pytest.approx(np.std(each, ddof=1) / math.sqrt(40), rel=1e-12)
+    hits = [scored([row]).accuracy for row in rows]
+    assert result.accuracy_error == pytest.approx(np.std(hits, ddof=1) / math.sqrt(40), rel=1e-12)
+
+
+def test_no_standard_error_where_it_would_mislead():
+    assert math.isnan(scored({"logprob": -np.ones(100)}).loss_error)  # tokens of one text
+    assert math.isnan(scored({"ll": -np.arange(4.0)}).loss_error)
+    assert math.isnan(scored({"ll": -np.array([1, 2, 3, 4, math.inf])}).loss_error)
+    assert scored({"ll": -np.array([1.0, 2, 3, 4, 5])}).loss_error > 0

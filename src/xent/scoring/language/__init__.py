@@ -110,7 +110,9 @@ def add_batch(
     if isinstance(state, ChoiceState):
         state.add(_questions(form, first, batch, checks))
     else:
-        state.add(_texts(form, first, batch, checks, missing), form.unit)
+        texts = _texts(form, first, batch, checks, missing)
+        # Tokens of one text depend on each other, so that they give no standard error.
+        state.add(texts, form.unit, squares=form.shape != "token")
 
 
 def score_of(state: State, form: Form, name: str) -> TextScore | ChoiceScore:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from xent._format import counted, plain
+from xent._format import counted, plain, shown
 from xent._report import Block, Table, Text
 from xent.scoring.language.report import Figure, LanguageScore, cells, exp
 from xent.scoring.language.state import ChoiceState
@@ -79,6 +79,17 @@ class ChoiceScore(LanguageScore[ChoiceState]):
         return float(hits / self.questions)
 
     @property
+    def loss_error(self) -> float:
+        """Standard error of `loss`; NaN of a few questions."""
+        return self._error(self.state.variance())
+
+    @property
+    def accuracy_error(self) -> float:
+        """Standard error of `accuracy`, as lm-evaluation-harness gives it; NaN of a few."""
+        n, share = self.questions, self.accuracy
+        return self._error(share * (1 - share) / (n - 1)) if n > 1 else math.nan
+
+    @property
     def notes(self) -> list[str]:
         """What a reader of the figures should know."""
         notes, state = [], self.state
@@ -117,6 +128,11 @@ class ChoiceScore(LanguageScore[ChoiceState]):
             ("", self.base_accuracy, "by chance"),
         ]
         yield from self._told(f"{self.path}: {counted(self.questions, 'question')}", figures)
+        if not math.isnan(self.accuracy_error):
+            errors = [f"accuracy {shown(self.accuracy_error)}"]
+            if not math.isnan(self.loss_error):
+                errors.insert(0, f"log loss {shown(self.loss_error)} nats")
+            yield Text(f"Standard error over questions: {', '.join(errors)}.", "plain")
         if self.worst:
             heads = ("worst row", "question", "right", "predicted", "p(right)", "log loss")
             yield Table(heads, cells(self._worst()), left=(1,))
@@ -133,11 +149,13 @@ class ChoiceScore(LanguageScore[ChoiceState]):
             "questions": self.questions,
             "left_out": dict(self.left_out),
             "log_loss_nats": plain(self.loss),
+            "log_loss_nats_standard_error": plain(self.loss_error),
             "log_loss_bits": plain(self.bits),
             "perplexity": plain(self.perplexity),
             "chance_loss": plain(self.base_loss),
             "skill": plain(self.skill),
             "accuracy": plain(self.accuracy),
+            "accuracy_standard_error": plain(self.accuracy_error),
             "accuracy_per_character": plain(self.accuracy_per_character),
             "accuracy_per_byte": plain(self.accuracy_per_byte),
             "chance_accuracy": plain(self.base_accuracy),

@@ -16,6 +16,9 @@ from xent.scoring.state import SCALE, ratio
 State = TypeVar("State", bound=LanguageState)
 Figure = tuple[str, float, str]
 
+FEW = 5
+"""Rows below which no standard error is given."""
+
 
 @dataclass(frozen=True, repr=False)
 class LanguageScore(Report, Generic[State]):
@@ -45,6 +48,10 @@ class LanguageScore(Report, Generic[State]):
         if not number:
             return math.nan
         return math.inf if self.state.infinite else ratio(self.state.losses, number << SCALE)
+
+    def _error(self, variance: float) -> float:
+        """A standard error; NaN of a few rows."""
+        return math.sqrt(variance) if self.state.rows >= FEW else math.nan
 
     def _told(self, headline: str, figures: Iterable[Figure]) -> Iterator[Block]:
         """The beginning of a report: what was read, what was left out, and the figures."""

@@ -8,14 +8,19 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import asdict, dataclass, field, fields, replace
+from fractions import Fraction
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from xent._validation import Array
+from xent.scoring.language.form import COUNTS
 from xent.scoring.language.losses import losses_of, predicted
 from xent.scoring.language.rows import Questions, Texts
-from xent.scoring.state import exact_sums
+from xent.scoring.state import SCALE, exact_sums
+
+LARGEST = 1e100
+"""Losses that can be squared, and multiplied by any number of tokens."""
 
 
 @dataclass(frozen=True, order=True)
@@ -101,9 +106,7 @@ class LanguageState:
     def _add_losses(self, losses: Array) -> None:
         infinite = np.isinf(losses)
         self.infinite += int(infinite.sum())
-        if len(losses):
-            finite = np.where(infinite, 0.0, losses)
-            self.losses += exact_sums(finite, np.zeros(len(finite), np.intp), 1).get(0, 0)
+        self.losses += exact_sum(np.where(infinite, 0.0, losses))
 
     def _highest(self, losses: Array) -> list[int]:
         """The places of the highest losses; of equal ones, the first."""
@@ -126,10 +129,13 @@ class TextState(LanguageState):
     """Tokens, bytes, words, characters, and texts that greedy decoding gives."""
     known: Counter[str] = field(default_factory=Counter)
     """For how many texts each of them is known."""
+    squares: Counter[str] = field(default_factory=Counter)
+    """Over texts: sums of the squared loss, of its products with each number (both in units of
+    2**-1126), and of the squared numbers. They give standard errors."""
 
     worst_class = WorstText
 
-    def add(self, texts: Texts, unit: str) -> None:
+    def add(self, texts: Texts, unit: str, *, squares: bool = True) -> None:
         """Add a batch; the worst texts are those with the highest loss per `unit`."""
         n = len(texts.places)
         self.rows += n
@@ -143,6 +149,8 @@ class TextState(LanguageState):
         losses = texts.losses
         if texts.owners is not None:
             losses = np.bincount(texts.owners, losses, n)
+        if squares:
+            self._add_squares(losses, texts.counts)
         sizes = np.maximum(texts.counts.get(f"{unit}s", np.ones(n, np.int64)), 1)
         rates = losses / sizes
         self._keep([
@@ -150,6 +158,34 @@ class TextState(LanguageState):
                       texts.excerpt(i))
             for i in self._highest(rates)
         ])  # fmt: skip
+
+    def _add_squares(self, losses: Array, counts: dict[str, Array]) -> None:
+        finite = np.isfinite(losses) & (losses < LARGEST)
+        self.squares["finite"] += int(finite.sum())
+        losses = losses[finite]
+        self.squares["loss"] += exact_sum(losses**2)
+        for name in COUNTS:
+            if name in counts:
+                numbers = np.maximum(counts[name][finite], 0)
+                self.squares[f"loss, {name}"] += exact_sum(losses * numbers)
+                self.squares[name] += exact_sum(numbers.astype(np.float64) ** 2) >> SCALE
+
+    def variance(self, name: str = "") -> float:
+        """Of the loss per token, byte and so on, or per text: of a ratio of sums over texts.
+
+        The squared residuals loss - ratio * number, in exact arithmetic (Cochran, Sampling
+        Techniques, section 6.3).
+        """
+        n, squares = self.rows, self.squares
+        total = self.totals[name] if name else n
+        if n < 2 or not total or squares["finite"] < n:
+            return math.nan
+        loss = Fraction(self.losses, 1 << SCALE)
+        ratio = loss / total
+        product = Fraction(squares[f"loss, {name}"], 1 << SCALE) if name else loss
+        number = squares[name] if name else n
+        residuals = Fraction(squares["loss"], 1 << SCALE) - 2 * ratio * product + ratio**2 * number
+        return float(max(residuals, Fraction(0)) * n / (n - 1) / total**2)
 
 
 @dataclass
@@ -164,6 +200,8 @@ class ChoiceState(LanguageState):
     """For how many questions each of these is known."""
     reported: Counter[str] = field(default_factory=Counter)
     """Questions for which the file itself gives an accuracy, and those where it is another."""
+    squares: int = 0
+    """Sum of the squared losses, in units of 2**-1126, but of infinite and huge ones."""
 
     worst_class = WorstQuestion
 
@@ -178,6 +216,7 @@ class ChoiceState(LanguageState):
         starts = np.cumsum(sizes) - sizes
         losses, probabilities = losses_of(questions)
         self._add_losses(losses)
+        self.squares += exact_sum(np.where(losses < LARGEST, losses, 0.0) ** 2)
         targets = np.add.reduceat(questions.right.astype(np.int64), starts)
         pairs, numbers = np.unique(np.stack([targets, sizes]), axis=1, return_counts=True)
         for (count, size), number in zip(pairs.T.tolist(), numbers.tolist(), strict=True):
@@ -200,6 +239,15 @@ class ChoiceState(LanguageState):
             for i in self._highest(losses)
         ])  # fmt: skip
 
+    def variance(self) -> float:
+        """Of the mean loss."""
+        n = self.rows
+        if n < 2 or self.infinite:
+            return math.nan
+        total = Fraction(self.losses, 1 << SCALE)
+        residuals = Fraction(self.squares, 1 << SCALE) - total**2 / n
+        return float(max(residuals, Fraction(0)) / (n - 1) / n)
+
     def _count(self, key: str, questions: Questions, places: Array, known: Array) -> None:
         starts = np.cumsum(questions.sizes) - questions.sizes
         right = questions.right[starts + places]
@@ -210,6 +258,11 @@ class ChoiceState(LanguageState):
             compared = known & ~np.isnan(said)
             self.reported[key] += int(compared.sum())
             self.reported[f"{key} differs"] += int((right != (said == 1))[compared].sum())
+
+
+def exact_sum(values: Array) -> int:
+    """The sum of finite values, in units of 2**-1126."""
+    return exact_sums(values, np.zeros(len(values), np.intp), 1).get(0, 0) if len(values) else 0
 
 
 def _numbers(row: dict[str, Any]) -> dict[str, Any]:

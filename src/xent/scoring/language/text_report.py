@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from xent._format import counted, plain
+from xent._format import counted, plain, shown
 from xent._report import Block, Table, Text
 from xent.scoring.language.form import COUNTS
 from xent.scoring.language.report import Figure, LanguageScore, cells, exp
@@ -99,6 +99,17 @@ class TextScore(LanguageScore[TextState]):
         return math.nan if right is None else right / self.state.rows
 
     @property
+    def loss_error(self) -> float:
+        """Standard error of `loss`, with each text a cluster of tokens; NaN of a few texts."""
+        return self._error(self.state.variance("" if self.tokens is None else "tokens"))
+
+    @property
+    def bits_per_byte_error(self) -> float:
+        """Standard error of `bits_per_byte`, with each text a cluster; NaN of a few texts."""
+        known = self.bytes is not None
+        return self._error(self.state.variance("bytes")) / math.log(2) if known else math.nan
+
+    @property
     def notes(self) -> list[str]:
         """What a reader of the figures should know."""
         notes = []
@@ -142,6 +153,16 @@ class TextScore(LanguageScore[TextState]):
             ("accuracy", self.accuracy, "share of texts that greedy decoding gives"),
         ]
         yield from self._told(f"{self.path}: {', '.join(sizes)}", figures)
+        errors = [
+            f"{shown(error)} {unit}"
+            for error, unit in (
+                (self.loss_error, f"nats per {unit}"),
+                (self.bits_per_byte_error, "bits per byte"),
+            )
+            if not math.isnan(error)
+        ]
+        if errors:
+            yield Text(f"Standard error over texts: {', '.join(errors)}.", "plain")
         if self.worst:
             yield self._worst_table()
         for note in self.notes:
@@ -163,9 +184,11 @@ class TextScore(LanguageScore[TextState]):
             "log_likelihood": plain(self.log_likelihood),
             "log_loss_per": "text" if self.tokens is None else "token",
             "log_loss_nats": plain(self.loss),
+            "log_loss_nats_standard_error": plain(self.loss_error),
             "log_loss_bits": plain(self.bits),
             "perplexity": plain(self.perplexity),
             "bits_per_byte": plain(self.bits_per_byte),
+            "bits_per_byte_standard_error": plain(self.bits_per_byte_error),
             "bits_per_character": plain(self.bits_per_character),
             "byte_perplexity": plain(self.byte_perplexity),
             "word_perplexity": plain(self.word_perplexity),
