@@ -298,6 +298,10 @@ def test_choices_in_columns():
         [*rows, {"label": 0, "logprobs": []}],
         "row 2, column 'logprobs': expected a list of log-likelihoods, one per choice.",
     )
+    columns = {"label": pa.array([0, 0]), "lls": pa.array(["[-2.0, -3.0, -1.5]", "[-1.0 -2.0]"])}
+    form = form_of({name: column[:1] for name, column in columns.items()})
+    with pytest.raises(FileError, match="row 1, column 'lls': expected a list of log-likelihoods"):
+        files.score_language(form, [(0, columns)], "file")
     says(
         [row | {"choices": ["a", "b"]} for row in rows],
         "row 1, column 'logprobs': 3 log-likelihoods for 2 choices in 'choices'; expected one of "

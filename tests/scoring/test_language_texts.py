@@ -125,6 +125,8 @@ def test_a_sum_alone_is_a_loss_per_text():
     result = scored({"loglikelihood": pa.array([-3.0, -5.0])})
     assert (result.loss, result.tokens, result.documents) == (4.0, None, 2)
     assert "nats per text" in result.to_text()
+    assert math.isnan(result.perplexity)
+    assert result.notes == ["The number of tokens is not known, so nothing is per token."]
     assert result.to_dict()["log_loss_per"] == "text"
 
 

@@ -203,7 +203,9 @@ def questions(batch: Batch, first: int, form: Form, checks: Checks) -> list[Ques
     for row, record in enumerate(records_of(batch), first):
         field = roles["values"]
         written = record.get(field)
-        entries = lists_of(pa.array([written]))[0] if isinstance(written, str) else written
+        entries = written
+        if isinstance(written, str):
+            entries = next(iter(lists_of(pa.array([written]))), None)
         if not isinstance(entries, (list, np.ndarray)) or not len(entries):
             checks.fail("expected a list of log-likelihoods, one per choice.", row, field)
         values = [checks.number(value, row, field, "a log-likelihood") for value in entries]

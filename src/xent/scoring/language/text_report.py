@@ -69,8 +69,12 @@ class TextScore(LanguageScore[TextState]):
 
     @property
     def perplexity(self) -> float:
-        """exp(-log-likelihood / tokens), or / texts where the number of tokens is not known."""
-        return exp(self.loss)
+        """exp(-log-likelihood / tokens); of single continuations exp(-log-likelihood / texts).
+
+        NaN if the number of tokens is not known otherwise.
+        """
+        known = self.tokens is not None or self.form.shape == "continuation"
+        return exp(self.loss) if known else math.nan
 
     @property
     def bits_per_byte(self) -> float:
@@ -128,7 +132,7 @@ class TextScore(LanguageScore[TextState]):
             if 0 < state.known[name] < state.rows:
                 lacking = counted(state.rows - state.known[name], "text")
                 notes.append(f"Figures per {name[:-1]} are left out: {lacking} without {name}.")
-        if self.tokens is None:
+        if self.tokens is None and self.form.source == "columns":
             notes.append("The number of tokens is not known, so nothing is per token.")
         return notes
 
