@@ -168,6 +168,9 @@ ORDINARY: list[dict[str, list[Any]]] = [
     {"label": [0, 1], "prob": [0.5, 0.1], "tokens": [3, 4]},
     {"question": ["a", "b"], "choices": [["x", "y"], ["x", "z"]], "label": [0, 1]},
     {"logprob": [-1.0, -2.0], "loglikelihood": [-1.0, -2.0]},
+    {"species": ["a", "b"], "logprobs": [[-0.105360516, -2.302585093], [-0.6931471, -0.6931472]]},
+    {"label": ["a", "b"], "logprobs": [["x", "y"], ["z", "z"]]},
+    {"logprobs": [["x", "y"], ["z", "z"]]},
     {"target": ["a", "b"], "loglikelihood": [-1.0, -2.0]},
 ]
 
@@ -178,6 +181,17 @@ def test_ordinary_files_are_left_alone(columns: dict[str, list[Any]]):
     assert recognise(list(columns), arrays) is None
     records = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     assert recognise(list(columns), records) is None
+
+
+def test_matrices_of_classes_are_left_alone():
+    p = np.broadcast_to(-np.log(50_000), (1000, 50_000))
+    assert recognise(["logprobs", "arr_1"], {"logprobs": p, "arr_1": np.zeros(1000)}) is None
+    assert recognise(["logprobs", "label"], {"logprobs": p, "label": np.zeros(1000)}) is None
+
+
+def test_tokens_beside_a_label():
+    rows = [{"target": "positive", "token_logprobs": [None, -1.0, -2.0]}]
+    assert scored(rows).loss == 1.5
 
 
 def test_a_text_called_target_beside_counts():

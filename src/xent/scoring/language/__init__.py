@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Literal
 
 from xent.scoring.errors import FileError
@@ -44,22 +45,25 @@ def recognise(
     which tokens of responses count, where there are those of prompts and generated ones.
     """
     if isinstance(sample, Mapping):
-        nested = {"filtered_resps", "resps", "choices", "response", "details", "prompt_logprobs"}
-        found = sample
-        records = records_of(sample) if nested & set(names) else []
+        records = records_of(sample) if _holds_records(sample) else []
     else:
         records = [dict(record) for record in sample]
-        found = {}
-        for column in names:
-            try:
-                found[column] = column_of(records, column, name)
-            except FileError:  # of several types: neither numbers nor lists
-                continue
-    return (
-        harness.form_of(names, records)
-        or responses.form_of(records, part, Checks(name))
-        or columns.form_of(names, found)
-    )
+    form = harness.form_of(names, records) or responses.form_of(records, part, Checks(name))
+    if form is not None:
+        return form
+    if isinstance(sample, Mapping):
+        return columns.form_of(names, sample)
+    found = {}
+    for column in names:
+        with suppress(FileError):  # of several types: neither numbers nor lists
+            found[column] = column_of(records, column, name)
+    return columns.form_of(names, found)
+
+
+def _holds_records(columns: Mapping[str, Any]) -> bool:
+    """May the columns be those of a tool's records, with objects or lists of lists in them?"""
+    types = [str(getattr(column, "type", "")) for column in columns.values()]
+    return any(field in columns for field in harness.FIELDS) or any("struct<" in t for t in types)
 
 
 def score_language(

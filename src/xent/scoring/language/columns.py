@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -41,6 +42,9 @@ ID = "doc_id,document_id,id,request_id,custom_id,uid,key,name"
 FAR = 0.05
 """How far from 1 the probabilities of a row may sum, if they are those of classes."""
 
+LOOKED_AT = 10_000
+"""Numbers in lists that are looked at, if there are more than two lists."""
+
 
 def form_of(names: Sequence[str], columns: Mapping[str, Any]) -> Form | None:
     """How the columns are read; None if they are not those of a language model."""
@@ -48,7 +52,7 @@ def form_of(names: Sequence[str], columns: Mapping[str, Any]) -> Form | None:
     names = [name for name in names if name in columns]
     if sure or unsure:
         return _beside_labels((*sure, *unsure), names, columns)
-    listed = [name for name in _called(LIST, names) if is_listed(columns[name])]
+    listed = _lists(names, columns)
     if listed:
         return _form("list", listed[0], names, columns)
     plain = [name for name in names if is_numeric(columns[name])]
@@ -69,9 +73,8 @@ def _beside_labels(
     sums = _called(DOCUMENT, plain)
     if len(sums) == 1 and any(_called(COUNT_NAMES[unit], plain) for unit in ("tokens", "bytes")):
         return _form("document", sums[0], names, columns)
-    tokens = [name for name in _called(LIST, names) if is_listed(columns[name])]
-    tokens = [name for name in tokens if "token" in name.lower()]
-    if tokens and not _are_classes(columns[tokens[0]]):
+    tokens = [name for name in _lists(names, columns) if "token" in name.lower()]
+    if tokens:
         return _form("list", tokens[0], names, columns)
     listed = [name for name in _called(CHOICES, names) if is_listed(columns[name])]
     if len(listed) != 1 or len(labels) != 1 or not _are_choices(columns[listed[0]]):
@@ -89,23 +92,41 @@ def _beside_labels(
     return Form("columns", "choices", roles, told=told)
 
 
+def _lists(names: Sequence[str], columns: Mapping[str, Any]) -> list[str]:
+    """Columns of lists of token log-probabilities, not of those of classes."""
+    listed = [name for name in _called(LIST, names) if is_listed(columns[name])]
+    return [name for name in listed
+            if _first_rows(columns[name]) and not _are_classes(columns[name])]  # fmt: skip
+
+
 def _are_choices(column: Any) -> bool:
     """Log-likelihoods of texts: no log-probabilities of classes, and none is positive."""
-    values = [value for row in lists_of(column) for value in row]
-    return not _are_classes(column) and all(value is not None and value <= 0 for value in values)
+    rows = _first_rows(column)
+    values = [value for row in rows for value in row]
+    if not rows or any(value is None or value > 0 for value in values):
+        return False
+    # The probabilities of different texts after the same one cannot sum to more than 1.
+    possible = all(math.fsum(map(math.exp, row)) <= 1 + FAR for row in rows)
+    return len({len(row) for row in rows}) > 1 or (possible and not _are_classes(column))
 
 
 def _are_classes(column: Any) -> bool:
-    """Are there as many numbers in each row, whose probabilities sum to about 1 or to more?"""
-    rows = [row for row in lists_of(column) if row]
-    values = [value for row in rows for value in row]
-    if not all(isinstance(value, (int, float, type(None))) for value in values):
-        return True
-    if len({len(row) for row in rows}) != 1 or None in values:
-        return not rows
+    """Are there as many numbers in each row, whose probabilities sum to about 1?"""
+    rows = _first_rows(column)
+    if len({len(row) for row in rows}) != 1 or any(value is None for row in rows for value in row):
+        return False
     with np.errstate(over="ignore"):
         sums = np.exp(np.array(rows, np.float64)).sum(axis=1)
-    return bool(np.median(np.abs(sums - 1)) <= FAR or sums.max() > 1 + FAR)
+    return bool(np.median(np.abs(sums - 1)) <= FAR)
+
+
+def _first_rows(column: Any) -> list[list[Any]]:
+    """The first rows that are not empty; none if they hold anything but numbers."""
+    width = max(map(len, lists_of(column[:1])), default=0)
+    rows = [row for row in lists_of(column[: max(2, LOOKED_AT // max(width, 1))]) if row]
+    values = (value for row in rows for value in row)
+    numbers = all(isinstance(value, (int, float, type(None))) for value in values)
+    return rows if numbers else []
 
 
 def _called(names: str, columns: Sequence[str]) -> list[str]:

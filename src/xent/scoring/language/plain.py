@@ -153,14 +153,9 @@ class _Columns:
 
     def _parsed(self, written: Sequence[str | None]) -> list[Any]:
         """Lists that were written as text, by JSON or by Python."""
-        found = []
+        found = [parsed(text or "null") for text in written]
         for row, text in enumerate(written):
-            plain = text or "null"
-            for python, as_json in (("None", "null"), ("nan", "NaN"), ("inf", "Infinity")):
-                plain = re.sub(rf"\b{python}\b", as_json, plain)
-            try:
-                found.append(json.loads(plain))
-            except ValueError:
+            if text and found[row] is None:
                 what = f"{text!r:.60} is no list of log-probabilities, such as [-1.2, -0.3]."
                 self.checks.fail(what, self.first + row, self.name)
         return found
@@ -205,7 +200,7 @@ def questions(batch: Batch, first: int, form: Form, checks: Checks) -> list[Ques
         written = record.get(field)
         entries = written
         if isinstance(written, str):
-            entries = next(iter(lists_of(pa.array([written]))), None)
+            entries = parsed(written)
         if not isinstance(entries, (list, np.ndarray)) or not len(entries):
             checks.fail("expected a list of log-likelihoods, one per choice.", row, field)
         values = [checks.number(value, row, field, "a log-likelihood") for value in entries]
@@ -238,12 +233,20 @@ def _nested(column: Any) -> bool:
 
 
 def lists_of(column: Any) -> list[list[Any]]:
-    """The lists of a column, also those that were written as text."""
+    """The lists of a column, also those that were written as text; empty where there is none."""
     rows = column.tolist() if isinstance(column, np.ndarray) else column.to_pylist()
+    lists = (parsed(row) if isinstance(row, str) else row for row in rows)
+    return [row if isinstance(row, list) else [] for row in lists]
+
+
+def parsed(text: str) -> Any:
+    """What was written by JSON or by Python; None if it cannot be read."""
+    for python, as_json in (("None", "null"), ("nan", "NaN"), ("inf", "Infinity")):
+        text = re.sub(rf"\b{python}\b", as_json, text)
     try:
-        return [json.loads(row) if isinstance(row, str) else row or [] for row in rows]
+        return json.loads(text)
     except ValueError:
-        return []
+        return None
 
 
 def _value(column: Any, place: int) -> Any:
