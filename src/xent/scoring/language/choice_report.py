@@ -1,0 +1,184 @@
+"""The figures of questions with choices: as properties, as a report and as plain data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from xent._format import counted, plain, shown
+from xent._report import Block, Table, Text
+from xent.scoring.language.report import Figure, LanguageScore, cells, exp
+from xent.scoring.language.state import ChoiceState
+
+
+@dataclass(frozen=True, repr=False)
+class ChoiceScore(LanguageScore[ChoiceState]):
+    """How well a language model chooses: log-likelihoods, normalised over the choices."""
+
+    def __repr__(self) -> str:
+        return f"ChoiceScore({self.path!r}, questions={self.questions}, loss={self.loss:.6g})"
+
+    @property
+    def questions(self) -> int:
+        """Number of questions."""
+        return self.state.rows
+
+    @property
+    def infinite(self) -> int:
+        """Number of questions whose right choice has a probability of 0."""
+        return self.state.infinite
+
+    @property
+    def loss(self) -> float:
+        """Log loss in nats: the mean of -log of the right choice's normalised probability."""
+        return self._per(self.questions)
+
+    @property
+    def bits(self) -> float:
+        """Log loss in bits."""
+        return self.loss / math.log(2)
+
+    @property
+    def perplexity(self) -> float:
+        """Number of equally likely choices that would be as hard to guess."""
+        return exp(self.loss)
+
+    @property
+    def base_loss(self) -> float:
+        """Log loss of taking every choice for equally likely: the mean of log(choices / right)."""
+        terms = [n * -math.log(_part(chance)) for chance, n in self._chances()]
+        return math.fsum(terms) / self.questions
+
+    @property
+    def skill(self) -> float:
+        """1 - loss / base loss: 1 is perfect, 0 as good as chance."""
+        return 1 - self.loss / self.base_loss if self.base_loss > 0 else math.nan
+
+    @property
+    def accuracy(self) -> float:
+        """Share of questions whose choice of the highest log-likelihood is right (acc)."""
+        return self._accuracy("acc")
+
+    @property
+    def accuracy_per_character(self) -> float:
+        """The same by log-likelihood per character (acc_norm); NaN if lengths are not known."""
+        return self._accuracy("acc_norm")
+
+    @property
+    def accuracy_per_byte(self) -> float:
+        """The same by log-likelihood per byte in UTF-8 (acc_bytes); NaN if not known."""
+        return self._accuracy("acc_bytes")
+
+    @property
+    def base_accuracy(self) -> float:
+        """Accuracy of choosing at random."""
+        hits = sum((n * _part(chance) for chance, n in self._chances()), Fraction(0))
+        return float(hits / self.questions)
+
+    @property
+    def loss_error(self) -> float:
+        """Standard error of `loss`; NaN of a few questions."""
+        return self._error(self.state.variance())
+
+    @property
+    def accuracy_error(self) -> float:
+        """Standard error of `accuracy`, as lm-evaluation-harness gives it; NaN of a few."""
+        n, share = self.questions, self.accuracy
+        return self._error(share * (1 - share) / (n - 1)) if n > 1 else math.nan
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the figures should know."""
+        notes, state = [], self.state
+        if state.infinite:
+            told = counted(state.infinite, "question gives", "questions give")
+            notes.append(
+                f"{told} the right choice a probability of 0, so the log loss is infinite."
+            )
+        for key in ("acc", "acc_norm", "acc_bytes"):
+            if differs := state.reported[f"{key} differs"]:
+                told = counted(differs, "question")
+                notes.append(
+                    f"In {told} of {state.reported[key]}, '{key}' in the file differs from the "
+                    "accuracy computed here: the task may score its choices in its own way."
+                )
+        if 0 < state.known["acc_norm"] < state.rows:
+            lacking = counted(
+                state.rows - state.known["acc_norm"], "question has", "questions have"
+            )
+            notes.append(f"{lacking} no texts of choices, so there is no accuracy by length.")
+        if self.loss > self.base_loss:
+            notes.append("The predictions are worse than taking every choice for equally likely.")
+        return notes
+
+    def blocks(self) -> Iterator[Block]:
+        """The figures, the worst questions and the notes."""
+        figures: list[Figure] = [
+            ("log loss", self.loss, "nats per question"),
+            ("", self.bits, "bits per question"),
+            ("perplexity", self.perplexity, "choices as hard to guess"),
+            ("chance", self.base_loss, "nats, every choice equally likely"),
+            ("skill", self.skill, "1 - log loss / chance"),
+            ("accuracy", self.accuracy, "acc: by log-likelihood"),
+            ("", self.accuracy_per_character, "acc_norm: by log-likelihood per character"),
+            ("", self.accuracy_per_byte, "acc_bytes: by log-likelihood per byte"),
+            ("", self.base_accuracy, "by chance"),
+        ]
+        yield from self._told(f"{self.path}: {counted(self.questions, 'question')}", figures)
+        if not math.isnan(self.accuracy_error):
+            errors = [f"accuracy {shown(self.accuracy_error)}"]
+            if not math.isnan(self.loss_error):
+                errors.insert(0, f"log loss {shown(self.loss_error)} nats")
+            yield Text(f"Standard error over questions: {', '.join(errors)}.", "plain")
+        if self.worst:
+            heads = ("worst row", "question", "right", "predicted", "p(right)", "log loss")
+            yield Table(heads, cells(self._worst()), left=(1,))
+        for note in self.notes:
+            yield Text(f"Note: {note}", "note")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON: infinities as "inf", what is unknown as null."""
+        names = ("row", "text", "right", "predicted", "probability_of_right", "log_loss_nats")
+        return {
+            "file": self.path,
+            "scores": "log-likelihoods of choices",
+            "read": self.read,
+            "questions": self.questions,
+            "left_out": dict(self.left_out),
+            "log_loss_nats": plain(self.loss),
+            "log_loss_nats_standard_error": plain(self.loss_error),
+            "log_loss_bits": plain(self.bits),
+            "perplexity": plain(self.perplexity),
+            "chance_loss": plain(self.base_loss),
+            "skill": plain(self.skill),
+            "accuracy": plain(self.accuracy),
+            "accuracy_standard_error": plain(self.accuracy_error),
+            "accuracy_per_character": plain(self.accuracy_per_character),
+            "accuracy_per_byte": plain(self.accuracy_per_byte),
+            "chance_accuracy": plain(self.base_accuracy),
+            "infinite": self.infinite,
+            "worst_rows": [dict(zip(names, map(plain, row), strict=True)) for row in self._worst()],
+            "notes": self.notes,
+        }
+
+    def _accuracy(self, key: str) -> float:
+        known = self.state.known[key] == self.questions
+        return self.state.right[key] / self.questions if known else math.nan
+
+    def _chances(self) -> list[tuple[str, int]]:
+        return sorted(self.state.chances.items())
+
+    def _worst(self) -> list[tuple[Any, ...]]:
+        return [
+            (each.row, each.text, each.right, each.predicted, each.probability, each.loss)
+            for each in self.worst
+        ]
+
+
+def _part(chance: str) -> Fraction:
+    """The share of right choices, of "1/4"."""
+    right, size = chance.split("/")
+    return Fraction(int(right), int(size))

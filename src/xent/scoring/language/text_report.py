@@ -1,0 +1,225 @@
+"""The figures of texts: as properties, as a report and as plain data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from xent._format import counted, plain, shown
+from xent._report import Block, Table, Text
+from xent.scoring.language.form import COUNTS
+from xent.scoring.language.report import Figure, LanguageScore, cells, exp
+from xent.scoring.language.responses import LEAST
+from xent.scoring.language.state import TextState
+
+
+@dataclass(frozen=True, repr=False)
+class TextScore(LanguageScore[TextState]):
+    """How well a language model predicts texts."""
+
+    def __repr__(self) -> str:
+        return f"TextScore({self.path!r}, tokens={self.tokens}, loss={self.loss:.6g})"
+
+    @property
+    def documents(self) -> int | None:
+        """Number of texts; None where each row is a token, and texts are not told apart."""
+        return None if self.form.shape == "token" else self.state.rows
+
+    @property
+    def tokens(self) -> int | None:
+        """Number of tokens that count; None if it is not known for every text."""
+        return self._total("tokens")
+
+    @property
+    def bytes(self) -> int | None:
+        """Number of bytes; None if it is not known for every text."""
+        return self._total("bytes")
+
+    @property
+    def words(self) -> int | None:
+        """Number of words; None if it is not known for every text."""
+        return self._total("words")
+
+    @property
+    def characters(self) -> int | None:
+        """Number of characters; None if it is not known for every text."""
+        return self._total("characters")
+
+    @property
+    def infinite(self) -> int:
+        """Number of tokens (or texts, where only these are known) of probability 0."""
+        return self.state.infinite
+
+    @property
+    def log_likelihood(self) -> float:
+        """Log-likelihood of all texts, in nats."""
+        return -self._per(1)
+
+    @property
+    def loss(self) -> float:
+        """Log loss in nats per token; per text where the number of tokens is not known."""
+        return self._per(self.state.rows if self.tokens is None else self.tokens)
+
+    @property
+    def bits(self) -> float:
+        """Log loss in bits per token, or per text."""
+        return self.loss / math.log(2)
+
+    @property
+    def perplexity(self) -> float:
+        """exp(-log-likelihood / tokens); of single continuations exp(-log-likelihood / texts).
+
+        NaN if the number of tokens is not known otherwise.
+        """
+        known = self.tokens is not None or self.form.shape == "continuation"
+        return exp(self.loss) if known else math.nan
+
+    @property
+    def bits_per_byte(self) -> float:
+        """-log-likelihood / (bytes · log 2); NaN if the number of bytes is not known."""
+        return self._per(self.bytes or 0) / math.log(2)
+
+    @property
+    def bits_per_character(self) -> float:
+        """-log-likelihood / (characters · log 2); NaN if their number is not known."""
+        return self._per(self.characters or 0) / math.log(2)
+
+    @property
+    def byte_perplexity(self) -> float:
+        """exp(-log-likelihood / bytes); NaN if the number of bytes is not known."""
+        return exp(self._per(self.bytes or 0))
+
+    @property
+    def word_perplexity(self) -> float:
+        """exp(-log-likelihood / words); NaN if the number of words is not known."""
+        return exp(self._per(self.words or 0))
+
+    @property
+    def accuracy(self) -> float:
+        """Share of texts that greedy decoding gives; NaN if the file does not say it."""
+        right = self._total("greedy")
+        return math.nan if right is None else right / self.state.rows
+
+    @property
+    def loss_error(self) -> float:
+        """Standard error of `loss`, with each text a cluster of tokens; NaN of a few texts."""
+        return self._error(self.state.variance("" if self.tokens is None else "tokens"))
+
+    @property
+    def bits_per_byte_error(self) -> float:
+        """Standard error of `bits_per_byte`, with each text a cluster; NaN of a few texts."""
+        known = self.bytes is not None
+        return self._error(self.state.variance("bytes")) / math.log(2) if known else math.nan
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the figures should know."""
+        notes = []
+        state, unit = self.state, "token" if self.tokens is not None else "text"
+        if state.infinite:
+            told = counted(state.infinite, f"{unit} has", f"{unit}s have")
+            sentinel = self.form.source == "responses"
+            why = f" ({LEAST:g} is what servers write for it)" if sentinel else ""
+            notes.append(f"{told} a probability of 0{why}, so the perplexity is infinite.")
+        if self.form.part == "generated":
+            notes.append(
+                "Tokens that the model generated itself tell how certain it was, not how well it "
+                "predicts given text."
+            )
+        for name in COUNTS:
+            if 0 < state.known[name] < state.rows:
+                lacking = counted(state.rows - state.known[name], "text")
+                notes.append(f"Figures per {name[:-1]} are left out: {lacking} without {name}.")
+        if self.tokens is None and self.form.source == "columns":
+            notes.append("The number of tokens is not known, so nothing is per token.")
+        return notes
+
+    def blocks(self) -> Iterator[Block]:
+        """The figures, the worst rows and the notes."""
+        tokens, documents = self.tokens, self.documents
+        sizes = [counted(n, what) for n, what in ((documents, "text"), (tokens, "token"))
+                 if n is not None]  # fmt: skip
+        unit = "text" if tokens is None else "token"
+        figures: list[Figure] = [
+            ("log loss", self.loss, f"nats per {unit}"),
+            ("", self.bits, f"bits per {unit}"),
+            ("perplexity", self.perplexity, f"exp(log loss per {unit})"),
+            ("bits per byte", self.bits_per_byte, f"over {self.bytes} bytes"),
+            ("byte perplexity", self.byte_perplexity, "exp(log loss per byte)"),
+            ("bits per character", self.bits_per_character, f"over {self.characters} characters"),
+            (
+                "word perplexity",
+                self.word_perplexity,
+                f"exp(log loss per word), {self.words} words",
+            ),
+            ("accuracy", self.accuracy, "share of texts that greedy decoding gives"),
+        ]
+        yield from self._told(f"{self.path}: {', '.join(sizes)}", figures)
+        errors = [
+            f"{shown(error)} {unit}"
+            for error, unit in (
+                (self.loss_error, f"nats per {unit}"),
+                (self.bits_per_byte_error, "bits per byte"),
+            )
+            if not math.isnan(error)
+        ]
+        if errors:
+            yield Text(f"Standard error over texts: {', '.join(errors)}.", "plain")
+        if self.worst:
+            yield self._worst_table()
+        for note in self.notes:
+            yield Text(f"Note: {note}", "note")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data, for JSON: infinities as "inf", what is unknown as null."""
+        return {
+            "file": self.path,
+            "scores": "token log-probabilities" if self.form.shape in ("token", "list")
+            else "log-likelihoods of texts",
+            "read": self.read,
+            "texts": self.documents,
+            "tokens": self.tokens,
+            "bytes": self.bytes,
+            "characters": self.characters,
+            "words": self.words,
+            "left_out": dict(self.left_out),
+            "log_likelihood": plain(self.log_likelihood),
+            "log_loss_per": "text" if self.tokens is None else "token",
+            "log_loss_nats": plain(self.loss),
+            "log_loss_nats_standard_error": plain(self.loss_error),
+            "log_loss_bits": plain(self.bits),
+            "perplexity": plain(self.perplexity),
+            "bits_per_byte": plain(self.bits_per_byte),
+            "bits_per_byte_standard_error": plain(self.bits_per_byte_error),
+            "bits_per_character": plain(self.bits_per_character),
+            "byte_perplexity": plain(self.byte_perplexity),
+            "word_perplexity": plain(self.word_perplexity),
+            "accuracy": plain(self.accuracy),
+            "infinite": self.infinite,
+            "worst_rows": [
+                {"row": each.row, "text": each.text, f"{self.form.unit}s": each.size,
+                 "log_loss_nats": plain(each.loss),
+                 f"log_loss_nats_per_{self.form.unit}": plain(each.rate)}
+                if self.form.unit != "document"
+                else {"row": each.row, "text": each.text, "log_loss_nats": plain(each.loss)}
+                for each in self.worst
+            ],
+            "notes": self.notes,
+        }  # fmt: skip
+
+    def _total(self, name: str) -> int | None:
+        state = self.state
+        return state.totals[name] if state.rows and state.known[name] == state.rows else None
+
+    def _worst_table(self) -> Block:
+        if self.form.shape == "token":
+            rows = [(each.row, each.text, each.loss) for each in self.worst]
+            return Table(("worst row", "token", "log loss"), cells(rows), left=(1,))
+        if self.form.unit == "document":
+            rows = [(each.row, each.text, each.loss) for each in self.worst]
+            return Table(("worst row", "text", "log loss"), cells(rows), left=(1,))
+        heads = ("worst row", "text", f"{self.form.unit}s", "log loss", f"per {self.form.unit}")
+        found = [(e.row, e.text, e.size, e.loss, e.rate) for e in self.worst]
+        return Table(heads, cells(found), left=(1,))
