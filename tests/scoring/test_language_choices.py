@@ -270,6 +270,7 @@ Note: The predictions are worse than taking every choice for equally likely.
     )
     data = result.to_dict()
     assert data["worst_rows"][1] == {
+        "file": "",
         "row": 0,
         "text": "doc 7 Question: what? Answer:",
         "right": 1,

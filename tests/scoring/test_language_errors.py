@@ -142,8 +142,8 @@ def test_prompt_or_generated():
     says(
         [files.tgi()],
         "holds log-probabilities of the prompts and of the generated tokens. Say which ones "
-        "count: part='prompt' measures how well the model predicts the given text, "
-        "part='generated' how certain it was of its own.",
+        "count: --part prompt measures how well the model predicts the given text, "
+        "--part generated how certain it was of its own.",
     )
 
 

@@ -24,6 +24,7 @@ def score_command(
     skip_bad: bool = False,
     show: str | None = None,
     losses: Path | None = None,
+    part: Literal["prompt", "generated"] | None = None,
     save_state: Path | None = None,
     merge_states: bool = False,
     show_columns: bool = False,
@@ -38,6 +39,8 @@ def score_command(
 
     `xent score runs/2026-11/ --save-state november.state`
 
+    `xent score samples_arc_easy.jsonl`
+
     `xent score --merge october.state november.state`
 
     Labels are in a column called `label`, `target`, `y_true`, `truth` or similar. Scores are in a
@@ -47,7 +50,7 @@ def score_command(
     """
     chosen = {"weight_column": weight_column, **columns.arguments}
     if show_columns:
-        out.put(columns_of(files, **chosen))
+        out.put(columns_of(files, part=part, **chosen))
         return
     ignored = ignore_label or ()
     if merge_states:
@@ -64,6 +67,7 @@ def score_command(
                 show=names_of(show) or (),
                 losses=losses,
                 progress=progress,
+                part=part,
                 **chosen,
             )
     if save_state is not None:

@@ -14,11 +14,12 @@ from xent._kind import Kind
 from xent._validation import Array, check_number
 from xent.scoring.errors import FileError
 from xent.scoring.report import FileColumns, Score
-from xent.scoring.saved import load_state, merged
 
 if TYPE_CHECKING:  # PyArrow is needed only once a file is read
     from xent.scoring.columns import Missing
-    from xent.scoring.run import Progress, Run
+    from xent.scoring.language.form import Part
+    from xent.scoring.run import Progress
+    from xent.scoring.saved import Result
 
 __all__ = [
     "FileColumns",
@@ -73,7 +74,8 @@ def score(
     show: Sequence[str] = (),
     losses: str | Path | None = None,
     progress: Progress | None = None,
-) -> Score:
+    part: Part | None = None,
+) -> Result:
     r"""Log loss of the predictions in a file, by class, with the worst rows.
 
     .. math:: \text{log loss} = -\frac{1}{n} \sum_i \log p_i(y_i)
@@ -130,11 +132,15 @@ def score(
     progress : callable, optional
         Called after each batch with the number of rows so far, and with the part of the whole that
         has been read (from 0 to 1), or None where that is not known.
+    part : {"prompt", "generated"}, optional
+        Which tokens count, of responses of a language model that hold both.
 
     Returns
     -------
     Score
-        Log loss in nats and bits, perplexity, base rate, skill, per-class losses, worst rows.
+        Log loss in nats and bits, perplexity, base rate, skill, per-class losses, worst rows. Of
+        log-probabilities of a language model: `TextScore` with perplexity, bits per token and per
+        byte, or `ChoiceScore` with the accuracy of choices.
 
     Raises
     ------
@@ -176,16 +182,15 @@ def score(
     losses = None if losses is None else Path(losses)
     if clip is not None:
         clip = check_number(clip, "clip", 0, 0.5, above=True)
-    run = _run(
+    result: Result = _dispatch().score_any(
         source,
         labels,
-        missing=missing,
-        ignored=ignored,
+        worst=worst,
+        clip=clip,
+        losses=losses,
+        progress=progress,
         skip_bad=skip_bad,
-        truth=truth,
-        key=key,
-        normalize=normalize,
-        show=show,
+        part=part,
         label_column=label_column,
         score_columns=score_columns,
         weight_column=weight_column,
@@ -193,29 +198,17 @@ def score(
         kind=kind,
         classes=classes,
         tolerance=tolerance,
+        missing=missing,
+        ignored=ignored,
+        truth=truth,
+        key=key,
+        normalize=normalize,
+        show=show,
     )
-    reading, found = run.reading, run.tally(worst, clip, losses, progress)
-    left_out = tuple((why, n) for why, n in sorted(found.left_out.items()) if n)
-    if not sum(found.state.counts):
-        told = ", ".join(f"{n} with {why}" for why, n in left_out)
-        what = f"no row is left: {told}." if told else "holds no rows."
-        raise FileError(run.source.name, "holds no row of weight above 0." if found.seen else what)
-    return Score(
-        run.source.name,
-        reading.kind,
-        tuple(reading.classes),
-        found.state,
-        like_probabilities=found.like_probabilities,
-        like_decisions=found.like_decisions,
-        read=reading.description,
-        left_out=left_out,
-        files=tuple(name for name, _ in run.source.parts if name not in run.source.skipped),
-        skipped=tuple(map(str, run.source.skipped.values())),
-        show=reading.show,
-    )
+    return result
 
 
-def merge(scores: Iterable[Score | str | Path]) -> Score:
+def merge(scores: Iterable[Result | str | Path]) -> Result:
     """Score of the rows of all these: results of `score`, or files that `save_state` wrote.
 
     Sums are exact, so the result has the same bits as if all rows had been scored at once, in
@@ -244,26 +237,26 @@ def merge(scores: Iterable[Score | str | Path]) -> Score:
     >>> round(merge([a, b]).loss, 4)
     0.4149
     """
-    read = [each if isinstance(each, Score) else load_state(Path(each)) for each in scores]
+    states = _dispatch()
+    read = [
+        states.load_state(Path(each)) if isinstance(each, (str, Path)) else each for each in scores
+    ]
     if not read:
         msg = "there is no state to merge; expected at least one."
         raise ValueError(msg)
-    return reduce(merged, read)
+    result: Result = reduce(states.merged, read)
+    return result
 
 
 def columns_of(source: Any, *, labels: Any = None, **columns: Any) -> FileColumns:
     """How `score` reads the columns of a file, with the same options; nothing is scored."""
-    run = _run(source, labels, **columns)
-    reading, sample = run.reading, run.sample
-    used = {reading.label: "label", **dict.fromkeys(reading.scores, "score")}
-    used |= {reading.weight or "": "weight", reading.predicted or "": "predicted label"}
-    rows = tuple((name, sample.describe(name), used.get(name, "")) for name in run.first.names)
-    return FileColumns(run.source.name, rows, reading.description)
+    found: FileColumns = _dispatch().columns_of(source, labels, **columns)
+    return found
 
 
 def read_row(source: Any, row: int, *, labels: Any = None, **columns: Any) -> dict[str, Any]:
     """One row of a file of predictions, as arguments for `explain`."""
-    run = _run(source, labels, **columns)
+    run = _dispatch().run_of(source, labels, **columns)
     name = run.source.name
     if len(run.source.parts) > 1:
         raise FileError(name, f"{len(run.source.parts)} files; a row is that of one file: name it.")
@@ -287,7 +280,7 @@ def read_predictions(
     source: Any, *, most_rows: int, labels: Any = None, **columns: Any
 ) -> Predictions:
     """The first rows of a file as arrays to diagnose, including what `score` would refuse."""
-    run = _run(source, labels, lenient=True, **columns)
+    run = _dispatch().run_of(source, labels, lenient=True, **columns)
     parts: list[tuple[Array, Array]] = []
     held = most = 0
     for rows in run.rows():
@@ -303,13 +296,13 @@ def read_predictions(
     return Predictions(scores, targets, reading.kind, reading.names, whole=held <= most)
 
 
-def _run(source: Any, labels: Any, **options: Any) -> Run:
-    """The source, opened, and how it is read."""
+def _dispatch() -> Any:
+    """The module that reads sources: only it needs PyArrow."""
     try:
-        from xent.scoring.run import Run
+        from xent.scoring import dispatch
     except ModuleNotFoundError as error:
         package = str(error.name).partition(".")[0]
         how = f"pip install {package}, or xent with its extra score"
         msg = f"reading files of predictions needs {package}: {how}"
         raise ModuleNotFoundError(msg, name=error.name) from None
-    return Run(source, labels, **options)
+    return dispatch

@@ -16,7 +16,7 @@ from xent.scoring.errors import FileError
 from xent.scoring.losses_file import LossesFile
 from xent.scoring.reading import Options
 from xent.scoring.saved import UNPREDICTED
-from xent.scoring.sources import open_source, open_truth
+from xent.scoring.sources import Source, open_truth
 from xent.scoring.sources.reader import Reader
 from xent.scoring.state import Schema, State
 
@@ -61,13 +61,11 @@ class Run:
 
     def __init__(
         self,
-        source: Any,
-        labels: Any = None,
+        source: Source,
         *,
         tolerance: float = 1e-3,
         missing: Missing = "error",
         ignored: Sequence[str] = (),
-        skip_bad: bool = False,
         lenient: bool = False,
         truth: Any = None,
         key: str | Sequence[str] | None = None,
@@ -76,7 +74,7 @@ class Run:
         **columns: Any,
     ) -> None:
         tolerance = check_number(tolerance, "tolerance", 0, 1)
-        self.source = open_source(source, labels, skip_bad=skip_bad)
+        self.source = source
         if (truth is None) != (key is None):
             msg = "truth and key go together: the table of labels, and the column that both have."
             raise ValueError(msg)

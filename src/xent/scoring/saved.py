@@ -9,6 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from xent.scoring.errors import FileError
+from xent.scoring.language import ChoiceScore, TextScore
+from xent.scoring.language import report as language
+from xent.scoring.language.saved import merged as merged_texts
+from xent.scoring.language.saved import score_from
 from xent.scoring.report import STATE_FORMAT, STATE_VERSION, Score
 from xent.scoring.state import State, StateError
 
@@ -16,12 +20,16 @@ UNPREDICTED = "no prediction"
 TUPLES = ("files", "skipped", "show")
 
 
-def load_state(path: Path) -> Score:
+FORMATS = {STATE_FORMAT: STATE_VERSION, language.STATE_FORMAT: language.STATE_VERSION}
+
+Result = Score | TextScore | ChoiceScore
+
+
+def load_state(path: Path) -> Result:
     """The result that was saved in a file."""
     try:
         data = json.loads(path.read_text("utf-8"))
-        if data["format"] != STATE_FORMAT:
-            raise KeyError
+        known = FORMATS[data["format"]]
     except FileNotFoundError:
         raise FileError(path, "no such file.") from None
     except OSError as error:
@@ -29,10 +37,12 @@ def load_state(path: Path) -> Score:
     except (ValueError, KeyError, TypeError):
         what = "is no saved state, or not a complete one: save it with --save-state."
         raise FileError(path, what) from None
-    if (version := data.get("version")) != STATE_VERSION:
-        what = f"is a state of version {version!r}, but this xent reads {STATE_VERSION}. Score the "
+    if (version := data.get("version")) != known:
+        what = f"is a state of version {version!r}, but this xent reads {known}. Score the "
         raise FileError(path, what + "predictions again, or use the xent that saved it.")
     try:
+        if data["format"] == language.STATE_FORMAT:
+            return score_from(data)
         return _score(data, str(path))
     except StateError as error:
         raise FileError(path, str(error)) from None
@@ -55,8 +65,19 @@ def _score(data: dict[str, Any], name: str) -> Score:
     )
 
 
-def merged(a: Score, b: Score) -> Score:
+def merged(a: Result, b: Result) -> Result:
     """The result of the rows of both."""
+    if isinstance(a, TextScore) and isinstance(b, TextScore):
+        return merged_texts(a, b)
+    if isinstance(a, ChoiceScore) and isinstance(b, ChoiceScore):
+        return merged_texts(a, b)
+    if isinstance(a, Score) and isinstance(b, Score):
+        return _merged(a, b)
+    msg = f"These states cannot be merged. One is {type(a).__name__}, the other {type(b).__name__}."
+    raise StateError(msg)
+
+
+def _merged(a: Score, b: Score) -> Score:
     counts = Counter(dict(a.left_out)) + Counter(dict(b.left_out))
     counts.pop(UNPREDICTED, None)  # what one state lacks, the other may have
     reads = dict.fromkeys([*a.read.splitlines(), *b.read.splitlines()])

@@ -19,6 +19,7 @@ __all__ = [
     "ChoiceScore",
     "ChoiceState",
     "Form",
+    "Missing",
     "TextScore",
     "TextState",
     "add_batch",
@@ -107,27 +108,38 @@ def new_state(form: Form, worst: int, name: str) -> State:
 
 
 def add_batch(
-    state: State, form: Form, first: int, batch: Batch, name: str, missing: Missing = "error"
+    state: State,
+    form: Form,
+    first: int,
+    batch: Batch,
+    name: str,
+    missing: Missing = "error",
+    source: str = "",
 ) -> None:
-    """Add a batch of rows to a state. States of several batches may be merged in any order."""
+    """Add a batch of rows to a state. States of several batches may be merged in any order.
+
+    `source` is the file of the rows, if there are several.
+    """
     checks = Checks(name)
     if isinstance(state, ChoiceState):
-        state.add(_questions(form, first, batch, checks))
+        state.add(_questions(form, first, batch, checks), source)
     else:
         texts = _texts(form, first, batch, checks, missing)
         # Tokens of one text depend on each other, so that they give no standard error.
-        state.add(texts, form.unit, squares=form.shape != "token")
+        state.add(texts, form.unit, source, squares=form.shape != "token")
 
 
-def score_of(state: State, form: Form, name: str) -> TextScore | ChoiceScore:
+def score_of(
+    state: State, form: Form, name: str, skipped: tuple[str, ...] = ()
+) -> TextScore | ChoiceScore:
     """The figures of a state; an error if it has no rows."""
     empty = isinstance(state, TextState) and state.known["tokens"] and not state.totals["tokens"]
     if not state.rows or empty:
         told = ", ".join(f"{n} with {why}" for why, n in sorted(state.left_out.items()) if n)
         raise FileError(name, f"nothing is left: {told}." if told else "holds no rows.")
     if isinstance(state, ChoiceState):
-        return ChoiceScore(name, form, state)
-    return TextScore(name, form, state)
+        return ChoiceScore(name, form, state, skipped)
+    return TextScore(name, form, state, skipped)
 
 
 def _texts(form: Form, first: int, batch: Batch, checks: Checks, missing: Missing) -> Texts:

@@ -10,7 +10,7 @@ from typing import Any
 
 from xent._format import counted, plain, shown
 from xent._report import Block, Table, Text
-from xent.scoring.language.report import Figure, LanguageScore, cells, exp
+from xent.scoring.language.report import SCHEMA_VERSION, Figure, LanguageScore, cells, exp
 from xent.scoring.language.state import ChoiceState
 
 
@@ -141,13 +141,15 @@ class ChoiceScore(LanguageScore[ChoiceState]):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON: infinities as "inf", what is unknown as null."""
-        names = ("row", "text", "right", "predicted", "probability_of_right", "log_loss_nats")
+        names = ("text", "right", "predicted", "probability_of_right", "log_loss_nats")
         return {
             "file": self.path,
             "scores": "log-likelihoods of choices",
             "read": self.read,
             "questions": self.questions,
+            "schema_version": SCHEMA_VERSION,
             "left_out": dict(self.left_out),
+            "files_left_out": list(self.skipped),
             "log_loss_nats": plain(self.loss),
             "log_loss_nats_standard_error": plain(self.loss_error),
             "log_loss_bits": plain(self.bits),
@@ -160,7 +162,11 @@ class ChoiceScore(LanguageScore[ChoiceState]):
             "accuracy_per_byte": plain(self.accuracy_per_byte),
             "chance_accuracy": plain(self.base_accuracy),
             "infinite": self.infinite,
-            "worst_rows": [dict(zip(names, map(plain, row), strict=True)) for row in self._worst()],
+            "worst_rows": [
+                {"file": each.source, "row": each.row}
+                | dict(zip(names, map(plain, row[1:]), strict=True))
+                for each, row in zip(self.worst, self._worst(), strict=True)
+            ],
             "notes": self.notes,
         }
 
@@ -173,7 +179,7 @@ class ChoiceScore(LanguageScore[ChoiceState]):
 
     def _worst(self) -> list[tuple[Any, ...]]:
         return [
-            (each.row, each.text, each.right, each.predicted, each.probability, each.loss)
+            (each.place, each.text, each.right, each.predicted, each.probability, each.loss)
             for each in self.worst
         ]
 

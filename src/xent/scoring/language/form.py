@@ -44,6 +44,11 @@ class Form:
         return "byte" if self.shape == "rolling" or "bytes" in self.columns else "document"
 
     @property
+    def by_record(self) -> bool:
+        """Are whole records read, of which the fields are those of a tool?"""
+        return self.source != "columns"
+
+    @property
     def numbers(self) -> list[str]:
         """The columns that hold one number per row, which a reader of text may parse."""
         roles = COUNTS if self.shape == "list" else ("values", *COUNTS)

@@ -169,7 +169,7 @@ class _Columns:
         if types.is_string(column.type) or types.is_large_string(column.type):
             column = self._cast(column, name, owners)
         known = column.is_valid().to_numpy(zero_copy_only=False)
-        values = Values(self.checks.name).numbers(column, name, gaps=True)  # type: ignore[arg-type]
+        values = Values(self.checks.name).numbers(column, name, gaps=True)
         return values.astype(np.float64, copy=False), known
 
     def _cast(self, column: Any, name: str, owners: Array | None) -> Any:

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from xent._format import shown
 from xent._report import Block, Report, Table, Text
+from xent._report.files import write_file
 from xent.scoring.language.form import Form
 from xent.scoring.language.state import LanguageState
 from xent.scoring.state import SCALE, ratio
 
 State = TypeVar("State", bound=LanguageState)
 Figure = tuple[str, float, str]
+
+SCHEMA_VERSION = 1
+"""Of `to_dict`: a key that is removed or changes its meaning raises it."""
+
+STATE_FORMAT = "xent score of a language model"
+STATE_VERSION = 1
+"""What is written into saved states."""
 
 FEW = 5
 """Rows below which no standard error is given."""
@@ -27,6 +37,8 @@ class LanguageScore(Report, Generic[State]):
     path: str
     form: Form
     state: State
+    skipped: tuple[str, ...] = ()
+    """Why files were left out."""
 
     @property
     def read(self) -> str:
@@ -42,6 +54,22 @@ class LanguageScore(Report, Generic[State]):
     def worst(self) -> list[Any]:
         """The rows with the highest loss, worst first."""
         return self.state.worst
+
+    def to_state(self) -> str:
+        """The result as text, for `merge`: JSON with every sum exact."""
+        data = {
+            "format": STATE_FORMAT,
+            "version": STATE_VERSION,
+            "path": self.path,
+            "form": asdict(self.form),
+            "skipped": self.skipped,
+            "state": self.state.to_json(),
+        }
+        return json.dumps(data, ensure_ascii=False) + "\n"
+
+    def save_state(self, path: str | Path) -> None:
+        """Write the result to a file, from which `merge` reads it."""
+        write_file(Path(path), self.to_state())
 
     def _per(self, number: int) -> float:
         """The loss in nats, divided by a number."""
@@ -60,6 +88,8 @@ class LanguageScore(Report, Generic[State]):
         if self.left_out:
             told = ", ".join(f"{n} with {why}" for why, n in self.left_out)
             yield Text(f"Left out: {told}.", "plain")
+        for reason in self.skipped:
+            yield Text(f"Left out: {reason}", "plain")
         known = [figure for figure in figures if not math.isnan(figure[1])]
         yield Table((), cells(known), left=(0, 2))
 

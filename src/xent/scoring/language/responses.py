@@ -37,7 +37,7 @@ MISSING = (
 )
 SEVERAL = (
     "holds log-probabilities of the prompts and of the generated tokens. Say which ones count: "
-    "part='prompt' measures how well the model predicts the given text, part='generated' how "
+    "--part prompt measures how well the model predicts the given text, --part generated how "
     "certain it was of its own."
 )
 TOLD = {

@@ -23,11 +23,24 @@ LARGEST = 1e100
 """Losses that can be squared, and multiplied by any number of tokens."""
 
 
+class Placed:
+    """A row by its file, if there are several, and its number."""
+
+    source: str
+    row: int
+
+    @property
+    def place(self) -> str:
+        """The row, with its file if there are several."""
+        return f"{self.source}, row {self.row}" if self.source else str(self.row)
+
+
 @dataclass(frozen=True, order=True)
-class WorstText:
-    """A text with a high loss per token, per byte, or in all; ordered worst first, then by row."""
+class WorstText(Placed):
+    """A text with a high loss per token, per byte, or in all; worst first, then by file and row."""
 
     negative_rate: float
+    source: str
     row: int
     loss: float
     """Loss of the whole text, in nats."""
@@ -42,10 +55,11 @@ class WorstText:
 
 
 @dataclass(frozen=True, order=True)
-class WorstQuestion:
-    """A question with a high loss; ordered worst first, then by row."""
+class WorstQuestion(Placed):
+    """A question with a high loss; ordered worst first, then by file and row."""
 
     negative_loss: float
+    source: str
     row: int
     right: int
     predicted: int
@@ -135,7 +149,7 @@ class TextState(LanguageState):
 
     worst_class = WorstText
 
-    def add(self, texts: Texts, unit: str, *, squares: bool = True) -> None:
+    def add(self, texts: Texts, unit: str, source: str = "", *, squares: bool = True) -> None:
         """Add a batch; the worst texts are those with the highest loss per `unit`."""
         n = len(texts.places)
         self.rows += n
@@ -154,8 +168,8 @@ class TextState(LanguageState):
         sizes = np.maximum(texts.counts.get(f"{unit}s", np.ones(n, np.int64)), 1)
         rates = losses / sizes
         self._keep([
-            WorstText(-float(rates[i]), int(texts.places[i]), float(losses[i]), int(sizes[i]),
-                      texts.excerpt(i))
+            WorstText(-float(rates[i]), source, int(texts.places[i]), float(losses[i]),
+                      int(sizes[i]), texts.excerpt(i))
             for i in self._highest(rates)
         ])  # fmt: skip
 
@@ -205,7 +219,7 @@ class ChoiceState(LanguageState):
 
     worst_class = WorstQuestion
 
-    def add(self, questions: Questions) -> None:
+    def add(self, questions: Questions, source: str = "") -> None:
         """Add a batch."""
         n = len(questions.places)
         if not n:
@@ -234,7 +248,7 @@ class ChoiceState(LanguageState):
             self._count(key, questions, predicted(rates, sizes), known)
         first = predicted(np.where(questions.right, 0.0, -1.0), sizes)
         self._keep([
-            WorstQuestion(-float(losses[i]), int(questions.places[i]), int(first[i]),
+            WorstQuestion(-float(losses[i]), source, int(questions.places[i]), int(first[i]),
                           int(places[i]), float(probabilities[i]), questions.excerpt(i))
             for i in self._highest(losses)
         ])  # fmt: skip
@@ -267,4 +281,7 @@ def exact_sum(values: Array) -> int:
 
 def _numbers(row: dict[str, Any]) -> dict[str, Any]:
     """A saved row with its infinities as numbers."""
-    return {k: float(v) if k != "text" and isinstance(v, str) else v for k, v in row.items()}
+    return {
+        k: float(v) if k not in ("text", "source") and isinstance(v, str) else v
+        for k, v in row.items()
+    }

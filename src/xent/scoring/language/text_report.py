@@ -10,7 +10,7 @@ from typing import Any
 from xent._format import counted, plain, shown
 from xent._report import Block, Table, Text
 from xent.scoring.language.form import COUNTS
-from xent.scoring.language.report import Figure, LanguageScore, cells, exp
+from xent.scoring.language.report import SCHEMA_VERSION, Figure, LanguageScore, cells, exp
 from xent.scoring.language.responses import LEAST
 from xent.scoring.language.state import TextState
 
@@ -174,6 +174,7 @@ class TextScore(LanguageScore[TextState]):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON: infinities as "inf", what is unknown as null."""
+        unit = self.form.unit
         return {
             "file": self.path,
             "scores": "token log-probabilities" if self.form.shape in ("token", "list")
@@ -184,7 +185,9 @@ class TextScore(LanguageScore[TextState]):
             "bytes": self.bytes,
             "characters": self.characters,
             "words": self.words,
+            "schema_version": SCHEMA_VERSION,
             "left_out": dict(self.left_out),
+            "files_left_out": list(self.skipped),
             "log_likelihood": plain(self.log_likelihood),
             "log_loss_per": "text" if self.tokens is None else "token",
             "log_loss_nats": plain(self.loss),
@@ -199,11 +202,10 @@ class TextScore(LanguageScore[TextState]):
             "accuracy": plain(self.accuracy),
             "infinite": self.infinite,
             "worst_rows": [
-                {"row": each.row, "text": each.text, f"{self.form.unit}s": each.size,
-                 "log_loss_nats": plain(each.loss),
-                 f"log_loss_nats_per_{self.form.unit}": plain(each.rate)}
-                if self.form.unit != "document"
-                else {"row": each.row, "text": each.text, "log_loss_nats": plain(each.loss)}
+                {"file": each.source, "row": each.row, "text": each.text}
+                | ({f"{unit}s": each.size} if unit != "document" else {})
+                | {"log_loss_nats": plain(each.loss)}
+                | ({f"log_loss_nats_per_{unit}": plain(each.rate)} if unit != "document" else {})
                 for each in self.worst
             ],
             "notes": self.notes,
@@ -215,11 +217,11 @@ class TextScore(LanguageScore[TextState]):
 
     def _worst_table(self) -> Block:
         if self.form.shape == "token":
-            rows = [(each.row, each.text, each.loss) for each in self.worst]
+            rows = [(each.place, each.text, each.loss) for each in self.worst]
             return Table(("worst row", "token", "log loss"), cells(rows), left=(1,))
         if self.form.unit == "document":
-            rows = [(each.row, each.text, each.loss) for each in self.worst]
+            rows = [(each.place, each.text, each.loss) for each in self.worst]
             return Table(("worst row", "text", "log loss"), cells(rows), left=(1,))
         heads = ("worst row", "text", f"{self.form.unit}s", "log loss", f"per {self.form.unit}")
-        found = [(e.row, e.text, e.size, e.loss, e.rate) for e in self.worst]
+        found = [(e.place, e.text, e.size, e.loss, e.rate) for e in self.worst]
         return Table(heads, cells(found), left=(1,))

@@ -59,7 +59,7 @@ class Source:
         def joined(name: str, opened: Callable[[], Reader]) -> Callable[[], Reader]:
             return lambda: JoinedReader(opened(), truth, name)
 
-        self.truth = truth
+        self.truth, self._first = truth, None
         self.parts = [(name, joined(name, opened)) for name, opened in self.parts]
 
     def match(self, columns: Sequence[str]) -> None:

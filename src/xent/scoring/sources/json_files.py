@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -15,6 +16,9 @@ from xent.scoring.sources.arrow_reader import TextReader
 from xent.scoring.sources.file import File
 from xent.scoring.sources.lines import Place, Wanted
 from xent.scoring.sources.sample import ROWS, Sample
+
+RECORDS = 1000
+"""The most objects of a batch."""
 
 
 class JsonReader(TextReader):
@@ -39,6 +43,27 @@ class JsonReader(TextReader):
 
     def sample(self) -> Sample:
         return Sample({name: _array([row.get(name) for row in self.rows]) for name in self.names})
+
+    def first_records(self) -> list[dict[str, Any]] | None:
+        return [record for _, batch in islice(self._objects(1), len(self.rows)) for record in batch]
+
+    def records(self) -> Iterator[tuple[int, list[dict[str, Any]]]] | None:
+        return self._objects(RECORDS)
+
+    def _objects(self, most: int) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+        held: list[dict[str, Any]] = []
+        size = row = 0
+        with json_lines.objects(self.file) as found:
+            for place, text in found:
+                row = place["row"]
+                json_lines.parsed(self.file, text, place)  # for its errors
+                held.append(json.loads(text))
+                size += len(text)
+                if len(held) == most or size > self.block:
+                    yield row + 1 - len(held), held
+                    held, size = [], 0
+        if held:
+            yield row + 1 - len(held), held
 
     def _stream(self, wanted: Wanted) -> Any:
         schema = pa.schema([(name, self._type(name, wanted)) for name in wanted.columns])

@@ -31,8 +31,14 @@ CHUNK = 1 << 20
 
 def first_records(file: File, most: int) -> list[dict[str, Any]]:
     """The first objects of a file."""
+    rows: list[dict[str, Any]] = []
     with objects(file) as found:
-        rows = [parsed(file, text, place) for place, text in islice(found, most)]
+        size = 0
+        for place, text in islice(found, most):
+            rows.append(parsed(file, text, place))
+            size += len(text)
+            if size > LONGEST:
+                break
     return [{k: dict(v) if _is_object(v) else v for k, v in row.items()} for row in rows]
 
 

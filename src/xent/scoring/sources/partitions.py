@@ -37,6 +37,12 @@ class PartitionedReader(Reader):
     def check(self, name: str) -> None:
         self.reader.check(name)
 
+    def first_records(self) -> list[dict[str, Any]] | None:
+        return self.reader.first_records()
+
+    def records(self) -> Iterator[tuple[int, list[dict[str, Any]]]] | None:
+        return self.reader.records()
+
     def fraction(self, rows: int) -> float | None:
         return self.reader.fraction(rows)
 

@@ -51,6 +51,14 @@ class Reader:
         """The first rows, with all columns."""
         raise NotImplementedError
 
+    def first_records(self) -> list[dict[str, Any]] | None:
+        """The first rows as objects, if that is what the rows are."""
+        return None
+
+    def records(self) -> Iterator[tuple[int, list[dict[str, Any]]]] | None:
+        """The rows as objects, in batches with the number of the first one."""
+        return None
+
     def fraction(self, rows: int) -> float | None:  # noqa: ARG002
         """How much has been read when these rows have been, if that is known."""
         return None

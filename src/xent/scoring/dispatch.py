@@ -1,0 +1,107 @@
+"""Scores what a source holds: predictions of classes, or log-probabilities of a language model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from xent.scoring.errors import FileError
+from xent.scoring.language.form import Form, Part
+from xent.scoring.language.run import form_of, score_source
+from xent.scoring.report import FileColumns, Score
+from xent.scoring.run import Progress, Run
+from xent.scoring.saved import Result, load_state, merged
+from xent.scoring.sources import Source, open_source
+
+__all__ = ["columns_of", "load_state", "merged", "run_of", "score_any"]
+
+CLASSES = (
+    "label_column", "score_columns", "weight_column", "predicted_column", "kind", "classes",
+    "truth",
+)  # fmt: skip
+"""Options that say that a source holds predictions of classes."""
+
+
+def run_of(source: Any, labels: Any = None, **options: Any) -> Run:
+    """The source, and how its predictions of classes are read."""
+    return Run(open_source(source, labels), **options)
+
+
+def score_any(
+    source: Any,
+    labels: Any,
+    *,
+    worst: int,
+    clip: float | None,
+    losses: Path | None,
+    progress: Progress | None,
+    skip_bad: bool,
+    part: Part | None,
+    **options: Any,
+) -> Result:
+    """The score of the rows, as their columns are named or asked for."""
+    opened = open_source(source, labels, skip_bad=skip_bad)
+    form = form_of_language(opened, labels, part, options)
+    if form is not None:
+        others = {**options, "clip": clip, "losses": losses}
+        for name in ("clip", "losses", "normalize", "show", "ignored"):
+            if others[name]:
+                msg = f"{name} is for predictions of classes, but {opened.name} holds "
+                msg += "log-probabilities of a language model."
+                raise ValueError(msg)
+        return score_source(opened, form, worst, options["missing"], progress)
+    if part is not None:
+        raise FileError(opened.name, "holds no responses of a language model; leave out part.")
+    run = Run(opened, **options)
+    return _score(run, worst, clip, losses, progress)
+
+
+def columns_of(source: Any, labels: Any, **options: Any) -> FileColumns:
+    """How the columns of a source are read."""
+    opened = open_source(source, labels)
+    reader, sample = opened.first
+    if form := form_of_language(opened, labels, options.pop("part", None), options):
+        used = {column: role for role, column in form.columns.items()}
+        read = form.problem or form.told
+    else:
+        reading = Run(opened, **options).reading
+        reader, sample = opened.first
+        used = {reading.label: "label", **dict.fromkeys(reading.scores, "score")}
+        used |= {reading.weight or "": "weight", reading.predicted or "": "predicted label"}
+        read = reading.description
+    rows = tuple((name, sample.describe(name), used.get(name, "")) for name in reader.names)
+    return FileColumns(opened.name, rows, read)
+
+
+def form_of_language(
+    source: Source, labels: Any, part: Part | None, options: Mapping[str, Any]
+) -> Form | None:
+    """How the source is read if it is of a language model, and nothing else is asked for."""
+    if labels is not None or any(options.get(name) is not None for name in CLASSES):
+        return None
+    return form_of(source, part)
+
+
+def _score(
+    run: Run, worst: int, clip: float | None, losses: Path | None, progress: Progress | None
+) -> Score:
+    reading, found = run.reading, run.tally(worst, clip, losses, progress)
+    left_out = tuple((why, n) for why, n in sorted(found.left_out.items()) if n)
+    if not sum(found.state.counts):
+        told = ", ".join(f"{n} with {why}" for why, n in left_out)
+        what = f"no row is left: {told}." if told else "holds no rows."
+        raise FileError(run.source.name, "holds no row of weight above 0." if found.seen else what)
+    return Score(
+        run.source.name,
+        reading.kind,
+        tuple(reading.classes),
+        found.state,
+        like_probabilities=found.like_probabilities,
+        like_decisions=found.like_decisions,
+        read=reading.description,
+        left_out=left_out,
+        files=tuple(name for name, _ in run.source.parts if name not in run.source.skipped),
+        skipped=tuple(map(str, run.source.skipped.values())),
+        show=reading.show,
+    )
