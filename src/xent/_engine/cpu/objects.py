@@ -19,7 +19,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-SOURCES = ("scoring.py", "portable.py", "score_job.py", "memory.py", "decorators.py", "pipelines.py")
+SOURCES = (
+    "scoring.py",
+    "portable.py",
+    "score_job.py",
+    "memory.py",
+    "decorators.py",
+    "pipelines.py",
+)
 """What the kernels are made of."""
 
 ADDRESS = ctypes.c_int64
