@@ -106,7 +106,7 @@ class Layout:
             scores = self.values.lists(batch[name], name, len(r.classes), gaps=gaps)
         else:
             columns = [self.values.numbers(batch[name], name, gaps=gaps) for name in r.scores]
-            # Columns stay columns in memory: to turn them into rows takes longer than to score them.
+            # Columns stay columns: to turn them into rows takes longer than to score them.
             scores = columns[0] if r.shape == "binary" else np.stack(columns).T
         if r.percent:
             scores = scores / 100

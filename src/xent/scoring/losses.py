@@ -118,7 +118,7 @@ def _likeliest(scores: Array) -> Array:
     rows, classes = scores.shape
     kernel = compiled.kernel("likeliest", scores.size)
     if kernel is None or not _by_columns(scores):
-        return scores.argmax(axis=1)
+        return np.asarray(scores.argmax(axis=1))
     predicted = np.empty(rows, np.int64)
     compiled.run(
         kernel, SCORE_JOB, rows=rows, classes=classes, block=LIKELIEST, scores=scores,
@@ -144,8 +144,8 @@ def _class_logits(scores: Array, labels: Array) -> Scored:
     made = _results(rows)
     block = min(max(8, SCRATCH // classes), 256)
     compiled.run(
-        kernel, SCORE_JOB, rows=rows, classes=classes, by_columns=int(_by_columns(scores)), block=block,
-        scores=scores, labels=labels, scratch=np.empty(2 * block * (classes + 1)),
+        kernel, SCORE_JOB, rows=rows, classes=classes, by_columns=int(_by_columns(scores)),
+        block=block, scores=scores, labels=labels, scratch=np.empty(2 * block * (classes + 1)),
         **made._asdict(),
     )  # fmt: skip
     return made

@@ -14,7 +14,7 @@ import numpy as np
 
 from xent._validation import Array
 from xent.scoring.errors import FileError
-from xent.scoring.reader import BATCH, Batch, Reader
+from xent.scoring.reader import BATCH, Batch, Reader, batch_rows
 from xent.scoring.sample import ROWS, Sample
 
 # What reading a damaged, encrypted or exotic archive raises.
@@ -65,7 +65,8 @@ class NpyReader(Reader):
             shown = ", ".join(f"'{name}' has {n}" for name, n in lengths.items())
             raise FileError(self.path, f"the arrays differ in their number of rows: {shown}.")
         distinct = list(dict.fromkeys(used.values()))  # several fields may belong to one array
-        for arrays in zip(*(member.batches() for member in distinct), strict=True):
+        step = batch_rows(sum(math.prod(member.shape[1:]) for member in distinct))
+        for arrays in zip(*(member.batches(step) for member in distinct), strict=True):
             parts = dict(zip(distinct, arrays, strict=True))
             yield {
                 name: parts[member][name] if member.dtype.names else parts[member]
@@ -136,14 +137,15 @@ class NpyMember:
             return
         raise FileError(self.path, what, column=name)
 
-    def batches(self) -> Iterator[Array]:
+    def batches(self, step: int = ROWS) -> Iterator[Array]:
         """The rows, read on demand."""
         rows, *rest = self.shape
+        step = min(step, BATCH)
         with self.open() as file:
             if by_columns := self.fortran and rest:
                 whole = self._transposed(file)
-            for start in range(0, rows, BATCH):
-                count = min(BATCH, rows - start)
+            for start in range(0, rows, step):
+                count = min(step, rows - start)
                 if by_columns:
                     yield whole[start : start + count]
                 else:

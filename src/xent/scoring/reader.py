@@ -9,7 +9,13 @@ from typing import Any
 from xent.scoring.sample import Sample
 
 BATCH = 1 << 16
-"""Rows of a batch; text files are split by bytes instead."""
+"""The most rows of a batch; text files are split by bytes instead."""
+
+BATCH_BYTES = 1 << 23
+"""Bytes of the numbers of a batch, about: its arrays then fit into a cache of a processor."""
+
+FEWEST = 256
+"""The fewest rows of a batch, however wide: each column of a batch costs some microseconds."""
 
 Batch = dict[str, Any]
 """Columns by name: Arrow arrays, or NumPy arrays from NPY and NPZ."""
@@ -43,3 +49,8 @@ def endings(path: Path) -> tuple[str, str]:
     """The file name extensions of the format and of the compression, in lower case."""
     found = ["", "", *(ending.lower() for ending in path.suffixes)]
     return (found[-2], found[-1]) if found[-1] in (".gz", ".bz2", ".zst") else (found[-1], "")
+
+
+def batch_rows(numbers: float) -> int:
+    """How many rows of so many numbers are read at a time, unless `BATCH` is less."""
+    return max(FEWEST, int(BATCH_BYTES / (8 * max(1, numbers))))

@@ -26,7 +26,7 @@ from xent.scoring.lines import (
     header_of,
     line_of,
 )
-from xent.scoring.reader import BATCH, Batch, Reader, endings
+from xent.scoring.reader import BATCH, Batch, Reader, batch_rows, endings
 from xent.scoring.sample import ROWS, Sample
 
 DELIMITERS = (",", "\t", ";", "|")
@@ -35,8 +35,8 @@ NULLS = ("", "na", "n/a", "#n/a", "nan", "null", "none")
 """Texts, in lower case, of numbers that are missing."""
 DECIMAL_COMMA = re.compile(r"\s*[-+]?(?:0?|[1-9]\d*)(?:,\d+)?(?:[eE][-+]?\d+)?\s*")
 
-BUFFER = 1 << 20
-"""Bytes read at once from a Parquet file."""
+BUFFER = 1 << 16
+"""Bytes read at once from each column of a Parquet file."""
 
 TEXT_BLOCK = LONGEST
 """Bytes of a batch of text."""
@@ -252,7 +252,9 @@ class ParquetReader(ArrowReader):
         return pyarrow.parquet.ParquetFile(self.path).schema_arrow
 
     def _stream(self, wanted: Wanted) -> Any:
-        for batch in self._open().iter_batches(batch_size=BATCH, columns=wanted.columns):
+        file = self._open()
+        step = min(BATCH, batch_rows(_numbers_per_row(file.metadata, wanted.columns)))
+        for batch in file.iter_batches(batch_size=step, columns=wanted.columns):
             yield batch.select(wanted.columns)  # the batch has them in the file's order
 
     def _first(self) -> Iterator[Any]:
@@ -261,6 +263,20 @@ class ParquetReader(ArrowReader):
     def _open(self) -> Any:
         # A buffer filled ahead grows with the file.
         return pyarrow.parquet.ParquetFile(self.path, pre_buffer=False, buffer_size=BUFFER)
+
+
+def _numbers_per_row(metadata: Any, columns: Sequence[str]) -> float:
+    """How many values a row has in these columns, with those inside lists, in the first rows."""
+    if not metadata.num_row_groups:
+        return 1
+    group, wanted = metadata.row_group(0), set(columns)
+    parts = (group.column(i) for i in range(group.num_columns))
+    numbers: int = sum(
+        part.num_values
+        for part in parts
+        if part.path_in_schema in wanted or part.path_in_schema.partition(".")[0] in wanted
+    )
+    return numbers / max(1, group.num_rows)
 
 
 class FeatherReader(ArrowReader):
@@ -273,8 +289,10 @@ class FeatherReader(ArrowReader):
 
     def _stream(self, wanted: Wanted) -> Any:
         for batch in self._file()[1]:
-            for start in range(0, batch.num_rows, BATCH):
-                part = batch.select(wanted.columns).slice(start, BATCH)
+            chosen = batch.select(wanted.columns)
+            step = min(BATCH, batch_rows(chosen.nbytes / 8 / max(1, batch.num_rows)))
+            for start in range(0, batch.num_rows, step):
+                part = chosen.slice(start, step)
                 part.validate(full=True)  # damaged offsets would point outside the file
                 yield part
 
