@@ -276,7 +276,7 @@ def _numbers_per_row(metadata: Any, columns: Sequence[str]) -> float:
         for part in parts
         if part.path_in_schema in wanted or part.path_in_schema.partition(".")[0] in wanted
     )
-    return numbers / max(1, group.num_rows)
+    return float(numbers / max(1, group.num_rows))
 
 
 class FeatherReader(ArrowReader):
