@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 from hypothesis import given, settings
 
@@ -127,3 +132,16 @@ def test_clipping_limits_losses() -> None:
     p = np.array([0.0, 1.0, 0.5])
     losses = scored(p, np.array([1, 1, 1]), "probabilities", 0.1).losses
     np.testing.assert_allclose(losses, -np.log([0.1, 0.9, 0.5]))
+
+
+def test_scoring_imports_neither_pandas_nor_numba(tmp_path: Path) -> None:
+    pytest.importorskip("pandas")
+    columns = {"label": [0, 1] * 30, "probs": [[0.5, 0.5]] * 60, "w": [1, 2] * 30}
+    file = tmp_path / "a.parquet"
+    pyarrow.parquet.write_table(pa.table(columns), file)
+    code = (
+        f"import sys, xent; xent.score({str(file)!r}, weight_column='w');"
+        "print({'pandas', 'numba'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
