@@ -137,6 +137,7 @@ bench: .venv/.test
 	$(BIN)/python benchmarks/heat_map.py
 	$(BIN)/python benchmarks/training_speed.py
 	$(BIN)/python benchmarks/huggingface.py
+	$(BIN)/python benchmarks/score_speed.py
 	$(BIN)/python benchmarks/pages.py
 
 ## Measure a few shapes and compare their ratios with the committed ones.

@@ -112,7 +112,8 @@ class Layout:
             scores = self.values.lists(batch[name], name, len(r.classes), gaps=gaps)
         else:
             columns = [self.values.numbers(batch[name], name, gaps=gaps) for name in r.scores]
-            scores = columns[0] if r.shape == "binary" else np.stack(columns, axis=1)
+            # Columns stay columns: to turn them into rows takes longer than to score them.
+            scores = columns[0] if r.shape == "binary" else np.stack(columns).T
         if r.percent:
             scores = scores / 100
         if r.predicted is not None:
@@ -127,13 +128,36 @@ class Layout:
     def _checked(self, scores: Array, places: Array) -> Array:
         """No NaN; probabilities between 0 and 1, but for rounding, in rows that sum to 1."""
         kind, binary = self.reading.kind, self.reading.shape == "binary"
+        if not scores.size:
+            return scores
+        if self.reading.normalize:
+            return self._normalized(scores, places)
+        least, most = scores.min(), scores.max()  # NaN if one is
+        slack = ROUNDING if binary else self.tolerance
+        fine = {
+            "logits": most < np.inf or (binary and most == np.inf),
+            "probabilities": least >= -slack and most <= 1 + slack,
+            "log-probabilities": most <= slack,
+        }
+        if not fine[kind]:
+            self._report_scores(scores, slack, places)
+        if kind == "probabilities" and (least < 0 or (binary and most > 1)):
+            scores = np.clip(scores, 0, 1 if binary else None)
+        if kind != "logits" and not binary:
+            p = scores if kind == "probabilities" else np.exp(scores)
+            sums = p.sum(axis=1, dtype=np.float64)
+            off = np.flatnonzero(np.abs(sums - 1) > self.tolerance)
+            if off.size:
+                self.values.fail(self._sum(sums[off[0]]), row=int(places[off[0]]))
+        return scores
+
+    def _report_scores(self, scores: Array, slack: float, places: Array) -> None:
+        """Fail at the first score that cannot be one."""
+        kind, binary = self.reading.kind, self.reading.shape == "binary"
         bad = np.isnan(scores)
         if bad.any():
             self._report(bad, scores, self.reading.scores, "a score must be a number", places)
         # Written as "not inside", so that NaN is found too.
-        if self.reading.normalize:
-            return self._normalized(scores, places)
-        slack = ROUNDING if binary else self.tolerance
         if kind == "probabilities":
             bad = ~((scores >= -slack) & (scores <= 1 + slack))
             rule = "a probability lies between 0 and 1; for raw scores pass --kind logits"
@@ -146,20 +170,14 @@ class Layout:
                 certain = scores == np.inf
                 bad = certain & (certain.sum(axis=1, keepdims=True) > 1)
         self._report(bad, scores, self.reading.scores, rule, places)
-        if kind == "probabilities" and len(scores):
-            scores = np.clip(scores, 0, 1 if binary else None)
-        if kind != "logits" and not binary:
-            p = scores if kind == "probabilities" else np.exp(scores)
-            sums = p.sum(axis=1, dtype=np.float64)
-            off = np.flatnonzero(np.abs(sums - 1) > self.tolerance)
-            if off.size:
-                self.values.fail(self._sum(sums[off[0]]), row=int(places[off[0]]))
-        return scores
 
     def _normalized(self, scores: Array, places: Array) -> Array:
         """Rows of numbers that are not negative, divided by their sums."""
+        scores = np.ascontiguousarray(scores)  # else sums would be rounded in another way
+        names = self.reading.scores
+        self._report(np.isnan(scores), scores, names, "a score must be a number", places)
         bad = ~((scores >= 0) & (scores < np.inf))
-        self._report(bad, scores, self.reading.scores, "a probability is not negative", places)
+        self._report(bad, scores, names, "a probability is not negative", places)
         sums = scores.sum(axis=1, dtype=np.float64)
         off = np.flatnonzero(sums == 0)
         if off.size:

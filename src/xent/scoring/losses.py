@@ -18,6 +18,9 @@ BLOCK = 1 << 13
 SCRATCH = 1 << 15
 """Numbers of a block of compiled code, unless eight rows have more."""
 
+LIKELIEST = 1 << 11
+"""Rows of a block in which compiled code looks for the likeliest class."""
+
 BINARY = {
     "logits": (portable.binary_logit, "binary_logits", 0.0),
     "probabilities": (portable.binary_probability, "binary_probabilities", 0.5),
@@ -101,7 +104,7 @@ def _binary(scores: Array, labels: Array, kind: Kind) -> Scored:
 def _class_probabilities(scores: Array, labels: Array, kind: Kind) -> Scored:
     """Only the label's and the largest are needed: the sums of the rows are checked already."""
     rows = np.arange(len(labels))
-    predicted = scores.argmax(axis=1)
+    predicted = _likeliest(scores)
     own, top = scores[rows, labels], scores[rows, predicted]
     if kind == "probabilities":
         own, top = own.clip(0, 1), top.clip(0, 1)
@@ -109,6 +112,23 @@ def _class_probabilities(scores: Array, labels: Array, kind: Kind) -> Scored:
     losses, keys = _binary(own, ones, kind).losses, _binary(top, ones, kind).keys
     right = predicted == labels
     return Scored(losses, predicted, keys - ~right, 2 * labels + right)
+
+
+def _likeliest(scores: Array) -> Array:
+    rows, classes = scores.shape
+    kernel = compiled.kernel("likeliest", scores.size)
+    if kernel is None or not _by_columns(scores):
+        return np.asarray(scores.argmax(axis=1))
+    predicted = np.empty(rows, np.int64)
+    compiled.run(
+        kernel, SCORE_JOB, rows=rows, classes=classes, block=LIKELIEST, scores=scores,
+        scratch=np.empty(LIKELIEST), predicted=predicted,
+    )  # fmt: skip
+    return predicted
+
+
+def _by_columns(scores: Array) -> bool:
+    return bool(scores.flags.f_contiguous and not scores.flags.c_contiguous)
 
 
 def _class_logits(scores: Array, labels: Array) -> Scored:
@@ -122,11 +142,10 @@ def _class_logits(scores: Array, labels: Array) -> Scored:
         ]
         return Scored(*map(np.concatenate, zip(*parts, strict=True)))
     made = _results(rows)
-    by_columns = scores.flags.f_contiguous and not scores.flags.c_contiguous
     block = min(max(8, SCRATCH // classes), 256)
     compiled.run(
-        kernel, SCORE_JOB, rows=rows, classes=classes, by_columns=int(by_columns), block=block,
-        scores=scores, labels=labels, scratch=np.empty(2 * block * (classes + 1)),
+        kernel, SCORE_JOB, rows=rows, classes=classes, by_columns=int(_by_columns(scores)),
+        block=block, scores=scores, labels=labels, scratch=np.empty(2 * block * (classes + 1)),
         **made._asdict(),
     )  # fmt: skip
     return made

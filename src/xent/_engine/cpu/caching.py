@@ -21,19 +21,9 @@ from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 
 NOT_COMPILED = {
     Path(__file__).with_name(f"{name}.py")
-    for name in (
-        "__init__",
-        "caching",
-        "compiling",
-        "engine",
-        "launch",
-        "objects",
-        "portable",
-        "score_job",
-        "scoring",
-    )
+    for name in ("__init__", "caching", "compiling", "engine", "launch", "objects")
 }
-"""Sources of this folder that no kernel is made of which is kept here."""
+"""Sources of this folder that no kernel is made of."""
 
 
 def open_cache(function: Any, on_miss: Callable[[], None]) -> Any:

@@ -211,6 +211,21 @@ def class_logits(address):
     return 0
 
 
+def likeliest(address):
+    """Fill `predicted`, for scores in columns."""
+    job = record_at(address, SCORE_JOB)
+    n = job.rows
+    scores = view(job.scores, n * job.classes, np.float64)
+    for start in range(0, n, job.block):
+        rows = min(job.block, n - start)
+        most = view(job.scratch, rows, np.float64)
+        predicted = view(job.predicted + 8 * start, rows, np.int64)
+        _start(scores[start : start + rows], most, predicted)
+        for j in range(1, job.classes):
+            _update(scores[j * n + start : j * n + start + rows], j, most, predicted)
+    return 0
+
+
 # Exact sums.
 
 

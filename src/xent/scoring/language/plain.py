@@ -17,7 +17,7 @@ from xent._validation import Array
 from xent.scoring.language.form import COUNTS, Batch, Form, column_of, records_of
 from xent.scoring.language.gold import right_choices
 from xent.scoring.language.rows import FIRST, Checks, Question, Texts, excerpt_of
-from xent.scoring.values import LIST_TYPES, Values, is_listed
+from xent.scoring.values import LIST_TYPES, Values, as_numpy, is_listed
 
 LOST = "no log-probability"
 
@@ -80,7 +80,7 @@ class _Columns:
         if column.null_count:
             row = int(pc.index(pc.is_null(column), True).as_py())
             checks.fail("the list is missing.", self.first + row, name)
-        sizes = pc.list_value_length(column).to_numpy(zero_copy_only=False).astype(np.int64)
+        sizes = as_numpy(pc.list_value_length(column)).astype(np.int64)
         starts = np.cumsum(sizes) - sizes
         values, known = self._numbers(
             column.flatten(), name, np.repeat(np.arange(len(sizes)), sizes)
@@ -111,7 +111,7 @@ class _Columns:
         for role in ("text", "bytes"):
             if role not in read or isinstance(read[role], np.ndarray) or not _nested(read[role]):
                 continue
-            others = pc.list_value_length(read[role]).fill_null(0).to_numpy(zero_copy_only=False)
+            others = as_numpy(pc.list_value_length(read[role]).fill_null(0))
             odd = np.flatnonzero(others != sizes)
             if odd.size:
                 row = int(odd[0])
@@ -168,7 +168,7 @@ class _Columns:
             column = column.combine_chunks()
         if types.is_string(column.type) or types.is_large_string(column.type):
             column = self._cast(column, name, owners)
-        known = column.is_valid().to_numpy(zero_copy_only=False)
+        known = as_numpy(column.is_valid().cast(pa.uint8())).astype(bool)
         values = Values(self.checks.name).numbers(column, name, gaps=True)
         return values.astype(np.float64, copy=False), known
 

@@ -16,10 +16,10 @@ from xent.scoring.errors import FileError
 from xent.scoring.reading import all_of
 from xent.scoring.sources.reader import Batch, Reader
 from xent.scoring.sources.sample import Sample
+from xent.scoring.values import as_numpy
 
 MOST_BYTES = 4 << 30
 """The most memory that a join may take."""
-APART = pa.scalar("\0", pa.large_string())
 CHUNK = 1 << 20
 """The fewest keys that are looked up at once: each time costs as much as all keys of the labels."""
 
@@ -33,7 +33,9 @@ class Key(NamedTuple):
     def of(self, batch: Batch, columns: Sequence[str]) -> Any:
         """The keys of a batch, as texts."""
         texts = [_texts(batch[name]) for name in columns]
-        return texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, APART)
+        if len(texts) == 1:
+            return texts[0]
+        return pc.binary_join_element_wise(*texts, pa.scalar("\0", pa.large_string()))
 
 
 def key_of(named: str | Sequence[str]) -> Key:
@@ -165,7 +167,7 @@ class Truth:
         chunks = [chunk for _, each in held for chunk in each.chunks]
         every = pa.chunked_array(chunks, pa.large_string())
         found = pc.index_in(every, value_set=keys, skip_nulls=True)
-        places = found.fill_null(-1).to_numpy().astype(np.int32)
+        places = as_numpy(found.fill_null(-1).combine_chunks()).astype(np.int32)
         start = 0
         for part, each in held:
             here = self.places[part] = places[start : start + len(each)]

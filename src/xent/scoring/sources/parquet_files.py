@@ -12,8 +12,8 @@ from xent.scoring.sources.lines import Wanted
 from xent.scoring.sources.reader import rows_of
 from xent.scoring.sources.sample import ROWS
 
-BUFFER = 1 << 20
-"""Bytes read at once from a Parquet file."""
+BUFFER = 1 << 16
+"""Bytes read at once from each column of a Parquet file."""
 
 
 class ParquetReader(BinaryReader):

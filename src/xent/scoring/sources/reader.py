@@ -11,8 +11,11 @@ from xent.scoring.sources.sample import Sample
 BATCH = 1 << 16
 """The most rows of a batch."""
 
-BATCH_BYTES = 1 << 25
-"""The most bytes of a batch, unless a single row is longer."""
+BATCH_BYTES = 1 << 23
+"""Bytes of the numbers of a batch, about: its arrays then fit into a cache of a processor."""
+
+FEWEST = 256
+"""The fewest rows of a batch, however wide: each column of a batch costs some microseconds."""
 
 Batch = dict[str, Any]
 """Columns by name: Arrow arrays, or NumPy arrays."""
@@ -86,7 +89,7 @@ class FileReader(Reader):
 
 def rows_of(bytes_of_a_row: float) -> int:
     """The rows of a batch, so that neither their number nor their bytes are too many."""
-    return max(1, min(BATCH, int(BATCH_BYTES / max(1, bytes_of_a_row))))
+    return min(BATCH, max(FEWEST, int(BATCH_BYTES / max(1, bytes_of_a_row))))
 
 
 def sliced(batch: Any) -> Iterator[Any]:
