@@ -130,15 +130,14 @@ class Layout:
         bad = np.isnan(scores)
         if bad.any():
             self._report(bad, scores, self.reading.scores, "a score must be a number", places)
-        # Written as "not inside", so that NaN is found too.
         if self.reading.normalize:
             return self._normalized(scores, places)
-        slack = ROUNDING if binary else self.tolerance
+        # Written as "not inside", so that NaN is found too.
         if kind == "probabilities":
-            bad = ~((scores >= -slack) & (scores <= 1 + slack))
+            bad = ~((scores >= -ROUNDING) & (scores <= 1 + ROUNDING))
             rule = "a probability lies between 0 and 1; for raw scores pass --kind logits"
         elif kind == "log-probabilities":
-            bad = ~(scores <= slack)
+            bad = ~(scores <= ROUNDING)
             rule = "a log-probability is not above 0; for raw scores pass --kind logits"
         else:
             rule = "a score must be a number, and only one of a row may be inf"
@@ -147,7 +146,7 @@ class Layout:
                 bad = certain & (certain.sum(axis=1, keepdims=True) > 1)
         self._report(bad, scores, self.reading.scores, rule, places)
         if kind == "probabilities" and len(scores):
-            scores = np.clip(scores, 0, 1 if binary else None)
+            scores = np.clip(scores, 0, 1)
         if kind != "logits" and not binary:
             p = scores if kind == "probabilities" else np.exp(scores)
             sums = p.sum(axis=1, dtype=np.float64)
