@@ -247,8 +247,7 @@ def given_probabilities(prob: Any) -> Any:
     inside = (prob >= 0) & (prob <= 1)
     if inside.all():
         return prob
-    # An array of half precision is rounded by more than the digits of a file are.
-    slack = _plausible.ROUNDING if prob.dtype.itemsize > 2 else SUM_TOLERANCE[dtype_name(prob)]
+    slack = _plausible.rounding(dtype_name(prob))
     bad = ~((prob >= -slack) & (prob <= 1 + slack))
     rule = "a probability lies between 0 and 1"
     if (bad & ~np.isnan(prob)).any():

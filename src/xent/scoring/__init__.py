@@ -49,6 +49,9 @@ class Predictions:
     """Names of the classes, unless they are just the indices."""
     whole: bool
     """Are these all the rows of the file?"""
+    predicted: str | None = None
+    """A column of predicted labels, which was not asked for, of which the scores seem to be the
+    probabilities; they are turned into those of label 1."""
 
 
 def score(
@@ -206,6 +209,8 @@ def score(
         tuple(reading.classes),
         found.state,
         like_probabilities=found.like_probabilities,
+        like_percentages=found.like_percentages,
+        highest=found.highest,
         like_decisions=found.like_decisions,
         read=reading.description,
         left_out=left_out,
@@ -300,7 +305,8 @@ def read_predictions(
         raise FileError(run.source.name, "holds no rows.")
     scores, targets = map(np.concatenate, zip(*parts, strict=True))
     reading = run.reading
-    return Predictions(scores, targets, reading.kind, reading.names, whole=held <= most)
+    seems = None if columns.get("predicted_column") else reading.predicted
+    return Predictions(scores, targets, reading.kind, reading.names, held <= most, seems)
 
 
 def _run(source: Any, labels: Any, **options: Any) -> Run:

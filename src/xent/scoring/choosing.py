@@ -14,6 +14,7 @@ import numpy as np
 
 from xent._kind import check_kind
 from xent._plausible import (
+    are_confidences,
     are_log_probabilities,
     are_percentages,
     are_probabilities,
@@ -302,8 +303,12 @@ class _Chooser:
         if asked is not None:
             return replace(reading, kind=check_kind(asked, PERCENT))
         kept = _whole(matrix)
-        if not len(kept) or self.options.lenient:
+        if not len(kept):
             return reading
+        if self.options.lenient:
+            unnamed = scores.kind is None and reading.shape == "binary"
+            found = self._of_the_predicted(reading, kept) if unnamed else []
+            return found[0].reading if found else reading
         probable = are_probabilities(kept, tolerance)
         if scores.kind == "probabilities" and not probable and are_percentages(kept, tolerance):
             self._percent(reading)
@@ -362,7 +367,7 @@ class _Chooser:
 
     def _of_the_predicted(self, reading: Reading, kept: Array) -> list[Candidate]:
         """Where no score is below 1/2, it may be the probability of a label in another column."""
-        if reading.predicted or not (kept >= 0.5).all() or len(kept) < 2:
+        if reading.predicted or not are_confidences(kept):
             return []
         labels = set(self.sample.texts(reading.label))
         for name in self.sample.columns:

@@ -14,6 +14,7 @@ import numpy as np
 
 from xent._format import counted, plain, shown
 from xent._kind import Kind
+from xent._plausible import ABOVE_ONE, FEW
 from xent._report import Block, Report, Table, Text
 from xent._report.files import write_file
 from xent.metrics import log_loss
@@ -28,9 +29,6 @@ STATE_VERSION = 1
 
 MANY, HIGHEST, LOWEST = 40, 15, 5
 """From how many classes on only some are shown, and how many."""
-
-FEW = 8
-"""Rows below which probabilities of 0 and 1 alone are not odd."""
 
 WORST = "label predicted probability_of_label log_loss_nats"
 
@@ -55,6 +53,10 @@ class Score(Report):
     state: State
     like_probabilities: bool = False
     """May all scores be probabilities, by their values?"""
+    like_percentages: bool = False
+    """The same for percentages."""
+    highest: float = -math.inf
+    """The largest score."""
     like_decisions: bool = False
     """Is each score 0 or 1?"""
     read: str = field(default="", compare=False)
@@ -173,6 +175,13 @@ class Score(Report):
                 f"{'lies between 0 and 1' if len(self.classes) == 2 else 'sums to 1'}. "
                 "If they are, pass --kind probabilities."
             )
+        elif self.kind == "logits" and self.like_percentages and self.highest > ABOVE_ONE:
+            seen = "all lie between 0 and 100"
+            if len(self.classes) > 2:
+                seen = "every row sums to 100"
+            notes.append(
+                f"The logits look like percentages: {seen}. If they are, pass --kind percent."
+            )
         missing = [name for name, n in zip(self.classes, self.state.counts, strict=True) if not n]
         if missing:
             more = f" or {len(missing) - 5} more" if len(missing) > 5 else ""
@@ -271,6 +280,8 @@ class Score(Report):
             "skipped": self.skipped,
             "show": self.show,
             "like_probabilities": self.like_probabilities,
+            "like_percentages": self.like_percentages,
+            "highest": self.highest,
             "like_decisions": self.like_decisions,
             "state": json.loads(self.state.to_json()),
         }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from xent._plausible import are_decisions, are_probabilities
+from xent._plausible import are_decisions, are_probabilities, may_be_percentages
 from xent._validation import check_number
 from xent.scoring.choosing import read
 from xent.scoring.columns import Layout, Missing, Rows
@@ -34,7 +35,10 @@ class Tally:
     left_out: Counter[str] = field(default_factory=Counter)
     """How many rows were left out, by the reason."""
     like_probabilities: bool = True
+    like_percentages: bool = True
     like_decisions: bool = True
+    highest: float = -math.inf
+    """The largest score."""
 
     def add(self, rows: Rows, source: str) -> None:
         """Add a batch."""
@@ -43,6 +47,8 @@ class Tally:
         self.seen += len(rows.places)
         self.state.add(rows.scores, rows.labels, rows.weight, rows.places, source, rows.shown)
         self.like_probabilities &= are_probabilities(rows.scores, 1e-3)
+        self.like_percentages &= may_be_percentages(rows.scores, 1e-3)
+        self.highest = max(self.highest, float(rows.scores.max()))
         self.like_decisions &= are_decisions(rows.scores)
 
     def merge(self, other: Tally) -> Tally:
@@ -52,7 +58,9 @@ class Tally:
             self.seen + other.seen,
             self.left_out + other.left_out,
             self.like_probabilities and other.like_probabilities,
+            self.like_percentages and other.like_percentages,
             self.like_decisions and other.like_decisions,
+            max(self.highest, other.highest),
         )
 
 
