@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from xent.cli.app import app
+from xent.cli.app import app, usage
 from xent.cli.options import Columns, Output, names_of, with_options
 from xent.cli.progress import shown_progress
-from xent.scoring import columns_of, merge, score
+from xent.scoring import MultiLabelScore, Score, columns_of, merge, score
 
 
 @app.command("score")
@@ -26,6 +26,7 @@ def score_command(
     losses: Path | None = None,
     save_state: Path | None = None,
     merge_states: bool = False,
+    multi_label: bool | None = None,
     show_columns: bool = False,
     columns: Columns,
     out: Output,
@@ -43,13 +44,17 @@ def score_command(
     Labels are in a column called `label`, `target`, `y_true`, `truth` or similar. Scores are in a
     column `logit` or `prob` (binary, or a list per row), or in one column per class: `logit_CLASS`,
     `prob_CLASS`, or columns called as the labels. If the names and the numbers allow several
-    readings, each is shown with its loss and the option that chooses it.
+    readings, each is shown with its loss and the option that chooses it. Labels that may be true at
+    once are columns of 0 and 1, such as `label_X` beside `prob_X`.
     """
-    chosen = {"weight_column": weight_column, **columns.arguments}
+    chosen = {
+        "weight_column": weight_column, "multi_label": multi_label, **columns.arguments
+    }  # fmt: skip
     if show_columns:
         out.put(columns_of(files, **chosen))
         return
     ignored = ignore_label or ()
+    result: Score | MultiLabelScore
     if merge_states:
         result = merge(files)
     else:
@@ -67,5 +72,7 @@ def score_command(
                 **chosen,
             )
     if save_state is not None:
+        if not isinstance(result, Score):
+            usage("--save-state is for one label per row, not for labels that may be true at once.")
         result.save_state(save_state)
     out.put(result)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
@@ -13,6 +14,7 @@ import numpy as np
 from xent._kind import Kind
 from xent._validation import Array, check_number
 from xent.scoring.errors import FileError
+from xent.scoring.multilabel import MultiLabelScore
 from xent.scoring.report import FileColumns, Score
 from xent.scoring.saved import load_state, merged
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:  # PyArrow is needed only once a file is read
 __all__ = [
     "FileColumns",
     "FileError",
+    "MultiLabelScore",
     "Predictions",
     "Score",
     "columns_of",
@@ -57,7 +60,7 @@ class Predictions:
 def score(
     source: Any,
     *,
-    label_column: str | None = None,
+    label_column: str | Sequence[str] | None = None,
     score_columns: Sequence[str] | None = None,
     weight_column: str | None = None,
     predicted_column: str | None = None,
@@ -76,7 +79,8 @@ def score(
     show: Sequence[str] = (),
     losses: str | Path | None = None,
     progress: Progress | None = None,
-) -> Score:
+    multi_label: bool | None = None,
+) -> Score | MultiLabelScore:
     r"""Log loss of the predictions in a file, by class, with the worst rows.
 
     .. math:: \text{log loss} = -\frac{1}{n} \sum_i \log p_i(y_i)
@@ -91,7 +95,8 @@ def score(
         in an NPZ are loaded whole. Also a data frame of pandas, Polars, PyArrow or DuckDB, arrays
         or tensors by name, an array of scores with `labels`, or an iterator of such tables.
     label_column, score_columns, weight_column : optional
-        Names of the columns, if the usual names do not identify them. Labels are found under
+        Names of the columns, if the usual names do not identify them. Several label columns of 0
+        and 1, in the order of the score columns, may be true at once. Labels are found under
         `label`, `target`, `y_true`, `y` or `class`; scores under `logit` or `prob` (one number:
         binary; a list: classes), or `logit_CLASS`, `prob_CLASS`, `logprob_CLASS` for one column
         per class.
@@ -133,10 +138,14 @@ def score(
     progress : callable, optional
         Called after each batch with the number of rows so far, and with the part of the whole that
         has been read (from 0 to 1), or None where that is not known.
+    multi_label : bool, optional
+        Where the labels are columns (or lists) of 0 and 1: True if several of a row may be true at
+        once, False if each row has one. By default the numbers decide, and an error says so where
+        they do not.
 
     Returns
     -------
-    Score
+    Score or MultiLabelScore
         Log loss in nats and bits, perplexity, base rate, skill, per-class losses, worst rows.
 
     Raises
@@ -196,28 +205,31 @@ def score(
         kind=kind,
         classes=classes,
         tolerance=tolerance,
+        multi_label=multi_label,
     )
-    reading, found = run.reading, run.tally(worst, clip, losses, progress)
-    left_out = tuple((why, n) for why, n in sorted(found.left_out.items()) if n)
-    if not sum(found.state.counts):
+    reading, tallies = run.reading, run.tallies(worst, clip, losses, progress)
+    counts = sum((each.left_out for each in tallies), Counter[str]())
+    left_out = tuple((why, n) for why, n in sorted(counts.items()) if n)
+    if not any(sum(each.state.counts) for each in tallies):
         told = ", ".join(f"{n} with {why}" for why, n in left_out)
         what = f"no row is left: {told}." if told else "holds no rows."
-        raise FileError(run.source.name, "holds no row of weight above 0." if found.seen else what)
-    return Score(
-        run.source.name,
-        reading.kind,
-        tuple(reading.classes),
-        found.state,
-        like_probabilities=found.like_probabilities,
-        like_percentages=found.like_percentages,
-        highest=found.highest,
-        like_decisions=found.like_decisions,
-        read=reading.description,
-        left_out=left_out,
-        files=tuple(name for name, _ in run.source.parts if name not in run.source.skipped),
-        skipped=tuple(map(str, run.source.skipped.values())),
-        show=reading.show,
-    )
+        seen = any(each.seen for each in tallies)
+        raise FileError(run.source.name, "holds no row of weight above 0." if seen else what)
+    described: dict[str, Any] = {
+        "like_probabilities": all(each.like_probabilities for each in tallies),
+        "like_percentages": all(each.like_percentages for each in tallies),
+        "highest": max(each.highest for each in tallies),
+        "like_decisions": all(each.like_decisions for each in tallies),
+        "read": reading.description,
+        "left_out": left_out,
+        "files": tuple(name for name, _ in run.source.parts if name not in run.source.skipped),
+        "skipped": tuple(map(str, run.source.skipped.values())),
+        "show": reading.show,
+    }
+    start = run.source.name, reading.kind, tuple(reading.classes)
+    if len(tallies) > 1:
+        return MultiLabelScore(*start, tuple(each.state for each in tallies), **described)
+    return Score(*start, tallies[0].state, **described)
 
 
 def merge(scores: Iterable[Score | str | Path]) -> Score:
@@ -260,7 +272,7 @@ def columns_of(source: Any, *, labels: Any = None, **columns: Any) -> FileColumn
     """How `score` reads the columns of a file, with the same options; nothing is scored."""
     run = _run(source, labels, **columns)
     reading, sample = run.reading, run.sample
-    used = {reading.label: "label", **dict.fromkeys(reading.scores, "score")}
+    used = dict.fromkeys(reading.label_columns, "label") | dict.fromkeys(reading.scores, "score")
     used |= {reading.weight or "": "weight", reading.predicted or "": "predicted label"}
     rows = tuple((name, sample.describe(name), used.get(name, "")) for name in run.first.names)
     return FileColumns(run.source.name, rows, reading.description)
@@ -272,8 +284,11 @@ def read_row(source: Any, row: int, *, labels: Any = None, **columns: Any) -> di
     name = run.source.name
     if len(run.source.parts) > 1:
         raise FileError(name, f"{len(run.source.parts)} files; a row is that of one file: name it.")
+    if len(run.reading.parts) > 1:
+        what = "several labels of a row may be true at once; name one with --label-column, and "
+        raise FileError(name, what + "its scores with --score-columns.")
     seen = 0
-    for rows in run.rows():
+    for (rows,) in run.rows():
         seen = int(rows.places[-1]) + 1 if len(rows.places) else seen
         if len(at := np.flatnonzero(rows.places == row)):
             i = at[0]
@@ -295,18 +310,25 @@ def read_predictions(
     run = _run(source, labels, lenient=True, **columns)
     parts: list[tuple[Array, Array]] = []
     held = most = 0
-    for rows in run.rows():
-        most = min(most_rows, max(1, MOST_NUMBERS // max(1, rows.scores[:1].size)))
-        parts.append((rows.scores[: most - held], rows.labels[: most - held]))
-        held += len(rows.labels)
+    for several in run.rows():
+        scores, labels = several[0].scores, several[0].labels
+        if len(several) > 1:
+            scores, labels = (
+                np.stack([getattr(rows, name) for rows in several], axis=1)
+                for name in ("scores", "labels")
+            )
+        most = min(most_rows, max(1, MOST_NUMBERS // max(1, scores[:1].size)))
+        parts.append((scores[: most - held], labels[: most - held]))
+        held += len(labels)
         if held > most:
             break
     if not parts:
         raise FileError(run.source.name, "holds no rows.")
     scores, targets = map(np.concatenate, zip(*parts, strict=True))
     reading = run.reading
+    names = None if len(reading.parts) > 1 else reading.names
     seems = None if columns.get("predicted_column") else reading.predicted
-    return Predictions(scores, targets, reading.kind, reading.names, held <= most, seems)
+    return Predictions(scores, targets, reading.kind, names, held <= most, seems)
 
 
 def _run(source: Any, labels: Any, **options: Any) -> Run:

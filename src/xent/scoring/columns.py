@@ -174,7 +174,7 @@ class Layout:
         if self.reading.kind == "log-probabilities":
             return what + ROUNDED + "."
         if not 0.9 < total < 1.1:
-            several = " Are several labels true at once? Then score each of them on its own."
+            several = " Are several labels true at once? Then give each a column of 0 and 1."
             return what + several + DIVIDE
         return what + ROUNDED + "." + DIVIDE
 
