@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from xent import _plausible
 from xent._options import LossOptions
 from xent._validation import FLOATS, NAMES, Names, check_shape, entry, first, report_first
 
@@ -126,7 +127,9 @@ def _wrong_label_shape(
             f"{names.targets} holds integers in {names.own_shape} {tuple(shape)}, but class "
             f"indices have shape {tuple(rows)}. "
         )
-        if targets.ndim == 1 and readable and _only_0_and_1(targets):
+        if readable and not _only_0_and_1(targets):
+            raise ValueError(msg.rstrip())
+        if targets.ndim == 1 and readable:
             msg += f"If each logit is a row of its own, use {names.binary_function}. "
         raise ValueError(msg + f"If they are one-hot rows, pass {names.to_float(names.targets)}.")
     why = f"one class index per row, {names.of_logits} shape less the class axis"
@@ -229,12 +232,28 @@ def check_probabilities(array: Array, axis: int, names: Names, xp: Any = np) -> 
     if xp.any(bad):
         report_first(bad, array, names.targets, "floats are probabilities, from 0 to 1")
     fix = "Divide each row by its sum, or use sample_weight= for the weight of a row."
-    if array.ndim == 1 and _only_0_and_1(array):
-        fix = f"If each logit is a row of its own, use {names.binary_function}."
+    if _only_0_and_1(array):
+        fix = f"If several labels may be true at once, {names.several_labels}."
+        if array.ndim == 1:
+            fix = f"If each logit is a row of its own, use {names.binary_function}."
     # Half precision is summed in float32 at least, whatever the library would choose.
     wide = xp.float32 if dtype_name(array) in ("float16", "bfloat16") else None
     sums = array.sum(axis, np.float64) if xp is np else xp.sum(array, axis=axis, dtype=wide)
     check_row_sums(np.asarray(sums), axis, names.targets, tolerance, fix)
+
+
+def given_probabilities(prob: Any) -> Any:
+    """Probabilities, at 0 or 1 where rounding led beyond; or the first that is wrong is named."""
+    inside = (prob >= 0) & (prob <= 1)
+    if inside.all():
+        return prob
+    slack = _plausible.rounding(dtype_name(prob))
+    bad = ~((prob >= -slack) & (prob <= 1 + slack))
+    rule = "a probability lies between 0 and 1"
+    if (bad & ~np.isnan(prob)).any():
+        rule += "; for raw scores use cross_entropy or binary_cross_entropy"
+    report_first(bad, prob, "y_prob", rule)
+    return prob.clip(0, 1)
 
 
 def check_row_sums(
@@ -243,13 +262,17 @@ def check_row_sums(
     """Each row of probabilities sums to 1 within the tolerance, or the worst one is named."""
     off = np.abs(sums - 1)
     if (off > tolerance).any():
-        row = tuple(int(i) for i in np.unravel_index(int(off.argmax()), off.shape))
-        where = [*map(str, row[:axis]), ":", *map(str, row[axis:])]
+        row = first(off == off.max())
         msg = (
-            f"{name}[{', '.join(where)}] sums to {sums[row]:.6g}{of}; each row of probabilities "
+            f"{row_entry(name, row, axis)} sums to {sums[row]:.6g}{of}; each row of probabilities "
             f"must sum to 1 (within {tolerance:g}). {fix}"
         )
         raise ValueError(msg)
+
+
+def row_entry(name: str, row: tuple[int, ...], axis: int) -> str:
+    """`y_prob[2, :]`: a row along the class axis."""
+    return f"{name}[{', '.join([*map(str, row[:axis]), ':', *map(str, row[axis:])])}]"
 
 
 def checked_values(targets: Array, names: Names = NAMES["xent"], xp: Any = np) -> Array:

@@ -32,6 +32,7 @@ class Names(NamedTuple):
     target: str = "target"
     binary_function: str = "binary_cross_entropy"
     more_classes: str = "use cross_entropy"
+    several_labels: str = "use binary_cross_entropy"
     pass_axis: str | None = "pass axis={axis}"
     """The fix for a class axis in another place; None where the caller has no such choice."""
     ignore: str = "pass ignore_index={label}"
@@ -70,6 +71,7 @@ _TORCH = _TWIN._replace(
     of_logits="input's",
     own_shape="input's own shape",
     binary_function="binary_cross_entropy_with_logits",
+    several_labels="use binary_cross_entropy_with_logits",
     pass_axis="pass input.movedim({axis}, 1)",
 )
 NAMES = {
@@ -89,6 +91,7 @@ NAMES = {
         score="probability",
         target="label",
         more_classes="pass one column of y_prob per class",
+        several_labels="pass y_true.astype(int)",
     ),
 }
 """The names by caller: xent's own functions, the twins of torch's, the metric."""

@@ -11,9 +11,10 @@ import numpy as np
 from xent._engine.compute import with_arrays
 from xent._engine.numpy import binary_probability_losses, probability_losses
 from xent._engine.numpy import total as fsum
+from xent._indicators import read_indicators
 from xent._libraries import library_of
 from xent._options import LossOptions
-from xent._target_checks import SUM_TOLERANCE, check_row_sums, check_total
+from xent._target_checks import SUM_TOLERANCE, check_row_sums, check_total, given_probabilities
 from xent._targets import binary_targets, class_targets
 from xent._validation import (
     Array,
@@ -24,7 +25,6 @@ from xent._validation import (
     class_last,
     entry,
     first,
-    report_first,
     to_numpy,
 )
 
@@ -64,25 +64,31 @@ def log_loss(
     y_true : array_like
         Labels. With `y_prob` of the same 1-d shape: 0, 1, booleans or probabilities of label 1.
         Otherwise class indices of `y_prob`'s shape less the class axis, or rows of
-        probabilities of its shape. Other labels (strings, -1 and 1, ...) go with `labels`;
-        strings without it are taken in sorted order, if there are as many as classes.
+        probabilities of its shape. Integers or booleans of its shape are one-hot rows, or mark
+        labels of which several may be true at once (see Notes). Other labels (strings, -1 and 1,
+        ...) go with `labels`; strings without it are taken in sorted order, if there are as many
+        as classes.
     y_prob : array_like or torch.Tensor, shape (N,) or (..., K)
         Probabilities of label 1, or rows of class probabilities that sum to 1 within 0.001.
-        They are never renormalised.
+        They are never renormalised. What is beyond 0 or 1 by no more than 1e-6, or half
+        precision's rounding, counts as 0 or 1.
     axis : int, default -1
         The class axis of `y_prob`.
     labels : sequence, optional
         The label of each column of `y_prob`, in the columns' own order; for a 1-d `y_prob` the
         labels of the negative and the positive class. Labels need not all occur.
     class_weight, sample_weight, ignore_index
-        As for `cross_entropy`. (The options that act on logits belong to the losses.)
+        As for `cross_entropy`; with several labels per row as for `binary_cross_entropy`, but
+        `sample_weight` has a weight for each row, and `ignore_index` marks single entries. (The
+        options that act on logits belong to the losses.)
     clip : float in (0, 0.5], optional
         Raise probabilities to at least `clip` (and lower a 1-d `y_prob` to at most 1 - `clip`).
         By default nothing is clipped: a probability of 0 for the true class costs +inf.
     tolerance : float, optional
         How far a row may be from summing to 1; by default 0.001, or 0.03 in half precision.
     reduction : {"mean", "sum", "none"}, default "mean"
-        The mean divides by the total weight.
+        The mean divides by the total weight. "none" gives a loss per row, or per entry of
+        `y_prob` where several labels may be true at once.
 
     Returns
     -------
@@ -99,6 +105,12 @@ def log_loss(
     -----
     Computed and summed in float64 whatever the dtype of `y_prob`; log(1 - p) as log1p(-p).
 
+    Integers or booleans of `y_prob`'s shape are read as classes if each row has a single 1 and the
+    rows of `y_prob` sum to 1. They are read as labels that do not exclude each other if some row
+    has no 1 or several, and the rows of `y_prob` do not all sum to 1: the loss is then the mean
+    binary loss of all entries, ``log_loss(y_true.ravel(), y_prob.ravel())``. Otherwise they may
+    mean either, which is an error.
+
     Examples
     --------
     >>> import xent
@@ -108,6 +120,8 @@ def log_loss(
     0.1054
     >>> print(xent.log_loss([1, 0], [0.0, 0.2], reduction="none").round(4))
     [   inf 0.2231]
+    >>> print(xent.log_loss([[1, 1], [0, 0]], [[0.9, 0.8], [0.2, 0.1]]).round(4))
+    0.1643
 
     References
     ----------
@@ -140,17 +154,17 @@ def log_loss(
     classes = 2 if binary else prob.shape[axis]
     true, ignore_index = _encoded(true, labels, classes, ignore_index)
     options = with_arrays(options.replace(ignore_index=ignore_index), prob)
+    if labels is None and (read := read_indicators(true, prob, axis, options, tolerance)):
+        true, options, binary = read
     if binary:
         pair = binary_targets(true, prob.shape, options)
-        total, prob = pair.total, _present(prob, pair.weight, 0)
-        _check_range(prob, tolerance)
+        total, prob = pair.total, given_probabilities(_present(prob, pair.weight, 0))
         losses = binary_probability_losses(prob, pair, smallest)
     else:
         rows = class_targets(true, prob.shape, axis, options)
         total, weight = rows.total, rows.weight
         weight = None if weight is None else np.expand_dims(weight, axis)
-        prob = _present(prob, weight, 1 / classes)
-        _check_range(prob, tolerance)
+        prob = given_probabilities(_present(prob, weight, 1 / classes))
         fix = "Divide by the row's sum, or take softmax if these are raw scores."
         if classes == 1:
             fix = "If these are probabilities of label 1, pass y_prob[:, 0]."
@@ -173,13 +187,6 @@ def _present(prob: Array, weight: Array | None, harmless: float) -> Array:
     if weight is None or not (weight == 0).any():
         return prob
     return np.where(weight == 0, prob.dtype.type(harmless), prob)
-
-
-def _check_range(prob: Array, tolerance: float) -> None:
-    rule = "a probability lies between 0 and 1"
-    if ((prob < 0) | (prob > 1 + tolerance)).any():
-        rule += "; for raw scores use cross_entropy or binary_cross_entropy"
-    report_first(~((prob >= 0) & (prob <= 1 + tolerance)), prob, "y_prob", rule)
 
 
 def _encoded(

@@ -41,7 +41,10 @@ def test_what_is_planted_is_found(case: str) -> None:
 
 
 ALONE = [
-    "probabilities", "probabilities, binary", "softmax twice", "sigmoid twice", "wrong axis",
+    "probabilities", "probabilities, binary", "percentages", "percentages, as logits",
+    "percentages, binary", "predicted labels",
+    "predicted labels, one-hot", "predicted labels, as logits",
+    "softmax twice", "sigmoid twice", "wrong axis",
     "not probabilities", "sums", "one-based", "signs", "off by one", "one row off", "flipped",
     "negated", "permuted", "worse than chance", "NaN", "masked label", "duplicate columns",
     "identical rows", "all ignored",
@@ -439,6 +442,43 @@ def test_only_the_first_rows_are_read(
     assert (output.code, "rows of the file were read" in output.out) == (1, False)
     monkeypatch.setattr("xent.scoring.MOST_NUMBERS", 300)
     assert "first 100 rows" in run("diagnose", path).out
+
+
+def test_confidence_in_the_predicted_label(tmp_path: Path, run: Run) -> None:
+    """As pipelines for texts write it: the score is the probability of the label beside it."""
+    names, path = np.array(["NEG", "POS"]), tmp_path / "a.csv"
+    rows = zip(names[T], names[(PB > 0.5).astype(int)], np.maximum(PB, 1 - PB), strict=True)
+    path.write_text("gold,label,score\n" + "".join(f"{t},{p},{q}\n" for t, p, q in rows))
+    output = run("diagnose", path)
+    assert output.code == 1
+    assert "MISTAKE: confidence in the predicted label\n" in output.out
+    told = " ".join(output.out.split())
+    assert "No score is below 1/2, and 'label' holds predicted labels. The rest of this" in told
+    data = json.loads(run("diagnose", path, "--format", "json").out)
+    assert data["mistakes"] == ["confidence in the predicted label"]
+    close(data["loss"], xent.log_loss(T, PB), rtol=1e-9)
+    asked = "--kind", "probabilities", "--predicted-column", "label"
+    assert run("diagnose", path, *asked).code == 0
+
+
+@pytest.mark.parametrize("beyond", [0.9e-6, 2e-6])
+def test_rounding_beyond_0_and_1_is_that_of_log_loss(beyond: float) -> None:
+    """What `log_loss` takes as 0 or 1, `diagnose` does, and nothing further out."""
+    wrong = [] if beyond < 1e-6 else ["not probabilities"]
+    certain = np.where(T, 1 + beyond, 0.5)
+    report = diagnose(certain, T, kind="probabilities")
+    assert report.mistakes == wrong
+    if not wrong:
+        close(report.loss, xent.log_loss(T, certain))
+    # Labels 0, whose probability is beyond 0.
+    impossible = np.where(T, 0.5, -beyond)
+    assert diagnose(impossible, T, kind="probabilities").mistakes == wrong
+    rows = put(P, (slice(3), slice(None)), 0)
+    rows[np.arange(3), Y[:3]] = 1 + beyond
+    assert diagnose(rows, Y, kind="probabilities").mistakes == wrong
+    logarithms = np.where(T, beyond, np.log(0.5))
+    wrong = [] if beyond < 1e-6 else ["not log-probabilities"]
+    assert diagnose(logarithms, T, kind="log-probabilities").mistakes == wrong
 
 
 def test_a_missing_score_in_a_file_is_diagnosed(tmp_path: Path, run: Run) -> None:

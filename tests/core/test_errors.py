@@ -342,9 +342,33 @@ ll([1, 0], [[0.5, 0.6], [0.5, 0.5]])
 ll([1, 0, 1], [0.5, 0.5])
     ValueError: y_true has shape (3,), expected (2,): one label per probability, y_prob's shape.
     Nothing is broadcast.
-ll([[1, 0], [0, 1]], TWO)
+ll([[2, 0], [0, 1]], TWO)
     ValueError: y_true holds integers in y_prob's shape (2, 2), but class indices have shape
-    (2,). If they are one-hot rows, pass y_true.astype(float).
+    (2,).
+ll([[1, 0], [0, 1]], [[0.9, 0.3], [0.5, 0.5]])
+    ValueError: Each row of y_true has a single 1, but y_prob[0, :] sums to 1.2. For classes that
+    exclude each other, divide y_prob by the sums of its rows; for labels that do not, pass
+    log_loss(y_true.ravel(), y_prob.ravel()).
+ll([[1, 0], [1, 1]], TWO)
+    ValueError: y_true[1, :] marks 2 labels as true, but each row of y_prob sums to 1, as
+    probabilities of classes that exclude each other do. Pass one class per row, or for labels
+    that do not exclude each other log_loss(y_true.ravel(), y_prob.ravel()).
+ll([[1, 0], [0, 0]], [[0.5, 0.3], [0.5, 0.7]], axis=0)
+    ValueError: y_true[:, 1] marks no label as true, but each row of y_prob sums to 1, as
+    probabilities of classes that exclude each other do. Pass one class per row, or for labels
+    that do not exclude each other log_loss(y_true.ravel(), y_prob.ravel()).
+ll([[1, 0], [0, 1]], [[0.9, -3.0], [0.5, 0.5]])
+    ValueError: y_prob[0, 1] is -3.0; a probability lies between 0 and 1; for raw scores use
+    cross_entropy or binary_cross_entropy.
+ll([[1, 1], [0, 1]], [[0.9, 1.00001], [0.5, 0.5]])
+    ValueError: y_prob[0, 1] is 1.00001; a probability lies between 0 and 1; for raw scores use
+    cross_entropy or binary_cross_entropy.
+ll([[1, 1], [0, 1]], [[0.9, 0.8], [0.5, 0.5]], sample_weight=[1])
+    ValueError: sample_weight has shape (1,), expected (2,): one weight per row. Nothing is
+    broadcast.
+ll([[1.0, 1.0], [0.0, 1.0]], [[0.9, 0.8], [0.5, 0.5]])
+    ValueError: y_true[0, :] sums to 2; each row of probabilities must sum to 1 (within 0.001).
+    If several labels may be true at once, pass y_true.astype(int).
 ll([1.0, 0.0], TWO)
     ValueError: y_true holds floats of shape (2,), one per row. If they are class labels, pass
     y_true.astype(int); probabilities have y_prob's shape (2, 2).
@@ -420,7 +444,7 @@ def test_words(call, words):
 
 def test_the_tables_are_read_whole():
     found = [case for table in TABLES for case in cases(table)]
-    assert len(found) == sum(": " in words[:12] for _, words in found) == 128
+    assert len(found) == sum(": " in words[:12] for _, words in found) == 135
     assert list(cases("f(1)\n    a\n    b\ng()\n    c\n")) == [("f(1)", "a b"), ("g()", "c")]
 
 

@@ -142,7 +142,7 @@ def test_clip_acts_when_asked():
 
 
 def test_no_loss_is_negative():
-    for p in ([1.0005, 0.0], [1.0, 0.0]):
+    for p in ([1 + 1e-7, 0.0], [1.0, 0.0]):
         loss = losses([0], [p])
         assert loss == 0
         assert not np.signbit(loss)

@@ -188,7 +188,7 @@ FILES: list[tuple[str, Callable[[Path], Any], dict[str, Any], str]] = [
      "column 'logits': has fields (label, prob); expected an array without fields."),
     ("a.npz", arrays(label=np.ones((3, 2)), logits=ones), {},
      "row 0, column 'label': the labels of a row are 1, 1; expected one label, or a row with a "
-     "single 1. With several labels true at once, score each of them on its own."),
+     "single 1. Several labels that may be true at once need a score each, in a list per row."),
     ("a.npz", arrays(label=np.full((3, 2), "a"), logits=ones), {},
      "column 'label': holds <U1 of shape (2,) per row; expected one label."),
     ("a.npz", arrays(label=ones, prob=np.ones(3, complex)), {},

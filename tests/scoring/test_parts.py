@@ -125,7 +125,7 @@ def test_states_that_do_not_go_together(options: dict[str, Any], message: str) -
         ('{"format": "xent score", "version": 9}',
          "is a state of version 9, but this xent reads 1. Score the predictions again, or use the "
          "xent that saved it."),
-        ('{"format": "xent score", "version": 1}', "is damaged: KeyError('state')."),
+        ('{"format": "xent score", "version": 1}', "is damaged: KeyError('states')."),
     ],
 )  # fmt: skip
 def test_files_that_are_no_states(text: str, message: str, tmp_path: Path) -> None:

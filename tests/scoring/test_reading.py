@@ -175,6 +175,28 @@ def test_rows_that_sum_to_100(header: str, tmp_path: Path) -> None:
     close(score(path, kind="percent").loss, DUE)
 
 
+@pytest.mark.parametrize(
+    ("header", "scores", "told"),
+    [
+        ("label,logit", 100 * B, "The logits look like percentages: all lie between 0 and 100."),
+        ("label,logit", B, "The logits look like probabilities: none is negative"),
+        ("label,logit", 2 * B, ""),
+        ("label,logit", -B, ""),
+        ("label,logit_0,logit_1,logit_2", 100 * P, "percentages: every row sums to 100."),
+        ("label,logit_0,logit_1,logit_2", 90 * P, ""),
+    ],
+)  # fmt: skip
+def test_logits_that_look_like_something_else(
+    header: str, scores: Any, told: str, tmp_path: Path
+) -> None:
+    labels = T if scores.ndim == 1 else Y
+    columns = [scores] if scores.ndim == 1 else scores.T
+    result = score(written(tmp_path, header, labels, *columns))
+    notes = [note for note in result.notes if "look like" in note]
+    assert len(notes) == bool(told)
+    assert all(told in note for note in notes)
+
+
 def test_percent_signs(tmp_path: Path) -> None:
     path = written(tmp_path, "label,prob", T, [f"{100 * p:.0f}%" for p in B])
     told = "90% is not a number. Remove the signs % and pass --kind percent."

@@ -66,6 +66,26 @@ PLANTED: dict[str, tuple[str, str, tuple[Any, Any], dict[str, Any], tuple[str, .
         "probabilities given as logits", "mistake", (xent.sigmoid(B / 3), T), {}, ()),
     "perhaps probabilities": (
         "probabilities given as logits", "note", (PB[:12], T[:12]), {}, ("may be chance",)),
+    "percentages, as logits": (
+        "percentages", "mistake", (100 * P, Y), {},
+        ("In all 400 rows the 10 logits sum to 100.", "--kind percent")),
+    "percentages, binary logits": (
+        "percentages", "mistake", (100 * PB, T), {}, ("All 400 logits lie between 0 and 100",)),
+    "percentages": (
+        "percentages", "mistake", (100 * P, Y), PROBABILITIES,
+        ("The scores of all 400 rows sum to 100.", "Divide them by 100")),
+    "percentages, binary": (
+        "percentages", "mistake", (100 * PB, T), PROBABILITIES, ("between 0 and 100",)),
+    "predicted labels": (
+        "predicted labels given as scores", "mistake", ((PB > 0.5).astype(float), T),
+        PROBABILITIES, ("Every score of all 400 rows is 0 or 1.", "predict_proba")),
+    "predicted labels, one-hot": (
+        "predicted labels given as scores", "mistake", (np.eye(10)[P.argmax(1)], (Y + (np.arange(
+        400) < 9)) % 10), PROBABILITIES, ()),
+    "predicted labels, as logits": (
+        "predicted labels given as scores", "mistake", ((PB > 0.5).astype(float), T), {}, ()),
+    "predicted labels, one-hot logits": (
+        "predicted labels given as scores", "mistake", (np.eye(10)[P.argmax(1)], Y), {}, ()),
     "log-probabilities": (
         "log-probabilities given as logits", "note", (xent.log_softmax(Z), Y), {},
         ("the exponentials of all 400 rows sum to 1", "Harmless")),

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from xent._plausible import are_shares
 from xent._validation import Array
 
 Task = Literal["classes", "binary"]
@@ -24,6 +25,5 @@ def are_distributions(targets: Array, axis: int, tolerance: float) -> bool:
     """Does every row of the targets along the axis hold probabilities that sum to 1?"""
     if not targets.ndim or targets.shape[axis] == 1:
         return False
-    inside = (targets >= 0) & (targets <= 1 + tolerance)
     sums = targets.sum(axis=axis, dtype=np.float64)
-    return bool(inside.all() and (np.abs(sums - 1) <= tolerance).all())
+    return are_shares(targets.min(axis=axis), targets.max(axis=axis), sums, tolerance)

@@ -10,6 +10,7 @@ from typing import Literal
 import typer
 
 from xent.check import diagnose
+from xent.check.mistakes import found as mistake
 from xent.cli.app import app
 from xent.cli.options import Columns, Output, with_options
 from xent.scoring import read_predictions
@@ -60,7 +61,12 @@ def diagnose_command(
         tolerance=columns.tolerance,
     )
     part = "" if found.whole else f"Only the first {len(found.labels)} rows of the file were read."
-    report = replace(report, source=str(file), remark=part)
+    findings = report.findings
+    if found.predicted:
+        seen = f"No score is below 1/2, and '{found.predicted}' holds predicted labels. The rest "
+        seen += "of this report reads each score as the probability of that label."
+        findings = (mistake("confidence in the predicted label", seen), *findings)
+    report = replace(report, source=str(file), remark=part, findings=findings)
     out.put(report)
     if not report:
         raise typer.Exit(1)

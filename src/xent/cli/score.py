@@ -27,6 +27,7 @@ def score_command(
     part: Literal["prompt", "generated"] | None = None,
     save_state: Path | None = None,
     merge_states: bool = False,
+    multi_label: bool | None = None,
     show_columns: bool = False,
     columns: Columns,
     out: Output,
@@ -46,9 +47,12 @@ def score_command(
     Labels are in a column called `label`, `target`, `y_true`, `truth` or similar. Scores are in a
     column `logit` or `prob` (binary, or a list per row), or in one column per class: `logit_CLASS`,
     `prob_CLASS`, or columns called as the labels. If the names and the numbers allow several
-    readings, each is shown with its loss and the option that chooses it.
+    readings, each is shown with its loss and the option that chooses it. Labels that may be true at
+    once are columns of 0 and 1, such as `label_X` beside `prob_X`.
     """
-    chosen = {"weight_column": weight_column, **columns.arguments}
+    chosen = {
+        "weight_column": weight_column, "multi_label": multi_label, **columns.arguments
+    }  # fmt: skip
     if show_columns:
         out.put(columns_of(files, part=part, **chosen))
         return

@@ -13,6 +13,7 @@ import numpy as np
 from xent._kind import Kind
 from xent._validation import Array, check_number
 from xent.scoring.errors import FileError
+from xent.scoring.multilabel import MultiLabelScore
 from xent.scoring.report import FileColumns, Score
 
 if TYPE_CHECKING:  # PyArrow is needed only once a file is read
@@ -24,6 +25,7 @@ if TYPE_CHECKING:  # PyArrow is needed only once a file is read
 __all__ = [
     "FileColumns",
     "FileError",
+    "MultiLabelScore",
     "Predictions",
     "Score",
     "columns_of",
@@ -50,12 +52,15 @@ class Predictions:
     """Names of the classes, unless they are just the indices."""
     whole: bool
     """Are these all the rows of the file?"""
+    predicted: str | None = None
+    """A column of predicted labels, which was not asked for, of which the scores seem to be the
+    probabilities; they are turned into those of label 1."""
 
 
 def score(
     source: Any,
     *,
-    label_column: str | None = None,
+    label_column: str | Sequence[str] | None = None,
     score_columns: Sequence[str] | None = None,
     weight_column: str | None = None,
     predicted_column: str | None = None,
@@ -75,6 +80,7 @@ def score(
     losses: str | Path | None = None,
     progress: Progress | None = None,
     part: Part | None = None,
+    multi_label: bool | None = None,
 ) -> Result:
     r"""Log loss of the predictions in a file, by class, with the worst rows.
 
@@ -90,7 +96,8 @@ def score(
         in an NPZ are loaded whole. Also a data frame of pandas, Polars, PyArrow or DuckDB, arrays
         or tensors by name, an array of scores with `labels`, or an iterator of such tables.
     label_column, score_columns, weight_column : optional
-        Names of the columns, if the usual names do not identify them. Labels are found under
+        Names of the columns, if the usual names do not identify them. Several label columns of 0
+        and 1, in the order of the score columns, may be true at once. Labels are found under
         `label`, `target`, `y_true`, `y` or `class`; scores under `logit` or `prob` (one number:
         binary; a list: classes), or `logit_CLASS`, `prob_CLASS`, `logprob_CLASS` for one column
         per class.
@@ -134,11 +141,16 @@ def score(
         has been read (from 0 to 1), or None where that is not known.
     part : {"prompt", "generated"}, optional
         Which tokens count, of responses of a language model that hold both.
+    multi_label : bool, optional
+        Where the labels are columns (or lists) of 0 and 1: True if several of a row may be true at
+        once, False if each row has one. By default the numbers decide, and an error says so where
+        they do not.
 
     Returns
     -------
     Score
-        Log loss in nats and bits, perplexity, base rate, skill, per-class losses, worst rows. Of
+        Log loss in nats and bits, perplexity, base rate, skill, per-class losses, worst rows;
+        `MultiLabelScore` where several labels of a row may be true. Of
         log-probabilities of a language model: `TextScore` with perplexity, bits per token and per
         byte, or `ChoiceScore` with the accuracy of choices.
 
@@ -204,6 +216,7 @@ def score(
         key=key,
         normalize=normalize,
         show=show,
+        multi_label=multi_label,
     )
     return result
 
@@ -260,8 +273,11 @@ def read_row(source: Any, row: int, *, labels: Any = None, **columns: Any) -> di
     name = run.source.name
     if len(run.source.parts) > 1:
         raise FileError(name, f"{len(run.source.parts)} files; a row is that of one file: name it.")
+    if len(run.reading.parts) > 1:
+        what = "several labels of a row may be true at once; name one with --label-column, and "
+        raise FileError(name, what + "its scores with --score-columns.")
     seen = 0
-    for rows in run.rows():
+    for (rows,) in run.rows():
         seen = int(rows.places[-1]) + 1 if len(rows.places) else seen
         if len(at := np.flatnonzero(rows.places == row)):
             i = at[0]
@@ -283,17 +299,25 @@ def read_predictions(
     run = _dispatch().run_of(source, labels, lenient=True, **columns)
     parts: list[tuple[Array, Array]] = []
     held = most = 0
-    for rows in run.rows():
-        most = min(most_rows, max(1, MOST_NUMBERS // max(1, rows.scores[:1].size)))
-        parts.append((rows.scores[: most - held], rows.labels[: most - held]))
-        held += len(rows.labels)
+    for several in run.rows():
+        scores, labels = several[0].scores, several[0].labels
+        if len(several) > 1:
+            scores, labels = (
+                np.stack([getattr(rows, name) for rows in several], axis=1)
+                for name in ("scores", "labels")
+            )
+        most = min(most_rows, max(1, MOST_NUMBERS // max(1, scores[:1].size)))
+        parts.append((scores[: most - held], labels[: most - held]))
+        held += len(labels)
         if held > most:
             break
     if not parts:
         raise FileError(run.source.name, "holds no rows.")
     scores, targets = map(np.concatenate, zip(*parts, strict=True))
     reading = run.reading
-    return Predictions(scores, targets, reading.kind, reading.names, whole=held <= most)
+    names = None if len(reading.parts) > 1 else reading.names
+    seems = None if columns.get("predicted_column") else reading.predicted
+    return Predictions(scores, targets, reading.kind, names, held <= most, seems)
 
 
 def _dispatch() -> Any:

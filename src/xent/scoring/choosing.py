@@ -14,6 +14,7 @@ import numpy as np
 
 from xent._kind import check_kind
 from xent._plausible import (
+    are_confidences,
     are_log_probabilities,
     are_percentages,
     are_probabilities,
@@ -48,18 +49,21 @@ class Candidate(NamedTuple):
 
 def read(reader: Reader, sample: Sample, options: Options) -> Reading:
     """Decide how the file is read; an error if several ways are possible."""
-    return _Chooser(reader, sample, options).reading()
+    return Chooser(reader, sample, options).reading()
 
 
-class _Chooser:
+class Chooser:
+    """Decides how a file is read; several ways are an error."""
+
     def __init__(self, reader: Reader, sample: Sample, options: Options) -> None:
         self.reader, self.sample, self.options = reader, sample, options
         self.values = Values(reader.name)
         self.fail = self.values.fail
 
     def reading(self) -> Reading:
-        self._check_asked()
-        label = self.options.label_column or self._label()
+        """How the file is read, with one label per row."""
+        self.check_asked()
+        (label,) = self.asked_labels or (self._label(),)
         scores = self._scores(label)
         if len(scores.columns) == 1 and not self.options.lenient:
             self._check_long(label, scores.columns[0])
@@ -90,10 +94,22 @@ class _Chooser:
 
     # ---- columns
 
-    def _check_asked(self) -> None:
+    @property
+    def asked_labels(self) -> tuple[str, ...]:
+        """The columns of labels that were asked for; a text may name several between commas."""
+        asked = self.options.label_column or ()
+        if not isinstance(asked, str):
+            return tuple(asked)
+        if asked in self.reader.names or "," not in asked:
+            return (asked,)
+        return tuple(name.strip() for name in asked.split(","))
+
+    def check_asked(self) -> None:
+        """Fail if a column that was asked for is not there."""
         o, names = self.options, self.reader.names
         asked = (
-            o.weight_column, *(o.score_columns or ()), o.label_column, o.predicted_column, *o.show,
+            *self.asked_labels, *(o.score_columns or ()), o.weight_column, o.predicted_column,
+            *o.show,
         )  # fmt: skip
         for name in asked:
             if name is not None and name not in names:
@@ -302,14 +318,18 @@ class _Chooser:
         if asked is not None:
             return replace(reading, kind=check_kind(asked, PERCENT))
         kept = _whole(matrix)
-        if not len(kept) or self.options.lenient:
+        if not len(kept):
             return reading
+        if self.options.lenient:
+            unnamed = scores.kind is None and reading.shape == "binary"
+            found = self._of_the_predicted(reading, kept) if unnamed else []
+            return found[0].reading if found else reading
         probable = are_probabilities(kept, tolerance)
         if scores.kind == "probabilities" and not probable and are_percentages(kept, tolerance):
             self._percent(reading)
         if scores.kind is not None:
             return reading
-        if reading.shape != "binary":
+        if kept.ndim > 1:
             if probable:
                 return replace(reading, kind="probabilities")
             if are_percentages(kept, tolerance):
@@ -327,7 +347,7 @@ class _Chooser:
         return replace(reading, kind="probabilities")
 
     def _percent(self, reading: Reading) -> None:
-        of = reading.shape == "binary"
+        of = reading.shape == "binary" or len(reading.parts) > 1
         seen = "all scores lie between 0 and 100" if of else "the scores of each row sum to 100"
         percent = replace(reading, kind="probabilities", percent=True)
         loss = self._loss(percent).strip()
@@ -362,7 +382,7 @@ class _Chooser:
 
     def _of_the_predicted(self, reading: Reading, kept: Array) -> list[Candidate]:
         """Where no score is below 1/2, it may be the probability of a label in another column."""
-        if reading.predicted or not (kept >= 0.5).all() or len(kept) < 2:
+        if reading.predicted or not are_confidences(kept):
             return []
         labels = set(self.sample.texts(reading.label))
         for name in self.sample.columns:
@@ -381,12 +401,16 @@ class _Chooser:
 
     def _mean(self, reading: Reading) -> float:
         """The mean loss of the sample for this reading, or NaN."""
-        layout = Layout(self.reader, reading, tolerance=self.options.tolerance, missing="drop")
+        tolerance, each = self.options.tolerance, []
         try:
-            rows = layout.rows(self.sample.columns, 0)
-            losses = losses_of(rows.scores, rows.labels, reading.kind)
+            batch = reading.prepared(self.sample.columns, self.values)
+            for part in reading.parts:
+                layout = Layout(self.reader, part, tolerance=tolerance, missing="drop")
+                rows = layout.rows(batch, 0)
+                each.append(losses_of(rows.scores, rows.labels, reading.kind))
         except (ValueError, TypeError):
             return np.nan
+        losses = np.concatenate(each)
         return float(losses.mean()) if len(losses) else np.nan
 
 

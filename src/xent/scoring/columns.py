@@ -133,16 +133,15 @@ class Layout:
         if self.reading.normalize:
             return self._normalized(scores, places)
         least, most = scores.min(), scores.max()  # NaN if one is
-        slack = ROUNDING if binary else self.tolerance
         fine = {
             "logits": most < np.inf or (binary and most == np.inf),
-            "probabilities": least >= -slack and most <= 1 + slack,
-            "log-probabilities": most <= slack,
+            "probabilities": least >= -ROUNDING and most <= 1 + ROUNDING,
+            "log-probabilities": most <= ROUNDING,
         }
         if not fine[kind]:
-            self._report_scores(scores, slack, places)
-        if kind == "probabilities" and (least < 0 or (binary and most > 1)):
-            scores = np.clip(scores, 0, 1 if binary else None)
+            self._report_scores(scores, places)
+        if kind == "probabilities" and (least < 0 or most > 1):
+            scores = np.clip(scores, 0, 1)
         if kind != "logits" and not binary:
             p = scores if kind == "probabilities" else np.exp(scores)
             sums = p.sum(axis=1, dtype=np.float64)
@@ -151,7 +150,7 @@ class Layout:
                 self.values.fail(self._sum(sums[off[0]]), row=int(places[off[0]]))
         return scores
 
-    def _report_scores(self, scores: Array, slack: float, places: Array) -> None:
+    def _report_scores(self, scores: Array, places: Array) -> None:
         """Fail at the first score that cannot be one."""
         kind, binary = self.reading.kind, self.reading.shape == "binary"
         bad = np.isnan(scores)
@@ -159,10 +158,10 @@ class Layout:
             self._report(bad, scores, self.reading.scores, "a score must be a number", places)
         # Written as "not inside", so that NaN is found too.
         if kind == "probabilities":
-            bad = ~((scores >= -slack) & (scores <= 1 + slack))
+            bad = ~((scores >= -ROUNDING) & (scores <= 1 + ROUNDING))
             rule = "a probability lies between 0 and 1; for raw scores pass --kind logits"
         elif kind == "log-probabilities":
-            bad = ~(scores <= slack)
+            bad = ~(scores <= ROUNDING)
             rule = "a log-probability is not above 0; for raw scores pass --kind logits"
         else:
             rule = "a score must be a number, and only one of a row may be inf"
@@ -193,7 +192,7 @@ class Layout:
         if self.reading.kind == "log-probabilities":
             return what + ROUNDED + "."
         if not 0.9 < total < 1.1:
-            several = " Are several labels true at once? Then score each of them on its own."
+            several = " Are several labels true at once? Then give each a column of 0 and 1."
             return what + several + DIVIDE
         return what + ROUNDED + "." + DIVIDE
 

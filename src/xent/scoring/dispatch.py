@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from xent.scoring.errors import FileError
 from xent.scoring.language.form import Form, Part
 from xent.scoring.language.run import form_of, score_source
+from xent.scoring.multilabel import MultiLabelScore
 from xent.scoring.report import FileColumns, Score
 from xent.scoring.run import Progress, Run
 from xent.scoring.saved import Result, load_state, merged
@@ -18,7 +20,7 @@ __all__ = ["columns_of", "load_state", "merged", "run_of", "score_any"]
 
 CLASSES = (
     "label_column", "score_columns", "weight_column", "predicted_column", "kind", "classes",
-    "truth",
+    "truth", "multi_label",
 )  # fmt: skip
 """Options that say that a source holds predictions of classes."""
 
@@ -67,7 +69,8 @@ def columns_of(source: Any, labels: Any, **options: Any) -> FileColumns:
     else:
         reading = Run(opened, **options).reading
         reader, sample = opened.first
-        used = {reading.label: "label", **dict.fromkeys(reading.scores, "score")}
+        used = dict.fromkeys(reading.label_columns, "label")
+        used |= dict.fromkeys(reading.scores, "score")
         used |= {reading.weight or "": "weight", reading.predicted or "": "predicted label"}
         read = reading.description
     rows = tuple((name, sample.describe(name), used.get(name, "")) for name in reader.names)
@@ -85,23 +88,27 @@ def form_of_language(
 
 def _score(
     run: Run, worst: int, clip: float | None, losses: Path | None, progress: Progress | None
-) -> Score:
-    reading, found = run.reading, run.tally(worst, clip, losses, progress)
-    left_out = tuple((why, n) for why, n in sorted(found.left_out.items()) if n)
-    if not sum(found.state.counts):
+) -> Score | MultiLabelScore:
+    reading, tallies = run.reading, run.tallies(worst, clip, losses, progress)
+    counts = sum((each.left_out for each in tallies), Counter[str]())
+    left_out = tuple((why, n) for why, n in sorted(counts.items()) if n)
+    if not any(sum(each.state.counts) for each in tallies):
         told = ", ".join(f"{n} with {why}" for why, n in left_out)
         what = f"no row is left: {told}." if told else "holds no rows."
-        raise FileError(run.source.name, "holds no row of weight above 0." if found.seen else what)
-    return Score(
-        run.source.name,
-        reading.kind,
-        tuple(reading.classes),
-        found.state,
-        like_probabilities=found.like_probabilities,
-        like_decisions=found.like_decisions,
-        read=reading.description,
-        left_out=left_out,
-        files=tuple(name for name, _ in run.source.parts if name not in run.source.skipped),
-        skipped=tuple(map(str, run.source.skipped.values())),
-        show=reading.show,
-    )
+        seen = any(each.seen for each in tallies)
+        raise FileError(run.source.name, "holds no row of weight above 0." if seen else what)
+    described: dict[str, Any] = {
+        "like_probabilities": all(each.like_probabilities for each in tallies),
+        "like_percentages": all(each.like_percentages for each in tallies),
+        "highest": max(each.highest for each in tallies),
+        "like_decisions": all(each.like_decisions for each in tallies),
+        "read": reading.description,
+        "left_out": left_out,
+        "files": tuple(name for name, _ in run.source.parts if name not in run.source.skipped),
+        "skipped": tuple(map(str, run.source.skipped.values())),
+        "show": reading.show,
+    }
+    start = run.source.name, reading.kind, tuple(reading.classes)
+    if len(tallies) > 1:
+        return MultiLabelScore(*start, tuple(each.state for each in tallies), **described)
+    return Score(*start, tallies[0].state, **described)

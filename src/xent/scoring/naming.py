@@ -48,6 +48,11 @@ def _stems() -> list[tuple[Kind | None, str, re.Pattern[str]]]:
 
 KNOWN = _stems()
 TRUE = [re.compile("|".join(map(_pattern, names.split(","))), re.IGNORECASE) for names in LABELS]
+BEFORE_LABELS = "true label,ground truth,y true,labels,label,targets,target,truth,true,gold,actual"
+OF_LABEL = re.compile(
+    rf"({'|'.join(map(_pattern, BEFORE_LABELS.split(',')))}){BESIDE}(?P<name>.+)", re.IGNORECASE
+)
+"""Columns that say of each row whether a label is true."""
 INDEX = re.compile(r"|index|unnamed: ?\d+|__index_level_\d+__", re.IGNORECASE)
 """Columns that pandas writes beside the data."""
 
@@ -83,6 +88,15 @@ def labels(columns: Iterable[str]) -> tuple[list[str], list[str]]:
     kept = [column for column in columns if not INDEX.fullmatch(column.strip())]
     sure, unsure = ([c for c in kept if form.fullmatch(c.strip())] for form in TRUE)
     return sure, unsure
+
+
+def label_sets(columns: Iterable[str]) -> list[dict[str, str]]:
+    """The sets of columns of which each says whether a label is true: columns by label."""
+    groups: dict[str, dict[str, str]] = {}
+    for column in columns:
+        if found := OF_LABEL.fullmatch(column.strip()):
+            groups.setdefault(found[1].lower(), {})[found["name"]] = column
+    return [each for each in groups.values() if len(each) > 1]
 
 
 def score_sets(columns: Sequence[str]) -> list[ScoreSet]:

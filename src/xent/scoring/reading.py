@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from xent._kind import Kind
 from xent.scoring.labels import Labels
+
+if TYPE_CHECKING:
+    from xent.scoring.values import Values
 
 Shape = Literal["binary", "columns", "lists"]
 
@@ -16,7 +19,7 @@ Shape = Literal["binary", "columns", "lists"]
 class Options:
     """What was asked for."""
 
-    label_column: str | None = None
+    label_column: str | Sequence[str] | None = None
     score_columns: Sequence[str] | None = None
     weight_column: str | None = None
     predicted_column: str | None = None
@@ -25,6 +28,8 @@ class Options:
     tolerance: float = 1e-3
     normalize: bool = False
     show: Sequence[str] = ()
+    multi_label: bool | None = None
+    """May several labels be true at once, where columns or lists of 0 and 1 hold the labels?"""
     lenient: bool = False
     """Accept what `score` would refuse: `diagnose` explains it."""
 
@@ -57,7 +62,21 @@ class Reading:
     def columns(self) -> list[str]:
         """All columns to be read."""
         more = [self.predicted] if self.predicted else []
-        return list(dict.fromkeys([self.label, *self.numbers, *more, *self.show]))
+        return list(dict.fromkeys([*self.label_columns, *self.numbers, *more, *self.show]))
+
+    @property
+    def label_columns(self) -> tuple[str, ...]:
+        """The columns that hold labels."""
+        return (self.label,)
+
+    @property
+    def parts(self) -> Sequence[Reading]:
+        """Readings of which each has one label per row."""
+        return (self,)
+
+    def prepared(self, batch: dict[str, Any], values: Values) -> dict[str, Any]:  # noqa: ARG002
+        """The batch, with columns that are made of others."""
+        return batch
 
     @property
     def numbers(self) -> list[str]:
@@ -92,7 +111,11 @@ class Reading:
         weight = f"; weights in '{self.weight}'" if self.weight else ""
         other = f" of {self.truth}" if self.truth else ""
         divided = ", each row divided by its sum" if self.normalize else ""
-        return f"Labels in '{self.label}'{other}; {kind} {where}, {of}{divided}{weight}."
+        return f"{self._labels_in}{other}; {kind} {where}, {of}{divided}{weight}."
+
+    @property
+    def _labels_in(self) -> str:
+        return f"Labels in '{self.label}'"
 
 
 def listed(names: Sequence[str]) -> str:

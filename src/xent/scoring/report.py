@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from xent._format import counted, plain, shown
 from xent._kind import Kind
+from xent._plausible import ABOVE_ONE, FEW
 from xent._report import Block, Report, Table, Text
 from xent._report.files import write_file
 from xent.metrics import log_loss
@@ -26,11 +27,14 @@ STATE_FORMAT = "xent score"
 STATE_VERSION = 1
 """What is written into saved states."""
 
+SAVED = (
+    "path", "read", "files", "skipped", "show",
+    "like_probabilities", "like_percentages", "like_decisions",
+)  # fmt: skip
+"""What is saved of a result as it is."""
+
 MANY, HIGHEST, LOWEST = 40, 15, 5
 """From how many classes on only some are shown, and how many."""
-
-FEW = 8
-"""Rows below which probabilities of 0 and 1 alone are not odd."""
 
 WORST = "label predicted probability_of_label log_loss_nats"
 
@@ -55,6 +59,10 @@ class Score(Report):
     state: State
     like_probabilities: bool = False
     """May all scores be probabilities, by their values?"""
+    like_percentages: bool = False
+    """The same for percentages."""
+    highest: float = -math.inf
+    """The largest score."""
     like_decisions: bool = False
     """Is each score 0 or 1?"""
     read: str = field(default="", compare=False)
@@ -161,18 +169,7 @@ class Score(Report):
                 f"{'its' if self.infinite == 1 else 'their'} loss it would be at least "
                 f"{self.finite_loss:.4f}; --clip sets a floor under the probabilities."
             )
-        decided = self.kind == "probabilities" and self.like_decisions
-        if decided and self.rows >= FEW:
-            notes.append(
-                "Every probability is 0 or 1: are these predicted labels? Save probabilities, as "
-                "predict_proba returns them."
-            )
-        if self.kind == "logits" and self.like_probabilities:
-            notes.append(
-                "The logits look like probabilities: none is negative and every row "
-                f"{'lies between 0 and 1' if len(self.classes) == 2 else 'sums to 1'}. "
-                "If they are, pass --kind probabilities."
-            )
+        notes += notes_on_scores(self, self.rows, single=len(self.classes) == 2)
         missing = [name for name, n in zip(self.classes, self.state.counts, strict=True) if not n]
         if missing:
             more = f" or {len(missing) - 5} more" if len(missing) > 5 else ""
@@ -185,16 +182,7 @@ class Score(Report):
 
     def blocks(self) -> Iterator[Block]:
         """The figures, the classes, the worst rows and the notes."""
-        yield Text(f"{self.path}: {counted(self.rows, 'row')}, {self.kind}", "headline")
-        if self.read:
-            yield Text(self.read, "plain")
-        if self.left_out:
-            told = ", ".join(f"{n} with {why}" for why, n in self.left_out)
-            yield Text(f"Left out: {told}.", "plain")
-        if len(self.files) > 1:
-            yield Text(f"Read from {len(self.files)} files.", "plain")
-        for reason in self.skipped:
-            yield Text(f"Left out: {reason}", "plain")
+        yield from opening(self, counted(self.rows, "row"))
         figures = (
             ("log loss", self.loss, "nats per row"),
             ("", self.bits, "bits per row"),
@@ -204,16 +192,16 @@ class Score(Report):
             ("accuracy", self.accuracy, "likeliest class is the true one"),
             ("macro loss", self.macro_loss, "nats, mean of the classes' losses"),
         )
-        yield Table((), _cells(figures), left=(0, 2))
+        yield Table((), cells(figures), left=(0, 2))
         yield from self._classes()
         if self.worst:
             several = ("file",) * (len(self.files) > 1)
             shown = ("label", "predicted", "p(label)", "log loss")
             rows = [
-                (row.row, *([self._short(row.source)] if several else []), *row.key, *rest)
+                (row.row, *([short(row.source, self.files)] if several else []), *row.key, *rest)
                 for row, rest in zip(self.worst, self._worst_figures(), strict=True)
             ]
-            yield Table(("worst row", *several, *self.show, *shown), _cells(rows), left=())
+            yield Table(("worst row", *several, *self.show, *shown), cells(rows), left=())
         for note in self.notes:
             yield Text(f"Note: {note}", "note")
 
@@ -223,12 +211,12 @@ class Score(Report):
         rows = self.by_class
         if len(rows) > MANY:
             rows = sorted(rows, key=lambda each: (-each.loss, -each.rows))
-            top, bottom = _cells(rows[:HIGHEST]), _cells(rows[-LOWEST:])
+            top, bottom = cells(rows[:HIGHEST]), cells(rows[-LOWEST:])
             yield Table(heads, (*top, ("...", "", "", "", ""), *bottom), left=())
             told = f"{HIGHEST} classes with the highest loss and {LOWEST} with the lowest, of "
             yield Text(f"The {told}{len(rows):,}; --format json has all.", "plain")
         else:
-            yield Table(heads, _cells(rows), left=())
+            yield Table(heads, cells(rows), left=())
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON: infinities as "inf", undefined skill as null."""
@@ -249,11 +237,11 @@ class Score(Report):
             "accuracy": self.accuracy,
             "macro_log_loss_nats": plain(self.macro_loss),
             "infinite_rows": self.infinite,
-            "classes": _records("class rows share log_loss_nats accuracy", self.by_class),
+            "classes": records("class rows share log_loss_nats accuracy", self.by_class),
             "worst_rows": [
                 {"file": row.source, "row": row.row, "shown": [*row.key], **figures}
                 for row, figures in zip(
-                    self.worst, _records(WORST, self._worst_figures()), strict=True
+                    self.worst, records(WORST, self._worst_figures()), strict=True
                 )
             ],
             "notes": self.notes,
@@ -261,30 +249,11 @@ class Score(Report):
 
     def to_state(self) -> str:
         """The result as text, for `merge`: JSON with every sum exact."""
-        data = {
-            "format": STATE_FORMAT,
-            "version": STATE_VERSION,
-            "path": self.path,
-            "read": self.read,
-            "left_out": dict(self.left_out),
-            "files": self.files,
-            "skipped": self.skipped,
-            "show": self.show,
-            "like_probabilities": self.like_probabilities,
-            "like_decisions": self.like_decisions,
-            "state": json.loads(self.state.to_json()),
-        }
-        return json.dumps(data, ensure_ascii=False) + "\n"
+        return state_text(self, [self.state])
 
     def save_state(self, path: str | Path) -> None:
         """Write the result to a file, from which `merge` reads it."""
         write_file(Path(path), self.to_state())
-
-    def _short(self, file: str) -> str:
-        """The name of a file without the folders that all files are in."""
-        parts = zip(*(name.split("/")[:-1] for name in self.files), strict=False)
-        same = list(takewhile(lambda each: len(set(each)) == 1, parts))
-        return "/".join(file.split("/")[len(same) :])
 
     def _worst_figures(self) -> list[tuple[str, str, float, float]]:
         """Label, predicted class, probability and loss of the worst rows."""
@@ -293,6 +262,20 @@ class Score(Report):
             (names[row.label], names[row.predicted], row.probability, row.loss)
             for row in self.worst
         ]
+
+
+def state_text(score: Any, states: Sequence[State], labels: Sequence[str] | None = None) -> str:
+    """A result as text; `labels` are those of the states of labels that may be true at once."""
+    data = {
+        "format": STATE_FORMAT,
+        "version": STATE_VERSION,
+        **{name: getattr(score, name) for name in SAVED},
+        "left_out": dict(score.left_out),
+        "highest": score.highest.hex(),
+        "labels": labels,
+        "states": [json.loads(state.to_json()) for state in states],
+    }
+    return json.dumps(data, ensure_ascii=False) + "\n"
 
 
 @dataclass(frozen=True, repr=False)
@@ -315,17 +298,81 @@ class FileColumns(Report):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON."""
-        columns = _records("column holds read_as", self.columns)
+        columns = records("column holds read_as", self.columns)
         return {"file": self.path, "read": self.read, "columns": columns}
 
 
-def _cells(rows: Iterable[Iterable[Any]]) -> tuple[tuple[str, ...], ...]:
+class OnFiles(Protocol):
+    """What the reports on files have in common."""
+
+    @property
+    def path(self) -> str: ...
+    @property
+    def kind(self) -> Kind: ...
+    @property
+    def like_probabilities(self) -> bool: ...
+    @property
+    def like_percentages(self) -> bool: ...
+    @property
+    def highest(self) -> float: ...
+    @property
+    def like_decisions(self) -> bool: ...
+    @property
+    def read(self) -> str: ...
+    @property
+    def left_out(self) -> tuple[tuple[str, int], ...]: ...
+    @property
+    def files(self) -> tuple[str, ...]: ...
+    @property
+    def skipped(self) -> tuple[str, ...]: ...
+
+
+def opening(score: OnFiles, size: str) -> Iterator[Block]:
+    """The headline of a report, how the file was read, and what was left out."""
+    yield Text(f"{score.path}: {size}, {score.kind}", "headline")
+    if score.read:
+        yield Text(score.read, "plain")
+    if score.left_out:
+        told = ", ".join(f"{n} with {why}" for why, n in score.left_out)
+        yield Text(f"Left out: {told}.", "plain")
+    if len(score.files) > 1:
+        yield Text(f"Read from {len(score.files)} files.", "plain")
+    for reason in score.skipped:
+        yield Text(f"Left out: {reason}", "plain")
+
+
+def notes_on_scores(score: OnFiles, size: int, *, single: bool) -> Iterator[str]:
+    """What the scores look like, where that is not what they were read as."""
+    if score.kind == "probabilities" and score.like_decisions and size >= FEW:
+        yield (
+            "Every probability is 0 or 1: are these predicted labels? Save probabilities, as "
+            "predict_proba returns them."
+        )
+    if score.kind == "logits" and score.like_probabilities:
+        yield (
+            "The logits look like probabilities: none is negative and every row "
+            f"{'lies between 0 and 1' if single else 'sums to 1'}. "
+            "If they are, pass --kind probabilities."
+        )
+    elif score.kind == "logits" and score.like_percentages and score.highest > ABOVE_ONE:
+        seen = "all lie between 0 and 100" if single else "every row sums to 100"
+        yield f"The logits look like percentages: {seen}. If they are, pass --kind percent."
+
+
+def short(file: str, files: Sequence[str]) -> str:
+    """The name of a file without the folders that all files are in."""
+    parts = zip(*(name.split("/")[:-1] for name in files), strict=False)
+    same = list(takewhile(lambda each: len(set(each)) == 1, parts))
+    return "/".join(file.split("/")[len(same) :])
+
+
+def cells(rows: Iterable[Iterable[Any]]) -> tuple[tuple[str, ...], ...]:
     """Text for a table; floats to four decimals, so that the cells of a column line up."""
     return tuple(
         tuple(shown(x, trim=False) if isinstance(x, float) else str(x) for x in row) for row in rows
     )
 
 
-def _records(names: str, rows: Iterable[Iterable[Any]]) -> list[dict[str, Any]]:
+def records(names: str, rows: Iterable[Iterable[Any]]) -> list[dict[str, Any]]:
     """Plain data: a record with these names for each row."""
     return [dict(zip(names.split(), map(plain, row), strict=True)) for row in rows]

@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from xent._plausible import are_decisions, are_probabilities
+from xent._plausible import are_decisions, are_probabilities, may_be_percentages
 from xent._validation import check_number
-from xent.scoring.choosing import read
+from xent.scoring.choosing_indicators import read
 from xent.scoring.columns import Layout, Missing, Rows
 from xent.scoring.errors import FileError
 from xent.scoring.losses_file import LossesFile
-from xent.scoring.reading import Options
+from xent.scoring.reading import Options, Reading
 from xent.scoring.saved import UNPREDICTED
 from xent.scoring.sources import Source, open_truth
 from xent.scoring.sources.reader import Reader
 from xent.scoring.state import Schema, State
+from xent.scoring.values import Values
 
 Progress = Callable[[int, float | None], None]
 """Told, after each batch, how many rows were read, and which part of the whole if that is known."""
@@ -34,7 +36,10 @@ class Tally:
     left_out: Counter[str] = field(default_factory=Counter)
     """How many rows were left out, by the reason."""
     like_probabilities: bool = True
+    like_percentages: bool = True
     like_decisions: bool = True
+    highest: float = -math.inf
+    """The largest score."""
 
     def add(self, rows: Rows, source: str) -> None:
         """Add a batch."""
@@ -43,6 +48,8 @@ class Tally:
         self.seen += len(rows.places)
         self.state.add(rows.scores, rows.labels, rows.weight, rows.places, source, rows.shown)
         self.like_probabilities &= are_probabilities(rows.scores, 1e-3)
+        self.like_percentages &= may_be_percentages(rows.scores, 1e-3)
+        self.highest = max(self.highest, float(rows.scores.max()))
         self.like_decisions &= are_decisions(rows.scores)
 
     def merge(self, other: Tally) -> Tally:
@@ -52,7 +59,9 @@ class Tally:
             self.seen + other.seen,
             self.left_out + other.left_out,
             self.like_probabilities and other.like_probabilities,
+            self.like_percentages and other.like_percentages,
             self.like_decisions and other.like_decisions,
+            max(self.highest, other.highest),
         )
 
 
@@ -94,34 +103,44 @@ class Run:
         self.how: dict[str, Any] = {"missing": missing, "ignored": ignored, "tolerance": tolerance}
         self.lenient = lenient
 
-    def tally(
+    def tallies(
         self,
         worst: int,
         clip: float | None,
         losses: Path | None = None,
         progress: Progress | None = None,
-    ) -> Tally:
-        """Read all rows, and write the losses of each. A part that is left out leaves nothing."""
+    ) -> list[Tally]:
+        """Read all rows, and write the losses of each; a tally for each part of the reading.
+
+        A part of the source that is left out leaves nothing.
+        """
         r = self.reading
-        binary, weighted = r.shape == "binary", r.weight is not None
-        schema = Schema(r.kind, tuple(r.classes), binary, weighted, clip, worst)
-        total = Tally(State(schema))
+        if losses is not None and len(r.parts) > 1:
+            msg = "losses are written for one label per row, not for labels that may be true at "
+            raise ValueError(msg + "once.")
+        schemas = [
+            Schema(p.kind, tuple(p.classes), p.shape == "binary", p.weight is not None, clip, worst)
+            for p in r.parts
+        ]
+        totals = [Tally(State(schema)) for schema in schemas]
         self.source.match(r.columns)
         with LossesFile.open(losses, r, clip, self.source) as file:
             for i, (name, opened) in enumerate(self.source.parts):
                 if name in self.source.skipped:
                     continue
-                told = self._told(progress, total.seen, i)
+                told = self._told(progress, totals[0].seen, i)
                 with self.source.skipping(name):
                     # A part that may be left out is written once it has been read to its end.
                     at_once = None if self.source.skips else file
-                    total = total.merge(self._part(name, opened, schema, at_once, told))
+                    found = self._part(name, opened, schemas, at_once, told)
+                    totals = [a.merge(b) for a, b in zip(totals, found, strict=True)]
                     if file and self.source.skips:
-                        self._part(name, opened, schema, file)
+                        self._part(name, opened, schemas, file)
             self.source.check_any()
         if self.source.truth is not None:
-            total.left_out[UNPREDICTED] += self.source.truth.without_prediction
-        return total
+            for total in totals:
+                total.left_out[UNPREDICTED] += self.source.truth.without_prediction
+        return totals
 
     def _told(self, progress: Progress | None, before: int, part: int) -> Progress:
         """What tells how far the whole is where a part is so far."""
@@ -137,44 +156,49 @@ class Run:
         self,
         name: str,
         opened: Any,
-        schema: Schema,
+        schemas: Sequence[Schema],
         file: LossesFile | None,
         told: Progress | None = None,
-    ) -> Tally:
-        part = Tally(State(schema))
-        layout = self._layout(reader := self._open(name, opened))
-        for rows in _rows(reader, layout):
-            part.add(rows, name)
-            if file:
-                file.add(rows, name)
+    ) -> list[Tally]:
+        found = [Tally(State(schema)) for schema in schemas]
+        layouts = self._layouts(reader := self._open(name, opened))
+        for several in _rows(reader, self.reading, layouts):
+            for tally, rows in zip(found, several, strict=True):
+                tally.add(rows, name)
+                if file:
+                    file.add(rows, name)
             if told:
-                told(part.seen, reader.fraction(part.seen))
-        part.left_out.update(layout.left_out)
-        return part
+                told(found[0].seen, reader.fraction(found[0].seen))
+        for tally, layout in zip(found, layouts, strict=True):
+            tally.left_out.update(layout.left_out)
+        return found
 
-    def rows(self) -> Iterator[Rows]:
-        """The rows of all parts."""
+    def rows(self) -> Iterator[list[Rows]]:
+        """The rows of all parts of the source, for each part of the reading."""
         self.source.match(self.reading.columns)
         for name, opened in self.source.parts:
             reader = self._open(name, opened)
-            yield from _rows(reader, self._layout(reader))
+            yield from _rows(reader, self.reading, self._layouts(reader))
 
     def _open(self, name: str, opened: Any) -> Reader:
         return self.source.open(name, opened, self.reading.columns)
 
-    def _layout(self, reader: Reader) -> Layout:
-        return Layout(reader, self.reading, lenient=self.lenient, **self.how)
+    def _layouts(self, reader: Reader) -> list[Layout]:
+        return [
+            Layout(reader, part, lenient=self.lenient, **self.how) for part in self.reading.parts
+        ]
 
 
-def _rows(reader: Reader, layout: Layout) -> Iterator[Rows]:
+def _rows(reader: Reader, reading: Reading, layouts: Sequence[Layout]) -> Iterator[list[Rows]]:
     """The batches of a part as arrays. Errors give the row in the part, and its line."""
-    first, reading = 0, layout.reading
+    first, values = 0, Values(reader.name)
     numbers = [name for name in reading.numbers if name not in reading.texts]
     for batch in reader.batches(reading.columns, numbers):
-        count = len(batch[reading.label])
+        count = len(batch[reading.label_columns[0]])
         if count:
             try:
-                part = layout.rows(batch, first)
+                whole = reading.prepared(batch, values)
+                part = [layout.rows(whole, first) for layout in layouts]
             except FileError as error:
                 if error.row is None:
                     raise

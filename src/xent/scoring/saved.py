@@ -6,14 +6,15 @@ import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from xent.scoring.errors import FileError
 from xent.scoring.language import ChoiceScore, TextScore
 from xent.scoring.language import report as language
 from xent.scoring.language.saved import merged as merged_texts
 from xent.scoring.language.saved import score_from
-from xent.scoring.report import STATE_FORMAT, STATE_VERSION, Score
+from xent.scoring.multilabel import MultiLabelScore
+from xent.scoring.report import SAVED, STATE_FORMAT, STATE_VERSION, Score
 from xent.scoring.state import State, StateError
 
 UNPREDICTED = "no prediction"
@@ -22,7 +23,8 @@ TUPLES = ("files", "skipped", "show")
 
 FORMATS = {STATE_FORMAT: STATE_VERSION, language.STATE_FORMAT: language.STATE_VERSION}
 
-Result = Score | TextScore | ChoiceScore
+Scored = TypeVar("Scored", Score, MultiLabelScore)
+Result = Score | MultiLabelScore | TextScore | ChoiceScore
 
 
 def load_state(path: Path) -> Result:
@@ -50,19 +52,22 @@ def load_state(path: Path) -> Result:
         raise FileError(path, f"is damaged: {error!r}.") from None
 
 
-def _score(data: dict[str, Any], name: str) -> Score:
-    state = State.from_json(json.dumps(data["state"]), name)
-    return Score(
-        str(data["path"]),
-        state.schema.kind,
-        state.schema.classes,
-        state,
-        like_probabilities=bool(data["like_probabilities"]),
-        like_decisions=bool(data["like_decisions"]),
-        read=str(data["read"]),
-        left_out=tuple((str(why), int(n)) for why, n in data["left_out"].items()),
-        **{each: tuple(map(str, data[each])) for each in TUPLES},
-    )
+def _score(data: dict[str, Any], name: str) -> Score | MultiLabelScore:
+    states = [State.from_json(json.dumps(each), name) for each in data["states"]]
+    values: dict[str, Any] = {each: bool(data[each]) for each in SAVED if each.startswith("like_")}
+    values |= {each: tuple(map(str, data[each])) for each in TUPLES}
+    values |= {
+        "read": str(data["read"]),
+        "highest": float.fromhex(data["highest"]),
+        "left_out": tuple((str(why), int(n)) for why, n in data["left_out"].items()),
+    }
+    path, schema = str(data["path"]), states[0].schema
+    if (labels := data["labels"]) is not None:
+        names = tuple(map(str, labels))
+        if len(names) != len(states):
+            raise ValueError(names)
+        return MultiLabelScore(path, schema.kind, names, tuple(states), **values)
+    return Score(path, schema.kind, schema.classes, states[0], **values)
 
 
 def merged(a: Result, b: Result) -> Result:
@@ -72,12 +77,20 @@ def merged(a: Result, b: Result) -> Result:
     if isinstance(a, ChoiceScore) and isinstance(b, ChoiceScore):
         return merged_texts(a, b)
     if isinstance(a, Score) and isinstance(b, Score):
-        return _merged(a, b)
+        return replace(_merged(a, b), state=a.state.merge(b.state))
+    if isinstance(a, MultiLabelScore) and isinstance(b, MultiLabelScore):
+        if a.labels != b.labels:
+            both = f"{', '.join(a.labels)} and {', '.join(b.labels)}"
+            msg = f"These states cannot be merged. The labels differ: {both}."
+            raise StateError(msg)
+        states = (one.merge(other) for one, other in zip(a.states, b.states, strict=True))
+        return replace(_merged(a, b), states=tuple(states))
     msg = f"These states cannot be merged. One is {type(a).__name__}, the other {type(b).__name__}."
     raise StateError(msg)
 
 
-def _merged(a: Score, b: Score) -> Score:
+def _merged(a: Scored, b: Scored) -> Scored:
+    """The first one, with what both say beside their states."""
     counts = Counter(dict(a.left_out)) + Counter(dict(b.left_out))
     counts.pop(UNPREDICTED, None)  # what one state lacks, the other may have
     reads = dict.fromkeys([*a.read.splitlines(), *b.read.splitlines()])
@@ -88,8 +101,9 @@ def _merged(a: Score, b: Score) -> Score:
     return replace(
         a,
         path=", ".join(dict.fromkeys([*a.path.split(", "), *b.path.split(", ")])),
-        state=a.state.merge(b.state),
         like_probabilities=a.like_probabilities and b.like_probabilities,
+        like_percentages=a.like_percentages and b.like_percentages,
+        highest=max(a.highest, b.highest),
         like_decisions=a.like_decisions and b.like_decisions,
         read="\n".join(reads),
         left_out=tuple(sorted(counts.items())),

@@ -184,6 +184,8 @@ class Values:
             told = ", ".join(f"{value:g}" for value in rows[row][:8])
             what = f"the labels of a row are {told}; expected one label, or a row with a single 1."
             if ones[row]:
-                what += " With several labels true at once, score each of them on its own."
+                what += (
+                    " Several labels that may be true at once need a score each, in a list per row."
+                )
             self.fail(what, row=row, column=name)
         return np.asarray(rows.argmax(axis=1))

@@ -7,9 +7,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from xent._plausible import (
+    FEW,
+    are_log_probabilities,
+    are_logs_of_shares,
+    are_probabilities,
+    are_shares,
+)
 from xent._report import Finding, Level
 from xent._validation import Array
-from xent.check._batch.scores import sum_by_column, wrong_axis
+from xent.check._batch.scores import in_percent, sum_by_column, wrong_axis
 from xent.check._batch.statistics import Statistics, significantly_positive
 from xent.check.mistakes import found
 from xent.check.naming import figure
@@ -23,7 +30,10 @@ def findings(statistics: Statistics) -> Iterator[Finding]:
     """What the scores seem to be instead of what they are called."""
     if not len(statistics.usable):
         return
-    if statistics.batch.binary:
+    if predicted_labels(statistics):
+        rows = len(statistics.batch.kept)
+        yield found("predicted labels given as scores", f"Every score of {_all(rows)} is 0 or 1.")
+    elif statistics.batch.binary:
         yield from _binary(statistics)
     elif statistics.batch.kind == "logits":
         yield from _logits(statistics)
@@ -31,27 +41,37 @@ def findings(statistics: Statistics) -> Iterator[Finding]:
         yield from _softmax_of_softmax(statistics)
 
 
+def predicted_labels(statistics: Statistics) -> bool:
+    """Are the scores predicted labels? Logits of classes only if each row has a single 1."""
+    batch = statistics.batch
+    if not statistics.decisions or batch.kind == "log-probabilities":
+        return False
+    return batch.binary or bool((statistics.total == 1).all())
+
+
 def _logits(statistics: Statistics) -> Iterator[Finding]:
     """Rows that are probabilities or their logarithms already."""
     tolerance, usable = statistics.batch.tolerance, statistics.usable
     rows, low, high = len(usable), statistics.low[usable], statistics.high[usable]
-    if (low >= 0).all() and (high <= 1 + tolerance).all():
-        if within := _sum_to_1(statistics.total[usable], tolerance):
-            inside = f"the {statistics.batch.classes} logits lie between 0 and 1"
-            seen = f"In {_all(rows)} {inside} and {within}. {_floor(statistics)}"
-            level: Level = "note" if rows == 1 else "mistake"
-            yield found("probabilities given as logits", seen, level=level)
-        elif sum_by_column(statistics):
-            yield wrong_axis(statistics)
-    elif (high <= tolerance).all() and (within := _sum_to_1(statistics.mass[usable], tolerance)):
-        seen = f"No logit is above 0, and the exponentials of {_all(rows)} {within}."
+    sums, mass = statistics.total[usable], statistics.mass[usable]
+    level: Level = "note" if rows == 1 else "mistake"
+    if are_shares(low, high, sums, tolerance):
+        inside = f"the {statistics.batch.classes} logits lie between 0 and 1"
+        seen = f"In {_all(rows)} {inside} and {_sum_to_1(sums)}. {_floor(statistics)}"
+        yield found("probabilities given as logits", seen, level=level)
+    elif in_percent(statistics):
+        seen = f"In {_all(rows)} the {statistics.batch.classes} logits sum to 100."
+        yield found("percentages", seen, level=level)
+    elif sum_by_column(statistics):
+        yield wrong_axis(statistics)
+    elif are_logs_of_shares(high, mass, tolerance):
+        seen = f"No logit is above 0, and the exponentials of {_all(rows)} {_sum_to_1(mass)}."
         yield found("log-probabilities given as logits", seen, level="note")
 
 
-def _sum_to_1(sums: Array, tolerance: float) -> str:
-    """Says that they sum to 1, and how closely; empty if they do not."""
-    off = float(np.abs(sums - 1).max())
-    return f"sum to 1 (within {max(off, 1e-16):.0e})" if off <= tolerance else ""
+def _sum_to_1(sums: Array) -> str:
+    """Says that they sum to 1, and how closely."""
+    return f"sum to 1 (within {max(float(np.abs(sums - 1).max()), 1e-16):.0e})"
 
 
 def _all(rows: int) -> str:
@@ -97,6 +117,8 @@ def _binary(statistics: Statistics) -> Iterator[Finding]:
         if level := _are_probabilities(raw, targets, losses):
             more = " Their sigmoid lies between 0.5 and 0.7311, so label 0 is never predicted."
             yield _between("probabilities given as logits", "logits", "0 and 1", raw, level, more)
+        elif level := _are_probabilities(raw / 100, targets, losses):
+            yield _between("percentages", "logits", "0 and 100", raw, level)
         elif _are_log_probabilities(raw, targets, losses):
             crowd = f"{(raw > -EDGE).sum()} are between {-EDGE:g} and 0"
             seen = f"None of {len(raw)} logits is above 0, and many are just below it: {crowd}. "
@@ -117,7 +139,7 @@ def _between(
 def _are_probabilities(p: Array, targets: Array, losses: Array) -> Level | None:
     """'mistake' if these are certainly probabilities, 'note' if they may be."""
     # An untrained model's logits may lie between 0 and 1 too, but hardly span half of that range.
-    if len(p) < 8 or p.min() < 0 or p.max() > 1 or np.ptp(p) < 0.5:
+    if len(p) < FEW or not are_probabilities(p, 0) or np.ptp(p) < 0.5:
         return None
     low, high = int((p <= EDGE).sum()), int((p >= 1 - EDGE).sum())
     # Logits would not cluster at 0 and at 1 without any of them going beyond.
@@ -127,7 +149,9 @@ def _are_probabilities(p: Array, targets: Array, losses: Array) -> Level | None:
 
 def _are_log_probabilities(z: Array, targets: Array, losses: Array) -> bool:
     """Are binary logits the logarithms of probabilities?"""
-    if len(z) < 8 or z.max() > 0 or z.min() > -1 or (z > -EDGE).sum() < 10:
+    if len(z) < FEW or not are_log_probabilities(z, 0):
+        return False
+    if z.min() > -1 or (z > -EDGE).sum() < 10:
         return False
     return _reads_better(losses, targets, np.exp(z))
 

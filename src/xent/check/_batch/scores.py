@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from xent._plausible import are_percentages, are_shares, rounding
 from xent._report import Finding
 from xent._validation import Array
 from xent.check._batch.statistics import CERTAIN, Statistics
@@ -51,9 +52,14 @@ def _not_probabilities(statistics: Statistics) -> Iterator[Finding]:
     low, high, where = 0.0, 1.0, "between 0 and 1"
     if batch.kind == "log-probabilities":
         low, high, where = -np.inf, 0.0, "at most 0"
-    # Rounding may exceed 1 when a row is normalised, but not when a sigmoid is computed.
-    slack = 0.0 if batch.binary and batch.kind == "probabilities" else batch.tolerance
-    bad = (statistics.low < low) | (statistics.high > high + slack)
+    slack = rounding(batch.dtype)
+    bad = (statistics.low < low - slack) | (statistics.high > high + slack)
+    if bad.any() and in_percent(statistics):
+        seen = "All scores lie between 0 and 100, and not between 0 and 1."
+        if not batch.binary:
+            seen = f"The scores of {statistics.rows(statistics.low <= 100)} sum to 100."
+        yield found("percentages", seen)
+        return
     if bad.any():
         run = f"run from {statistics.columns.lowest:.6g} to {statistics.columns.highest:.6g}"
         rule = f"{batch.kind} lie {where}, but these do not in {statistics.rows(bad)}"
@@ -81,9 +87,18 @@ def sum_by_column(statistics: Statistics) -> bool:
     batch = statistics.batch
     if batch.binary or batch.kind == "log-probabilities" or len(batch.kept) < 2:
         return False
-    inside = (statistics.low >= 0) & (statistics.high <= 1 + batch.tolerance)
-    off = np.abs(statistics.columns.total - 1)
-    return bool(inside.all() and (off <= batch.tolerance).all())
+    sums = statistics.columns.total
+    return are_shares(statistics.low, statistics.high, sums, batch.tolerance)
+
+
+def in_percent(statistics: Statistics) -> bool:
+    """Are the scores percentages?"""
+    batch = statistics.batch
+    if batch.kind == "log-probabilities":
+        return False
+    if batch.binary:
+        return are_percentages(batch.scores[batch.kept], batch.tolerance)
+    return are_shares(statistics.low, statistics.high, statistics.total, batch.tolerance, 100)
 
 
 def wrong_axis(statistics: Statistics) -> Finding:
@@ -104,7 +119,7 @@ def _infinite_losses(statistics: Statistics) -> Iterator[Finding]:
     infinite = np.isposinf(statistics.loss) & ~masked
     if batch.kind == "logits":
         infinite &= ~np.isinf(statistics.high)  # those have a finding above
-    if not infinite.any():
+    if not infinite.any() or statistics.decisions:  # which are a mistake of their own
         return
     label = f"label {batch.names.of_class(batch.labels[infinite.argmax()])}"
     where = statistics.rows(infinite, label)

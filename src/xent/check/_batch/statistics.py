@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from xent._plausible import FEW, are_decisions, rounding, within
 from xent._validation import Array
 from xent.check._batch.data import Batch
 from xent.functions import log_softmax, logsumexp, softmax
@@ -44,6 +45,8 @@ class Columns:
     lowest: float = np.inf
     """Of the finite scores; infinite if there are none."""
     highest: float = -np.inf
+    decided: bool = True
+    """Is each score 0 or 1?"""
 
     def add(self, raw: Array, log_p: Array) -> None:
         """Add a block of scores, and the log-probabilities of its usable rows."""
@@ -54,6 +57,7 @@ class Columns:
         self.lowest = min(self.lowest, float(finite.min(initial=np.inf)))
         self.highest = max(self.highest, float(finite.max(initial=-np.inf)))
         self.log_probability += log_p.sum(axis=0)
+        self.decided = self.decided and are_decisions(raw)
 
 
 @dataclass
@@ -137,6 +141,13 @@ class Statistics:
         return np.asarray(targets @ cost)
 
     @property
+    def decisions(self) -> bool:
+        """Do the scores seem to be predicted labels: 0 and 1, one of each at least?"""
+        columns = self.columns
+        both = columns.lowest == 0 and columns.highest == 1
+        return columns.decided and both and len(self.batch.kept) >= FEW
+
+    @property
     def right(self) -> Array:
         """Is the likeliest class the label? Of the usable rows."""
         return np.asarray(self.predicted[self.usable] == self.labels)
@@ -171,6 +182,12 @@ def significantly_positive(differences: Array, least: float = 0.0) -> bool:
 
 def as_logits(raw: Array, batch: Batch) -> Array:
     """Scores of any kind as logits, one column per class."""
+    slack = rounding(batch.dtype)
+    if batch.kind == "probabilities" and not within(raw, 0, 1):
+        raw = np.where((raw < 0) & (raw >= -slack), 0, raw)
+        raw = np.where((raw > 1) & (raw <= 1 + slack), 1, raw)
+    if batch.kind == "log-probabilities":
+        raw = np.where((raw > 0) & (raw <= slack), 0, raw)
     if batch.kind == "probabilities":
         raw = np.log(raw) - np.log1p(-raw) if batch.binary else np.log(raw)
     elif batch.kind == "log-probabilities" and batch.binary:
