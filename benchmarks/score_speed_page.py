@@ -48,11 +48,12 @@ END = """
 
 {measured}
 
-Row groups of Parquet have 131,072 rows. The smallest CPU and wall time of three runs and the largest
-memory are shown; a first run, which compiles xent's kernels if they are not on disk, is not counted.
+Row groups of Parquet have 131,072 rows. The smallest CPU and wall time of three runs and the
+largest memory are shown; a first run, which compiles xent's kernels if they are not on disk, is not
+counted.
 
-`python benchmarks/score_speed.py` writes this page and `benchmarks/score_speed.json`; with `--peers`
-and another Python, the other libraries are those that it has.
+`python benchmarks/score_speed.py` writes this page and `benchmarks/score_speed.json`; with
+`--peers` and another Python, the other libraries are those that it has.
 """
 
 

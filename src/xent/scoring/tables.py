@@ -258,7 +258,9 @@ class ParquetReader(ArrowReader):
             yield batch.select(wanted.columns)  # the batch has them in the file's order
 
     def _first(self) -> Iterator[Any]:
-        yield from self._open().iter_batches(batch_size=ROWS)
+        file = self._open()
+        step = min(ROWS, batch_rows(_numbers_per_row(file.metadata, self.names)))
+        yield from file.iter_batches(batch_size=step)
 
     def _open(self) -> Any:
         # A buffer filled ahead grows with the file.
