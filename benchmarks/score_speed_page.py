@@ -46,10 +46,14 @@ check nothing; pandas and scikit-learn load the file, and compute log loss and a
 END = """
 {made}
 
-{measured} Row groups of Parquet have 131,072 rows. The smallest CPU and wall time of three runs and
-the largest memory are shown; a first run, which compiles xent's kernels if they are not on disk, is
-not counted. `python benchmarks/score_speed.py --peers PYTHON` writes this page and
-`benchmarks/score_speed.json`.
+{measured}
+
+Row groups of Parquet have 131,072 rows. The smallest CPU and wall time of three runs and the
+largest memory are shown; a first run, which compiles xent's kernels if they are not on disk, is not
+counted.
+
+`python benchmarks/score_speed.py` writes this page and `benchmarks/score_speed.json`; with
+`--peers` and another Python, the other libraries are those that it has.
 """
 
 

@@ -215,3 +215,12 @@ def test_ratios_round_once_and_have_no_value_for_nothing() -> None:
     assert ratio(1 << 1200, 3 << 1200) == 1 / 3
     assert ratio(1 << 1200, 1) == math.inf
     assert math.isnan(ratio(0, 0))
+
+
+def test_lists_of_classes_are_made_once_and_anew_after_more_rows() -> None:
+    state = state_of([row(1.0, 0, 0)])
+    assert state.counts is state.counts
+    assert state.weights is state.weights
+    state_of([row(1.0, 1, 0)], 1, state)
+    assert state.counts == [1, 1, 0]
+    assert state.right == [scaled(1), 0, 0]

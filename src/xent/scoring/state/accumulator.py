@@ -110,6 +110,11 @@ class Accumulator:
             sums.read(data[name])
 
     def __eq__(self, other: object) -> bool:
-        return type(other) is type(self) and other.__dict__ == self.__dict__
+        return (
+            isinstance(other, Accumulator)
+            and type(other) is type(self)
+            and other.schema == self.schema
+            and other.to_data() == self.to_data()
+        )
 
     __hash__ = None  # type: ignore[assignment]

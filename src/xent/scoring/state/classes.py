@@ -17,12 +17,17 @@ class ClassSums(Accumulator):
     the true one was likeliest.
     """
 
+    def __init__(self, schema: Schema) -> None:
+        super().__init__(schema)
+        self._lists: dict[str, list[int]] = {}
+
     def _sums(self, schema: Schema) -> dict[str, Any]:
         n = len(schema.classes)
         sums = {"rows": Counts(2 * n), "infinite": Counts(n), "losses": ExactSums(n)}
         return sums | ({"weights": ExactSums(2 * n)} if schema.weighted else {})
 
     def add(self, batch: Batch) -> None:
+        self._lists = {}
         groups = batch.scored.groups
         self.sums["rows"].add(groups)
         if batch.weight is not None:
@@ -36,7 +41,7 @@ class ClassSums(Accumulator):
     @property
     def rows(self) -> list[int]:
         """How many rows each class has."""
-        return _both(self.amounts("rows"))
+        return self._listed("rows")
 
     @property
     def infinite(self) -> list[int]:
@@ -46,23 +51,27 @@ class ClassSums(Accumulator):
     @property
     def weights(self) -> list[int]:
         """Their weights, in units of 2**-1126."""
-        return _both(self._weights)
+        return self._listed("weights")
 
     @property
     def right(self) -> list[int]:
         """The weights of those whose likeliest class is the true one, in the same units."""
-        return self._weights[1::2]
+        return self._listed("right")
 
     @property
     def losses(self) -> list[int]:
         """Sums of weight times loss where that is finite, in the same units."""
         return self.amounts("losses")
 
-    @property
-    def _weights(self) -> list[int]:
-        if self.schema.weighted:
-            return self.amounts("weights")
-        return [n << SCALE for n in self.amounts("rows")]
+    def _listed(self, name: str) -> list[int]:
+        """Lists that are made once: a report takes them anew for each class."""
+        if not self._lists:
+            rows = self.amounts("rows")
+            weights = [n << SCALE for n in rows]
+            if self.schema.weighted:
+                weights = self.amounts("weights")
+            self._lists = {"rows": _both(rows), "weights": _both(weights), "right": weights[1::2]}
+        return self._lists[name]
 
 
 def _both(sums: list[int]) -> list[int]:
