@@ -54,6 +54,9 @@ class Layout:
         self.reading, self.tolerance, self.lenient = reading, tolerance, lenient
         self.drops, self.ignored = missing == "drop", frozenset(map(str, ignored))
         self.values = Values(reader.name)
+        self.distinct: list[Any] | None = None
+        """The distinct labels of the last batch, for which there are the arrays below."""
+        self.codes, self.leave = np.empty(0, np.intp), np.empty(0, bool)
         self.left_out: Counter[str] = Counter()
         """How many rows were left out, by the reason."""
 
@@ -65,9 +68,11 @@ class Layout:
         weight = None
         if r.weight is not None:
             weight = values.numbers(batch[r.weight], r.weight, gaps=self.drops)
-        kept = ~ignored
-        self.left_out["label left out"] += int(ignored.sum())
+        kept = None if ignored is None else ~ignored
+        if ignored is not None:
+            self.left_out["label left out"] += int(ignored.sum())
         if self.drops:
+            kept = np.ones(len(labels), bool) if kept is None else kept
             gone = {
                 "no label": labels == GONE,
                 "no score": np.isnan(scores.reshape(len(scores), -1)).any(axis=1),
@@ -76,11 +81,11 @@ class Layout:
             for reason, rows in gone.items():
                 self.left_out[reason] += int((kept & rows).sum())
                 kept &= ~rows
-        places = np.flatnonzero(kept)
-        if not kept.all():
+        places = np.arange(len(labels)) if kept is None else np.flatnonzero(kept)
+        if len(places) < len(labels):
             labels, scores = labels[places], scores[places]
             weight = None if weight is None else weight[places]
-        if (labels == GONE).any():
+        if len(labels) and labels.min() == GONE:
             self._fail_at(places, labels == GONE, "the label is missing.", r.label)
         if not self.lenient:
             scores = self._checked(scores, places)
@@ -91,18 +96,22 @@ class Layout:
         shown = tuple(values.texts(batch[name])[places] for name in r.show)
         return Rows(first_row + places, labels, scores, weight, shown)
 
-    def _labels(self, column: Any) -> tuple[Array, Array]:
-        """Class indices of the rows, and which rows have a label that is to be left out."""
-        r = self.reading
-        codes, distinct = self.values.labels(column, r.label)
-        leave = np.array([_text(value) in self.ignored for value in distinct] + [False])
-        found = np.array([r.labels.code(value) for value in distinct] + [GONE], np.intp)
-        labels, ignored = found[codes], leave[codes]
-        unknown = np.flatnonzero((labels == NO_CLASS) & ~ignored)
-        if unknown.size:
-            row = int(unknown[0])
-            what = r.labels.unknown(distinct[codes[row]])
-            self.values.fail(what, row=row, column=r.label)
+    def _labels(self, column: Any) -> tuple[Array, Array | None]:
+        """Class indices of the rows, and which rows have a label that is to be left out, if any."""
+        codes, distinct = self.values.labels(column, self.reading.label)
+        if distinct != self.distinct:
+            code = self.reading.labels.code
+            self.distinct = distinct
+            self.leave = np.array([_text(value) in self.ignored for value in distinct] + [False])
+            self.codes = np.array([code(value) for value in distinct] + [GONE], np.intp)
+        labels = self.codes[codes]
+        ignored = self.leave[codes] if self.leave.any() else None
+        if (self.codes == NO_CLASS).any():
+            unknown = labels == NO_CLASS
+            rows = np.flatnonzero(unknown if ignored is None else unknown & ~ignored)
+            if rows.size:
+                what = self.reading.labels.unknown(distinct[codes[rows[0]]])
+                self.values.fail(what, row=int(rows[0]), column=self.reading.label)
         return labels, ignored
 
     def _scores(self, batch: Batch) -> Array:

@@ -192,6 +192,7 @@ class Run:
 def _rows(reader: Reader, reading: Reading, layouts: Sequence[Layout]) -> Iterator[list[Rows]]:
     """The batches of a part as arrays. Errors give the row in the part, and its line."""
     first, values = 0, Values(reader.name)
+    reader.labels = frozenset(reading.label_columns).difference(reading.show)
     numbers = [name for name in reading.numbers if name not in reading.texts]
     for batch in reader.batches(reading.columns, numbers):
         count = len(batch[reading.label_columns[0]])

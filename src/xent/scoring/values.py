@@ -157,8 +157,9 @@ class Values:
                 codes = values if least == 0 else values - values.dtype.type(least)
                 return codes.astype(np.intp, copy=False), list(range(least, most + 1))
         encoded = column if types.is_dictionary(column.type) else column.dictionary_encode()
-        codes = as_numpy(encoded.indices.fill_null(-1)).astype(np.intp, copy=False)
-        return codes, encoded.dictionary.to_pylist()
+        codes = encoded.indices
+        codes = as_numpy(codes.fill_null(-1) if codes.null_count else codes)
+        return codes.astype(np.intp, copy=False), encoded.dictionary.to_pylist()
 
     def _arrow(self, column: Array, name: str) -> Any:
         """Labels from a NumPy file as an Arrow array, like those of other files."""

@@ -6,19 +6,22 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv
 
+from xent._validation import Array
 from xent.scoring.sources import csv_lines
 from xent.scoring.sources.arrow_reader import NOTHING, TextReader
 from xent.scoring.sources.file import File
 from xent.scoring.sources.lines import Place, Wanted
+from xent.scoring.sources.reader import Batch
 from xent.scoring.sources.sample import Sample
 
 DELIMITERS = (",", "\t", ";", "|")
 NULLS = ("", "na", "n/a", "#n/a", "nan", "null", "none")
 """Texts, in lower case, of numbers that are missing."""
+WHOLE = re.compile(r"0|-?[1-9]\d{0,17}")
 DECIMAL_COMMA = re.compile(r"\s*[-+]?(?:0?|[1-9]\d*)(?:,\d+)?(?:[eE][-+]?\d+)?\s*")
 
 SAMPLE_BLOCK = 1 << 20
@@ -36,6 +39,9 @@ class CsvReader(TextReader):
         own, header = "\t" if file.ending == ".tsv" else ",", csv_lines.header_of(file)
         self.delimiter = next((mark for mark in (own, *DELIMITERS) if mark in header), own)
         self.decimal = "."
+        self.whole: frozenset[str] = frozenset()
+        """Columns that hold whole numbers in the first rows."""
+        self.sampled: Sample | None = None
         with self._explained():
             written = self._opened(NOTHING).schema.names
         self.names = [name.strip() for name in written]
@@ -58,19 +64,46 @@ class CsvReader(TextReader):
         except pa.ArrowInvalid:
             return self._stream(wanted)
 
+    def batches(self, columns: Sequence[str], numbers: Sequence[str]) -> Iterator[Batch]:
+        self.sample()  # which shows decimal commas, and whole numbers
+        wanted, done = Wanted(columns, numbers), 0
+        whole = self.labels & self.whole & frozenset(columns)
+        with self._explained(wanted):
+            try:
+                for batch in self._stream(wanted, whole=whole):
+                    yield dict(zip(columns, batch.columns, strict=True))
+                    done += batch.num_rows
+            except pa.ArrowInvalid:  # perhaps a later label is no whole number
+                if not whole:
+                    raise
+                for batch in self._stream(wanted):
+                    rest = batch.slice(min(done, batch.num_rows))
+                    done -= batch.num_rows - rest.num_rows
+                    if rest.num_rows:
+                        yield dict(zip(columns, rest.columns, strict=True))
+
+    def sample(self) -> Sample:
+        if self.sampled is None:
+            self.sampled = super().sample()
+        return self.sampled
+
     def _sampled(self, names: Sequence[str], columns: Sequence[Any]) -> Sample:
         """Numbers where all texts of a column are some, also with decimal commas."""
         texts = dict(zip(map(str.strip, names), columns, strict=True))
-        if any(map(_has_decimal_commas, columns)):
+        lists = {name: column.to_pylist() for name, column in texts.items()}
+        if any(map(_has_decimal_commas, lists.values())):
             self.decimal = ","
-        found = {name: _as_numbers(column, self.decimal) for name, column in texts.items()}
+        self.whole = frozenset(name for name, each in lists.items() if all(map(_is_whole, each)))
+        numbers = {name: _as_numbers(each, self.decimal) for name, each in lists.items()}
+        found = {n: texts[n] if each is None else each for n, each in numbers.items()}
         return Sample(found, texts)
 
-    def _stream(self, wanted: Wanted, block: int = 0) -> Any:
+    def _stream(self, wanted: Wanted, block: int = 0, whole: frozenset[str] = frozenset()) -> Any:
         types = {
-            self.written[name]: pa.float64() if name in wanted.numbers else pa.string()
+            self.written[name]: pa.float64() if name in wanted.numbers else
+            pa.int64() if name in whole else pa.string()
             for name in wanted.columns
-        }
+        }  # fmt: skip
         return pyarrow.csv.open_csv(
             self._content(),
             # Row numbers in errors need one thread. Parsing is not the slow part.
@@ -90,21 +123,30 @@ class CsvReader(TextReader):
         )
 
 
-def _has_decimal_commas(column: Any) -> bool:
-    texts = [text for text in column.drop_null().to_pylist() if text.strip().lower() not in NULLS]
+def _is_missing(text: str | None) -> bool:
+    return text is None or text.strip().lower() in NULLS
+
+
+def _is_whole(text: str | None) -> bool:
+    """Is this a whole number in its usual form, or missing?"""
+    return text is None or WHOLE.fullmatch(text) is not None
+
+
+def _has_decimal_commas(texts: Sequence[str | None]) -> bool:
+    known = [text for text in texts if text is not None and not _is_missing(text)]
     return (
-        bool(texts)
-        and all(map(DECIMAL_COMMA.fullmatch, texts))
-        and any("," in text for text in texts)
+        bool(known)
+        and all(map(DECIMAL_COMMA.fullmatch, known))
+        and any("," in text for text in known)
     )
 
 
-def _as_numbers(column: Any, decimal: str) -> Any:
-    """The texts as numbers, or as they are if one of them is none."""
-    texts = pc.utf8_trim_whitespace(column)
-    is_null = pc.is_in(pc.utf8_lower(texts), pa.array(NULLS))
-    texts = pc.if_else(is_null, pa.scalar(None, pa.string()), texts)
+def _as_numbers(texts: Sequence[str | None], decimal: str) -> Array | None:
+    """The texts as numbers, with NaN for missing ones; None if one of them is no number."""
+    if any("_" in text for text in texts if text):  # Python reads 1_000
+        return None
+    known = ["nan" if text is None or _is_missing(text) else text for text in texts]
     try:
-        return pc.replace_substring(texts, decimal, ".").cast(pa.float64())
-    except pa.ArrowInvalid:
-        return column
+        return np.array([float(text.replace(decimal, ".")) for text in known])
+    except ValueError:
+        return None

@@ -21,6 +21,7 @@ class PartitionedReader(Reader):
         self.names = [*reader.names, *self.constants]
 
     def batches(self, columns: Sequence[str], numbers: Sequence[str]) -> Iterator[Batch]:
+        self.reader.labels = self.labels
         own = [name for name in columns if name not in self.constants] or self.reader.names[:1]
         for batch in self.reader.batches(own, numbers):
             rows = len(batch[own[0]])

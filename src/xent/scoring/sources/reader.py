@@ -30,6 +30,8 @@ class Reader:
     """May the names of the columns mean nothing?"""
     scores_only: bool = False
     """Can it hold scores alone, with the labels in a file beside it?"""
+    labels: frozenset[str] = frozenset()
+    """Columns of labels: of them, texts of whole numbers may be read as these numbers."""
     once: bool = False
     """Can its rows be read only once?"""
 
