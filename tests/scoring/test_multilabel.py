@@ -478,6 +478,14 @@ def test_results_are_saved_and_merged(tmp_path: Path) -> None:
         merge([whole, fewer])
 
 
+def test_of_many_labels_some_are_shown() -> None:
+    p = RNG.uniform(size=(8, 50))
+    result = scored({"label": (RNG.uniform(size=p.shape) < p).astype(int), "prob": p})
+    text = result.to_text()
+    assert "The 15 labels with the highest loss and 5 with the lowest, of 50; --format" in text
+    assert len(result.to_dict()["labels"]) == 50
+
+
 def test_other_commands(tmp_path: Path, run: Run) -> None:
     path = written(tmp_path, named("", Y) | named("prob_", P))
     assert "180 rows with one probability of label 1 each" in run("diagnose", path).out

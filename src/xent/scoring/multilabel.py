@@ -16,6 +16,7 @@ from xent._report.files import write_file
 from xent.metrics import log_loss
 from xent.scoring.report import (
     SCHEMA_VERSION,
+    by_group,
     cells,
     notes_on_scores,
     opening,
@@ -209,7 +210,7 @@ class MultiLabelScore(Report):
         )
         yield Table((), cells(figures), left=(0, 2))
         heads = ("label", "rows", "true", "share", "log loss", "base rate", "skill", "accuracy")
-        yield Table(heads, cells(self.by_label))
+        yield from by_group(heads, self.by_label, "labels", left=(0,))
         if self.worst:
             several = ("file",) * (len(self.files) > 1)
             named = ("label", "truth", "p(true)", "log loss")

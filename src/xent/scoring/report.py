@@ -193,7 +193,8 @@ class Score(Report):
             ("macro loss", self.macro_loss, "nats, mean of the classes' losses"),
         )
         yield Table((), cells(figures), left=(0, 2))
-        yield from self._classes()
+        heads = ("class", "rows", "share", "log loss", "accuracy")
+        yield from by_group(heads, self.by_class, "classes", left=())
         if self.worst:
             several = ("file",) * (len(self.files) > 1)
             shown = ("label", "predicted", "p(label)", "log loss")
@@ -204,19 +205,6 @@ class Score(Report):
             yield Table(("worst row", *several, *self.show, *shown), cells(rows), left=())
         for note in self.notes:
             yield Text(f"Note: {note}", "note")
-
-    def _classes(self) -> Iterator[Block]:
-        """The classes; of many, those with the highest and the lowest loss."""
-        heads = ("class", "rows", "share", "log loss", "accuracy")
-        rows = self.by_class
-        if len(rows) > MANY:
-            rows = sorted(rows, key=lambda each: (-each.loss, -each.rows))
-            top, bottom = cells(rows[:HIGHEST]), cells(rows[-LOWEST:])
-            yield Table(heads, (*top, ("...", "", "", "", ""), *bottom), left=())
-            told = f"{HIGHEST} classes with the highest loss and {LOWEST} with the lowest, of "
-            yield Text(f"The {told}{len(rows):,}; --format json has all.", "plain")
-        else:
-            yield Table(heads, cells(rows), left=())
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON: infinities as "inf", undefined skill as null."""
@@ -357,6 +345,20 @@ def notes_on_scores(score: OnFiles, size: int, *, single: bool) -> Iterator[str]
     elif score.kind == "logits" and score.like_percentages and score.highest > ABOVE_ONE:
         seen = "all lie between 0 and 100" if single else "every row sums to 100"
         yield f"The logits look like percentages: {seen}. If they are, pass --kind percent."
+
+
+def by_group(
+    heads: tuple[str, ...], rows: Sequence[Any], what: str, left: tuple[int, ...]
+) -> Iterator[Block]:
+    """The classes or labels; of many, those with the highest and the lowest loss."""
+    if len(rows) <= MANY:
+        yield Table(heads, cells(rows), left=left)
+        return
+    rows = sorted(rows, key=lambda each: (-each.loss, -each.rows))
+    gap = ("...", *[""] * (len(heads) - 1))
+    yield Table(heads, (*cells(rows[:HIGHEST]), gap, *cells(rows[-LOWEST:])), left=left)
+    told = f"{HIGHEST} {what} with the highest loss and {LOWEST} with the lowest, of "
+    yield Text(f"The {told}{len(rows):,}; --format json has all.", "plain")
 
 
 def short(file: str, files: Sequence[str]) -> str:
