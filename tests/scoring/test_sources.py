@@ -24,6 +24,7 @@ import pytest
 from helpers import problem_with
 
 from xent.scoring import columns_of, score
+from xent.scoring.sources import csv_files
 
 N = 211
 RNG = np.random.default_rng(3)
@@ -303,3 +304,44 @@ def test_files_of_a_server(server: str) -> None:
     result = score([f"{server}/runs/{name}" for name in names])
     assert (result.rows, result.loss) == (N, LOSS)
     assert problem_with(f"{server}/none.csv").endswith("none.csv: no such file.")
+
+
+@pytest.mark.parametrize(
+    ("late", "options"),
+    [
+        ("1,0.5,\n", {}),
+        ("1.0,0.5,\n", {}),
+        (" 1,0.5,\n", {}),
+        (f"1,0.5,{'long' * 200}\n", {}),
+        (f"yes,0.5,{'long' * 200}\n", {"ignored": ["yes"]}),
+        ("NA,0.5,\n", {"missing": "drop"}),
+    ],
+    ids=["as before", "float", "blank", "long row", "long row and name", "missing"],
+)
+def test_what_comes_late_in_a_csv_file_changes_nothing(
+    late: str, options: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv_files, "BLOCK", 300)
+    monkeypatch.setattr(csv_files, "WIDE", 1)
+    rows = FRAME.assign(note="").to_csv(index=False)
+    (tmp_path / "a.csv").write_text(rows + late + rows.partition("\n")[2])
+    result = score(tmp_path / "a.csv", **options)
+    kept = 2 * N + (not options)
+    expected = (2 * N * LOSS + (kept - 2 * N) * np.log(2)) / kept
+    assert result.rows == kept
+    assert abs(result.loss - expected) < 1e-14
+
+
+def test_what_is_wrong_late_in_a_csv_file_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(csv_files, "BLOCK", 300)
+    monkeypatch.setattr(csv_files, "WIDE", 1)
+    rows = FRAME.to_csv(index=False)
+    for late, message in (
+        ("x,0.5\n", f"row {N} (line {N + 2}), column 'label': 'x' is not a class"),
+        ("1,x\n", f"row {N} (line {N + 2}), column 'prob': 'x' is not a number."),
+        ("1,0.5,7\n", f"row {N} (line {N + 2}): 3 fields, but the header names 2 columns."),
+    ):
+        (tmp_path / "a.csv").write_text(rows + late + rows.partition("\n")[2])
+        assert problem_with(tmp_path / "a.csv").startswith(f"a.csv: {message}")

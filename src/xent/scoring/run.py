@@ -18,6 +18,7 @@ from xent.scoring.losses_file import LossesFile
 from xent.scoring.reading import Options, Reading
 from xent.scoring.saved import UNPREDICTED
 from xent.scoring.sources import Source, open_truth
+from xent.scoring.sources.ahead import ahead
 from xent.scoring.sources.reader import Reader
 from xent.scoring.state import Schema, State
 from xent.scoring.values import Values
@@ -194,7 +195,7 @@ def _rows(reader: Reader, reading: Reading, layouts: Sequence[Layout]) -> Iterat
     first, values = 0, Values(reader.name)
     reader.labels = frozenset(reading.label_columns).difference(reading.show)
     numbers = [name for name in reading.numbers if name not in reading.texts]
-    for batch in reader.batches(reading.columns, numbers):
+    for batch in ahead(reader.batches(reading.columns, numbers)):
         count = len(batch[reading.label_columns[0]])
         if count:
             try:

@@ -18,6 +18,7 @@ from xent.scoring.language import (
 )
 from xent.scoring.language.form import Batch, Part
 from xent.scoring.sources import Source
+from xent.scoring.sources.ahead import ahead
 from xent.scoring.sources.reader import Reader
 
 
@@ -68,7 +69,7 @@ def _batches(reader: Reader, form: Form) -> Iterator[tuple[int, Batch]]:
         return
     columns = reader.names if form.by_record else list(dict.fromkeys(form.columns.values()))
     first = 0
-    for batch in reader.batches(columns, form.numbers):
+    for batch in ahead(reader.batches(columns, form.numbers)):
         rows = len(batch[columns[0]])
         if rows:
             yield first, batch

@@ -24,8 +24,10 @@ NULLS = ("", "na", "n/a", "#n/a", "nan", "null", "none")
 WHOLE = re.compile(r"0|-?[1-9]\d{0,17}")
 DECIMAL_COMMA = re.compile(r"\s*[-+]?(?:0?|[1-9]\d*)(?:,\d+)?(?:[eE][-+]?\d+)?\s*")
 
-SAMPLE_BLOCK = 1 << 20
-"""Bytes of text that are enough for a sample, unless a row is longer."""
+BLOCK = 1 << 20
+"""Bytes of a batch, unless a row is longer: what is made of them then fits into a cache."""
+WIDE = 1 << 12
+"""Bytes of a batch for each column, if that is more: a batch costs time for each column."""
 
 
 class CsvReader(TextReader):
@@ -60,7 +62,7 @@ class CsvReader(TextReader):
     def _opened(self, wanted: Wanted) -> Any:
         """The file with its first rows read."""
         try:
-            return self._stream(wanted, SAMPLE_BLOCK)
+            return self._stream(wanted, BLOCK)
         except pa.ArrowInvalid:
             return self._stream(wanted)
 
@@ -70,12 +72,10 @@ class CsvReader(TextReader):
         whole = self.labels & self.whole & frozenset(columns)
         with self._explained(wanted):
             try:
-                for batch in self._stream(wanted, whole=whole):
+                for batch in self._stream(wanted, max(BLOCK, WIDE * len(self.names)), whole):
                     yield dict(zip(columns, batch.columns, strict=True))
                     done += batch.num_rows
-            except pa.ArrowInvalid:  # perhaps a later label is no whole number
-                if not whole:
-                    raise
+            except pa.ArrowInvalid:  # a long row, a label that is no whole number, or a fault
                 for batch in self._stream(wanted):
                     rest = batch.slice(min(done, batch.num_rows))
                     done -= batch.num_rows - rest.num_rows
@@ -107,7 +107,9 @@ class CsvReader(TextReader):
         return pyarrow.csv.open_csv(
             self._content(),
             # Row numbers in errors need one thread. Parsing is not the slow part.
-            read_options=pyarrow.csv.ReadOptions(block_size=block or self.block, use_threads=False),
+            read_options=pyarrow.csv.ReadOptions(
+                block_size=min(block or self.block, self.block), use_threads=False
+            ),
             parse_options=pyarrow.csv.ParseOptions(
                 delimiter=self.delimiter,
                 newlines_in_values=True,  # else a block may end inside a quoted field
