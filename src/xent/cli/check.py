@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
-from pathlib import Path
 from typing import Literal
 
 import typer
@@ -41,7 +40,7 @@ def audit_command(
 @app.command("diagnose")
 @with_options
 def diagnose_command(
-    *, file: Path, ignore_index: int | None = None, columns: Columns, out: Output
+    *, file: str, ignore_index: int | None = None, columns: Columns, out: Output
 ) -> None:
     """Say what is odd about a file of predictions, why it matters and what to change.
 
@@ -66,7 +65,7 @@ def diagnose_command(
         seen = f"No score is below 1/2, and '{found.predicted}' holds predicted labels. The rest "
         seen += "of this report reads each score as the probability of that label."
         findings = (mistake("confidence in the predicted label", seen), *findings)
-    report = replace(report, source=str(file), remark=part, findings=findings)
+    report = replace(report, source=file, remark=part, findings=findings)
     out.put(report)
     if not report:
         raise typer.Exit(1)

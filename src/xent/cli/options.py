@@ -35,7 +35,7 @@ class Columns:
     predicted_column: str | None = None
     kind: str | None = None
     classes: str | None = None
-    labels: Path | None = None
+    labels: str | None = None
     truth: str | None = None
     key: str | None = None
     normalize: bool = False

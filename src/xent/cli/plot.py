@@ -179,7 +179,7 @@ def classes_command(
 @plot.command("dataset")
 @with_options
 def dataset_command(
-    *, file: Path, frame: int | None = None, columns: Columns, picture: Picture
+    *, file: str, frame: int | None = None, columns: Columns, picture: Picture
 ) -> None:
     """From scores to the loss of a data set, in four frames.
 
@@ -256,7 +256,7 @@ def _point(logit: str | None, label: str | None, kind: str) -> tuple[float | Non
     return number_of(logit), label_of(label, None, f"xent plot {kind} 2.0 --label 1")
 
 
-def _binary_logits(scores: Array, kind: str, file: Path) -> Array:
+def _binary_logits(scores: Array, kind: str, file: str) -> Array:
     """One logit per row, of binary scores of any kind or of two classes."""
     import numpy as np
 
