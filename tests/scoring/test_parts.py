@@ -242,8 +242,7 @@ def test_progress_is_told_after_each_batch(
     assert list(rows) == sorted(rows)
     known = [each for each in fractions if each is not None]
     assert known == sorted(known)
-    if ending not in (".json", ".feather"):
-        assert known[-1] == 1
+    assert known[-1] == 1
 
 
 def test_of_many_classes_the_highest_and_lowest_losses_are_shown() -> None:

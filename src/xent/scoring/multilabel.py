@@ -3,27 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from heapq import nsmallest
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from xent._format import counted, plain
-from xent._kind import Kind
-from xent._report import Block, Report, Table, Text
-from xent._report.files import write_file
+from xent._report import Block, Table, Text
 from xent.metrics import log_loss
-from xent.scoring.report import (
-    SCHEMA_VERSION,
-    by_group,
-    cells,
-    notes_on_scores,
-    opening,
-    records,
-    short,
-    state_text,
-)
+from xent.scoring.file_score import FileScore, by_group, cells, records, skill_of
 from xent.scoring.state import State, ratio
 
 WORST = "label truth probability log_loss_nats"
@@ -59,35 +47,15 @@ class WorstCell(NamedTuple):
 
 
 @dataclass(frozen=True, repr=False)
-class MultiLabelScore(Report):
+class MultiLabelScore(FileScore):
     """How good the predictions of labels are that may be true at once.
 
     A cell is a row and a label: each counts as a binary prediction of its own.
     """
 
-    path: str
-    kind: Kind
     labels: tuple[str, ...]
     states: tuple[State, ...]
     """A state for each label, of binary predictions."""
-    like_probabilities: bool = False
-    """May all scores be probabilities, by their values?"""
-    like_percentages: bool = False
-    """The same for percentages."""
-    highest: float = -math.inf
-    """The largest score."""
-    like_decisions: bool = False
-    """Is each score 0 or 1?"""
-    read: str = field(default="", compare=False)
-    """How the file was read: its columns, what they hold, and the labels."""
-    left_out: tuple[tuple[str, int], ...] = ()
-    """How many cells were left out, by the reason."""
-    files: tuple[str, ...] = ()
-    """The files or tables that were read."""
-    skipped: tuple[str, ...] = ()
-    """Why files were left out."""
-    show: tuple[str, ...] = ()
-    """Columns that are shown beside the worst cells."""
 
     def __repr__(self) -> str:
         size = f"cells={self.cells}, labels={len(self.labels)}"
@@ -96,27 +64,11 @@ class MultiLabelScore(Report):
     @property
     def cells(self) -> int:
         """Number of cells of weight above 0."""
-        return sum(sum(state.counts) for state in self.states)
+        return self._size
 
     @property
-    def infinite(self) -> int:
-        """Number of cells whose truth was given a probability of 0."""
-        return sum(sum(state.infinite) for state in self.states)
-
-    @property
-    def loss(self) -> float:
-        """Log loss in nats: the weighted mean over the cells."""
-        return math.inf if self.infinite else self.finite_loss
-
-    @property
-    def finite_loss(self) -> float:
-        """The sum of the finite losses, over the weight of all cells."""
-        return ratio(self._total("losses"), self._total("weights"))
-
-    @property
-    def bits(self) -> float:
-        """Log loss in bits."""
-        return self.loss / math.log(2)
+    def _states(self) -> Sequence[State]:
+        return self.states
 
     @property
     def macro_loss(self) -> float:
@@ -132,16 +84,6 @@ class MultiLabelScore(Report):
             each.base_loss * ratio(sum(state.weights), whole)
             for each, state in zip(self.by_label, self._counted, strict=True)
         )
-
-    @property
-    def skill(self) -> float:
-        """1 - loss / base loss: 1 is perfect, 0 as good as the shares; NaN if nothing varies."""
-        return _skill(self.loss, self.base_loss)
-
-    @property
-    def accuracy(self) -> float:
-        """Share of the weight of the cells whose likelier value is the true one."""
-        return ratio(self._total("right"), self._total("weights"))
 
     @property
     def by_label(self) -> list[LabelScore]:
@@ -172,15 +114,10 @@ class MultiLabelScore(Report):
     @property
     def notes(self) -> list[str]:
         """What a reader of the figures should know."""
-        notes = []
-        if self.infinite:
-            found = counted(self.infinite, "cell gives", "cells give")
-            notes.append(
-                f"{found} the truth a probability of 0, so the log loss is infinite. Without "
-                f"{'its' if self.infinite == 1 else 'their'} loss it would be at least "
-                f"{self.finite_loss:.4f}; --clip sets a floor under the probabilities."
-            )
-        notes += notes_on_scores(self, self.cells, single=True)
+        notes = [
+            *self._infinite_note("cell", "the truth"),
+            *self._notes_on_scores(single=True),
+        ]
         by_label = self.by_label
         missing = [name for name in self.labels if name not in {each.name for each in by_label}]
         never = [each.name for each in by_label if each.positive == 0]
@@ -199,7 +136,7 @@ class MultiLabelScore(Report):
     def blocks(self) -> Iterator[Block]:
         """The figures, the labels, the worst cells and the notes."""
         size = f"{counted(self.cells, 'cell')} of {counted(len(self.labels), 'label')}"
-        yield from opening(self, size)
+        yield from self._opening(size)
         figures = (
             ("log loss", self.loss, "nats per cell, a row and a label"),
             ("", self.bits, "bits per cell"),
@@ -212,31 +149,16 @@ class MultiLabelScore(Report):
         heads = ("label", "rows", "true", "share", "log loss", "base rate", "skill", "accuracy")
         yield from by_group(heads, self.by_label, "labels", left=(0,))
         if self.worst:
-            several = ("file",) * (len(self.files) > 1)
             named = ("label", "truth", "p(true)", "log loss")
-            rows = [
-                (cell.row, *([short(cell.file, self.files)] if several else []), *cell.shown,
-                 *cell[1:5])
-                for cell in self.worst
-            ]  # fmt: skip
-            left = (1 + len(several) + len(self.show),)
-            yield Table(("worst row", *several, *self.show, *named), cells(rows), left=left)
+            rows = ((cell.file, cell.row, cell.shown, cell[1:5]) for cell in self.worst)
+            yield self._worst_table(named, rows, left=(0,))
         for note in self.notes:
             yield Text(f"Note: {note}", "note")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON: infinities as "inf", undefined skill as null."""
         return {
-            "schema_version": SCHEMA_VERSION,
-            "file": self.path,
-            "scores": self.kind,
-            "read": self.read,
-            "cells": self.cells,
-            "cells_left_out": dict(self.left_out),
-            "files": list(self.files),
-            "files_left_out": list(self.skipped),
-            "log_loss_nats": plain(self.loss),
-            "log_loss_bits": plain(self.bits),
+            **self._opening_data("cells"),
             "base_rate_loss": plain(self.base_loss),
             "skill": plain(self.skill),
             "accuracy": self.accuracy,
@@ -256,17 +178,6 @@ class MultiLabelScore(Report):
             "notes": self.notes,
         }
 
-    def to_state(self) -> str:
-        """The result as text, for `merge`: JSON with every sum exact."""
-        return state_text(self, self.states, self.labels)
-
-    def save_state(self, path: str | Path) -> None:
-        """Write the result to a file, from which `merge` reads it."""
-        write_file(Path(path), self.to_state())
-
-    def _total(self, name: str) -> int:
-        return sum(sum(getattr(state, name)) for state in self.states)
-
     @property
     def _counted(self) -> list[State]:
         return [state for state in self.states if sum(state.counts)]
@@ -280,11 +191,7 @@ def _of_label(name: str, state: State) -> LabelScore:
     shares = [[ratio(state.weights[0], weight), share]]
     base = float(log_loss(shares, shares))
     right = ratio(sum(state.right), weight)
-    return LabelScore(name, rows, state.counts[1], share, loss, base, _skill(loss, base), right)
-
-
-def _skill(loss: float, base: float) -> float:
-    return 1 - loss / base if base > 0 else math.nan
+    return LabelScore(name, rows, state.counts[1], share, loss, base, skill_of(loss, base), right)
 
 
 def _few(names: list[str]) -> str:

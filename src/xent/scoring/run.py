@@ -170,6 +170,8 @@ class Run:
                     file.add(rows, name)
             if told:
                 told(found[0].seen, reader.fraction(found[0].seen))
+        if told:
+            told(found[0].seen, 1.0)
         for tally, layout in zip(found, layouts, strict=True):
             tally.left_out.update(layout.left_out)
         return found

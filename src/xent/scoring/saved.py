@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from xent.scoring.errors import FileError
+from xent.scoring.file_score import SAVED, STATE_FORMAT, STATE_VERSION
 from xent.scoring.language import ChoiceScore, TextScore
 from xent.scoring.language import report as language
 from xent.scoring.language.saved import merged as merged_texts
 from xent.scoring.language.saved import score_from
 from xent.scoring.multilabel import MultiLabelScore
-from xent.scoring.report import SAVED, STATE_FORMAT, STATE_VERSION, Score
+from xent.scoring.report import Score
 from xent.scoring.state import State, StateError
 
 UNPREDICTED = "no prediction"

@@ -9,18 +9,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
-from xent._format import shown
 from xent._report import Block, Report, Table, Text
 from xent._report.files import write_file
+from xent.scoring.file_score import cells
 from xent.scoring.language.form import Form
 from xent.scoring.language.state import LanguageState
 from xent.scoring.state import SCALE, ratio
 
 State = TypeVar("State", bound=LanguageState)
 Figure = tuple[str, float, str]
-
-SCHEMA_VERSION = 1
-"""Of `to_dict`: a key that is removed or changes its meaning raises it."""
 
 STATE_FORMAT = "xent score of a language model"
 STATE_VERSION = 1
@@ -97,10 +94,3 @@ class LanguageScore(Report, Generic[State]):
 def exp(loss: float) -> float:
     """exp(loss), or inf where that is too large."""
     return math.inf if loss > 709 else math.exp(loss)
-
-
-def cells(rows: Iterable[Iterable[Any]]) -> tuple[tuple[str, ...], ...]:
-    """Text for a table; floats to four decimals, so that the cells of a column line up."""
-    return tuple(
-        tuple(shown(x, trim=False) if isinstance(x, float) else str(x) for x in row) for row in rows
-    )

@@ -9,8 +9,9 @@ from typing import Any
 
 from xent._format import counted, plain, shown
 from xent._report import Block, Table, Text
+from xent.scoring.file_score import SCHEMA_VERSION, cells
 from xent.scoring.language.form import COUNTS
-from xent.scoring.language.report import SCHEMA_VERSION, Figure, LanguageScore, cells, exp
+from xent.scoring.language.report import Figure, LanguageScore, exp
 from xent.scoring.language.responses import LEAST
 from xent.scoring.language.state import TextState
 
