@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,14 @@ from xent.scoring import FileError, Score, merge, score
 from xent.scoring.sources import reader
 from xent.scoring.state import StateError
 
-FRAME = pd.DataFrame(columns()).assign(weight=np.linspace(0, 2, N))
-OPTIONS: dict[str, Any] = {"weight_column": "weight", "show": ["id"]}
+FRAME = pd.DataFrame(columns()).assign(
+    weight=np.linspace(0, 2, N),
+    place=[("DE", "FR", "größe 猫")[i % 3] for i in range(N)],
+    user=np.arange(N) // 4,
+)
+OPTIONS: dict[str, Any] = {
+    "weight_column": "weight", "show": ["id"], "by": ["place", "user"], "cluster": "user",
+}  # fmt: skip
 
 
 def content(result: Score) -> dict[str, Any]:
@@ -105,9 +112,11 @@ def test_what_was_left_out_is_added_up(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"clip": 0.01}, "The probabilities were clipped at None and at 0.01."),
+        ({"clip": 0.01}, "The probabilities were clipped at nothing and at 0.01."),
         ({"worst": 3}, "One state keeps 5 of the worst rows, the other 3."),
         ({"weight_column": "weight"}, "One state has weights and the other has none."),
+        ({"by": ["place"]}, "One state has slices by , the other by place."),
+        ({"cluster": "user"}, "One state has clusters by nothing, the other by user."),
         ({"show": ["id"]}, "One shows no column, the other id."),
     ],
 )
@@ -261,3 +270,92 @@ def test_of_many_classes_the_highest_and_lowest_losses_are_shown() -> None:
     told = result.to_dict()
     assert len(told["classes"]) == k
     assert told["schema_version"] == 1
+
+
+# Slices and clusters.
+
+
+def test_slices_are_scores_of_their_own_rows() -> None:
+    result = score(FRAME, **OPTIONS)
+    for column in ("place", "user"):
+        found = {each.name: each for each in result.by_value(column)}
+        assert sorted(found) == sorted(FRAME[column].astype(str).unique())
+        for value, rows in FRAME.groupby(column):
+            each, own = found[str(value)], score(rows, weight_column="weight")
+            assert (each.rows, each.loss, each.accuracy) == (own.rows, own.loss, own.accuracy)
+            share = rows.weight.sum() / FRAME.weight.sum()
+            assert abs(each.share - share) < 1e-15
+    told = result.to_dict()["slices"]["place"]
+    assert [each["value"] for each in told] == ["DE", "FR", "größe 猫"]
+    assert told[0]["log_loss_nats"] == result.by_value("place")[0].loss
+    shown = result.to_text()
+    for column in ("place", "user"):
+        assert re.search(rf"^{column} +rows +share", shown, re.MULTILINE)
+
+
+def test_missing_and_infinite_values_in_slices(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("label,prob,c\n1,0,x\n1,0.5,\n0,0.5,NA\n")
+    result = score(tmp_path / "a.csv", by=["c"])
+    assert [(e.name, e.rows, e.loss) for e in result.by_value("c")] == [
+        ("(missing)", 1, math.log(2)),
+        ("NA", 1, math.log(2)),
+        ("x", 1, math.inf),
+    ]
+    table = {"label": [1, 0], "prob": [0.5, 0.5], "c": [None, 1]}
+    assert [e.name for e in score(table, by=["c"]).by_value("c")] == ["(missing)", "1"]
+
+
+def test_too_many_slices(monkeypatch: pytest.MonkeyPatch) -> None:
+    from xent.scoring.state import slices
+
+    monkeypatch.setattr(slices, "MOST", 10)
+    with pytest.raises(ValueError, match="column 'user' has more than 10 values: too many to sco"):
+        score(FRAME, by=["user"])
+
+
+def test_the_standard_error_takes_clusters_into_account() -> None:
+    rng = np.random.default_rng(0)
+    users = np.repeat(np.arange(40), 25)
+    frame = pd.DataFrame(
+        {"label": rng.integers(0, 2, 1000), "logit": rng.normal(size=40)[users], "user": users}
+    )
+    frame["weight"] = rng.random(1000)
+    for weight in (None, "weight"):
+        result = score(frame, cluster="user", weight_column=weight)
+        w = frame.weight if weight else np.ones(1000)
+        losses = xent.binary_cross_entropy(frame.logit, frame.label * 1.0, reduction="none")
+        sums, sizes = np.bincount(users, w * losses), np.bincount(users, w)
+        squares = ((sums - result.loss * sizes) ** 2).sum()
+        expected = math.sqrt(40 / 39 * squares) / sizes.sum()
+        assert abs(result.standard_error / expected - 1) < 1e-12
+        assert result.to_dict()["standard_error_nats"] == result.standard_error
+        assert "over 40 clusters in 'user'." in " ".join(result.to_text().split())
+    few = score(frame[:100], cluster="user")
+    assert math.isnan(few.standard_error)
+    assert "No standard error over clusters in 'user': there are only 4." in few.to_text()
+    assert math.isnan(score(frame).standard_error)
+
+
+def test_many_clusters_share_groups() -> None:
+    n = 5000
+    rng = np.random.default_rng(1)
+    table = {"label": rng.integers(0, 2, n), "prob": rng.random(n), "id": np.arange(n)}
+    result = score(table, cluster="id")
+    p = np.where(table["label"] == 1, table["prob"], 1 - table["prob"])
+    naive = np.log(p).std() / math.sqrt(n)
+    assert abs(result.standard_error / naive - 1) < 0.05
+    assert "groups of clusters in 'id'" in " ".join(result.to_text().split())
+
+
+def test_slices_beside_one_hot_labels() -> None:
+    table = {"label_a": [1, 0, 1], "label_b": [0, 1, 0], "prob_a": [0.4] * 3, "prob_b": [0.6] * 3}
+    result = score({**table, "c": [1, 2, 2]}, by=["c"], cluster="c")
+    assert [each.rows for each in result.by_value("c")] == [1, 2]
+
+
+def test_slices_are_of_one_label_per_row() -> None:
+    table = {"a": [1, 0, 1], "b": [1, 1, 0], "prob_a": [0.4] * 3, "prob_b": [0.5] * 3, "c": [1] * 3}
+    with pytest.raises(ValueError, match="slices and clusters are for one label per row"):
+        score(table, by=["c"])
+    with pytest.raises(TypeError, match=r"by is 'c'; expected a list of columns: \['c'\]"):
+        score(table, by="c")

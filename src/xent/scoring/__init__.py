@@ -77,6 +77,8 @@ def score(
     key: str | Sequence[str] | None = None,
     normalize: bool = False,
     show: Sequence[str] = (),
+    by: Sequence[str] = (),
+    cluster: str | None = None,
     losses: str | Path | None = None,
     progress: Progress | None = None,
     part: Part | None = None,
@@ -133,6 +135,11 @@ def score(
         Divide each row of probabilities by its sum. The result says so.
     show : sequence of str, optional
         Columns that are shown beside the worst rows, such as an id.
+    by : sequence of str, optional
+        Columns by whose values the rows are scored, too: rows, loss and accuracy of each value.
+    cluster : str, optional
+        Column of what several rows belong to, such as a user: rows of one are not independent, and
+        the standard error of the log loss takes that into account.
     losses : path, optional
         Write label, prediction, probability and loss of each row to this file, which ends in
         .parquet, .csv, .arrow or .feather. It is there once all rows have been read.
@@ -188,9 +195,10 @@ def score(
     if isinstance(ignored, str):
         msg = f"ignored is {ignored!r}; expected a list of labels: [{ignored!r}]."
         raise TypeError(msg)
-    if isinstance(show, str):
-        msg = f"show is {show!r}; expected a list of columns: [{show!r}]."
-        raise TypeError(msg)
+    for name, columns in (("show", show), ("by", by)):
+        if isinstance(columns, str):
+            msg = f"{name} is {columns!r}; expected a list of columns: [{columns!r}]."
+            raise TypeError(msg)
     losses = None if losses is None else Path(losses)
     if clip is not None:
         clip = check_number(clip, "clip", 0, 0.5, above=True)
@@ -216,6 +224,8 @@ def score(
         key=key,
         normalize=normalize,
         show=show,
+        by=by,
+        cluster=cluster,
         multi_label=multi_label,
     )
     return result

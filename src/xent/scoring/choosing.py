@@ -67,7 +67,14 @@ class Chooser:
         scores = self._scores(label)
         if len(scores.columns) == 1 and not self.options.lenient:
             self._check_long(label, scores.columns[0])
-        chosen = (label, *scores.columns, self.options.weight_column, *self.options.show)
+        chosen = (
+            label,
+            *scores.columns,
+            self.options.weight_column,
+            *self.options.show,
+            *self.options.by,
+            self.options.cluster,
+        )
         self._check_unique(chosen)
         for name in filter(None, chosen):
             if name not in self.sample.columns:
@@ -85,6 +92,8 @@ class Chooser:
             self.options.predicted_column,
             normalize=self.options.normalize,
             show=tuple(self.options.show),
+            by=tuple(self.options.by),
+            cluster=self.options.cluster,
             texts=frozenset(name for name in scores.columns if is_written_list(self.sample[name])),
         )
         reading = self._with_kind(reading, scores, matrix)
@@ -109,7 +118,7 @@ class Chooser:
         o, names = self.options, self.reader.names
         asked = (
             *self.asked_labels, *(o.score_columns or ()), o.weight_column, o.predicted_column,
-            *o.show,
+            *o.show, *o.by, o.cluster,
         )  # fmt: skip
         for name in asked:
             if name is not None and name not in names:

@@ -149,7 +149,14 @@ class _IndicatorChooser(Chooser):
         """The reading of these columns."""
         names, options = self._named(pairs.names), self.options
         self._check_unique(
-            [*pairs.truths, *pairs.scores.columns, options.weight_column, *options.show]
+            [
+                *pairs.truths,
+                *pairs.scores.columns,
+                options.weight_column,
+                *options.show,
+                *options.by,
+                options.cluster,
+            ]
         )
         for name in (*pairs.truths, *pairs.scores.columns):
             if name not in self.sample.columns:
@@ -199,6 +206,8 @@ class _IndicatorChooser(Chooser):
             Labels(names, lenient=lenient),
             self.options.weight_column,
             show=tuple(self.options.show),
+            by=tuple(self.options.by),
+            cluster=self.options.cluster,
             texts=frozenset(name for name in columns if is_written_list(self.sample[name])),
             truths=pairs.truths,
             each=tuple(Truth(yes_or_no(t) or ["0", "1"], lenient=lenient) for t in texts),

@@ -14,6 +14,7 @@ from xent._validation import Array, first
 from xent.scoring.labels import GONE, NO_CLASS
 from xent.scoring.reading import Reading
 from xent.scoring.sources.reader import Batch, Reader
+from xent.scoring.state import Groups
 from xent.scoring.values import Values
 
 MAX_WEIGHT = 1e100
@@ -21,6 +22,9 @@ MAX_WEIGHT = 1e100
 
 ROUNDED = " If they were rounded when written, pass a larger --tolerance"
 DIVIDE = " To divide each row by its sum, pass --normalize."
+
+NOTHING = "(missing)"
+"""What stands for a missing value of a column by which there are sums."""
 
 Missing = Literal["error", "drop"]
 
@@ -36,6 +40,8 @@ class Rows:
     weight: Array | None
     shown: tuple[Array, ...] = ()
     """Columns that are shown beside the worst rows, as texts."""
+    groups: tuple[Groups, ...] = ()
+    """The values of the columns by which there are sums."""
 
 
 class Layout:
@@ -94,7 +100,13 @@ class Layout:
             self._report(bad, weight, [r.weight], f"a weight lies between 0 and {MAX_WEIGHT:g}",
                          places)  # fmt: skip
         shown = tuple(values.texts(batch[name])[places] for name in r.show)
-        return Rows(first_row + places, labels, scores, weight, shown)
+        groups = tuple(self._groups(batch[name], name).of(places) for name in r.groups)
+        return Rows(first_row + places, labels, scores, weight, shown, groups)
+
+    def _groups(self, column: Any, name: str) -> Groups:
+        codes, distinct = self.values.labels(column, name)
+        texts = [_text(value) or NOTHING for value in distinct]
+        return Groups(np.where(codes < 0, len(texts), codes), [*texts, NOTHING])
 
     def _labels(self, column: Any) -> tuple[Array, Array | None]:
         """Class indices of the rows, and which rows have a label that is to be left out, if any."""

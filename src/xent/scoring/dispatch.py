@@ -47,7 +47,7 @@ def score_any(
     form = form_of_language(opened, labels, part, options)
     if form is not None:
         others = {**options, "clip": clip, "losses": losses}
-        for name in ("clip", "losses", "normalize", "show", "ignored"):
+        for name in ("clip", "losses", "normalize", "show", "by", "cluster", "ignored"):
             if others[name]:
                 msg = f"{name} is for predictions of classes, but {opened.name} holds "
                 msg += "log-probabilities of a language model."

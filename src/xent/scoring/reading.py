@@ -28,6 +28,8 @@ class Options:
     tolerance: float = 1e-3
     normalize: bool = False
     show: Sequence[str] = ()
+    by: Sequence[str] = ()
+    cluster: str | None = None
     multi_label: bool | None = None
     """May several labels be true at once, where columns or lists of 0 and 1 hold the labels?"""
     lenient: bool = False
@@ -53,6 +55,10 @@ class Reading:
     """Are rows of probabilities divided by their sums?"""
     show: tuple[str, ...] = ()
     """Columns that are shown beside the worst rows."""
+    by: tuple[str, ...] = ()
+    """Columns by whose values the rows are scored, too."""
+    cluster: str | None = None
+    """The column that says which rows are not independent."""
     truth: str = ""
     """The table that holds the labels, if it is another one."""
     texts: frozenset[str] = field(default_factory=frozenset)
@@ -62,7 +68,9 @@ class Reading:
     def columns(self) -> list[str]:
         """All columns to be read."""
         more = [self.predicted] if self.predicted else []
-        return list(dict.fromkeys([*self.label_columns, *self.numbers, *more, *self.show]))
+        return list(
+            dict.fromkeys([*self.label_columns, *self.numbers, *more, *self.show, *self.groups])
+        )
 
     @property
     def label_columns(self) -> tuple[str, ...]:
@@ -77,6 +85,11 @@ class Reading:
     def prepared(self, batch: dict[str, Any], values: Values) -> dict[str, Any]:  # noqa: ARG002
         """The batch, with columns that are made of others."""
         return batch
+
+    @property
+    def groups(self) -> list[str]:
+        """The columns by whose values there are sums."""
+        return [*self.by, *([self.cluster] if self.cluster else [])]
 
     @property
     def numbers(self) -> list[str]:

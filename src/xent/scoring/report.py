@@ -14,12 +14,13 @@ from xent._report import Block, Report, Table, Text
 from xent.metrics import log_loss
 from xent.scoring.file_score import FileScore, by_group, cells, records
 from xent.scoring.state import State, WorstRow, ratio
+from xent.scoring.state.clusters import BUCKETS
 
 WORST = "label predicted probability_of_label log_loss_nats"
 
 
 class ClassScore(NamedTuple):
-    """The rows of one true class."""
+    """The rows of one true class, or of one value of a column."""
 
     name: str
     rows: int
@@ -91,6 +92,38 @@ class Score(FileScore):
             if s.counts[j]
         ]
 
+    def by_value(self, column: str) -> list[ClassScore]:
+        """The rows by the values of a column that was named after `by`."""
+        whole = sum(self.state.weights)
+        return [
+            ClassScore(
+                value,
+                rows,
+                ratio(weights, whole),
+                math.inf if infinite else ratio(losses, weights),
+                ratio(right, weights),
+            )
+            for value, (rows, infinite, weights, right, losses) in sorted(
+                self.state.slices.columns[column].items()
+            )
+        ]
+
+    @property
+    def standard_error(self) -> float:
+        """Of the log loss in nats, over clusters; NaN without clusters, or of few."""
+        if self.state.schema.cluster is None or self.infinite:
+            return math.nan
+        return self.state.clusters.standard_error()
+
+    def _told_of_clusters(self) -> str:
+        groups = self.state.clusters.groups
+        of = f"clusters in '{self.state.schema.cluster}'"
+        if math.isnan(self.standard_error):
+            why = "the log loss is infinite" if self.infinite else f"there are only {groups}"
+            return f"No standard error over {of}: {why}."
+        many = f"{groups} groups of {of}" if groups > BUCKETS // 4 else f"{groups} {of}"
+        return f"Standard error of the log loss: {self.standard_error:.4g} nats, over {many}."
+
     @property
     def notes(self) -> list[str]:
         """What a reader of the figures should know."""
@@ -123,6 +156,11 @@ class Score(FileScore):
         yield Table((), cells(figures), left=(0, 2))
         heads = ("class", "rows", "share", "log loss", "accuracy")
         yield from by_group(heads, self.by_class, "classes", left=())
+        for column in self.state.schema.by:
+            worst_first = sorted(self.by_value(column), key=lambda each: (-each.loss, each.name))
+            yield from by_group((column, *heads[1:]), worst_first, "values", left=(0,))
+        if self.state.schema.cluster is not None:
+            yield Text(self._told_of_clusters(), "plain")
         if self.worst:
             rows = [
                 (row.source, row.row, row.key, figures)
@@ -143,6 +181,11 @@ class Score(FileScore):
             "macro_log_loss_nats": plain(self.macro_loss),
             "infinite_rows": self.infinite,
             "classes": records("class rows share log_loss_nats accuracy", self.by_class),
+            "slices": {
+                column: records("value rows share log_loss_nats accuracy", self.by_value(column))
+                for column in self.state.schema.by
+            },
+            "standard_error_nats": plain(self.standard_error),
             "worst_rows": [
                 {"file": row.source, "row": row.row, "shown": [*row.key], **figures}
                 for row, figures in zip(

@@ -47,7 +47,9 @@ class Tally:
         if not len(rows.places):  # all were left out
             return
         self.seen += len(rows.places)
-        self.state.add(rows.scores, rows.labels, rows.weight, rows.places, source, rows.shown)
+        self.state.add(
+            rows.scores, rows.labels, rows.weight, rows.places, source, rows.shown, rows.groups
+        )
         self.like_probabilities &= are_probabilities(rows.scores, 1e-3)
         self.like_percentages &= may_be_percentages(rows.scores, 1e-3)
         self.highest = max(self.highest, float(rows.scores.max()))
@@ -119,10 +121,16 @@ class Run:
         if losses is not None and len(r.parts) > 1:
             msg = "losses are written for one label per row, not for labels that may be true at "
             raise ValueError(msg + "once.")
+        if r.groups and len(r.parts) > 1:
+            msg = "slices and clusters are for one label per row, not for labels that may be true "
+            raise ValueError(msg + "at once.")
         schemas = [
-            Schema(p.kind, tuple(p.classes), p.shape == "binary", p.weight is not None, clip, worst)
+            Schema(
+                p.kind, tuple(p.classes), p.shape == "binary", p.weight is not None, clip, worst,
+                p.by, p.cluster,
+            )
             for p in r.parts
-        ]
+        ]  # fmt: skip
         totals = [Tally(State(schema)) for schema in schemas]
         self.source.match(r.columns)
         with LossesFile.open(losses, r, clip, self.source) as file:
@@ -195,7 +203,7 @@ class Run:
 def _rows(reader: Reader, reading: Reading, layouts: Sequence[Layout]) -> Iterator[list[Rows]]:
     """The batches of a part as arrays. Errors give the row in the part, and its line."""
     first, values = 0, Values(reader.name)
-    reader.labels = frozenset(reading.label_columns).difference(reading.show)
+    reader.labels = frozenset(reading.label_columns).difference(reading.show, reading.groups)
     numbers = [name for name in reading.numbers if name not in reading.texts]
     for batch in ahead(reader.batches(reading.columns, numbers)):
         count = len(batch[reading.label_columns[0]])

@@ -14,12 +14,14 @@ import numpy as np
 
 from xent._validation import Array
 from xent.scoring.losses import scored
-from xent.scoring.state.accumulator import Accumulator, Batch, Schema
+from xent.scoring.state.accumulator import Accumulator, Batch, Groups, Schema
 from xent.scoring.state.classes import ClassSums
+from xent.scoring.state.clusters import Clusters
 from xent.scoring.state.exact import SCALE, exact_sums, ratio
 from xent.scoring.state.histogram import Histogram
 from xent.scoring.state.moments import Moments
 from xent.scoring.state.saving import StateError, check_same, from_json, to_json
+from xent.scoring.state.slices import Slices
 from xent.scoring.state.worst import WorstRow, WorstRows
 
 if TYPE_CHECKING:  # PyArrow is needed only once a file is read
@@ -28,6 +30,7 @@ if TYPE_CHECKING:  # PyArrow is needed only once a file is read
 __all__ = [
     "SCALE",
     "Batch",
+    "Groups",
     "Schema",
     "State",
     "StateError",
@@ -42,6 +45,8 @@ PARTS: dict[str, type[Accumulator]] = {
     "moments": Moments,
     "histogram": Histogram,
     "worst": WorstRows,
+    "slices": Slices,
+    "clusters": Clusters,
 }
 
 
@@ -52,12 +57,15 @@ class State:
     moments: Moments
     histogram: Histogram
     worst_rows: WorstRows
+    slices: Slices
+    clusters: Clusters
 
     def __init__(self, schema: Schema, parts: dict[str, Any] | None = None) -> None:
         self.schema = schema
         self.parts: dict[str, Any] = dict(parts or _empty(schema))
         self.classes, self.moments = self.parts["classes"], self.parts["moments"]
         self.histogram, self.worst_rows = self.parts["histogram"], self.parts["worst"]
+        self.slices, self.clusters = self.parts["slices"], self.parts["clusters"]
 
     def add(
         self,
@@ -67,10 +75,12 @@ class State:
         places: Array,
         source: str = "",
         keys: Sequence[Array] = (),
+        groups: Sequence[Groups] = (),
     ) -> None:
         """Add rows: scores of the schema's kind, class indices, weights, and numbers of the rows.
 
-        Rows of weight 0 are left out.
+        `groups` are those of the schema's columns `by`, and of its cluster if there is one. Rows of
+        weight 0 are left out.
         """
         if weight is not None and not (weight > 0).all():
             kept = weight > 0
@@ -78,6 +88,7 @@ class State:
                 values[kept] for values in (scores, labels, weight, places)
             )
             keys = [column[kept] for column in keys]
+            groups = [each.of(kept) for each in groups]
         if not len(labels):
             return
         if weight is not None:
@@ -85,7 +96,9 @@ class State:
         scores = scores.astype(np.float64, copy=False)
         labels = labels.astype(np.int64, copy=False)
         made = scored(scores, labels, self.schema.kind, self.schema.clip)
-        batch = Batch(scores, labels, made, weight, places, source, keys)
+        slices = groups[: len(self.schema.by)]
+        cluster = groups[-1] if self.schema.cluster is not None else None
+        batch = Batch(scores, labels, made, weight, places, source, keys, slices, cluster)
         for part in self.parts.values():
             part.add(batch)
 

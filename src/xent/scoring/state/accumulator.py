@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
@@ -26,15 +26,30 @@ class Schema:
     clip: float | None = None
     keep: int = 5
     """How many of the worst rows are kept."""
+    by: tuple[str, ...] = ()
+    """Columns by whose values there are sums."""
+    cluster: str | None = None
+    """The column that says which rows are not independent."""
 
     def to_data(self) -> dict[str, Any]:
         """Plain data, for JSON."""
-        return asdict(self) | {"classes": list(self.classes)}
+        return asdict(self) | {"classes": list(self.classes), "by": list(self.by)}
 
     @classmethod
     def from_data(cls, data: dict[str, Any]) -> Schema:
         """The schema of plain data."""
-        return cls(**(data | {"classes": tuple(data["classes"])}))
+        return cls(**(data | {"classes": tuple(data["classes"]), "by": tuple(data["by"])}))
+
+
+class Groups(NamedTuple):
+    """Which value of a column each row has: its place in the list of values, as texts."""
+
+    codes: Array
+    texts: list[str]
+
+    def of(self, rows: Array) -> Groups:
+        """The same of these rows."""
+        return Groups(self.codes[rows], self.texts)
 
 
 @dataclass(frozen=True)
@@ -51,6 +66,9 @@ class Batch:
     source: str = ""
     keys: Sequence[Array] = ()
     """Columns that identify the rows."""
+    slices: Sequence[Groups] = ()
+    """The values of the schema's columns `by`."""
+    cluster: Groups | None = None
 
     @property
     def losses(self) -> Array:

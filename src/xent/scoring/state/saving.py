@@ -70,6 +70,8 @@ def check_same(a: Schema, b: Schema) -> None:
         "weighted": "One state has weights and the other has none.",
         "clip": "The probabilities were clipped at {a} and at {b}.",
         "keep": "One state keeps {a} of the worst rows, the other {b}.",
+        "by": "One state has slices by {a}, the other by {b}.",
+        "cluster": "One state has clusters by {a}, the other by {b}.",
     }
     for name, text in told.items():
         first, second = getattr(a, name), getattr(b, name)
@@ -81,5 +83,5 @@ def check_same(a: Schema, b: Schema) -> None:
 
 def _shown(value: Any) -> str:
     if not isinstance(value, tuple):
-        return str(value)
+        return "nothing" if value is None else str(value)
     return ", ".join(value[:6]) + f", ... ({len(value)})" * (len(value) > 6)
