@@ -107,7 +107,7 @@ def given(option: str) -> dict[str, Any]:
     """Arguments for options of the command line."""
     words = option.split()
     names = {"--kind": "kind", "--classes": "classes", "--score-columns": "score_columns"}
-    names |= {"--predicted-column": "predicted_column"}
+    names |= {"--predicted-column": "predicted_column", "--label-column": "label_column"}
     pairs = zip(words[::2], words[1::2], strict=True)
     lists = ("--classes", "--score-columns")
     return {names[k]: v.split(",") if k in lists else v for k, v in pairs}
@@ -288,7 +288,8 @@ def test_lists_as_text(form: str, tmp_path: Path) -> None:
 def test_rows_with_gaps(gap: str, tmp_path: Path) -> None:
     labels, scores = [*T, gap, 1], [*B, 0.5, gap]
     path = written(tmp_path, "label,prob", labels, scores)
-    assert refused(path) == "row 6 (line 8), column 'prob': the value is missing."
+    drop = "xent score --missing drop leaves such rows out."
+    assert refused(path) == f"row 6 (line 8), column 'prob': the value is missing. {drop}"
     result = score(path, missing="drop")
     close(result.loss, BINARY)
     assert dict(result.left_out) == {"no label": 1, "no score": 1}
@@ -338,9 +339,9 @@ def test_probabilities_beyond_0_or_1_by_rounding(tmp_path: Path) -> None:
 
 def test_two_columns_of_true_labels(tmp_path: Path) -> None:
     path = written(tmp_path, "gold,truth,prob", T, 1 - T, B)
-    several = "several columns may hold the true labels: 'gold', 'truth'."
-    assert refused(path) == f"{several} Name one with --label-column."
-    close(score(path, label_column="gold").loss, BINARY)
+    message = refused(path)
+    assert message.startswith("several columns may hold the true labels: 'gold', 'truth'. Pass the")
+    close(follow(path, message)["--label-column gold"].loss, BINARY)
     close(score(written(tmp_path, "gold,truth,prob", T, T, B)).loss, BINARY)
 
 

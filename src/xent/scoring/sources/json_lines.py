@@ -15,6 +15,7 @@ import pyarrow as pa
 from xent.scoring.errors import FileError
 from xent.scoring.sources.file import File
 from xent.scoring.sources.lines import LONGEST, Place, Wanted, foreign
+from xent.scoring.values import LOST
 
 KINDS: tuple[tuple[Any, str], ...] = (
     (bool, "true or false"),  # before int, of which it is a kind
@@ -171,7 +172,7 @@ def check(file: File, wanted: Wanted) -> None:
 
 def _problem(value: Any, name: str, wanted: Wanted, kinds: dict[str, str]) -> str:
     if value is None:
-        return "the value is missing."
+        return LOST
     if name in wanted.numbers:
         if _is_object(value):
             return "an object is not a number."

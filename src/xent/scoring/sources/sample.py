@@ -75,7 +75,7 @@ class Sample:
         column = self.written.get(name)
         if column is None or self.listed(name) or self.nested(name):
             return []
-        values = column.tolist() if isinstance(column, np.ndarray) else column.to_pylist()
+        values = column.ravel().tolist() if isinstance(column, np.ndarray) else column.to_pylist()
         return list(dict.fromkeys(str(value).strip() for value in values if value is not None))
 
 
