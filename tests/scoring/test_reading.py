@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import close
 
@@ -252,10 +253,25 @@ def test_predicted_labels_are_no_scores(tmp_path: Path) -> None:
 
 def test_long_format(tmp_path: Path) -> None:
     ids, kinds = np.repeat(np.arange(4), 3), np.tile(KINDS, 4)
-    path = written(tmp_path, "id,class,prob,truth", ids, kinds, P.ravel(), np.repeat(KINDS[Y], 3))
-    assert "df.pivot(index='id', columns=CLASS, values='prob')" in refused(path)
-    path = written(tmp_path, "id,kind,prob,label", ids, kinds, P.ravel(), np.eye(3)[Y].ravel())
-    assert "one row for each class?" in refused(path)
+    columns = {"id": ids, "class": kinds, "prob": P.ravel()}
+    for more in ({"truth": np.repeat(KINDS[Y], 3)}, {"label": np.eye(3, dtype=int)[Y].ravel()}):
+        df = pd.DataFrame({**columns, **more})
+        df.to_csv(tmp_path / "a.csv", index=False)
+        column = next(iter(more))
+        with pytest.raises(FileError, match="one row for each class") as error:
+            score(tmp_path / "a.csv", label_column=column)
+        code = str(error.value).partition("column for each class: ")[2].removesuffix(".")
+        eval(code, {"df": df}).to_csv(tmp_path / "b.csv")
+        close(score(tmp_path / "b.csv").loss, DUE)
+
+
+def test_classes_of_no_row_stand_beside_those_of_the_labels(tmp_path: Path) -> None:
+    order = np.array([0, 1, 3])
+    path = written(tmp_path, "id,size,cat,dog,fox,label", [7, 8, 9], [0.1, 0.2, 0.3], *P[order].T,
+                   KINDS[Y[order]])  # fmt: skip
+    result = score(path)
+    assert result.classes == ("cat", "dog", "fox")
+    close(result.loss, xent.log_loss(Y[order], P[order], labels=[0, 1, 2]))
 
 
 @pytest.mark.parametrize("mark", [";", "\t", "|", ","])

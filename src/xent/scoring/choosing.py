@@ -33,6 +33,8 @@ from xent.scoring.sources.sample import Sample
 from xent.scoring.values import Values, is_written_list
 
 PERCENT = "percent"
+BESIDE = 8
+"""The most columns, on either side of those called as labels, that may be of other classes."""
 MOST = 6
 """The most columns that an error offers."""
 HOW = (
@@ -268,6 +270,7 @@ class Chooser:
         alike = {name: naming.head(name) for name in plain}
         groups = [plain, [name for name in plain if name in labels]]
         groups += [[n for n in plain if alike[n] == each] for each in dict.fromkeys(alike.values())]
+        groups.append(self._neighbours(plain, labels))
         for columns in groups:
             short = naming.short_names(columns)
             known = set(columns) | set(short) | set(indices(len(columns)))
@@ -275,6 +278,20 @@ class Chooser:
                 classes = columns if labels & set(columns) else short
                 return [ScoreSet(tuple(columns), None, tuple(classes))]
         return [ScoreSet((listed[0],), None)] if len(listed) == 1 else []
+
+    def _neighbours(self, columns: Sequence[str], labels: set[str]) -> list[str]:
+        """The fewest neighbouring columns, with all that are called as labels, that sum to 1."""
+        places = [i for i, name in enumerate(columns) if name in labels]
+        if not places or not labels <= set(columns):
+            return []
+        first, last = places[0], places[-1] + 1
+        runs: dict[int, list[list[str]]] = {}
+        for a in range(max(0, first - BESIDE), first + 1):
+            for b in range(last, min(len(columns), last + BESIDE) + 1):
+                if b - a > 1 and self._are_rows(columns[a:b]):
+                    runs.setdefault(b - a, []).append(list(columns[a:b]))
+        shortest = runs[min(runs)] if runs else []
+        return shortest[0] if len(shortest) == 1 else []
 
     def _are_rows(self, columns: Sequence[str]) -> bool:
         """Do the columns hold a distribution in each row?"""
@@ -324,8 +341,28 @@ class Chooser:
                 sums = np.array([p[group].sum() for group in groups[:-1]])
                 if (np.abs(sums - 1) <= self.options.tolerance).all():
                     of = f"the scores of each '{key}' sum to 1: one row for each class?"
-                    pivot = f"df.pivot(index={key!r}, columns=CLASS, values={name!r})"
-                    self.fail(f"{of} Give each one row, with a column for each class: {pivot}.")
+                    how = self._pivot(key, label, name, groups[:-1])
+                    self.fail(f"{of} Give each one row, with a column for each class: {how}.")
+
+    def _pivot(self, key: str, label: str, name: str, groups: Sequence[Array]) -> str:
+        """What makes a row of those of a key, in pandas."""
+        plain = [each for each in self.sample.columns if self.sample.texts(each)]
+        values = {each: np.array(self.sample.values(each), object) for each in plain}
+
+        def sets(each: str) -> list[frozenset[Any]]:
+            return [frozenset(values[each][group].tolist()) for group in groups]
+
+        size, classes = max(map(len, groups)), "CLASS"
+        for each in plain:
+            if each not in (key, name) and len({*sets(each)}) == 1 and len(sets(each)[0]) == size:
+                classes = each
+        scores = f"columns={classes!r}, values={name!r})"
+        if all(len(found) == 1 for found in sets(label)):
+            return f"df.pivot(index={[key, label]!r}, {scores}"
+        if {whole_number(text) for text in self.sample.texts(label)} == {"0", "1"}:
+            true = f"df[df[{label!r}] == 1].set_index({key!r})[{classes!r}].rename('label')"
+            return f"df.pivot(index={key!r}, {scores}.join({true})"
+        return f"df.pivot(index={key!r}, {scores}"
 
     # ---- classes
 
