@@ -554,7 +554,8 @@ class Chooser:
         for name in self.sample.columns:
             if name in (reading.label, *reading.scores) or self.sample.listed(name):
                 continue
-            if len(labels) == 2 and set(self.sample.texts(name)) <= labels:
+            predicted = set(self.sample.texts(name))
+            if len(labels) == 2 and predicted and predicted <= labels:
                 of = replace(reading, kind="probabilities", predicted=name)
                 option = f"--kind probabilities --predicted-column {name}"
                 return [Candidate(f"probabilities of the label in '{name}'", option, of)]
