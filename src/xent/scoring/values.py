@@ -17,7 +17,7 @@ TEXT_TYPES = (types.is_string, types.is_large_string, types.is_string_view)
 NUMBER_TYPES = (types.is_integer, types.is_floating, types.is_decimal)
 LABEL_TYPES = (*TEXT_TYPES, *NUMBER_TYPES, types.is_boolean, types.is_null)
 LIST_TYPES = (types.is_list, types.is_large_list, types.is_fixed_size_list)
-WRITTEN_LIST = re.compile(r"\s*[\[(].*[\])]\s*", re.DOTALL)
+WRITTEN_LIST = re.compile(r"\s*[\[(][^\"'{}]*[\])]\s*")
 FEW_NUMBERS = 1024
 """Labels that are whole numbers in a range of so many are codes themselves."""
 DROP = " xent score --missing drop leaves such rows out."

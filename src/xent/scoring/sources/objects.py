@@ -57,11 +57,7 @@ class ObjectsReader(Reader):
         plain = [name for name in numbers if name not in self.fields]
         first = 0
         for batch in self.reader.batches(list(dict.fromkeys(asked)), plain):
-            try:
-                yield self._spread(batch, columns)
-            except FileError as error:
-                row = first + int(error.row or 0)
-                raise error.at(row, self.line(row)) from None
+            yield self._spread(batch, columns, first)
             first += len(batch[asked[0]])
 
     def sample(self) -> Sample:
@@ -74,9 +70,15 @@ class ObjectsReader(Reader):
             return [name]
         return [own for own in (self.fields[name].column, self.fields[name].labels) if own]
 
-    def _spread(self, batch: Batch, columns: Sequence[str]) -> Batch:
-        return {n: self._column(batch, self.fields[n]) if n in self.fields else batch[n]
-                for n in columns}  # fmt: skip
+    def _spread(self, batch: Batch, columns: Sequence[str], first: int = 0) -> Batch:
+        try:
+            return {n: self._column(batch, self.fields[n]) if n in self.fields else batch[n]
+                    for n in columns}  # fmt: skip
+        except FileError as error:
+            if error.row is None:
+                raise
+            row = first + int(error.row)
+            raise error.at(row, self.line(row)) from None
 
     def _column(self, batch: Batch, field: Field) -> Any:
         column = batch[field.column]
