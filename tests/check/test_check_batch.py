@@ -497,7 +497,8 @@ def test_a_missing_score_in_a_file_is_diagnosed(tmp_path: Path, run: Run) -> Non
         ("0.5,1.5", "row 0 (line 2), column 'label': '1.5' is not a class; the classes are 0, 1."
          " Name the classes in the order of the scores: --classes A,B,..."),
         ("x,1", "row 0 (line 2), column 'logit': 'x' is not a number."),
-        ("0.5,", "row 0 (line 2), column 'label': the label is missing."),
+        ("0.5,", "row 0 (line 2), column 'label': the label is missing. "
+         "xent score --missing drop leaves such rows out."),
         ("", "holds no rows."),
     ],
 )  # fmt: skip

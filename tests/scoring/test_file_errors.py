@@ -38,6 +38,7 @@ NOT_TEXT = (
     "is not text in UTF-8: it holds zero bytes. Is the file extension right? A table saved by a "
     "spreadsheet as Unicode text must be saved as CSV in UTF-8."
 )
+DROP = " xent score --missing drop leaves such rows out."
 FROM_ONE = " If your labels start at 1, name them: --classes 1,2,..."
 
 
@@ -117,11 +118,18 @@ FILES: list[tuple[str, Callable[[Path], Any], dict[str, Any], str]] = [
      "a .parquet file cannot be read inside .gz; decompress it first."),
     ("a.csv", text("what,prob\n1,0.5\n"), {},
      "no label column among what, prob. It must be called one of label, target, y_true, truth, "
-     "gold, actual, y or class, or be named with --label-column."),
+     "gold, actual, y or class, or be named with --label-column; labels of another table need "
+     "--truth FILE --key COLUMN."),
     ("a.csv", text("label,model\n1,0.5\n"), {},
+     "no single set of score columns among label, model: found none. Pass the option that is "
+     "right; losses: 0.6931 for probabilities in 'model' (--score-columns model --kind "
+     "probabilities)."),
+    ("a.csv", text("label,model\n1,x\n"), {},
      f"no single set of score columns among label, model: found none. {COLUMNS}"),
     ("a.csv", text("label,logit,prob\n1,0,0.5\n"), {},
-     f"no single set of score columns among label, logit, prob: found logit and prob. {COLUMNS}"),
+     "no single set of score columns among label, logit, prob: found logit and prob. Pass the "
+     "option that is right; losses: 0.6931 for logits in 'logit' (--score-columns logit); 0.6931 "
+     "for probabilities in 'prob' (--score-columns prob)."),
     ("a.csv", text("label,prob\n1,0.5\n"), {"label_column": "truth"},
      "no column 'truth'; the columns are label, prob."),
     ("a.csv", text("label,prob\n1,0.5\n"), {"score_columns": ["prob", "p2"]},
@@ -158,7 +166,7 @@ FILES: list[tuple[str, Callable[[Path], Any], dict[str, Any], str]] = [
     ("a.arrow", text("label,prob\n1,0.5\n"), {},
      "is not a complete Arrow file (truncated, or of another kind): ..."),
     ("a.parquet", parquet(label=[0, None], prob=[0.5, 0.5]), {},
-     "row 1, column 'label': the label is missing."),
+     f"row 1, column 'label': the label is missing.{DROP}"),
     ("a.parquet", parquet(label=[0, 1], prob=["a", "b"]), {},
      "column 'prob': holds string; expected numbers."),
     ("a.parquet", parquet(label=[[0, 1]], prob=[0.5]), {},
@@ -166,14 +174,15 @@ FILES: list[tuple[str, Callable[[Path], Any], dict[str, Any], str]] = [
     ("a.parquet", parquet(label=[0.5], logits=[[1.0, 2.0]]), {},
      "row 0, column 'label': 0.5 is not a class; the classes are 0, 1."),
     ("a.parquet", parquet(label=[0, 2], logits=[[1.0, 2.0]] * 2), {},
-     "row 1, column 'label': 2 is not a class; the classes are 0, 1." + FROM_ONE),
+     "row 1, column 'label': 2 is not a class; the classes are 0, 1. Labels start at 0, so there "
+     "are more classes than scores: save one for each."),
     ("a.parquet", parquet(label=[0, 1], logits=[[1.0, 2.0], [1.0]]), {},
      "row 1, column 'logits': 1 scores; expected 2, one per class."),
     ("a.parquet", parquet(label=[0, 1], logits=[[1.0, 2.0], [1.0, None]]), {},
-     "row 1, column 'logits': a score is missing."),
+     f"row 1, column 'logits': a score is missing.{DROP}"),
     ("a.parquet", parquet(label=[0, 1], logits=[[1.0, 2.0], None]), {},
-     "row 1, column 'logits': the value is missing."),
-    ("a.npz", arrays(label=ones, logits=np.ones((3, 1))), {},
+     f"row 1, column 'logits': the value is missing.{DROP}"),
+    ("a.parquet", parquet(label=[0, 1], logits=[[1.0], [2.0]]), {},
      "column 'logits': 1 scores per row; expected 2 or more, one per class. "
      "A binary score is a plain number: save scores[:, 0]."),
     ("a.npz", arrays(label=ones, logits=np.ones((3, 2, 2))), {},

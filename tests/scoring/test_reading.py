@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from helpers import close
 
@@ -107,7 +108,7 @@ def given(option: str) -> dict[str, Any]:
     """Arguments for options of the command line."""
     words = option.split()
     names = {"--kind": "kind", "--classes": "classes", "--score-columns": "score_columns"}
-    names |= {"--predicted-column": "predicted_column"}
+    names |= {"--predicted-column": "predicted_column", "--label-column": "label_column"}
     pairs = zip(words[::2], words[1::2], strict=True)
     lists = ("--classes", "--score-columns")
     return {names[k]: v.split(",") if k in lists else v for k, v in pairs}
@@ -252,10 +253,25 @@ def test_predicted_labels_are_no_scores(tmp_path: Path) -> None:
 
 def test_long_format(tmp_path: Path) -> None:
     ids, kinds = np.repeat(np.arange(4), 3), np.tile(KINDS, 4)
-    path = written(tmp_path, "id,class,prob,truth", ids, kinds, P.ravel(), np.repeat(KINDS[Y], 3))
-    assert "df.pivot(index='id', columns=CLASS, values='prob')" in refused(path)
-    path = written(tmp_path, "id,kind,prob,label", ids, kinds, P.ravel(), np.eye(3)[Y].ravel())
-    assert "one row for each class?" in refused(path)
+    columns = {"id": ids, "class": kinds, "prob": P.ravel()}
+    for more in ({"truth": np.repeat(KINDS[Y], 3)}, {"label": np.eye(3, dtype=int)[Y].ravel()}):
+        df = pd.DataFrame({**columns, **more})
+        df.to_csv(tmp_path / "a.csv", index=False)
+        column = next(iter(more))
+        with pytest.raises(FileError, match="one row for each class") as error:
+            score(tmp_path / "a.csv", label_column=column)
+        code = str(error.value).partition("column for each class: ")[2].removesuffix(".")
+        eval(code, {"df": df}).to_csv(tmp_path / "b.csv")
+        close(score(tmp_path / "b.csv").loss, DUE)
+
+
+def test_classes_of_no_row_stand_beside_those_of_the_labels(tmp_path: Path) -> None:
+    order = np.array([0, 1, 3])
+    path = written(tmp_path, "id,size,cat,dog,fox,label", [7, 8, 9], [0.1, 0.2, 0.3], *P[order].T,
+                   KINDS[Y[order]])  # fmt: skip
+    result = score(path)
+    assert result.classes == ("cat", "dog", "fox")
+    close(result.loss, xent.log_loss(Y[order], P[order], labels=[0, 1, 2]))
 
 
 @pytest.mark.parametrize("mark", [";", "\t", "|", ","])
@@ -288,7 +304,8 @@ def test_lists_as_text(form: str, tmp_path: Path) -> None:
 def test_rows_with_gaps(gap: str, tmp_path: Path) -> None:
     labels, scores = [*T, gap, 1], [*B, 0.5, gap]
     path = written(tmp_path, "label,prob", labels, scores)
-    assert refused(path) == "row 6 (line 8), column 'prob': the value is missing."
+    drop = "xent score --missing drop leaves such rows out."
+    assert refused(path) == f"row 6 (line 8), column 'prob': the value is missing. {drop}"
     result = score(path, missing="drop")
     close(result.loss, BINARY)
     assert dict(result.left_out) == {"no label": 1, "no score": 1}
@@ -338,9 +355,9 @@ def test_probabilities_beyond_0_or_1_by_rounding(tmp_path: Path) -> None:
 
 def test_two_columns_of_true_labels(tmp_path: Path) -> None:
     path = written(tmp_path, "gold,truth,prob", T, 1 - T, B)
-    several = "several columns may hold the true labels: 'gold', 'truth'."
-    assert refused(path) == f"{several} Name one with --label-column."
-    close(score(path, label_column="gold").loss, BINARY)
+    message = refused(path)
+    assert message.startswith("several columns may hold the true labels: 'gold', 'truth'. Pass the")
+    close(follow(path, message)["--label-column gold"].loss, BINARY)
     close(score(written(tmp_path, "gold,truth,prob", T, T, B)).loss, BINARY)
 
 

@@ -9,6 +9,7 @@ from helpers import problem_with
 
 from xent.scoring.sources.arrow_reader import TextReader
 
+DROP = " xent score --missing drop leaves such rows out."
 FROM_ONE = " If your labels start at 1, name them: --classes 1,2,..."
 NAME_THEM = " Name the classes in the order of the scores: --classes A,B,..."
 RAISE = (
@@ -57,17 +58,17 @@ CSV: dict[str, tuple[str, str, str]] = {
     "blank number": (
         "label,prob",
         "1,0.5\n0,\n",
-        "row {2} (line {3}), column 'prob': the value is missing.",
+        "row {2} (line {3}), column 'prob': the value is missing." + DROP,
     ),
     "blank label": (
         "label,prob",
         "1,0.5\n,0.5\n",
-        "row {2} (line {3}), column 'label': the label is missing.",
+        "row {2} (line {3}), column 'label': the label is missing." + DROP,
     ),
     "NaN": (
         "label,logit",
         "1,nan\n",
-        "row {0} (line {1}), column 'logit': the value is missing.",
+        "row {0} (line {1}), column 'logit': the value is missing." + DROP,
     ),
     "two certain classes": (
         "label,logit_0,logit_1",
@@ -170,9 +171,9 @@ JSON: dict[str, tuple[str, str]] = {
         "[1, 0.5]",
         'expected one object per line, as in {"label": 1, "prob": 0.9}, but found [1, 0.5]',
     ),
-    "missing field": ('{"label": 1}', "column 'prob': the value is missing."),
-    "missing label": ('{"prob": 0.5}', "column 'label': the label is missing."),
-    "null": ('{"label": 1, "prob": null}', "column 'prob': the value is missing."),
+    "missing field": ('{"label": 1}', "column 'prob': the value is missing." + DROP),
+    "missing label": ('{"prob": 0.5}', "column 'label': the label is missing." + DROP),
+    "null": ('{"label": 1, "prob": null}', "column 'prob': the value is missing." + DROP),
     "text for a number": (
         '{"label": 1, "prob": "0.5"}',
         "column 'prob': '0.5' is not a number.",

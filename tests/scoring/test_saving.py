@@ -163,7 +163,7 @@ def test_a_state_that_is_not_whole_is_refused(
         (replace(BINARY, kind="logits"), "of probabilities, the other of logits"),
         (replace(BINARY, binary=False), "a single score for each row"),
         (WEIGHTED, "One state has weights"),
-        (replace(BINARY, clip=0.1), "clipped at None and at 0.1"),
+        (replace(BINARY, clip=0.1), "clipped at nothing and at 0.1"),
         (replace(BINARY, keep=1), "One state keeps 5 of the worst rows, the other 1"),
     ],
 )

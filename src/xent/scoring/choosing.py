@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from shlex import quote
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,6 +33,10 @@ from xent.scoring.sources.sample import Sample
 from xent.scoring.values import Values, is_written_list
 
 PERCENT = "percent"
+BESIDE = 8
+"""The most columns, on either side of those called as labels, that may be of other classes."""
+MOST = 6
+"""The most columns that an error offers."""
 HOW = (
     "Scores are found by name: one column logit or prob (or a list per row under logits or "
     "probs), or one column per class, logit_CLASS or prob_CLASS. Name others with "
@@ -55,8 +60,12 @@ def read(reader: Reader, sample: Sample, options: Options) -> Reading:
 class Chooser:
     """Decides how a file is read; several ways are an error."""
 
-    def __init__(self, reader: Reader, sample: Sample, options: Options) -> None:
+    def __init__(
+        self, reader: Reader, sample: Sample, options: Options, *, tries: bool = True
+    ) -> None:
         self.reader, self.sample, self.options = reader, sample, options
+        self.tries = tries
+        """Are other options tried, for an error to name them?"""
         self.values = Values(reader.name)
         self.fail = self.values.fail
 
@@ -87,7 +96,7 @@ class Chooser:
             scores.columns,
             shape,
             scores.kind or "logits",
-            Labels(classes, aliases, lenient=lenient),
+            Labels(classes, aliases, self._labels_in(label), lenient=lenient),
             self.options.weight_column,
             self.options.predicted_column,
             normalize=self.options.normalize,
@@ -97,6 +106,8 @@ class Chooser:
             texts=frozenset(name for name in scores.columns if is_written_list(self.sample[name])),
         )
         reading = self._with_kind(reading, scores, matrix)
+        if self.options.classes is None and not lenient:
+            self._check_order(reading)
         if len(self.sample) and not lenient and self.options.classes is None:
             return self._with_labels(reading)
         return reading
@@ -139,9 +150,10 @@ class Chooser:
             return self._only_other(taken)
         values = [self.sample.texts(name) for name in found]
         if any(each != values[0] for each in values):
-            several = listed(found)
-            self.fail(f"several columns may hold the true labels: {several}. Name one with "
-                      "--label-column.")  # fmt: skip
+            several = f"several columns may hold the true labels: {listed(found)}"
+            if likely := self.tries and self._likely_labels(found):
+                self._several(several, likely)
+            self.fail(f"{several}. Name one with --label-column.")
         return found[0]
 
     def _only_other(self, taken: set[str | None]) -> str:
@@ -150,9 +162,14 @@ class Chooser:
         plain = [name for name in names if not self.sample.listed(name)]
         if len(names) == 2 and len(plain) == 1 and self.reader.unnamed:
             return plain[0]
-        what = f"no label column among {all_of(self.reader.label_names)}. It must be called one of "
-        what += "label, target, y_true, truth, gold, actual, y or class, or be named with "
-        what += "--label-column."
+        what = f"no label column among {all_of(self.reader.label_names)}"
+        if likely := self.tries and self._likely_labels():
+            self._several(what, likely)
+        what += (
+            ". It must be called one of label, target, y_true, truth, gold, actual, y or class, "
+        )
+        what += "or be named with --label-column; labels of another table need --truth FILE --key "
+        what += "COLUMN."
         if self.reader.scores_only:
             what = "holds only scores, no labels. Give the file of labels with --labels FILE.npy."
         return self.fail(what)
@@ -171,13 +188,88 @@ class Chooser:
         sets = naming.score_sets([n for n in named if n in usable or naming.kind_of(n)])
         # A column alone that is named after a class says nothing where there are others.
         sets = [each for each in sets if each.kind] or sets
-        if not sets:
-            sets = self._bare(usable, label)
+        # Nor do predicted labels say anything beside scores.
+        sure = [each for each in sets if each.kind or not self._repeats(each, label)]
+        beside = [name for name in usable if not any(name in each.columns for each in sets)]
+        sets = sure or self._bare(beside, label) or sets
         if len(sets) != 1:
             shown = " and ".join(each.columns[0] for each in sets) or "none"
             every = all_of(self.reader.names)
-            self.fail(f"no single set of score columns among {every}: found {shown}. {HOW}")
+            what = f"no single set of score columns among {every}: found {shown}"
+            if likely := self.tries and self._likely(sets, usable, label):
+                self._several(what, likely)
+            if self._has_fractions(label, 1):
+                what = f"'{label}' holds numbers between 0 and 1, and no other column holds scores"
+                self.fail(f"{what}: predictions? Labels of another table need --truth FILE --key "
+                          "COLUMN.")  # fmt: skip
+            self.fail(f"{what}. {HOW}")
         return sets[0]
+
+    # ---- what may be meant where names do not say it
+
+    def _likely(
+        self, sets: Sequence[ScoreSet], usable: Sequence[str], label: str
+    ) -> list[Candidate]:
+        """Readings by columns of scores, of which each is an option."""
+        texts = {whole_number(text) for text in self._labels_in(label)}
+        groups = [each.columns for each in sets]
+        if not groups:
+            alike = {name: naming.head(name) for name in usable}
+            for each in dict.fromkeys(alike.values()):
+                columns = tuple(n for n in usable if alike[n] == each and (each or n in texts))
+                if len(columns) > 1 and texts <= {*columns, *naming.fitting(columns, texts)}:
+                    groups.append(columns)
+        if not groups:
+            fractions = [name for name in usable if self._has_fractions(name)]
+            shares = [name for name in fractions if self._has_fractions(name, 1)]
+            groups = [(name,) for name in (shares or fractions)[-MOST:]]
+        found: list[Candidate] = []
+        for columns in groups[:MOST]:
+            option = f"--score-columns {quote(','.join(columns))}"
+            for kind in (None, "probabilities", "log-probabilities", "logits"):
+                how = option if kind is None else f"{option} --kind {kind}"
+                reading = self._tried(label_column=label, score_columns=columns, kind=kind)
+                if reading is not None:
+                    found.append(Candidate(f"{reading.kind} in {listed(columns)}", how, reading))
+                if reading is not None and kind in (None, "probabilities"):
+                    break  # what the names or the rows say
+        return found
+
+    def _has_fractions(self, name: str, most: float = np.inf) -> bool:
+        """Are numbers in the column no whole ones, and none larger than this, or below 0?"""
+        if not self.sample.numeric(name):
+            return False
+        kept = _whole(self.values.numbers(self.sample[name], name, gaps=True))
+        least = 0 if most < np.inf else -most
+        return bool((kept % 1).any()) and within(kept, least, most)
+
+    def _likely_labels(self, names: Sequence[str] = ()) -> list[Candidate]:
+        """Readings by columns of labels, of which each is an option."""
+        found: list[Candidate] = []
+        for name in names or self.reader.label_names:
+            # A label occurs more than once; predictions are none.
+            few = 2 <= len(self.sample.texts(name)) < max(3, len(self.sample))
+            if not names and (not few or naming.named(name)):
+                continue
+            if len(found) < MOST and (reading := self._tried(label_column=name)):
+                how = f"--label-column {quote(name)}"
+                found.append(Candidate(f"labels in '{name}'", how, reading))
+        return found
+
+    def _tried(self, **options: Any) -> Reading | None:
+        """The reading with these options; None if it gives no loss of the sample."""
+        try:
+            asked = replace(self.options, **options)
+            reading = type(self)(self.reader, self.sample, asked, tries=False).reading()
+        except ValueError:  # FileError, too
+            return None
+        return reading if self._loss(reading) else None
+
+    def _repeats(self, scores: ScoreSet, label: str) -> bool:
+        """Is it one column, which holds nothing but labels?"""
+        values = {whole_number(text) for text in self.sample.texts(scores.columns[0])}
+        labels = {whole_number(text) for text in self.sample.texts(label)}
+        return len(scores.columns) == 1 and bool(values) and values <= labels
 
     def _bare(self, usable: Sequence[str], label: str) -> list[ScoreSet]:
         """Columns whose names are the labels, with or without what all names begin with."""
@@ -187,6 +279,7 @@ class Chooser:
         alike = {name: naming.head(name) for name in plain}
         groups = [plain, [name for name in plain if name in labels]]
         groups += [[n for n in plain if alike[n] == each] for each in dict.fromkeys(alike.values())]
+        groups.append(self._neighbours(plain, labels))
         for columns in groups:
             short = naming.short_names(columns)
             known = set(columns) | set(short) | set(indices(len(columns)))
@@ -195,6 +288,20 @@ class Chooser:
                 return [ScoreSet(tuple(columns), None, tuple(classes))]
         return [ScoreSet((listed[0],), None)] if len(listed) == 1 else []
 
+    def _neighbours(self, columns: Sequence[str], labels: set[str]) -> list[str]:
+        """The fewest neighbouring columns, with all that are called as labels, that sum to 1."""
+        places = [i for i, name in enumerate(columns) if name in labels]
+        if not places or not labels <= set(columns):
+            return []
+        first, last = places[0], places[-1] + 1
+        runs: dict[int, list[list[str]]] = {}
+        for a in range(max(0, first - BESIDE), first + 1):
+            for b in range(last, min(len(columns), last + BESIDE) + 1):
+                if b - a > 1 and self._are_rows(columns[a:b]):
+                    runs.setdefault(b - a, []).append(list(columns[a:b]))
+        shortest = runs[min(runs)] if runs else []
+        return shortest[0] if len(shortest) == 1 else []
+
     def _are_rows(self, columns: Sequence[str]) -> bool:
         """Do the columns hold a distribution in each row?"""
         _, matrix = self._matrix(ScoreSet(tuple(columns), None, tuple(columns)))
@@ -202,6 +309,8 @@ class Chooser:
         tolerance = self.options.tolerance
         if self.options.normalize and within(kept, 0, np.inf):
             return bool(len(kept))
+        if len(matrix) and not len(kept):
+            return False
         return are_probabilities(kept, tolerance) or are_percentages(kept, tolerance)
 
     def _matrix(self, scores: ScoreSet) -> tuple[Shape, Array]:
@@ -241,8 +350,28 @@ class Chooser:
                 sums = np.array([p[group].sum() for group in groups[:-1]])
                 if (np.abs(sums - 1) <= self.options.tolerance).all():
                     of = f"the scores of each '{key}' sum to 1: one row for each class?"
-                    pivot = f"df.pivot(index={key!r}, columns=CLASS, values={name!r})"
-                    self.fail(f"{of} Give each one row, with a column for each class: {pivot}.")
+                    how = self._pivot(key, label, name, groups[:-1])
+                    self.fail(f"{of} Give each one row, with a column for each class: {how}.")
+
+    def _pivot(self, key: str, label: str, name: str, groups: Sequence[Array]) -> str:
+        """What makes a row of those of a key, in pandas."""
+        plain = [each for each in self.sample.columns if self.sample.texts(each)]
+        values = {each: np.array(self.sample.values(each), object) for each in plain}
+
+        def sets(each: str) -> list[frozenset[Any]]:
+            return [frozenset(values[each][group].tolist()) for group in groups]
+
+        size, classes = max(map(len, groups)), "CLASS"
+        for each in plain:
+            if each not in (key, name) and len({*sets(each)}) == 1 and len(sets(each)[0]) == size:
+                classes = each
+        scores = f"columns={classes!r}, values={name!r})"
+        if all(len(found) == 1 for found in sets(label)):
+            return f"df.pivot(index={[key, label]!r}, {scores}"
+        if {whole_number(text) for text in self.sample.texts(label)} == {"0", "1"}:
+            true = f"df[df[{label!r}] == 1].set_index({key!r})[{classes!r}].rename('label')"
+            return f"df.pivot(index={key!r}, {scores}.join({true})"
+        return f"df.pivot(index={key!r}, {scores}"
 
     # ---- classes
 
@@ -261,6 +390,7 @@ class Chooser:
                 raise ValueError(msg)
             return classes, {}
         if shape == "binary":
+            self._check_two(label)
             return yes_or_no(self.sample.texts(label)) or ["0", "1"], {}
         if shape == "lists":
             if len(self.sample) and width < 2:
@@ -271,7 +401,36 @@ class Chooser:
         if len(set(scores.classes)) != len(scores.classes):
             msg = f"classes {', '.join(scores.classes)} contain duplicates."
             raise ValueError(msg)
-        return list(scores.classes), {name: j for j, name in enumerate(scores.columns)}
+        present = {whole_number(text) for text in self._labels_in(label)}
+        classes = naming.fitting(scores.classes, present)
+        return classes, {name: j for j, name in enumerate(scores.columns)}
+
+    def _check_two(self, label: str) -> None:
+        """Fail where one score per row cannot be for all the labels, which are names."""
+        found = self._labels_in(label)
+        if self.options.lenient or len(found) <= 2 or any(map(_is_number, found)):
+            return
+        what = f"holds {len(found)} labels ({_few(sorted(found))}), but each row has one score, "
+        self.fail(what + "which is for two. Save a score for each class.", column=label)
+
+    def _check_order(self, reading: Reading) -> None:
+        """Fail where the names of two classes do not say which one the scores are for."""
+        found = sorted(self._labels_in(reading.label))
+        known = reading.labels.code(found[0]) >= 0 if found else True
+        if reading.shape != "binary" or len(found) != 2 or known or any(map(_is_number, found)):
+            return
+        self._several(
+            f"the labels are {_few(found)}, and nothing says which of them the scores are for",
+            [
+                Candidate(f"scores for {yes}", f"--classes {quote(f'{no},{yes}')}",
+                          replace(reading, labels=Labels([no, yes])))
+                for no, yes in (found, found[::-1])
+            ],
+        )  # fmt: skip
+
+    def _labels_in(self, label: str) -> list[str]:
+        """The distinct labels of the sample, but for what says that there is none."""
+        return [text for text in self.sample.texts(label) if text.lower() not in MISSING]
 
     def _with_labels(self, reading: Reading) -> Reading:
         """Fail where numbers as labels do not say which column is meant."""
@@ -312,6 +471,8 @@ class Chooser:
 
     def _several(self, seen: str, found: Sequence[Candidate], column: str | None = None) -> None:
         """Fail, with each reading, its loss and its option."""
+        said = [each for each in found if self._loss(each.reading)]
+        found = said or found
         shown = "; ".join(f"{self._loss(e.reading)}for {e.description} ({e.option})" for e in found)
         rows = f" on the first {len(self.sample)} rows" if len(self.sample) > 1 else ""
         self.fail(f"{seen}. Pass the option that is right; losses{rows}: {shown}.", column=column)
@@ -386,7 +547,12 @@ class Chooser:
                                    replace(reading, kind="log-probabilities")))  # fmt: skip
         if found:
             found.append(Candidate("logits", "--kind logits", reading))
-            self._several("its name does not say what it holds", found, name)
+            seen = "its name does not say what it holds"
+            sure = naming.labels([reading.label])[0] or reading.predicted
+            if are_confidences(kept) and not sure and len(found) == 2 and len(kept) > 10:
+                seen += f", and none is below 1/2: if '{reading.label}' is what was predicted, add "
+                seen += "a column of the true labels"
+            self._several(seen, found, name)
         return reading
 
     def _of_the_predicted(self, reading: Reading, kept: Array) -> list[Candidate]:
@@ -397,7 +563,8 @@ class Chooser:
         for name in self.sample.columns:
             if name in (reading.label, *reading.scores) or self.sample.listed(name):
                 continue
-            if len(labels) == 2 and set(self.sample.texts(name)) <= labels:
+            predicted = set(self.sample.texts(name))
+            if len(labels) == 2 and predicted and predicted <= labels:
                 of = replace(reading, kind="probabilities", predicted=name)
                 option = f"--kind probabilities --predicted-column {name}"
                 return [Candidate(f"probabilities of the label in '{name}'", option, of)]
@@ -428,6 +595,10 @@ def _whole(matrix: Array) -> Array:
     if matrix.ndim == 1:
         return matrix[~np.isnan(matrix)]
     return matrix[~np.isnan(matrix).any(axis=1)]
+
+
+def _is_number(text: str) -> bool:
+    return whole_number(text).lstrip("-").isdigit()
 
 
 def _few(texts: Sequence[str]) -> str:

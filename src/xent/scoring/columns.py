@@ -11,11 +11,11 @@ import numpy as np
 
 from xent._plausible import ROUNDING
 from xent._validation import Array, first
-from xent.scoring.labels import GONE, NO_CLASS
+from xent.scoring.labels import GONE, NO_CLASS, whole_number
 from xent.scoring.reading import Reading
 from xent.scoring.sources.reader import Batch, Reader
 from xent.scoring.state import Groups
-from xent.scoring.values import Values
+from xent.scoring.values import DROP, Values
 
 MAX_WEIGHT = 1e100
 """Keeps products with any plausible loss finite."""
@@ -58,7 +58,8 @@ class Layout:
         lenient: bool = False,
     ) -> None:
         self.reading, self.tolerance, self.lenient = reading, tolerance, lenient
-        self.drops, self.ignored = missing == "drop", frozenset(map(str, ignored))
+        self.drops = missing == "drop"
+        self.ignored = frozenset(whole_number(str(each)) for each in ignored)
         self.values = Values(reader.name)
         self.distinct: list[Any] | None = None
         """The distinct labels of the last batch, for which there are the arrays below."""
@@ -92,7 +93,7 @@ class Layout:
             labels, scores = labels[places], scores[places]
             weight = None if weight is None else weight[places]
         if len(labels) and labels.min() == GONE:
-            self._fail_at(places, labels == GONE, "the label is missing.", r.label)
+            self._fail_at(places, labels == GONE, "the label is missing." + DROP, r.label)
         if not self.lenient:
             scores = self._checked(scores, places)
         if weight is not None and r.weight is not None:
@@ -232,6 +233,4 @@ class Layout:
 
 def _text(value: Any) -> str:
     """A label as it is written after --ignore-label."""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return "" if value is None else str(value).strip()
+    return "" if value is None else whole_number(str(value).strip())

@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyarrow import types
 
 from xent._validation import Array
-from xent.scoring.labels import GONE, NO_CLASS, Labels
+from xent.scoring.labels import GONE, NO_CLASS, Labels, whole_number
 from xent.scoring.reading import Reading, listed
 from xent.scoring.values import Values
 
@@ -21,7 +21,7 @@ class Truth(Labels):
 
     def unknown(self, value: Any) -> str:
         no, yes = self.classes
-        text = str(value).strip()
+        text = whole_number(str(value).strip())
         what = f"{text!r} does not say whether the label is true; expected {no} or {yes}."
         return f"{what} If it marks what is to be left out: --ignore-label={text}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -26,10 +26,15 @@ class Labels:
         self,
         classes: Sequence[str],
         aliases: Mapping[str, int] = MappingProxyType({}),
+        seen: Collection[str] = (),
         *,
         lenient: bool = False,
     ) -> None:
         self.classes = list(classes)
+        self.seen = sorted(set(seen))
+        """Labels that were seen."""
+        self.from_0 = "0" in map(whole_number, seen)
+        """Is 0 among the labels that were seen?"""
         self.aliases = {**aliases, **{name: j for j, name in enumerate(classes)}}
         self.lenient = lenient
         """Accept class indices out of range: `diagnose` explains them."""
@@ -75,15 +80,24 @@ class Labels:
                 order = ",".join(text if each == name else each for each in self.classes)
                 return what + f" It differs from {name!r} in case: --classes {order}"
         if self.are_indices:
+            if text == str(k) and self.from_0:
+                more = (
+                    " Labels start at 0, so there are more classes than scores: save one for each."
+                )
+                return what + more
             if text == str(k):
                 return what + " If your labels start at 1, name them: --classes 1,2,..."
-            if text == "-1" and k == 2:
+            if text == "-1" and k == 2 and not self.from_0:
                 return what + " If your labels are -1 and 1, name them: --classes=-1,1"
         if text in ("-100", "-1", "255"):
             return what + f" If it marks rows to be left out: --ignore-label={text}"
         if isinstance(value, str) and not text.lstrip("-").isdigit():
             if self.are_indices:
-                return what + " Name the classes in the order of the scores: --classes A,B,..."
+                what += " Name the classes in the order of the scores: --classes A,B,..."
+                if len(self.seen) == k and not any(map(_is_float, self.seen)):
+                    order = ",".join(self.seen)
+                    what += f" scikit-learn sorts them: --classes {order}"
+                return what
             return what + (
                 " Where the model has no class for a label, its probability is 0 and the loss "
                 f"infinite; leave such rows out with --ignore-label={text}"
@@ -94,6 +108,14 @@ class Labels:
 def indices(k: int, first: int = 0) -> list[str]:
     """The names of k classes that have no other names, counted from the first one's."""
     return [str(first + j) for j in range(k)]
+
+
+def _is_float(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def whole_number(text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from xent._kind import Kind
@@ -16,14 +16,14 @@ LABELS = (
 """Names of columns of true labels; those of the second line may be of predicted ones, too."""
 
 STEMS: dict[Kind | None, str] = {
-    "logits": "logit,logits,raw score,raw scores,margin,decision function,decision",
+    "logits": "logit,logits,raw score,raw scores,margin,output margin,decision function,decision",
     "log-probabilities": "logprob,logprobs,log prob,log probs,log proba,log probability,"
     "log probabilities,logp,log p",
     "probabilities": "prob,probs,probability,probabilities,proba,p,pr,y prob,y probs,y proba,"
     "y pred prob,y pred proba,pred prob,pred probs,pred proba,predict proba,predicted prob,"
     "predicted proba,predicted probability,predicted probabilities,estimated probability",
     None: "score,scores,y score,y scores,pred,preds,y pred,y hat,yhat,prediction,predictions,"
-    "predicted,output,outputs,confidence",
+    "predicted,predict,output,outputs,confidence",
 }
 """Names of columns of scores, by their kind; None if the name does not say it."""
 
@@ -86,6 +86,9 @@ def kind_of(column: str) -> Kind | None:
 def labels(columns: Iterable[str]) -> tuple[list[str], list[str]]:
     """Columns whose names are those of true labels, and those that may be of predicted ones."""
     kept = [column for column in columns if not INDEX.fullmatch(column.strip())]
+    lower = [column.strip().lower() for column in kept]
+    if "false" in lower:  # then true is a class, too
+        kept = [column for column, name in zip(kept, lower, strict=True) if name != "true"]
     sure, unsure = ([c for c in kept if form.fullmatch(c.strip())] for form in TRUE)
     return sure, unsure
 
@@ -126,6 +129,30 @@ def asked_set(columns: Sequence[str]) -> ScoreSet:
         if len(set(stems)) == 1 and all(classes):
             return ScoreSet(tuple(columns), kinds[0], classes)
     return ScoreSet(tuple(columns), None, tuple(columns) if len(columns) > 1 else ())
+
+
+def fitting(classes: Sequence[str], labels: Collection[str]) -> list[str]:
+    """The classes without what all their names have in common, if that makes them the labels.
+
+    A whole number is not cut.
+
+    Examples
+    --------
+    >>> fitting(["Class=cat", "Class=dog"], {"cat"})
+    ['cat', 'dog']
+    """
+    found = list(classes)
+    label = next(iter(labels), "")
+    if not label or set(labels) <= set(found):
+        return found
+    for name in found:
+        for at in re.finditer(rf"(?<!\d){re.escape(label)}(?!\d)", name):
+            before, after = name[: at.start()], name[at.end() :]
+            if all(each.startswith(before) and each.endswith(after) for each in found):
+                short = [each[len(before) : len(each) - len(after)] for each in found]
+                if set(labels) <= set(short) and len(set(short)) == len(short) and all(short):
+                    return short
+    return found
 
 
 def short_names(columns: Sequence[str]) -> list[str]:

@@ -90,6 +90,7 @@ class Run:
         if (truth is None) != (key is None):
             msg = "truth and key go together: the table of labels, and the column that both have."
             raise ValueError(msg)
+        self.source.spread()
         if key is not None:
             self.source.join(open_truth(truth, key, drops=missing == "drop"))
         self.first, self.sample = self.source.first

@@ -17,24 +17,34 @@ TEXT_TYPES = (types.is_string, types.is_large_string, types.is_string_view)
 NUMBER_TYPES = (types.is_integer, types.is_floating, types.is_decimal)
 LABEL_TYPES = (*TEXT_TYPES, *NUMBER_TYPES, types.is_boolean, types.is_null)
 LIST_TYPES = (types.is_list, types.is_large_list, types.is_fixed_size_list)
-WRITTEN_LIST = re.compile(r"\s*[\[(].*[\])]\s*", re.DOTALL)
+WRITTEN_LIST = re.compile(r"\s*[\[(][^\"'{}]*[\])]\s*")
 FEW_NUMBERS = 1024
 """Labels that are whole numbers in a range of so many are codes themselves."""
-LOST = "the value is missing."
+DROP = " xent score --missing drop leaves such rows out."
+"""What to do about a value that is missing."""
+LOST = "the value is missing." + DROP
 
 
 def is_numeric(column: Any) -> bool:
     """Does the column hold a number per row?"""
     if isinstance(column, np.ndarray):
-        return column.ndim == 1 and column.dtype.kind in "fiu"
+        return _is_single(column) and column.dtype.kind in "fiu"
     return _is(column, *NUMBER_TYPES, types.is_null)
+
+
+def _is_single(column: Array) -> bool:
+    """Does the array hold one value per row, maybe in an axis of its own?"""
+    return column.ndim == 1 or column.shape[1:] == (1,)
 
 
 def is_listed(column: Any) -> bool:
     """Does the column hold a list of numbers per row?"""
     if isinstance(column, np.ndarray):
-        return column.ndim > 1
-    return any(test(column.type) for test in LIST_TYPES) or is_written_list(column)
+        return not _is_single(column)
+    if any(test(column.type) for test in LIST_TYPES):
+        inner = column.type.value_type
+        return any(test(inner) for test in (*NUMBER_TYPES, types.is_boolean, types.is_null))
+    return is_written_list(column)
 
 
 def is_written_list(column: Any) -> bool:
@@ -94,6 +104,8 @@ class Values:
             if types.is_decimal(column.type) or types.is_null(column.type):
                 column = column.cast(pa.float64())
             values = as_numpy(column)
+        elif _is_single(column):
+            values = column.reshape(-1)
         if values.dtype.kind not in "fiu" or values.ndim != 1:
             what = f"holds {values.dtype} of shape {values.shape}; expected one number per row."
             self.fail(what, column=name)
@@ -120,7 +132,7 @@ class Values:
             self.fail(what, row=odd[0], column=name)
         inner = column.flatten()
         if not gaps:
-            self.present(inner, name, "a score is missing.", per_row=width)
+            self.present(inner, name, "a score is missing." + DROP, per_row=width)
         found = self.numbers(inner, name, gaps=gaps).reshape(-1, width)
         if known.all():
             return found

@@ -13,6 +13,7 @@ from xent.scoring.reading import all_of
 from xent.scoring.sources.file import File
 from xent.scoring.sources.joined import JoinedReader, Truth, key_of
 from xent.scoring.sources.memory import MemoryReader, is_named
+from xent.scoring.sources.objects import ObjectsReader, has_objects
 from xent.scoring.sources.partitions import PartitionedReader
 from xent.scoring.sources.reader import Reader
 from xent.scoring.sources.readers import find_files, open_file
@@ -61,6 +62,17 @@ class Source:
 
         self.truth, self._first = truth, None
         self.parts = [(name, joined(name, opened)) for name, opened in self.parts]
+
+    def spread(self) -> None:
+        """Give the fields of objects columns of their own."""
+        if not has_objects(self.first[1]):
+            return
+
+        def spread(opened: Callable[[], Reader]) -> Callable[[], Reader]:
+            return lambda: ObjectsReader(opened())
+
+        self._first = None
+        self.parts = [(name, spread(opened)) for name, opened in self.parts]
 
     def match(self, columns: Sequence[str]) -> None:
         """Find the labels of all rows, if they are in another table."""

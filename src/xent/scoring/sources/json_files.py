@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.json
+from pyarrow import types
 
 from xent.scoring.errors import FileError
 from xent.scoring.sources import json_lines
@@ -39,7 +40,10 @@ class JsonReader(TextReader):
             yield from (place for place, _ in found)
 
     def _check(self, wanted: Wanted) -> None:
-        json_lines.check(self.file, wanted)
+        objects = [name for name in self.names if types.is_nested(self._sampled_type(name))]
+        json_lines.check(
+            self.file, wanted, [name for name in objects if name not in wanted.numbers]
+        )
 
     def sample(self) -> Sample:
         return Sample({name: _array([row.get(name) for row in self.rows]) for name in self.names})
@@ -82,7 +86,21 @@ class JsonReader(TextReader):
             return pa.list_(pa.float64()) if isinstance(value, list) else pa.float64()
         if isinstance(value, bool):
             return pa.bool_()
+        if types.is_nested(kind := self._sampled_type(name)):
+            return _wide(kind)
         return pa.float64() if isinstance(value, (int, float)) else pa.string()
+
+    def _sampled_type(self, name: str) -> Any:
+        return _array([row.get(name) for row in self.rows]).type
+
+
+def _wide(kind: Any) -> Any:
+    """The type with floats for whole numbers, since later rows may have fractions."""
+    if types.is_struct(kind):
+        return pa.struct([(field.name, _wide(field.type)) for field in kind])
+    if types.is_list(kind):
+        return pa.list_(_wide(kind.value_type))
+    return pa.float64() if types.is_integer(kind) or types.is_null(kind) else kind
 
 
 def _array(values: list[Any]) -> Any:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from itertools import islice
+from types import NoneType
 from typing import IO, Any
 
 import pyarrow as pa
@@ -15,6 +16,7 @@ import pyarrow as pa
 from xent.scoring.errors import FileError
 from xent.scoring.sources.file import File
 from xent.scoring.sources.lines import LONGEST, Place, Wanted, foreign
+from xent.scoring.values import LOST
 
 KINDS: tuple[tuple[Any, str], ...] = (
     (bool, "true or false"),  # before int, of which it is a kind
@@ -39,7 +41,14 @@ def first_records(file: File, most: int) -> list[dict[str, Any]]:
             size += len(text)
             if size > LONGEST:
                 break
-    return [{k: dict(v) if _is_object(v) else v for k, v in row.items()} for row in rows]
+    return [{k: _plain(v) for k, v in row.items()} for row in rows]
+
+
+def _plain(value: Any) -> Any:
+    """Objects as such, instead of as lists of pairs."""
+    if _is_object(value):
+        return {k: _plain(v) for k, v in value}
+    return [_plain(each) for each in value] if isinstance(value, list) else value
 
 
 @contextmanager
@@ -158,20 +167,22 @@ def parsed(file: File, text: str, at: Place) -> dict[str, Any]:
     return dict(pairs)
 
 
-def check(file: File, wanted: Wanted) -> None:
-    """Raise FileError at the first row that cannot be read."""
+def check(file: File, wanted: Wanted, objects_in: Collection[str] = ()) -> None:
+    """Raise FileError at the first row that cannot be read; some columns may hold objects."""
     kinds: dict[str, str] = {}
     with objects(file) as found:
         for at, text in found:
             record = parsed(file, text, at)
             for name in wanted.columns:
+                if name in objects_in and isinstance(record.get(name), (list, NoneType)):
+                    continue
                 if what := _problem(record.get(name), name, wanted, kinds):
                     raise FileError(file.name, what, column=name, **at)
 
 
 def _problem(value: Any, name: str, wanted: Wanted, kinds: dict[str, str]) -> str:
     if value is None:
-        return "the value is missing."
+        return LOST
     if name in wanted.numbers:
         if _is_object(value):
             return "an object is not a number."

@@ -63,10 +63,14 @@ class Sample:
         column = self.columns.get(name)
         return isinstance(column, pa.Array) and types.is_nested(column.type)
 
+    def values(self, name: str) -> list[Any]:
+        """What the rows hold, as objects of Python."""
+        column = self.columns[name]
+        return list(column.tolist() if isinstance(column, np.ndarray) else column.to_pylist())
+
     def runs(self, name: str) -> list[Array]:
         """The rows that follow each other with the same value, run by run."""
-        column = self.columns[name]
-        values = column.tolist() if isinstance(column, np.ndarray) else column.to_pylist()
+        values = self.values(name)
         ends = [i for i in range(1, len(values)) if values[i] != values[i - 1]]
         return np.split(np.arange(len(values)), ends)
 
@@ -75,7 +79,7 @@ class Sample:
         column = self.written.get(name)
         if column is None or self.listed(name) or self.nested(name):
             return []
-        values = column.tolist() if isinstance(column, np.ndarray) else column.to_pylist()
+        values = column.ravel().tolist() if isinstance(column, np.ndarray) else column.to_pylist()
         return list(dict.fromkeys(str(value).strip() for value in values if value is not None))
 
 
