@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -64,7 +65,7 @@ WRITERS = {
     batch=st.integers(1, N),
     random=st.randoms(),
 )
-def test_any_split_into_files_and_batches_has_the_same_bits(
+def test_any_split_into_files_batches_and_threads_has_the_same_bits(
     cuts: list[int], endings: list[str], batch: int, random: Any, tmp_path_factory: Any
 ) -> None:
     folder = tmp_path_factory.mktemp("split")
@@ -81,7 +82,8 @@ def test_any_split_into_files_and_batches_has_the_same_bits(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(reader, "BATCH", batch)
         together = score(files, **options)
-        apart = [score(file, **options) for file in files]
+        with ThreadPoolExecutor(3) as threads:
+            apart = list(threads.map(lambda file: score(file, **options), files))
     expected = content(score(frame, **options))
     assert content(together) == expected
     random.shuffle(apart)

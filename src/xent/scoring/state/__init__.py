@@ -165,5 +165,5 @@ def _empty(schema: Schema) -> dict[str, Accumulator]:
 def state_of(rows: Rows, schema: Schema, source: str = "") -> State:
     """The state of a batch of rows, which depends on nothing else."""
     state = State(schema)
-    state.add(rows.scores, rows.labels, rows.weight, rows.places, source)
+    state.add(rows.scores, rows.labels, rows.weight, rows.places, source, rows.shown, rows.groups)
     return state
