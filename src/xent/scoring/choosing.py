@@ -6,6 +6,7 @@ possible. Where several are, an error shows each with its loss, and the option t
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from shlex import quote
@@ -136,9 +137,10 @@ class Chooser:
                 self.fail(f"no column '{name}'; the columns are {all_of(names)}.")
 
     def _check_unique(self, columns: Iterable[str | None]) -> None:
+        counts = Counter(self.reader.names)
         for name in columns:
-            if name and self.reader.names.count(name) > 1:
-                self.fail(f"{self.reader.names.count(name)} columns are called '{name}'.")
+            if name and counts[name] > 1:
+                self.fail(f"{counts[name]} columns are called '{name}'.")
 
     def _label(self) -> str:
         taken = {*(self.options.score_columns or ()), self.options.weight_column}
@@ -184,13 +186,15 @@ class Chooser:
             and not naming.INDEX.fullmatch(name.strip())
         ]
         usable = [name for name in named if self.sample.holds_numbers(name)]
+        numeric = set(usable)
         # What is called a score by its kind is one, and an error if it holds something else.
-        sets = naming.score_sets([n for n in named if n in usable or naming.kind_of(n)])
+        sets = naming.score_sets([n for n in named if n in numeric or naming.kind_of(n)])
         # A column alone that is named after a class says nothing where there are others.
         sets = [each for each in sets if each.kind] or sets
         # Nor do predicted labels say anything beside scores.
         sure = [each for each in sets if each.kind or not self._repeats(each, label)]
-        beside = [name for name in usable if not any(name in each.columns for each in sets)]
+        known = {name for each in sets for name in each.columns}
+        beside = [name for name in usable if name not in known]
         sets = sure or self._bare(beside, label) or sets
         if len(sets) != 1:
             shown = " and ".join(each.columns[0] for each in sets) or "none"

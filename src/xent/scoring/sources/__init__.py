@@ -89,8 +89,9 @@ class Source:
     def open(self, name: str, opened: Callable[[], Reader], columns: Sequence[str]) -> Reader:
         """A part, which must have the columns."""
         reader = self._first[1] if self._first and self._first[0] == name else opened()
+        names = set(reader.names)
         for column in columns:
-            if column not in reader.names:
+            if column not in names:
                 what = f"no column '{column}', unlike in the first file; the columns are "
                 raise FileError(name, f"{what}{all_of(reader.names)}.")
         return reader

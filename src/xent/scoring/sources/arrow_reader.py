@@ -22,7 +22,7 @@ class PyArrowReader(FileReader):
     """Files that PyArrow reads."""
 
     def batches(self, columns: Sequence[str], numbers: Sequence[str]) -> Iterator[Batch]:
-        wanted = Wanted(columns, numbers)
+        wanted = Wanted(columns, frozenset(numbers))
         with self._explained(wanted):
             for batch in self._stream(wanted):
                 yield dict(zip(columns, batch.columns, strict=True))

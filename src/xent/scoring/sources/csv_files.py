@@ -68,7 +68,7 @@ class CsvReader(TextReader):
 
     def batches(self, columns: Sequence[str], numbers: Sequence[str]) -> Iterator[Batch]:
         self.sample()  # which shows decimal commas, and whole numbers
-        wanted, done = Wanted(columns, numbers), 0
+        wanted, done = Wanted(columns, frozenset(numbers)), 0
         whole = self.labels & self.whole & frozenset(columns)
         with self._explained(wanted):
             try:

@@ -7,7 +7,7 @@ after PyArrow has failed.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple, TypedDict
 
 from xent.scoring.errors import FileError
@@ -28,7 +28,7 @@ class Wanted(NamedTuple):
     """The columns that are read, and those of them that hold numbers."""
 
     columns: Sequence[str] = ()
-    numbers: Sequence[str] = ()
+    numbers: Collection[str] = ()
 
 
 def check_text(file: File) -> None:
