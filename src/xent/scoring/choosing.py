@@ -17,6 +17,7 @@ import numpy as np
 from xent._kind import check_kind
 from xent._plausible import (
     are_confidences,
+    are_decisions,
     are_log_probabilities,
     are_percentages,
     are_probabilities,
@@ -25,7 +26,7 @@ from xent._plausible import (
 from xent._validation import Array
 from xent.scoring import naming
 from xent.scoring.columns import Layout
-from xent.scoring.labels import MISSING, Labels, indices, whole_number, yes_or_no
+from xent.scoring.labels import MISSING, Labels, indices, whole_number, with_last, yes_or_no
 from xent.scoring.losses import losses_of
 from xent.scoring.naming import ScoreSet
 from xent.scoring.reading import Options, Reading, Shape, all_of, listed
@@ -89,6 +90,11 @@ class Chooser:
         for name in filter(None, chosen):
             if name not in self.sample.columns:
                 self.reader.check(name)
+        asked = self.options.classes
+        if asked and scores.classes and len(asked) > 1 and set(asked) == set(scores.classes):
+            # Names say which column is of which class: only their order is asked for.
+            columns = dict(zip(scores.classes, scores.columns, strict=True))
+            scores = ScoreSet(tuple(columns[name] for name in asked), scores.kind, tuple(asked))
         shape, matrix = self._matrix(scores)
         classes, aliases = self._classes(scores, shape, matrix, label)
         lenient = self.options.lenient
@@ -395,7 +401,7 @@ class Chooser:
             return classes, {}
         if shape == "binary":
             self._check_two(label)
-            return yes_or_no(self.sample.texts(label)) or ["0", "1"], {}
+            return self._two_classes(scores, label), {}
         if shape == "lists":
             if len(self.sample) and width < 2:
                 what = f"{width} scores per row; expected 2 or more, one per class. "
@@ -408,6 +414,17 @@ class Chooser:
         present = {whole_number(text) for text in self._labels_in(label)}
         classes = naming.fitting(scores.classes, present)
         return classes, {name: j for j, name in enumerate(scores.columns)}
+
+    def _two_classes(self, scores: ScoreSet, label: str) -> list[str]:
+        """The classes, of which the second is the one that the scores are for."""
+        found = self._labels_in(label)
+        classes = yes_or_no(found) or ["0", "1"]
+        if not scores.classes:
+            return classes
+        name = scores.classes[0]
+        if len(found) == 2 and name in found and not any(map(_is_number, found)):
+            return [next(text for text in found if text != name), name]
+        return with_last(classes, name)
 
     def _check_two(self, label: str) -> None:
         """Fail where one score per row cannot be for all the labels, which are names."""
@@ -502,16 +519,42 @@ class Chooser:
         if scores.kind == "probabilities" and not probable and are_percentages(kept, tolerance):
             self._percent(reading)
         if scores.kind is not None:
+            self._check_confidence(reading, kept)
             return reading
         if kept.ndim > 1:
+            if are_decisions(kept) and probable:
+                self.fail(f"{listed(reading.scores)} hold 0 and 1 and nothing else: predicted "
+                          "labels? Save probabilities, as predict_proba returns them. Or say what "
+                          "they are with --kind.")  # fmt: skip
             if probable:
                 return replace(reading, kind="probabilities")
+            if within(kept, 0, 1) and (kept > 0).any(axis=1).all():
+                divided = replace(reading, kind="probabilities", normalize=True)
+                self._several(
+                    "all scores lie between 0 and 1, and those of a row do not sum to 1",
+                    [
+                        Candidate("probabilities, each row divided by its sum",
+                                  "--kind probabilities --normalize", divided),
+                        Candidate("logits", "--kind logits", reading),
+                    ],
+                )  # fmt: skip
             if are_percentages(kept, tolerance):
                 self._percent(reading)
             if are_log_probabilities(kept, tolerance):
                 return replace(reading, kind="log-probabilities")
             return reading
         return self._alone(reading, kept)
+
+    def _check_confidence(self, reading: Reading, kept: Array) -> None:
+        """Fail where probabilities are not below 1/2 even beside the other predicted label."""
+        if reading.shape != "binary" or reading.kind != "probabilities":
+            return
+        for found in self._of_the_predicted(reading, kept):
+            name = found.reading.predicted or ""
+            if len(self._labels_in(name)) == 2:
+                plain = Candidate("probabilities of label 1", "--kind probabilities", reading)
+                self._several(f"no score is below 1/2, and '{name}' holds predicted labels",
+                              [found, plain], reading.scores[0])  # fmt: skip
 
     def _to_normalize(self, reading: Reading, kind: str) -> Reading:
         if kind not in ("probabilities", PERCENT):

@@ -134,3 +134,12 @@ def yes_or_no(texts: Sequence[str]) -> list[str] | None:
         if found and found.keys() <= {no, yes}:
             return [found.get(no, no), found.get(yes, yes)]
     return None
+
+
+def with_last(classes: Sequence[str], name: str) -> list[str]:
+    """Two classes in the order in which the one that a score is named after is the last."""
+    words = name.lower().removeprefix("class").strip(" _-.")
+    negative = {no for no, _ in YES_OR_NO} | {classes[0].lower()}
+    if words in negative and words != classes[1].lower():
+        return [classes[1], classes[0]]
+    return list(classes)

@@ -65,7 +65,7 @@ class ScoreSet:
     kind: Kind | None
     """What the names say that they hold."""
     classes: tuple[str, ...] = ()
-    """What the names say of the class of each column; nothing of a column alone."""
+    """What the names say of the class of each column, if they say it."""
 
 
 def named(column: str) -> tuple[Kind | None, str, str] | None:
@@ -115,7 +115,10 @@ def score_sets(columns: Sequence[str]) -> list[ScoreSet]:
         if of_classes and len(members) > 1:
             sets.append(ScoreSet(names, kinds[0], classes))
         else:
-            sets += [ScoreSet((name,), kind) for name, kind, _ in members]
+            sets += [
+                ScoreSet((name,), kind, (class_,) if class_ else ())
+                for name, kind, class_ in members
+            ]
     return sets
 
 
@@ -125,7 +128,7 @@ def asked_set(columns: Sequence[str]) -> ScoreSet:
     if all(found):
         kinds, stems, classes = zip(*(each for each in found if each), strict=True)
         if len(columns) == 1:
-            return ScoreSet(tuple(columns), kinds[0])
+            return ScoreSet(tuple(columns), kinds[0], classes if classes[0] else ())
         if len(set(stems)) == 1 and all(classes):
             return ScoreSet(tuple(columns), kinds[0], classes)
     return ScoreSet(tuple(columns), None, tuple(columns) if len(columns) > 1 else ())

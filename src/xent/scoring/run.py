@@ -11,11 +11,12 @@ from typing import Any
 
 from xent._plausible import are_decisions, are_probabilities, may_be_percentages
 from xent._validation import check_number
+from xent.scoring import naming
 from xent.scoring.choosing_indicators import read
 from xent.scoring.columns import Layout, Missing, Rows
 from xent.scoring.errors import FileError
 from xent.scoring.losses_file import LossesFile
-from xent.scoring.reading import Options, Reading
+from xent.scoring.reading import Options, Reading, listed
 from xent.scoring.saved import UNPREDICTED
 from xent.scoring.sources import Source, open_truth
 from xent.scoring.sources.ahead import ahead
@@ -104,6 +105,7 @@ class Run:
         self.reading = read(self.first, self.sample, options)
         if self.source.truth is not None:
             self.reading = replace(self.reading, truth=self.source.truth.name)
+        self.by_name = not score_columns
         self.how: dict[str, Any] = {"missing": missing, "ignored": ignored, "tolerance": tolerance}
         self.lenient = lenient
 
@@ -193,7 +195,17 @@ class Run:
             yield from _rows(reader, self.reading, self._layouts(reader))
 
     def _open(self, name: str, opened: Any) -> Reader:
-        return self.source.open(name, opened, self.reading.columns)
+        reader = self.source.open(name, opened, self.reading.columns)
+        if self.reading.shape == "columns" and self.by_name and reader is not self.first:
+            mine = set(self.reading.scores)
+            for found in naming.score_sets(reader.names):
+                if mine < set(found.columns):
+                    more = sorted(set(found.columns) - mine)
+                    what = f"has scores in {listed(more)}, too, unlike the first file. Name the "
+                    raise FileError(
+                        name, what + "columns with --score-columns if they are no class."
+                    )
+        return reader
 
     def _layouts(self, reader: Reader) -> list[Layout]:
         return [

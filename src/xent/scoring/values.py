@@ -170,7 +170,7 @@ class Values:
                 return codes.astype(np.intp, copy=False), list(range(least, most + 1))
         encoded = column if types.is_dictionary(column.type) else column.dictionary_encode()
         codes = encoded.indices
-        codes = as_numpy(codes.fill_null(-1) if codes.null_count else codes)
+        codes = as_numpy(codes.cast(pa.int64()).fill_null(-1) if codes.null_count else codes)
         return codes.astype(np.intp, copy=False), encoded.dictionary.to_pylist()
 
     def _arrow(self, column: Array, name: str) -> Any:

@@ -51,7 +51,7 @@ class Source:
 
     def check_any(self) -> None:
         """Fail if all parts were left out, for the reason of the first one."""
-        if len(self.skipped) == len(self.parts):
+        if all(name in self.skipped for name, _ in self.parts):
             raise next(iter(self.skipped.values()))
 
     def join(self, truth: Truth) -> None:
@@ -113,13 +113,21 @@ def open_source(source: Any, labels: Any = None, *, skip_bad: bool = False) -> S
         reader = MemoryReader(source, labels)
         return Source(reader.name, [(reader.name, lambda: reader)])
     named: Sequence[Any] = source if isinstance(source, (list, tuple)) else [source]
-    files = [file for each in named for file in find_files(each)]
+    files: list[File] = []
+    lost: dict[str, FileError] = {}
+    for each in named:
+        try:
+            files += find_files(each)
+        except FileError as error:
+            if not skip_bad or len(named) == 1:
+                raise
+            lost[str(each)] = error
+    if lost and not files:
+        raise next(iter(lost.values()))
     if not files:
         msg = "no file is named; expected a path, an address, a table, or several of them."
         raise ValueError(msg)
-    for name in (names := [file.name for file in files]):
-        if names.count(name) > 1:
-            raise FileError(name, "is named twice: its rows would count twice.")
+    _check_distinct(files)
     beside = None
     if labels is not None:
         beside, *more = find_files(labels)
@@ -128,7 +136,20 @@ def open_source(source: Any, labels: Any = None, *, skip_bad: bool = False) -> S
     name = f"{files[0].name} and {counted(len(files) - 1, 'more file')}"
     if len(named) == 1:
         name = files[0].name if named[0] == "-" else str(named[0])
-    return Source(name, [(each.name, _opener(each, beside)) for each in files], skip_bad)
+    parts = [(each.name, _opener(each, beside)) for each in files]
+    return Source(name, parts, skip_bad, skipped=lost)
+
+
+def _check_distinct(files: Sequence[File]) -> None:
+    """Fail if a file is named twice, or under two names."""
+    seen: dict[Any, str] = {}
+    for file in files:
+        found = file.local.stat() if file.local else None
+        key = (found.st_dev, found.st_ino) if found else file.name
+        if key in seen:
+            also = "" if seen[key] == file.name else f", as {seen[key]}, too"
+            raise FileError(file.name, f"is named twice{also}: its rows would count twice.")
+        seen[key] = file.name
 
 
 def open_truth(source: Any, key: str | Sequence[str], *, drops: bool) -> Truth:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -55,14 +56,12 @@ def _local(name: str) -> File:
         if path.exists() and not path.is_file():  # a pipe, as in <(zcat predictions.csv.gz)
             with path.open("rb") as source:
                 return copied(name, source)
-        with path.open("rb") as source:
-            empty = not source.read(1)
+        with path.open("rb"):
+            pass
     except FileNotFoundError:
         raise FileError(name, "no such file.") from None
     except OSError as error:
         raise FileError(name, f"cannot be opened: {error.strerror}.") from None
-    if empty:
-        raise FileError(name, "is empty (0 bytes).")
     ending, compression = endings(path.name)
     if ending in PLAIN:
         return by_content(name, opened)
@@ -76,6 +75,7 @@ class _Place:
         self.name, self.system, self.path = name, system, path.rstrip("/") or path
         self.before = name.removesuffix(path) if name.endswith(path) else ""
         """What stands before paths in names."""
+        self.local = isinstance(system, fs.LocalFileSystem)
 
     def files(self, known: Callable[[str], bool]) -> list[File]:
         """The files; of a folder or a pattern, those that can be read."""
@@ -110,17 +110,19 @@ class _Place:
 
     def _listed(self, base: str) -> Iterator[str]:
         """The files in a folder and below it, in order, but for hidden ones."""
-        # "" would be refused; "." puts its own dot before every name.
         start = len(base) + 1 if base else 0
-        selector = fs.FileSelector(base or ".", recursive=True, allow_not_found=True)
+        found = _on_disk(base) if self.local else self._by_system(base)
+        for path in sorted(found):
+            if not any(part.startswith((".", "_")) for part in path[start:].split("/")):
+                yield path
+
+    def _by_system(self, base: str) -> Iterator[str]:
+        selector = fs.FileSelector(base, recursive=True, allow_not_found=True)
         try:
             infos = self.system.get_file_info(selector)
         except Exception as error:
             raise FileError(self.name, f"cannot be listed: {error}") from None
-        paths = sorted(info.path.removeprefix("./") for info in infos if info.is_file)
-        for path in paths:
-            if not any(part.startswith((".", "_")) for part in path[start:].split("/")):
-                yield path
+        return (info.path for info in infos if info.is_file)
 
     def _file(self, path: str, base: str) -> File:
         def opened() -> Any:
@@ -129,7 +131,7 @@ class _Place:
             except (ValueError, NotImplementedError):  # a server that sends whole files only
                 return self.system.open_input_stream(path)
 
-        if isinstance(self.system, fs.LocalFileSystem):
+        if self.local:
             file = _local(path)
         else:
             ending, compression = endings(path.partition("?")[0])
@@ -138,6 +140,22 @@ class _Place:
                 file = by_content(file.name, opened)
         found = _partitions(path[len(base) :])
         return File(**{**vars(file), "partitions": found}) if found else file
+
+
+def _on_disk(base: str) -> Iterator[str]:
+    """The files below a folder, each once: folders that are links are not followed."""
+    seen: set[tuple[int, int]] = set()
+    for folder, folders, names in os.walk(base or "."):
+        folders.sort()
+        for name in sorted(names):
+            path = os.path.join(folder, name)
+            try:
+                found = Path(path).stat()
+            except OSError:  # a link to nothing
+                continue
+            if (found.st_dev, found.st_ino) not in seen:
+                seen.add((found.st_dev, found.st_ino))
+                yield path.removeprefix("./") if not base else path
 
 
 def _partitions(path: str) -> Mapping[str, str | None]:

@@ -34,6 +34,7 @@ def find_files(named: str | Path) -> list[File]:
 
 def open_file(file: File, labels: File | None = None) -> Reader:
     """The reader of a file; fails if there is none."""
+    file.check_not_empty()
     reader = READERS.get(file.ending)
     if reader is None:
         known = ", ".join([*READERS, ".zip"])
@@ -49,6 +50,6 @@ def open_file(file: File, labels: File | None = None) -> Reader:
             what += " Labels of another table need --truth FILE --key COLUMN."
             raise FileError(file.name, what)
         return NumpyReader(file, labels)
-    if reader is JsonReader and (columns := columns_in(file)) is not None:
+    if file.ending == ".json" and (columns := columns_in(file)) is not None:
         return MemoryReader(columns, name=file.name)
     return reader(file)
