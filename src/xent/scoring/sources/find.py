@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -49,7 +50,7 @@ def _local(name: str) -> File:
     path = Path(name)
 
     def opened() -> Any:
-        return pa.OSFile(name)
+        return pa.OSFile(os.fsencode(name))
 
     try:
         if path.exists() and not path.is_file():  # a pipe, as in <(zcat predictions.csv.gz)
