@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any
 
 import numpy as np
+
+STEERING = re.compile(
+    "[\0-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+"""Control characters but for tabs and ends of lines, and those that turn a text's direction."""
+
+
+def visible(text: str) -> str:
+    """The text with signs that would steer a terminal, or turn its direction, written as codes."""
+    if text.isprintable():
+        return text
+    return STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def shown(value: float, digits: int = 4, *, trim: bool = True) -> str:

@@ -17,7 +17,7 @@ import pytest
 from helpers import problem_with
 
 from xent.scoring import score
-from xent.scoring.sources import csv_lines, json_lines
+from xent.scoring.sources import csv_lines, json_lines, lines
 from xent.scoring.sources.arrow_reader import TextReader
 
 SOME = "..."  # in an expected message: words of another library
@@ -232,6 +232,7 @@ def test_a_whole_file(
     monkeypatch.setattr(TextReader, "block", 150_000)
     monkeypatch.setattr(csv_lines, "LONGEST", 150_000)
     monkeypatch.setattr(json_lines, "LONGEST", 150_000)
+    monkeypatch.setattr(lines, "LONGEST", 150_000)
     write(tmp_path / name)
     message = problem_with(tmp_path / name, **options)
     assert says(message, f"{name}: {expected}"), message

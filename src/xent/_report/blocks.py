@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Literal, TypeVar
 
-from xent._format import shown
+from xent._format import shown, visible
 from xent._report.evaluation import exactly
 from xent._report.expression import Expression, Number
 
@@ -27,6 +27,14 @@ class Text:
     text: str
     role: str = "plain"
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", visible(self.text))
+
+
+def _cells(row: tuple[str, ...]) -> tuple[str, ...]:
+    """The cells of a row, each of one line."""
+    return tuple(visible(cell).replace("\n", "\\n") for cell in row)
+
 
 @dataclass(frozen=True)
 class Table:
@@ -35,6 +43,10 @@ class Table:
     heads: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     left: tuple[int, ...] = (0,)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "heads", _cells(self.heads))
+        object.__setattr__(self, "rows", tuple(map(_cells, self.rows)))
 
     def sides(self, left: T, right: T) -> list[T]:
         """One of the two for each column, by how it is aligned."""

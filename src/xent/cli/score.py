@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from xent.cli.app import app
+from xent.cli.app import app, usage
 from xent.cli.options import Columns, Output, names_of, with_options
 from xent.cli.progress import shown_progress
 from xent.scoring import columns_of, merge, score
@@ -58,26 +60,36 @@ def score_command(
     if show_columns:
         out.put(columns_of(files, part=part, **chosen))
         return
-    ignored = ignore_label or ()
+    options: dict[str, Any] = {
+        "clip": clip, "worst": worst, "missing": missing, "ignored": ignore_label or (),
+        "skip_bad": skip_bad, "show": names_of(show) or (), "by": names_of(by) or (),
+        "cluster": cluster, "losses": losses, "part": part, **chosen,
+    }  # fmt: skip
     if merge_states:
+        _check_alone(options)
         result = merge(files)
     else:
         with shown_progress() as progress:
-            result = score(
-                files,
-                clip=clip,
-                worst=worst,
-                missing=missing,
-                ignored=ignored,
-                skip_bad=skip_bad,
-                show=names_of(show) or (),
-                by=names_of(by) or (),
-                cluster=cluster,
-                losses=losses,
-                progress=progress,
-                part=part,
-                **chosen,
-            )
+            result = score(files, progress=progress, **options)
+    _check_targets([save_state, out.output], [*files, *getattr(result, "files", ())])
     if save_state is not None:
         result.save_state(save_state)
     out.put(result)
+
+
+def _check_alone(options: Mapping[str, Any]) -> None:
+    """Fail where states are merged and something is asked for that they have decided."""
+    defaults = inspect.signature(score).parameters
+    for name, value in options.items():
+        if value != defaults[name].default:
+            option = {"ignored": "ignore-label"}.get(name, name.replace("_", "-"))
+            usage(f"--merge takes saved results as they are: --{option} belongs to their scoring.")
+
+
+def _check_targets(targets: Sequence[Path | None], read: Sequence[str]) -> None:
+    """Fail where a file that was read would be overwritten."""
+    for target in targets:
+        if target is not None and target.exists():
+            for name in read:
+                if Path(name).exists() and Path(name).samefile(target):
+                    usage(f"{target} is a file of the predictions; name another to write to.")

@@ -261,6 +261,11 @@ def merge(scores: Iterable[Result | str | Path]) -> Result:
     0.4149
     """
     states = _dispatch()
+    scores = list(scores)
+    paths = [Path(each) for each in scores if isinstance(each, (str, Path))]
+    for i, path in enumerate(paths):
+        if any(path.exists() and each.exists() and path.samefile(each) for each in paths[:i]):
+            raise FileError(path, "is named twice: its rows would count twice.")
     read = [
         states.load_state(Path(each)) if isinstance(each, (str, Path)) else each for each in scores
     ]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from xent._format import visible
+
 
 class FileError(ValueError):
     """Names the file and, where there is one, the row (from 0), the line (from 1), the column."""
@@ -26,7 +28,7 @@ class FileError(ValueError):
         if column is not None:
             place.append(f"column '{column}'")
         where = f"{path}: {', '.join(place)}: " if place else f"{path}: "
-        super().__init__(where + what)
+        super().__init__(visible(where + what))
 
     def at(self, row: int, line: int | None) -> FileError:
         """The same problem in this row and, where that is known, on this line."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from itertools import takewhile
@@ -184,6 +185,16 @@ class FileScore(Report):
         elif self.kind == "logits" and self.like_percentages and self.highest > ABOVE_ONE:
             seen = "all lie between 0 and 100" if single else "every row sums to 100"
             yield f"The logits look like percentages: {seen}. If they are, pass --kind percent."
+
+    def _note_on_files(self) -> Iterator[str]:
+        # Tables in memory are called alike, and have no such names.
+        counts = Counter(name for name in self.files if "." in name or "/" in name)
+        twice = sorted(name for name, n in counts.items() if n > 1)
+        if twice:
+            yield (
+                f"Several of the merged results are of {', '.join(twice[:3])}"
+                f"{', ...' * (len(twice) > 3)}: are rows counted twice?"
+            )
 
     def to_state(self) -> str:
         """The result as text, for `merge`: JSON with every sum exact."""

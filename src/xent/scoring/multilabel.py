@@ -117,6 +117,7 @@ class MultiLabelScore(FileScore):
         notes = [
             *self._infinite_note("cell", "the truth"),
             *self._notes_on_scores(single=True),
+            *self._note_on_files(),
         ]
         by_label = self.by_label
         missing = [name for name in self.labels if name not in {each.name for each in by_label}]

@@ -27,6 +27,8 @@ STEMS: dict[Kind | None, str] = {
 }
 """Names of columns of scores, by their kind; None if the name does not say it."""
 
+ANY = re.IGNORECASE | re.DOTALL
+"""A name in quotes may have several lines."""
 APART = r"[\s._-]?"
 BESIDE = r"[\s._:-]+"
 
@@ -41,7 +43,7 @@ def _stems() -> list[tuple[Kind | None, str, re.Pattern[str]]]:
     found.sort(key=lambda pair: -len(pair[1]))
     forms = r"{0}|{0}(?:{1}|(?=\d))(?P<after>.+)|{0}\s*\((?P<inside>.+)\)|(?P<before>.+){1}{0}"
     return [
-        (kind, name, re.compile(rf"[._]?(?:{forms.format(_pattern(name), BESIDE)})", re.IGNORECASE))
+        (kind, name, re.compile(rf"[._]?(?:{forms.format(_pattern(name), BESIDE)})", ANY))
         for kind, name in found
     ]
 

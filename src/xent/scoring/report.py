@@ -130,6 +130,7 @@ class Score(FileScore):
         notes = [
             *self._infinite_note("row", "the true class"),
             *self._notes_on_scores(single=len(self.classes) == 2),
+            *self._note_on_files(),
         ]
         missing = [name for name, n in zip(self.classes, self.state.counts, strict=True) if not n]
         if missing:

@@ -133,7 +133,7 @@ class Values:
         inner = column.flatten()
         if not gaps:
             self.present(inner, name, "a score is missing." + DROP, per_row=width)
-        found = self.numbers(inner, name, gaps=gaps).reshape(-1, width)
+        found = self.numbers(inner, name, gaps=gaps).reshape(int(known.sum()), width)
         if known.all():
             return found
         matrix = np.full((len(column), width), np.nan, found.dtype)

@@ -51,7 +51,7 @@ class CsvReader(TextReader):
 
     def _places(self) -> Iterator[Place]:
         with self.file.text() as text:
-            yield from (place for place, _ in csv_lines.rows_of(text, self.delimiter))
+            yield from (place for place, _ in csv_lines.rows_of(self.file, text, self.delimiter))
 
     def _check(self, wanted: Wanted) -> None:
         csv_lines.check(self.file, self.delimiter, wanted)

@@ -11,20 +11,20 @@ from typing import IO
 from xent._format import counted
 from xent.scoring.errors import FileError
 from xent.scoring.sources.file import File
-from xent.scoring.sources.lines import LONGEST, Place, Wanted, foreign
+from xent.scoring.sources.lines import LONGEST, MOST_BLANK, Place, Wanted, foreign, lines_of
 
 
 def header_of(file: File) -> str:
     """The first line that is not blank, without what is in quotes."""
     with file.text() as text:
-        lines = (text.readline(LONGEST) for _ in range(LONGEST))
+        lines = (text.readline(LONGEST) for _ in range(MOST_BLANK))
         header = next((line for line in takewhile(bool, lines) if line.strip()), "")
         return re.sub(r'"[^"]*"', "", header)
 
 
-def rows_of(text: IO[str], delimiter: str) -> Iterator[tuple[Place, list[str]]]:
+def rows_of(file: File, text: IO[str], delimiter: str) -> Iterator[tuple[Place, list[str]]]:
     """Records that are not blank, each with its first line; the header is row -1."""
-    lines = csv.reader(text, delimiter=delimiter)
+    lines = csv.reader(lines_of(file, text), delimiter=delimiter)
     row, line = -1, 1
     limit = csv.field_size_limit(LONGEST)
     try:
@@ -43,7 +43,7 @@ def check(file: File, delimiter: str, wanted: Wanted) -> None:
     header: list[str] = []
     try:
         with file.text() as text:
-            for at, fields in rows_of(text, delimiter):
+            for at, fields in rows_of(file, text, delimiter):
                 if at["row"] >= 0:
                     _check_fields(file, fields, header, wanted, at)
                     continue

@@ -74,9 +74,13 @@ class File:
 
     def check_not_empty(self) -> None:
         """Fail if there is nothing in the file."""
-        with self.open() as source:
-            if not source.read(1):
-                raise FileError(self.name, "is empty (0 bytes).")
+        try:
+            with self.open() as source:
+                empty = not source.read(1)
+        except OSError as error:  # a damaged archive
+            raise FileError(self.name, f"cannot be read: {error}") from None
+        if empty:
+            raise FileError(self.name, "is empty (0 bytes).")
 
 
 def endings(name: str) -> tuple[str, str]:

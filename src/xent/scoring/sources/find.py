@@ -50,7 +50,7 @@ def _local(name: str) -> File:
     path = Path(name)
 
     def opened() -> Any:
-        return pa.OSFile(name)
+        return pa.OSFile(os.fsencode(name))
 
     try:
         if path.exists() and not path.is_file():  # a pipe, as in <(zcat predictions.csv.gz)

@@ -34,13 +34,15 @@ def _whole(file: File) -> Any:
         except (ValueError, RecursionError):  # an object over several lines, or no JSON
             if start.strip() != "{" and len(start) < LONGEST:
                 return None
-        content = start + text.read(MOST)
+        content = start + text.read(MOST + 1 - len(start))
+    if len(content) > MOST:
+        if len(start) == LONGEST:
+            what = f"one object of more than {MOST >> 20} MB, which would be read whole: write one "
+            raise FileError(file.name, what + "object per row, as JSON Lines.")
+        return None
     try:
         return json.loads(content)
     except (ValueError, RecursionError):
-        if len(content) > MOST and len(start) == LONGEST:
-            what = f"one object of more than {MOST >> 20} MB, which would be read whole: write one "
-            raise FileError(file.name, what + "object per row, as JSON Lines.") from None
         return None
 
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 from xent.scoring.errors import FileError
 from xent.scoring.sources.file import File
 from xent.scoring.sources.lines import LONGEST, Place, Wanted, foreign
+from xent.scoring.sources.lines import lines_of as each_line
 from xent.scoring.values import LOST
 
 KINDS: tuple[tuple[Any, str], ...] = (
@@ -72,13 +73,10 @@ def _is_by_lines(file: File) -> bool:
 
 
 def _of_lines(file: File, text: IO[str]) -> Iterator[tuple[Place, str]]:
-    row = line = 0
-    while content := text.readline(LONGEST + 1):
-        line += 1
-        if len(content) > LONGEST:
-            raise FileError(file.name, f"is longer than {LONGEST} characters.", line=line)
-        if content := content.strip():
-            yield {"row": row, "line": line}, content
+    row = 0
+    for line, content in enumerate(each_line(file, text), 1):
+        if found := content.strip():
+            yield {"row": row, "line": line}, found
             row += 1
 
 
@@ -113,7 +111,7 @@ def _of_values(file: File, text: IO[str]) -> Iterator[tuple[Place, str]]:
                 what = "the array is not closed by ]: is the file truncated?"
                 raise FileError(file.name, what, **place)
             return
-        held, size = held + more, 2 * size
+        held, size = held + more, min(2 * size, LONGEST)
 
 
 class _Lines(io.RawIOBase):

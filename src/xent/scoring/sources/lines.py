@@ -7,14 +7,18 @@ after PyArrow has failed.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
-from typing import NamedTuple, TypedDict
+from collections.abc import Collection, Iterator, Sequence
+from typing import IO, NamedTuple, TypedDict
 
 from xent.scoring.errors import FileError
 from xent.scoring.sources.file import File
 
 LONGEST = 1 << 23
 """The most characters in a field. A longer one is assumed to be a quote that is not closed."""
+
+
+MOST_BLANK = 1 << 20
+"""The most blank lines that follow each other: Python passes over about a million in a second."""
 
 
 class Place(TypedDict):
@@ -29,6 +33,19 @@ class Wanted(NamedTuple):
 
     columns: Sequence[str] = ()
     numbers: Collection[str] = ()
+
+
+def lines_of(file: File, text: IO[str]) -> Iterator[str]:
+    """The lines of a text; fails at one that is too long, and where only blank ones follow."""
+    line = blank = 0
+    while content := text.readline(LONGEST + 1):
+        line += 1
+        blank = 0 if content.strip() else blank + 1
+        if len(content) > LONGEST:
+            raise FileError(file.name, f"is longer than {LONGEST} characters.", line=line)
+        if blank > MOST_BLANK:
+            raise FileError(file.name, f"more than {MOST_BLANK} blank lines.", line=line)
+        yield content
 
 
 def check_text(file: File) -> None:

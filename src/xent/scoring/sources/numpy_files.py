@@ -7,6 +7,7 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,19 @@ import numpy as np
 from xent._validation import Array
 from xent.scoring.errors import FileError
 from xent.scoring.sources.file import File
-from xent.scoring.sources.reader import Batch, FileReader, rows_of
+from xent.scoring.sources.reader import MOST_ROW, Batch, FileReader, rows_of
 from xent.scoring.sources.sample import ROWS, Sample
 
 # What reading a damaged, encrypted or exotic archive raises.
 DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError)
+
+
+LONGEST_HEADER = 1 << 20
+"""Bytes: a longer one is no header, and would be read whole."""
+MOST_WHOLE = 1 << 28
+"""The most bytes of a column-major array in an archive that are held at once."""
+MOST_STREAMS = 64
+"""The most columns of a larger one, each of which is then read as a stream of its own."""
 
 
 class NumpyReader(FileReader):
@@ -113,6 +122,12 @@ class NpyMember:
 
     def _header(self, file: Any) -> None:
         version = np.lib.format.read_magic(file)
+        size = file.tell()
+        length = int.from_bytes(file.read(2 if version == (1, 0) else 4), "little")
+        if length > LONGEST_HEADER:
+            msg = f"its header would be {length} bytes long."
+            raise ValueError(msg)
+        file.seek(size)
         first = version == (1, 0)
         read = np.lib.format.read_array_header_1_0 if first else np.lib.format.read_array_header_2_0
         self.shape, self.fortran, self.dtype = read(file)
@@ -138,6 +153,17 @@ class NpyMember:
             what = "holds a single number; expected one row per example."
         elif self.dtype.names and name not in self.dtype.names:
             what = f"has fields ({', '.join(self.dtype.names)}); expected an array without fields."
+        elif self.width > MOST_ROW:
+            what = (
+                f"has rows of {self.width} bytes, more than the {MOST_ROW} that are read at once."
+            )
+        elif (
+            self.fortran
+            and self._is_streamed
+            and (len(self.shape) > 2 or self.shape[1:] > (MOST_STREAMS,))
+        ):
+            what = "is column-major and too large to be held in memory: save "
+            what += "np.ascontiguousarray(array)."
         elif size < self.shape[0] * width:
             what = f"is truncated: its header says {self.shape[0]} rows, but it holds "
             what += f"{size // width}."
@@ -155,6 +181,9 @@ class NpyMember:
         rows, *rest = self.shape
         with self.open() as file:
             if by_columns := self.fortran and rest:
+                if self._is_streamed:
+                    yield from self._of_columns(step)
+                    return
                 whole = self._transposed(file)
             for start in range(0, rows, step):
                 count = min(step, rows - start)
@@ -162,6 +191,23 @@ class NpyMember:
                     yield whole[start : start + count]
                 else:
                     yield self._items(file, count * math.prod(rest), start).reshape(count, *rest)
+
+    @property
+    def _is_streamed(self) -> bool:
+        """Is it a column-major array in an archive that is too large to be held?"""
+        return self.member is not None and self.shape[0] * self.width > MOST_WHOLE
+
+    def _of_columns(self, step: int) -> Iterator[Array]:
+        """The rows of a large column-major array, by a stream for each column."""
+        rows, columns = self.shape
+        with ExitStack() as stack:
+            streams = [stack.enter_context(self.open()) for _ in range(columns)]
+            for j, stream in enumerate(streams):
+                stream.seek(self.start + j * rows * self.dtype.itemsize)
+            for start in range(0, rows, step):
+                count = min(step, rows - start)
+                parts = [self._items(stream, count, start) for stream in streams]
+                yield np.stack(parts, axis=1)
 
     def _transposed(self, file: Any) -> Array:
         """The rows of a column-major array, in which each row is spread over the whole file."""

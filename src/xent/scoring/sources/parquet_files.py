@@ -7,9 +7,10 @@ from typing import Any
 
 import pyarrow.parquet
 
+from xent.scoring.errors import FileError
 from xent.scoring.sources.arrow_reader import BinaryReader
 from xent.scoring.sources.lines import Wanted
-from xent.scoring.sources.reader import rows_of
+from xent.scoring.sources.reader import MOST_ROW, rows_of
 from xent.scoring.sources.sample import ROWS
 
 BUFFER = 1 << 16
@@ -39,7 +40,11 @@ class ParquetReader(BinaryReader):
 
     def _batches(self, most: int | None = None, columns: list[str] | None = None) -> Iterator[Any]:
         opened = self._open()
-        rows = rows_of(self._bytes_of_a_row(opened.metadata, columns))
+        row = self._bytes_of_a_row(opened.metadata, columns)
+        if row > MOST_ROW:
+            what = f"has rows of {row:.0f} bytes, more than the {MOST_ROW} that are read at once."
+            raise FileError(self.name, what)
+        rows = rows_of(row)
         size = rows if most is None else min(most, rows)
         yield from opened.iter_batches(batch_size=size, columns=columns)
 

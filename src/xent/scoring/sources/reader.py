@@ -17,6 +17,9 @@ BATCH_BYTES = 1 << 23
 FEWEST = 256
 """The fewest rows of a batch, however wide: each column of a batch costs some microseconds."""
 
+MOST_ROW = 1 << 24
+"""The most bytes of a row: of a batch, at least the fewest rows are held at once."""
+
 Batch = dict[str, Any]
 """Columns by name: Arrow arrays, or NumPy arrays."""
 
