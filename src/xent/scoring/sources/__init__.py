@@ -136,6 +136,8 @@ def open_source(source: Any, labels: Any = None, *, skip_bad: bool = False) -> S
     name = f"{files[0].name} and {counted(len(files) - 1, 'more file')}"
     if len(named) == 1:
         name = files[0].name if named[0] == "-" else str(named[0])
+    elif len(files) == 1:
+        name = files[0].name
     parts = [(each.name, _opener(each, beside)) for each in files]
     return Source(name, parts, skip_bad, skipped=lost)
 
