@@ -7,34 +7,32 @@ possible. Where several are, an error shows each with its loss, and the option t
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from shlex import quote
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from xent._kind import check_kind
 from xent._plausible import (
-    are_confidences,
-    are_decisions,
-    are_log_probabilities,
     are_percentages,
     are_probabilities,
     within,
 )
 from xent._validation import Array
 from xent.scoring import naming
-from xent.scoring.columns import Layout
-from xent.scoring.labels import MISSING, Labels, indices, whole_number, with_last, yes_or_no
-from xent.scoring.losses import losses_of
+from xent.scoring.choosing_base import (
+    Candidate,
+    whole_rows,
+)
+from xent.scoring.choosing_classes import ClassChooser
+from xent.scoring.choosing_kinds import KindChooser
+from xent.scoring.labels import Labels, indices, whole_number
 from xent.scoring.naming import ScoreSet
 from xent.scoring.reading import Options, Reading, Shape, all_of, listed
 from xent.scoring.sources.reader import Reader
 from xent.scoring.sources.sample import Sample
-from xent.scoring.values import Values, is_written_list
+from xent.scoring.values import is_written_list
 
-PERCENT = "percent"
 BESIDE = 8
 """The most columns, on either side of those called as labels, that may be of other classes."""
 MOST = 6
@@ -46,30 +44,13 @@ HOW = (
 )
 
 
-class Candidate(NamedTuple):
-    """A reading that is possible, and the option that chooses it."""
-
-    description: str
-    option: str
-    reading: Reading
-
-
 def read(reader: Reader, sample: Sample, options: Options) -> Reading:
     """Decide how the file is read; an error if several ways are possible."""
     return Chooser(reader, sample, options).reading()
 
 
-class Chooser:
+class Chooser(KindChooser, ClassChooser):
     """Decides how a file is read; several ways are an error."""
-
-    def __init__(
-        self, reader: Reader, sample: Sample, options: Options, *, tries: bool = True
-    ) -> None:
-        self.reader, self.sample, self.options = reader, sample, options
-        self.tries = tries
-        """Are other options tried, for an error to name them?"""
-        self.values = Values(reader.name)
-        self.fail = self.values.fail
 
     def reading(self) -> Reading:
         """How the file is read, with one label per row."""
@@ -118,8 +99,6 @@ class Chooser:
         if len(self.sample) and not lenient and self.options.classes is None:
             return self._with_labels(reading)
         return reading
-
-    # ---- columns
 
     @property
     def asked_labels(self) -> tuple[str, ...]:
@@ -215,8 +194,6 @@ class Chooser:
             self.fail(f"{what}. {HOW}")
         return sets[0]
 
-    # ---- what may be meant where names do not say it
-
     def _likely(
         self, sets: Sequence[ScoreSet], usable: Sequence[str], label: str
     ) -> list[Candidate]:
@@ -249,7 +226,7 @@ class Chooser:
         """Are numbers in the column no whole ones, and none larger than this, or below 0?"""
         if not self.sample.numeric(name):
             return False
-        kept = _whole(self.values.numbers(self.sample[name], name, gaps=True))
+        kept = whole_rows(self.values.numbers(self.sample[name], name, gaps=True))
         least = 0 if most < np.inf else -most
         return bool((kept % 1).any()) and within(kept, least, most)
 
@@ -265,15 +242,6 @@ class Chooser:
                 how = f"--label-column {quote(name)}"
                 found.append(Candidate(f"labels in '{name}'", how, reading))
         return found
-
-    def _tried(self, **options: Any) -> Reading | None:
-        """The reading with these options; None if it gives no loss of the sample."""
-        try:
-            asked = replace(self.options, **options)
-            reading = type(self)(self.reader, self.sample, asked, tries=False).reading()
-        except ValueError:  # FileError, too
-            return None
-        return reading if self._loss(reading) else None
 
     def _repeats(self, scores: ScoreSet, label: str) -> bool:
         """Is it one column, which holds nothing but labels?"""
@@ -315,7 +283,7 @@ class Chooser:
     def _are_rows(self, columns: Sequence[str]) -> bool:
         """Do the columns hold a distribution in each row?"""
         _, matrix = self._matrix(ScoreSet(tuple(columns), None, tuple(columns)))
-        kept = _whole(matrix)
+        kept = whole_rows(matrix)
         tolerance = self.options.tolerance
         if self.options.normalize and within(kept, 0, np.inf):
             return bool(len(kept))
@@ -382,276 +350,3 @@ class Chooser:
             true = f"df[df[{label!r}] == 1].set_index({key!r})[{classes!r}].rename('label')"
             return f"df.pivot(index={key!r}, {scores}.join({true})"
         return f"df.pivot(index={key!r}, {scores}"
-
-    # ---- classes
-
-    def _classes(
-        self, scores: ScoreSet, shape: Shape, matrix: Array, label: str
-    ) -> tuple[list[str], Mapping[str, int]]:
-        """The names of the classes, and what else their labels may be called."""
-        width = 2 if shape == "binary" else matrix.shape[1] if matrix.ndim == 2 else 0
-        if self.options.classes is not None:
-            classes = list(self.options.classes)
-            if len(set(classes)) != len(classes):
-                msg = f"classes {', '.join(classes)} contain duplicates."
-                raise ValueError(msg)
-            if width and len(classes) != width and len(self.sample):
-                msg = f"{len(classes)} classes are named, but the scores are for {width}."
-                raise ValueError(msg)
-            return classes, {}
-        if shape == "binary":
-            self._check_two(label)
-            return self._two_classes(scores, label), {}
-        if shape == "lists":
-            if len(self.sample) and width < 2:
-                what = f"{width} scores per row; expected 2 or more, one per class. "
-                what += "A binary score is a plain number: save scores[:, 0]."
-                self.fail(what, column=scores.columns[0])
-            return indices(width), {}
-        if len(set(scores.classes)) != len(scores.classes):
-            msg = f"classes {', '.join(scores.classes)} contain duplicates."
-            raise ValueError(msg)
-        present = {whole_number(text) for text in self._labels_in(label)}
-        classes = naming.fitting(scores.classes, present)
-        return classes, {name: j for j, name in enumerate(scores.columns)}
-
-    def _two_classes(self, scores: ScoreSet, label: str) -> list[str]:
-        """The classes, of which the second is the one that the scores are for."""
-        found = self._labels_in(label)
-        classes = yes_or_no(found) or ["0", "1"]
-        if not scores.classes:
-            return classes
-        name = scores.classes[0]
-        if len(found) == 2 and name in found and not any(map(_is_number, found)):
-            return [next(text for text in found if text != name), name]
-        return with_last(classes, name)
-
-    def _check_two(self, label: str) -> None:
-        """Fail where one score per row cannot be for all the labels, which are names."""
-        found = self._labels_in(label)
-        if self.options.lenient or len(found) <= 2 or any(map(_is_number, found)):
-            return
-        what = f"holds {len(found)} labels ({_few(sorted(found))}), but each row has one score, "
-        self.fail(what + "which is for two. Save a score for each class.", column=label)
-
-    def _check_order(self, reading: Reading) -> None:
-        """Fail where the names of two classes do not say which one the scores are for."""
-        found = sorted(self._labels_in(reading.label))
-        known = reading.labels.code(found[0]) >= 0 if found else True
-        if reading.shape != "binary" or len(found) != 2 or known or any(map(_is_number, found)):
-            return
-        self._several(
-            f"the labels are {_few(found)}, and nothing says which of them the scores are for",
-            [
-                Candidate(f"scores for {yes}", f"--classes {quote(f'{no},{yes}')}",
-                          replace(reading, labels=Labels([no, yes])))
-                for no, yes in (found, found[::-1])
-            ],
-        )  # fmt: skip
-
-    def _labels_in(self, label: str) -> list[str]:
-        """The distinct labels of the sample, but for what says that there is none."""
-        return [text for text in self.sample.texts(label) if text.lower() not in MISSING]
-
-    def _with_labels(self, reading: Reading) -> Reading:
-        """Fail where numbers as labels do not say which column is meant."""
-        texts = [whole_number(text) for text in self.sample.texts(reading.label)]
-        present = {t for t in texts if t.lower() not in MISSING}
-        classes, k = reading.classes, len(reading.classes)
-        if not present or not all(text.lstrip("-").isdigit() for text in present):
-            return reading
-        by_name = all(reading.labels.code(text) >= 0 for text in present)
-        if reading.shape != "columns" or reading.labels.are_indices:
-            return reading
-        if self.options.score_columns and not by_name and {"0"} <= present <= set(indices(k)):
-            # Columns that are asked for are in the order of the classes.
-            places = {place: j for j, place in enumerate(indices(k))}
-            return replace(reading, labels=Labels(classes, places))
-        found = [
-            Candidate(f"columns counted from {low}", f"--classes {_order(low, k)}",
-                      replace(reading, labels=Labels(indices(k, low))))
-            for low in (0, 1)
-            if present <= set(indices(k, low)) and indices(k, low) != classes
-        ]  # fmt: skip
-        if by_name:
-            # Labels from 0 beside columns from 1 are all names, too, where the last one is absent.
-            kept = Candidate("classes by name", f"--classes {','.join(classes)}", reading)
-            better = [each for each in found if self._mean(each.reading) < self._mean(reading)]
-            if not better:
-                return reading
-            found = [kept, *better]
-        elif k == 2 and present <= {"0", "1"}:
-            of = Labels(["0", "1"])
-            for name in reading.scores:
-                alone = replace(reading, scores=(name,), shape="binary", labels=of)
-                found.append(Candidate(f"{name} alone", f"--score-columns {name}", alone))
-        if found:
-            self._several(f"the labels are {_few(sorted(present))}, and the columns of scores are "
-                          f"{listed(reading.scores)}", found)  # fmt: skip
-        return reading
-
-    def _several(self, seen: str, found: Sequence[Candidate], column: str | None = None) -> None:
-        """Fail, with each reading, its loss and its option."""
-        said = [each for each in found if self._loss(each.reading)]
-        found = said or found
-        shown = "; ".join(f"{self._loss(e.reading)}for {e.description} ({e.option})" for e in found)
-        rows = f" on the first {len(self.sample)} rows" if len(self.sample) > 1 else ""
-        self.fail(f"{seen}. Pass the option that is right; losses{rows}: {shown}.", column=column)
-
-    # ---- kind
-
-    def _with_kind(self, reading: Reading, scores: ScoreSet, matrix: Array) -> Reading:
-        asked, tolerance = self.options.kind, self.options.tolerance
-        if self.options.normalize:
-            return self._to_normalize(reading, asked or scores.kind or "probabilities")
-        if asked == PERCENT:
-            return replace(reading, kind="probabilities", percent=True)
-        if asked is not None:
-            return replace(reading, kind=check_kind(asked, PERCENT))
-        kept = _whole(matrix)
-        if not len(kept):
-            return reading
-        if self.options.lenient:
-            unnamed = scores.kind is None and reading.shape == "binary"
-            found = self._of_the_predicted(reading, kept) if unnamed else []
-            return found[0].reading if found else reading
-        probable = are_probabilities(kept, tolerance)
-        if scores.kind == "probabilities" and not probable and are_percentages(kept, tolerance):
-            self._percent(reading)
-        if scores.kind is not None:
-            self._check_confidence(reading, kept)
-            return reading
-        if kept.ndim > 1:
-            if are_decisions(kept) and probable:
-                self.fail(f"{listed(reading.scores)} hold 0 and 1 and nothing else: predicted "
-                          "labels? Save probabilities, as predict_proba returns them. Or say what "
-                          "they are with --kind.")  # fmt: skip
-            if probable:
-                return replace(reading, kind="probabilities")
-            if within(kept, 0, 1) and (kept > 0).any(axis=1).all():
-                divided = replace(reading, kind="probabilities", normalize=True)
-                self._several(
-                    "all scores lie between 0 and 1, and those of a row do not sum to 1",
-                    [
-                        Candidate("probabilities, each row divided by its sum",
-                                  "--kind probabilities --normalize", divided),
-                        Candidate("logits", "--kind logits", reading),
-                    ],
-                )  # fmt: skip
-            if are_percentages(kept, tolerance):
-                self._percent(reading)
-            if are_log_probabilities(kept, tolerance):
-                return replace(reading, kind="log-probabilities")
-            return reading
-        return self._alone(reading, kept)
-
-    def _check_confidence(self, reading: Reading, kept: Array) -> None:
-        """Fail where probabilities are not below 1/2 even beside the other predicted label."""
-        if reading.shape != "binary" or reading.kind != "probabilities":
-            return
-        for found in self._of_the_predicted(reading, kept):
-            name = found.reading.predicted or ""
-            if len(self._labels_in(name)) == 2:
-                plain = Candidate("probabilities of label 1", "--kind probabilities", reading)
-                self._several(f"no score is below 1/2, and '{name}' holds predicted labels",
-                              [found, plain], reading.scores[0])  # fmt: skip
-
-    def _to_normalize(self, reading: Reading, kind: str) -> Reading:
-        if kind not in ("probabilities", PERCENT):
-            self.fail(f"--normalize is for probabilities, but the scores are {kind}.")
-        if reading.shape == "binary":
-            self.fail("--normalize is for rows of several classes, but each row has one score.")
-        return replace(reading, kind="probabilities")
-
-    def _percent(self, reading: Reading) -> None:
-        of = reading.shape == "binary" or len(reading.parts) > 1
-        seen = "all scores lie between 0 and 100" if of else "the scores of each row sum to 100"
-        percent = replace(reading, kind="probabilities", percent=True)
-        loss = self._loss(percent).strip()
-        told = f" (log loss {loss})" if loss else ""
-        what = f"{seen}: percentages? Then pass --kind percent{told}."
-        self.fail(what + " Raw scores need --kind logits.")
-
-    def _alone(self, reading: Reading, kept: Array) -> Reading:
-        """One number per row, whose name does not say what it is."""
-        name, tolerance = reading.scores[0], self.options.tolerance
-        labels = {whole_number(text) for text in self.sample.texts(reading.label)}
-        values = {whole_number(repr(float(value))) for value in np.unique(kept).tolist()}
-        if values <= labels and len(values) > 1:
-            self.fail(f"holds {_few(sorted(values))} and nothing else: predicted labels? Save "
-                      "probabilities, as predict_proba returns them. Or say what they are with "
-                      "--kind.", column=name)  # fmt: skip
-        found: list[Candidate] = []
-        if are_probabilities(kept, tolerance):
-            found += self._of_the_predicted(reading, kept)
-            found.append(Candidate("probabilities", "--kind probabilities",
-                                   replace(reading, kind="probabilities")))  # fmt: skip
-        elif are_percentages(kept, tolerance):
-            percent = replace(reading, kind="probabilities", percent=True)
-            found.append(Candidate("percentages", "--kind percent", percent))
-        elif are_log_probabilities(kept, tolerance):
-            found.append(Candidate("log-probabilities", "--kind log-probabilities",
-                                   replace(reading, kind="log-probabilities")))  # fmt: skip
-        if found:
-            found.append(Candidate("logits", "--kind logits", reading))
-            seen = "its name does not say what it holds"
-            sure = naming.labels([reading.label])[0] or reading.predicted
-            if are_confidences(kept) and not sure and len(found) == 2 and len(kept) > 10:
-                seen += f", and none is below 1/2: if '{reading.label}' is what was predicted, add "
-                seen += "a column of the true labels"
-            self._several(seen, found, name)
-        return reading
-
-    def _of_the_predicted(self, reading: Reading, kept: Array) -> list[Candidate]:
-        """Where no score is below 1/2, it may be the probability of a label in another column."""
-        if reading.predicted or not are_confidences(kept):
-            return []
-        labels = set(self.sample.texts(reading.label))
-        for name in self.sample.columns:
-            if name in (reading.label, *reading.scores) or self.sample.listed(name):
-                continue
-            predicted = set(self.sample.texts(name))
-            if len(labels) == 2 and predicted and predicted <= labels:
-                of = replace(reading, kind="probabilities", predicted=name)
-                option = f"--kind probabilities --predicted-column {name}"
-                return [Candidate(f"probabilities of the label in '{name}'", option, of)]
-        return []
-
-    def _loss(self, reading: Reading) -> str:
-        """The mean loss of the sample for this reading, in words; nothing if it has none."""
-        mean = self._mean(reading)
-        return "" if np.isnan(mean) else f"{mean:.4f} "
-
-    def _mean(self, reading: Reading) -> float:
-        """The mean loss of the sample for this reading, or NaN."""
-        tolerance, each = self.options.tolerance, []
-        try:
-            batch = reading.prepared(self.sample.columns, self.values)
-            for part in reading.parts:
-                layout = Layout(self.reader, part, tolerance=tolerance, missing="drop")
-                rows = layout.rows(batch, 0)
-                each.append(losses_of(rows.scores, rows.labels, reading.kind))
-        except (ValueError, TypeError):
-            return np.nan
-        losses = np.concatenate(each)
-        return float(losses.mean()) if len(losses) else np.nan
-
-
-def _whole(matrix: Array) -> Array:
-    """The rows in which nothing is missing."""
-    if matrix.ndim == 1:
-        return matrix[~np.isnan(matrix)]
-    return matrix[~np.isnan(matrix).any(axis=1)]
-
-
-def _is_number(text: str) -> bool:
-    return whole_number(text).lstrip("-").isdigit()
-
-
-def _few(texts: Sequence[str]) -> str:
-    return ", ".join(texts[:6]) + ", ..." * (len(texts) > 6)
-
-
-def _order(low: int, count: int) -> str:
-    names = indices(count, low)
-    return ",".join(names) if count <= 12 else f"{names[0]},{names[1]},...,{names[-1]}"

@@ -16,7 +16,8 @@ from xent._kind import check_kind
 from xent._plausible import are_log_probabilities, are_percentages, are_probabilities, within
 from xent._validation import Array
 from xent.scoring import choosing, naming
-from xent.scoring.choosing import PERCENT, Candidate, Chooser
+from xent.scoring.choosing import Chooser
+from xent.scoring.choosing_base import PERCENT, Candidate
 from xent.scoring.indicators import Indicators, MultiLabel, OneHot, Truth, indicators, numbers
 from xent.scoring.labels import MISSING, Labels, indices, whole_number, yes_or_no
 from xent.scoring.naming import ScoreSet
