@@ -156,3 +156,22 @@ def test_a_state_is_merged_once_and_as_it_is(tmp_path: Path, run: Any) -> None:
     for option in (("--clip", "0.1"), ("--label-column", "x"), ("--losses", "x.csv")):
         output: Output = run("score", "--merge", state, *option)
         assert f"--merge takes saved results as they are: {option[0]} belongs" in output.err
+
+
+def test_labels_that_are_left_out_do_not_hide_what_the_others_are() -> None:
+    table = {"label": ["yes", "no", "unk"], "prob": [0.9, 0.2, 0.5]}
+    assert abs(score(table, ignored=["unk"]).loss + np.log([0.9, 0.8]).mean()) < 1e-15
+
+
+def test_weights_that_do_not_count_are_named() -> None:
+    table = {"label": [1, 0, 1], "prob": [0.9, 0.2, 0.5], "sample_weight": [0, 3, 1]}
+    assert score(table).read.endswith("--weight-column sample_weight would weigh them.")
+    result = score(table, weight_column="sample_weight")
+    assert (result.rows, result.left_out) == (2, (("weight 0", 1),))
+    assert "--weight-column" not in result.read
+
+
+def test_a_table_of_scores_beside_labels() -> None:
+    frame = pl.DataFrame({"a": [0.9, 0.2], "b": [0.1, 0.8]})
+    assert abs(score(frame, labels=["a", "b"]).loss + np.log([0.9, 0.8]).mean()) < 1e-15
+    assert score(pl.Series([0.9, 0.2]), labels=[1, 0], kind="probabilities").rows == 2

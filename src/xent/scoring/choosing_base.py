@@ -45,8 +45,13 @@ class BaseChooser:
         raise NotImplementedError
 
     def _labels_in(self, label: str) -> list[str]:
-        """The distinct labels of the sample, but for what says that there is none."""
-        return [text for text in self.sample.texts(label) if text.lower() not in MISSING]
+        """The distinct labels of the sample, without those left out and what stands for none."""
+        ignored = self.options.ignored
+        return [
+            text
+            for text in self.sample.texts(label)
+            if text.lower() not in MISSING and whole_number(text) not in ignored
+        ]
 
     def _several(self, seen: str, found: Sequence[Candidate], column: str | None = None) -> None:
         """Fail, with each reading, its loss and its option."""

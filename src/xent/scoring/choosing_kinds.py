@@ -43,11 +43,13 @@ class KindChooser(BaseChooser):
         kept = whole_rows(matrix)
         if not len(kept):
             return reading
+        probable = are_probabilities(kept, tolerance)
         if self.options.lenient:
+            if scores.kind is None and kept.ndim > 1 and probable:
+                return replace(reading, kind="probabilities")
             unnamed = scores.kind is None and reading.shape == "binary"
             found = self._of_the_predicted(reading, kept) if unnamed else []
             return found[0].reading if found else reading
-        probable = are_probabilities(kept, tolerance)
         if scores.kind == "probabilities" and not probable and are_percentages(kept, tolerance):
             self._percent(reading)
         if scores.kind is not None:

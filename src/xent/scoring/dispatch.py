@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
+from xent.scoring import naming
 from xent.scoring.errors import FileError
 from xent.scoring.language.form import Form, Part
 from xent.scoring.language.run import form_of, score_source
@@ -86,6 +88,15 @@ def form_of_language(
     return form_of(source, part)
 
 
+def _unused_weights(run: Run) -> str:
+    """Says that there is a column of weights that does not count."""
+    used = set(run.reading.columns)
+    found = [n for n in run.first.names if naming.WEIGHT.fullmatch(n.strip()) and n not in used]
+    if run.reading.weight or not found:
+        return ""
+    return f" Rows count alike; --weight-column {quote(found[0])} would weigh them."
+
+
 def _score(
     run: Run, worst: int, clip: float | None, losses: Path | None, progress: Progress | None
 ) -> Score | MultiLabelScore:
@@ -102,7 +113,7 @@ def _score(
         "like_percentages": all(each.like_percentages for each in tallies),
         "highest": max(each.highest for each in tallies),
         "like_decisions": all(each.like_decisions for each in tallies),
-        "read": reading.description,
+        "read": reading.description + _unused_weights(run),
         "left_out": left_out,
         "files": tuple(name for name, _ in run.source.parts if name not in run.source.skipped),
         "skipped": tuple(map(str, run.source.skipped.values())),

@@ -59,6 +59,10 @@ INDEX = re.compile(r"|index|unnamed: ?\d+|__index_level_\d+__", re.IGNORECASE)
 """Columns that pandas writes beside the data."""
 
 
+WEIGHT = re.compile(r"(?:sample|case|row|instance)?[ _.-]?weights?", re.IGNORECASE)
+"""Columns that may hold weights, which count only if that is asked for."""
+
+
 @dataclass(frozen=True)
 class ScoreSet:
     """Columns that hold the scores of one model: one for each class, or one alone."""

@@ -32,6 +32,8 @@ class Options:
     cluster: str | None = None
     multi_label: bool | None = None
     """May several labels be true at once, where columns or lists of 0 and 1 hold the labels?"""
+    ignored: frozenset[str] = frozenset()
+    """Labels of rows that are left out."""
     lenient: bool = False
     """Accept what `score` would refuse: `diagnose` explains it."""
 

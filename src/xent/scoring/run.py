@@ -15,6 +15,7 @@ from xent.scoring import naming
 from xent.scoring.choosing_indicators import read
 from xent.scoring.columns import Layout, Missing, Rows
 from xent.scoring.errors import FileError
+from xent.scoring.labels import whole_number
 from xent.scoring.losses_file import LossesFile
 from xent.scoring.reading import Options, Reading, listed
 from xent.scoring.saved import UNPREDICTED
@@ -48,6 +49,8 @@ class Tally:
         if not len(rows.places):  # all were left out
             return
         self.seen += len(rows.places)
+        if rows.weight is not None:
+            self.left_out["weight 0"] += int((rows.weight == 0).sum())
         self.state.add(
             rows.scores, rows.labels, rows.weight, rows.places, source, rows.shown, rows.groups
         )
@@ -99,6 +102,7 @@ class Run:
             **columns,
             score_columns=score_columns and [self.first.called(name) for name in score_columns],
             predicted_column=predicted_column and self.first.called(predicted_column),
+            ignored=frozenset(whole_number(str(each)) for each in ignored),
             tolerance=tolerance,
             lenient=lenient,
         )

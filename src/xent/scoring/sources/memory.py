@@ -39,7 +39,7 @@ class MemoryReader(Reader):
         called = kind.__name__ if module == "builtins" else f"{module} {kind.__name__}"
         super().__init__(name or called)
         if labels is not None:
-            source = {"scores": source, "label": labels}
+            source = {**self._scores(source), "label": labels}
         tables = self._tables(source)
         first = next(tables, None)
         if first is None:
@@ -49,6 +49,15 @@ class MemoryReader(Reader):
         self.once = isinstance(source, (Iterator, pa.RecordBatchReader))
         self.rest = chain([first], tables) if self.once else None
         self.source = source
+
+    def _scores(self, source: Any) -> Table:
+        """The scores beside which labels are given: an array, or the columns of a table."""
+        if isinstance(source, Mapping):
+            return {str(name): values for name, values in source.items()}
+        if hasattr(source, "__arrow_c_stream__") and not hasattr(source, "name"):  # no series
+            table = self._converted(pa.table, source)
+            return dict(zip(table.column_names, table.columns, strict=True))
+        return {"scores": source}
 
     def sample(self) -> Sample:
         return Sample({name: column[:ROWS] for name, column in self.first.items()})
