@@ -175,3 +175,18 @@ def test_a_table_of_scores_beside_labels() -> None:
     frame = pl.DataFrame({"a": [0.9, 0.2], "b": [0.1, 0.8]})
     assert abs(score(frame, labels=["a", "b"]).loss + np.log([0.9, 0.8]).mean()) < 1e-15
     assert score(pl.Series([0.9, 0.2]), labels=[1, 0], kind="probabilities").rows == 2
+
+
+def test_marks_between_thousands_are_no_decimal_commas(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('label,logit_a,logit_b\na,"12,345","11,001"\nb,"10,002","12,000"\n')
+    assert problem_with(path) == (
+        "a.csv: '12,345' may be 12.345 or 12345: write numbers with decimal points, and without "
+        "marks between thousands."
+    )
+    path.write_text('label,prob\n1,"0,9"\n0,"0,2"\n')
+    result = score(path)
+    assert abs(result.loss + np.log([0.9, 0.8]).mean()) < 1e-15
+    assert result.read.endswith("Numbers have decimal commas.")
+    path.write_text("label;logit\n1;1,234\n0;-2,345\n")
+    assert "decimal commas" in score(path).read

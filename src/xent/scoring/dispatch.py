@@ -113,7 +113,9 @@ def _score(
         "like_percentages": all(each.like_percentages for each in tallies),
         "highest": max(each.highest for each in tallies),
         "like_decisions": all(each.like_decisions for each in tallies),
-        "read": reading.description + _unused_weights(run),
+        "read": reading.description
+        + " Numbers have decimal commas." * (run.first.decimal == ",")
+        + _unused_weights(run),
         "left_out": left_out,
         "files": tuple(name for name, _ in run.source.parts if name not in run.source.skipped),
         "skipped": tuple(map(str, run.source.skipped.values())),

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.csv
 
 from xent._validation import Array
+from xent.scoring.errors import FileError
 from xent.scoring.sources import csv_lines
 from xent.scoring.sources.arrow_reader import NOTHING, TextReader
 from xent.scoring.sources.file import File
@@ -22,6 +23,8 @@ DELIMITERS = (",", "\t", ";", "|")
 NULLS = ("", "na", "n/a", "#n/a", "nan", "null", "none")
 """Texts, in lower case, of numbers that are missing."""
 WHOLE = re.compile(r"0|-?[1-9]\d{0,17}")
+THOUSANDS = re.compile(r"\s*[-+]?[1-9]\d{0,2},\d{3}\s*")
+"""A number that may be whole, with a mark between thousands."""
 DECIMAL_COMMA = re.compile(r"\s*[-+]?(?:0?|[1-9]\d*)(?:,\d+)?(?:[eE][-+]?\d+)?\s*")
 
 BLOCK = 1 << 20
@@ -91,8 +94,15 @@ class CsvReader(TextReader):
         """Numbers where all texts of a column are some, also with decimal commas."""
         texts = dict(zip(map(str.strip, names), columns, strict=True))
         lists = {name: column.to_pylist() for name, column in texts.items()}
-        if any(map(_has_decimal_commas, lists.values())):
+        commas = [each for each in lists.values() if _has_decimal_commas(each)]
+        if commas:
             self.decimal = ","
+            marked = [text for each in commas for text in each if text and "," in text]
+            # Between semicolons, a comma is a decimal one.
+            if self.delimiter != ";" and all(map(THOUSANDS.fullmatch, marked)):
+                what = f"{marked[0]!r} may be {marked[0].replace(',', '.')} or "
+                what += f"{marked[0].replace(',', '')}: write numbers with decimal points, and "
+                raise FileError(self.name, what + "without marks between thousands.")
         self.whole = frozenset(name for name, each in lists.items() if all(map(_is_whole, each)))
         numbers = {name: _as_numbers(each, self.decimal) for name, each in lists.items()}
         found = {n: texts[n] if each is None else each for n, each in numbers.items()}

@@ -35,6 +35,8 @@ class Reader:
     """Can it hold scores alone, with the labels in a file beside it?"""
     labels: frozenset[str] = frozenset()
     """Columns of labels: of them, texts of whole numbers may be read as these numbers."""
+    decimal: str = "."
+    """What stands before the fractions of its numbers."""
     once: bool = False
     """Can its rows be read only once?"""
 
