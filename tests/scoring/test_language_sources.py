@@ -142,3 +142,17 @@ def test_columns_that_are_asked_for_are_those_of_classes() -> None:
     table = {"label": [0, 1], "logprobs": [[-5.1, -7.4], [-9.0, -6.5]]}
     assert isinstance(score(table), ChoiceScore)
     assert score(table, kind="logits").kind == "logits"
+
+
+def test_failed_requests_and_empty_responses_are_left_out(tmp_path: Path) -> None:
+    failed = {"custom_id": "b", "response": {"status_code": 400, "body": {}}, "error": None}
+    rows = [files.batch_line(files.chat()), failed, {"custom_id": "c", "response": None}]
+    result = score(lines(tmp_path / "a.jsonl", rows))
+    assert result.tokens == 3
+    assert sum(n for _, n in result.left_out) == 2
+    refused = json.loads(json.dumps(files.chat()))
+    refused["choices"][0]["logprobs"] = None
+    path = lines(tmp_path / "b.jsonl", [files.chat(), refused])
+    assert "--missing drop leaves such rows out" in problem_with(path)
+    kept = score(path, missing="drop")
+    assert (kept.tokens, kept.left_out) == (3, (("no log-probabilities", 1),))

@@ -147,7 +147,9 @@ def _texts(form: Form, first: int, batch: Batch, checks: Checks, missing: Missin
         return plain.texts(batch, first, form, checks, drop=missing == "drop")
     records = records_of(batch)
     if form.source == "responses":
-        return texts_of(*responses.documents(records, first, form.part, checks))
+        return texts_of(
+            *responses.documents(records, first, form.part, checks, drop=missing == "drop")
+        )
     return texts_of(harness.documents(records, first, form, checks), Counter())
 
 

@@ -40,6 +40,9 @@ SEVERAL = (
     "--part prompt measures how well the model predicts the given text, --part generated how "
     "certain it was of its own."
 )
+DROP = " --missing drop leaves such rows out, and counts them."
+NOTHING = "no log-probabilities"
+
 TOLD = {
     "prompt": "Token log-probabilities of the prompts, in {}.",
     "generated": "Token log-probabilities in {}.",
@@ -78,21 +81,35 @@ def form_of(records: Sequence[dict[str, Any]], part: Part | None, checks: Checks
 
 
 def documents(
-    records: Sequence[dict[str, Any]], first: int, part: Part | None, checks: Checks
+    records: Sequence[dict[str, Any]],
+    first: int,
+    part: Part | None,
+    checks: Checks,
+    *,
+    drop: bool = False,
 ) -> tuple[list[Document], Counter[str]]:
-    """The texts of responses, and how many tokens and rows were left out."""
+    """The texts of responses, and how many tokens and rows were left out.
+
+    Failed requests always are; with `drop`, so are responses without log-probabilities.
+    """
     found: list[Document] = []
     left_out: Counter[str] = Counter()
     for row, record in enumerate(records, first):
         body = body_of(record)
-        if body is None and record.get("error"):
+        if body is None and _failed(record):
             left_out[FAILED] += 1
             continue
-        if body is None:
-            checks.fail("is no response like those before it.", row, None)
-        texts = [each for each in _tokens(body, row, checks) if each.part == part]
+        if body is None and not drop:
+            checks.fail("is no response like those before it." + DROP, row, None)
+        tokens = _tokens(body, row, checks) if body is not None else []
+        texts = [each for each in tokens if each.part == part]
+        if not texts and drop:
+            left_out[NOTHING] += 1
+            continue
         if not texts:
-            checks.fail(f"the response has no log-probabilities of the {part} tokens.", row, None)
+            checks.fail(
+                f"the response has no log-probabilities of the {part} tokens." + DROP, row, None
+            )
         name = record.get("custom_id")
         for each in texts:
             values, lost = present(each.values, row, each.field, checks)
@@ -102,6 +119,13 @@ def documents(
             text = excerpt_of(name, each.text)
             found.append(Document(row, values, counts, text=text))
     return found, left_out
+
+
+def _failed(record: dict[str, Any]) -> bool:
+    """Does the record tell of a request without a response?"""
+    response = record.get("response", ...)
+    status = response.get("status_code") if isinstance(response, dict) else None
+    return bool(record.get("error")) or response is None or (status or 0) >= 400
 
 
 def present(values: Sequence[Any], row: int, field: str, checks: Checks) -> tuple[list[float], int]:
