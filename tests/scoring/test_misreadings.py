@@ -190,3 +190,28 @@ def test_marks_between_thousands_are_no_decimal_commas(tmp_path: Path) -> None:
     assert result.read.endswith("Numbers have decimal commas.")
     path.write_text("label;logit\n1;1,234\n0;-2,345\n")
     assert "decimal commas" in score(path).read
+
+
+def test_rows_that_are_left_out_say_nothing_of_the_kind() -> None:
+    table = {"label": [1, 0, -100], "prob": [0.9, 0.2, 5]}
+    assert abs(score(table, ignored=["-100"]).loss + np.log([0.9, 0.8]).mean()) < 1e-15
+
+
+def test_a_label_without_a_column_among_numbered_ones() -> None:
+    table = {"label": [2, 0, 1], "prob_0": [0.7, 0.8, 0.1], "prob_1": [0.2, 0.1, 0.8]}
+    message = problem_with({**table, "prob_3": [0.1, 0.1, 0.1]})
+    assert "2 is not a class; the classes are 0, 1, 3." in message
+    assert "--classes 0,1,2" not in message
+
+
+def test_folders_of_one_file_are_columns_too(tmp_path: Path) -> None:
+    folder = tmp_path / "label=1"
+    folder.mkdir()
+    (folder / "a.csv").write_text("prob\n0.9\n")
+    assert score(folder / "a.csv").loss == -np.log(0.9)
+
+
+def test_figures_of_a_harness_are_no_samples(tmp_path: Path) -> None:
+    (tmp_path / "results_2026.json").write_text('{"results": {"acc": 1}}')
+    (tmp_path / "samples_a.jsonl").write_text('{"label": 1, "prob": 0.9}\n')
+    assert score(tmp_path).rows == 1

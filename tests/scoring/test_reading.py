@@ -345,7 +345,10 @@ def test_labels_that_mark_rows_to_be_left_out(tmp_path: Path) -> None:
 
 def test_labels_that_differ_in_case(tmp_path: Path) -> None:
     path = written(tmp_path, "label,prob_cat,prob_dog,prob_fox", np.char.title(KINDS)[Y], *P.T)
-    assert refused(path).endswith("It differs from 'cat' in case: --classes Cat,dog,fox")
+    assert refused(path).endswith(
+        "It differs from 'cat' in case: --classes Cat,dog,fox, or write labels alike where they "
+        "are mixed."
+    )
 
 
 def test_probabilities_beyond_0_or_1_by_rounding(tmp_path: Path) -> None:

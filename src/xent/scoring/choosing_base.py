@@ -53,6 +53,15 @@ class BaseChooser:
             if text.lower() not in MISSING and whole_number(text) not in ignored
         ]
 
+    def _counting(self, matrix: Array, label: str) -> Array:
+        """The rows of the sample in which nothing is missing, and which are not left out."""
+        column = self.sample.columns.get(label)
+        if self.options.ignored and column is not None and len(column) == len(matrix):
+            values = column.tolist() if isinstance(column, np.ndarray) else column.to_pylist()
+            texts = (whole_number(str(value).strip()) for value in values)
+            matrix = matrix[[text not in self.options.ignored for text in texts]]
+        return whole_rows(matrix)
+
     def _several(self, seen: str, found: Sequence[Candidate], column: str | None = None) -> None:
         """Fail, with each reading, its loss and its option."""
         said = [each for each in found if self._loss(each.reading)]

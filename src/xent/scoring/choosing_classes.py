@@ -15,7 +15,7 @@ from xent.scoring.choosing_base import (
     is_number,
     order,
 )
-from xent.scoring.labels import MISSING, Labels, indices, whole_number, with_last, yes_or_no
+from xent.scoring.labels import Labels, indices, whole_number, with_last, yes_or_no
 from xent.scoring.naming import ScoreSet
 from xent.scoring.reading import Reading, Shape, listed
 
@@ -89,8 +89,7 @@ class ClassChooser(BaseChooser):
 
     def _with_labels(self, reading: Reading) -> Reading:
         """Fail where numbers as labels do not say which column is meant."""
-        texts = [whole_number(text) for text in self.sample.texts(reading.label)]
-        present = {t for t in texts if t.lower() not in MISSING}
+        present = {whole_number(text) for text in self._labels_in(reading.label)}
         classes, k = reading.classes, len(reading.classes)
         if not present or not all(text.lstrip("-").isdigit() for text in present):
             return reading
@@ -101,6 +100,9 @@ class ClassChooser(BaseChooser):
             # Columns that are asked for are in the order of the classes.
             places = {place: j for j, place in enumerate(indices(k))}
             return replace(reading, labels=Labels(classes, places))
+        numbered = all(map(is_number, classes)) and classes not in (indices(k), indices(k, 1))
+        if numbered and not by_name:  # a label without a column, as the row's error says
+            return reading
         found = [
             Candidate(f"columns counted from {low}", f"--classes {order(low, k)}",
                       replace(reading, labels=Labels(indices(k, low))))

@@ -22,7 +22,6 @@ from xent.scoring.choosing_base import (
     BaseChooser,
     Candidate,
     few,
-    whole_rows,
 )
 from xent.scoring.labels import whole_number
 from xent.scoring.naming import ScoreSet
@@ -40,7 +39,7 @@ class KindChooser(BaseChooser):
             return replace(reading, kind="probabilities", percent=True)
         if asked is not None:
             return replace(reading, kind=check_kind(asked, PERCENT))
-        kept = whole_rows(matrix)
+        kept = self._counting(matrix, reading.label)
         if not len(kept):
             return reading
         probable = are_probabilities(kept, tolerance)

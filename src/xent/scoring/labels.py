@@ -78,7 +78,10 @@ class Labels:
         for name in self.classes:
             if name.lower() == text.lower():
                 order = ",".join(text if each == name else each for each in self.classes)
-                return what + f" It differs from {name!r} in case: --classes {order}"
+                return (
+                    what + f" It differs from {name!r} in case: --classes {order}, or write "
+                    "labels alike where they are mixed."
+                )
         if self.are_indices:
             if text == str(k) and self.from_0:
                 more = (

@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -24,6 +25,8 @@ BY_ARROW = ("file", "s3", "gs", "gcs", "hdfs", "viewfs", "abfs", "abfss")
 """Addresses that PyArrow opens by itself; fsspec opens the others."""
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 STDIN = "standard input"
+SAMPLES, RESULTS = re.compile(r"samples_.*\.jsonl"), re.compile(r"results(_.*)?\.json")
+"""What lm-evaluation-harness writes: the second are figures, not predictions."""
 
 
 def find(named: str | Path, known: Callable[[str], bool]) -> list[File]:
@@ -36,7 +39,9 @@ def find(named: str | Path, known: Callable[[str], bool]) -> list[File]:
     else:
         system, path = fs.LocalFileSystem(), name
         if Path(name).is_file() or not (WILD.search(name) or Path(name).is_dir()):
-            return _unpacked([_local(name)])
+            file = _local(name)
+            found = _partitions(name)
+            return _unpacked([replace(file, partitions=found) if found else file])
     place = _Place(name, system, path)
     return _unpacked(place.files(known))
 
@@ -94,6 +99,8 @@ class _Place:
         if kind == fs.FileType.Directory:
             listed = list(self._listed(self.path))
             found = [each for each in listed if known(endings(each)[0])]
+            if any(SAMPLES.fullmatch(_base(each)) for each in found):
+                found = [each for each in found if not RESULTS.fullmatch(_base(each))]
             if not found:
                 seen = ", ".join(each.rpartition("/")[2] for each in listed[:3]) or "nothing"
                 raise FileError(self.name, f"a folder without files of predictions: {seen}.")
@@ -139,7 +146,11 @@ class _Place:
             if ending in PLAIN:
                 file = by_content(file.name, opened)
         found = _partitions(path[len(base) :])
-        return File(**{**vars(file), "partitions": found}) if found else file
+        return replace(file, partitions=found) if found else file
+
+
+def _base(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 def _on_disk(base: str) -> Iterator[str]:
