@@ -14,7 +14,7 @@ from xent._validation import Array, first
 from xent.scoring.labels import GONE, NO_CLASS, whole_number
 from xent.scoring.reading import Reading
 from xent.scoring.sources.reader import Batch, Reader
-from xent.scoring.state import Groups
+from xent.scoring.state.accumulator import Groups
 from xent.scoring.values import DROP, Values
 
 MAX_WEIGHT = 1e100
