@@ -36,7 +36,7 @@ HEAD = """\
 {finding}
 
 Each cell is a process of its own: **CPU seconds** (wall seconds of the call; peak memory). The CPU
-seconds include Python's start and all imports, about 0.3 for xent, NumPy and PyArrow. xent reads
+seconds include Python's start and all imports, about 0.4 for xent, NumPy and PyArrow. xent reads
 the file in batches, checks every row, and computes all figures of `xent score`: losses, exact sums
 by class, moments, a histogram and the worst rows. DuckDB and Polars compute the mean loss alone and
 check nothing; pandas and scikit-learn load the file, and compute log loss and accuracy.

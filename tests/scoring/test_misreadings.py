@@ -12,6 +12,7 @@ from commands import Output
 from helpers import problem_with
 
 from xent.scoring import FileError, merge, score
+from xent.scoring.language.rows import excerpt_of
 
 NEGATIVE = -np.log([0.9, 0.8, 0.6]).mean()
 
@@ -143,6 +144,24 @@ def test_what_was_read_is_not_overwritten(tmp_path: Path, run: Any) -> None:
         assert "is a file of the predictions; name another to write to." in output.err
         assert output.code != 0
         assert (tmp_path / source).read_text() == before
+
+
+def test_where_a_state_cannot_be_saved_is_said_before_anything_is_read(
+    tmp_path: Path, run: Any
+) -> None:
+    output: Output = run("score", tmp_path / "none.csv", "--save-state", tmp_path / "x/a.state")
+    assert "there is no folder" in output.err
+    folder = tmp_path / "runs"
+    folder.mkdir()
+    (folder / "a.csv").write_text("label,prob\n1,0.9\n0,0.2\n")
+    output = run("score", folder, "--save-state", folder / "a.csv")
+    assert "is a file of the predictions; name another to write to." in output.err
+
+
+def test_a_long_name_leaves_no_text_beside_it() -> None:
+    assert excerpt_of("x" * 40, "a long text" * 9, tail=True) == "x" * 40 + " ..."
+    assert excerpt_of("x" * 40, "a long text" * 9) == "x" * 40 + " ..."
+    assert excerpt_of("doc 7", "a long text" * 9, tail=True).endswith("long text")
 
 
 def test_a_state_is_merged_once_and_as_it_is(tmp_path: Path, run: Any) -> None:

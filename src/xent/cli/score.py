@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+from xent._report.files import check_folder
 from xent.cli.app import app, usage
 from xent.cli.options import Columns, Output, names_of, with_options
 from xent.cli.progress import shown_progress
@@ -65,13 +66,17 @@ def score_command(
         "skip_bad": skip_bad, "show": names_of(show) or (), "by": names_of(by) or (),
         "cluster": cluster, "losses": losses, "part": part, **chosen,
     }  # fmt: skip
+    targets = [save_state, out.output]
+    _check_targets(targets, files)  # before anything is computed
+    if save_state is not None:
+        check_folder(save_state)
     if merge_states:
         _check_alone(options)
         result = merge(files)
     else:
         with shown_progress() as progress:
             result = score(files, progress=progress, **options)
-    _check_targets([save_state, out.output], [*files, *getattr(result, "files", ())])
+    _check_targets(targets, getattr(result, "files", ()))  # those of folders, too
     if save_state is not None:
         result.save_state(save_state)
     out.put(result)

@@ -188,7 +188,8 @@ def wrong(value: float) -> str:
 def excerpt_of(name: Any, text: Any, *, tail: bool = False) -> str:
     """A row's name, and the beginning or the end of its text, on one line."""
     named, line = (" ".join(str(each).split()) if each is not None else "" for each in (name, text))
-    room = EXCERPT - len(named) - bool(named)
-    if len(line) > room:
-        line = "..." + line[-max(room - 3, 0) :] if tail else line[: max(room - 3, 0)] + "..."
+    most = EXCERPT - len(named) - bool(named)
+    if len(line) > most:
+        kept = max(most - 3, 0)  # beside a long name, nothing
+        line = "..." + line[len(line) - kept :] if tail else line[:kept] + "..."
     return f"{named} {line}".strip()
