@@ -1,8 +1,9 @@
 """What `score` keeps of the rows it has read: small, and mergeable in any order.
 
 A state is a composition of accumulators, each in a file of its own with `add` and `merge`. Sums are
-exact, so the same rows give the same bits however they are split into batches. Losses are computed by
-+ - * / alone, which IEEE 754 rounds alike everywhere; that was seen on one machine only. A further accumulator is a class like these, and a line in `PARTS`.
+exact, so the same rows give the same bits however they are split into batches. Losses are computed
+by + - * / alone, which IEEE 754 rounds alike everywhere; that was seen on one machine only.
+A further accumulator is a class like these, and a line in `PARTS`.
 """
 
 from __future__ import annotations
