@@ -18,7 +18,7 @@ from xent._validation import Array
 from xent.scoring import choosing, naming
 from xent.scoring.choosing import Chooser
 from xent.scoring.choosing_base import PERCENT, Candidate
-from xent.scoring.indicators import Indicators, MultiLabel, OneHot, Truth, indicators, numbers
+from xent.scoring.indicators import Indicators, MultiLabel, OneHot, TruthLabels, indicators, numbers
 from xent.scoring.labels import MISSING, Labels, indices, whole_number, yes_or_no
 from xent.scoring.naming import ScoreSet
 from xent.scoring.reading import Options, Reading, listed
@@ -211,7 +211,7 @@ class _IndicatorChooser(Chooser):
             cluster=self.options.cluster,
             texts=frozenset(name for name in columns if is_written_list(self.sample[name])),
             truths=pairs.truths,
-            each=tuple(Truth(yes_or_no(t) or ["0", "1"], lenient=lenient) for t in texts),
+            each=tuple(TruthLabels(yes_or_no(t) or ["0", "1"], lenient=lenient) for t in texts),
         )
 
     def _exclusive(self, matrix: Array, kind: str | None) -> bool:

@@ -16,7 +16,7 @@ from xent.scoring.reading import Reading, listed
 from xent.scoring.values import Values
 
 
-class Truth(Labels):
+class TruthLabels(Labels):
     """What is 0 and what is 1 in a column that says whether a label is true."""
 
     def unknown(self, value: Any) -> str:
@@ -32,7 +32,7 @@ class Indicators(Reading):
 
     truths: tuple[str, ...] = ()
     """A column for each label, in the order of the scores; or one of lists."""
-    each: tuple[Truth, ...] = ()
+    each: tuple[TruthLabels, ...] = ()
     """What is 0 and what is 1 in the columns."""
 
     @property
