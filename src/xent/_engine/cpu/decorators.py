@@ -129,7 +129,6 @@ def light_kernel(function: Callable[..., Any]) -> tuple[int, str, bytes]:
     """
     _notice()
     made = numba.njit((types.int64,), pipeline_class=KernelCompiler, **JIT_OPTIONS)(function)
-    compiled.append(made)
     (result,) = made.overloads.values()
     symbol = result.fndesc.llvm_func_name
     final = result.library._final_module
