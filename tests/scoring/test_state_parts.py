@@ -70,7 +70,7 @@ def test_brier_scores_are_those_of_scikit_learn(classes: int, weighted: bool) ->
         data["labels"], p, sample_weight=weight, labels=range(classes),
         scale_by_half=classes == 2,
     )  # fmt: skip
-    assert value(state.brier["wx"]) / weight.sum() == pytest.approx(expected, rel=1e-13)
+    assert value(state.brier["wl"]) / weight.sum() == pytest.approx(expected, rel=1e-13)
 
 
 @pytest.mark.parametrize("kind", ["logits", "log-probabilities"])
@@ -211,8 +211,8 @@ def test_slices_hold_what_their_rows_say(weighted: bool) -> None:
             assert sums.rows == mine.sum()
             assert sums.infinite == (mine & ~finite).sum()
             expected = {
-                "w": w, "right": w * right, "wx": w * x, "wxx": w * x * x, "wxxx": w * x**3,
-                "ww": w * w * finite, "wwx": w * w * x, "wwxx": (w * x) ** 2,
+                "w": w, "right": w * right, "wl": w * x, "wll": w * x * x, "wlll": w * x**3,
+                "ww": w * w * finite, "wwl": w * w * x, "wwll": (w * x) ** 2,
             }  # fmt: skip
             for name, values in expected.items():
                 total = math.fsum(values[mine])

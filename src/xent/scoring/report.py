@@ -100,7 +100,7 @@ class Score(FileScore):
                 value,
                 cell.rows,
                 ratio(cell.w, whole),
-                math.inf if cell.infinite else ratio(cell.wx, cell.w),
+                math.inf if cell.infinite else ratio(cell.wl, cell.w),
                 ratio(cell.right, cell.w),
             )
             for (value,), cell in self.state.slices.cells[(column,)]

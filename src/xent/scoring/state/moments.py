@@ -13,27 +13,22 @@ from xent.scoring.state.exact import Counts, ExactSums
 SAFE = 1e60
 """No product overflows if values and weights are below it."""
 
-MOST = 1024
-"""With more classes than these, moments are kept of all rows, and not by class."""
-
 
 class Moments(Accumulator):
-    """Exact sums of products of weights w and losses x; each multiplication rounds.
+    """Exact sums of products of weights w and losses l by class; each multiplication rounds.
 
     Rows with an infinite loss are not in them. Nor are those where another product overflows, as
     that of three losses of 1e110: `beyond` counts these.
     """
 
-    BY_CLASS: tuple[str, ...] = ("wxx", "ww", "wwx", "wwxx")
-    OF_ALL: tuple[str, ...] = ("wxxx",)
+    NAMES: tuple[str, ...] = ("wll", "wlll", "ww", "wwl", "wwll")
+    MOST = 1024
+    """With more classes than these, sums are kept of all rows, and not by class."""
 
     def _sums(self, schema: Schema) -> dict[str, Any]:
-        groups = len(schema.classes) if len(schema.classes) <= MOST else 1
-        sums: dict[str, Any] = {"rows": Counts(2)}
-        for names, size in ((self.BY_CLASS, groups), (self.OF_ALL, 1)):
-            kept = [name for name in names if schema.weighted or not name.startswith("ww")]
-            sums |= {name: ExactSums(size) for name in kept}
-        return sums
+        groups = len(schema.classes) if len(schema.classes) <= self.MOST else 1
+        kept = [name for name in self.NAMES if schema.weighted or not name.startswith("ww")]
+        return {"rows": Counts(2)} | {name: ExactSums(groups) for name in kept}
 
     def values(self, batch: Batch) -> Array:
         """What the moments are of."""
@@ -65,7 +60,7 @@ class Moments(Accumulator):
         return self.amounts("rows")[1]
 
     def __getitem__(self, name: str) -> int:
-        """A sum over all rows by its name, as `wwx`, in units of 2**-1126."""
+        """A sum over all rows by its name, as `wwl`, in units of 2**-1126."""
         return sum(self.by_class(name))
 
     def by_class(self, name: str) -> list[int]:
@@ -76,8 +71,8 @@ class Moments(Accumulator):
 class BrierMoments(Moments):
     """The same of Brier scores, over all rows."""
 
-    BY_CLASS = ()
-    OF_ALL = ("wx", "wxx", "wwx", "wwxx")
+    NAMES = ("wl", "wll", "wlll", "wwl", "wwll")
+    MOST = 0
 
     def values(self, batch: Batch) -> Array:
         return batch.scored.brier
@@ -86,10 +81,10 @@ class BrierMoments(Moments):
 def product(name: str, x: Array, weight: Array | None) -> Array:
     """A product of weights and values: factors are multiplied from the weight on."""
     with np.errstate(all="ignore"):
-        wx = x if weight is None else weight * x
+        wl = x if weight is None else weight * x
         if weight is not None and name.startswith("ww"):
-            of = {"ww": weight * weight, "wwx": weight * wx, "wwxx": wx * wx}
+            of = {"ww": weight * weight, "wwl": weight * wl, "wwll": wl * wl}
             return np.asarray(of[name])
         for _ in name[2:]:
-            wx = wx * x
-        return np.asarray(wx)
+            wl = wl * x
+        return np.asarray(wl)

@@ -20,8 +20,8 @@ DENSE = 1 << 20
 """Pairs of values up to which those that occur are found by counting all."""
 
 COUNTS = ("rows", "infinite")
-UNWEIGHTED = ("wx", "wxx", "wxxx")
-WEIGHTED = (*UNWEIGHTED, "w", "ww", "wwx", "wwxx", "right")
+UNWEIGHTED = ("wl", "wll", "wlll")
+WEIGHTED = (*UNWEIGHTED, "w", "ww", "wwl", "wwll", "right")
 
 
 class CellSums(NamedTuple):
@@ -35,12 +35,12 @@ class CellSums(NamedTuple):
     w: int
     right: int
     """The weight of those whose likeliest class is the true one."""
-    wx: int
-    wxx: int
-    wxxx: int
+    wl: int
+    wll: int
+    wlll: int
     ww: int
-    wwx: int
-    wwxx: int
+    wwl: int
+    wwll: int
 
 
 class Cells:
@@ -95,7 +95,7 @@ class Cells:
             if not self.weighted:
                 each |= {"w": each["rows"] << SCALE, "right": each["right"] << SCALE}
                 finite = (each["rows"] - each["infinite"]) << SCALE
-                each |= {"ww": finite, "wwx": each["wx"], "wwxx": each["wxx"]}
+                each |= {"ww": finite, "wwl": each["wl"], "wwll": each["wll"]}
             yield key, CellSums(**each)
 
     def to_data(self) -> Any:
