@@ -88,7 +88,7 @@ def test_brier_scores_of_confident_rows_keep_their_digits(kind: Any, classes: in
     rest = np.exp(logp)
     rest[own] = 0.0
     missed = rest.sum(axis=1)
-    expected = missed**2 if classes == 1 else missed**2 + (rest**2).sum(axis=1)
+    expected = missed**2 if classes < 3 else missed**2 + (rest**2).sum(axis=1)
     # Near 0, a log-probability of a binary label has lost digits of 1 - p.
     near = 1e-13 if kind == "logits" else 1e-3
     np.testing.assert_allclose(scored(scores, labels, kind).brier, expected, near, 1e-30)
@@ -264,3 +264,15 @@ def test_clusters_hold_what_their_rows_say(clustered: Any) -> None:
     bins = np.array(sums["bins"].whole).reshape(BINNED, -1)
     np.testing.assert_array_equal(bins.sum(axis=0), np.bincount(made.keys, minlength=8192))
     assert Counter(bins.sum(axis=1).tolist())[0] < BINNED - 20
+
+
+@pytest.mark.parametrize("kind", ["logits", "probabilities"])
+def test_two_columns_have_the_bins_and_brier_scores_of_one(kind: Any) -> None:
+    rng = np.random.default_rng(1)
+    z, labels = rng.normal(0, 3, 500), rng.integers(0, 2, 500)
+    one = scored(z, labels, "logits")
+    pair = np.stack([np.zeros(500), z], axis=1)
+    two = scored(pair if kind == "logits" else xent.softmax(pair), labels, kind)
+    assert (two.keys == one.keys).mean() > 0.99  # rounding may move a row across an edge
+    assert np.abs(two.keys - one.keys).max() <= 2
+    np.testing.assert_allclose(two.brier, one.brier, 1e-12)

@@ -45,8 +45,8 @@ class Scored(NamedTuple):
     groups: Array
     """Twice the label, and 1 more if it is the likeliest class."""
     brier: Array
-    """Brier scores: squares of the errors of the probabilities, summed over the classes; of binary
-    scores that of label 1 alone."""
+    """Brier scores: squares of the errors of the probabilities, summed over the classes; of two
+    classes that of label 1 alone."""
 
 
 def scored(scores: Array, labels: Array, kind: Kind, clip: float | None = None) -> Scored:
@@ -59,11 +59,20 @@ def scored(scores: Array, labels: Array, kind: Kind, clip: float | None = None) 
             made = _class_logits(scores, labels)
         else:
             made = _class_probabilities(scores, labels, kind)
+        if not binary and scores.shape[1] == 2:
+            made = _of_label_1(made, labels)
         if clip is None:
             return made
         # A binary probability is clipped at both ends, as in `log_loss`.
         least = -np.log1p(-clip) if binary else 0.0
         return made._replace(losses=made.losses.clip(least, -np.log(clip)))
+
+
+def _of_label_1(made: Scored, labels: Array) -> Scored:
+    """Bins and Brier scores of two classes as they are of a binary score."""
+    bins = made.keys >> 1
+    bins = np.where(made.predicted == 1, bins, portable.KEYS - 1 - bins)
+    return made._replace(keys=2 * bins + labels, brier=0.5 * made.brier)
 
 
 def losses_of(scores: Array, labels: Array, kind: Kind) -> Array:

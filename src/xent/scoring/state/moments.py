@@ -71,7 +71,7 @@ class Moments(Accumulator):
 class BrierMoments(Moments):
     """The same of Brier scores, over all rows."""
 
-    NAMES = ("wl", "wll", "wlll", "wwl", "wwll")
+    NAMES = ("wl", "wll", "wlll", "ww", "wwl", "wwll")
     MOST = 0
 
     def values(self, batch: Batch) -> Array:
