@@ -28,6 +28,8 @@ def score_command(
     show: str | None = None,
     by: str | None = None,
     cluster: str | None = None,
+    level: float = 0.95,
+    baseline: str | None = None,
     losses: Path | None = None,
     part: Literal["prompt", "generated"] | None = None,
     save_state: Path | None = None,
@@ -64,7 +66,8 @@ def score_command(
     options: dict[str, Any] = {
         "clip": clip, "worst": worst, "missing": missing, "ignored": ignore_label or (),
         "skip_bad": skip_bad, "show": names_of(show) or (), "by": names_of(by) or (),
-        "cluster": cluster, "losses": losses, "part": part, **chosen,
+        "cluster": cluster, "level": level, "baseline": baseline, "losses": losses, "part": part,
+        **chosen,
     }  # fmt: skip
     targets = [save_state, out.output]
     _check_targets(targets, files)  # before anything is computed

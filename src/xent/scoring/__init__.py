@@ -13,6 +13,7 @@ import numpy as np
 from xent._kind import Kind
 from xent._validation import Array, check_number
 from xent.scoring.errors import FileError
+from xent.scoring.intervals.interval import check_level
 from xent.scoring.multilabel import MultiLabelScore
 from xent.scoring.report import FileColumns, Score
 
@@ -83,6 +84,8 @@ def score(
     progress: Progress | None = None,
     part: Part | None = None,
     multi_label: bool | None = None,
+    level: float = 0.95,
+    baseline: Any = None,
 ) -> Result:
     r"""Log loss of the predictions in a file, by class, with the worst rows.
 
@@ -136,10 +139,12 @@ def score(
     show : sequence of str, optional
         Columns that are shown beside the worst rows, such as an id.
     by : sequence of str, optional
-        Columns by whose values the rows are scored, too: rows, loss and accuracy of each value.
+        Columns by whose values the rows are scored, too: rows, loss and accuracy of each value, and
+        of each pair of values of two columns. ``"age:18:40:65"`` has the edges of bins for a column
+        of numbers.
     cluster : str, optional
         Column of what several rows belong to, such as a user: rows of one are not independent, and
-        the standard error of the log loss takes that into account.
+        intervals take that into account.
     losses : path, optional
         Write label, prediction, probability and loss of each row to this file, which ends in
         .parquet, .csv, .arrow or .feather. It is there once all rows have been read.
@@ -152,11 +157,17 @@ def score(
         Where the labels are columns (or lists) of 0 and 1: True if several of a row may be true at
         once, False if each row has one. By default the numbers decide, and an error says so where
         they do not.
+    level : float, default 0.95
+        Confidence level of the intervals.
+    baseline : path, address or table, optional
+        Labels of other rows, such as those that the model was trained on: skill is then measured
+        against predicting their shares.
 
     Returns
     -------
     Score
-        Log loss in nats and bits, perplexity, base rate, skill, per-class losses, worst rows;
+        Log loss in nats and bits, perplexity, base rate, skill, Brier score, accuracy, AUC, each
+        with its interval; losses of the classes, worst rows;
         `MultiLabelScore` where several labels of a row may be true. Of
         log-probabilities of a language model: `TextScore` with perplexity, bits per token and per
         byte, or `ChoiceScore` with the accuracy of choices.
@@ -199,6 +210,7 @@ def score(
         if isinstance(columns, str):
             msg = f"{name} is {columns!r}; expected a list of columns: [{columns!r}]."
             raise TypeError(msg)
+    level = check_level(check_number(level, "level", 0, 1, above=True))
     losses = None if losses is None else Path(losses)
     if clip is not None:
         clip = check_number(clip, "clip", 0, 0.5, above=True)
@@ -211,6 +223,8 @@ def score(
         progress=progress,
         skip_bad=skip_bad,
         part=part,
+        level=level,
+        baseline=baseline,
         label_column=label_column,
         score_columns=score_columns,
         weight_column=weight_column,

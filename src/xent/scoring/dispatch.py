@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from shlex import quote
 from typing import Any
 
 from xent.scoring import naming
+from xent.scoring.baseline import shares_of
 from xent.scoring.errors import FileError
 from xent.scoring.language.form import Form, Part
 from xent.scoring.language.run import form_of, score_source
@@ -42,15 +44,19 @@ def score_any(
     progress: Progress | None,
     skip_bad: bool,
     part: Part | None,
+    level: float = 0.95,
+    baseline: Any = None,
     **options: Any,
 ) -> Result:
     """The score of the rows, as their columns are named or asked for."""
     opened = open_source(source, labels, skip_bad=skip_bad)
     form = form_of_language(opened, labels, part, options)
     if form is not None:
-        others = {**options, "clip": clip, "losses": losses}
-        for name in ("clip", "losses", "normalize", "show", "by", "cluster", "ignored"):
-            if others[name]:
+        others = {**options, "clip": clip, "losses": losses, "baseline": baseline}
+        for name in (
+            "clip", "losses", "normalize", "show", "by", "cluster", "ignored", "baseline",
+        ):  # fmt: skip
+            if others[name] not in (None, False, (), []):
                 msg = f"{name} is for predictions of classes, but {opened.name} holds "
                 msg += "log-probabilities of a language model."
                 raise ValueError(msg)
@@ -58,7 +64,16 @@ def score_any(
     if part is not None:
         raise FileError(opened.name, "holds no responses of a language model; leave out part.")
     run = Run(opened, **options)
-    return _score(run, worst, clip, losses, progress)
+    shares = None
+    if baseline is not None:
+        if len(run.reading.parts) > 1:
+            msg = "baseline is for one label per row, not for labels that may be true at once."
+            raise ValueError(msg)
+        shares = shares_of(baseline, run.reading)
+    result = _score(run, worst, clip, losses, progress)
+    if isinstance(result, Score):
+        return replace(result, level=level, baseline=shares)
+    return result
 
 
 def columns_of(source: Any, labels: Any, **options: Any) -> FileColumns:

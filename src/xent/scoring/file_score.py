@@ -22,7 +22,7 @@ SCHEMA_VERSION = 1
 """Of `to_dict`: a key that is removed or changes its meaning raises it."""
 
 STATE_FORMAT = "xent score"
-STATE_VERSION = 1
+STATE_VERSION = 2
 """What is written into saved states."""
 
 SAVED = (
@@ -205,6 +205,7 @@ class FileScore(Report):
             "left_out": dict(self.left_out),
             "highest": self.highest.hex(),
             "labels": getattr(self, "labels", None),
+            "baseline": getattr(self, "baseline", None),
             "states": [json.loads(state.to_json()) for state in self._states],
         }
         return json.dumps(data, ensure_ascii=False) + "\n"

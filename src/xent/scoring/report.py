@@ -1,75 +1,41 @@
-"""`Score`: the figures computed from a state, as properties, as a report and as plain data."""
+"""`Score`: how good the predictions are, as properties, as a report and as plain data."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from xent._format import counted, plain
+from xent._format import counted, plain, shown
 from xent._report import Block, Report, Table, Text
-from xent.metrics import log_loss
+from xent.scoring.figures import Figures, Group, data_of
 from xent.scoring.file_score import FileScore, by_group, cells, records
-from xent.scoring.state import State, WorstRow, ratio
+from xent.scoring.intervals import Interval
+from xent.scoring.state import State, WorstRow
+from xent.scoring.state.clips import CLIPS
 from xent.scoring.state.clusters import BUCKETS
 
 WORST = "label predicted probability_of_label log_loss_nats"
 
-
-class ClassScore(NamedTuple):
-    """The rows of one true class, or of one value of a column."""
-
-    name: str
-    rows: int
-    share: float
-    loss: float
-    accuracy: float
+CONFUSED = 5
+"""How many pairs of classes are shown that are taken for one another."""
 
 
 @dataclass(frozen=True, repr=False)
-class Score(FileScore):
+class Score(Figures, FileScore):
     """How good the predictions of a file are."""
 
     classes: tuple[str, ...]
     state: State
+    level: float = 0.95
+    baseline: tuple[float, ...] | None = None
 
     def __repr__(self) -> str:
         return f"Score({self.path!r}, rows={self.rows}, loss={self.loss:.6g})"
 
     @property
-    def rows(self) -> int:
-        """Number of rows of weight above 0."""
-        return self._size
-
-    @property
     def _states(self) -> Sequence[State]:
         return [self.state]
-
-    @property
-    def macro_loss(self) -> float:
-        """Mean of the classes' log losses, each class counted once."""
-        losses = [each.loss for each in self.by_class]
-        return math.fsum(losses) / len(losses)
-
-    @property
-    def perplexity(self) -> float:
-        """Number of equally likely classes that would be as hard to guess."""
-        return math.exp(self.loss) if self.loss < 709 else math.inf
-
-    @property
-    def shares(self) -> list[float]:
-        """Share of each class among the labels, by weight: the base rates."""
-        whole = sum(self.state.weights)
-        return [ratio(weight, whole) for weight in self.state.weights]
-
-    @property
-    def base_loss(self) -> float:
-        """Log loss of always predicting the base rates."""
-        row = np.array([self.shares])
-        return float(log_loss(row, row))
 
     @property
     def worst(self) -> list[WorstRow]:
@@ -77,50 +43,20 @@ class Score(FileScore):
         return self.state.worst
 
     @property
-    def by_class(self) -> list[ClassScore]:
-        """The classes that occur among the labels."""
-        s, shares = self.state, self.shares
-        return [
-            ClassScore(
-                name,
-                s.counts[j],
-                shares[j],
-                math.inf if s.infinite[j] else ratio(s.losses[j], s.weights[j]),
-                ratio(s.right[j], s.weights[j]),
-            )
-            for j, name in enumerate(self.classes)
-            if s.counts[j]
-        ]
-
-    def by_value(self, column: str) -> list[ClassScore]:
-        """The rows by the values of a column that was named after `by`."""
-        whole = sum(self.state.weights)
-        return [
-            ClassScore(
-                value,
-                cell.rows,
-                ratio(cell.w, whole),
-                math.inf if cell.infinite else ratio(cell.wl, cell.w),
-                ratio(cell.right, cell.w),
-            )
-            for (value,), cell in self.state.slices.cells[(column,)]
-        ]
+    def clipped(self) -> dict[float, float]:
+        """The log loss if labels had at least some probabilities, where some loss is infinite."""
+        if not self.infinite or self.state.clips.rows != self.infinite:
+            return {}
+        losses, of = sum(self.state.losses), self.state.clips.loss
+        return {clip: of(i, losses, self.weight) for i, clip in enumerate(CLIPS)}
 
     @property
-    def standard_error(self) -> float:
-        """Of the log loss in nats, over clusters; NaN without clusters, or of few."""
-        if self.state.schema.cluster is None or self.infinite:
-            return math.nan
-        return self.state.clusters.standard_error()
-
-    def _told_of_clusters(self) -> str:
-        groups = self.state.clusters.groups
-        of = f"clusters in '{self.state.schema.cluster}'"
-        if math.isnan(self.standard_error):
-            why = "the log loss is infinite" if self.infinite else f"there are only {groups}"
-            return f"No standard error over {of}: {why}."
-        many = f"{groups} groups of {of}" if groups > BUCKETS // 4 else f"{groups} {of}"
-        return f"Standard error of the log loss: {self.standard_error:.4g} nats, over {many}."
+    def confused(self) -> list[tuple[str, str, int]]:
+        """True class, likeliest class and rows of the pairs that are mistaken most often."""
+        if not self.state.confusion.known:
+            return []
+        names = self.classes
+        return [(names[a], names[b], n) for a, b, n in self.state.confusion.mistaken()]
 
     @property
     def notes(self) -> list[str]:
@@ -130,6 +66,9 @@ class Score(FileScore):
             *self._notes_on_scores(single=len(self.classes) == 2),
             *self._note_on_files(),
         ]
+        if clipped := self.clipped:
+            told = ", ".join(f"{loss:.4f} at {clip:.2g}" for clip, loss in clipped.items())
+            notes.append(f"With the labels' probabilities raised to at least some value: {told}.")
         missing = [name for name, n in zip(self.classes, self.state.counts, strict=True) if not n]
         if missing:
             more = f" or {len(missing) - 5} more" if len(missing) > 5 else ""
@@ -143,23 +82,22 @@ class Score(FileScore):
     def blocks(self) -> Iterator[Block]:
         """The figures, the classes, the worst rows and the notes."""
         yield from self._opening(counted(self.rows, "row"))
-        figures = (
-            ("log loss", self.loss, "nats per row"),
-            ("", self.bits, "bits per row"),
-            ("perplexity", self.perplexity, "classes as hard to guess"),
-            ("base rate", self.base_loss, "nats, always predicting the labels' shares"),
-            ("skill", self.skill, "1 - log loss / base rate"),
-            ("accuracy", self.accuracy, "likeliest class is the true one"),
-            ("macro loss", self.macro_loss, "nats, mean of the classes' losses"),
-        )
-        yield Table((), cells(figures), left=(0, 2))
-        heads = ("class", "rows", "share", "log loss", "accuracy")
-        yield from by_group(heads, self.by_class, "classes", left=())
-        for column in self.state.schema.by:
-            worst_first = sorted(self.by_value(column), key=lambda each: (-each.loss, each.name))
-            yield from by_group((column, *heads[1:]), worst_first, "values", left=(0,))
-        if self.state.schema.cluster is not None:
-            yield Text(self._told_of_clusters(), "plain")
+        sure = f"{100 * self.level:g} % interval"
+        yield Table(
+            ("", "value", sure, ""),
+            tuple((f.name, *cells([(f.value,)])[0], _between(f.interval), f.about)
+                  for f in self.figures),
+            left=(0, 2, 3),
+        )  # fmt: skip
+        yield from self._refusals()
+        yield from self._groups("class", "classes", self.by_class)
+        for columns in self.state.slices.cells:
+            if len(columns) == 1:
+                worst_first = sorted(
+                    self.by_value(*columns), key=lambda each: (-each.loss, each.name)
+                )
+                yield from self._groups(columns[0], "values", worst_first)
+        yield from self._mistaken()
         if self.worst:
             rows = [
                 (row.source, row.row, row.key, figures)
@@ -169,22 +107,50 @@ class Score(FileScore):
         for note in self.notes:
             yield Text(f"Note: {note}", "note")
 
+    def _groups(self, head: str, what: str, groups: Sequence[Group]) -> Iterator[Block]:
+        heads = (head, "rows", "share", "log loss", f"{100 * self.level:g} %", "accuracy")
+        yield from by_group(heads, [_Shown.of(each) for each in groups], what, left=(0, 4))
+
+    def _refusals(self) -> Iterator[Block]:
+        """Why figures have no interval; those with one reason together."""
+        reasons: dict[str, list[str]] = {}
+        for figure in self.figures:
+            if figure.interval is not None and figure.interval.reason and figure.name:
+                reasons.setdefault(figure.interval.reason, []).append(figure.name)
+        for reason, names in reasons.items():
+            yield Text(f"No interval of {_listed(names)}: {reason}.", "plain")
+        if self.clustered and len(reasons) < len(self.figures):
+            yield Text(self._told_of_clusters, "plain")
+
+    @property
+    def _told_of_clusters(self) -> str:
+        groups = self.state.clusters.groups
+        of = f"clusters in '{self.state.schema.cluster}'"
+        many = f"{groups} groups of {of}" if groups > BUCKETS // 4 else f"{groups} {of}"
+        return f"Intervals take into account that rows of one cluster go together: {many}."
+
+    def _mistaken(self) -> Iterator[Block]:
+        if len(self.classes) > 2 and (pairs := self.confused[:CONFUSED]):
+            rows = tuple((true, taken, f"{n:,}") for true, taken, n in pairs)
+            yield Table(("label", "predicted instead", "rows"), rows, left=(0, 1))
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON: infinities as "inf", undefined skill as null."""
+        confusion = self.state.confusion
         return {
             **self._opening_data("rows"),
-            "perplexity": plain(self.perplexity),
-            "base_rate_loss": plain(self.base_loss),
-            "skill": plain(self.skill),
-            "accuracy": self.accuracy,
-            "macro_log_loss_nats": plain(self.macro_loss),
+            **{f.key: plain(f.value) for f in self.figures},
+            "level": self.level,
+            "intervals": {f.key: data_of(f.interval) for f in self.figures if f.interval},
             "infinite_rows": self.infinite,
-            "classes": records("class rows share log_loss_nats accuracy", self.by_class),
+            "clipped_log_loss_nats": {f"{clip:g}": loss for clip, loss in self.clipped.items()},
+            "classes": [_group_data("class", each) for each in self.by_class],
+            "confusion": [*confusion.rows] if confusion.known else None,
             "slices": {
-                column: records("value rows share log_loss_nats accuracy", self.by_value(column))
-                for column in self.state.schema.by
+                ", ".join(columns): [_group_data("value", each) for each in self.by_value(*columns)]
+                for columns, cells in self.state.slices.cells.items()
+                if not cells.full
             },
-            "standard_error_nats": plain(self.standard_error),
             "worst_rows": [
                 {"file": row.source, "row": row.row, "shown": [*row.key], **figures}
                 for row, figures in zip(
@@ -201,6 +167,40 @@ class Score(FileScore):
             (names[row.label], names[row.predicted], row.probability, row.loss)
             for row in self.worst
         ]
+
+
+class _Shown(NamedTuple):
+    """A row of a table of groups."""
+
+    name: str
+    rows: int
+    share: float
+    loss: float
+    interval: str
+    accuracy: float
+
+    @classmethod
+    def of(cls, group: Group) -> _Shown:
+        return cls(*group[:4], _between(group.interval), group.accuracy)
+
+
+def _between(interval: Interval | None) -> str:
+    """The bounds of an interval."""
+    if interval is None:
+        return ""
+    if interval.reason:
+        return "none"
+    return " to ".join(shown(bound, trim=False) for bound in (interval.low, interval.high))
+
+
+def _group_data(key: str, group: Group) -> dict[str, Any]:
+    figures = {"rows": group.rows, "share": group.share, "log_loss_nats": plain(group.loss)}
+    more = {"accuracy": group.accuracy, "intervals": {"log_loss_nats": data_of(group.interval)}}
+    return {key: group.name, **figures, **more}
+
+
+def _listed(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 @dataclass(frozen=True, repr=False)

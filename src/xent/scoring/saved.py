@@ -68,7 +68,9 @@ def _score(data: dict[str, Any], name: str) -> Score | MultiLabelScore:
         if len(names) != len(states):
             raise ValueError(names)
         return MultiLabelScore(path, schema.kind, names, tuple(states), **values)
-    return Score(path, schema.kind, schema.classes, states[0], **values)
+    shares = data["baseline"]
+    baseline = None if shares is None else tuple(map(float, shares))
+    return Score(path, schema.kind, schema.classes, states[0], baseline=baseline, **values)
 
 
 def merged(a: Result, b: Result) -> Result:
@@ -78,6 +80,8 @@ def merged(a: Result, b: Result) -> Result:
     if isinstance(a, ChoiceScore) and isinstance(b, ChoiceScore):
         return merged_texts(a, b)
     if isinstance(a, Score) and isinstance(b, Score):
+        if a.baseline != b.baseline:
+            raise StateError("These states cannot be merged. Their baselines differ.")
         return replace(_merged(a, b), state=a.state.merge(b.state))
     if isinstance(a, MultiLabelScore) and isinstance(b, MultiLabelScore):
         if a.labels != b.labels:
