@@ -365,9 +365,7 @@ class Figures:
 
     def by_value(self, *columns: str) -> list[Group]:
         """The rows by the values of one column or two of those in `by`."""
-        return [
-            self._cell(", ".join(key), cell) for key, cell in self.state.slices.cells[columns]
-        ]
+        return [self._cell(", ".join(key), cell) for key, cell in self.state.slices.cells[columns]]
 
     def _cell(self, name: str, cell: CellSums) -> Group:
         sums = {n: getattr(cell, n) for n in ("wl", "wll", "wlll")}

@@ -27,9 +27,20 @@ from xent.scoring.intervals.by_class import ClassMoments, class_moments
 from xent.scoring.intervals.clusters import ratio_interval
 from xent.scoring.intervals.macro import macro_interval
 from xent.scoring.intervals.skill import skill_interval
-def auc_interval(n,p,level,effective=None): return _auc(n,p,level,effective)
-def average_precision_interval(n,p,level,effective=None): return _ap(n,p,level)
+
+
+def auc_interval(n, p, level, effective=None):
+    return _auc(n, p, level, effective)
+
+
+def average_precision_interval(n, p, level, effective=None):
+    return _ap(n, p, level)
+
+
 def jackknife_interval(whole, without, level):
     import numpy as np
-    g=len(without); e=float(np.sqrt((g-1)/g*((without-without.mean())**2).sum())); q=t_quantile(level,g-1)
-    return Interval(whole-q*e,whole+q*e,e,"jackknife")
+
+    g = len(without)
+    e = float(np.sqrt((g - 1) / g * ((without - without.mean()) ** 2).sum()))
+    q = t_quantile(level, g - 1)
+    return Interval(whole - q * e, whole + q * e, e, "jackknife")

@@ -34,5 +34,7 @@ def ratio_interval(tops: Array, bottoms: Array, level: float = 0.95) -> Interval
     error = math.sqrt(g / (g - 1) * squares) / whole
     skew = float((off**3).sum() / squares**1.5)
     pull = float(bottoms @ off) / whole**2 / error
-    low, high = hall_bounds(float(estimate), error, t_quantile(level, g - 1), skew / 3 - pull, skew / 6)
+    low, high = hall_bounds(
+        float(estimate), error, t_quantile(level, g - 1), skew / 3 - pull, skew / 6
+    )
     return Interval(low, high, error, METHOD)

@@ -88,7 +88,9 @@ def skill_interval(
     squares = float(m.square(center).sum())
     within = m.within
     if within.sum() <= SAME * m.wwll.sum():
-        return refused("every row of a class has the same loss: the predictions are constant", METHOD)
+        return refused(
+            "every row of a class has the same loss: the predictions are constant", METHOD
+        )
     error = math.sqrt(n / (n - 1) * squares) / base
     skewness = float(m.cube(center).sum()) / squares**1.5
     if reason := few_carriers(skewness, int(n)):

@@ -23,11 +23,17 @@ class WorstRow:
     probability: float
     key: tuple[str, ...] = ()
     """What identifies the row, if columns for that were named."""
+    scores: tuple[float, ...] = ()
+    """Its scores, unless there are too many of them."""
 
     @property
     def loss(self) -> float:
         """Loss in nats."""
         return -self.negative_loss
+
+
+MOST_SCORES = 1 << 16
+"""The most scores that are kept of all worst rows."""
 
 
 class WorstRows(Accumulator):
@@ -56,10 +62,13 @@ class WorstRows(Accumulator):
         p = probabilities_of(batch.scores[at], batch.labels[at], self.schema.kind)
         keys = [tuple(str(column[i]) for column in batch.keys) for i in at]
         fields = (-losses[at], batch.places[at], batch.labels[at], batch.scored.predicted[at], p)
+        scores = batch.scores[at].reshape(len(at), -1)
+        if keep * scores.shape[1] > MOST_SCORES:
+            scores = scores[:, :0]
         found = [
-            WorstRow(loss, batch.source, row, label, predicted, probability, key)
-            for loss, row, label, predicted, probability, key in zip(
-                *(each.tolist() for each in fields), keys, strict=True
+            WorstRow(loss, batch.source, row, label, predicted, probability, key, tuple(values))
+            for loss, row, label, predicted, probability, values, key in zip(
+                *(each.tolist() for each in (*fields, scores)), keys, strict=True
             )
         ]
         self.rows = sorted([*self.rows, *found])[:keep]
@@ -74,11 +83,22 @@ class WorstRows(Accumulator):
 
     def read(self, data: Any) -> None:
         self.rows = [
-            WorstRow(float.fromhex(loss), source, row, label, predicted, float.fromhex(p), (*key,))
-            for loss, source, row, label, predicted, p, key in data
+            WorstRow(
+                float.fromhex(loss),
+                source,
+                row,
+                label,
+                predicted,
+                float.fromhex(p),
+                (*key,),
+                tuple(map(float.fromhex, scores)),
+            )
+            for loss, source, row, label, predicted, p, key, scores in data
         ]
 
 
 def _text(value: Any) -> Any:
     """Floats as text that has all their digits, and infinities."""
+    if isinstance(value, tuple):
+        return [_text(each) for each in value]
     return value.hex() if isinstance(value, float) else value
