@@ -142,6 +142,7 @@ class Score(Figures, FileScore):
             **{f.key: plain(f.value) for f in self.figures},
             "level": self.level,
             "intervals": {f.key: data_of(f.interval) for f in self.figures if f.interval},
+            "standard_error_nats": plain(self.standard_error),
             "infinite_rows": self.infinite,
             "clipped_log_loss_nats": {f"{clip:g}": loss for clip, loss in self.clipped.items()},
             "classes": [_group_data("class", each) for each in self.by_class],

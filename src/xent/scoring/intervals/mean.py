@@ -137,9 +137,9 @@ def moments_of_sums(
         n,
         l1 / w,
         squares / (ww * w * w),
-        cubes * w / one / (ww / one) ** 2,
+        cubes * (w / one) / (ww / one) ** 2,
         w * w / (ww * one),
-        math.sqrt(squares * one * n / (w**4 * (n - 1))),
+        math.sqrt(max(0, squares) * one * n / (w**4 * (n - 1))),
         (wwl * w - l1 * ww) * one / w**3,
     )
 
