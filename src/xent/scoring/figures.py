@@ -106,7 +106,7 @@ class Figures:
     @cached_property
     def _sums(self) -> dict[str, list[int]]:
         """Sums of products of weights and losses by class, as `intervals` calls them."""
-        return {"wl": self.state.losses} | self._weights | _sums_in(self.state.moments)
+        return self._weights | _sums_in(self.state.moments)
 
     @property
     def _weights(self) -> dict[str, list[int]]:
@@ -346,6 +346,14 @@ class Figures:
         of = figure(*self.ranked)
         return jackknife_interval(of, without, rows, self.level, positive=rarer, share=True)
 
+    @property
+    def confusion(self) -> list[list[int]] | None:
+        """Rows of each true class, by the likeliest class; None of too many classes."""
+        if self.binary:
+            wrong, right = self.state.classes.hits
+            return [[right[0], wrong[0]], [wrong[1], right[1]]]
+        return [*self.state.confusion.rows] if self.state.confusion.known else None
+
     # ---- groups of rows
 
     @cached_property
@@ -440,8 +448,8 @@ def flipped(interval: Interval) -> Interval:
 
 
 def _sums_in(moments: Moments) -> dict[str, list[int]]:
-    """All sums by class, but for the counts of rows."""
-    return {name: moments.by_class(name) for name in moments.sums if name != "rows"}
+    """All sums by class."""
+    return {name: moments.by_class(name) for name in moments.names}
 
 
 def _exp(loss: float) -> float:

@@ -136,7 +136,6 @@ class Score(Figures, FileScore):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON: infinities as "inf", undefined skill as null."""
-        confusion = self.state.confusion
         return {
             **self._opening_data("rows"),
             **{f.key: plain(f.value) for f in self.figures},
@@ -146,7 +145,7 @@ class Score(Figures, FileScore):
             "infinite_rows": self.infinite,
             "clipped_log_loss_nats": {f"{clip:g}": loss for clip, loss in self.clipped.items()},
             "classes": [_group_data("class", each) for each in self.by_class],
-            "confusion": [*confusion.rows] if confusion.known else None,
+            "confusion": self.confusion,
             "slices": {
                 ", ".join(columns): [_group_data("value", each) for each in self.by_value(*columns)]
                 for columns, cells in self.state.slices.cells.items()
