@@ -146,7 +146,7 @@ def test_skill_against_the_shares_of_other_data(tmp_path: Path) -> None:
     ("text", "told"),
     [
         ("y,x\n1,2\n", r"train\.csv: has no column 'label' of labels.* the columns are y, x\."),
-        ("label\n1\n7\n", r"train\.csv, row 1 \(line 3\), column 'label': '7' is not a class"),
+        ("label\n1\n7\n", r"train\.csv: row 1 \(line 3\), column 'label': '7' is not a class"),
         ("label\n", r"train\.csv: holds no label|train\.csv: holds no rows"),
     ],
 )
