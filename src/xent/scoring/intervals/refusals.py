@@ -9,7 +9,7 @@ from xent.scoring.intervals.by_class import ClassMoments
 FEWEST_OF_A_CLASS = 5
 """Rows of the rarer of two classes below which a mean has no interval."""
 
-FEWEST_CARRIERS = 5
+FEWEST_CARRIERS = 3
 """A figure as skewed as if fewer rare rows than this decided it has no interval."""
 
 
