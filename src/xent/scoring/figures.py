@@ -150,7 +150,8 @@ class Figures:
         """The interval of a sum over clusters, divided by their weights."""
         counted = name == "right" and not self.state.schema.weighted
         tops = self._of_clusters(name, 1 if counted else ONE)
-        return ratio_interval(tops, self._cluster_weights, self.level)
+        counts = None if name == "right" else self.counts
+        return ratio_interval(tops, self._cluster_weights, self.level, counts=counts)
 
     # ---- figures of all rows
 
@@ -223,8 +224,11 @@ class Figures:
         unit = ONE if self.state.schema.weighted else 1
         found = self._of_clusters("labels", unit).reshape(-1, len(self.state.counts))
         used = np.array(self._occurring(self.shares)) if shares is None else shares
-        surprises = found[:, np.array(self.state.counts) > 0] @ -np.log(used)
-        return flipped(ratio_interval(self._of_clusters("losses"), surprises, self.level))
+        found = found[:, np.array(self.state.counts) > 0]
+        rarer = int((found > 0).sum(axis=0).min()) if self.binary else None
+        sizes = found @ -np.log(used)
+        losses = self._of_clusters("losses")
+        return flipped(ratio_interval(losses, sizes, self.level, positive=rarer))
 
     @cached_property
     def brier(self) -> float:
