@@ -183,6 +183,7 @@ class Run:
                 tally.add(rows, name)
                 if file:
                     file.add(rows, name)
+            del several, rows  # the next ones are made while nothing else holds these
             if told:
                 told(found[0].seen, reader.fraction(found[0].seen))
         if told:
@@ -234,4 +235,5 @@ def _rows(reader: Reader, reading: Reading, layouts: Sequence[Layout]) -> Iterat
                 row = first + int(error.row)  # the layout counts from the start of the batch
                 raise error.at(row, reader.line(row)) from None
             yield part
+            del whole, part
             first += count
