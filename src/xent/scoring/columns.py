@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -140,9 +140,9 @@ class Layout:
             name = r.scores[0]
             scores = self.values.lists(batch[name], name, len(r.classes), gaps=gaps)
         else:
-            columns = [self.values.numbers(batch[name], name, gaps=gaps) for name in r.scores]
+            columns = (self.values.numbers(batch[name], name, gaps=gaps) for name in r.scores)
             # Columns stay columns: to turn them into rows takes longer than to score them.
-            scores = columns[0] if r.shape == "binary" else np.stack(columns).T
+            scores = next(columns) if r.shape == "binary" else _stacked(columns, len(r.scores)).T
         if r.percent:
             scores = scores / 100
         if r.predicted is not None:
@@ -236,6 +236,18 @@ class Layout:
 
     def _fail_at(self, places: Array, bad: Array, what: str, column: str) -> None:
         self.values.fail(what, row=int(places[bad.argmax()]), column=column)
+
+
+def _stacked(columns: Iterator[Array], count: int) -> Array:
+    """A matrix with these rows, of which only one is held beside it."""
+    row = next(columns)
+    matrix = np.empty((count, len(row)), row.dtype)
+    matrix[0] = row
+    for j, row in enumerate(columns, 1):
+        if row.dtype != matrix.dtype:  # float32 beside float64
+            matrix = matrix.astype(np.promote_types(row.dtype, matrix.dtype), copy=False)
+        matrix[j] = row
+    return matrix
 
 
 def _text(value: Any) -> str:

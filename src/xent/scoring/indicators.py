@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -49,7 +49,7 @@ class Indicators(Reading):
 class OneHot(Indicators):
     """Each row has a single 1, at its class."""
 
-    def prepared(self, batch: dict[str, Any], values: Values) -> dict[str, Any]:
+    def prepared(self, batch: Mapping[str, Any], values: Values) -> Mapping[str, Any]:
         """The batch, with the classes' names in a column of labels."""
         codes = indicators(batch, self.truths, self.each, values)
         odd = np.flatnonzero((codes == NO_CLASS).any(axis=1))
@@ -65,7 +65,7 @@ class OneHot(Indicators):
             what = f"the labels of a row are {told}; expected a single 1. If several labels may be "
             values.fail(what + "true at once, pass --multi-label.", row=row)
         names = np.array(self.classes, object)[codes.argmax(axis=1)]
-        return batch | {self.label: pa.array(names.tolist(), pa.string(), mask=~whole)}
+        return {**batch, self.label: pa.array(names.tolist(), pa.string(), mask=~whole)}
 
     @property
     def _labels_in(self) -> str:
@@ -94,7 +94,7 @@ class MultiLabel(Indicators):
             return columns
         return [f"{columns[0]}[{j}]" for j in range(len(self.classes))]
 
-    def prepared(self, batch: dict[str, Any], values: Values) -> dict[str, Any]:
+    def prepared(self, batch: Mapping[str, Any], values: Values) -> Mapping[str, Any]:
         """The batch, with a column for each place of its lists."""
         made: dict[str, Any] = {}
         for columns in (self.truths, self.scores):
@@ -102,7 +102,8 @@ class MultiLabel(Indicators):
                 column = numbers(batch[columns[0]])
                 matrix = values.lists(column, columns[0], len(self.classes), gaps=True)
                 made |= dict(zip(self._names(columns), matrix.T, strict=True))
-        return batch | {name: pa.array(column, from_pandas=True) for name, column in made.items()}
+        arrays = {name: pa.array(column, from_pandas=True) for name, column in made.items()}
+        return {**batch, **arrays}
 
     @property
     def description(self) -> str:
@@ -135,7 +136,7 @@ def numbers(column: Any) -> Any:
 
 
 def indicators(
-    batch: dict[str, Any], truths: Sequence[str], each: Sequence[Labels], values: Values
+    batch: Mapping[str, Any], truths: Sequence[str], each: Sequence[Labels], values: Values
 ) -> Array:
     """0 and 1 by row and label; below 0 where there is no label, or something else."""
     if len(truths) == 1:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from xent._plausible import are_decisions, are_probabilities, may_be_percentages
-from xent._validation import check_number
+from xent._validation import Array, check_number
 from xent.scoring import naming
 from xent.scoring.choosing_indicators import read
 from xent.scoring.columns import Layout, Missing, Rows
@@ -55,10 +55,17 @@ class Tally:
         self.state.add(
             rows.scores, rows.labels, rows.weight, rows.places, source, rows.shown, rows.groups
         )
-        self.like_probabilities &= are_probabilities(rows.scores, 1e-3)
-        self.like_percentages &= may_be_percentages(rows.scores, 1e-3)
-        self.highest = max(self.highest, float(rows.scores.max()))
-        self.like_decisions &= are_decisions(rows.scores)
+        self._look_at(rows.scores)
+
+    def _look_at(self, scores: Array) -> None:
+        """Find out what the scores look like, as far as a note may say so of their kind."""
+        kind = self.state.schema.kind
+        if kind == "logits":
+            self.like_probabilities = self.like_probabilities and are_probabilities(scores, 1e-3)
+            self.like_percentages = self.like_percentages and may_be_percentages(scores, 1e-3)
+            self.highest = max(self.highest, float(scores.max()))
+        elif kind == "probabilities":
+            self.like_decisions = self.like_decisions and are_decisions(scores)
 
     def merge(self, other: Tally) -> Tally:
         """What was found in both sets of rows."""
@@ -186,6 +193,7 @@ class Run:
                 tally.add(rows, name)
                 if file:
                     file.add(rows, name)
+            del several, rows  # the next ones are made while nothing else holds these
             if told:
                 told(found[0].seen, reader.fraction(found[0].seen))
         if told:
@@ -238,4 +246,5 @@ def _rows(reader: Reader, reading: Reading, layouts: Sequence[Layout]) -> Iterat
                 row = first + int(error.row)  # the layout counts from the start of the batch
                 raise error.at(row, reader.line(row)) from None
             yield part
+            del whole, part
             first += count
