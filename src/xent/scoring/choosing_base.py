@@ -10,7 +10,7 @@ import numpy as np
 
 from xent._validation import Array
 from xent.scoring.columns import Layout
-from xent.scoring.labels import MISSING, indices, whole_number
+from xent.scoring.labels import indices, present, whole_number
 from xent.scoring.losses import losses_of
 from xent.scoring.reading import Options, Reading
 from xent.scoring.sources.reader import Reader
@@ -47,11 +47,8 @@ class BaseChooser:
     def _labels_in(self, label: str) -> list[str]:
         """The distinct labels of the sample, without those left out and what stands for none."""
         ignored = self.options.ignored
-        return [
-            text
-            for text in self.sample.texts(label)
-            if text.lower() not in MISSING and whole_number(text) not in ignored
-        ]
+        texts = present(self.sample.texts(label))
+        return [text for text in texts if whole_number(text) not in ignored]
 
     def _counting(self, matrix: Array, label: str) -> Array:
         """The rows of the sample in which nothing is missing, and which are not left out."""

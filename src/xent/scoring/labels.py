@@ -10,10 +10,15 @@ NO_CLASS = -(1 << 62)
 """The index of a label that is not a class."""
 GONE = NO_CLASS + 1
 """The index of a label that is missing."""
-MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "<na>", "nat"})
-"""Texts, in lower case, of a label that is missing, unless a class has this name."""
+MISSING = frozenset(
+    {"", "na", "n/a", "#n/a", "#na", "nan", "null", "none", "<na>", "nat", "\\n",
+     "?", "-", "--", "."}
+)  # fmt: skip
+"""Texts, in lower case, of a number or label that is missing, unless a class has this name."""
+SIGNS = {"-", "+"}
+"""Labels of two classes, beside each other: then "-" is not missing."""
 YES_OR_NO = (
-    ("0", "1"), ("false", "true"), ("no", "yes"), ("n", "y"), ("f", "t"), ("off", "on"),
+    ("0", "1"), ("-", "+"), ("false", "true"), ("no", "yes"), ("n", "y"), ("f", "t"), ("off", "on"),
     ("negative", "positive"), ("neg", "pos"),
 )  # fmt: skip
 """Labels of two classes, in lower case, of which the second one is label 1."""
@@ -130,6 +135,12 @@ def whole_number(text: str) -> str:
     return str(int(number)) if number.is_integer() else text
 
 
+def present(texts: Collection[str]) -> list[str]:
+    """The texts without those of labels that are missing."""
+    signs = SIGNS if {*texts} >= SIGNS else set()
+    return [text for text in texts if text.lower() not in MISSING or text in signs]
+
+
 def yes_or_no(texts: Sequence[str]) -> list[str] | None:
     """Labels of two classes with label 1 last, if it is clear which one that is."""
     found = {text.lower(): text for text in texts}
@@ -141,7 +152,7 @@ def yes_or_no(texts: Sequence[str]) -> list[str] | None:
 
 def with_last(classes: Sequence[str], name: str) -> list[str]:
     """Two classes in the order in which the one that a score is named after is the last."""
-    words = name.lower().removeprefix("class").strip(" _-.")
+    words = name.lower().removeprefix("class").strip(" _-.") or name
     negative = {no for no, _ in YES_OR_NO} | {classes[0].lower()}
     if words in negative and words != classes[1].lower():
         return [classes[1], classes[0]]

@@ -12,6 +12,7 @@ import pyarrow.csv
 
 from xent._validation import Array
 from xent.scoring.errors import FileError
+from xent.scoring.labels import MISSING
 from xent.scoring.sources import csv_lines
 from xent.scoring.sources.arrow_reader import NOTHING, TextReader
 from xent.scoring.sources.file import File
@@ -20,8 +21,8 @@ from xent.scoring.sources.reader import Batch
 from xent.scoring.sources.sample import Sample
 
 DELIMITERS = (",", "\t", ";", "|")
-NULLS = ("", "na", "n/a", "#n/a", "nan", "null", "none")
-"""Texts, in lower case, of numbers that are missing."""
+NULLS = sorted({form for text in MISSING for form in (text, text.upper(), text.title())} | {"NaN"})
+"""Texts of numbers that are missing."""
 WHOLE = re.compile(r"0|-?[1-9]\d{0,17}")
 THOUSANDS = re.compile(r"\s*[-+]?[1-9]\d{0,2},\d{3}\s*")
 """A number that may be whole, with a mark between thousands."""
@@ -57,7 +58,7 @@ class CsvReader(TextReader):
             yield from (place for place, _ in csv_lines.rows_of(self.file, text, self.delimiter))
 
     def _check(self, wanted: Wanted) -> None:
-        csv_lines.check(self.file, self.delimiter, wanted)
+        csv_lines.check(self.file, self.delimiter, wanted, self.decimal)
 
     def _first(self) -> Iterator[Any]:
         return iter(self._opened(Wanted(self.names)))
@@ -127,16 +128,14 @@ class CsvReader(TextReader):
             convert_options=pyarrow.csv.ConvertOptions(
                 column_types=types,
                 include_columns=list(types),
-                null_values=[
-                    form for text in NULLS for form in {text, text.upper(), text.title(), "NaN"}
-                ],
+                null_values=NULLS,
                 decimal_point=self.decimal,
             ),
         )
 
 
 def _is_missing(text: str | None) -> bool:
-    return text is None or text.strip().lower() in NULLS
+    return text is None or text.strip().lower() in MISSING
 
 
 def _is_whole(text: str | None) -> bool:

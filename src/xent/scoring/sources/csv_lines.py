@@ -10,6 +10,7 @@ from typing import IO
 
 from xent._format import counted
 from xent.scoring.errors import FileError
+from xent.scoring.labels import MISSING
 from xent.scoring.sources.file import File
 from xent.scoring.sources.lines import LONGEST, MOST_BLANK, Place, Wanted, foreign, lines_of
 
@@ -37,7 +38,7 @@ def rows_of(file: File, text: IO[str], delimiter: str) -> Iterator[tuple[Place, 
         csv.field_size_limit(limit)
 
 
-def check(file: File, delimiter: str, wanted: Wanted) -> None:
+def check(file: File, delimiter: str, wanted: Wanted, decimal: str = ".") -> None:
     """Raise FileError at the first row that cannot be read."""
     at: Place = {"row": -1, "line": 0}
     header: list[str] = []
@@ -45,7 +46,7 @@ def check(file: File, delimiter: str, wanted: Wanted) -> None:
         with file.text() as text:
             for at, fields in rows_of(file, text, delimiter):
                 if at["row"] >= 0:
-                    _check_fields(file, fields, header, wanted, at)
+                    _check_fields(file, fields, header, wanted, at, decimal)
                     continue
                 header = [name.strip() for name in fields]
                 if any(byte := foreign(name) for name in header):
@@ -58,7 +59,7 @@ def check(file: File, delimiter: str, wanted: Wanted) -> None:
 
 
 def _check_fields(
-    file: File, fields: list[str], header: list[str], wanted: Wanted, at: Place
+    file: File, fields: list[str], header: list[str], wanted: Wanted, at: Place, decimal: str
 ) -> None:
     if len(fields) != len(header):
         what = f"{counted(len(fields), 'field')}, but the header names {len(header)} columns."
@@ -67,15 +68,15 @@ def _check_fields(
         text = fields[header.index(name)]
         if byte := foreign(text):
             raise FileError(file.name, f"the text is {byte}", column=name, **at)
-        if name in wanted.numbers and not _is_number(text):
+        if name in wanted.numbers and not _is_number(text, decimal):
             raise FileError(file.name, f"{text!r} is not a number.", column=name, **at)
 
 
-def _is_number(text: str) -> bool:
-    if text in ("", "NA", "null", "None"):  # reported as missing, once it has been read
+def _is_number(text: str, decimal: str) -> bool:
+    if text.strip().lower() in MISSING:  # reported as missing, once it has been read
         return True
     try:
-        float(text)
+        float(text.replace(decimal, "."))
     except ValueError:
         return False
     return "_" not in text  # PyArrow does not read 1_000
