@@ -173,9 +173,11 @@ FILES: list[tuple[str, Callable[[Path], Any], dict[str, Any], str]] = [
     ("a.parquet", parquet(label=[0, 1], prob=["a", "b"]), {},
      "column 'prob': holds string; expected numbers."),
     ("a.parquet", parquet(label=[[0, 1]], prob=[0.5]), {},
-     "column 'label': holds list<element: int64>; expected one label per row, a number or a name."),
+     "column 'label': holds a list of labels in each row. Save a score for each label, and a "
+     "column of 0 and 1: label_X beside prob_X."),
     ("a.parquet", parquet(label=[0.5], logits=[[1.0, 2.0]]), {},
-     "row 0, column 'label': 0.5 is not a class; the classes are 0, 1."),
+     "row 0, column 'label': 0.5 is not a class; the classes are 0, 1. Soft labels are not read "
+     "from files; in Python xent.log_loss takes them."),
     ("a.parquet", parquet(label=[0, 2], logits=[[1.0, 2.0]] * 2), {},
      "row 1, column 'label': 2 is not a class; the classes are 0, 1. Labels start at 0, so there "
      "are more classes than scores: save one for each."),

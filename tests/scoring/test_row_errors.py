@@ -140,8 +140,8 @@ CSV: dict[str, tuple[str, str, str]] = {
     "label of half": (
         "label,logit_0,logit_1",
         "0.5,2,3\n",
-        "row {0} (line {1}), column 'label': '0.5' is not a class; the classes are 0, 1."
-        + NAME_THEM,
+        "row {0} (line {1}), column 'label': '0.5' is not a class; the classes are 0, 1. Soft "
+        "labels are not read from files; in Python xent.log_loss takes them.",
     ),
 }
 

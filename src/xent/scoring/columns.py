@@ -11,6 +11,7 @@ import numpy as np
 
 from xent._plausible import ROUNDING
 from xent._validation import Array, first
+from xent.scoring import several_labels
 from xent.scoring.labels import GONE, NO_CLASS, whole_number
 from xent.scoring.reading import Reading
 from xent.scoring.sources.reader import Batch, Reader
@@ -111,6 +112,8 @@ class Layout:
 
     def _labels(self, column: Any) -> tuple[Array, Array | None]:
         """Class indices of the rows, and which rows have a label that is to be left out, if any."""
+        if what := several_labels.in_lists(column, self.reading):
+            self.values.fail(what, column=self.reading.label)
         codes, distinct = self.values.labels(column, self.reading.label)
         if distinct != self.distinct:
             code = self.reading.labels.code
@@ -123,7 +126,9 @@ class Layout:
             unknown = labels == NO_CLASS
             rows = np.flatnonzero(unknown if ignored is None else unknown & ~ignored)
             if rows.size:
-                what = self.reading.labels.unknown(distinct[codes[rows[0]]])
+                value = distinct[codes[rows[0]]]
+                what = several_labels.in_text(value, self.reading)
+                what = what or self.reading.labels.unknown(value)
                 self.values.fail(what, row=int(rows[0]), column=self.reading.label)
         return labels, ignored
 

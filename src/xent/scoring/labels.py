@@ -15,6 +15,9 @@ MISSING = frozenset(
      "?", "-", "--", "."}
 )  # fmt: skip
 """Texts, in lower case, of a number or label that is missing, unless a class has this name."""
+MARKS = frozenset({"-100", "-1", "255"})
+"""Labels that often mark rows to be left out."""
+SOFT = " Soft labels are not read from files; in Python xent.log_loss takes them."
 SIGNS = {"-", "+"}
 """Labels of two classes, beside each other: then "-" is not missing."""
 YES_OR_NO = (
@@ -97,8 +100,10 @@ class Labels:
                 return what + " If your labels start at 1, name them: --classes 1,2,..."
             if text == "-1" and k == 2 and not self.from_0:
                 return what + " If your labels are -1 and 1, name them: --classes=-1,1"
-        if text in ("-100", "-1", "255"):
+        if text in MARKS:
             return what + f" If it marks rows to be left out: --ignore-label={text}"
+        if is_share(text):
+            return what + SOFT
         if isinstance(value, str) and not text.lstrip("-").isdigit():
             if self.are_indices:
                 what += " Name the classes in the order of the scores: --classes A,B,..."
@@ -124,6 +129,11 @@ def _is_float(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def is_share(text: str) -> bool:
+    """Is this a number between 0 and 1?"""
+    return _is_float(text) and 0 < float(text) < 1
 
 
 def whole_number(text: str) -> str:

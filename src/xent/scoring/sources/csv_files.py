@@ -96,7 +96,7 @@ class CsvReader(TextReader):
         texts = dict(zip(map(str.strip, names), columns, strict=True))
         lists = {name: column.to_pylist() for name, column in texts.items()}
         commas = [each for each in lists.values() if _has_decimal_commas(each)]
-        if commas:
+        if commas and not any(map(_has_decimal_points, lists.values())):
             self.decimal = ","
             marked = [text for each in commas for text in each if text and "," in text]
             # Between semicolons, a comma is a decimal one.
@@ -150,6 +150,10 @@ def _has_decimal_commas(texts: Sequence[str | None]) -> bool:
         and all(map(DECIMAL_COMMA.fullmatch, known))
         and any("," in text for text in known)
     )
+
+
+def _has_decimal_points(texts: Sequence[str | None]) -> bool:
+    return any(text and "." in text for text in texts) and _as_numbers(texts, ".") is not None
 
 
 def _as_numbers(texts: Sequence[str | None], decimal: str) -> Array | None:
