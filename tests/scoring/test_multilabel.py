@@ -285,7 +285,8 @@ def test_scores_that_are_wrong(tmp_path: Path) -> None:
     wrong, truth = P.copy(), Y.copy()
     wrong[7, 1], truth[7, 1] = 1.5, 2
     path = written(tmp_path, named("label_", Y) | named("prob_", wrong))
-    rule = "a probability lies between 0 and 1; for raw scores pass --kind logits."
+    rule = "a probability lies between 0 and 1; correct this one, or leave it blank and pass "
+    rule += "--missing drop."
     assert refused(path) == f"row 7 (line 9), column 'prob_severe_toxic': 1.5: {rule}"
     path = written(tmp_path, named("label_", truth) | named("prob_", P))
     assert refused(path) == (

@@ -10,6 +10,7 @@ from helpers import problem_with
 from xent.scoring.sources.arrow_reader import TextReader
 
 DROP = " xent score --missing drop leaves such rows out."
+CORRECT = "correct this one, or leave it blank and pass --missing drop."
 FROM_ONE = " If your labels start at 1, name them: --classes 1,2,..."
 NAME_THEM = " Name the classes in the order of the scores: --classes A,B,..."
 RAISE = (
@@ -79,14 +80,13 @@ CSV: dict[str, tuple[str, str, str]] = {
     "probability above 1": (
         "label,prob",
         "1,1.00001\n",
-        "row {0} (line {1}), column 'prob': 1.00001: a probability lies between 0 and 1; for raw "
-        "scores pass --kind logits.",
+        "row {0} (line {1}), column 'prob': 1.00001: a probability lies between 0 and 1; "
+        + CORRECT,
     ),
     "probability below 0": (
         "label,prob_0,prob_1",
-        "1,1.1,-0.1\n",
-        "row {0} (line {1}), column 'prob_0': 1.1: a probability lies between 0 and 1; for raw "
-        "scores pass --kind logits.",
+        "1,-0.1,1\n",
+        "row {0} (line {1}), column 'prob_0': -0.1: a probability lies between 0 and 1; " + CORRECT,
     ),
     "sum of probabilities": (
         "label,prob_0,prob_1",
@@ -102,8 +102,7 @@ CSV: dict[str, tuple[str, str, str]] = {
     "positive log-probability": (
         "label,logprob",
         "1,0.5\n",
-        "row {0} (line {1}), column 'logprob': 0.5: a log-probability is not above 0; for raw "
-        "scores pass --kind logits.",
+        "row {0} (line {1}), column 'logprob': 0.5: a log-probability is not above 0; " + CORRECT,
     ),
     "negative weight": (
         "label,prob,w",

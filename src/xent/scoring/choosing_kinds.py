@@ -50,6 +50,7 @@ class KindChooser(BaseChooser):
             found = self._of_the_predicted(reading, kept) if unnamed else []
             return found[0].reading if found else reading
         if scores.kind == "probabilities" and not probable and are_percentages(kept, tolerance):
+            self._check_few(reading, matrix)
             self._percent(reading)
         if scores.kind is not None:
             self._check_confidence(reading, kept)
@@ -95,6 +96,20 @@ class KindChooser(BaseChooser):
         if reading.shape == "binary":
             self.fail("--normalize is for rows of several classes, but each row has one score.")
         return replace(reading, kind="probabilities")
+
+    def _check_few(self, reading: Reading, matrix: Array) -> None:
+        """Fail where most numbers that may be percentages are probabilities."""
+        above = matrix > 1
+        if matrix.ndim > 1 or above.mean() > 1 / 2:
+            return
+        cell = int(above.argmax())
+        row, j = divmod(cell, len(reading.parts))
+        column = reading.scores[j if len(reading.scores) > 1 else 0]
+        percent = self._loss(replace(reading, kind="probabilities", percent=True)).strip()
+        what = f"{matrix[cell]}: a probability lies between 0 and 1, as {int((matrix <= 1).sum())} "
+        what += f"of the first {len(matrix)} do. Correct the others; or, if all are percentages, "
+        what += f"pass --kind percent (log loss {percent})."
+        self.fail(what, row=row, column=column)
 
     def _percent(self, reading: Reading) -> None:
         of = reading.shape == "binary" or len(reading.parts) > 1

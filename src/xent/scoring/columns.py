@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import pyarrow as pa
+from pyarrow import types
 
 from xent._plausible import ROUNDING
 from xent._validation import Array, first
-from xent.scoring import several_labels
+from xent.scoring import out_of_range, several_labels
 from xent.scoring.labels import GONE, NO_CLASS, whole_number
 from xent.scoring.reading import Reading
 from xent.scoring.sources.reader import Batch, Reader
@@ -106,6 +108,8 @@ class Layout:
         return Rows(first_row + places, labels, scores, weight, shown, groups)
 
     def _groups(self, column: Any, name: str) -> Groups:
+        if isinstance(column, pa.Array) and types.is_temporal(column.type):
+            column = column.cast(pa.string())
         codes, distinct = self.values.labels(column, name)
         texts = [_text(value) or NOTHING for value in distinct]
         return Groups(np.where(codes < 0, len(texts), codes), [*texts, NOTHING])
@@ -185,17 +189,15 @@ class Layout:
             self._report(bad, scores, self.reading.scores, "a score must be a number", places)
         # Written as "not inside", so that NaN is found too.
         if kind == "probabilities":
-            bad = ~((scores >= -ROUNDING) & (scores <= 1 + ROUNDING))
-            rule = "a probability lies between 0 and 1; for raw scores pass --kind logits"
+            bad = out_of_range.outside_of(scores)
         elif kind == "log-probabilities":
             bad = ~(scores <= ROUNDING)
-            rule = "a log-probability is not above 0; for raw scores pass --kind logits"
-        else:
-            rule = "a score must be a number, and only one of a row may be inf"
-            if not binary:
-                certain = scores == np.inf
-                bad = certain & (certain.sum(axis=1, keepdims=True) > 1)
-        self._report(bad, scores, self.reading.scores, rule, places)
+        elif not binary:
+            certain = scores == np.inf
+            bad = certain & (certain.sum(axis=1, keepdims=True) > 1)
+        rule = out_of_range.rule(scores, self.reading, self.tolerance)
+        shown = np.round(scores * 100, 9) if self.reading.percent else scores
+        self._report(bad, shown, self.reading.scores, rule, places)
 
     def _normalized(self, scores: Array, places: Array) -> Array:
         """Rows of numbers that are not negative, divided by their sums."""
