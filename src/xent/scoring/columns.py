@@ -20,8 +20,8 @@ from xent.scoring.sources.reader import Batch, Reader
 from xent.scoring.state.accumulator import Groups
 from xent.scoring.values import DROP, Values
 
-MAX_WEIGHT = 1e100
-"""Keeps products with any plausible loss finite."""
+MIN_WEIGHT, MAX_WEIGHT = 1e-100, 1e100
+"""Keep products with any plausible loss exact and finite."""
 
 ROUNDED = " If they were rounded when written, pass a larger --tolerance"
 DIVIDE = " To divide each row by its sum, pass --normalize."
@@ -100,9 +100,9 @@ class Layout:
         if not self.lenient:
             scores = self._checked(scores, places)
         if weight is not None and r.weight is not None:
-            bad = ~((weight >= 0) & (weight <= MAX_WEIGHT))
-            self._report(bad, weight, [r.weight], f"a weight lies between 0 and {MAX_WEIGHT:g}",
-                         places)  # fmt: skip
+            inside = (weight >= np.float64(MIN_WEIGHT)) & (weight <= np.float64(MAX_WEIGHT))
+            rule = f"a weight is 0, or lies between {MIN_WEIGHT:g} and {MAX_WEIGHT:g}"
+            self._report(~(inside | (weight == 0)), weight, [r.weight], rule, places)
         shown = tuple(values.texts(batch[name])[places] for name in r.show)
         groups = tuple(self._groups(batch[name], name).of(places) for name in r.groups)
         return Rows(first_row + places, labels, scores, weight, shown, groups)
