@@ -34,7 +34,7 @@ def test_a_wrong_type_is_named(name: str, value: Any) -> None:
         ({"ignored": -100}, "ignored is -100; expected a list of labels: [-100]."),
         ({"ignored": "-100"}, "ignored is '-100'; expected a list of labels: ['-100']."),
         ({"score_columns": "prob"},
-         "score_columns is 'prob'; expected a list of columns, as text: ['prob']."),
+         "score_columns is 'prob'; expected a list of columns: ['prob']."),
         ({"label_column": 0}, "label_column is 0; expected a list of columns, as text: ['0']."),
         ({"show": [0]}, "show is [0]; expected a list of columns, as text: ['0']."),
         ({"classes": "a,b"}, "classes is 'a,b'; expected a list of names: ['a,b']."),

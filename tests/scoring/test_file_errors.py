@@ -39,7 +39,7 @@ NOT_TEXT = (
     "spreadsheet as Unicode text must be saved as CSV in UTF-8."
 )
 DROP = " xent score --missing drop leaves such rows out."
-FROM_ONE = " If your labels start at 1, name them: --classes 1,2,..."
+FROM_ONE = " If your labels start at 1, name them: --classes 1,2"
 
 
 def says(message: str, expected: str) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from advice import losses
 from helpers import problem_with
 
 from xent.scoring import score
@@ -39,6 +40,17 @@ def test_what_is_missing_is_no_fault_where_another_row_has_one(gone: str, tmp_pa
     path.write_text("label;prob\n" + "1;0,9\n" * 1000 + f"0;{gone}\n1;0,9x\n")
     message = "a.csv: row 1001 (line 1003), column 'prob': '0,9x' is not a number."
     assert problem_with(path) == message
+
+
+@pytest.mark.parametrize("sign", ["-", ".", "?", "--"])
+def test_a_sign_beside_one_label_may_be_the_other_one(sign: str) -> None:
+    table = {"label": ["x", sign, "x"], "prob": [0.9, 0.2, 0.4]}
+    assert "--missing" not in problem_with(table)
+    found = losses(table)
+    due = -np.log([0.9, 0.8, 0.4]).mean()
+    assert any(abs(loss - due) < 1e-15 for loss in found.values()), found
+    table["label"] = ["yes", sign, "yes"]
+    assert score(table, missing="drop").rows == 2
 
 
 def test_minus_beside_plus_is_a_label(tmp_path: Path) -> None:

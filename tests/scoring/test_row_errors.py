@@ -11,7 +11,7 @@ from xent.scoring.sources.arrow_reader import TextReader
 
 DROP = " xent score --missing drop leaves such rows out."
 CORRECT = "correct this one, or leave it blank and pass --missing drop."
-FROM_ONE = " If your labels start at 1, name them: --classes 1,2,..."
+FROM_ONE = " If your labels start at 1, name them: --classes 1,2"
 NAME_THEM = " Name the classes in the order of the scores: --classes A,B,..."
 RAISE = (
     " If they were rounded when written, pass a larger --tolerance. To divide each row by its sum, "

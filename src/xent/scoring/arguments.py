@@ -85,7 +85,7 @@ def _check_numbers(options: dict[str, Any]) -> None:
 def _listed(name: str, value: Any) -> Any:
     """The list as texts; a text as it is where it may be the name of one column."""
     columns = LISTS[name] == "columns"
-    what = f"a list of {LISTS[name]}" + ", as text" * columns
+    what = f"a list of {LISTS[name]}" + ", as text" * (columns and not isinstance(value, str))
     if value is None:
         return () if name in EMPTY else None
     if isinstance(value, str) and name in ONE_OR_MORE:

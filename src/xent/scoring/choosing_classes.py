@@ -58,6 +58,9 @@ class ClassChooser(BaseChooser):
         found = self._labels_in(label)
         classes = yes_or_no(found) or ["0", "1"]
         if not scores.classes:
+            if self.options.predicted_column and len(found) == 2 and yes_or_no(found) is None:
+                # Scores of whichever label was predicted: the order does not matter.
+                return classes if any(map(is_number, found)) else sorted(found)
             return classes
         name = scores.classes[0]
         if len(found) == 2 and name in found and not any(map(is_number, found)):
@@ -76,6 +79,13 @@ class ClassChooser(BaseChooser):
         if not self.sample.numeric(name) or values <= found:  # other errors say so
             return
         what = f"holds {len(found)} labels ({few(sorted(found))}), but each row has one score, "
+        if len({text.lower() for text in found}) == 2:
+            what = (
+                f"holds {len(found)} labels ({few(sorted(found))}), of which some differ only in "
+            )
+            self.fail(
+                what + "case: write labels alike, as df[label].str.lower() does.", column=label
+            )
         predicted = self._predicted_column(label, scores.columns)
         if predicted is None:
             what += "which is for two. Save a score for each class."
@@ -95,7 +105,8 @@ class ClassChooser(BaseChooser):
         self._several(
             f"the labels are {few(found)}, and nothing says which of them the scores are for",
             [
-                Candidate(f"scores for {yes}", f"--classes {quote(f'{no},{yes}')}",
+                Candidate(f"scores for {yes}", f"--classes={quote(f'{no},{yes}')}"
+                          if no.startswith("-") else f"--classes {quote(f'{no},{yes}')}",
                           replace(reading, labels=Labels([no, yes])))
                 for no, yes in (found, found[::-1])
             ],

@@ -23,7 +23,7 @@ from xent.scoring.choosing_base import (
     Candidate,
     few,
 )
-from xent.scoring.labels import whole_number
+from xent.scoring.labels import Labels, present, whole_number
 from xent.scoring.naming import ScoreSet
 from xent.scoring.reading import Reading, listed
 
@@ -154,13 +154,15 @@ class KindChooser(BaseChooser):
         """Where no score is below 1/2, it may be the probability of a label in another column."""
         if reading.predicted or not are_confidences(kept):
             return []
-        labels = set(self.sample.texts(reading.label))
+        labels = set(self._labels_in(reading.label))
         for name in self.sample.columns:
             if name in (reading.label, *reading.scores) or self.sample.listed(name):
                 continue
-            predicted = set(self.sample.texts(name))
+            predicted = set(present(self.sample.texts(name)))
             if len(labels) == 2 and predicted and predicted <= labels:
                 of = replace(reading, kind="probabilities", predicted=name)
+                if not any(reading.labels.code(text) >= 0 for text in labels):
+                    of = replace(of, labels=Labels(sorted(labels)))  # the order does not matter
                 option = f"--kind probabilities --predicted-column {name}"
                 return [Candidate(f"probabilities of the label in '{name}'", option, of)]
         return []

@@ -20,6 +20,8 @@ MARKS = frozenset({"-100", "-1", "255"})
 SOFT = " Soft labels are not read from files; in Python xent.log_loss takes them."
 SIGNS = {"-", "+"}
 """Labels of two classes, beside each other: then "-" is not missing."""
+BLANKS = frozenset({"?", "-", "--", "."})
+"""Signs that may be one of two classes where there is only one other label."""
 YES_OR_NO = (
     ("0", "1"), ("-", "+"), ("false", "true"), ("no", "yes"), ("n", "y"), ("f", "t"), ("off", "on"),
     ("negative", "positive"), ("neg", "pos"),
@@ -97,7 +99,8 @@ class Labels:
                 )
                 return what + more
             if text == str(k):
-                return what + " If your labels start at 1, name them: --classes 1,2,..."
+                order = ",".join(indices(k, 1)) if k <= 12 else "1,2,..."
+                return what + f" If your labels start at 1, name them: --classes {order}"
             if text == "-1" and k == 2 and not self.from_0:
                 return what + " If your labels are -1 and 1, name them: --classes=-1,1"
         if text in MARKS:
@@ -147,8 +150,12 @@ def whole_number(text: str) -> str:
 
 def present(texts: Collection[str]) -> list[str]:
     """The texts without those of labels that are missing."""
-    signs = SIGNS if {*texts} >= SIGNS else set()
-    return [text for text in texts if text.lower() not in MISSING or text in signs]
+    signs: Collection[str] = SIGNS if {*texts} >= SIGNS else ()
+    kept = [text for text in texts if text.lower() not in MISSING or text in signs]
+    blanks = [text for text in texts if text in BLANKS]
+    if len(kept) == len(blanks) == 1 and yes_or_no(kept) is None:
+        return kept + blanks
+    return kept
 
 
 def yes_or_no(texts: Sequence[str]) -> list[str] | None:

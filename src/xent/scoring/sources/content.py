@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
-
-from xent.scoring.errors import FileError
-
-if TYPE_CHECKING:
-    from xent.scoring.sources.file import File
+from collections.abc import Sequence
+from typing import NamedTuple
 
 START = 256
 """Bytes that show what a file is."""
@@ -35,6 +30,14 @@ JSON = frozenset({".json", ".jsonl", ".ndjson"})
 TEXT = JSON | {".csv", ".tsv"}
 SHORT = 16
 """Bytes that are too few to tell a format from text."""
+
+
+class Called(NamedTuple):
+    """The name of a file, and the extensions of its format and compression."""
+
+    name: str
+    ending: str
+    compression: str
 
 
 class Foreign(NamedTuple):
@@ -95,25 +98,21 @@ def format_of(start: bytes) -> str:
     return found or (".json" if text.startswith((b"{", b"[")) else "")
 
 
-def check(file: File, names_in: Callable[[File], list[str] | None], *, known: bool) -> None:
-    """Fail if the file is empty, or holds something else than its name says."""
-    try:
-        with file.open() as source:
-            start = bytes(source.read(START))
-    except OSError as error:  # a damaged archive
-        raise FileError(file.name, f"cannot be read: {error}") from None
-    if not start:
-        raise FileError(file.name, "is empty (0 bytes).")
-    names = names_in(file) or [] if start.startswith(b"PK") and file.seekable else []
+def problem(start: bytes, called: Called, names: Sequence[str], *, known: bool) -> str:
+    """Says that a file holds something else than its name says; nothing if it may be right.
+
+    `names` are those in a zip archive; `known` says whether files of this name can be read.
+    """
     foreign = EXCEL if "[Content_Types].xml" in names else _foreign(start)
     if foreign is None and not known:
-        foreign = BY_ENDING.get(file.ending)
+        foreign = BY_ENDING.get(called.ending)
     if foreign is not None:
-        raise FileError(file.name, f"is {foreign.called}: {foreign.how}")
-    actual = _ending_of(start, file.compression or SAME.get(file.ending, file.ending), names)
+        return f"is {foreign.called}: {foreign.how}"
+    declared = called.compression or SAME.get(called.ending, called.ending)
+    actual = _ending_of(start, declared, names)
     if known and actual:
-        what = f"its content is {CALLED[actual]}, unlike its name: {_renamed(file, actual)}"
-        raise FileError(file.name, what)
+        return f"its content is {CALLED[actual]}, unlike its name: {_renamed(called, actual)}"
+    return ""
 
 
 def _foreign(start: bytes) -> Foreign | None:
@@ -124,7 +123,7 @@ def _foreign(start: bytes) -> Foreign | None:
     return found[0] if found else None
 
 
-def _ending_of(start: bytes, declared: str, names: list[str]) -> str:
+def _ending_of(start: bytes, declared: str, names: Sequence[str]) -> str:
     """The file name extension of the content; nothing if it may be the one that is declared."""
     text = _is_text(start)
     if text and len(start) > SHORT:  # "PAR1" may be the name of a column
@@ -148,15 +147,15 @@ def _is_text(start: bytes) -> bool:
     return bool(text) and all(c.isprintable() or c in "\ufeff\t\r\n" for c in text)
 
 
-def _renamed(file: File, actual: str) -> str:
+def _renamed(called: Called, actual: str) -> str:
     """How the file is to be called, for its content to be read."""
-    base = file.name.rpartition("/")[2]
-    inner = base.removesuffix(file.compression)
-    stem = inner.removesuffix(file.ending)
+    base = called.name.rpartition("/")[2]
+    inner = base.removesuffix(called.compression)
+    stem = inner.removesuffix(called.ending)
     if actual in (".gz", ".bz2", ".zst"):
-        if file.ending in TEXT:
+        if called.ending in TEXT:
             return f"rename it to {inner}{actual}."
         return "decompress it first."
     if actual == ".txt":
-        return f"rename it to {inner if file.compression else stem + '.csv'}."
+        return f"rename it to {inner if called.compression else stem + '.csv'}."
     return f"rename it to {stem}{actual}."

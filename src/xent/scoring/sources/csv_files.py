@@ -51,6 +51,7 @@ class CsvReader(TextReader):
         with self._explained():
             written = self._opened(NOTHING).schema.names
         self.names = [name.strip() for name in written]
+        csv_lines.check_header(file, self.names)
         self.written = dict(zip(self.names, written, strict=True))
 
     def _places(self) -> Iterator[Place]:

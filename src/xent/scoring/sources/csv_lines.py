@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from typing import IO
 
@@ -21,6 +21,33 @@ def header_of(file: File) -> str:
         lines = (text.readline(LONGEST) for _ in range(MOST_BLANK))
         header = next((line for line in takewhile(bool, lines) if line.strip()), "")
         return re.sub(r'"[^"]*"', "", header)
+
+
+def check_header(file: File, names: Sequence[str]) -> None:
+    """Fail where the first line does not hold the names of columns."""
+    first = names[0] if names else ""
+    with file.text() as text:
+        lines = [text.readline(LONGEST).split() for _ in range(2)]
+    if first.lower().startswith("sep="):
+        what = "the first line says to Excel what stands between columns (sep=): remove it."
+        raise FileError(file.name, what, line=1)
+    if len(names) == 1 and 1 < len(lines[0]) <= len(lines[1]):
+        what = f"one column is called {first!r:.60}: are columns separated by blanks? Write commas "
+        what += "between them; in R, write.csv(x, 'FILE.csv', row.names = FALSE)."
+        raise FileError(file.name, what, line=1)
+    if all(map(_is_float, names)) and not all(name.isdigit() for name in names):
+        what = (
+            f"the first line holds numbers, {', '.join(names[:4])}, and not the names of columns: "
+        )
+        raise FileError(file.name, what + "add a line such as label,prob before it.", line=1)
+
+
+def _is_float(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def rows_of(file: File, text: IO[str], delimiter: str) -> Iterator[tuple[Place, list[str]]]:
@@ -63,13 +90,16 @@ def _check_fields(
 ) -> None:
     if len(fields) != len(header):
         what = f"{counted(len(fields), 'field')}, but the header names {len(header)} columns."
+        if len(header) == 1 and header[0].startswith("#"):
+            what = f"the header is a comment, {header[0]:.60}: remove it."
         raise FileError(file.name, what + " Is a quote not closed?" * ("\n" in fields[-1]), **at)
     for name in wanted.columns:
         text = fields[header.index(name)]
         if byte := foreign(text):
             raise FileError(file.name, f"the text is {byte}", column=name, **at)
         if name in wanted.numbers and not _is_number(text, decimal):
-            raise FileError(file.name, f"{text!r} is not a number.", column=name, **at)
+            tensor = " Save numbers, as tensor.tolist() gives them." * text.startswith("tensor(")
+            raise FileError(file.name, f"{text!r} is not a number.{tensor}", column=name, **at)
 
 
 def _is_number(text: str, decimal: str) -> bool:

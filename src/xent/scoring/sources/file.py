@@ -68,7 +68,18 @@ class File:
 
         `known` says whether files of this name can be read.
         """
-        content.check(self, _names_in, known=known)
+        try:
+            with self.open() as source:
+                start = bytes(source.read(content.START))
+        except OSError as error:  # a damaged archive
+            raise FileError(self.name, f"cannot be read: {error}") from None
+        if not start:
+            raise FileError(self.name, "is empty (0 bytes).")
+        zipped = start.startswith(b"PK") and self.seekable
+        names = (_names_in(self) if zipped else None) or []
+        called = content.Called(self.name, self.ending, self.compression)
+        if what := content.problem(start, called, names, known=known):
+            raise FileError(self.name, what)
 
 
 def endings(name: str) -> tuple[str, str]:
