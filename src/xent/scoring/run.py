@@ -135,9 +135,6 @@ class Run:
         A part of the source that is left out leaves nothing.
         """
         r = self.reading
-        if losses is not None and len(r.parts) > 1:
-            msg = "losses are written for one label per row, not for labels that may be true at "
-            raise ValueError(msg + "once.")
         if r.groups and len(r.parts) > 1:
             msg = "slices and clusters are for one label per row, not for labels that may be true "
             raise ValueError(msg + "at once.")
@@ -191,8 +188,8 @@ class Run:
         for several in _rows(reader, self.reading, layouts):
             for tally, rows in zip(found, several, strict=True):
                 tally.add(rows, name)
-                if file:
-                    file.add(rows, name)
+            if file:
+                file.add(several, name)
             del several, rows  # the next ones are made while nothing else holds these
             if told:
                 told(found[0].seen, reader.fraction(found[0].seen))
