@@ -106,6 +106,10 @@ def calibration_of(
     With one or two classes they are of the probability of label 1; with more, Z, slope and gain are
     of all classes, and the others of the likeliest class, or of each class against the rest.
 
+    More than 4,096 distinct predictions are put in the 4,096 bins of a state's histogram, each with
+    the mean logit of its rows, but for the curve. Figures and their values under perfect calibration
+    are of the same bins.
+
     Parameters
     ----------
     scores : array of shape (n,), (n, 2) or (n, K)
@@ -222,4 +226,4 @@ def _rows(
     sample = 0 if outcomes.n == whole else n
     if infinite:
         outcomes = replace(outcomes, lost=infinite)
-    return _Rows(event, whole, sample, outcomes, curve, u, labels, weights)
+    return _Rows(event, whole, sample, outcomes.coarse(), curve, u, labels, weights)

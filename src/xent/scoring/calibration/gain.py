@@ -14,7 +14,7 @@ from xent._validation import Array
 from xent.scoring.calibration import temperature
 from xent.scoring.calibration.draws import SEED
 from xent.scoring.calibration.newton import minimum
-from xent.scoring.calibration.outcomes import Outcomes, expit, softplus
+from xent.scoring.calibration.outcomes import Outcomes, expit, losses, softplus
 from xent.scoring.calibration.pav import pools
 from xent.scoring.calibration.slope import logistic
 from xent.scoring.calibration.words import Estimate
@@ -138,7 +138,8 @@ def _gain(
             why = f"No gain by {method}: the labels of {outcomes.n:,} rows are too well separated."
             return Gain(method, _nothing(), why)
         new = recalibrate(z)
-        of_true, of_false = softplus(-z) - softplus(-new), softplus(z) - softplus(new)
+        now, then = losses(z), losses(new)
+        of_true, of_false = now[0] - then[0], now[1] - then[1]
         never = rows - true
         whole += float((true * w) @ of_true + (never * w) @ of_false)
         squares += [(true, of_true), (never, of_false)]

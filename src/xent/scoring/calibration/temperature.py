@@ -104,18 +104,21 @@ def fit(u: Array, labels: Array, weights: Array | None = None) -> float | None:
     w = np.ones(len(u)) if weights is None else weights
     total = float(w.sum())
     own = u[np.arange(len(u)), labels]
+    inner = np.where(np.isneginf(u), 0.0, u)
     scale = 1.0 / max(1e-300, float(w @ np.abs(own)) / total)
 
     def loss(at: Array) -> tuple[float, Array, Array]:
         b = float(at[0]) * scale
         if b <= 0:
             return math.inf, np.zeros(1), np.zeros((1, 1))
-        gap, spread = moments(u, labels, b)
-        value = float(w @ losses(u, labels, b)) / total
+        e = np.exp(b * u)
+        whole = e.sum(axis=1)
+        mean = np.einsum("nk,nk->n", e, inner) / whole
+        square = np.einsum("nk,nk,nk->n", e, inner, inner) / whole
         return (
-            value,
-            np.array([float(w @ gap) / total * scale]),
-            np.array([[float(w @ spread) / total * scale**2]]),
+            float(w @ (np.log(whole) - b * own)) / total,
+            np.array([float(w @ (mean - own)) / total * scale]),
+            np.array([[float(w @ (square - mean * mean)) / total * scale**2]]),
         )
 
     found = minimum(loss, np.array([1.0 / scale]))
