@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import machine
@@ -39,6 +39,15 @@ LOGITS = {"balanced": (0.0, 2.0), "rare": (-4.0, 1.5), "confident": (0.0, 6.0)}
 OVER = 1.5
 """What the logits of the over-confident model are multiplied by; its slope is 1/1.5."""
 CLASSES = 10
+FIGURES: dict[str, Callable[[Outcomes], float]] = {
+    "CORP miscalibration, log loss": lambda o: corp(o, "log", 0).miscalibration.value,
+    "CORP discrimination, log loss": lambda o: corp(o, "log", 0).discrimination,
+    "smooth ECE": smooth_ece,
+    "ECE15": lambda o: float(ece(o)),
+    "Z": lambda o: z_of(o).z,
+    "slope": lambda o: slope_of(o).slope.value,
+}
+"""What is computed from bins, too."""
 
 
 def binary(kind: str, n: int, runs: int, over: float = 1.0) -> Iterator[Outcomes]:
@@ -182,14 +191,7 @@ def binned(part: float) -> Iterator[Binned]:
             bins = bins_of(exact.logits)
             true = np.bincount(bins, exact.true, 4096)
             rough = Outcomes.of_histogram(np.bincount(bins, exact.rows, 4096) - true, true)
-            for name, figure in {
-                "CORP miscalibration, log loss": lambda o: corp(o, "log", 0).miscalibration.value,
-                "CORP discrimination, log loss": lambda o: corp(o, "log", 0).discrimination,
-                "smooth ECE": smooth_ece,
-                "ECE15": lambda o: float(ece(o)),
-                "Z": lambda o: z_of(o).z,
-                "slope": lambda o: slope_of(o).slope.value,
-            }.items():
+            for name, figure in FIGURES.items():
                 pairs.setdefault(name, []).append((figure(exact), figure(rough)))
         for name, values in pairs.items():
             of_rows, of_bins = np.array(values).T

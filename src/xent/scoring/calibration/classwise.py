@@ -40,8 +40,8 @@ def classwise_of(
 ) -> Classwise:
     """Miscalibration and ECE15 of each class against the others, and their means over classes.
 
-    Under perfect calibration whole rows are drawn, a label from each row's probabilities. Where there
-    are more than 4,096 rows, predictions are put in the 4,096 bins of a state's histogram.
+    Under perfect calibration whole rows are drawn, a label from each row's probabilities. Where
+    there are more than 4,096 rows, predictions are put in the 4,096 bins of a state's histogram.
 
     Parameters
     ----------

@@ -151,8 +151,8 @@ class Outcomes:
     def coarse(self) -> Outcomes:
         """The same in the histogram's bins, if there are more than 4,096 cells.
 
-        The prediction of a bin is then the mean logit of its rows; infinite logits stay apart. Rows with weights w count as
-        (Σw)² / Σw² rows, rounded, that share the weight equally.
+        The prediction of a bin is then the mean logit of its rows; infinite logits stay apart.
+        Rows with weights w count as (Σw)² / Σw² rows, rounded, that share the weight equally.
         """
         if len(self.logits) <= FINEST:
             return self

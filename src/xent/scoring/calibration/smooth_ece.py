@@ -11,7 +11,7 @@ from xent.scoring.calibration.outcomes import Outcomes
 
 POINTS = 4096
 """Steps of the grid over [0, 1]."""
-CLOSE = 1e-7
+CLOSE = 1e-6
 
 
 def smooth_ece(outcomes: Outcomes, happened: Array | None = None) -> float:

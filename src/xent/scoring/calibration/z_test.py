@@ -71,6 +71,11 @@ def z_of(outcomes: Outcomes) -> ZTest:
     return _z(excess, float(spread.sum()), third, outcomes.total, outcomes.n)
 
 
+def certain_to_fail() -> ZTest:
+    """Z where a loss is infinite."""
+    return ZTest(math.inf, 0.0, math.inf)
+
+
 def z_of_classes(u: Array, labels: Array, weights: Array | None = None) -> ZTest:
     """Z of predictions of K classes.
 
@@ -107,7 +112,7 @@ def z_of_classes(u: Array, labels: Array, weights: Array | None = None) -> ZTest
 
 def _z(excess: float, spread: float, third: float, total: float, n: int) -> ZTest:
     if math.isinf(excess):
-        return ZTest(math.inf, 0.0, math.inf)
+        return certain_to_fail()
     if spread == 0:
         what = "1 prediction is" if n == 1 else f"{n:,} predictions are all"
         why = f"No Z: the {what} certain or uniform, so no label can be unexpected."
