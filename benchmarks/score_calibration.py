@@ -70,7 +70,7 @@ def classes(n: int, runs: int, over: float = 1.0) -> Iterator[tuple[Array, npt.N
 
 def nulls(part: float) -> Iterator[Null]:
     """Figures of perfectly calibrated models, and how often they exceed their 95 % quantile."""
-    for n, runs in ((300, 400), (2000, 200), (100_000, 100)):
+    for n, runs in ((300, 120), (2000, 60), (100_000, 40)):
         found: dict[str, list[tuple[float, float, bool]]] = {}
         for each in binary("balanced", n, max(4, int(runs * part))):
             outcomes = each.coarse()
@@ -98,7 +98,7 @@ def nulls(part: float) -> Iterator[Null]:
 
 def levels(part: float) -> Iterator[Level]:
     """How often Z's p-value is below 0.05 though the model is calibrated."""
-    for n, runs in ((300, 10_000), (2000, 4000), (100_000, 400)):
+    for n, runs in ((300, 6000), (2000, 2000), (100_000, 200)):
         several = max(4, int(runs * part))
         for kind in LOGITS:
             tests = [z_of(each) for each in binary(kind, n, several)]
@@ -124,7 +124,7 @@ def level(kind: str, n: int, p_values: list[float]) -> Level:
 def covered(part: float) -> Iterator[Covered]:
     """Coverage of the intervals of the slope, and how often a gain is claimed."""
     for over in (1.0, OVER):
-        for n, runs in ((100, 4000), (1000, 2000), (10_000, 300)):
+        for n, runs in ((100, 2000), (1000, 1000), (10_000, 200)):
             several = max(4, int(runs * part))
             for kind in LOGITS:
                 slopes, claims = [], []
@@ -162,7 +162,7 @@ def coverage(kind: str, n: int, over: float, bounds: Array, claims: list[float])
 def bands(part: float) -> Iterator[Bands]:
     """How often the band holds the whole curve, and how wide it is."""
     for over in (1.0, OVER):
-        for n, runs in ((100, 4000), (1000, 2000), (10_000, 500)):
+        for n, runs in ((100, 1000), (1000, 600), (10_000, 200)):
             for kind in LOGITS:
                 held, widths, rejected = [], [], []
                 for outcomes in binary(kind, n, max(4, int(runs * part)), over):
@@ -187,7 +187,7 @@ def binned(part: float) -> Iterator[Binned]:
     """Figures from the 4,096 bins beside those from the rows."""
     for over in (1.0, OVER):
         pairs: dict[str, list[tuple[float, float]]] = {}
-        for exact in binary("balanced", 100_000, max(2, int(20 * part)), over):
+        for exact in binary("balanced", 100_000, max(2, int(10 * part)), over):
             bins = bins_of(exact.logits)
             true = np.bincount(bins, exact.true, 4096)
             rough = Outcomes.of_histogram(np.bincount(bins, exact.rows, 4096) - true, true)

@@ -276,8 +276,8 @@ def test_many_classes():
     rng = np.random.default_rng(0)
     z = rng.normal(0, 2, (3000, 5))
     labels = (z + rng.gumbel(size=z.shape)).argmax(axis=1)
-    right = calibration_of(z, labels, kind="logits", count=20)
-    assert not right.classwise.miscalibration.exceeds
+    right = calibration_of(z, labels, kind="logits", count=100)
+    assert right.classwise.miscalibration.value < 1.1 * right.classwise.miscalibration.mean
     assert right.event == "the likeliest class"
     for k in range(5):  # no bins with so few rows: the figures of each class against the others
         own = Outcomes.of_rows(class_logits(shifted(z, "logits"))[:, k], labels == k)
