@@ -344,3 +344,18 @@ def test_scipy_is_imported_only_for_bands():
         "sys.exit('scipy' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("classes", [0, 2, 3])
+@pytest.mark.parametrize("rows", [1, 3, 60])
+@pytest.mark.parametrize("scale", [0.0, 1.0, 600.0, 1e150])
+def test_every_figure_is_a_number_or_has_a_reason(classes, rows, scale):
+    rng = np.random.default_rng(rows)
+    z = scale * rng.normal(size=(rows, classes) if classes else rows)
+    z[0] = -np.inf if classes == 0 else 0.0
+    for weights in (None, np.full(rows, 1e-150), 10 ** rng.uniform(-12, 12, rows)):
+        for labels in (rng.integers(0, max(2, classes), rows), np.zeros(rows, dtype=int)):
+            found = calibration_of(z, labels, weights, kind="logits", count=3)
+            told = [found.z.words, found.slope.words, *(each.words for each in found.gains)]
+            assert not any("nan" in each for each in told)
+            assert not math.isnan(found.log.miscalibration.value + found.smooth_ece.value)

@@ -26,6 +26,7 @@ from xent.scoring.calibration.temperature import (
 from xent.scoring.calibration.z_test import ZTest, certain_to_fail, z_of, z_of_classes
 
 FEW_DRAWS = 50
+LARGEST = 1e90
 Histogram = tuple[Array, Array]
 """Rows of each bin that did not come true, and that did."""
 
@@ -221,13 +222,16 @@ def _rows(
     if not len(labels):
         msg = "there are no rows; expected at least one."
         raise ValueError(msg)
+    if weights is not None:  # their scale does not matter, and is kept from overflowing
+        weights = np.asarray(weights, dtype=np.float64) / np.max(weights)
+        weights = weights / weights.mean()
     u = None
     if scores.ndim == 1 or scores.shape[1] == 2:
         event = "label 1"
-        given = Outcomes.of_rows(logits_of(scores, kind), labels, weights)
+        given = Outcomes.of_rows(_bounded(logits_of(scores, kind)), labels, weights)
     else:
         event = "the likeliest class"
-        u, labels = shifted(scores, kind), labels.astype(np.intp)
+        u, labels = _bounded(shifted(scores, kind)), labels.astype(np.intp)
         given = Outcomes.of_rows(*top_logits(u, labels), weights)
     outcomes = curve = given
     n = whole = len(labels)
@@ -246,3 +250,8 @@ def _rows(
     coarse = outcomes.coarse()
     fine = coarse if weights is None else outcomes
     return _Rows(event, whole, coarse, fine, curve, u, labels, weights, infinite, note)
+
+
+def _bounded(logits: Array) -> Array:
+    """The same, but finite ones beyond 1e90 as that, so that their cubes do not overflow."""
+    return np.where(np.isinf(logits), logits, np.clip(logits, -LARGEST, LARGEST))
