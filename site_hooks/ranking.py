@@ -16,6 +16,7 @@ BOOSTS = {"questions.md": 5.0} | dict.fromkeys(
         "performance.md",
         "reference/cli.md",
         "score-coverage.md",
+        "score-calibration.md",
         "score-speed.md",
         "sizes.md",
         "training-speed.md",
