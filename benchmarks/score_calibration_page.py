@@ -161,8 +161,9 @@ def finding(report: Report) -> str:
     return (
         f"A perfectly calibrated model has an ECE of {first['value']:.3f} on {first['n']} rows, so "
         f"figures stand beside their value under perfect calibration. The 95 % interval of the "
-        f"slope holds the truth in {percent(min(covers))} to {percent(max(covers))} of runs (100 and "
-        f"1,000 rows), the bands of the reliability curve in at least {percent(min(holds))}, and Z rejects "
+        f"slope holds the truth in {percent(min(covers))} to {percent(max(covers))} of runs "
+        f"(100 and 1,000 rows), the bands of the reliability curve in at least "
+        f"{percent(min(holds))}, and Z rejects "
         f"{percent(min(below))} to {percent(max(below))} of calibrated models at the 5 % level."
     )
 
