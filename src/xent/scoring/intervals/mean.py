@@ -114,6 +114,7 @@ def moments_of_sums(rows: int, one: int, sums: Mapping[str, int]) -> LossMoments
         pull = (wwl * w - l1 * ww) * one / w**3
     else:
         spread, effective, pull = second * w * one, float(rows), 0.0
+    spread = max(spread, 0)  # products are rounded, so those of equal losses may leave less
     error = math.sqrt(spread * rows / (w**4 * (rows - 1))) if rows > 1 else math.nan
     return LossMoments(rows, l1 / w, second / w**2, third / w**3, effective, error, pull)
 

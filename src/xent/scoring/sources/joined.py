@@ -48,6 +48,12 @@ def key_of(named: str | Sequence[str]) -> Key:
 class Truth:
     """The table of labels, and which of its rows each prediction belongs to."""
 
+    advice = (
+        "Split both tables by the key, score each pair with --save-state, and merge the states "
+        "with --merge."
+    )
+    """What to do where it takes too much memory."""
+
     def __init__(self, readers: Sequence[Reader], name: str, key: Key, *, drops: bool) -> None:
         self.readers, self.name, self.key, self.drops = readers, name, key, drops
         self.sample = readers[0].sample()
@@ -61,6 +67,16 @@ class Truth:
         """For each part of the predictions, the rows here of its rows; -1 where there is none."""
         self.without_prediction = 0
         self._columns: dict[str, Any] = {}
+
+    @property
+    def alone(self) -> str:
+        """What is said of rows that no prediction belongs to."""
+        return "without a prediction"
+
+    @property
+    def most(self) -> int:
+        """The most bytes that it may take."""
+        return MOST_BYTES
 
     def matching(self, keys: Any) -> dict[str, Any]:
         """The columns for a few keys, null where there is none."""
@@ -93,16 +109,15 @@ class Truth:
             rows += len(parts[" key"])
             # Beside the keys there are a hash table of them, and a place for each prediction.
             size += sum(part.nbytes for part in parts.values()) + 32 * len(parts[" key"])
-            if size > MOST_BYTES:
+            if size > self.most:
                 kept = {name: [] for name in kept}
             for name, part in parts.items():
-                if size <= MOST_BYTES:
+                if size <= self.most:
                     kept[name].append(part)
-        if size > MOST_BYTES:
+        if size > self.most:
             what = (
                 f"its {rows:,} rows would take {size / 2**30:.1f} GB of memory to join, and at "
-                f"most {MOST_BYTES / 2**30:g} GB are used. Split both tables by the key, score "
-                "each pair with --save-state, and merge the states with --merge."
+                f"most {self.most / 2**30:g} GB are used. {self.advice}"
             )
             raise FileError(self.name, what)
         self._columns = {name: pa.chunked_array(kept[name]) for name in columns if kept[name]}
@@ -155,8 +170,8 @@ class Truth:
             raise FileError(lost.part, f"{what}{lost}. {drop}")
         if self.without_prediction:
             first = keys.take(np.flatnonzero(~seen)[:5]).to_pylist()
-            what = f"{counted(self.without_prediction, 'row')} without a prediction: "
-            raise FileError(self.name, f"{what}{_few(first, self.without_prediction)}. {drop}")
+            what = f"{counted(self.without_prediction, 'row')} {self.alone}: "
+            raise FileError(self.name, f"{what}{few(first, self.without_prediction)}. {drop}")
 
     def _find(
         self, held: Sequence[tuple[str, Any]], keys: Any, seen: Array, lost: _Examples,
@@ -191,7 +206,7 @@ class Truth:
             several = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
             more = len(keys) - distinct
             what = f"{counted(more, 'row')} with a key {names} that earlier rows have: "
-            shown = _few(several[:5].to_pylist(), len(several))
+            shown = few(several[:5].to_pylist(), len(several))
             raise FileError(self.name, f"{what}{shown}. Each row needs a key of its own.")
 
 
@@ -210,7 +225,7 @@ class _Examples:
             self.count += len(rows)
 
     def __str__(self) -> str:
-        return _few(self.keys, self.count)
+        return few(self.keys, self.count)
 
 
 class JoinedReader(Reader):
@@ -284,6 +299,7 @@ def _texts(column: Any) -> Any:
     return pc.utf8_trim_whitespace(column.cast(pa.large_string()))
 
 
-def _few(keys: Sequence[Any], count: int) -> str:
+def few(keys: Sequence[Any], count: int) -> str:
+    """The first keys, for a message."""
     shown = ", ".join("nothing" if key is None else repr(key).replace("\\x00", " ") for key in keys)
     return shown + ", ..." * (count > len(keys))
