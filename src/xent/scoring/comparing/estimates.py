@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from fractions import Fraction
+
+import numpy as np
 
 from xent.scoring.comparing.tails import t_tail
 from xent.scoring.intervals import (
@@ -15,8 +16,14 @@ from xent.scoring.intervals import (
     refused,
     t_quantile,
 )
+from xent.scoring.intervals.refusals import told
 from xent.scoring.intervals.skewed import hall_bounds
-from xent.scoring.state.clusters import FEWEST
+from xent.scoring.state import ratio
+
+CLUSTERED = "clustered Hall"
+
+FEWEST_CLUSTERS = 10
+"""Clusters below which there is no interval."""
 
 POWER = 0.8
 """With which probability a difference is to be seen."""
@@ -73,38 +80,69 @@ class Estimate:
 
 
 def of_rows(
-    moments: LossMoments, left_out: int, counts: Mapping[str, int] | None = None
+    moments: LossMoments, lost: tuple[int, int], counts: Mapping[str, int] | None = None
 ) -> Estimate:
-    """The mean of independent rows, of which so many have no finite value."""
+    """The mean of independent rows; of so many the powers, or the value itself, are not finite."""
     m = moments
-    reason = mean_interval(m, infinite=left_out, counts=counts).reason
+    reason = _lost(*lost) or mean_interval(m, counts=counts).reason
     if reason:
-        return Estimate(m.mean, m.error, 1.0, reason=reason)
+        return Estimate(math.nan if lost[1] else m.mean, m.error, 1.0, reason=reason)
     skewness = m.third / m.variance**1.5 / math.sqrt(m.effective)
     bend = skewness / 3 - m.pull / m.error
     return Estimate(m.mean, m.error, max(1.0, m.effective - 1), bend, skewness / 6)
 
 
-def of_clusters(sums: Sequence[tuple[int, int]], left_out: int) -> Estimate:
+def _lost(powers: int, values: int) -> str:
+    """Why there is no interval where the powers of some values, or these themselves, are lost."""
+    if values:
+        rows = "1 row has" if values == 1 else f"{values:,} rows have"
+        return f"{rows} an infinite loss: the mean has no interval"
+    if powers:
+        rows = "1 row has a loss" if powers == 1 else f"{powers:,} rows have losses"
+        return f"{rows} whose powers are too large to sum"
+    return ""
+
+
+def of_clusters(sums: Sequence[tuple[int, int]], lost: tuple[int, int]) -> Estimate:
     r"""The mean of rows that depend on each other within clusters.
 
     .. math::
         \mathrm{SE}^2 = \frac{G}{G - 1} \sum_c (S_c - \bar x W_c)^2 \Big/ \Big(\sum_c W_c\Big)^2
 
     with the sum S and the weight W of each of G clusters, and Student's t of G - 1 degrees of
-    freedom (Liang & Zeger 1986, doi:10.1093/biomet/73.1.13; arXiv:2411.00640).
+    freedom (Liang & Zeger 1986, doi:10.1093/biomet/73.1.13; arXiv:2411.00640), corrected for the
+    skewness of the clusters' deviations as the mean of rows is.
+
+    Parameters
+    ----------
+    sums : sequence of tuple of int
+        Exact sum and weight of each cluster, in the same unit.
+    lost : tuple of int
+        Rows of which the powers, or the value itself, are not finite.
+
+    Examples
+    --------
+    >>> sums = [(c * c, 1 + c % 3) for c in range(20)]
+    >>> found = of_clusters(sums, (0, 0))
+    >>> round(found.mean, 4), round(found.error, 4), found.freedom
+    (63.3333, 14.1046, 19.0)
     """
-    groups, whole = len(sums), sum(w for _, w in sums)
-    mean = Fraction(sum(s for s, _ in sums), whole)
-    reason = ""
-    if left_out:
-        reason = mean_interval(LossMoments(0, 0, 0, 0, 0, 0), infinite=left_out).reason
-    elif groups < FEWEST:
-        reason = f"only {groups} cluster{'s' * (groups != 1)}: an interval needs {FEWEST}"
-    if reason:
-        return Estimate(float(mean), math.nan, 1.0, method="clusters", reason=reason)
-    squares = sum((s - mean * w) ** 2 for s, w in sums)
-    error = math.sqrt(float(squares / whole**2 * groups / (groups - 1)))
-    if not error:
+    groups, top, whole = len(sums), sum(s for s, _ in sums), sum(w for _, w in sums)
+    mean = ratio(top, whole)
+    if reason := _lost(*lost):
+        mean = math.nan if lost[1] else mean
+        return Estimate(mean, math.nan, 1.0, method=CLUSTERED, reason=reason)
+    if groups < FEWEST_CLUSTERS:
+        reason = told(groups, "cluster", FEWEST_CLUSTERS)
+        return Estimate(mean, math.nan, 1.0, method=CLUSTERED, reason=reason)
+    # Deviations and weights as parts of the whole weight.
+    off = np.array([ratio(s * whole - top * w, whole * whole) for s, w in sums])
+    share = np.array([ratio(w, whole) for _, w in sums])
+    squares = float(off @ off)
+    if not squares > 0:
         reason = f"all {groups} clusters have the same mean: its spread cannot be estimated"
-    return Estimate(float(mean), error, groups - 1.0, method="clusters", reason=reason)
+        return Estimate(mean, 0.0, 1.0, method=CLUSTERED, reason=reason)
+    error = math.sqrt(groups / (groups - 1) * squares)
+    skewness = float((off**3).sum()) / squares**1.5
+    bend = skewness / 3 - float(share @ off) / error
+    return Estimate(mean, error, groups - 1.0, bend, skewness / 6, CLUSTERED)

@@ -144,10 +144,11 @@ class Figures:
         infinite = int(totals.infinite[a]), int(totals.infinite[b])
         p = estimate.two_sided()
         m = totals.moments(self.places.difference(i))
-        rounding = not any(infinite) and m.variance + m.mean**2 < ROUNDING**2
+        lost = totals.left_out[self.places.difference(i)]
+        rounding = not lost and m.variance + m.mean**2 < ROUNDING**2
         return PairFigures(
             self.schema.models[a], self.schema.models[b],
-            math.nan if any(infinite) else estimate.mean, estimate.interval(self.level),
+            estimate.mean, estimate.interval(self.level),
             p, p, estimate.seen(strict), (lower[0], lower[1]), totals.rows - sum(lower),
             right.mean, right.interval(self.level) if clustered else None,
             (alone[0], alone[1]), math.nan if clustered else mcnemar(*alone), infinite,
@@ -177,20 +178,19 @@ class Figures:
 
     def _slice(self, column: str, value: str, pair: int) -> SliceFigures:
         a, b = (self.schema.models[i] for i in self.schema.pairs[pair])
-        rows, left_out, moments = self.state.slices.of(column, value, pair)
-        estimate = of_rows(moments, left_out)
+        rows, powers, values, moments = self.state.slices.of(column, value, pair)
+        estimate = of_rows(moments, (powers, values))
         if self.schema.cluster is not None:
             estimate = replace(estimate, reason=BY_CLUSTER)
         p = estimate.two_sided()
-        mean = math.nan if left_out else estimate.mean
-        return SliceFigures(value, a, b, rows, mean, estimate.interval(self.level), p, p)
+        return SliceFigures(value, a, b, rows, estimate.mean, estimate.interval(self.level), p, p)
 
     def _estimate(self, value: int) -> Estimate:
         totals = self.state.totals
-        left_out = int(totals.left_out[value])
+        lost = int(totals.left_out[value]), int(totals.undefined[value])
         if self.schema.cluster is not None:
-            return of_clusters(self.state.clusters.of(value), left_out)
-        return of_rows(totals.moments(value), left_out, self.counts)
+            return of_clusters(self.state.clusters.of(value), lost)
+        return of_rows(totals.moments(value), lost, self.counts)
 
     @property
     def counts(self) -> dict[str, int] | None:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from xent.scoring.comparing.schema import Batch, Places, Schema
-from xent.scoring.comparing.sums import PLAIN, WEIGHTED, products, usable
-from xent.scoring.intervals import LossMoments, moments_of_sums
+from xent.scoring.comparing.sums import PLAIN, WEIGHTED, moments, products, usable
+from xent.scoring.intervals import LossMoments
 from xent.scoring.state import Groups
 from xent.scoring.state.clusters import BUCKETS
 from xent.scoring.state.exact import ONE, Counts, ExactSums, exact_sums
@@ -30,7 +30,6 @@ class Slices:
         self.schema = schema
         self.names = WEIGHTED if schema.weighted else PLAIN
         self.weights = ("w", "ww") if schema.weighted else ()
-        self.width = 1 + len(self.weights) + len(schema.pairs) * (1 + len(self.names))
         self.columns: dict[str, dict[str, list[int]]] = {name: {} for name in schema.by}
 
     def add(self, batch: Batch) -> None:
@@ -42,15 +41,16 @@ class Slices:
                 found.append(exact_sums(batch.weight, codes, n))
                 found.append(exact_sums(batch.weight * batch.weight, codes, n))
             for difference in batch.differences:
-                made, of = products(difference, batch.weight), codes
+                made = products(difference, batch.weight)
                 kept = usable(made)
                 if kept is None:
-                    found.append({})
-                else:
-                    made = {name: product[kept] for name, product in made.items()}
-                    found.append(_counts(codes[~kept], n))
-                    of = codes[kept]
-                found += [exact_sums(product, of, n) for product in made.values()]
+                    found += [{}, {}, *(exact_sums(each, codes, n) for each in made.values())]
+                    continue
+                found += [_counts(codes[~kept["wll"]], n), _counts(codes[~kept["wl"]], n)]
+                found += [
+                    exact_sums(product[kept[name]], codes[kept[name]], n)
+                    for name, product in made.items()
+                ]
             for code in found[0]:
                 new = [each.get(code, 0) for each in found]
                 old = values.get(texts[code])
@@ -78,13 +78,14 @@ class Slices:
         msg += f"{MOST_CELLS:,} comparisons are made). Leave it out of --by, or make a column "
         raise ValueError(msg + "of fewer values, such as ranges.")
 
-    def of(self, column: str, value: str, pair: int) -> tuple[int, int, LossMoments]:
-        """Rows of a slice, those whose difference is not in the sums, and its moments."""
+    def of(self, column: str, value: str, pair: int) -> tuple[int, int, int, LossMoments]:
+        """Rows of a slice, those not in the sums of powers, those in none, and its moments."""
         sums = self.columns[column][value]
         weights = dict(zip(self.weights, sums[1:], strict=False))
-        start = 1 + len(self.weights) + pair * (1 + len(self.names))
-        powers = dict(zip(self.names, sums[start + 1 :], strict=False))
-        return sums[0], sums[start], moments_of_sums(sums[0], ONE, weights | powers)
+        start = 1 + len(self.weights) + pair * (2 + len(self.names))
+        powers = dict(zip(self.names, sums[start + 2 :], strict=False))
+        made = moments(sums[0], weights | powers, sums[start])
+        return sums[0], sums[start], sums[start + 1], made
 
     def to_data(self) -> Any:
         """Plain data: equal for equal rows."""

@@ -18,7 +18,7 @@ from xent.scoring.sources import joined
 from xent.scoring.sources.joined import Key, Truth, key_of
 from xent.scoring.sources.reader import Batch
 
-MOST_KEYS = 1 << 28
+MOST_KEYS = 1 << 26
 """Bytes of keys, in the same order everywhere, that are kept to see whether one occurs twice."""
 
 

@@ -7,6 +7,9 @@ import math
 EXACT = 200
 """Degrees of freedom up to which they are rounded down, as those of `t_quantile` are."""
 
+LARGE = 1e7
+"""Degrees of freedom from which on a normal z is found by the first term of its expansion."""
+
 SMALLEST = 1e-300
 
 
@@ -33,13 +36,14 @@ def t_tail(t: float, freedom: float) -> float:
 
     References
     ----------
-    Abramowitz & Stegun 26.7.1 and 26.5.8.
+    Abramowitz & Stegun 26.7.1, 26.5.8 and 26.7.5.
     """
     n = float(int(freedom)) if freedom <= EXACT else freedom
     if math.isinf(t):
         return float(t < 0)
-    if n > 1e7:
-        upper = math.erfc(abs(t) / math.sqrt(2)) / 2
+    if n > LARGE:
+        z = abs(t) - abs(t) * (t * t + 1) / (4 * n)
+        upper = math.erfc(z / math.sqrt(2)) / 2
     else:
         x = n / (n + t * t)
         upper = _incomplete_beta(n / 2, 0.5, x, t * t / (n + t * t)) / 2

@@ -7,9 +7,12 @@ from typing import Any
 import numpy as np
 
 from xent.scoring.comparing.schema import Batch, Places, Schema
-from xent.scoring.comparing.sums import ONE, PLAIN, WEIGHTED, products, usable
-from xent.scoring.intervals import LossMoments, moments_of_sums
+from xent.scoring.comparing.sums import PLAIN, WEIGHTED, moments, products, usable
+from xent.scoring.intervals import LossMoments
 from xent.scoring.state.exact import ExactSums
+
+COUNTS = ("classes", "infinite", "left_out", "undefined", "wins", "alone")
+"""Arrays of counts."""
 
 
 class Totals:
@@ -24,7 +27,9 @@ class Totals:
         self.infinite = np.zeros(len(schema.models), np.int64)
         """Rows in which the loss of each model is infinite."""
         self.left_out = np.zeros(self.places.size, np.int64)
-        """Rows that are not in the sums of each value, since it or a power of it is infinite."""
+        """Rows of each value that are not in the sums of its powers, which are too large."""
+        self.undefined = np.zeros(self.places.size, np.int64)
+        """Those that are not in its sum, since they are not finite."""
         self.wins = np.zeros((len(schema.pairs), 2), np.int64)
         """For each pair, rows in which the first one's loss is lower, or the second one's."""
         self.alone = np.zeros((len(schema.pairs), 2), np.int64)
@@ -48,15 +53,16 @@ class Totals:
             made = products(values, batch.weight)
             kept = usable(made)
             if kept is not None:
-                self.left_out[i] += (~kept).sum()
+                self.left_out[i] += (~kept["wll"]).sum()
+                self.undefined[i] += (~kept["wl"]).sum()
             for name, product in made.items():
-                self.sums[i][name].add(product if kept is None else product[kept])
+                self.sums[i][name].add(product if kept is None else product[kept[name]])
 
     def merge(self, other: Totals) -> Totals:
         """The totals of both sets of rows."""
         both = Totals(self.schema)
         both.rows = self.rows + other.rows
-        for name in ("classes", "infinite", "left_out", "wins", "alone"):
+        for name in COUNTS:
             setattr(both, name, getattr(self, name) + getattr(other, name))
         both.sums = [
             {name: one[name].merge(two[name]) for name in one}
@@ -66,14 +72,13 @@ class Totals:
         return both
 
     def moments(self, value: int) -> LossMoments:
-        """What an interval of the mean needs; without the rows that were left out."""
+        """What an interval of the mean needs; its powers without rows left out."""
         sums = {name: each.whole[0] for name, each in (self.sums[value] | self.weights).items()}
-        return moments_of_sums(self.rows, ONE, sums)
+        return moments(self.rows, sums, int(self.left_out[value]))
 
     def to_data(self) -> dict[str, Any]:
         """Plain data: equal for equal rows."""
-        arrays = {n: getattr(self, n).tolist() for n in ("classes", "infinite", "left_out", "wins",
-                                                         "alone")}  # fmt: skip
+        arrays = {name: getattr(self, name).tolist() for name in COUNTS}
         sums = [{name: each.to_data() for name, each in one.items()} for one in self.sums]
         weights = {name: each.to_data() for name, each in self.weights.items()}
         return {"rows": self.rows, **arrays, "sums": sums, "weights": weights}

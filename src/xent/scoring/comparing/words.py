@@ -55,6 +55,8 @@ def conclusion_of_two(pair: PairFigures, rows: int, level: float) -> str:
     if pair.rounding:
         both = f"{pair.first} and {pair.second} have the same loss in each row, but for rounding"
         return f"{both} ({rows_of(rows)})."
+    if pair.difference != pair.difference:
+        return f"No difference can be concluded: {reason_of(pair.interval)}."
     better, worse = (pair.second, pair.first)[:: 1 if pair.difference > 0 else -1]
     size = f"{shown(abs(pair.difference))} nats"
     if not pair.interval.known:
