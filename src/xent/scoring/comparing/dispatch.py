@@ -10,17 +10,11 @@ from shlex import quote
 from typing import Any
 
 from xent.scoring import naming
+from xent.scoring.comparing.models import Asked, found_models, open_side, placed, readings
 from xent.scoring.comparing.report import Comparison
 from xent.scoring.comparing.run import CompareRun, Progress, check_classes
 from xent.scoring.comparing.schema import Schema
-from xent.scoring.comparing.sides import (
-    Asked,
-    Side,
-    found_models,
-    open_side,
-    placed,
-    readings,
-)
+from xent.scoring.comparing.sides import Side
 from xent.scoring.errors import FileError
 from xent.scoring.labels import whole_number
 from xent.scoring.sources import Source
@@ -57,9 +51,12 @@ def compare_any(
     if truth is not None and key is None:
         msg = "truth needs a key: the column that it and the predictions have."
         raise ValueError(msg)
+    asks = (models, score_columns, truth, kind, options["label_column"], options["classes"])
+    how: dict[str, Any] = {"truth": truth, "key": key, "drops": missing == "drop"}
+    how["plain"] = all(each is None for each in asks)
     called = list(models or _names(sources)) if len(sources) > 1 else [""]
     opened = [
-        open_side(each, labels, name, truth=truth, key=key, missing=missing)
+        open_side(each, labels, name, **how)
         for each, name in zip_longest(sources, called[: len(sources)], fillvalue="")
     ]
     options |= {
@@ -86,7 +83,7 @@ def compare_any(
         options["cluster"],
         None if baseline_model is None else names.index(baseline_model),
     )
-    run = CompareRun(sides, key, schema)
+    run = CompareRun(sides, key, schema, options["show"])
     state = run.state(progress)
     left_out = tuple((why, n) for why, n in sorted(run.left_out.items()) if n)
     path = " and ".join(dict.fromkeys(side.name for side in sides))
@@ -103,7 +100,7 @@ def compare_any(
         tuple(reading.description for reading in by_name.values()),
         left_out,
         tuple(dict.fromkeys(part for part, _ in opened[0].parts)),
-        tuple(name for side in sides for name in side.first.show),
+        options["show"],
         tuple(reading.kind for reading in by_name.values()),
         _unused_weights(sides[0]),
     )

@@ -53,12 +53,12 @@ class ModelFinder(Chooser):
         if len(columns) == 1 or all(map(self.sample.listed, columns)):
             return alone or [(columns[0], columns)]
         whole = (_stem(columns[0]), columns)
-        if labels <= set(naming.fitting(classes, labels)):
+        if labels <= set(classes):
             return [whole]
         if apart := by_model(classes, labels):
             of = dict(zip(classes, columns, strict=True))
             return [(m, tuple(of[each] for each in names.values())) for m, names in apart.items()]
-        # Columns that sum to 1 are the classes of one model.
+        # Columns that sum to 1 are the classes of one model, whatever they are called.
         if len(labels) > 2 or (scores.kind != "logits" and self._are_rows(columns)):
             return [whole]
         return alone

@@ -25,8 +25,10 @@ Progress = Callable[[int, float | None], None]
 class CompareRun:
     """The sources, whose rows are paired by a key or by their order."""
 
-    def __init__(self, sides: Sequence[Side], key: Any, schema: Schema) -> None:
-        self.sides, self.key, self.schema = sides, key, schema
+    def __init__(
+        self, sides: Sequence[Side], key: Any, schema: Schema, show: Sequence[str]
+    ) -> None:
+        self.sides, self.key, self.schema, self.show = sides, key, schema, show
         self.drops = sides[0].missing == "drop"
         self.readings = [r for side in sides for r in side.models.values()]
         self.orders = [_order(reading, schema) for reading in self.readings]
@@ -100,14 +102,15 @@ class CompareRun:
     ) -> tuple[dict[str, Any], list[Array]]:
         """The columns by which there are sums, by name, and those that are shown."""
         groups: dict[str, Any] = {}
-        shown: list[Array] = []
+        shown: dict[str, Array] = {}
         for side, several in zip(self.sides, found, strict=True):
             rows = next(iter(several.values()))
             at = np.searchsorted(rows.places, kept)
             for name, each in zip(side.first.groups, rows.groups, strict=True):
                 groups[name] = each.of(at)
-            shown += [column[at] for column in rows.shown]
-        return groups, shown
+            for name, column in zip(side.first.show, rows.shown, strict=True):
+                shown[name] = column[at]
+        return groups, [shown[name] for name in self.show]
 
     def _check_labels(
         self, pieces: Sequence[Piece], found: Sequence[dict[str, Rows]], kept: Array
