@@ -97,10 +97,10 @@ class Clusters:
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
-        size = Places(schema).size if schema.cluster is not None else 0
-        self.rows = Counts(BUCKETS)
-        self.sums = [ExactSums(BUCKETS) for _ in range(size)]
-        self.weights = ExactSums(BUCKETS)
+        buckets, size = (BUCKETS, Places(schema).size) if schema.cluster is not None else (0, 0)
+        self.rows = Counts(buckets)
+        self.sums = [ExactSums(buckets) for _ in range(size)]
+        self.weights = ExactSums(buckets if schema.weighted else 0)
         self.sizes: dict[int, int] = {}
         """Rows of the clusters whose names have the lowest hashes."""
 
@@ -154,7 +154,7 @@ class Clusters:
 
     def to_data(self) -> Any:
         """Plain data: equal for equal rows."""
-        sums = [each.to_data() for each in (*self.sums, self.weights)] if self.sums else []
+        sums = [each.to_data() for each in (*self.sums, self.weights)]
         return [self.rows.to_data(), sums, sorted(self.sizes.items())]
 
 

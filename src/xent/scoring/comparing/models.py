@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from xent.scoring import naming
 from xent.scoring.choosing_indicators import read
 from xent.scoring.comparing.finding import Columns, ModelFinder, OneScore
 from xent.scoring.errors import FileError
@@ -76,6 +77,10 @@ def readings(
         "predicted_column", "classes", "tolerance", "normalize", "ignored",
     )}  # fmt: skip
     label = options["label_column"]
+    if label is None and len(models) > 1:  # a column of one model is not the label of another
+        scores = {column for each in models.values() for column in each.columns or ()}
+        sure, unsure = naming.labels(n for n in reader.label_names if n not in scores)
+        label = (sure or unsure)[0] if len(sure or unsure) == 1 else None
     found: dict[str, Reading] = {}
     for name, asked in models.items():
         columns = asked.columns and tuple(reader.called(each) for each in asked.columns)
