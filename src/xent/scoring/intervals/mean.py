@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from xent._validation import Array
 from xent.scoring.intervals.interval import Interval, refused
 from xent.scoring.intervals.quantiles import t_quantile
-from xent.scoring.intervals.refusals import few_of_a_class, told
+from xent.scoring.intervals.refusals import few_carriers, few_of_a_class, told, told_of_weights
 from xent.scoring.intervals.skewed import hall_bounds
 
 METHOD = "Hall"
@@ -19,8 +19,8 @@ METHOD = "Hall"
 FEWEST_ROWS = 10
 """Rows (or effective rows, if weighted) below which there is no interval."""
 
-FEWEST_CARRIERS = 5.0
-"""A mean whose skewness is that of fewer rare rows than this has no interval."""
+SPREAD = 43
+"""A variance below 2**-43 of the mean square may come from the rounding of squares: it is none."""
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,22 @@ class LossMoments:
     rows: int
     mean: float
     variance: float
-    """Central second moment, by weight: Σw(l - mean)²/Σw."""
+    """Central second moment: Σw²(l - mean)²/Σw²."""
     third: float
-    """Central third moment, by weight: Σw(l - mean)³/Σw."""
+    """Central third moment; with weights, Σw³(l - mean)³ √effective / (Σw²)^(3/2)."""
     effective: float
     """Effective number of rows, (Σw)²/Σw²; `rows` if each has the same weight."""
     error: float
     """Standard error of the mean."""
     pull: float = 0.0
     """Σw²(l - mean)/(Σw)²: above 0 if heavy rows have high losses."""
+
+    @property
+    def skewness(self) -> float:
+        """Of the mean, of which that of the losses is √effective times as large."""
+        if not self.variance > 0:
+            return math.nan
+        return self.third / self.variance / math.sqrt(self.variance * self.effective)
 
 
 def moments_of(losses: Array, weight: Array | None = None) -> LossMoments:
@@ -61,38 +68,39 @@ def moments_of(losses: Array, weight: Array | None = None) -> LossMoments:
     (0.3, 0.152753, 3.0)
     """
     n = len(losses)
+    if n < 2:
+        return _of_one(n, float(losses[0]) if n else math.nan)
     w = np.ones(n) if weight is None else weight / weight.sum() * n
-    mean = float(losses @ w) / n if n else math.nan
-    off = losses - mean
-    squares = float(w @ w)
+    mean = float(losses @ w) / n
+    off = w * (losses - mean)
+    squares, heavy = float(off @ off), float(w @ w)
     return LossMoments(
         n,
         mean,
-        float(w @ off**2) / n if n else math.nan,
-        float(w @ off**3) / n if n else math.nan,
-        n * n / squares if n else 0.0,
-        math.sqrt(n / (n - 1) * float((w * off) @ (w * off))) / n if n > 1 else math.nan,
-        0.0 if weight is None else float((w * w) @ off) / (n * n),
+        squares / heavy,
+        float((off**3).sum()) * n / heavy**2,
+        n * n / heavy,
+        math.sqrt(n / (n - 1) * squares) / n,
+        float(w @ off) / (n * n),
     )
 
 
-def moments_of_sums(rows: int, one: int, sums: Mapping[str, int]) -> LossMoments:
-    """The same from exact sums, without cancellation: each number is rounded once.
+def moments_of_sums(
+    rows: int | Sequence[int], one: int, sums: Mapping[str, int | Sequence[int]]
+) -> LossMoments:
+    """The same from exact sums of rounded products, without cancellation between the sums.
 
     Parameters
     ----------
-    rows : int
+    rows : int, or int of each class
         Number of rows.
     one : int
         What stands for 1 in the sums.
     sums : mapping
-        `w`, `wl`, `wll`, `wlll`, and `ww`, `wwl`, `wwll` if the rows have weights: sums of products
-        of weight w and loss l as integers. Without weights `w` may be missing.
-
-    Raises
-    ------
-    KeyError
-        If some but not all of the weighted sums are there.
+        `wl`, `wll`, `wlll`, and if the rows have weights `w`, `ww`, `wwl`, `wwll`: sums of products
+        of weight w and loss l as integers, over all rows or over those of each class. By class the
+        skewness is right for weights that differ by class; of the weights in a class it is assumed
+        that they are independent of the losses, and log-normal.
 
     Examples
     --------
@@ -100,23 +108,61 @@ def moments_of_sums(rows: int, one: int, sums: Mapping[str, int]) -> LossMoments
     >>> round(m.mean, 6), round(m.error, 6), m.effective
     (0.3, 0.152753, 3.0)
     """
-    if not rows:
-        return LossMoments(0, math.nan, math.nan, math.nan, 0.0, math.nan)
-    weighted = "ww" in sums
-    w = sums["w"] if weighted else rows * one
-    l1, l2, l3 = sums["wl"], sums["wll"], sums["wlll"]
-    second = l2 * w - l1 * l1
-    third = l3 * w * w - 3 * l2 * l1 * w + 2 * l1**3
+    lists = {name: _listed(amount) for name, amount in sums.items()}
+    counts = _listed(rows)
+    n = sum(counts)
+    weighted = "ww" in lists
+    if min(map(len, lists.values())) < len(counts):
+        counts, lists = [n], {name: [sum(amounts)] for name, amounts in lists.items()}
+    if not weighted:
+        lists |= {"w": [one * count for count in counts], "wwl": lists["wl"], "wwll": lists["wll"]}
+        lists["ww"] = lists["w"]
+    w, l1, ww, wwl, wwll = (sum(lists[name]) for name in ("w", "wl", "ww", "wwl", "wwll"))
+    if n < 2:
+        return _of_one(n, l1 / w if n else math.nan)
+    # Each product has as many factors in every term, so that all are in the same unit.
+    squares = wwll * w * w - 2 * l1 * w * wwl + l1 * l1 * ww
+    if squares << SPREAD < wwll * w * w:
+        squares = 0
+    thirds = (
+        third * w**3 - 3 * l1 * second * w * w + 3 * l1 * l1 * first * w - l1**3 * weight
+        for weight, first, second, third in zip(
+            *(lists[name] for name in ("w", "wl", "wll", "wlll")), strict=True
+        )
+    )
     if weighted:
-        ww, wwl, wwll = sums["ww"], sums["wwl"], sums["wwll"]
-        spread = (wwll * w * w - 2 * l1 * w * wwl + l1 * l1 * ww) * one
-        effective = w * w / (ww * one)
-        pull = (wwl * w - l1 * ww) * one / w**3
+        cubes = sum(
+            count * (lists["ww"][j] / lists["w"][j]) ** 3 * _ratio(third, lists["w"][j] * w**3)
+            for j, (count, third) in enumerate(zip(counts, thirds, strict=True))
+            if count
+        )
     else:
-        spread, effective, pull = second * w * one, float(rows), 0.0
-    spread = max(spread, 0)  # products are rounded, so those of equal losses may leave less
-    error = math.sqrt(spread * rows / (w**4 * (rows - 1))) if rows > 1 else math.nan
-    return LossMoments(rows, l1 / w, second / w**2, third / w**3, effective, error, pull)
+        cubes = _ratio(sum(thirds), w**3 * one)
+    return LossMoments(
+        n,
+        l1 / w,
+        _ratio(squares, ww * w * w),
+        cubes * (w / one) / (ww / one) ** 2,
+        w * w / (ww * one),
+        math.sqrt(_ratio(squares * one * n, w**4 * (n - 1))),
+        (wwl * w - l1 * ww) * one / w**3,
+    )
+
+
+def _ratio(amount: int, by: int) -> float:
+    """Rounded once; infinite beyond float64, as cubes of losses of 1e110 are."""
+    try:
+        return amount / by
+    except OverflowError:
+        return math.inf if amount > 0 else -math.inf
+
+
+def _of_one(rows: int, mean: float) -> LossMoments:
+    return LossMoments(rows, mean, math.nan, math.nan, float(rows), math.nan)
+
+
+def _listed(amount: int | Sequence[int]) -> Sequence[int]:
+    return [amount] if isinstance(amount, int) else amount
 
 
 def mean_interval(
@@ -133,7 +179,8 @@ def mean_interval(
         a = \frac{\gamma}{3\sqrt{n}} - \frac{\sum w^2 (l - \bar l)}{(\sum w)^2\,\mathrm{SE}},
         \quad b = \frac{\gamma}{6\sqrt{n}}
 
-    with the skewness γ, the effective number of rows n, and the quantile t of Student's t.
+    with the skewness γ/√n of the mean, that is Σw³(l - mean)³ / (Σw²(l - mean)²)^(3/2), and the
+    quantile t of Student's t with one degree of freedom less than there are effective rows.
 
     Parameters
     ----------
@@ -171,16 +218,15 @@ def mean_interval(
     Hall (1992), doi:10.1111/j.2517-6161.1992.tb01876.x. The term with w² is that of a ratio: there
     the squared error is estimated with a mean that errs together with it.
     """
-    error, n = moments.error, moments.effective
+    error = moments.error
     if reason := _refusal(moments, infinite, counts):
         return refused(reason, METHOD, error)
-    skewness = moments.third / moments.variance**1.5 / math.sqrt(n)
     low, high = hall_bounds(
         moments.mean,
         error,
-        t_quantile(level, max(1.0, n - 1)),
-        skewness / 3 - moments.pull / error,
-        skewness / 6,
+        t_quantile(level, moments.effective - 1),
+        moments.skewness / 3 - moments.pull / error,
+        moments.skewness / 6,
     )
     return Interval(low, high, error, METHOD)
 
@@ -193,17 +239,8 @@ def _refusal(m: LossMoments, infinite: int, counts: Mapping[str, int] | None) ->
         return told(m.rows, "row", FEWEST_ROWS)
     if few := few_of_a_class(counts or {}):
         return few
-    if not m.error > 0 or not m.variance > 0:
-        return f"all {m.rows:,} rows have the same loss: its spread cannot be estimated"
+    if not m.error > 0:
+        return f"all {m.rows:,} rows have the same loss: its spread is unknown"
     if m.effective < FEWEST_ROWS:
-        return (
-            f"the weights make {m.rows:,} rows count like {m.effective:.1f}: "
-            f"an interval needs {FEWEST_ROWS}"
-        )
-    carriers = m.effective * m.variance**3 / m.third**2 if m.third else math.inf
-    if carriers < FEWEST_CARRIERS:
-        return (
-            f"the loss depends on about {carriers:.1f} rows of {m.rows:,}: "
-            f"an interval needs {FEWEST_CARRIERS:.0f}"
-        )
-    return ""
+        return told_of_weights(m.rows, m.effective, FEWEST_ROWS)
+    return few_carriers(m.skewness, m.rows)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import math
 
+from xent._validation import Array
 from xent.scoring.intervals.interval import Interval, refused
 from xent.scoring.intervals.quantiles import normal_quantile
-from xent.scoring.intervals.refusals import told
+from xent.scoring.intervals.refusals import told, told_of_weights
 
 METHOD = "Wilson"
+
+FEWEST_OF_A_SIDE = 8
+"""Effective rows on the rarer side, where weights are known by class, below which there is none."""
 
 FEWEST_ROWS = 10
 """Rows (or effective rows, if weighted) below which there is no interval."""
@@ -65,13 +69,61 @@ def proportion_interval(
         raise ValueError(msg)
     error = math.sqrt(share * (1 - share) / n)
     if n < FEWEST_ROWS:
-        reason = (
-            f"the weights make {rows:,} rows count like {n:.1f}: an interval needs {FEWEST_ROWS}"
-        )
-        return refused(reason, METHOD, error)
+        return refused(told_of_weights(rows, n, FEWEST_ROWS), METHOD, error)
     middle = share + z * z / (2 * n)
     half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     whole = 1 + z * z / n
     return Interval(
         max(0.0, (middle - half) / whole), min(1.0, (middle + half) / whole), error, METHOD
     )
+
+
+def weighted_proportion_interval(
+    right: Array, w: Array, ww: Array, rows: int, level: float = 0.95
+) -> Interval:
+    r"""Wilson's interval of a proportion of weights, where weights and proportions differ by class.
+
+    .. math::
+        n = \frac{\hat p (1 - \hat p)\,(\sum w)^2}{\sum_c \sum_{i \in c} w_i^2 (r_i - \hat p)^2}
+
+    is put in the place of the number of rows. If heavy rows are often wrong, it is less than the
+    effective number (Σw)²/Σw², with which the interval would be too short.
+
+    Parameters
+    ----------
+    right, w, ww : array
+        Of each class: weight of the rows that count as right, weight of all, and their Σw²; shape
+        (K,). In a class, weight and being right are taken as independent.
+    rows : int
+        Number of rows.
+    level : float, default 0.95
+        Confidence level.
+
+    Returns
+    -------
+    Interval
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> right, w = np.array([80.0, 50.0]), np.array([100.0, 100.0])
+    >>> found = weighted_proportion_interval(right, w, np.array([100.0, 1000.0]), 110)
+    >>> round(found.low, 3), round(found.high, 3)
+    (0.475, 0.792)
+    """
+    kept = w > 0
+    right, w, ww = right[kept], w[kept], ww[kept]
+    whole = float(w.sum())
+    share = min(1.0, float(right.sum()) / whole)
+    for side, name in ((right, "right"), (w - right, "wrong")):
+        squares = float((side * ww / w).sum())
+        effective = float(side.sum()) ** 2 / squares if squares > 0 else 0.0
+        if rows >= FEWEST_ROWS and effective < FEWEST_OF_A_SIDE:
+            reason = (
+                f"the weights make the {name} rows count like {effective:.1f}: "
+                f"an interval needs {FEWEST_OF_A_SIDE}"
+            )
+            return refused(reason, METHOD)
+    spread = float((ww * (right / w * (1 - share) ** 2 + (1 - right / w) * share**2)).sum())
+    effective = share * (1 - share) * whole**2 / spread
+    return proportion_interval(share, rows, level, effective=effective)

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from xent.scoring.intervals.by_class import ClassMoments
+
 FEWEST_OF_A_CLASS = 5
-"""Rows of a class below which a mean over the classes has no interval."""
+"""Rows of the rarer of two classes below which a mean has no interval."""
+
+FEWEST_CARRIERS = 3
+"""A figure as skewed as if fewer rare rows than this decided it has no interval."""
 
 
 def told(count: int, what: str, least: int) -> str:
@@ -13,18 +18,53 @@ def told(count: int, what: str, least: int) -> str:
     return f"only {count:,} {what}{'s' * (count != 1)}: an interval needs {least:,}"
 
 
-def few_of_a_class(counts: Mapping[str, int], least: int = FEWEST_OF_A_CLASS) -> str:
-    """That the rarest class has too few rows, or that there is only one; or nothing."""
-    if not counts:
-        return ""
-    name = min(counts, key=lambda each: counts[each])
-    if counts[name] >= least:
-        return ""
-    return told_of_class(counts[name], name, least)
-
-
 def told_of_class(count: int, name: str, least: int) -> str:
     """That a class has too few rows."""
     if not count:
         return f"no row of class '{name}': an interval needs {least:,}"
     return f"only {count:,} row{'s' * (count != 1)} of class '{name}': an interval needs {least:,}"
+
+
+def told_of_weights(rows: int, effective: float, least: int, of: str = "") -> str:
+    """That the weights leave too few effective rows."""
+    how = f"the weights make {rows:,} rows{of} count like {effective:.1f}"
+    return f"{how}: an interval needs {least:,}"
+
+
+def few_of_a_class(counts: Mapping[str, int], least: int = FEWEST_OF_A_CLASS) -> str:
+    """That the rarer of two classes has too few rows, or that only one class occurs; or nothing.
+
+    Of more classes a rare one says nothing by itself: `few_carriers` tells whether its rows decide.
+    """
+    if len(counts) == 2:
+        name = min(counts, key=lambda each: counts[each])
+        return told_of_class(counts[name], name, least) if counts[name] < least else ""
+    if counts and sum(count > 0 for count in counts.values()) < 2:
+        return "only one class occurs: nothing is known of the others' losses"
+    return ""
+
+
+def few_rows(moments: ClassMoments, least: int) -> str:
+    """The same of effective rows, for moments by class."""
+    if len(moments.rows) > 2:
+        return ""
+    few = int(moments.effective.argmin())
+    rows, effective, name = int(moments.rows[few]), moments.effective[few], moments.names[few]
+    if rows < least:
+        return told_of_class(rows, name, least)
+    if effective < least:
+        return told_of_weights(rows, effective, least, f" of class '{name}'")
+    return ""
+
+
+def few_carriers(skewness: float, units: int, what: str = "rows") -> str:
+    """That too few rows decide a figure whose error has this skewness; or nothing.
+
+    If k of very many rows have the same large loss and the others none, the skewness is 1/√k.
+    """
+    if skewness * skewness * FEWEST_CARRIERS <= 1:
+        return ""
+    return (
+        f"about {1 / skewness**2:.1f} of {units:,} {what} decide it: "
+        f"an interval needs {FEWEST_CARRIERS}"
+    )
