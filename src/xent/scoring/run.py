@@ -19,6 +19,7 @@ from xent.scoring.labels import whole_number
 from xent.scoring.losses_file import LossesFile
 from xent.scoring.reading import Options, Reading, listed
 from xent.scoring.saved import UNPREDICTED
+from xent.scoring.slicing import slicings
 from xent.scoring.sources import Source, open_truth
 from xent.scoring.sources.ahead import ahead
 from xent.scoring.sources.reader import Reader
@@ -85,6 +86,7 @@ class Run:
         lenient: bool = False,
         truth: Any = None,
         key: str | Sequence[str] | None = None,
+        by: Sequence[str] = (),
         score_columns: Sequence[str] | None = None,
         predicted_column: str | None = None,
         **columns: Any,
@@ -102,6 +104,7 @@ class Run:
             **columns,
             score_columns=score_columns and [self.first.called(name) for name in score_columns],
             predicted_column=predicted_column and self.first.called(predicted_column),
+            by=slicings(by, self.first.names),
             ignored=frozenset(whole_number(str(each)) for each in ignored),
             tolerance=tolerance,
             lenient=lenient,
@@ -134,7 +137,7 @@ class Run:
         schemas = [
             Schema(
                 p.kind, tuple(p.classes), p.shape == "binary", p.weight is not None, clip, worst,
-                p.by, p.cluster,
+                tuple(each.text for each in p.by), p.cluster,
             )
             for p in r.parts
         ]  # fmt: skip
@@ -222,6 +225,7 @@ def _rows(reader: Reader, reading: Reading, layouts: Sequence[Layout]) -> Iterat
     first, values = 0, Values(reader.name)
     reader.labels = frozenset(reading.label_columns).difference(reading.show, reading.groups)
     numbers = [name for name in reading.numbers if name not in reading.texts]
+    numbers += [each.column for each in reading.by if each.edges]
     for batch in ahead(reader.batches(reading.columns, numbers)):
         count = len(batch[reading.label_columns[0]])
         if count:
