@@ -45,9 +45,8 @@ def brute(x: np.ndarray, w: np.ndarray, level: float) -> dict[str, float]:
     n, mean = len(x), float(np.average(x, weights=w))
     off = x - mean
     error = math.sqrt(n / (n - 1) * (w**2 * off**2).sum()) / w.sum()
-    variance, third = (float(np.average(off**k, weights=w)) for k in (2, 3))
     effective = w.sum() ** 2 / (w**2).sum()
-    skewness = third / variance**1.5 / math.sqrt(effective)
+    skewness = ((w * off) ** 3).sum() / ((w * off) ** 2).sum() ** 1.5
     a = skewness / 3 - (w**2 * off).sum() / w.sum() ** 2 / error
     b = skewness / 6
     t = scipy.stats.t(effective - 1)
@@ -148,11 +147,12 @@ def test_clusters() -> None:
         d = pd.Series(losses_of(frame, "logistic") - losses_of(frame, "boosted"))
         sums, sizes = (d * w).groupby(frame.site).sum(), w.groupby(frame.site).sum()
         mean, g = sums.sum() / sizes.sum(), len(sums)
-        off = (sums - mean * sizes) / sizes.sum()
-        error = math.sqrt(g / (g - 1) * (off**2).sum())
+        share = sizes / sizes.sum()
+        off = (sums - mean * sizes) / sizes.sum() / (1 - share)
+        error = math.sqrt((g - 1) / g * (off**2).sum())
         skewness = (off**3).sum() / (off**2).sum() ** 1.5
-        a = skewness / 3 - (sizes / sizes.sum() * off).sum() / error
-        t = scipy.stats.t(g - 1).ppf(0.975)
+        a = skewness / 3 - (share * off).sum() / error
+        t = scipy.stats.t(int(1 / (share**2).sum() - 1)).ppf(0.975)
         assert pair.difference == pytest.approx(mean, rel=1e-10)
         assert pair.interval.error == pytest.approx(error, rel=1e-9)
         assert pair.interval.low == pytest.approx(solved(mean, error, a, skewness / 6, t), rel=1e-8)
@@ -387,6 +387,6 @@ def test_tails_of_students_t() -> None:
 def test_the_estimate_over_clusters_is_refused_without_spread() -> None:
     found = of_clusters([(3, 1)] * 12, (0, 0))
     assert found.mean == 3
-    assert found.reason == "all 12 clusters have the same mean: its spread cannot be estimated"
+    assert found.reason == "all 12 clusters have the same mean: its spread is unknown"
     assert math.isnan(found.two_sided())
     assert math.isnan(found.seen(0.95))

@@ -14,9 +14,8 @@ from language_files import chat
 
 import xent
 from xent.scoring import FileError
-from xent.scoring.comparing import compare, pairing
+from xent.scoring.comparing import compare, groups, pairing
 from xent.scoring.comparing.finding import by_model
-from xent.scoring.comparing.groups import MOST_CELLS
 from xent.scoring.sources import joined
 
 N = 60
@@ -203,6 +202,13 @@ def test_extra_columns_are_taken_from_where_they_are() -> None:
     assert [each.key for each in found.differing] == [each.key for each in wide.differing]
 
 
+def test_bins_of_a_column() -> None:
+    more = B.assign(age=np.r_[np.nan, np.arange(N - 1.0)])
+    found = compare(A, more, by=["age:20:40"], show=["age"])
+    rows = {each.value: each.rows for each in found.by_value("age:20:40")}
+    assert rows == {"below 20": 20, "20 to 40": 20, "40 and above": 19, "(missing)": 1}
+
+
 def test_kinds_and_the_order_of_classes_may_differ() -> None:
     labels = np.array(["cat", "dog"])[Y]
     one = {"label": labels, "prob_cat": 1 - P, "prob_dog": P}
@@ -379,15 +385,23 @@ def test_weights_of_zero() -> None:
     assert "Rows count alike; --weight-column weight would weigh them." in str(named)
 
 
-def test_a_column_of_very_many_values() -> None:
-    n = MOST_CELLS + 1
+def test_a_column_of_very_many_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(groups, "MOST_CELLS", 2000)
+    n = 2001
     table = {"label": np.resize(Y, n), "prob_A": np.resize(P, n), "prob_B": np.resize(Q, n),
              "user": np.arange(n)}  # fmt: skip
-    assert problem(table, by=["user"]).startswith("column 'user' has 100,001 values or more: too")
+    assert problem(table, by=["user"]) == (
+        "column 'user' has 2,001 values or more: too many to compare by each (at most 2,000 "
+        "comparisons are made). Leave it out of --by, or make a column of fewer values, such as "
+        "ranges."
+    )
     found = compare(table, cluster="user")
     assert found.state.clusters.clusters is None
     assert found.state.clusters.single
-    assert "Errors are those of 1,024 groups of clusters in 'user'." in str(found)
+    assert (
+        f"Errors are those of {len(found.state.clusters.of(0)):,} groups of clusters in 'user'."
+        in str(found)
+    )
     assert found.notes == [
         "Each row is a cluster of its own in 'user', as far as was looked at: errors are those of "
         "independent rows."

@@ -83,7 +83,7 @@ def compare(
     normalize, tolerance : optional
         As in `score`.
     by : sequence of str, optional
-        Columns by whose values the models are compared, too.
+        Columns by whose values the models are compared, too; ``"age:18:40:65"`` for bins.
     cluster : str, optional
         Column of what several rows belong to, such as a user: they are not independent.
     show : sequence of str, optional
@@ -123,8 +123,8 @@ def compare(
     >>> p = rng.random(1000)
     >>> y = (rng.random(1000) < p).astype(int)
     >>> result = xent.compare({"label": y, "prob_true": p, "prob_flat": 0.4 + 0.2 * p})
-    >>> print(result.conclusion)  # doctest: +NORMALIZE_WHITESPACE
-    The log loss of true is lower than that of flat by 0.1234 nats ...
+    >>> print(result.conclusion.partition(" (")[0])
+    The log loss of true is lower than that of flat by 0.1384 nats
 
     References
     ----------

@@ -17,6 +17,7 @@ from xent.scoring.comparing.schema import Schema
 from xent.scoring.comparing.sides import Side
 from xent.scoring.errors import FileError
 from xent.scoring.labels import whole_number
+from xent.scoring.slicing import slicings
 from xent.scoring.sources import Source
 from xent.scoring.sources.joined import key_of
 from xent.scoring.sources.memory import is_named
@@ -64,6 +65,8 @@ def compare_any(
         "tolerance": tolerance,
         "keys": () if key is None else key_of(key).predictions,
     }
+    columns = [name for source in opened for name in source.first[0].names]
+    options["by"] = slicings(options["by"], columns)
     asked = _asked(sources, opened, models, score_columns, options)
     names = [name for each in asked for name in each]
     _check_models(names, opened, baseline_model, kind)
@@ -79,7 +82,7 @@ def compare_any(
         options["weight_column"] is not None,
         clip,
         differing,
-        tuple(options["by"]),
+        tuple(each.text for each in options["by"]),
         options["cluster"],
         None if baseline_model is None else names.index(baseline_model),
     )

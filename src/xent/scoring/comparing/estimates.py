@@ -16,14 +16,9 @@ from xent.scoring.intervals import (
     refused,
     t_quantile,
 )
-from xent.scoring.intervals.refusals import told
+from xent.scoring.intervals.clusters import METHOD, ratio_interval
 from xent.scoring.intervals.skewed import hall_bounds
 from xent.scoring.state import ratio
-
-CLUSTERED = "clustered Hall"
-
-FEWEST_CLUSTERS = 10
-"""Clusters below which there is no interval."""
 
 POWER = 0.8
 """With which probability a difference is to be seen."""
@@ -87,9 +82,8 @@ def of_rows(
     reason = _lost(*lost) or mean_interval(m, counts=counts).reason
     if reason:
         return Estimate(math.nan if lost[1] else m.mean, m.error, 1.0, reason=reason)
-    skewness = m.third / m.variance**1.5 / math.sqrt(m.effective)
-    bend = skewness / 3 - m.pull / m.error
-    return Estimate(m.mean, m.error, max(1.0, m.effective - 1), bend, skewness / 6)
+    bend = m.skewness / 3 - m.pull / m.error
+    return Estimate(m.mean, m.error, max(1.0, m.effective - 1), bend, m.skewness / 6)
 
 
 def _lost(powers: int, values: int) -> str:
@@ -103,15 +97,10 @@ def _lost(powers: int, values: int) -> str:
     return ""
 
 
-def of_clusters(sums: Sequence[tuple[int, int]], lost: tuple[int, int]) -> Estimate:
-    r"""The mean of rows that depend on each other within clusters.
-
-    .. math::
-        \mathrm{SE}^2 = \frac{G}{G - 1} \sum_c (S_c - \bar x W_c)^2 \Big/ \Big(\sum_c W_c\Big)^2
-
-    with the sum S and the weight W of each of G clusters, and Student's t of G - 1 degrees of
-    freedom (Liang & Zeger 1986, doi:10.1093/biomet/73.1.13; arXiv:2411.00640), corrected for the
-    skewness of the clusters' deviations as the mean of rows is.
+def of_clusters(
+    sums: Sequence[tuple[int, int]], lost: tuple[int, int], counts: Mapping[str, int] | None = None
+) -> Estimate:
+    """The mean of rows that depend on each other within clusters, as `ratio_interval` has it.
 
     Parameters
     ----------
@@ -119,30 +108,28 @@ def of_clusters(sums: Sequence[tuple[int, int]], lost: tuple[int, int]) -> Estim
         Exact sum and weight of each cluster, in the same unit.
     lost : tuple of int
         Rows of which the powers, or the value itself, are not finite.
+    counts : mapping, optional
+        Rows of each class by its name.
 
     Examples
     --------
     >>> sums = [(c * c, 1 + c % 3) for c in range(20)]
     >>> found = of_clusters(sums, (0, 0))
     >>> round(found.mean, 4), round(found.error, 4), found.freedom
-    (63.3333, 14.1046, 19.0)
+    (63.3333, 15.4109, 15.9)
     """
-    groups, top, whole = len(sums), sum(s for s, _ in sums), sum(w for _, w in sums)
+    top, whole = sum(s for s, _ in sums), sum(w for _, w in sums)
     mean = ratio(top, whole)
-    if reason := _lost(*lost):
-        mean = math.nan if lost[1] else mean
-        return Estimate(mean, math.nan, 1.0, method=CLUSTERED, reason=reason)
-    if groups < FEWEST_CLUSTERS:
-        reason = told(groups, "cluster", FEWEST_CLUSTERS)
-        return Estimate(mean, math.nan, 1.0, method=CLUSTERED, reason=reason)
-    # Deviations and weights as parts of the whole weight.
-    off = np.array([ratio(s * whole - top * w, whole * whole) for s, w in sums])
+    tops = np.array([ratio(s, whole) for s, _ in sums])
     share = np.array([ratio(w, whole) for _, w in sums])
-    squares = float(off @ off)
-    if not squares > 0:
-        reason = f"all {groups} clusters have the same mean: its spread cannot be estimated"
-        return Estimate(mean, 0.0, 1.0, method=CLUSTERED, reason=reason)
-    error = math.sqrt(groups / (groups - 1) * squares)
+    reason = _lost(0, lost[1]) or ratio_interval(tops, share, counts=counts).reason
+    if reason:
+        return Estimate(math.nan if lost[1] else mean, math.nan, 1.0, method=METHOD, reason=reason)
+    # Deviations as parts of the whole weight, by exact sums; each divided by its leverage.
+    off = np.array([ratio(s * whole - top * w, whole * whole) for s, w in sums]) / (1 - share)
+    n, squares = len(sums), float(off @ off)
+    error = math.sqrt((n - 1) / n * squares)
     skewness = float((off**3).sum()) / squares**1.5
     bend = skewness / 3 - float(share @ off) / error
-    return Estimate(mean, error, groups - 1.0, bend, skewness / 6, CLUSTERED)
+    freedom = max(1.0, 1 / float(share @ share) - 1)
+    return Estimate(mean, error, freedom, bend, skewness / 6, METHOD)

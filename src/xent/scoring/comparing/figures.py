@@ -189,15 +189,13 @@ class Figures:
         totals = self.state.totals
         lost = int(totals.left_out[value]), int(totals.undefined[value])
         if self.schema.cluster is not None:
-            return of_clusters(self.state.clusters.of(value), lost)
+            return of_clusters(self.state.clusters.of(value), lost, self.counts)
         return of_rows(totals.moments(value), lost, self.counts)
 
     @property
-    def counts(self) -> dict[str, int] | None:
-        """Rows of each of two classes: of more, the skewness tells whether rare ones count."""
+    def counts(self) -> dict[str, int]:
+        """Rows of each class."""
         counts = self.state.totals.classes.tolist()
-        if len(counts) > 2:
-            return None
         return dict(zip(self.schema.classes, counts, strict=True))
 
     def _accuracy(self, model: int) -> tuple[float, Interval]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from xent.scoring.comparing.schema import Batch, Places, Schema
-from xent.scoring.comparing.sums import PLAIN, WEIGHTED, moments, products, usable
+from xent.scoring.comparing.sums import PLAIN, WEIGHTED, WEIGHTS, moments, powers, products, usable
 from xent.scoring.intervals import LossMoments
 from xent.scoring.state import Groups
 from xent.scoring.state.clusters import BUCKETS
@@ -29,7 +29,7 @@ class Slices:
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
         self.names = WEIGHTED if schema.weighted else PLAIN
-        self.weights = ("w", "ww") if schema.weighted else ()
+        self.weights = WEIGHTS if schema.weighted else ()
         self.columns: dict[str, dict[str, list[int]]] = {name: {} for name in schema.by}
 
     def add(self, batch: Batch) -> None:
@@ -38,8 +38,7 @@ class Slices:
             n = len(texts)
             found: list[dict[int, int]] = [_counts(codes, n)]
             if batch.weight is not None:
-                found.append(exact_sums(batch.weight, codes, n))
-                found.append(exact_sums(batch.weight * batch.weight, codes, n))
+                found += [exact_sums(power, codes, n) for power in powers(batch.weight).values()]
             for difference in batch.differences:
                 made = products(difference, batch.weight)
                 kept = usable(made)

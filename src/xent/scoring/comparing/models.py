@@ -56,7 +56,8 @@ def open_side(
 def found_models(source: Source, options: Mapping[str, Any]) -> dict[str, Columns]:
     """The models that the names of a source's columns show."""
     reader, sample = source.first
-    taken = [options["weight_column"], options["cluster"], *options["by"], *options["show"]]
+    taken = [options["weight_column"], options["cluster"], *options["show"]]
+    taken += [each.column for each in options["by"]]
     asked = Options(
         label_column=options["label_column"], ignored=options["ignored"],
         tolerance=options["tolerance"], classes=options["classes"],
@@ -124,6 +125,6 @@ def placed(sources: Sequence[Source], options: Mapping[str, Any]) -> list[dict[s
         for option in ("weight_column", "cluster"):
             column = options[option]
             each[option] = column if column is not None and place(column) == i else None
-        for option in ("by", "show"):
-            each[option] = tuple(column for column in options[option] if place(column) == i)
+        each["by"] = tuple(asked for asked in options["by"] if place(asked.column) == i)
+        each["show"] = tuple(column for column in options["show"] if place(column) == i)
     return found

@@ -106,7 +106,9 @@ class CompareRun:
         for side, several in zip(self.sides, found, strict=True):
             rows = next(iter(several.values()))
             at = np.searchsorted(rows.places, kept)
-            for name, each in zip(side.first.groups, rows.groups, strict=True):
+            first = side.first
+            names = [*(each.text for each in first.by), *([first.cluster] if first.cluster else [])]
+            for name, each in zip(names, rows.groups, strict=True):
                 groups[name] = each.of(at)
             for name, column in zip(side.first.show, rows.shown, strict=True):
                 shown[name] = column[at]

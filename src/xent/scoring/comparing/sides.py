@@ -80,6 +80,7 @@ class Side:
     def numbers(self) -> list[str]:
         """Those that hold numbers, but for lists that are written as text."""
         found = [name for r in self.models.values() for name in r.numbers if name not in r.texts]
+        found += [each.column for each in self.first.by if each.edges]
         return list(dict.fromkeys(found))
 
     def prepare(self, reader: Reader) -> Reader:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from xent.scoring.comparing.schema import Batch, Places, Schema
-from xent.scoring.comparing.sums import PLAIN, WEIGHTED, moments, products, usable
+from xent.scoring.comparing.sums import PLAIN, WEIGHTED, WEIGHTS, moments, powers, products, usable
 from xent.scoring.intervals import LossMoments
 from xent.scoring.state.exact import ExactSums
 
@@ -35,7 +35,7 @@ class Totals:
         self.alone = np.zeros((len(schema.pairs), 2), np.int64)
         """For each pair, rows in which only the first one is right, or only the second one."""
         self.sums = [{name: ExactSums(1) for name in self.names} for _ in range(self.places.size)]
-        self.weights = {name: ExactSums(1) for name in ("w", "ww")} if schema.weighted else {}
+        self.weights = {name: ExactSums(1) for name in WEIGHTS if schema.weighted}
 
     def add(self, batch: Batch) -> None:
         """Add rows."""
@@ -47,8 +47,8 @@ class Totals:
             self.wins[i] += (loss[a] < loss[b]).sum(), (loss[b] < loss[a]).sum()
             self.alone[i] += (right[a] & ~right[b]).sum(), (right[b] & ~right[a]).sum()
         if batch.weight is not None:
-            self.weights["w"].add(batch.weight)
-            self.weights["ww"].add(batch.weight * batch.weight)
+            for name, power in powers(batch.weight).items():
+                self.weights[name].add(power)
         for i, values in enumerate(batch.values):
             made = products(values, batch.weight)
             kept = usable(made)

@@ -37,13 +37,7 @@ def rows_of(count: int) -> str:
 
 def reason_of(interval: Interval) -> str:
     """Why a difference has no interval: what is said of losses, of differences instead."""
-    reason = interval.reason
-    for old, new in (
-        ("have the same loss", "have the same difference"),
-        ("the loss depends on", "the difference depends on"),
-    ):
-        reason = reason.replace(old, new)
-    return reason
+    return interval.reason.replace("have the same loss", "have the same difference")
 
 
 def conclusion_of_two(pair: PairFigures, rows: int, level: float) -> str:
