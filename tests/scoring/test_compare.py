@@ -260,8 +260,8 @@ def test_what_is_concluded() -> None:
         "power."
     )
     assert unclear.conclusions[1] == (
-        "Neither of A and B is worse than the other by more than 0.01 nats (one-sided 95 % bound: "
-        f"{max(unclear.pairs[0].bounds):.4f})."
+        "Neither of A and B is worse than the other by more than 0.01 nats (A: one-sided 95 % "
+        "bound: {:.4f}; B: one-sided 95 % bound: {:.4f}).".format(*unclear.pairs[0].bounds)
     )
     one = xent.compare(t, margin=0.01)
     assert one.conclusions[1].startswith("A is not worse than B by more than 0.01 nats (")
@@ -273,10 +273,12 @@ def test_what_is_concluded() -> None:
     assert asked.conclusions == [
         "Against the log loss of A, that of B is higher, by more than chance explains; of C, no "
         "difference can be concluded (Holm's correction over 2 comparisons).",
-        f"B may be worse than A by more than 0.01 nats (one-sided 95 % bound, Holm's correction: "
-        f"{asked.pairs[0].bounds[0]:.4f}).",
-        f"C is not worse than A by more than 0.01 nats (one-sided 95 % bound, Holm's correction: "
-        f"{asked.pairs[1].bounds[0]:.4f}).",
+        f"B may be worse than A by more than 0.01 nats (one-sided 95 % bound: "
+        f"{asked.pairs[0].bounds[0]:.4f}; p {asked.pairs[0].not_worse[0]:.4f} by Holm's "
+        "correction).",
+        f"C is not worse than A by more than 0.01 nats (one-sided 95 % bound: "
+        f"{asked.pairs[1].bounds[0]:.4f}; p {asked.pairs[1].not_worse[0]:.4f} by Holm's "
+        "correction).",
     ]
     three = xent.compare({**t, "prob_C": near})
     best = min(three.models, key=lambda model: model.loss).name

@@ -124,7 +124,7 @@ def compare(
     >>> y = (rng.random(1000) < p).astype(int)
     >>> result = xent.compare({"label": y, "prob_true": p, "prob_flat": 0.4 + 0.2 * p})
     >>> print(result.conclusion.partition(" (")[0])
-    The log loss of true is lower than that of flat by 0.1384 nats
+    The log loss of true is lower than that of flat by 0.1395 nats
 
     References
     ----------

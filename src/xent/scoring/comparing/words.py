@@ -162,7 +162,6 @@ def of_margin(
 ) -> str:
     """What may be concluded with a margin: which one is not worse than the other by more."""
     size = f"{shown(margin)} nats"
-    how = f"one-sided {percent(level)} bound" + ", Holm's correction" * several
     first, second = (p <= 1 - level for p in pair.not_worse)
     names = pair.first, pair.second
     if pair.bounds[0] != pair.bounds[0]:
@@ -170,29 +169,20 @@ def of_margin(
             f"Whether {names[0]} is worse than {names[1]} by more than {size} cannot be "
             f"concluded: {reason_of(pair.interval)}."
         )
-    if first and second and baseline is None:
-        both = shown(max(pair.bounds))
-        either = f"Neither of {names[0]} and {names[1]} is worse than the other by more than {size}"
-        return f"{either} ({how}: {both})."
-    if not first and second and baseline is None:
-        return _not_worse(names[::-1], size, how, pair.bounds[1])
-    if first:
-        return _not_worse(names, size, how, pair.bounds[0])
-    if baseline is None:
-        both = " and ".join(shown(bound) for bound in pair.bounds)
-        return (
-            f"Each of {names[0]} and {names[1]} may be worse than the other by more than {size} "
-            f"({how}s: {both})."
-        )
-    return (
-        f"{names[0]} may be worse than {names[1]} by more than {size} "
-        f"({how}: {shown(pair.bounds[0])})."
-    )
-
-
-def _not_worse(names: Sequence[str], size: str, how: str, bound: float) -> str:
-    told = f"{names[0]} is not worse than {names[1]} by more than {size}"
-    return f"{told} ({how}: {shown(bound)})."
+    how = [
+        f"one-sided {percent(level)} bound: {shown(bound)}"
+        + f"; p {p_value(p)} by Holm's correction" * several
+        for bound, p in zip(pair.bounds, pair.not_worse, strict=True)
+    ]
+    both = "; ".join(f"{name}: {each}" for name, each in zip(names, how, strict=True))
+    if baseline is None and first == second:
+        may = "Neither of" if first else "Each of"
+        what = "is worse" if first else "may be worse"
+        return f"{may} {_and(names)} {what} than the other by more than {size} ({both})."
+    if first or baseline is not None:
+        what = "is not worse" if first else "may be worse"
+        return f"{names[0]} {what} than {names[1]} by more than {size} ({how[0]})."
+    return f"{names[1]} is not worse than {names[0]} by more than {size} ({how[1]})."
 
 
 def _and(names: Sequence[str]) -> str:
