@@ -10,7 +10,16 @@ from typing import Any
 import numpy as np
 
 from xent.scoring.comparing.schema import Batch, Places, Schema
-from xent.scoring.comparing.sums import PLAIN, WEIGHTED, WEIGHTS, moments, powers, products, usable
+from xent.scoring.comparing.sums import (
+    PLAIN,
+    WEIGHTED,
+    WEIGHTS,
+    kept,
+    moments,
+    powers,
+    products,
+    usable,
+)
 from xent.scoring.intervals import LossMoments
 from xent.scoring.state import Groups
 from xent.scoring.state.clusters import BUCKETS
@@ -41,15 +50,12 @@ class Slices:
                 found += [exact_sums(power, codes, n) for power in powers(batch.weight).values()]
             for difference in batch.differences:
                 made = products(difference, batch.weight)
-                kept = usable(made)
-                if kept is None:
-                    found += [{}, {}, *(exact_sums(each, codes, n) for each in made.values())]
-                    continue
-                found += [_counts(codes[~kept["wll"]], n), _counts(codes[~kept["wl"]], n)]
-                found += [
-                    exact_sums(product[kept[name]], codes[kept[name]], n)
-                    for name, product in made.items()
-                ]
+                rows = usable(made)
+                for each in (None, None) if rows is None else (~rows[1], ~rows[0]):
+                    found.append({} if each is None else _counts(codes[each], n))
+                for name, product in made.items():
+                    at = kept(name, rows)
+                    found.append(exact_sums(product[at], codes[at], n))
             for code in found[0]:
                 new = [each.get(code, 0) for each in found]
                 old = values.get(texts[code])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -40,18 +41,24 @@ def powers(weight: Array) -> dict[str, Array]:
     return {"w": weight, "ww": square, "www": square * weight}
 
 
-def usable(made: Mapping[str, Array]) -> dict[str, Array] | None:
-    """Which rows of each product are summed; None if all of them are.
+def usable(made: Mapping[str, Array]) -> tuple[Array, Array] | None:
+    """Rows whose value is finite, and rows of which all products are; None if all rows are both.
 
-    Of the first power, those that are finite, so that a mean is of all rows; of the others, those
-    of which all powers are.
+    The value itself is summed of the former, so that a mean is of all rows.
     """
     # One that is not finite makes the sum so; sums of finite numbers may overflow, too.
     with np.errstate(all="ignore"):
         if all(np.isfinite(each.sum()) for each in made.values()):
             return None
     fits = np.isfinite(np.stack(list(made.values()))).all(axis=0)
-    return {**dict.fromkeys(made, fits), "wl": np.isfinite(made["wl"])}
+    return np.isfinite(made["wl"]), fits
+
+
+def kept(name: str, rows: tuple[Array, Array] | None) -> Any:
+    """Which rows of a product are summed: an index."""
+    if rows is None:
+        return slice(None)
+    return rows[0] if name == "wl" else rows[1]
 
 
 def moments(rows: int, sums: Mapping[str, int], lost: int) -> LossMoments:

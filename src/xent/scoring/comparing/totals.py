@@ -7,7 +7,16 @@ from typing import Any
 import numpy as np
 
 from xent.scoring.comparing.schema import Batch, Places, Schema
-from xent.scoring.comparing.sums import PLAIN, WEIGHTED, WEIGHTS, moments, powers, products, usable
+from xent.scoring.comparing.sums import (
+    PLAIN,
+    WEIGHTED,
+    WEIGHTS,
+    kept,
+    moments,
+    powers,
+    products,
+    usable,
+)
 from xent.scoring.intervals import LossMoments
 from xent.scoring.state.exact import ExactSums
 
@@ -51,12 +60,12 @@ class Totals:
                 self.weights[name].add(power)
         for i, values in enumerate(batch.values):
             made = products(values, batch.weight)
-            kept = usable(made)
-            if kept is not None:
-                self.left_out[i] += (~kept["wll"]).sum()
-                self.undefined[i] += (~kept["wl"]).sum()
+            rows = usable(made)
+            if rows is not None:
+                self.undefined[i] += (~rows[0]).sum()
+                self.left_out[i] += (~rows[1]).sum()
             for name, product in made.items():
-                self.sums[i][name].add(product if kept is None else product[kept[name]])
+                self.sums[i][name].add(product[kept(name, rows)])
 
     def merge(self, other: Totals) -> Totals:
         """The totals of both sets of rows."""
