@@ -358,7 +358,7 @@ def of_clusters(tally: Tally, sizes: Array, sums: dict[str, Array], histogram: A
     if least:
         surprise = -math.log(share) * sums["positives"]
         surprise = surprise - math.log1p(-share) * (sizes - sums["positives"])
-        found = few or ratio_interval(sums["log loss"], surprise, counts=counts)
+        found = ratio_interval(sums["log loss"], surprise, counts=counts, positive=held)
         skill = Interval(1 - found.high, 1 - found.low, found.error, found.method, found.reason)
         tally.add("skill", skill)
     else:

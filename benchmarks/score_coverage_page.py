@@ -107,7 +107,8 @@ REFUSALS = {
     "skill": "fewer than 10 (effective) rows of the rarer of two classes, or one class alone; "
     "losses that are constant in each class; the same skewness",
     "macro loss": "fewer than 5 (effective) rows of any class; the same skewness",
-    "AUC": "fewer than 10 (effective) rows of a class; no row out of order; the same skewness",
+    "AUC": "fewer than 10 (effective) rows of a class; no row out of order; the same skewness, or "
+    "with weights one as if fewer than 5 rows decided",
     "average precision": "fewer than 10 rows of a class; weights",
     "clusters": "fewer than 10 clusters, or 5 effective ones; for skill and AUC fewer than 10 with "
     "a row of the rarer class; the same skewness, of clusters",
@@ -215,9 +216,9 @@ def finding(report: Report) -> str:
         if cell["table"] == "rows" and refusals(cell["figures"]["log loss"]) <= OFTEN
     ]
     return (
-        f"Of {len(shown)} simulated cases in which xent shows an interval, it contains the true "
-        f"figure for {LOWEST:.0f} to {HIGHEST:.0f} % of the data sets in {within}, and for "
-        f"{min(rates):.1f} to {max(rates):.1f} % in all, where 95 % are promised.\n"
+        f"In {len(shown)} simulated cases xent shows an interval for at least half of the data "
+        f"sets. It contains the true figure for {min(rates):.1f} to {max(rates):.1f} % of them, "
+        f"where 95 % are promised; in {within} cases for {LOWEST:.0f} to {HIGHEST:.0f} %.\n"
         f"In {len(every) - len(shown)} other cases it mostly refuses one, and at most "
         f"{worst:.1f} % of the data sets get a wrong one. The usual normal interval of the mean "
         f"loss goes down to {min(plain):.1f} %."

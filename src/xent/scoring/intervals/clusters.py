@@ -30,6 +30,7 @@ def ratio_interval(
     *,
     infinite: int = 0,
     counts: Mapping[str, int] | None = None,
+    positive: int | None = None,
 ) -> Interval:
     r"""Interval of a ratio of sums over clusters: a mean loss, a Brier score, an accuracy.
 
@@ -54,6 +55,8 @@ def ratio_interval(
         Confidence level.
     infinite, counts : optional
         As for `mean_interval`.
+    positive : int, optional
+        Clusters that have a row of the rarer class, for skill.
 
     Returns
     -------
@@ -79,7 +82,7 @@ def ratio_interval(
     if infinite:
         rows = "1 row has" if infinite == 1 else f"{infinite:,} rows have"
         return refused(f"{rows} an infinite loss: the mean has no interval", METHOD)
-    if reason := few_clusters(sizes) or few_of_a_class(counts or {}):
+    if reason := few_clusters(sizes, positive) or few_of_a_class(counts or {}):
         return refused(reason, METHOD)
     n, whole = len(sizes), float(sizes.sum())
     estimate = float(sums.sum()) / whole
@@ -143,12 +146,8 @@ def jackknife_interval(
     ----------
     Efron & Stein (1981), doi:10.1214/aos/1176345462.
     """
-    if reason := few_clusters(sizes):
+    if reason := few_clusters(sizes, positive):
         return refused(reason, JACKKNIFE)
-    if positive is not None and positive < FEWEST_CLUSTERS:
-        what = "cluster has" if positive == 1 else "clusters have"
-        reason = f"only {positive} {what} a row of the rarer class: an interval needs "
-        return refused(reason + f"{FEWEST_CLUSTERS}", JACKKNIFE)
     if not np.isfinite(without).all() or not math.isfinite(estimate):
         return refused("without one of the clusters the figure is not defined", JACKKNIFE)
     n = len(without)
@@ -172,8 +171,8 @@ def logit_bounds(estimate: float, center: float, half: float) -> tuple[float, fl
     return min(low, estimate), max(high, estimate)
 
 
-def few_clusters(sizes: Array) -> str:
-    """That there are too few clusters, or that a few hold nearly all rows; or nothing."""
+def few_clusters(sizes: Array, positive: int | None = None) -> str:
+    """That there are too few clusters, also of the rarer class, or a few hold nearly all rows."""
     held = sizes[sizes > 0]
     if len(held) < FEWEST_CLUSTERS:
         return told(len(held), "cluster", FEWEST_CLUSTERS)
@@ -183,4 +182,8 @@ def few_clusters(sizes: Array) -> str:
             f"the sizes make {len(held):,} clusters count like {effective:.1f}: "
             f"an interval needs {FEWEST_EFFECTIVE}"
         )
+    if positive is not None and positive < FEWEST_CLUSTERS:
+        what = "cluster has" if positive == 1 else "clusters have"
+        rare = f"only {positive} {what} a row of the rarer class"
+        return f"{rare}: an interval needs {FEWEST_CLUSTERS}"
     return ""
