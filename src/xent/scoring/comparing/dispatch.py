@@ -19,7 +19,7 @@ from xent.scoring.errors import FileError
 from xent.scoring.labels import whole_number
 from xent.scoring.slicing import slicings
 from xent.scoring.sources import Source
-from xent.scoring.sources.joined import key_of
+from xent.scoring.sources.keys import key_of
 from xent.scoring.sources.memory import is_named
 
 MOST_MODELS = 50

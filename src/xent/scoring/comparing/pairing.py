@@ -15,7 +15,8 @@ from xent.scoring.comparing.sides import Piece, Side
 from xent.scoring.errors import FileError
 from xent.scoring.reading import all_of
 from xent.scoring.sources import joined
-from xent.scoring.sources.joined import Key, Truth, key_of
+from xent.scoring.sources.joined import Truth
+from xent.scoring.sources.keys import Key, key_of
 from xent.scoring.sources.reader import Batch
 
 MOST_KEYS = 1 << 26
