@@ -35,6 +35,8 @@ def score_command(
     save_state: Path | None = None,
     merge_states: bool = False,
     multi_label: bool | None = None,
+    engine: Literal["local", "ray"] = "local",
+    threads: int | None = None,
     fail_if: list[str] | None = None,
     show_columns: bool = False,
     columns: Columns,
@@ -75,7 +77,8 @@ def score_command(
     options: dict[str, Any] = {
         "clip": clip, "worst": worst, "missing": missing, "ignored": ignore_label or (),
         "skip_bad": skip_bad, "show": names_of(show) or (), "by": names_of(by) or (),
-        "cluster": cluster, "losses": losses, "part": part, **chosen,
+        "cluster": cluster, "losses": losses, "part": part, "engine": engine,
+        "threads": threads, **chosen,
     }  # fmt: skip
     targets = [save_state, out.output]
     _check_targets(targets, files)  # before anything is computed

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -15,11 +15,12 @@ from xent._validation import Array, check_number
 from xent.scoring.errors import FileError
 from xent.scoring.multilabel import MultiLabelScore
 from xent.scoring.report import FileColumns, Score
+from xent.threads import get_num_threads
 
 if TYPE_CHECKING:  # PyArrow is needed only once a file is read
     from xent.scoring.columns import Missing
+    from xent.scoring.job import Told
     from xent.scoring.language.form import Part
-    from xent.scoring.run import Progress
     from xent.scoring.saved import Result
 
 __all__ = [
@@ -80,7 +81,9 @@ def score(
     by: Sequence[str] = (),
     cluster: str | None = None,
     losses: str | Path | None = None,
-    progress: Progress | None = None,
+    progress: Told | None = None,
+    engine: Literal["local", "ray"] = "local",
+    threads: int | None = None,
     part: Part | None = None,
     multi_label: bool | None = None,
 ) -> Result:
@@ -146,6 +149,15 @@ def score(
     progress : callable, optional
         Called after each batch with the number of rows so far, and with the part of the whole that
         has been read (from 0 to 1), or None where that is not known.
+    engine : {"local", "ray"}, default "local"
+        Where files are scored: in this process, or by tasks of Ray, one for each file or for some
+        row groups of a large Parquet file (``pip install 'xent[ray]'``): on the cluster to which
+        this process is connected or that RAY_ADDRESS names, or else on this machine. The result has
+        the same bits.
+    threads : int, optional
+        How many files, or parts of large Parquet files, are scored at once, each by a thread that
+        another one reads for; of a cluster that Ray starts here, its processors. By default
+        `get_num_threads`.
     part : {"prompt", "generated"}, optional
         Which tokens count, of responses of a language model that hold both.
     multi_label : bool, optional
@@ -199,6 +211,12 @@ def score(
         if isinstance(columns, str):
             msg = f"{name} is {columns!r}; expected a list of columns: [{columns!r}]."
             raise TypeError(msg)
+    if engine not in ("local", "ray"):
+        msg = f"engine is {engine!r}; expected 'local' or 'ray'."
+        raise ValueError(msg)
+    if threads is not None and (type(threads) is not int or threads < 1):
+        msg = f"threads is {threads!r}; expected a number of threads, 1 or more."
+        raise ValueError(msg)
     losses = None if losses is None else Path(losses)
     if clip is not None:
         clip = check_number(clip, "clip", 0, 0.5, above=True)
@@ -209,6 +227,8 @@ def score(
         clip=clip,
         losses=losses,
         progress=progress,
+        engine=engine,
+        threads=get_num_threads() if threads is None else threads,
         skip_bad=skip_bad,
         part=part,
         label_column=label_column,

@@ -10,13 +10,15 @@ from typing import Any
 
 from xent.scoring import naming
 from xent.scoring.errors import FileError
+from xent.scoring.job import Told
 from xent.scoring.language.form import Form, Part
 from xent.scoring.language.run import form_of, score_source
 from xent.scoring.multilabel import MultiLabelScore
 from xent.scoring.report import FileColumns, Score
-from xent.scoring.run import Progress, Run
+from xent.scoring.run import Run
 from xent.scoring.saved import Result, load_state, merged
 from xent.scoring.sources import Source, open_source
+from xent.scoring.tally import Tallies
 
 __all__ = ["columns_of", "load_state", "merged", "run_of", "score_any"]
 
@@ -39,17 +41,19 @@ def score_any(
     worst: int,
     clip: float | None,
     losses: Path | None,
-    progress: Progress | None,
+    progress: Told | None,
     skip_bad: bool,
     part: Part | None,
+    engine: str,
+    threads: int,
     **options: Any,
 ) -> Result:
     """The score of the rows, as their columns are named or asked for."""
     opened = open_source(source, labels, skip_bad=skip_bad)
     form = form_of_language(opened, labels, part, options)
     if form is not None:
-        others = {**options, "clip": clip, "losses": losses}
-        for name in ("clip", "losses", "normalize", "show", "by", "cluster", "ignored"):
+        others = {**options, "clip": clip, "losses": losses, "engine": engine != "local"}
+        for name in ("clip", "losses", "normalize", "show", "by", "cluster", "ignored", "engine"):
             if others[name]:
                 msg = f"{name} is for predictions of classes, but {opened.name} holds "
                 msg += "log-probabilities of a language model."
@@ -58,7 +62,7 @@ def score_any(
     if part is not None:
         raise FileError(opened.name, "holds no responses of a language model; leave out part.")
     run = Run(opened, **options)
-    return _score(run, worst, clip, losses, progress)
+    return _score(run, run.tallies(worst, clip, losses, progress, engine, threads))
 
 
 def columns_of(source: Any, labels: Any, **options: Any) -> FileColumns:
@@ -97,10 +101,8 @@ def _unused_weights(run: Run) -> str:
     return f" Rows count alike; --weight-column {quote(found[0])} would weigh them."
 
 
-def _score(
-    run: Run, worst: int, clip: float | None, losses: Path | None, progress: Progress | None
-) -> Score | MultiLabelScore:
-    reading, tallies = run.reading, run.tallies(worst, clip, losses, progress)
+def _score(run: Run, tallies: Tallies) -> Score | MultiLabelScore:
+    reading = run.reading
     counts = sum((each.left_out for each in tallies), Counter[str]())
     left_out = tuple((why, n) for why, n in sorted(counts.items()) if n)
     if not any(sum(each.state.counts) for each in tallies):
