@@ -59,16 +59,9 @@ class Chooser(KindChooser, ClassChooser):
         scores = self._scores(label)
         if len(scores.columns) == 1 and not self.options.lenient:
             self._check_long(label, scores.columns[0])
-        chosen = (
-            label,
-            *scores.columns,
-            self.options.weight_column,
-            *self.options.show,
-            *self.options.by,
-            self.options.cluster,
-        )
+        chosen = (label, *scores.columns, *self.options.more)
         self._check_unique(chosen)
-        for name in filter(None, chosen):
+        for name in chosen:
             if name not in self.sample.columns:
                 self.reader.check(name)
         asked = self.options.classes
@@ -89,7 +82,7 @@ class Chooser(KindChooser, ClassChooser):
             self.options.predicted_column,
             normalize=self.options.normalize,
             show=tuple(self.options.show),
-            by=tuple(self.options.by),
+            by=self.options.by,
             cluster=self.options.cluster,
             texts=frozenset(name for name in scores.columns if is_written_list(self.sample[name])),
         )
@@ -113,18 +106,15 @@ class Chooser(KindChooser, ClassChooser):
     def check_asked(self) -> None:
         """Fail if a column that was asked for is not there."""
         o, names = self.options, self.reader.names
-        asked = (
-            *self.asked_labels, *(o.score_columns or ()), o.weight_column, o.predicted_column,
-            *o.show, *o.by, o.cluster,
-        )  # fmt: skip
-        for name in asked:
-            if name is not None and name not in names:
+        predicted = [o.predicted_column] if o.predicted_column else []
+        for name in (*self.asked_labels, *(o.score_columns or ()), *predicted, *o.more):
+            if name not in names:
                 self.fail(f"no column '{name}'; the columns are {all_of(names)}.")
 
-    def _check_unique(self, columns: Iterable[str | None]) -> None:
+    def _check_unique(self, columns: Iterable[str]) -> None:
         counts = Counter(self.reader.names)
         for name in columns:
-            if name and counts[name] > 1:
+            if counts[name] > 1:
                 self.fail(f"{counts[name]} columns are called '{name}'.")
 
     def _label(self) -> str:

@@ -149,16 +149,7 @@ class _IndicatorChooser(Chooser):
     def chosen(self, pairs: Pairs) -> Reading:
         """The reading of these columns."""
         names, options = self._named(pairs.names), self.options
-        self._check_unique(
-            [
-                *pairs.truths,
-                *pairs.scores.columns,
-                options.weight_column,
-                *options.show,
-                *options.by,
-                options.cluster,
-            ]
-        )
+        self._check_unique([*pairs.truths, *pairs.scores.columns, *options.more])
         for name in (*pairs.truths, *pairs.scores.columns):
             if name not in self.sample.columns:
                 self.reader.check(name)
@@ -207,7 +198,7 @@ class _IndicatorChooser(Chooser):
             Labels(names, lenient=lenient),
             self.options.weight_column,
             show=tuple(self.options.show),
-            by=tuple(self.options.by),
+            by=self.options.by,
             cluster=self.options.cluster,
             texts=frozenset(name for name in columns if is_written_list(self.sample[name])),
             truths=pairs.truths,

@@ -13,6 +13,7 @@ from xent._plausible import ROUNDING
 from xent._validation import Array, first
 from xent.scoring.labels import GONE, NO_CLASS, whole_number
 from xent.scoring.reading import Reading
+from xent.scoring.slicing import NOTHING, Slicing
 from xent.scoring.sources.reader import Batch, Reader
 from xent.scoring.state.accumulator import Groups
 from xent.scoring.values import DROP, Values
@@ -22,9 +23,6 @@ MAX_WEIGHT = 1e100
 
 ROUNDED = " If they were rounded when written, pass a larger --tolerance"
 DIVIDE = " To divide each row by its sum, pass --normalize."
-
-NOTHING = "(missing)"
-"""What stands for a missing value of a column by which there are sums."""
 
 Missing = Literal["error", "drop"]
 
@@ -101,8 +99,17 @@ class Layout:
             self._report(bad, weight, [r.weight], f"a weight lies between 0 and {MAX_WEIGHT:g}",
                          places)  # fmt: skip
         shown = tuple(values.texts(batch[name])[places] for name in r.show)
-        groups = tuple(self._groups(batch[name], name).of(places) for name in r.groups)
-        return Rows(first_row + places, labels, scores, weight, shown, groups)
+        groups = [self._sliced(batch[each.column], each) for each in r.by]
+        if r.cluster is not None:
+            groups.append(self._groups(batch[r.cluster], r.cluster))
+        of = tuple(each.of(places) for each in groups)
+        return Rows(first_row + places, labels, scores, weight, shown, of)
+
+    def _sliced(self, column: Any, slicing: Slicing) -> Groups:
+        if not slicing.edges:
+            return self._groups(column, slicing.column)
+        numbers = self.values.numbers(column, slicing.column, gaps=True)
+        return Groups(slicing.bins_of(numbers), [*slicing.bins, NOTHING])
 
     def _groups(self, column: Any, name: str) -> Groups:
         codes, distinct = self.values.labels(column, name)

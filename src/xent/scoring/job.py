@@ -105,6 +105,7 @@ class Job:
         reading, first, values = self.reading, start, Values(reader.name)
         reader.labels = frozenset(reading.label_columns).difference(reading.show, reading.groups)
         numbers = [name for name in reading.numbers if name not in reading.texts]
+        numbers += [each.column for each in reading.by if each.edges]
         for batch in ahead(reader.batches(reading.columns, numbers)):
             count = len(batch[reading.label_columns[0]])
             if count:

@@ -18,8 +18,8 @@ BLOCK = 1 << 13
 SCRATCH = 1 << 15
 """Numbers of a block of compiled code, unless eight rows have more."""
 
-LIKELIEST = 1 << 11
-"""Rows of a block in which compiled code looks for the likeliest class."""
+COLUMNS = 1 << 11
+"""Rows of a block of probabilities, if those of a class are beside each other."""
 
 BINARY = {
     "logits": (portable.binary_logit, "binary_logits", 0.0),
@@ -44,6 +44,9 @@ class Scored(NamedTuple):
     """Twice the bin of a prediction, and 1 more if it came true; see `state.histogram`."""
     groups: Array
     """Twice the label, and 1 more if it is the likeliest class."""
+    brier: Array
+    """Brier scores: squares of the errors of the probabilities, summed over the classes; of two
+    classes that of label 1 alone."""
 
 
 def scored(scores: Array, labels: Array, kind: Kind, clip: float | None = None) -> Scored:
@@ -56,11 +59,20 @@ def scored(scores: Array, labels: Array, kind: Kind, clip: float | None = None) 
             made = _class_logits(scores, labels)
         else:
             made = _class_probabilities(scores, labels, kind)
+        if not binary and scores.shape[1] == 2:
+            made = _of_label_1(made, labels)
         if clip is None:
             return made
         # A binary probability is clipped at both ends, as in `log_loss`.
         least = -np.log1p(-clip) if binary else 0.0
         return made._replace(losses=made.losses.clip(least, -np.log(clip)))
+
+
+def _of_label_1(made: Scored, labels: Array) -> Scored:
+    """Bins and Brier scores of two classes as they are of a binary score."""
+    bins = made.keys >> 1
+    bins = np.where(made.predicted == 1, bins, portable.KEYS - 1 - bins)
+    return made._replace(keys=2 * bins + labels, brier=0.5 * made.brier)
 
 
 def losses_of(scores: Array, labels: Array, kind: Kind) -> Array:
@@ -79,7 +91,8 @@ def probabilities_of(scores: Array, labels: Array, kind: Kind) -> Array:
 
 
 def _results(rows: int) -> Scored:
-    return Scored(np.empty(rows), *(np.empty(rows, np.int64) for _ in range(3)))
+    predicted, keys, groups = (np.empty(rows, np.int64) for _ in range(3))
+    return Scored(np.empty(rows), predicted, keys, groups, np.empty(rows))
 
 
 def _binary(scores: Array, labels: Array, kind: Kind) -> Scored:
@@ -94,7 +107,8 @@ def _binary(scores: Array, labels: Array, kind: Kind) -> Scored:
     for start in range(0, len(labels), BLOCK):
         part = slice(start, start + BLOCK)
         z, y = scores[part], labels[part]
-        made.losses[part], odds = loss_of(z, y)
+        made.losses[part], other, odds = loss_of(z, y)
+        made.brier[part] = other * other
         made.predicted[part] = z > even
         made.keys[part] = 2 * portable.key_of(odds, z > even) + y
         made.groups[part] = 2 * y + (made.predicted[part] == y)
@@ -102,29 +116,50 @@ def _binary(scores: Array, labels: Array, kind: Kind) -> Scored:
 
 
 def _class_probabilities(scores: Array, labels: Array, kind: Kind) -> Scored:
-    """Only the label's and the largest are needed: the sums of the rows are checked already."""
+    """Their sums are checked already."""
     rows = np.arange(len(labels))
-    predicted = _likeliest(scores)
+    predicted, squares = _likeliest(scores, labels, kind)
     own, top = scores[rows, labels], scores[rows, predicted]
     if kind == "probabilities":
         own, top = own.clip(0, 1), top.clip(0, 1)
     ones = np.ones_like(labels)
-    losses, keys = _binary(own, ones, kind).losses, _binary(top, ones, kind).keys
+    of_label, keys = _binary(own, ones, kind), _binary(top, ones, kind).keys
     right = predicted == labels
-    return Scored(losses, predicted, keys - ~right, 2 * labels + right)
+    groups, brier = 2 * labels + right, of_label.brier + squares
+    return Scored(of_label.losses, predicted, keys - ~right, groups, brier)
 
 
-def _likeliest(scores: Array) -> Array:
+def _likeliest(scores: Array, labels: Array, kind: Kind) -> tuple[Array, Array]:
+    """The likeliest classes, and the sums of the squares of all but the labels' probabilities."""
     rows, classes = scores.shape
-    kernel = compiled.kernel("likeliest", scores.size)
-    if kernel is None or not _by_columns(scores):
-        return np.asarray(scores.argmax(axis=1))
-    predicted = np.empty(rows, np.int64)
-    compiled.run(
-        kernel, SCORE_JOB, rows=rows, classes=classes, block=LIKELIEST, scores=scores,
-        scratch=np.empty(LIKELIEST), predicted=predicted,
-    )  # fmt: skip
-    return predicted
+    kernel = compiled.kernel(f"class_{kind.replace('-', '_')}", scores.size)
+    predicted, squares = np.empty(rows, np.int64), np.empty(rows)
+    block = _block(classes)
+    if kernel is not None:
+        by_columns = _by_columns(scores)
+        size = COLUMNS if by_columns else block * (classes + 1)
+        compiled.run(
+            kernel, SCORE_JOB, rows=rows, classes=classes, by_columns=int(by_columns),
+            block=COLUMNS if by_columns else block, scores=scores, labels=labels,
+            scratch=np.empty(size), predicted=predicted, brier=squares,
+        )  # fmt: skip
+        return predicted, squares
+    for start in range(0, rows, block):
+        part = slice(start, start + block)
+        x = scores[part]
+        p = x.clip(0, 1) if kind == "probabilities" else portable.exp(x.clip(None, 0), 0.0)
+        p[np.arange(len(p)), labels[part]] = 0.0
+        predicted[part], squares[part] = x.argmax(axis=1), _squares(p)
+    return predicted, squares
+
+
+def _squares(p: Array) -> Array:
+    """Sums of squares, added from the first to the last as compiled code does."""
+    return np.asarray(np.add.accumulate(p * p, axis=1)[:, -1])
+
+
+def _block(classes: int) -> int:
+    return min(max(8, SCRATCH // classes), 256)
 
 
 def _by_columns(scores: Array) -> bool:
@@ -141,8 +176,7 @@ def _class_logits(scores: Array, labels: Array) -> Scored:
             for start in range(0, rows, step)
         ]
         return Scored(*map(np.concatenate, zip(*parts, strict=True)))
-    made = _results(rows)
-    block = min(max(8, SCRATCH // classes), 256)
+    made, block = _results(rows), _block(classes)
     compiled.run(
         kernel, SCORE_JOB, rows=rows, classes=classes, by_columns=int(_by_columns(scores)),
         block=block, scores=scores, labels=labels, scratch=np.empty(2 * block * (classes + 1)),
@@ -161,7 +195,8 @@ def _class_block(z: Array, labels: Array) -> Scored:
     right = predicted == labels
     losses, odds = portable.class_logit(most, own, s, s_low, right)
     keys = 2 * portable.key_of(odds, s < 1) + right
-    return Scored(losses, predicted, keys, 2 * labels + right)
+    brier = portable.class_brier(most, own, s, _squares(e), right)
+    return Scored(losses, predicted, keys, 2 * labels + right, brier)
 
 
 def class_sums(e: Array) -> tuple[Array, Any]:

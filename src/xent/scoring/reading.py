@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from xent._kind import Kind
 from xent.scoring.labels import Labels
+from xent.scoring.slicing import Slicing
 
 if TYPE_CHECKING:
     from xent.scoring.values import Values
@@ -28,7 +29,7 @@ class Options:
     tolerance: float = 1e-3
     normalize: bool = False
     show: Sequence[str] = ()
-    by: Sequence[str] = ()
+    by: tuple[Slicing, ...] = ()
     cluster: str | None = None
     multi_label: bool | None = None
     """May several labels be true at once, where columns or lists of 0 and 1 hold the labels?"""
@@ -36,6 +37,12 @@ class Options:
     """Labels of rows that are left out."""
     lenient: bool = False
     """Accept what `score` would refuse: `diagnose` explains it."""
+
+    @property
+    def more(self) -> list[str]:
+        """Columns that are asked for beside labels and scores."""
+        others = (self.weight_column, *self.show, *(each.column for each in self.by), self.cluster)
+        return [name for name in others if name is not None]
 
 
 @dataclass(frozen=True)
@@ -57,8 +64,8 @@ class Reading:
     """Are rows of probabilities divided by their sums?"""
     show: tuple[str, ...] = ()
     """Columns that are shown beside the worst rows."""
-    by: tuple[str, ...] = ()
-    """Columns by whose values the rows are scored, too."""
+    by: tuple[Slicing, ...] = ()
+    """By what the rows are scored, too."""
     cluster: str | None = None
     """The column that says which rows are not independent."""
     truth: str = ""
@@ -91,7 +98,7 @@ class Reading:
     @property
     def groups(self) -> list[str]:
         """The columns by whose values there are sums."""
-        return [*self.by, *([self.cluster] if self.cluster else [])]
+        return [*(each.column for each in self.by), *([self.cluster] if self.cluster else [])]
 
     @property
     def numbers(self) -> list[str]:

@@ -98,14 +98,12 @@ class Score(FileScore):
         return [
             ClassScore(
                 value,
-                rows,
-                ratio(weights, whole),
-                math.inf if infinite else ratio(losses, weights),
-                ratio(right, weights),
+                cell.rows,
+                ratio(cell.w, whole),
+                math.inf if cell.infinite else ratio(cell.wl, cell.w),
+                ratio(cell.right, cell.w),
             )
-            for value, (rows, infinite, weights, right, losses) in sorted(
-                self.state.slices.columns[column].items()
-            )
+            for (value,), cell in self.state.slices.cells[(column,)]
         ]
 
     @property

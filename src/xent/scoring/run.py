@@ -16,6 +16,7 @@ from xent.scoring.labels import whole_number
 from xent.scoring.losses_file import LossesFile
 from xent.scoring.reading import Options
 from xent.scoring.saved import UNPREDICTED
+from xent.scoring.slicing import slicings
 from xent.scoring.sources import Source, open_truth
 from xent.scoring.state import Schema
 from xent.scoring.tally import Tallies
@@ -34,6 +35,7 @@ class Run:
         lenient: bool = False,
         truth: Any = None,
         key: str | Sequence[str] | None = None,
+        by: Sequence[str] = (),
         score_columns: Sequence[str] | None = None,
         predicted_column: str | None = None,
         **columns: Any,
@@ -51,6 +53,7 @@ class Run:
             **columns,
             score_columns=score_columns and [self.first.called(name) for name in score_columns],
             predicted_column=predicted_column and self.first.called(predicted_column),
+            by=slicings(by, self.first.names),
             ignored=frozenset(whole_number(str(each)) for each in ignored),
             tolerance=tolerance,
             lenient=lenient,
@@ -86,7 +89,7 @@ class Run:
         schemas = tuple(
             Schema(
                 p.kind, tuple(p.classes), p.shape == "binary", p.weight is not None, clip, worst,
-                p.by, p.cluster,
+                tuple(each.text for each in p.by), p.cluster,
             )
             for p in r.parts
         )  # fmt: skip

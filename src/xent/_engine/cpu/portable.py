@@ -163,18 +163,19 @@ def log1p_unit(q: Any) -> Any:
 
 
 def binary_logit(z: Any, label: Any) -> Any:
-    """Return the loss of a binary logit, and exp(-|z|)."""
+    """Return the loss of a binary logit, the probability of the other label, and exp(-|z|)."""
     size = abs(z)
     t = exp(0.0 - size, 0.0)
-    loss = where((z > 0.0) == (label == 1), 0.0, size) + log1p_unit(t)
-    return loss, t
+    right = (z > 0.0) == (label == 1)
+    return where(right, 0.0, size) + log1p_unit(t), where(right, t, 1.0) / (1.0 + t), t
 
 
 def binary_probability(p: Any, label: Any) -> Any:
-    """Return the loss of a probability of label 1, and the odds of the unlikelier label."""
+    """Do the same for a probability of label 1; the last is the odds of the unlikelier label."""
     one, rest = label == 1, 1.0 - p
     low = where(one, 0.0, (1.0 - rest) - p)
-    return minus_log(where(one, p, rest), where(one, rest, p), low), odds(p, rest)
+    other = where(one, rest, p)
+    return minus_log(where(one, p, rest), other, low), other, odds(p, rest)
 
 
 def binary_log_probability(log_p: Any, label: Any) -> Any:
@@ -182,8 +183,9 @@ def binary_log_probability(log_p: Any, label: Any) -> Any:
     log_p = where(log_p > 0.0, 0.0, log_p)
     p = exp(log_p, 0.0)
     rest, low = one_minus_exp(log_p)
-    loss = where(label == 1, 0.0 - log_p, minus_log(rest, p, low))
-    return loss, odds(p, rest)
+    one = label == 1
+    loss = where(one, 0.0 - log_p, minus_log(rest, p, low))
+    return loss, where(one, rest, p), odds(p, rest)
 
 
 def exp_of_class(z: Any, most: Any) -> Any:
@@ -200,6 +202,19 @@ def class_logit(most: Any, own: Any, s: Any, s_low: Any, right: Any) -> Any:
     gap = where(right & (most > -np.inf), 0.0, where(own > -np.inf, most - own, np.inf))
     loss = log1p(s, s_low) + gap
     return loss, where(s < 1.0, s, 1.0 / where(s < 1.0, 1.0, s))
+
+
+def class_brier(most: Any, own: Any, s: Any, squares: Any, right: Any) -> Any:
+    """Return the Brier score of logits, given the sum of exp(z - most)**2 like `s`.
+
+    The label's own probability is left out of the sum of squares, not subtracted from it.
+    """
+    sure = right & (most > -np.inf)
+    e = exp_of_class(own, most)
+    other = where(sure, s, (1.0 - e) + s)
+    rest = where(sure, squares, (1.0 - e * e) + squares)
+    whole = 1.0 + s
+    return (other * other + rest) / (whole * whole)
 
 
 def half_of(count: int) -> int:

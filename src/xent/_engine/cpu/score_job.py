@@ -14,12 +14,13 @@ SCORE_JOB = np.dtype(
             "block",  # rows that are computed at a time
             # Addresses:
             "scores",  # float64
-            "labels",  # int64, like all that follows but losses and scratch
+            "labels",  # int64, like all that follows but for losses, Brier scores and scratch
             "losses",
             "keys",  # bins of the histogram
             "predicted",
             "groups",  # twice the label, and 1 more if it is the likeliest class
-            "scratch",  # 2 * block * classes + 4 * block float64 numbers
+            "brier",  # float64
+            "scratch",  # 2 * block * classes + 2 * block float64 numbers
         )
     ]
 )
@@ -27,14 +28,6 @@ SUM_JOB = np.dtype(
     [(name, np.int64) for name in ("size", "groups", "values", "of", "limbs", "scratch")]
 )
 """Sums of values by group: `of` has the group of each value, and is 0 if there is one group."""
-
-MOMENT_JOB = np.dtype(
-    [(name, np.int64) for name in ("size", "losses", "weight", "limbs", "scratch")]
-)
-"""Sums of products of losses and, unless the address is 0, weights: limbs for each product."""
-
-MOMENTS = ("wl", "wll", "wlll", "w", "ww", "wwl", "wwll")
-"""Products of the weight w and the loss l; without weights the first three say all."""
 
 LIMBS = 66
 """Integers of 32 bits, in int64, that hold any sum of float64 numbers, in units of 2**-1074."""

@@ -16,7 +16,7 @@ from numba.extending import intrinsic, overload
 from xent._engine.cpu import portable
 from xent._engine.cpu.decorators import INNER_OPTIONS, any_order, inner, loop
 from xent._engine.cpu.memory import record_at, view
-from xent._engine.cpu.score_job import CHUNK, LIMBS, MOMENT_JOB, SCORE_JOB, SUM_JOB
+from xent._engine.cpu.score_job import CHUNK, LIMBS, SCORE_JOB, SUM_JOB
 
 
 @intrinsic
@@ -47,7 +47,8 @@ _compiled(portable.float_of, lambda bits: _float(bits))
 for _name in (
     "two_sum", "two_diff", "_reduced", "_power", "exp", "one_minus_exp", "log_reduced", "split",
     "minus_log", "log1p", "log1p_unit", "binary_logit", "binary_probability",
-    "binary_log_probability", "odds", "key_of", "exp_of_class", "class_logit", "half_of",
+    "binary_log_probability", "odds", "key_of", "exp_of_class", "class_logit", "class_brier",
+    "half_of",
 ):  # fmt: skip
     _compiled(getattr(portable, _name))
 
@@ -55,59 +56,38 @@ for _name in (
 # Binary scores.
 
 
-@loop
-def _logits(scores, labels, losses, keys, predicted, groups):
-    for i in range(scores.size):
-        z, label = scores[i], labels[i]
-        losses[i], t = portable.binary_logit(z, label)
-        likeliest = 1 if z > 0.0 else 0
-        predicted[i] = likeliest
-        groups[i] = 2 * label + (1 if likeliest == label else 0)
-        keys[i] = 2 * portable.key_of(t, z > 0.0) + label
+def _binary_kernel(parts_of, even):
+    @loop
+    def score(scores, labels, losses, keys, predicted, groups, brier):
+        for i in range(scores.size):
+            x, label = scores[i], labels[i]
+            losses[i], other, t = parts_of(x, label)
+            brier[i] = other * other
+            likeliest = 1 if x > even else 0
+            predicted[i] = likeliest
+            groups[i] = 2 * label + (1 if likeliest == label else 0)
+            keys[i] = 2 * portable.key_of(t, x > even) + label
 
-
-@loop
-def _probabilities(scores, labels, losses, keys, predicted, groups):
-    for i in range(scores.size):
-        p, label = scores[i], labels[i]
-        losses[i], t = portable.binary_probability(p, label)
-        likeliest = 1 if p > 0.5 else 0
-        predicted[i] = likeliest
-        groups[i] = 2 * label + (1 if likeliest == label else 0)
-        keys[i] = 2 * portable.key_of(t, p > 0.5) + label
-
-
-@loop
-def _log_probabilities(scores, labels, losses, keys, predicted, groups):
-    for i in range(scores.size):
-        log_p, label = scores[i], labels[i]
-        losses[i], t = portable.binary_log_probability(log_p, label)
-        likeliest = 1 if log_p > portable.LOG_HALF else 0
-        predicted[i] = likeliest
-        groups[i] = 2 * label + (1 if likeliest == label else 0)
-        keys[i] = 2 * portable.key_of(t, log_p > portable.LOG_HALF) + label
-
-
-def _binary_kernel(losses_of):
     def kernel(address):
         job = record_at(address, SCORE_JOB)
         n = job.rows
-        losses_of(
+        score(
             view(job.scores, n, np.float64),
             view(job.labels, n, np.int64),
             view(job.losses, n, np.float64),
             view(job.keys, n, np.int64),
             view(job.predicted, n, np.int64),
             view(job.groups, n, np.int64),
+            view(job.brier, n, np.float64),
         )
         return 0
 
     return kernel
 
 
-binary_logits = _binary_kernel(_logits)
-binary_probabilities = _binary_kernel(_probabilities)
-binary_log_probabilities = _binary_kernel(_log_probabilities)
+binary_logits = _binary_kernel(portable.binary_logit, 0.0)
+binary_probabilities = _binary_kernel(portable.binary_probability, 0.5)
+binary_log_probabilities = _binary_kernel(portable.binary_log_probability, portable.LOG_HALF)
 
 
 # Logits of classes: some rows at a time, in columns.
@@ -143,11 +123,13 @@ def _update(column, j, most, first):
 
 
 @loop
-def _exponentials(column, low, j, most, first):
+def _exponentials(column, low, j, most, first, squares):
     for i in range(column.size):
         e = portable.exp_of_class(column[i], most[i])
-        column[i] = 0.0 if first[i] == j else e
+        e = 0.0 if first[i] == j else e
+        column[i] = e
         low[i] = 0.0
+        squares[i] += e * e
 
 
 @loop
@@ -158,12 +140,13 @@ def _add(a, a_low, b, b_low):
 
 
 @loop
-def _finish(most, own, s, s_low, labels, losses, keys, predicted, groups):
+def _finish(most, own, s, s_low, labels, losses, keys, predicted, groups, brier):
     for i in range(most.size):
         right = predicted[i] == labels[i]
         groups[i] = 2 * labels[i] + (1 if right else 0)
         losses[i], t = portable.class_logit(most[i], own[i], s[i], s_low[i], right)
         keys[i] = 2 * portable.key_of(t, s[i] < 1.0) + (1 if right else 0)
+        brier[i] = portable.class_brier(most[i], own[i], s[i], brier[i], right)
 
 
 @inner
@@ -183,14 +166,16 @@ def _class_block(job, start, rows):
     else:
         here = scores[start * classes : start * classes + size]
         _transpose(here, classes, columns, rows)
+    brier = view(job.brier + 8 * start, rows, np.float64)
     for i in range(rows):
         own[i] = columns[labels[i] * rows + i]
+        brier[i] = 0.0
     _start(columns[:rows], most, predicted)
     for j in range(1, classes):
         _update(columns[j * rows : (j + 1) * rows], j, most, predicted)
     for j in range(classes):
         span = slice(j * rows, (j + 1) * rows)
-        _exponentials(columns[span], lows[span], j, most, predicted)
+        _exponentials(columns[span], lows[span], j, most, predicted, brier)
     count = classes
     while count > 1:  # halves, as in `class_sums` of NumPy
         half = portable.half_of(count)
@@ -200,7 +185,7 @@ def _class_block(job, start, rows):
     _finish(
         most, own, columns[:rows], lows[:rows], labels,
         view(job.losses + 8 * start, rows, np.float64), view(job.keys + 8 * start, rows, np.int64),
-        predicted, view(job.groups + 8 * start, rows, np.int64),
+        predicted, view(job.groups + 8 * start, rows, np.int64), brier,
     )  # fmt: skip
 
 
@@ -211,19 +196,59 @@ def class_logits(address):
     return 0
 
 
-def likeliest(address):
-    """Fill `predicted`, for scores in columns."""
-    job = record_at(address, SCORE_JOB)
-    n = job.rows
-    scores = view(job.scores, n * job.classes, np.float64)
-    for start in range(0, n, job.block):
-        rows = min(job.block, n - start)
-        most = view(job.scratch, rows, np.float64)
-        predicted = view(job.predicted + 8 * start, rows, np.int64)
-        _start(scores[start : start + rows], most, predicted)
-        for j in range(1, job.classes):
-            _update(scores[j * n + start : j * n + start + rows], j, most, predicted)
-    return 0
+# Probabilities of classes.
+
+
+@loop
+def _square(column, j, labels, squares):
+    for i in range(column.size):
+        p = column[i]
+        p = 1.0 if p > 1.0 else p
+        p = 0.0 if p < 0.0 or labels[i] == j else p
+        squares[i] += p * p
+
+
+@loop
+def _square_of_log(column, j, labels, squares):
+    for i in range(column.size):
+        x = column[i]
+        p = portable.exp(0.0 if x > 0.0 else x, 0.0)
+        p = 0.0 if labels[i] == j else p
+        squares[i] += p * p
+
+
+def _class_kernel(square):
+    def kernel(address):
+        """Fill `predicted`, and `brier` with the squares of all but the labels' probabilities."""
+        job = record_at(address, SCORE_JOB)
+        n, classes = job.rows, job.classes
+        scores = view(job.scores, n * classes, np.float64)
+        for start in range(0, n, job.block):
+            rows = min(job.block, n - start)
+            columns, first, step = scores, start, n
+            if job.by_columns == 0:
+                columns = view(job.scratch + 8 * job.block, rows * classes, np.float64)
+                first, step = 0, rows
+                here = scores[start * classes : (start + rows) * classes]
+                _transpose(here, classes, columns, rows)
+            most = view(job.scratch, rows, np.float64)
+            labels = view(job.labels + 8 * start, rows, np.int64)
+            predicted = view(job.predicted + 8 * start, rows, np.int64)
+            brier = view(job.brier + 8 * start, rows, np.float64)
+            _start(columns[first : first + rows], most, predicted)
+            for i in range(rows):
+                brier[i] = 0.0
+            for j in range(classes):
+                column = columns[j * step + first : j * step + first + rows]
+                _update(column, j, most, predicted)
+                square(column, j, labels, brier)
+        return 0
+
+    return kernel
+
+
+class_probabilities = _class_kernel(_square)
+class_log_probabilities = _class_kernel(_square_of_log)
 
 
 # Exact sums.
@@ -308,55 +333,4 @@ def sums(address):
             for group in range(2):
                 here = limbs[group * LIMBS : (group + 1) * LIMBS]
                 _add_chunk(part, of[start:stop], group, mine, here)
-    return 0
-
-
-@loop
-def _products(loss, square, cube):
-    for i in range(loss.size):
-        x = loss[i]
-        square[i], cube[i] = x * x, (x * x) * x
-
-
-@loop
-def _weighted_products(loss, weight, wl, wll, wlll, ww, wwl, wwll):
-    for i in range(loss.size):
-        x, w = loss[i], weight[i]
-        y = w * x
-        wl[i], wll[i], wlll[i] = y, y * x, (y * x) * x
-        ww[i], wwl[i], wwll[i] = w * w, w * y, y * y
-
-
-@inner
-def _add_moment(number, values, rest, limbs):
-    _add_chunk(values, None, 0, rest, limbs[number * LIMBS : (number + 1) * LIMBS])
-
-
-def moments(address):
-    job = record_at(address, MOMENT_JOB)
-    n = job.size
-    losses, weights = view(job.losses, n, np.float64), view(job.weight, n, np.float64)
-    limbs = view(job.limbs, 7 * LIMBS, np.int64)
-    scratch = view(job.scratch, 7 * CHUNK, np.float64)
-    for start in range(0, n, CHUNK):
-        size = min(CHUNK, n - start)
-        loss, rest = losses[start : start + size], scratch[:size]
-        a, b = scratch[CHUNK : CHUNK + size], scratch[2 * CHUNK : 2 * CHUNK + size]
-        if weights.size == 0:
-            _products(loss, a, b)
-            _add_moment(0, loss, rest, limbs)
-            _add_moment(1, a, rest, limbs)
-            _add_moment(2, b, rest, limbs)
-        else:
-            weight = weights[start : start + size]
-            c, d = scratch[3 * CHUNK : 3 * CHUNK + size], scratch[4 * CHUNK : 4 * CHUNK + size]
-            e, f = scratch[5 * CHUNK : 5 * CHUNK + size], scratch[6 * CHUNK : 6 * CHUNK + size]
-            _weighted_products(loss, weight, a, b, c, d, e, f)
-            _add_moment(0, a, rest, limbs)
-            _add_moment(1, b, rest, limbs)
-            _add_moment(2, c, rest, limbs)
-            _add_moment(3, weight, rest, limbs)
-            _add_moment(4, d, rest, limbs)
-            _add_moment(5, e, rest, limbs)
-            _add_moment(6, f, rest, limbs)
     return 0

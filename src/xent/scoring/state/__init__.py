@@ -17,10 +17,13 @@ from xent._validation import Array
 from xent.scoring.losses import scored
 from xent.scoring.state.accumulator import Accumulator, Batch, Groups, Schema
 from xent.scoring.state.classes import ClassSums
+from xent.scoring.state.clips import Clips
 from xent.scoring.state.clusters import Clusters
+from xent.scoring.state.confusion import Confusion
 from xent.scoring.state.exact import SCALE, exact_sums, ratio
 from xent.scoring.state.histogram import Histogram
-from xent.scoring.state.moments import Moments
+from xent.scoring.state.moments import BrierMoments, Moments
+from xent.scoring.state.sample import Sample
 from xent.scoring.state.saving import StateError, check_same, from_json, to_json
 from xent.scoring.state.slices import Slices
 from xent.scoring.state.worst import WorstRow, WorstRows
@@ -44,7 +47,11 @@ __all__ = [
 PARTS: dict[str, type[Accumulator]] = {
     "classes": ClassSums,
     "moments": Moments,
+    "brier": BrierMoments,
+    "clips": Clips,
+    "confusion": Confusion,
     "histogram": Histogram,
+    "sample": Sample,
     "worst": WorstRows,
     "slices": Slices,
     "clusters": Clusters,
@@ -56,7 +63,11 @@ class State:
 
     classes: ClassSums
     moments: Moments
+    brier: BrierMoments
+    clips: Clips
+    confusion: Confusion
     histogram: Histogram
+    sample: Sample
     worst_rows: WorstRows
     slices: Slices
     clusters: Clusters
@@ -64,9 +75,9 @@ class State:
     def __init__(self, schema: Schema, parts: dict[str, Any] | None = None) -> None:
         self.schema = schema
         self.parts: dict[str, Any] = dict(parts or _empty(schema))
-        self.classes, self.moments = self.parts["classes"], self.parts["moments"]
-        self.histogram, self.worst_rows = self.parts["histogram"], self.parts["worst"]
-        self.slices, self.clusters = self.parts["slices"], self.parts["clusters"]
+        self.worst_rows = self.parts["worst"]
+        for name in PARTS.keys() - {"worst"}:
+            setattr(self, name, self.parts[name])
 
     def add(
         self,

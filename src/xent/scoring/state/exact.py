@@ -18,8 +18,14 @@ SCALE = 1126
 
 ONE = 1 << SCALE
 
+MOST_LIMBS = 1 << 14
+"""The most groups whose sums compiled code adds up: each takes half a KiB on the way."""
+
 MAX_BINS = 1 << 16
 """The most bins kept in an array; beyond it, only the bins that occur are kept."""
+
+MANY = 1024
+"""Groups from which on counts of 0 are not saved."""
 
 MOST_ADDED = 1 << 29
 """Numbers that limbs take before they carry: each adds less than 2**33 to one of 64 bits."""
@@ -45,7 +51,8 @@ class ExactSums:
 
     def add(self, values: Array, groups: Array | None = None) -> None:
         """Add numbers, each to its group; all to the only one without `groups`."""
-        kernel = compiled.kernel("sums", len(values))
+        few = self.groups <= MOST_LIMBS
+        kernel = compiled.kernel("sums", len(values)) if few else None
         if kernel is None:
             of = np.zeros(len(values), np.intp) if groups is None else groups
             for group, amount in exact_sums(values, of, self.groups).items():
@@ -68,6 +75,21 @@ class ExactSums:
             self._limbs = np.zeros((self.groups, LIMBS), np.int64)
         self._added += count
         return self._limbs
+
+    def grow(self, groups: int) -> None:
+        """Have so many groups; new ones have the sum 0."""
+        more = groups - self.groups
+        if more > 0:
+            self._whole += [0] * more
+            if self._limbs is not None:
+                self._limbs = np.concatenate([self._limbs, np.zeros((more, LIMBS), np.int64)])
+            self.groups = groups
+
+    def take(self, other: ExactSums, of: Array) -> None:
+        """Add the sums of another, each to one of these groups."""
+        whole = self.whole
+        for group, amount in zip(of.tolist(), other.whole, strict=True):
+            whole[group] += amount
 
     def merge(self, other: ExactSums) -> ExactSums:
         """The sums of both."""
@@ -109,12 +131,27 @@ class Counts:
 
     def add(self, groups: Array) -> None:
         """Count each row in its group."""
-        self._counts += np.bincount(groups, minlength=self.groups)
+        if self.groups > 4 * len(groups):
+            found, counts = np.unique(groups, return_counts=True)
+            self._counts[found] += counts
+        else:
+            self._counts += np.bincount(groups, minlength=self.groups)
         self._whole = None
 
     def add_rows(self, group: int, count: int) -> None:
         """Count so many rows of a group."""
         self._counts[group] += count
+        self._whole = None
+
+    def grow(self, groups: int) -> None:
+        """Have so many groups; new ones have no row."""
+        if groups > self.groups:
+            self._counts = np.concatenate([self._counts, np.zeros(groups - self.groups, np.int64)])
+            self.groups, self._whole = groups, None
+
+    def take(self, other: Counts, of: Array) -> None:
+        """Add the counts of another, each to one of these groups."""
+        self._counts[of] += other._counts
         self._whole = None
 
     def merge(self, other: Counts) -> Counts:
@@ -123,16 +160,21 @@ class Counts:
         both._counts = self._counts + other._counts
         return both
 
-    def to_data(self) -> list[int]:
-        """The counts."""
-        return self.whole
+    def to_data(self) -> Any:
+        """The counts; of many groups only those that have rows."""
+        places = np.flatnonzero(self._counts)
+        if self.groups < MANY or 2 * len(places) > self.groups:
+            return self.whole
+        return {"places": places.tolist(), "counts": self._counts[places].tolist()}
 
     def read(self, data: Any) -> None:
         """Take counts as they were saved."""
-        if not all(isinstance(n, int) and n >= 0 for n in data):
+        counts = data["counts"] if isinstance(data, dict) else _of_length(data, self.groups)
+        if not all(isinstance(n, int) and n >= 0 for n in counts):
             msg = "a count is not a whole number"
             raise ValueError(msg)
-        self._counts = np.array(_of_length(data, self.groups), np.int64)
+        self._counts = np.zeros(self.groups, np.int64)
+        self._counts[data["places"] if isinstance(data, dict) else slice(None)] = counts
         self._whole = None
 
     def __eq__(self, other: object) -> bool:

@@ -15,9 +15,9 @@ from xent.scoring.state.exact import SCALE, Counts, ExactSums
 class Histogram(Accumulator):
     """Predictions in 4,096 bins, each with what came true.
 
-    With a binary score, a prediction is the probability of label 1, and what came true the label.
-    With a score for each class, it is the probability of the likeliest class, and what came true is
-    whether that was the true one.
+    With two classes, a prediction is the probability of label 1, and what came true the label. With
+    more, it is the probability of the likeliest class, and what came true is whether that was the
+    true one.
     """
 
     def _sums(self, schema: Schema) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from xent.scoring.state.accumulator import Accumulator, Schema
 
 Parts = dict[str, Accumulator]
 
-VERSION = 1
+VERSION = 2
 FORMAT = "xent score state"
 
 

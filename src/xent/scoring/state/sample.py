@@ -1,0 +1,149 @@
+"""A sample of the rows with their scores, for figures that need all scores of a row."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from xent._validation import Array
+from xent.scoring.state.accumulator import Accumulator, Batch, Schema
+
+MOST_ROWS, MOST_NUMBERS = 1 << 16, 1 << 20
+"""The sizes of a sample: this many rows, unless they have more scores than that."""
+
+FEWEST = 1000
+"""No sample is kept where it would be smaller than this."""
+
+Part = tuple[Array, ...]
+
+
+class SampledRows(NamedTuple):
+    """Rows in an order that depends on what they hold alone."""
+
+    priorities: Array
+    """Random integers of 64 bits."""
+    scores: Array
+    labels: Array
+    weights: Array
+
+
+class Sample(Accumulator):
+    """The rows with the lowest priorities, so that any order of merging keeps the same ones."""
+
+    def __init__(self, schema: Schema) -> None:
+        super().__init__(schema)
+        width = 1 if schema.binary else len(schema.classes)
+        self.most = min(MOST_ROWS, MOST_NUMBERS // width)
+        if self.most < FEWEST:
+            self.most = 0
+        self._parts: list[Part] = []
+        self._size = 0
+        self._limit: np.uint64 | None = None
+        """The highest priority of as many rows as are kept, once there are these."""
+
+    def _sums(self, schema: Schema) -> dict[str, Any]:  # noqa: ARG002
+        return {}
+
+    def add(self, batch: Batch) -> None:
+        if not self.most:
+            return
+        priorities = _priorities(batch.places, batch.losses)
+        weights = np.ones(len(priorities)) if batch.weight is None else batch.weight
+        part: Part = (priorities, batch.scores, batch.labels, weights)
+        if self._limit is not None:
+            chosen = np.flatnonzero(priorities <= self._limit)
+            part = tuple(values[chosen] for values in part)
+        elif len(priorities) > self.most:
+            part = _lowest(part, self.most)
+        else:  # batches are views of memory that is used again
+            part = tuple(np.array(values) for values in part)
+        self._take([part])
+
+    def merge(self, other: Sample) -> Sample:
+        merged = Sample(self.schema)
+        merged._take([*self._parts, *other._parts])
+        return merged
+
+    def _take(self, parts: list[Part]) -> None:
+        self._parts += parts
+        self._size += sum(len(part[0]) for part in parts)
+        if self._size > 2 * self.most:  # seldom, since it sorts
+            self._keep_lowest()
+
+    def _keep_lowest(self) -> None:
+        if not self._parts:
+            return
+        whole = tuple(map(np.concatenate, zip(*self._parts, strict=True)))
+        self._parts = [_lowest(whole, self.most)]
+        self._size = len(self._parts[0][0])
+        if self._size == self.most:
+            self._limit = self._parts[0][0][-1]
+
+    @property
+    def rows(self) -> SampledRows | None:
+        """The sample; None if none is kept."""
+        if not self.most or not self._parts:
+            return None
+        self._keep_lowest()
+        part = self._parts[0]
+        order = _by_content(part)
+        return SampledRows(*(values[order] for values in part))
+
+    def to_data(self) -> Any:
+        rows = self.rows
+        if rows is None:
+            return None
+        return [base64.b64encode(values.tobytes()).decode() for values in rows]
+
+    def read(self, data: Any) -> None:
+        if data is None:
+            return
+        kinds = (np.uint64, np.float64, np.int64, np.float64)
+        part = tuple(
+            np.frombuffer(base64.b64decode(text, validate=True), kind)
+            for text, kind in zip(data, kinds, strict=True)
+        )
+        if not self.schema.binary:
+            scores = part[1].reshape(-1, len(self.schema.classes))
+            part = (part[0], scores, *part[2:])
+        if len({len(values) for values in part}) > 1 or len(part[0]) > self.most:
+            msg = "a sample whose columns have different lengths"
+            raise ValueError(msg)
+        self._take([part])
+
+
+def _priorities(places: Array, losses: Array) -> Array:
+    """Random numbers of rows (splitmix64), by their numbers and losses: no other row matters."""
+    x = places.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    x ^= losses.view(np.uint64)
+    x ^= x >> np.uint64(30)
+    x *= np.uint64(0xBF58476D1CE4E5B9)
+    x ^= x >> np.uint64(27)
+    x *= np.uint64(0x94D049BB133111EB)
+    x ^= x >> np.uint64(31)
+    return np.asarray(x)
+
+
+def _lowest(part: Part, most: int) -> Part:
+    """The rows with the lowest priorities, in their order."""
+    priorities = part[0]
+    if len(priorities) > most:
+        limit = np.partition(priorities, most - 1)[most - 1]
+        part = tuple(values[priorities <= limit] for values in part)
+    priorities = part[0]
+    order = np.argsort(priorities)
+    ranked = priorities[order]
+    if (ranked[1:] == ranked[:-1]).any():
+        # Rows of several files with one number and one loss: what they hold decides.
+        order = _by_content(part)
+        order = order[np.argsort(priorities[order], kind="stable")]
+    return tuple(values[order[:most]] for values in part)
+
+
+def _by_content(part: Part) -> Array:
+    """The order of rows by their scores, labels, weights and priorities."""
+    priorities, scores, labels, weights = part
+    columns = scores.reshape(len(scores), -1).T
+    return np.lexsort((priorities, weights, labels, *columns[::-1]))
