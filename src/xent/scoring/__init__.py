@@ -12,7 +12,9 @@ import numpy as np
 
 from xent._kind import Kind
 from xent._validation import Array, check_number
+from xent.scoring.conditions import failed
 from xent.scoring.errors import FileError
+from xent.scoring.model_selection import Scorer, scorer
 from xent.scoring.multilabel import MultiLabelScore
 from xent.scoring.report import FileColumns, Score
 from xent.threads import get_num_threads
@@ -29,11 +31,15 @@ __all__ = [
     "MultiLabelScore",
     "Predictions",
     "Score",
+    "Scorer",
     "columns_of",
+    "failed",
+    "from_state",
     "merge",
     "read_predictions",
     "read_row",
     "score",
+    "scorer",
 ]
 
 MOST_NUMBERS = 1 << 27
@@ -293,6 +299,35 @@ def merge(scores: Iterable[Result | str | Path]) -> Result:
         msg = "there is no state to merge; expected at least one."
         raise ValueError(msg)
     result: Result = reduce(states.merged, read)
+    return result
+
+
+def from_state(text: str) -> Result:
+    """The result of a text that `to_state` made, as on another machine.
+
+    Parameters
+    ----------
+    text : str
+        What `to_state` returned.
+
+    Returns
+    -------
+    Score
+        Equal to that one.
+
+    Raises
+    ------
+    FileError
+        If it is no such text, or of another version. It is a ValueError.
+
+    Examples
+    --------
+    >>> import xent
+    >>> a = xent.score({"prob": [0.9, 0.2], "label": [1, 0]})
+    >>> from_state(a.to_state()).loss == a.loss
+    True
+    """
+    result: Result = _dispatch().state_from(text)
     return result
 
 

@@ -16,11 +16,11 @@ from xent.scoring.language.run import form_of, score_source
 from xent.scoring.multilabel import MultiLabelScore
 from xent.scoring.report import FileColumns, Score
 from xent.scoring.run import Run
-from xent.scoring.saved import Result, load_state, merged
+from xent.scoring.saved import Result, load_state, merged, state_from
 from xent.scoring.sources import Source, open_source
 from xent.scoring.tally import Tallies
 
-__all__ = ["columns_of", "load_state", "merged", "run_of", "score_any"]
+__all__ = ["columns_of", "load_state", "merged", "run_of", "score_any", "state_from"]
 
 CLASSES = (
     "label_column", "score_columns", "weight_column", "predicted_column", "kind", "classes",
