@@ -1,7 +1,7 @@
 """Ray: plain tasks score pieces, and others merge what they found, eight at a time.
 
-Nothing is shuffled: a task returns what is found, a few kilobytes, and the cluster keeps that until
-it is merged. A task whose worker dies is started again.
+Nothing is shuffled: a task returns what is found, some megabytes at most, and the cluster keeps
+that until it is merged. A task whose worker dies is started again.
 """
 
 from __future__ import annotations
