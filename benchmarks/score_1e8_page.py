@@ -54,9 +54,9 @@ process of its own. The result with every exact sum has the same SHA-256 in all 
 |---|---:|---:|---:|
 {lines}
 
-CPU seconds are those of the whole process, with about 0.4 for Python's start and imports; of Ray,
-those of all its processes that had ended by then. Wall seconds are those of the call: Ray's cluster
-was there before{start}. The memory is that of the calling process.
+CPU seconds are those of the whole process, with about 0.4 for Python's start and imports; those of
+Ray's workers were not measured. Wall seconds are those of the call: Ray's cluster was there
+before{start}. The memory is that of the calling process.
 
 {made}
 
@@ -95,14 +95,15 @@ def finding(report: Report) -> str:
     one = next(run["taken"] for run in report["runs"] if run["engine"] == "local")
     per_row = 1e9 * one["cpu"] / report["rows"]
     return (
-        f"One thread scores {report['rows']:,} binary predictions in {one['cpu']:.1f} s of CPU time "
-        f"({per_row:.0f} ns a row) and {one['mb']:.0f} MB of memory; more threads and Ray give the "
-        "same bits."
+        f"One thread scores {report['rows']:,} binary predictions in {one['cpu']:.1f} s of CPU "
+        f"time ({per_row:.0f} ns a row) and {one['mb']:.0f} MB of memory; more threads and Ray "
+        "give the same bits."
     )
 
 
 def line(run: Run) -> str:
     """A line of the table."""
     n, taken = run["threads"], run["taken"]
+    cpu = "" if run["engine"] == "ray" else f"{taken['cpu']:.1f}"
     who = f"Ray, {n} workers" if run["engine"] == "ray" else f"{n} thread{'s' * (n > 1)}"
-    return f"| {who} | {taken['wall']:.1f} | {taken['cpu']:.1f} | {taken['mb']:.0f} MB |"
+    return f"| {who} | {taken['wall']:.1f} | {cpu} | {taken['mb']:.0f} MB |"

@@ -14,6 +14,7 @@ from xent._kind import Kind
 from xent._validation import Array, check_number
 from xent.scoring.conditions import failed
 from xent.scoring.errors import FileError
+from xent.scoring.loading import loaded
 from xent.scoring.model_selection import Scorer, scorer
 from xent.scoring.multilabel import MultiLabelScore
 from xent.scoring.report import FileColumns, Score
@@ -226,7 +227,7 @@ def score(
     losses = None if losses is None else Path(losses)
     if clip is not None:
         clip = check_number(clip, "clip", 0, 0.5, above=True)
-    result: Result = _dispatch().score_any(
+    result: Result = loaded().score_any(
         source,
         labels,
         worst=worst,
@@ -286,7 +287,7 @@ def merge(scores: Iterable[Result | str | Path]) -> Result:
     >>> round(merge([a, b]).loss, 4)
     0.4149
     """
-    states = _dispatch()
+    states = loaded()
     scores = list(scores)
     paths = [Path(each) for each in scores if isinstance(each, (str, Path))]
     for i, path in enumerate(paths):
@@ -327,19 +328,19 @@ def from_state(text: str) -> Result:
     >>> from_state(a.to_state()).loss == a.loss
     True
     """
-    result: Result = _dispatch().state_from(text)
+    result: Result = loaded().state_from(text)
     return result
 
 
 def columns_of(source: Any, *, labels: Any = None, **columns: Any) -> FileColumns:
     """How `score` reads the columns of a file, with the same options; nothing is scored."""
-    found: FileColumns = _dispatch().columns_of(source, labels, **columns)
+    found: FileColumns = loaded().columns_of(source, labels, **columns)
     return found
 
 
 def read_row(source: Any, row: int, *, labels: Any = None, **columns: Any) -> dict[str, Any]:
     """One row of a file of predictions, as arguments for `explain`."""
-    run = _dispatch().run_of(source, labels, **columns)
+    run = loaded().run_of(source, labels, **columns)
     name = run.source.name
     if len(run.source.parts) > 1:
         raise FileError(name, f"{len(run.source.parts)} files; a row is that of one file: name it.")
@@ -366,7 +367,7 @@ def read_predictions(
     source: Any, *, most_rows: int, labels: Any = None, **columns: Any
 ) -> Predictions:
     """The first rows of a file as arrays to diagnose, including what `score` would refuse."""
-    run = _dispatch().run_of(source, labels, lenient=True, **columns)
+    run = loaded().run_of(source, labels, lenient=True, **columns)
     parts: list[tuple[Array, Array]] = []
     held = most = 0
     for several in run.rows():
@@ -388,15 +389,3 @@ def read_predictions(
     names = None if len(reading.parts) > 1 else reading.names
     seems = None if columns.get("predicted_column") else reading.predicted
     return Predictions(scores, targets, reading.kind, names, held <= most, seems)
-
-
-def _dispatch() -> Any:
-    """The module that reads sources: only it needs PyArrow."""
-    try:
-        from xent.scoring import dispatch
-    except ModuleNotFoundError as error:
-        package = str(error.name).partition(".")[0]
-        how = f"pip install {package}, or xent with its extra score"
-        msg = f"reading files of predictions needs {package}: {how}"
-        raise ModuleNotFoundError(msg, name=error.name) from None
-    return dispatch

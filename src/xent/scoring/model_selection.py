@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from xent._validation import Array
+from xent._validation import Array, check_number
+from xent.scoring.loading import loaded
 
 __all__ = ["Scorer", "scorer"]
 
@@ -36,8 +37,6 @@ class Scorer:
 
     def __call__(self, estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:  # noqa: N803
         """The figure of the estimator's probabilities of these rows; losses with a minus sign."""
-        from xent.scoring import score
-
         classes = self._classes_of(estimator)
         p = _probabilities(estimator, X, len(classes))
         codes, unseen = _codes(y, classes)
@@ -48,8 +47,9 @@ class Scorer:
         table = {"label": codes, "prob": p}
         if sample_weight is not None:
             table["weight"] = np.asarray(sample_weight)
-        result: Any = score(
+        result: Any = loaded().score_any(
             table,
+            None,
             label_column="label",
             score_columns=["prob"],
             weight_column=None if sample_weight is None else "weight",
@@ -57,6 +57,12 @@ class Scorer:
             classes=[str(j) for j in range(p.shape[1])],
             clip=self.clip,
             worst=0,
+            losses=None,
+            progress=None,
+            skip_bad=False,
+            part=None,
+            engine="local",
+            threads=1,
         )
         if not hasattr(result, self.figure):
             msg = f"figure is {self.figure!r}, which {p.shape[1]} classes do not have."
@@ -126,6 +132,8 @@ def scorer(
     if figure not in SIGNS:
         msg = f"figure is {figure!r}; expected one of {', '.join(map(repr, SIGNS))}."
         raise ValueError(msg)
+    if clip is not None:
+        clip = check_number(clip, "clip", 0, 0.5, above=True)
     return Scorer(figure, None if classes is None else tuple(classes), clip)
 
 
