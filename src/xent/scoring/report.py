@@ -14,8 +14,12 @@ from xent.scoring.intervals import Interval
 from xent.scoring.state import State, WorstRow
 from xent.scoring.state.clips import CLIPS
 from xent.scoring.state.clusters import BUCKETS
+from xent.scoring.weak_slices import FEWEST, WeakSlice
 
 WORST = "label predicted probability_of_label log_loss_nats"
+
+WEAKEST = 10
+"""How many slices are shown that are worse than the other rows."""
 
 CONFUSED = 5
 """How many pairs of classes are shown that are taken for one another."""
@@ -97,6 +101,7 @@ class Score(Figures, FileScore):
                     self.by_value(*columns), key=lambda each: (-each.loss, each.name)
                 )
                 yield from self._groups(columns[0], "values", worst_first)
+        yield from self._weak()
         yield from self._mistaken()
         if self.worst:
             rows = [
@@ -129,6 +134,37 @@ class Score(Figures, FileScore):
         many = f"{groups} groups of {of}" if groups > BUCKETS // 4 else f"{groups} {of}"
         return f"Intervals take into account that rows of one cluster go together: {many}."
 
+    @property
+    def weak(self) -> list[WeakSlice]:
+        """The slices whose loss is higher than elsewhere, beyond chance."""
+        return [each for each in self.slices if each.p_value < 1 - self.level]
+
+    def _weak(self) -> Iterator[Block]:
+        """The slices that are worse than the other rows."""
+        if not self.state.schema.by:
+            return
+        if not (tested := len(self.slices)):
+            yield Text(f"No slice is tested: {self._untested}.", "plain")
+            return
+        how = f"{counted(tested, 'slice')} of at least {FEWEST} rows tested, Holm's correction"
+        if not self.weak:
+            yield Text(f"No slice is worse than the other rows beyond chance ({how}).", "plain")
+            return
+        yield Text(f"Worse than the other rows, beyond chance ({how}):", "plain")
+        rows = [(w.name, w.rows, w.loss, w.elsewhere, f"{w.p_value:.2g}") for w in self.weak]
+        heads = ("slice", "rows", "log loss", "elsewhere", "p")
+        yield Table(heads, cells(rows[:WEAKEST]))
+        if len(rows) > WEAKEST:
+            yield Text(f"{len(rows) - WEAKEST} more are in --format json.", "plain")
+
+    @property
+    def _untested(self) -> str:
+        if self.clustered:
+            return "rows are clustered, so slices of them are not independent"
+        if self.infinite:
+            return "some losses are infinite"
+        return f"none has {FEWEST} rows, and {FEWEST} others, whose losses differ"
+
     def _mistaken(self) -> Iterator[Block]:
         if len(self.classes) > 2 and (pairs := self.confused[:CONFUSED]):
             rows = tuple((true, taken, f"{n:,}") for true, taken, n in pairs)
@@ -151,6 +187,17 @@ class Score(Figures, FileScore):
                 for columns, cells in self.state.slices.cells.items()
                 if not cells.full
             },
+            "weak_slices": [
+                {
+                    "columns": [*w.columns],
+                    "values": [*w.values],
+                    "rows": w.rows,
+                    "log_loss_nats": w.loss,
+                    "elsewhere_nats": w.elsewhere,
+                    "p_value": w.p_value,
+                }
+                for w in self.slices
+            ],
             "worst_rows": [
                 {"file": row.source, "row": row.row, "shown": [*row.key], **figures}
                 for row, figures in zip(
