@@ -19,7 +19,6 @@ from xent.scoring.loading import loaded
 from xent.scoring.model_selection import Scorer, scorer
 from xent.scoring.multilabel import MultiLabelScore
 from xent.scoring.report import FileColumns, Score
-from xent.threads import get_num_threads
 
 if TYPE_CHECKING:  # PyArrow is needed only once a file is read
     from xent.scoring.columns import Missing
@@ -170,7 +169,7 @@ def score(
     threads : int, optional
         How many files, or parts of large Parquet files, are scored at once, each by a thread that
         another one reads for; of a cluster that Ray starts here, its processors. By default
-        `get_num_threads`.
+        `get_num_threads`, and 1 of rows with more than 8 numbers.
     part : {"prompt", "generated"}, optional
         Which tokens count, of responses of a language model that hold both.
     multi_label : bool, optional
@@ -225,7 +224,7 @@ def score(
         "normalize": normalize, "show": show, "by": by, "cluster": cluster, "losses": losses,
         "progress": progress, "part": part, "multi_label": multi_label,
         "level": level, "baseline": baseline, "engine": engine,
-        "threads": get_num_threads() if threads is None else threads,
+        "threads": threads,
     })  # fmt: skip
     result: Result = loaded().score_any(source, **options)
     return result

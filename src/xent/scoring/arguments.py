@@ -70,11 +70,11 @@ def _check_choices(options: Mapping[str, Any]) -> None:
     if not isinstance(missing, str) or missing not in ("error", "drop"):
         msg = f"missing is {missing!r}; expected 'error' or 'drop'."
         raise ValueError(msg)
-    engine, threads = options.get("engine", "local"), options.get("threads", 1)
+    engine, threads = options.get("engine", "local"), options.get("threads")
     if not isinstance(engine, str) or engine not in ("local", "ray"):
         msg = f"engine is {engine!r}; expected 'local' or 'ray'."
         raise ValueError(msg)
-    if type(threads) is not int or threads < 1:
+    if threads is not None and (type(threads) is not int or threads < 1):
         msg = f"threads is {threads!r}; expected a number of threads, 1 or more."
         raise ValueError(msg)
     if part is not None and (not isinstance(part, str) or part not in ("prompt", "generated")):

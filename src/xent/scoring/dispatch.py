@@ -20,6 +20,7 @@ from xent.scoring.report import FileColumns, Score
 from xent.scoring.run import Run
 from xent.scoring.saved import Result, load_state, merged, state_from
 from xent.scoring.sources import Source, open_source
+from xent.threads import get_num_threads
 from xent.scoring.tally import Tallies
 
 __all__ = ["columns_of", "load_state", "merged", "run_of", "score_any", "state_from"]
@@ -29,6 +30,10 @@ CLASSES = (
     "truth", "multi_label",
 )  # fmt: skip
 """Options that say that a source holds predictions of classes."""
+
+
+NARROW = 8
+"""Columns of numbers up to which several pieces are scored at a time by default."""
 
 
 def run_of(source: Any, labels: Any = None, **options: Any) -> Run:
@@ -51,7 +56,7 @@ def score_any(
     skip_bad: bool,
     part: Part | None,
     engine: str,
-    threads: int,
+    threads: int | None,
     level: float = 0.95,
     baseline: Any = None,
     **options: Any,
@@ -81,6 +86,8 @@ def score_any(
             msg = "baseline is for one label per row, not for labels that may be true at once."
             raise ValueError(msg)
         shares = shares_of(baseline, run.reading)
+    if threads is None:  # wide rows have threads in PyArrow already, one for each column
+        threads = get_num_threads() if len(run.reading.numbers) <= NARROW else 1
     result = _score(run, run.tallies(worst, clip, losses, progress, engine, threads))
     if isinstance(result, Score):
         return replace(result, level=level, baseline=shares)
