@@ -365,9 +365,10 @@ class Figures:
 
     def by_value(self, *columns: str) -> list[Group]:
         """The rows by the values of one column or two of those in `by`."""
-        return [self._cell(", ".join(key), cell) for key, cell in self.state.slices.cells[columns]]
+        return [self.group_of(", ".join(key), cell) for key, cell in self.state.slices.cells[columns]]
 
-    def _cell(self, name: str, cell: CellSums) -> Group:
+    def group_of(self, name: str, cell: CellSums) -> Group:
+        """The figures of a slice."""
         sums = {n: getattr(cell, n) for n in ("wl", "wll", "wlll")}
         if self.state.schema.weighted:
             sums |= {n: getattr(cell, n) for n in ("w", "ww", "wwl", "wwll")}

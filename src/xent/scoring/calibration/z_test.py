@@ -11,6 +11,9 @@ import numpy as np
 from xent._validation import Array
 from xent.scoring.calibration.outcomes import Outcomes, times
 
+LEAST_P = 1e-4
+"""A smaller p-value is not told: it is an approximation."""
+
 MOST_SKEWED = 1.0
 """Above this skewness of Z under perfect calibration its p-value is refused."""
 
@@ -36,7 +39,8 @@ class ZTest:
             return self.reason
         if math.isinf(self.z):
             return "Something came true to which probability 0 was given."
-        told = f"(Z = {self.z:.2f}, p = {self.p_value:.2g})"
+        p = f"= {self.p_value:.2g}" if self.p_value >= LEAST_P else f"< {LEAST_P:g}"
+        told = f"(Z = {self.z:.2f}, p {p})"
         if self.p_value > 0.05:
             return f"The losses are those that the predictions lead to expect {told}."
         side = "higher" if self.z > 0 else "lower"

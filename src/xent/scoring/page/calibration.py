@@ -1,0 +1,186 @@
+"""Calibration in words and tables."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from xent._format import shown
+from xent._report import Block, Table, Text
+from xent.scoring.calibration import Beside, Calibration, Classwise, Estimate, Glance, Slope
+from xent.scoring.page.wording import cut, lowered
+
+if TYPE_CHECKING:
+    from xent.scoring.report import Score
+
+MOST_CLASSES = 10
+"""Classes whose miscalibration is shown, the most miscalibrated ones."""
+
+MOST_STEPS = 40
+"""Steps of the reliability curve that are shown as numbers."""
+
+DEPENDENT = (
+    "Rows of one cluster go together, but calibration takes rows as independent: no intervals, "
+    "p-values, bands or values under perfect calibration are given."
+)
+BINS_ALONE = (
+    "No rows are kept of so many classes: calibration is that of the likeliest class alone, from a "
+    "histogram of its probabilities."
+)
+
+
+def brief(score: Score) -> Iterator[Block]:
+    """A paragraph on calibration for the short report."""
+    found = score.glance
+    if found is None:
+        yield Text(score.no_calibration, "plain")
+        return
+    told = f"Calibration: {lowered(slope_words(found, clustered=score.clustered))}"
+    if not score.clustered:
+        told += f" {miscalibration_words(found)} {found.z.words}"
+    yield Text(told, "plain")
+    yield from _remarks(score, found)
+
+
+def _remarks(score: Score, found: Glance) -> Iterator[Block]:
+    """Of what calibration is computed, where that needs saying."""
+    if score.clustered:
+        yield Text(DEPENDENT, "plain")
+    if score.of_histogram:
+        yield Text(BINS_ALONE, "plain")
+    if found.note:
+        yield Text(found.note, "plain")
+
+
+def slope_words(found: Glance, *, clustered: bool) -> str:
+    """What the slope says."""
+    if not clustered or found.slope.reason:
+        return found.slope.words
+    slope = found.slope.slope.value
+    side = "over-confident" if slope < 1 else "under-confident"
+    return f"The slope of the logits is {slope:.3g}; {'below' if slope < 1 else 'above'} 1 is {side}."
+
+
+def miscalibration_words(found: Glance) -> str:
+    """Miscalibration beside its value under perfect calibration."""
+    of = "" if found.event == "label 1" else f" of the probability of {found.event}"
+    value = found.miscalibration
+    if value.reason:
+        return value.reason
+    return f"Miscalibration{of} is {shown(value.value)} nats; {beside_words(value)}."
+
+
+def beside_words(value: Beside) -> str:
+    """What a figure would be under perfect calibration."""
+    return (
+        f"perfect calibration gives {shown(value.mean)} on average, and more than "
+        f"{shown(value.high)} in 5 % of cases"
+    )
+
+
+def section(score: Score) -> Iterator[Block]:
+    """Everything on calibration, but the curve itself."""
+    found = score.calibration
+    if found is None:
+        yield Text(score.no_calibration, "plain")
+        return
+    clustered = score.clustered
+    yield Text(f"Slope: {lowered(slope_words(found, clustered=clustered))}", "plain")
+    if not clustered:
+        yield Text(f"Z: {lowered(found.z.words)}", "plain")
+        for gain in found.gains:
+            yield Text(f"To gain by recalibrating: {gain.words}", "plain")
+    yield from _remarks(score, found)
+    yield _figures(score, found)
+    if not clustered:
+        yield Text(
+            "Calibrated: the mean of the same figure for labels drawn from the predictions "
+            "themselves; 5 % above: what it exceeds in 5 % of such draws. Only a value above that "
+            "is evidence of miscalibration.",
+            "plain",
+        )
+    if math.isfinite(found.log.score):
+        yield Text(_decomposition(found), "plain")
+    if found.classwise is not None:
+        yield from _by_class(score, found.classwise)
+
+
+def _figures(score: Score, found: Calibration) -> Table:
+    figures = [
+        ("miscalibration, nats", found.log.miscalibration),
+        ("miscalibration, Brier", found.brier.miscalibration),
+        ("smooth ECE", found.smooth_ece),
+        ("ECE, 15 bins", found.ece15),
+        ("largest error of a bin", found.largest),
+    ]
+    if found.classwise is not None and not found.classwise.reason:
+        figures += [
+            ("mean of classes, nats", found.classwise.miscalibration),
+            ("mean of classes, ECE", found.classwise.ece15),
+        ]
+    rows = tuple(_row(name, value, clustered=score.clustered) for name, value in figures)
+    event = f"of {found.event}"
+    if score.clustered:
+        return Table((event, "value"), rows)
+    return Table((event, "value", "calibrated", "5 % above", ""), rows, left=(0, 4))
+
+
+def _row(name: str, value: Beside, *, clustered: bool) -> tuple[str, ...]:
+    if clustered:
+        return name, _cell(value.value)
+    verdict = "too high" if value.exceeds else "no sign" if value.value <= value.high else "none"
+    return name, _cell(value.value), _cell(value.mean), _cell(value.high), verdict
+
+
+def _cell(value: float) -> str:
+    return "none" if math.isnan(value) else shown(value, trim=False)
+
+
+def _decomposition(found: Calibration) -> str:
+    of = "Log loss" if found.event == "label 1" else f"Log loss of {found.event} or another"
+    log = found.log
+    return (
+        f"{of} {shown(log.score)} = miscalibration {shown(log.miscalibration.value)} - "
+        f"discrimination {shown(log.discrimination)} + uncertainty {shown(log.uncertainty)} (CORP)."
+    )
+
+
+def _by_class(score: Score, found: Classwise) -> Iterator[Block]:
+    """The classes that are miscalibrated most, beyond what chance gives."""
+    if found.reason:
+        yield Text(found.reason, "plain")
+        return
+    excess = found.by_class - found.drawn_by_class
+    worst = sorted(range(len(excess)), key=lambda k: (-excess[k], k))[:MOST_CLASSES]
+    rows = tuple(
+        (cut(score.classes[k]), _cell(float(found.by_class[k])), _cell(float(found.drawn_by_class[k])))
+        for k in worst
+    )  # fmt: skip
+    yield Table(("class or another", "miscalibration", "if calibrated"), rows)
+    if len(excess) > MOST_CLASSES:
+        yield Text(f"The {MOST_CLASSES} most miscalibrated of {len(excess)} classes.", "plain")
+    if found.rare:
+        yield Text(f"Classes with fewer than 5 rows: {found.rare}; theirs is chance.", "plain")
+
+
+def curve_table(found: Calibration) -> tuple[Table, str]:
+    """The reliability curve as numbers, and what is left out of them."""
+    curve = found.curve
+    columns = (each.tolist() for each in (curve.first, curve.last, curve.observed, curve.rows))
+    steps = list(zip(*columns, strict=True))
+    chosen, told = steps, ""
+    if len(steps) > MOST_STEPS:
+        least = sorted((rows for *_, rows in steps), reverse=True)[MOST_STEPS - 1]
+        chosen = [step for step in steps if step[-1] >= least][:MOST_STEPS]
+        told = f"The {MOST_STEPS} steps with the most rows, of {len(steps)}."
+    rows = tuple((_cell(a), _cell(b), _cell(seen), f"{int(n):,}") for a, b, seen, n in chosen)
+    return Table(("predicted from", "to", "came true", "rows"), rows, left=()), told
+
+
+def estimates(found: Glance) -> dict[str, Estimate]:
+    """Slope, and for one event intercept and shift."""
+    slope = found.slope
+    if isinstance(slope, Slope):
+        return {"slope": slope.slope, "intercept": slope.intercept, "shift": slope.shift}
+    return {"slope": slope.slope}

@@ -1,0 +1,212 @@
+"""What is wrong with the predictions, and how good they are, in sentences."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+from xent._format import counted, shown
+from xent.scoring.calibration import Calibration, Slope
+from xent.scoring.page.calibration import beside_words, slope_words
+from xent.scoring.page.slices import worse_slices
+from xent.scoring.page.warnings import warnings_of
+from xent.scoring.page.wording import between, cut, listed, percent
+
+if TYPE_CHECKING:
+    from xent.scoring.report import Score
+
+TOLD = 3
+"""Slices and pairs of classes that are named."""
+
+
+class Found(NamedTuple):
+    """One thing that was found."""
+
+    role: str
+    """bad, unsure or good."""
+    head: str
+    text: str
+
+
+def summary(score: Score) -> str:
+    """How good the predictions are, and how sure that is, in two sentences."""
+    accurate = (
+        f"The likeliest class is the true one in {percent(score.accuracy)} of the "
+        f"{'weight' if score.state.schema.weighted else 'rows'}"
+        f"{between(score.accuracy_interval, score.level, shares=True)}."
+    )
+    if math.isinf(score.loss):
+        return (
+            f"The log loss is infinite: {counted(score.infinite, 'row')} of {score.rows:,} gave "
+            f"the true class a probability of 0. Without that it would be at least "
+            f"{shown(score.finite_loss, trim=False)} nats per row. {accurate}"
+        )
+    loss = f"The log loss is {shown(score.loss, trim=False)} nats per row"
+    loss += between(score.loss_interval, score.level)
+    if not score.loss_interval.known:
+        loss += f" (no interval: {score.loss_interval.reason})"
+    if not 0 < score.base_loss < math.inf:
+        return f"{loss}. {accurate}"
+    side = "less" if score.skill >= 0 else "more"
+    against = "the baseline's shares" if score.baseline else "the labels' shares"
+    return (
+        f"{loss}, {percent(abs(score.skill))} {side} than the {shown(score.base_loss, trim=False)} "
+        f"of always predicting {against}. {accurate}"
+    )
+
+
+def findings(score: Score) -> list[Found]:
+    """What is wrong first, then what is not certain, then what is right."""
+    found = [
+        *_mistakes(score),
+        *_infinite(score),
+        *_against_base_rate(score),
+        *_calibration(score),
+        *_slices(score),
+        *_classes(score),
+        *_notes(score),
+    ]
+    order = ["bad", "unsure", "good"]
+    return sorted(found, key=lambda each: order.index(each.role))
+
+
+def _mistakes(score: Score) -> Iterator[Found]:
+    for each in warnings_of(score):
+        if each.level == "mistake":
+            yield Found("bad", each.name.capitalize(), " ".join(each.told))
+
+
+def _infinite(score: Score) -> Iterator[Found]:
+    if not score.infinite:
+        return
+    told = next(score.infinite_note)
+    if clipped := score.clipped:
+        values = ", ".join(f"{loss:.4f} at {clip:.2g}" for clip, loss in clipped.items())
+        told += f" With the labels' probabilities raised to at least some value it is {values}."
+    yield Found("bad", "Infinite loss", told)
+
+
+def _against_base_rate(score: Score) -> Iterator[Found]:
+    if not 0 < score.base_loss < math.inf or math.isinf(score.loss):
+        return
+    interval = score.skill_interval
+    told = f"skill is {shown(score.skill)}{between(interval, score.level)}"
+    shares = "predicting the baseline's shares" if score.baseline else "predicting the labels' shares"
+    if score.skill < 0:
+        sure = interval.known and interval.high < 0
+        head = "Worse than the base rate" if sure else "No better than the base rate"
+        yield Found("bad", head, f"Always {shares} would have a lower loss: {told}.")
+    elif not interval.known:
+        return
+    elif interval.low <= 0:
+        text = f"These rows do not show that it beats always {shares}: {told}."
+        yield Found("unsure", "Perhaps no better than the base rate", text)
+    else:
+        yield Found("good", "Better than the base rate", f"{told[0].upper()}{told[1:]}.")
+
+
+def _calibration(score: Score) -> Iterator[Found]:
+    found = score.calibration
+    if found is None:
+        yield Found("unsure", "Calibration unknown", score.no_calibration)
+        return
+    if score.clustered:
+        yield Found("unsure", "Slope", slope_words(found, clustered=True))
+        return
+    yield from _confidence(found)
+    yield from _shift(found)
+    yield from _miscalibration(score, found)
+
+
+def _confidence(found: Calibration) -> Iterator[Found]:
+    slope, words = found.slope.slope, found.slope.words.partition("; ")[0].rstrip(".")
+    if found.slope.reason:
+        yield Found("unsure", "Over- or under-confidence unknown", found.slope.reason)
+        return
+    head, colon, rest = words.partition(": ")
+    if not slope.contains(1.0) and colon:
+        yield Found("bad", head.capitalize(), f"{rest[0].upper()}{rest[1:]}.{_gain(found)}")
+    else:
+        yield Found("good", "Confidence", f"{words[0].upper()}{words[1:]}.")
+
+
+def _gain(found: Calibration) -> str:
+    """The method that gains most, if any does for sure."""
+    sure = [each for each in found.gains if not each.reason and each.gain.low > 0]
+    if not sure:
+        return ""
+    best = max(sure, key=lambda each: each.gain.low)
+    gain = best.gain
+    method = {"Platt": "Platt's scaling", "isotonic": "Isotonic regression"}.get(
+        best.method, "A temperature"
+    )
+    return (
+        f" {method}, fitted to other rows, would lower the log loss by {gain.value:.2g} nats "
+        f"({gain.low:.2g} to {gain.high:.2g})."
+    )
+
+
+def _shift(found: Calibration) -> Iterator[Found]:
+    slope = found.slope
+    if not isinstance(slope, Slope) or slope.reason or slope.shift.contains(0.0):
+        return
+    often = "often" if slope.shift.value < 0 else "rarely"
+    told = f"The mean prediction is {slope.predicted:.3g}, and the share {slope.share:.3g}."
+    event = slope.event[0].upper() + slope.event[1:]
+    yield Found("bad", f"{event} is predicted too {often}", told)
+
+
+def _miscalibration(score: Score, found: Calibration) -> Iterator[Found]:
+    value, unit, what = found.miscalibration, "nats", f"of the log loss of {shown(score.loss)}"
+    if found.event != "label 1":
+        what = f"of the loss of the probability of {found.event}, {shown(found.log.score)}"
+    if math.isinf(value.value):  # then the Brier score tells
+        value, unit, what = found.brier.miscalibration, "of squared error", "of the Brier score"
+    told = f"{shown(value.value)} {unit} {what} {{}} miscalibration; {beside_words(value)}."
+    if value.exceeds:
+        yield Found("bad", "Miscalibrated", told.format("are"))
+    else:
+        text = f"No sign of miscalibration in {counted(found.rows, 'row')}: " + told.format("are")
+        yield Found("good", "Calibration", text)
+
+
+def _slices(score: Score) -> Iterator[Found]:
+    if not score.state.schema.by:
+        return
+    worse = worse_slices(score)
+    looked = f"{worse.looked:,} slice{'s' * (worse.looked != 1)}"
+    if score.clustered or not worse.looked or math.isinf(score.loss):
+        return
+    if not worse.found:
+        text = f"None of {looked} has a loss that is surely above that of all rows."
+        yield Found("good", "Slices", text)
+        return
+    names = [
+        f"{each.name} ({shown(each.group.loss)} nats, {shown(each.group.interval.low)} to "
+        f"{shown(each.group.interval.high)}, {each.group.rows:,} rows)"
+        for each in worse.found[:TOLD]
+    ]
+    more = f", and {len(worse.found) - TOLD} more" if len(worse.found) > TOLD else ""
+    yield Found(
+        "bad",
+        "Slices with a higher loss",
+        f"{listed(names) if not more else ', '.join(names)}{more}, where all rows have "
+        f"{shown(score.loss)}. These intervals are corrected for having looked at {looked}.",
+    )
+
+
+def _classes(score: Score) -> Iterator[Found]:
+    """Which classes are mistaken most, of several."""
+    if len(score.classes) == 2 or not (pairs := score.confused[:TOLD]):
+        return
+    names = [f"{cut(a)} for {cut(b)} in {counted(n, 'row')}" for a, b, n in pairs]
+    yield Found("unsure", "Most confused", f"The model takes {listed(names)}.".replace("  ", " "))
+
+
+def _notes(score: Score) -> Iterator[Found]:
+    """The notes that no other finding says."""
+    said = {*score.infinite_note, *score.beaten_note}
+    for note in score.notes:
+        if note not in said and not note.startswith("With the labels' probabilities"):
+            yield Found("unsure", "Note", note)
