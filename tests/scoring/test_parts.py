@@ -99,7 +99,7 @@ def test_a_saved_result_is_the_result(tmp_path: Path) -> None:
     result.save_state(tmp_path / "a.state")
     assert merge([tmp_path / "a.state"]) == result
     assert merge([result]) is result
-    assert json.loads((tmp_path / "a.state").read_text())["version"] == 1
+    assert json.loads((tmp_path / "a.state").read_text())["version"] == 2
 
 
 def test_what_was_left_out_is_added_up(tmp_path: Path) -> None:
@@ -138,9 +138,9 @@ def test_states_that_do_not_go_together(options: dict[str, Any], message: str) -
         ("[]", "is no saved state, or not a complete one"),
         ('{"format": "xent score"', "is no saved state, or not a complete one"),
         ('{"format": "xent score", "version": 9}',
-         "is a state of version 9, but this xent reads 1. Score the predictions again, or use the "
+         "is a state of version 9, but this xent reads 2. Score the predictions again, or use the "
          "xent that saved it."),
-        ('{"format": "xent score", "version": 1}', "is damaged: KeyError('states')."),
+        ('{"format": "xent score", "version": 2}', "is damaged: KeyError('states')."),
     ],
 )  # fmt: skip
 def test_files_that_are_no_states(text: str, message: str, tmp_path: Path) -> None:
@@ -331,15 +331,18 @@ def test_the_standard_error_takes_clusters_into_account() -> None:
         w = frame.weight if weight else np.ones(1000)
         losses = xent.binary_cross_entropy(frame.logit, frame.label * 1.0, reduction="none")
         sums, sizes = np.bincount(users, w * losses), np.bincount(users, w)
-        squares = ((sums - result.loss * sizes) ** 2).sum()
-        expected = math.sqrt(40 / 39 * squares) / sizes.sum()
+        off = (sums - result.loss * sizes) / (1 - sizes / sizes.sum())
+        expected = math.sqrt(39 / 40 * (off**2).sum()) / sizes.sum()
         assert abs(result.standard_error / expected - 1) < 1e-12
+        assert result.loss_interval.method == "clustered Hall"
         assert result.to_dict()["standard_error_nats"] == result.standard_error
-        assert "over 40 clusters in 'user'." in " ".join(result.to_text().split())
+        told = " ".join(result.to_text().split())
+        assert "that rows of one cluster go together: 40 clusters in 'user'." in told
     few = score(frame[:100], cluster="user")
     assert math.isnan(few.standard_error)
-    assert "No standard error over clusters in 'user': there are only 4." in few.to_text()
-    assert math.isnan(score(frame).standard_error)
+    assert "only 4 clusters: an interval needs 10." in " ".join(few.to_text().split())
+    naive = losses.std(ddof=1) / math.sqrt(1000)
+    assert abs(score(frame).standard_error / naive - 1) < 1e-12
 
 
 def test_many_clusters_share_groups() -> None:

@@ -212,7 +212,7 @@ def test_slices_hold_what_their_rows_say(weighted: bool) -> None:
             assert sums.infinite == (mine & ~finite).sum()
             expected = {
                 "w": w, "right": w * right, "wl": w * x, "wll": w * x * x, "wlll": w * x**3,
-                "ww": w * w * finite, "wwl": w * w * x, "wwll": (w * x) ** 2,
+                "ww": w * w, "wwl": w * w * x, "wwll": (w * x) ** 2,
             }  # fmt: skip
             for name, values in expected.items():
                 total = math.fsum(values[mine])

@@ -15,8 +15,11 @@ from xent._validation import Array
 from xent.metrics import log_loss
 from xent.scoring.intervals import (
     ClassMoments,
+    Effective,
     Interval,
+    auc,
     auc_interval,
+    average_precision,
     average_precision_interval,
     class_moments,
     jackknife_interval,
@@ -27,14 +30,13 @@ from xent.scoring.intervals import (
     ratio_interval,
     refused,
     skill_interval,
+    weighted_proportion_interval,
 )
-from xent.scoring.ranking import average_precision, roc_auc
 from xent.scoring.state import State, ratio
 from xent.scoring.state.clusters import BINNED
 from xent.scoring.state.exact import ONE
+from xent.scoring.state.moments import Moments
 from xent.scoring.state.slices import CellSums
-
-MOMENTS = ("wll", "wlll", "ww", "wwl", "wwll")
 
 
 class Figure(NamedTuple):
@@ -102,20 +104,15 @@ class Figures:
         return {name: n for name, n in zip(names, self.state.counts, strict=True) if n}
 
     @cached_property
-    def effective(self) -> float:
-        """Number of equally weighted rows that would tell as much, (Σw)²/Σw²."""
-        if not self.state.schema.weighted:
-            return float(self.rows)
-        return ratio(self.weight, ONE) * ratio(self.weight, self.state.brier["ww"])
-
-    @cached_property
     def _sums(self) -> dict[str, list[int]]:
         """Sums of products of weights and losses by class, as `intervals` calls them."""
-        moments, weighted = self.state.moments, self.state.schema.weighted
-        sums = {"wl": self.state.losses, **{n: moments.by_class(n) for n in MOMENTS[:2]}}
-        if weighted:
-            sums |= {"w": self.state.weights} | {n: moments.by_class(n) for n in MOMENTS[2:]}
-        return sums
+        return {"wl": self.state.losses} | self._weights | _sums_in(self.state.moments)
+
+    @property
+    def _weights(self) -> dict[str, list[int]]:
+        """Sums of weights by class, if there are weights."""
+        of = self.state.classes
+        return {"w": of.weights, "ww": of.squares} if self.state.schema.weighted else {}
 
     @cached_property
     def _by_class(self) -> ClassMoments | None:
@@ -178,6 +175,11 @@ class Figures:
         return mean_interval(moments, self.level, counts=self.counts)
 
     @property
+    def standard_error(self) -> float:
+        """Of the log loss in nats; NaN where it is not known."""
+        return self.loss_interval.error
+
+    @property
     def perplexity(self) -> float:
         """Number of equally likely classes that would be as hard to guess."""
         return _exp(self.loss)
@@ -234,11 +236,9 @@ class Figures:
         """Of the Brier score."""
         if self.clustered:
             return self._ratio("brier")
-        names = self.state.brier.sums.keys() - {"rows"}
-        sums: dict[str, int] = {name: self.state.brier[name] for name in names}
-        if self.state.schema.weighted:
-            sums["w"] = self.weight
-        moments = moments_of_sums(self.rows, ONE, sums)
+        sums = self._weights | _sums_in(self.state.brier)
+        whole = {name: sum(amounts) for name, amounts in sums.items()}
+        moments = moments_of_sums(self.rows, ONE, whole)
         return mean_interval(moments, self.level, counts=self.counts)
 
     @property
@@ -251,7 +251,11 @@ class Figures:
         """Of the accuracy."""
         if self.clustered:
             return self._ratio("right")
-        return proportion_interval(self.accuracy, self.rows, self.level, effective=self.effective)
+        if not self.state.schema.weighted:
+            return proportion_interval(self.accuracy, self.rows, self.level)
+        right, w, ww = self.state.right, self.state.weights, self.state.classes.squares
+        sums = (_numbers(right), _numbers(w), _numbers(ww))
+        return weighted_proportion_interval(*sums, self.rows, self.level)
 
     @property
     def macro_loss(self) -> float:
@@ -290,9 +294,9 @@ class Figures:
         return _numbers(never), _numbers(ever)
 
     @property
-    def auc(self) -> float:
+    def roc_auc(self) -> float:
         """Area under the ROC curve: how often a row of label 1 has a higher score than one of 0."""
-        return roc_auc(*self.ranked)
+        return auc(*self.ranked)
 
     @property
     def average_precision(self) -> float:
@@ -300,35 +304,47 @@ class Figures:
         return average_precision(*self.ranked)
 
     @cached_property
-    def auc_interval(self) -> Interval:
+    def roc_auc_interval(self) -> Interval:
         """Of the AUC."""
-        return self._ranking_interval(roc_auc, auc_interval)
+        if self.clustered:
+            return self._jackknife(auc)
+        effective = rows = None
+        if self.state.schema.weighted:
+            pairs = zip(self.state.weights, self.state.classes.squares, strict=True)
+            zero, one = (ratio(w, ONE) * ratio(w, ww) if w else 0.0 for w, ww in pairs)
+            effective, rows = Effective(zero, one), (self.state.counts[0], self.state.counts[1])
+        return auc_interval(
+            *self.ranked, self.level, effective=effective, rows=rows, names=self._both
+        )
 
     @cached_property
     def average_precision_interval(self) -> Interval:
         """Of the average precision."""
-        return self._ranking_interval(average_precision, average_precision_interval)
-
-    def _ranking_interval(
-        self, figure: Callable[[Array, Array], float], interval: Callable[..., Interval]
-    ) -> Interval:
-        if self.clustered and self.state.schema.weighted:
-            return refused("rows are weighted and clustered", "jackknife")
-        if not self.clustered:
-            effective = self._effective_of_labels if self.state.schema.weighted else None
-            return interval(*self.ranked, self.level, effective=effective)
-        bins = np.array(self.state.clusters.amounts("bins"), np.float64).reshape(BINNED, -1, 2)
-        kept = bins[bins.any(axis=(1, 2))]
-        whole = kept.sum(axis=0)
-        without = [figure(*(whole - each).T) for each in kept]
-        return jackknife_interval(figure(*whole.T), np.array(without), self.level)
+        if self.clustered:
+            return self._jackknife(average_precision)
+        weighted = self.state.schema.weighted
+        return average_precision_interval(
+            *self.ranked, self.level, weighted=weighted, names=self._both
+        )
 
     @property
-    def _effective_of_labels(self) -> tuple[float, float]:
-        ww = self.state.moments.by_class("ww")
-        w = self.state.weights
-        zero, one = (ratio(w[j], ONE) * ratio(w[j], ww[j]) for j in (0, 1))
+    def _both(self) -> tuple[str, str]:
+        zero, one = self.state.schema.classes
         return zero, one
+
+    def _jackknife(self, figure: Callable[[Array, Array], float]) -> Interval:
+        """The interval of a figure of the histogram, from those without one group of clusters."""
+        if self.state.schema.weighted:
+            return refused("rows are weighted and clustered", "jackknife")
+        bins = np.array(self.state.clusters.amounts("bins"), np.float64).reshape(BINNED, -1, 2)
+        sizes = bins.sum(axis=1)
+        kept = sizes.any(axis=1)
+        bins, sizes = bins[kept], sizes[kept]
+        whole = bins.sum(axis=0)
+        without = np.array([figure(*(whole - each).T) for each in bins])
+        rarer, rows = int((sizes > 0).sum(axis=0).min()), sizes.sum(axis=1)
+        of = figure(*self.ranked)
+        return jackknife_interval(of, without, rows, self.level, positive=rarer, share=True)
 
     # ---- groups of rows
 
@@ -401,8 +417,8 @@ class Figures:
         ]  # fmt: skip
         if self.binary:
             found += [
-                Figure("roc_auc", "AUC", self.auc, "label 1 has a higher score than label 0",
-                       self.auc_interval),
+                Figure("roc_auc", "AUC", self.roc_auc, "label 1 has a higher score than label 0",
+                       self.roc_auc_interval),
                 Figure("average_precision", "avg precision", self.average_precision,
                        "mean precision over rows of label 1", self.average_precision_interval),
             ]  # fmt: skip
@@ -422,6 +438,11 @@ def mapped(interval: Interval, function: Callable[[float], float]) -> Interval:
 def flipped(interval: Interval) -> Interval:
     """The interval of 1 minus a figure."""
     return replace(interval, low=1 - interval.high, high=1 - interval.low)
+
+
+def _sums_in(moments: Moments) -> dict[str, list[int]]:
+    """All sums by class, but for the counts of rows."""
+    return {name: moments.by_class(name) for name in moments.sums if name != "rows"}
 
 
 def _exp(loss: float) -> float:

@@ -195,6 +195,7 @@ class Score(Calibrated, Figures, FileScore):
             "level": self.level,
             "intervals": {f.key: data_of(f.interval) for f in self.figures if f.interval},
             "calibration": calibration_data(self),
+            "standard_error_nats": plain(self.standard_error),
             "infinite_rows": self.infinite,
             "clipped_log_loss_nats": {f"{clip:g}": loss for clip, loss in self.clipped.items()},
             "classes": [_group_data("class", each) for each in self.by_class],

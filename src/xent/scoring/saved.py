@@ -81,7 +81,8 @@ def merged(a: Result, b: Result) -> Result:
         return merged_texts(a, b)
     if isinstance(a, Score) and isinstance(b, Score):
         if a.baseline != b.baseline:
-            raise StateError("These states cannot be merged. Their baselines differ.")
+            msg = "These states cannot be merged. Their baselines differ."
+            raise StateError(msg)
         return replace(_merged(a, b), state=a.state.merge(b.state))
     if isinstance(a, MultiLabelScore) and isinstance(b, MultiLabelScore):
         if a.labels != b.labels:

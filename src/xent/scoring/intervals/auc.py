@@ -1,78 +1,132 @@
+"""The area under the ROC curve and its interval, from a histogram of the scores."""
+
 from __future__ import annotations
+
 import math
+from typing import NamedTuple
+
 import numpy as np
+
+from xent._validation import Array
 from xent.scoring.intervals.interval import Interval, refused
-from xent.scoring.intervals.quantiles import t_quantile, normal_quantile
+from xent.scoring.intervals.quantiles import t_quantile
+from xent.scoring.intervals.refusals import few_carriers, told_of_class, told_of_weights
+from xent.scoring.intervals.skewed import hall_bounds
+
+METHOD = "DeLong, Hall"
+
+FEWEST_OF_A_CLASS = 10
+"""Rows of a class below which there is no interval."""
 
 
-def auc_error(neg, pos, eff=None):
-    w0 = neg.sum()
-    w1 = pos.sum()
-    F = (np.cumsum(neg) - neg / 2) / w0
-    G = 1 - (np.cumsum(pos) - pos / 2) / w1
-    A = float(pos @ F / w1)
-    n0, n1 = (w0, w1) if eff is None else eff
-    v1 = float(pos @ (F - A) ** 2 / w1) / (n1 - 1)
-    v0 = float(neg @ (G - A) ** 2 / w0) / (n0 - 1)
-    return A, v0, v1, n0, n1, F, G
+class Effective(NamedTuple):
+    """Effective numbers of rows with label 0 and 1, (Σw)²/Σw² of each."""
+
+    negatives: float
+    positives: float
 
 
-def auc_interval(neg, pos, level=0.95, eff=None, logit=True, t=True, hall=False):
-    A, v0, v1, n0, n1, F, G = auc_error(neg, pos, eff)
-    e = math.sqrt(v0 + v1)
-    if not e > 0 or A in (0, 1):
-        return refused("zero", "DeLong", e)
-    q = (
-        t_quantile(level, max(1, (v0 + v1) ** 2 / (v0 * v0 / (n0 - 1) + v1 * v1 / (n1 - 1))))
-        if t
-        else normal_quantile(level)
-    )
-    if hall:
-        lam = (
-            float(pos @ (F - A) ** 3 / pos.sum()) / n1**2
-            + float(neg @ (G - A) ** 3 / neg.sum()) / n0**2
-        ) / e**3
-        from xent.scoring.intervals.skewed import hall_bounds
+def auc(negatives: Array, positives: Array) -> float:
+    r"""Probability that a row of label 1 has a higher score than one of label 0; ties count half.
 
-        if hall == "logit":
-            l = math.log(A / (1 - A))
-            el = e / (A * (1 - A))
-            c = (2 * A - 1) * el / 2 * (1 / 1)
-            # g(A)=logit: second-order: logit' ' / logit' = (2A-1)/(A(1-A)); T_l = T + terms
-            k = (2 * A - 1) / (A * (1 - A)) * e / 2
-            lo, hi = hall_bounds(l, el, q, lam / 3 + k, lam / 6)
-            f = lambda x: 1 / (1 + math.exp(-x))
-            return Interval(f(lo), f(hi), e, "x")
-        return Interval(*hall_bounds(A, e, q, lam / 3, lam / 6), e, "Hall")
-    if not logit:
-        return Interval(A - q * e, A + q * e, e, "DeLong")
-    l = math.log(A / (1 - A))
-    h = q * e / (A * (1 - A))
-    f = lambda x: 1 / (1 + math.exp(-x))
-    return Interval(f(l - h), f(l + h), e, "DeLong")
+    .. math:: \sum_b \frac{P_b}{P} \Big(\sum_{a < b} \frac{N_a}{N} + \frac{N_b}{2N}\Big)
+
+    Parameters
+    ----------
+    negatives, positives : array
+        Rows, or weights, of label 0 and 1 in each bin of the scores, lowest first; shape (B,).
+
+    Returns
+    -------
+    float
+        NaN if a label does not occur.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> auc(np.array([2, 1, 0]), np.array([0, 1, 2]))
+    0.9444444444444445
+    """
+    whole = float(positives.sum())
+    return float(positives @ _below(negatives)) / whole if whole and negatives.sum() else math.nan
 
 
-def ap_interval(neg, pos, level=0.95, how="ij"):
-    T = np.cumsum(pos[::-1])[::-1]
-    Fp = np.cumsum(neg[::-1])[::-1]
-    n1 = T[0]
-    N = T + Fp
-    N = np.where(N > 0, N, 1)
-    P = T / N
-    A = float(pos @ P / n1)
-    if how == "boyd":
-        e = math.sqrt(A * (1 - A) / n1)
-    else:
-        up = np.cumsum(pos * Fp / N**2) / n1  # bins at or below s
-        dn = np.cumsum(pos * T / N**2) / n1
-        ifp = (P - A) / n1 + up
-        ifn = -dn
-        V = float(pos @ ifp**2 + neg @ ifn**2)
-        e = math.sqrt(V * n1 / (n1 - 1))
-    if not 0 < A < 1 or not e > 0:
-        return refused("zero", "AP", e)
-    q = t_quantile(level, max(1, n1 - 1))
-    l = math.log(A / (1 - A))
-    h = q * e / (A * (1 - A))
-    f = lambda x: 1 / (1 + math.exp(-x))
-    return Interval(f(l - h), f(l + h), e, "DeLong")
+def auc_interval(
+    negatives: Array,
+    positives: Array,
+    level: float = 0.95,
+    *,
+    effective: Effective | None = None,
+    rows: tuple[int, int] | None = None,
+    names: tuple[str, str] = ("0", "1"),
+) -> Interval:
+    r"""DeLong's interval of the AUC, corrected for its skewness.
+
+    .. math::
+        \mathrm{SE}^2 = \frac{\operatorname{var} F(s^+)}{P} + \frac{\operatorname{var} G(s^-)}{N}
+
+    F(s) is the share of the rows of label 0 with a lower score, G(s) that of label 1 with a higher
+    one; ties count half. The AUC is the mean of either. Degrees of freedom are those of
+    Satterthwaite, and Hall's correction that of a sum of two means.
+
+    Parameters
+    ----------
+    negatives, positives : array
+        Rows, or weights, of label 0 and 1 in each bin of the scores, lowest first; shape (B,).
+    level : float, default 0.95
+        Confidence level.
+    effective : Effective, optional
+        Effective numbers of rows, if the rows have weights. In a class these are taken as
+        independent of the scores.
+    rows : tuple of int, optional
+        Rows of label 0 and 1, if they have weights.
+    names : tuple of str, optional
+        Names of the labels, for the reason of a refusal.
+
+    Returns
+    -------
+    Interval
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> found = auc_interval(np.array([30, 20, 10]), np.array([5, 10, 15]))
+    >>> round(found.low, 3), round(found.high, 3)
+    (0.602, 0.822)
+
+    References
+    ----------
+    DeLong, DeLong & Clarke-Pearson (1988), doi:10.2307/2531595; Hall (1992),
+    doi:10.1111/j.2517-6161.1992.tb01876.x.
+    """
+    n, p = float(negatives.sum()), float(positives.sum())
+    of = effective or Effective(n, p)
+    counts = rows or (int(n), int(p))
+    for name, count, held in zip(names, counts, of, strict=True):
+        if count < FEWEST_OF_A_CLASS:
+            return refused(told_of_class(count, name, FEWEST_OF_A_CLASS), METHOD)
+        if held < FEWEST_OF_A_CLASS:
+            reason = told_of_weights(count, held, FEWEST_OF_A_CLASS, f" of class '{name}'")
+            return refused(reason, METHOD)
+    estimate = auc(negatives, positives)
+    off = (1 - _below(positives) - estimate, _below(negatives) - estimate)
+    shares = (negatives / n, positives / p)
+    parts = [float(s @ x**2) / (k - 1) for s, x, k in zip(shares, off, of, strict=True)]
+    squared = sum(parts)
+    if not squared > 0:
+        how = f"the AUC of {counts[0]:,} and {counts[1]:,} rows is {estimate:g} without any spread"
+        return refused(f"{how}: how far it may be off is unknown", METHOD, 0.0)
+    error = math.sqrt(squared)
+    cubes = sum(float(s @ x**3) / k**2 for s, x, k in zip(shares, off, of, strict=True))
+    skewness = cubes / squared**1.5
+    if reason := few_carriers(skewness, sum(counts)):
+        return refused(reason, METHOD, error)
+    freedom = squared**2 / sum(v * v / (k - 1) for v, k in zip(parts, of, strict=True))
+    quantile = t_quantile(level, max(1.0, freedom))
+    low, high = hall_bounds(estimate, error, quantile, skewness / 3, skewness / 6)
+    return Interval(max(0.0, low), min(1.0, high), error, METHOD)
+
+
+def _below(counts: Array) -> Array:
+    """Share of these rows below each bin, with half of those in it."""
+    return np.asarray((np.cumsum(counts) - counts / 2) / counts.sum())

@@ -1,40 +1,183 @@
-"""Intervals of ratios of sums over clusters of rows, which are not independent within one."""
+"""Intervals over clusters of rows, such as those of one user, which are not independent."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
 from xent._validation import Array
 from xent.scoring.intervals.interval import Interval, refused
 from xent.scoring.intervals.quantiles import t_quantile
-from xent.scoring.intervals.refusals import told
+from xent.scoring.intervals.refusals import few_carriers, few_of_a_class, told
 from xent.scoring.intervals.skewed import hall_bounds
 
-METHOD = "clustered Hall"
+METHOD = "clusters, Hall"
+JACKKNIFE = "jackknife over clusters"
 
 FEWEST_CLUSTERS = 10
 """Clusters below which there is no interval."""
 
+FEWEST_EFFECTIVE = 5
+"""Effective clusters, (ΣN)²/ΣN², below which there is none: a few hold nearly all rows."""
 
-def ratio_interval(tops: Array, bottoms: Array, level: float = 0.95) -> Interval:
-    E = None
-    keep = bottoms > 0
-    tops, bottoms = tops[keep].astype(np.float64), bottoms[keep].astype(np.float64)
-    g = len(tops)
-    if g < FEWEST_CLUSTERS:
-        return refused(told(g, "cluster", FEWEST_CLUSTERS), METHOD)
-    whole = bottoms.sum()
-    estimate = tops.sum() / whole
-    off = tops - estimate * bottoms
-    squares = off @ off
-    if not squares > 0:
-        return refused("zero", METHOD, 0.0)
-    error = math.sqrt(g / (g - 1) * squares) / whole
-    skew = float((off**3).sum() / squares**1.5)
-    pull = float(bottoms @ off) / whole**2 / error
-    low, high = hall_bounds(
-        float(estimate), error, t_quantile(level, g - 1), skew / 3 - pull, skew / 6
-    )
+
+def ratio_interval(
+    sums: Array,
+    sizes: Array,
+    level: float = 0.95,
+    *,
+    infinite: int = 0,
+    counts: Mapping[str, int] | None = None,
+) -> Interval:
+    r"""Interval of a ratio of sums over clusters: a mean loss, a Brier score, an accuracy.
+
+    .. math::
+        \hat\theta = \frac{\sum S_c}{\sum N_c}, \quad
+        r_c = \frac{S_c - \hat\theta N_c}{1 - N_c / \sum N}, \quad
+        \mathrm{SE}^2 = \frac{G - 1}{G} \frac{\sum r_c^2}{(\sum N_c)^2}
+
+    with t of G - 1 degrees of freedom and Hall's correction for the skewness of r. Dividing by
+    1 - N/ΣN makes it the jackknife that leaves out one cluster at a time: without, the interval is
+    too short where sizes differ much. The skill is 1 - θ with N the sum of -ln of the base rate of
+    each row's class.
+
+    Parameters
+    ----------
+    sums : array
+        Of weight times loss in each cluster, or of the weight of the rows that are right; (G,).
+    sizes : array
+        Weight of each cluster, shape (G,); those of 0 are left out.
+    level : float, default 0.95
+        Confidence level.
+    infinite, counts : optional
+        As for `mean_interval`.
+
+    Returns
+    -------
+    Interval
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> sizes = np.array([3.0, 1, 4, 1, 5, 9, 2, 6, 5, 3])
+    >>> found = ratio_interval(sizes * np.linspace(0.2, 0.6, 10), sizes)
+    >>> round(found.low, 3), round(found.high, 3)
+    (0.337, 0.504)
+    >>> ratio_interval(sizes[:4], sizes[:4]).reason
+    'only 4 clusters: an interval needs 10'
+
+    References
+    ----------
+    Liang & Zeger (1986), doi:10.1093/biomet/73.1.13; Miller (2024), arXiv:2411.00640; Bell &
+    McCaffrey (2002) for the residuals.
+    """
+    kept = sizes > 0
+    sums, sizes = sums[kept].astype(np.float64), sizes[kept].astype(np.float64)
+    if infinite:
+        rows = "1 row has" if infinite == 1 else f"{infinite:,} rows have"
+        return refused(f"{rows} an infinite loss: the mean has no interval", METHOD)
+    if reason := few_clusters(sizes) or few_of_a_class(counts or {}):
+        return refused(reason, METHOD)
+    n, whole = len(sizes), float(sizes.sum())
+    estimate = float(sums.sum()) / whole
+    off = (sums - estimate * sizes) / (1 - sizes / whole)
+    squares = float(off @ off)
+    if squares <= 1e-24 * float(sums @ sums):  # nothing but rounding
+        return refused(f"all {n:,} clusters have the same mean: its spread is unknown", METHOD, 0.0)
+    error = math.sqrt((n - 1) / n * squares) / whole
+    skewness = float((off**3).sum()) / squares**1.5
+    if reason := few_carriers(skewness, n, "clusters"):
+        return refused(reason, METHOD, error)
+    bend = skewness / 3 - float(sizes @ off) / whole**2 / error
+    low, high = hall_bounds(estimate, error, t_quantile(level, n - 1), bend, skewness / 6)
     return Interval(low, high, error, METHOD)
+
+
+def jackknife_interval(
+    estimate: float,
+    without: Array,
+    sizes: Array,
+    level: float = 0.95,
+    *,
+    positive: int | None = None,
+    share: bool = False,
+) -> Interval:
+    r"""Interval of any figure from its values with one cluster left out.
+
+    .. math::
+        \mathrm{SE}^2 = \frac{G - 1}{G} \sum_c (\hat\theta_{(-c)} - \bar\theta)^2
+
+    Parameters
+    ----------
+    estimate : float
+        The figure of all rows.
+    without : array
+        The figure without cluster c, shape (G,).
+    sizes : array
+        Weight of each cluster, shape (G,).
+    level : float, default 0.95
+        Confidence level.
+    positive : int, optional
+        Clusters that have a row of the rarer class, for figures that compare classes, such as AUC.
+    share : bool, default False
+        Is the figure one from 0 to 1, as AUC is? Then the interval is symmetric in its logit.
+
+    Returns
+    -------
+    Interval
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> x = np.arange(12.0)
+    >>> found = jackknife_interval(5.5, (x.sum() - x) / 11, np.ones(12))
+    >>> round(found.low, 3), round(found.high, 3)
+    (3.209, 7.791)
+
+    References
+    ----------
+    Efron & Stein (1981), doi:10.1214/aos/1176345462.
+    """
+    if reason := few_clusters(sizes):
+        return refused(reason, JACKKNIFE)
+    if positive is not None and positive < FEWEST_CLUSTERS:
+        what = "cluster has" if positive == 1 else "clusters have"
+        reason = f"only {positive} {what} a row of the rarer class: an interval needs "
+        return refused(reason + f"{FEWEST_CLUSTERS}", JACKKNIFE)
+    if not np.isfinite(without).all() or not math.isfinite(estimate):
+        return refused("without one of the clusters the figure is not defined", JACKKNIFE)
+    n = len(without)
+    off = without - without.mean()
+    error = math.sqrt((n - 1) / n * float(off @ off))
+    if not error > 0:
+        return refused(f"no cluster of {n:,} changes the figure: its spread is unknown", JACKKNIFE)
+    half = t_quantile(level, n - 1) * error
+    if not share:
+        return Interval(estimate - half, estimate + half, error, JACKKNIFE)
+    return Interval(*logit_bounds(estimate, estimate, half), error, JACKKNIFE)
+
+
+def logit_bounds(estimate: float, center: float, half: float) -> tuple[float, float]:
+    """Bounds of a share, symmetric in its logit, of half width `half` near the center."""
+    slope = center * (1 - center)
+    if not slope > 0:
+        return 0.0, 1.0
+    logit = math.log(center / (1 - center))
+    low, high = (0.5 + 0.5 * math.tanh((logit + s * half / slope) / 2) for s in (-1, 1))
+    return min(low, estimate), max(high, estimate)
+
+
+def few_clusters(sizes: Array) -> str:
+    """That there are too few clusters, or that a few hold nearly all rows; or nothing."""
+    held = sizes[sizes > 0]
+    if len(held) < FEWEST_CLUSTERS:
+        return told(len(held), "cluster", FEWEST_CLUSTERS)
+    effective = float(held.sum()) ** 2 / float(held @ held)
+    if effective < FEWEST_EFFECTIVE:
+        return (
+            f"the sizes make {len(held):,} clusters count like {effective:.1f}: "
+            f"an interval needs {FEWEST_EFFECTIVE}"
+        )
+    return ""

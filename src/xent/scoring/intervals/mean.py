@@ -139,7 +139,7 @@ def moments_of_sums(
         squares / (ww * w * w),
         cubes * (w / one) / (ww / one) ** 2,
         w * w / (ww * one),
-        math.sqrt(squares * one * n / (w**4 * (n - 1))),
+        math.sqrt(max(0, squares) * one * n / (w**4 * (n - 1))),
         (wwl * w - l1 * ww) * one / w**3,
     )
 

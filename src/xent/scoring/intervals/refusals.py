@@ -25,9 +25,10 @@ def told_of_class(count: int, name: str, least: int) -> str:
     return f"only {count:,} row{'s' * (count != 1)} of class '{name}': an interval needs {least:,}"
 
 
-def told_of_weights(rows: int, effective: float, least: int) -> str:
+def told_of_weights(rows: int, effective: float, least: int, of: str = "") -> str:
     """That the weights leave too few effective rows."""
-    return f"the weights make {rows:,} rows count like {effective:.1f}: an interval needs {least:,}"
+    how = f"the weights make {rows:,} rows{of} count like {effective:.1f}"
+    return f"{how}: an interval needs {least:,}"
 
 
 def few_of_a_class(counts: Mapping[str, int], least: int = FEWEST_OF_A_CLASS) -> str:
@@ -51,10 +52,12 @@ def few_rows(moments: ClassMoments, least: int) -> str:
     rows, effective, name = int(moments.rows[few]), moments.effective[few], moments.names[few]
     if rows < least:
         return told_of_class(rows, name, least)
+    if effective < least:
+        return told_of_weights(rows, effective, least, f" of class '{name}'")
     return ""
 
 
-def few_carriers(skewness: float, rows: int) -> str:
+def few_carriers(skewness: float, units: int, what: str = "rows") -> str:
     """That too few rows decide a figure whose error has this skewness; or nothing.
 
     If k of very many rows have the same large loss and the others none, the skewness is 1/√k.
@@ -62,6 +65,6 @@ def few_carriers(skewness: float, rows: int) -> str:
     if skewness * skewness * FEWEST_CARRIERS <= 1:
         return ""
     return (
-        f"about {1 / skewness**2:.1f} rows of {rows:,} decide it: "
+        f"about {1 / skewness**2:.1f} of {units:,} {what} decide it: "
         f"an interval needs {FEWEST_CARRIERS}"
     )

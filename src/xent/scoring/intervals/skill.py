@@ -10,7 +10,7 @@ from xent._validation import Array
 from xent.scoring.intervals.by_class import ClassMoments
 from xent.scoring.intervals.interval import Interval, refused
 from xent.scoring.intervals.quantiles import t_quantile
-from xent.scoring.intervals.refusals import few_carriers, few_rows, told_of_class
+from xent.scoring.intervals.refusals import few_carriers, few_rows
 from xent.scoring.intervals.skewed import hall_bounds
 
 METHOD = "delta, Hall"
@@ -61,7 +61,7 @@ def skill_interval(
     >>> sums = {"wl": [200, 300], "wll": [100, 250], "wlll": [60, 230]}
     >>> found = skill_interval(class_moments(["no", "yes"], [500, 500], 1, sums))
     >>> round(found.low, 3), round(found.high, 3)
-    (0.238, 0.316)
+    (0.25, 0.307)
 
     References
     ----------
@@ -70,7 +70,7 @@ def skill_interval(
     """
     m = moments
     if baseline is not None and np.shape(baseline) != np.shape(m.w):
-        msg = f"baseline has shape {np.shape(baseline)}; expected a share for each of {len(m.w)} classes."
+        msg = f"baseline has shape {np.shape(baseline)}; expected {np.shape(m.w)}."
         raise ValueError(msg)
     if len(m.rows) < 2:
         return refused("only one class occurs: skill has no interval", METHOD)
@@ -89,7 +89,7 @@ def skill_interval(
     within = m.within
     if within.sum() <= SAME * m.wwll.sum():
         return refused(
-            "every row of a class has the same loss: the predictions are constant", METHOD
+            "the rows of each class have the same loss: nothing tells its spread", METHOD
         )
     error = math.sqrt(n / (n - 1) * squares) / base
     skewness = float(m.cube(center).sum()) / squares**1.5

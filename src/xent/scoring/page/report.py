@@ -12,6 +12,7 @@ from xent._format import visible
 from xent._report import Block, Picture, Report, Table, Text, page, to_html, to_markdown
 from xent._report.page import STYLE
 from xent._report.roles import colour
+from xent._report.text import NO_BREAK
 from xent.scoring.figures import Group
 from xent.scoring.page import calibration, pictures
 from xent.scoring.page.findings import Found, findings, summary
@@ -210,7 +211,7 @@ def _listed(found: Iterable[Found], *, drawn: bool) -> Iterator[Block]:
 
 
 def _escaped(text: str) -> str:
-    return html.escape(visible(_no_long_words(text)))
+    return html.escape(visible(_unbroken(_no_long_words(text))))
 
 
 def _folded(head: str, blocks: Iterable[Block], *, fold: bool) -> Iterator[Block]:
@@ -234,15 +235,19 @@ def _bounded(blocks: Iterable[Block]) -> Iterator[Block]:
     for block in blocks:
         match block:
             case Table():
-                heads, rows = (
-                    tuple(cut(each) for each in block.heads),
-                    tuple(tuple(cut(each) for each in row) for row in block.rows),
-                )
+                heads = tuple(map(cut, block.heads))
+                rows = tuple(tuple(_unbroken(cut(each)) for each in row) for row in block.rows)
                 yield replace(block, heads=heads, rows=rows)
             case Text():
-                yield replace(block, text=_no_long_words(block.text))
+                yield replace(block, text=_unbroken(_no_long_words(block.text)))
             case _:
                 yield block
+
+
+def _unbroken(text: str) -> str:
+    """The text with numbers kept together with what follows them: 95 %, 0.1 to 0.2."""
+    text = re.sub(r"(?<=\d) %", f"{NO_BREAK}%", text)
+    return re.sub(r"(?<=\d) to (?=-?\d)", f"{NO_BREAK}to{NO_BREAK}", text)
 
 
 def _no_long_words(text: str) -> str:

@@ -24,7 +24,8 @@ class ClassSums(Accumulator):
     def _sums(self, schema: Schema) -> dict[str, Any]:
         n = len(schema.classes)
         sums = {"rows": Counts(2 * n), "infinite": Counts(n), "losses": ExactSums(n)}
-        return sums | ({"weights": ExactSums(2 * n)} if schema.weighted else {})
+        weighted = {"weights": ExactSums(2 * n), "squares": ExactSums(n)}
+        return sums | (weighted if schema.weighted else {})
 
     def add(self, batch: Batch) -> None:
         self._lists = {}
@@ -32,6 +33,7 @@ class ClassSums(Accumulator):
         self.sums["rows"].add(groups)
         if batch.weight is not None:
             self.sums["weights"].add(batch.weight, groups)
+            self.sums["squares"].add(batch.weight * batch.weight, batch.labels)
         losses = batch.weighted
         if batch.infinite is not None:
             self.sums["infinite"].add(batch.labels[batch.infinite])
@@ -52,6 +54,11 @@ class ClassSums(Accumulator):
     def weights(self) -> list[int]:
         """Their weights, in units of 2**-1126."""
         return self._listed("weights")
+
+    @property
+    def squares(self) -> list[int]:
+        """The squares of their weights, in the same units."""
+        return self.amounts("squares") if self.schema.weighted else self.weights
 
     @property
     def right(self) -> list[int]:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import zlib
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
 from xent._engine.cpu.portable import KEYS
 from xent.scoring.state.accumulator import Accumulator, Batch, Schema
-from xent.scoring.state.exact import ONE, Counts, ExactSums
+from xent.scoring.state.exact import Counts, ExactSums
 
 BUCKETS = 1 << 10
 """Clusters are put into so many groups by a hash of their names, so that memory is bounded."""
-
-FEWEST = 5
-"""Groups of clusters below which there is no standard error."""
 
 BINNED = 64
 """Larger groups, of which each has a histogram."""
@@ -78,22 +73,3 @@ class Clusters(Accumulator):
     def groups(self) -> int:
         """How many groups have a row."""
         return sum(n > 0 for n in self.amounts("rows"))
-
-    def standard_error(self) -> float:
-        r"""Of the mean loss; NaN of few groups.
-
-        With the sums S of weighted losses and N of weights of G groups, the squared error is
-        G / (G - 1) * sum (S - mean * N)^2 / (sum N)^2: that of a ratio of sums (Liang and Zeger,
-        1986; for scores of language models, arXiv:2411.00640).
-        """
-        n = self.groups
-        if n < FEWEST:
-            return math.nan
-        weights = self.amounts("weights" if self.schema.weighted else "rows")
-        unit = ONE if self.schema.weighted else 1
-        sums = [Fraction(amount, ONE) for amount in self.amounts("losses")]
-        sizes = [Fraction(amount, unit) for amount in weights]
-        whole = sum(sizes)
-        mean = sum(sums) / whole
-        squares = sum((s - mean * size) ** 2 for s, size in zip(sums, sizes, strict=True))
-        return math.sqrt(float(squares / whole**2 * n / (n - 1)))

@@ -21,7 +21,7 @@ class Moments(Accumulator):
     that of three losses of 1e110: `beyond` counts these.
     """
 
-    NAMES: tuple[str, ...] = ("wll", "wlll", "ww", "wwl", "wwll")
+    NAMES: tuple[str, ...] = ("wll", "wlll", "wwl", "wwll")
     MOST = 1024
     """With more classes than these, sums are kept of all rows, and not by class."""
 
@@ -71,7 +71,7 @@ class Moments(Accumulator):
 class BrierMoments(Moments):
     """The same of Brier scores, over all rows."""
 
-    NAMES = ("wl", "wll", "wlll", "ww", "wwl", "wwll")
+    NAMES = ("wl", "wll", "wlll", "wwl", "wwll")
     MOST = 0
 
     def values(self, batch: Batch) -> Array:
@@ -83,8 +83,7 @@ def product(name: str, x: Array, weight: Array | None) -> Array:
     with np.errstate(all="ignore"):
         wl = x if weight is None else weight * x
         if weight is not None and name.startswith("ww"):
-            of = {"ww": weight * weight, "wwl": weight * wl, "wwll": wl * wl}
-            return np.asarray(of[name])
+            return np.asarray(weight * wl if name == "wwl" else wl * wl)
         for _ in name[2:]:
             wl = wl * x
         return np.asarray(wl)

@@ -27,7 +27,7 @@ WEIGHTED = (*UNWEIGHTED, "w", "ww", "wwl", "wwll", "right")
 class CellSums(NamedTuple):
     """What is known of the rows of a cell: counts, and sums in units of 2**-1126.
 
-    Sums of products of the weights w and the losses x are over the rows with a finite loss.
+    Products of weights w and losses l are summed over the rows with a finite loss.
     """
 
     rows: int
@@ -94,8 +94,7 @@ class Cells:
             each = {name: amounts[place] for name, amounts in whole.items()}
             if not self.weighted:
                 each |= {"w": each["rows"] << SCALE, "right": each["right"] << SCALE}
-                finite = (each["rows"] - each["infinite"]) << SCALE
-                each |= {"ww": finite, "wwl": each["wl"], "wwll": each["wll"]}
+                each |= {"ww": each["w"], "wwl": each["wl"], "wwll": each["wll"]}
             yield key, CellSums(**each)
 
     def to_data(self) -> Any:
@@ -179,14 +178,12 @@ def _values(batch: Batch) -> dict[str, Array]:
     """Numbers of the rows by the names of their sums; 0 where a product is not finite."""
     weight = batch.weight
     names = UNWEIGHTED if weight is None else WEIGHTED
-    values = {n: product(n, batch.losses, weight) for n in names if n not in ("w", "right")}
+    values = {n: product(n, batch.losses, weight) for n in names if "l" in n}
     if batch.losses.max() >= 1e60 or batch.infinite is not None:
         values = {name: np.where(np.isfinite(x), x, 0.0) for name, x in values.items()}
     if weight is not None:
         right = np.where(batch.scored.groups & 1 == 1, weight, 0.0)
-        values |= {"w": weight, "right": right}
-        if batch.infinite is not None:
-            values["ww"] = np.where(batch.infinite, 0.0, values["ww"])
+        values |= {"w": weight, "ww": weight * weight, "right": right}
     return values
 
 
