@@ -54,7 +54,9 @@ class Names:
         """How many rows, and which is the first; `detail` is about that one."""
         if not self.numbered:
             more = f" ({'the first: ' * (len(rows) > 1)}{detail})" if detail else ""
-            return (f"all {total} rows" if len(rows) == total else f"{len(rows)} of {total} rows") + more
+            return (
+                f"all {total} rows" if len(rows) == total else f"{len(rows)} of {total} rows"
+            ) + more
         first = self.row(rows[0]) + (f" ({detail})" if detail else "")
         if len(rows) == 1:
             return first

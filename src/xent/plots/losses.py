@@ -69,16 +69,21 @@ def loss_histogram(score: Any, *, ax: Axes | None = None) -> Axes:
     rows = np.histogram(place, edges, weights=weights)[0] / whole
     share = np.histogram(place, edges, weights=weights * losses)[0] / total if total else 0 * rows
     kind = "weight" if score.state.schema.weighted else "rows"
-    ax.stairs(rows, edges, fill=True, color=shade("other"), alpha=0.55, label=f"share of the {kind}")
+    ax.stairs(
+        rows, edges, fill=True, color=shade("other"), alpha=0.55, label=f"share of the {kind}"
+    )
     ax.stairs(share, edges, color=shade("loss"), linewidth=2, label="share of the total loss")
     right = edges[-1]
     if not finite.all():
         lost = float(sampled.weights[~finite].sum()) / whole
         wide = [right * 1.3, right * 2.2]
-        ax.stairs([lost], wide, fill=True, color=shade("true"), label=f"infinite: {lost:.3%}")
+        ax.stairs([lost], wide, fill=True, color=shade("true"))
+        # A single row makes a bar too low to be seen.
+        name = f"infinite: {100 * lost:.2g} %"
+        ax.plot([right * 1.7], [lost], "^", color=shade("true"), label=name, clip_on=False)
         right = wide[1]
     ax.set_xscale("log")
-    height = 1.18 * max(float(rows.max()), float(np.max(share)))
+    height = 1.35 * max(float(rows.max()), float(np.max(share)))
     ax.set(xlim=(edges[0], right), ylim=(0, height))
     for p in REFERENCES:
         if edges[0] < -math.log(p) < edges[-1]:

@@ -14,8 +14,8 @@ from xent.plots.checks import require
 from xent.plots.colours import shade
 from xent.plots.style import axes_or_new, describe, titled
 
-BENEATH = (0.0, -0.4, 1.0, 0.3)
-"""Where the histogram is, in units of the curve's axes."""
+BOTTOM, HEIGHT = -0.42, 0.32
+"""Where the histogram begins, and how high it is: the curve is from 0 to 1."""
 
 BINS = 40
 
@@ -62,27 +62,29 @@ def reliability_curve(score: Any, *, ax: Axes | None = None) -> Axes:
     found = score.calibration
     require(found is not None, score.no_calibration)
     ax, curve = axes_or_new(ax), found.curve
-    wrong = [] if curve.bands is None else curve.bands.excluded()
-    if curve.bands is not None:
-        x = np.union1d(np.linspace(0, 1, 401), [*curve.bands.low_from, *curve.bands.high_to])
-        low, high = curve.bands.at(x)
+    bands = None if score.clustered else curve.bands
+    wrong = [] if bands is None else bands.excluded()
+    if bands is not None:
+        x = np.union1d(np.linspace(0, 1, 401), [*bands.low_from, *bands.high_to])
+        low, high = bands.at(x)
         ax.fill_between(
             x, low, high, color=shade("other"), alpha=0.35, linewidth=0, label=_band(score.level)
         )
     ax.plot([0, 1], [0, 1], "--", color=shade("other"), linewidth=1, label="perfect calibration")
     for i, (start, end, _) in enumerate(wrong):
-        name = {"label": "outside the band"} if not i else {}
+        name: dict[str, Any] = {"label": "outside the band"} if not i else {}
         ax.plot([start, end], [start, end], color=shade("true"), linewidth=3.5, **name)
     x = np.column_stack([curve.first, curve.last]).ravel()
     y = np.repeat(curve.observed, 2)
-    mark = {"marker": "o", "markersize": 4} if len(curve.first) == 1 else {}
+    mark: dict[str, Any] = {"marker": "o", "markersize": 4} if len(curve.first) == 1 else {}
     ax.plot(x, y, color=shade("push"), linewidth=2, label="came true", zorder=3, **mark)
-    ax.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), ylabel="share that came true")
+    ax.set(xlim=(-0.02, 1.02))
     ax.set_xticks([0, 0.25, 0.5, 0.75, 1])
     ax.set_yticks([0, 0.25, 0.5, 0.75, 1])
     _beneath(ax, score, found.event)
     titled(ax, f"Reliability: {found.event}")
-    describe(ax, _told(curve, found, score.level, wrong))
+    none = "" if bands else curve.reason or "No band: rows of one cluster go together."
+    describe(ax, _told(found, score.level, wrong, none))
     return ax
 
 
@@ -91,20 +93,25 @@ def _band(level: float) -> str:
 
 
 def _beneath(ax: Axes, score: Any, event: str) -> None:
-    """The histogram of the predictions, on a scale of its own."""
-    ax.tick_params(labelbottom=False)
-    below = ax.inset_axes(BENEATH, sharex=ax)
+    """The histogram of the predictions, within the axes: a layout leaves room for those alone."""
+    ax.set(ylim=(BOTTOM, 1.02), xlabel=f"predicted probability of {event}")
+    ax.set_ylabel("share that came true", loc="top")
+    ax.spines.left.set_bounds(0, 1)
+    below = ax.inset_axes((-0.02, BOTTOM, 1.04, HEIGHT), transform=ax.transData, sharex=ax)
     edges, counts = score.predictions(BINS)
     below.bar(edges[:-1], counts, np.diff(edges), align="edge", color=shade("push"), linewidth=0)
-    below.tick_params(labelbottom=True)
+    below.tick_params(labelbottom=False, bottom=False)
+    below.tick_params(axis="y", labelsize="small")
+    below.set_facecolor("none")
     if counts.max() >= 100:
         below.set_yscale("log")
         below.set_ylim(bottom=0.5)
         below.yaxis.set_major_locator(mpl.ticker.LogLocator(numticks=4))
         below.yaxis.set_minor_locator(mpl.ticker.NullLocator())
-        below.yaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda n, _: f"{n:,.0f}"))
-    below.set_xlabel(f"predicted probability of {event}")
-    below.set_ylabel("weight" if score.state.schema.weighted else "rows")
+    else:
+        below.yaxis.set_major_locator(mpl.ticker.MaxNLocator(2, integer=True))
+    below.yaxis.set_major_formatter(mpl.ticker.EngFormatter(sep=""))
+    below.set_ylabel("weight" if score.state.schema.weighted else "rows", fontsize="small")
 
 
 def steps(curve: Any) -> list[tuple[float, float, float, int]]:
@@ -116,8 +123,9 @@ def steps(curve: Any) -> list[tuple[float, float, float, int]]:
     ]
 
 
-def _told(curve: Any, found: Any, level: float, wrong: list[tuple[float, float, str]]) -> str:
-    """What the picture shows, in words."""
+def _told(found: Any, level: float, wrong: list[tuple[float, float, str]], none: str) -> str:
+    """What the picture shows, in words; `none` says why there is no band."""
+    curve = found.curve
     n, first, last = len(curve.observed), curve.observed[0], curve.observed[-1]
     rises = f"It rises in {n} steps from {shown(float(first))} to {shown(float(last))}"
     if n == 1:
@@ -128,11 +136,14 @@ def _told(curve: Any, found: Any, level: float, wrong: list[tuple[float, float, 
         f"Of the {biggest[3]:,} rows predicted from {shown(biggest[0])} to {shown(biggest[1])}, "
         f"{shown(biggest[2])} came true. "
     )
-    if curve.bands is None:
-        return told + curve.reason
+    if none:
+        return told + none
     if not wrong:
         return told + f"Perfect calibration lies within the {_band(level)}."
     widest = sorted(wrong, key=lambda each: each[0] - each[1])[:TOLD]
-    ranges = "; ".join(f"from {shown(a)} to {shown(b)} {word}" for a, b, word in sorted(widest))
+    ranges = "; ".join(
+        f"from {shown(a)} to {shown(b)} {word}" if a < b else f"at {shown(a)} {word}"
+        for a, b, word in sorted(widest)
+    )
     more = f", and {len(wrong) - TOLD} smaller ranges" if len(wrong) > TOLD else ""
     return told + f"By the {_band(level)}, predictions are wrong: {ranges}{more}."

@@ -79,16 +79,18 @@ def slice_dots(
     if math.isfinite(score.loss):
         ends.append(score.loss)
         ax.axvline(score.loss, color=shade("loss"), linewidth=1.5, label="all rows")
-    low, high = (min(ends), max(ends)) if ends else (0.0, 1.0)
-    room = 0.08 * (high - low) or 0.1
-    ax.set(xlim=(max(0.0, low - room), high + room), ylim=(len(drawn) - 0.5, -0.5))
+    least_loss, right = (min(ends), max(ends)) if ends else (0.0, 1.0)
+    room = 0.08 * (right - least_loss) or 0.1
+    right += room
+    ax.set(xlim=(max(0.0, least_loss - room), right), ylim=(len(drawn) - 0.5, -0.5))
     style: dict[str, Any] = {"color": shade("push"), "clip_on": False, "zorder": 3}
     for place, each in zip(places, drawn, strict=True):
         if math.isinf(each.loss):
-            ax.plot([high + room], [place], ">", markersize=7, **(style | {"color": shade("true")}))
+            ax.plot([right], [place], ">", markersize=7, **(style | {"color": shade("true")}))
             continue
         if each.interval.known:
-            ax.hlines(place, *_bounds(each), color=shade("push"), linewidth=2)
+            low, high = _bounds(each)
+            ax.hlines(place, low, high, color=shade("push"), linewidth=2)
         fill = shade("push") if each.interval.known else mpl.rcParams["axes.facecolor"]
         ax.plot([each.loss], [place], "o", markersize=6, markerfacecolor=fill, **style)
     for mark, fill, name in _legend(score.level, drawn):

@@ -75,7 +75,7 @@ class Calibrated:
     def _of_rows(self, function: Callable[..., Found]) -> Found:
         """From the sample of rows, and from the histogram what that suffices for."""
         rows, schema = self.state.sample.rows, self.state.schema
-        assert rows is not None  # noqa: S101 - as `of_histogram` says
+        assert rows is not None
         two = len(schema.classes) == 2
         scores, kind = _clipped(rows.scores, schema.kind, schema.clip, two=two)
         infinite = sum(self.state.infinite)

@@ -381,7 +381,9 @@ class Figures:
 
     def by_value(self, *columns: str) -> list[Group]:
         """The rows by the values of one column or two of those in `by`."""
-        return [self.group_of(", ".join(key), cell) for key, cell in self.state.slices.cells[columns]]
+        return [
+            self.group_of(", ".join(key), cell) for key, cell in self.state.slices.cells[columns]
+        ]
 
     def group_of(self, name: str, cell: CellSums) -> Group:
         """The figures of a slice."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from xent._format import shown
 from xent._report import Block, Table, Text
+from xent._report.text import NO_BREAK
 from xent.scoring.calibration import Beside, Calibration, Classwise, Estimate, Glance, Slope
 from xent.scoring.page.wording import cut, lowered
 
@@ -36,7 +37,7 @@ def brief(score: Score) -> Iterator[Block]:
     if found is None:
         yield Text(score.no_calibration, "plain")
         return
-    told = f"Calibration: {lowered(slope_words(found, clustered=score.clustered))}"
+    told = f"Calibration: {lowered(slope_words(score, found))}"
     if not score.clustered:
         told += f" {miscalibration_words(found)} {found.z.words}"
     yield Text(told, "plain")
@@ -53,13 +54,22 @@ def _remarks(score: Score, found: Glance) -> Iterator[Block]:
         yield Text(found.note, "plain")
 
 
-def slope_words(found: Glance, *, clustered: bool) -> str:
-    """What the slope says."""
-    if not clustered or found.slope.reason:
+def slope_words(score: Score, found: Glance) -> str:
+    """What the slope says, and no more than is known."""
+    slope = found.slope.slope
+    if found.slope.reason:
+        return found.slope.reason
+    if score.clustered:
+        side = "below 1 is over-confident" if slope.value < 1 else "above 1 is under-confident"
+        return f"The slope of the logits is {slope.value:.3g}; {side}."
+    if not score.of_histogram:
         return found.slope.words
-    slope = found.slope.slope.value
-    side = "over-confident" if slope < 1 else "under-confident"
-    return f"The slope of the logits is {slope:.3g}; {'below' if slope < 1 else 'above'} 1 is {side}."
+    # The logit of one class against all others is not one of the model's, which could be divided.
+    told = f"slope {slope.value:.3g} ({slope.low:.3g} to {slope.high:.3g}) of its logit"
+    if slope.contains(1.0):
+        return f"no sign of over- or under-confidence about the likeliest class, {told}."
+    side = "over" if slope.high < 1 else "under"
+    return f"{side}-confident: about the likeliest class, {told}."
 
 
 def miscalibration_words(found: Glance) -> str:
@@ -86,11 +96,12 @@ def section(score: Score) -> Iterator[Block]:
         yield Text(score.no_calibration, "plain")
         return
     clustered = score.clustered
-    yield Text(f"Slope: {lowered(slope_words(found, clustered=clustered))}", "plain")
+    yield Text(f"Slope: {lowered(slope_words(score, found))}", "plain")
     if not clustered:
         yield Text(f"Z: {lowered(found.z.words)}", "plain")
-        for gain in found.gains:
-            yield Text(f"To gain by recalibrating: {gain.words}", "plain")
+        for gain in () if score.of_histogram else found.gains:
+            told = gain.reason or f"To gain by recalibrating: {gain.words}"
+            yield Text(told, "plain")
     yield from _remarks(score, found)
     yield _figures(score, found)
     if not clustered:
@@ -130,6 +141,7 @@ def _row(name: str, value: Beside, *, clustered: bool) -> tuple[str, ...]:
     if clustered:
         return name, _cell(value.value)
     verdict = "too high" if value.exceeds else "no sign" if value.value <= value.high else "none"
+    verdict = verdict.replace(" ", NO_BREAK)
     return name, _cell(value.value), _cell(value.mean), _cell(value.high), verdict
 
 
@@ -151,12 +163,13 @@ def _by_class(score: Score, found: Classwise) -> Iterator[Block]:
     if found.reason:
         yield Text(found.reason, "plain")
         return
-    excess = found.by_class - found.drawn_by_class
+    drawn = found.drawn_by_class
+    excess = found.by_class - drawn
     worst = sorted(range(len(excess)), key=lambda k: (-excess[k], k))[:MOST_CLASSES]
     rows = tuple(
-        (cut(score.classes[k]), _cell(float(found.by_class[k])), _cell(float(found.drawn_by_class[k])))
+        (cut(score.classes[k]), *(_cell(float(each[k])) for each in (found.by_class, drawn)))
         for k in worst
-    )  # fmt: skip
+    )
     yield Table(("class or another", "miscalibration", "if calibrated"), rows)
     if len(excess) > MOST_CLASSES:
         yield Text(f"The {MOST_CLASSES} most miscalibrated of {len(excess)} classes.", "plain")

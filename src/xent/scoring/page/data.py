@@ -28,7 +28,7 @@ def calibration_data(score: Score) -> dict[str, Any]:
         "rows": found.rows,
         "sample_rows": found.sample or None,
         "notes": [note for note in notes if note],
-        "slope_in_words": slope_words(found, clustered=score.clustered),
+        "slope_in_words": slope_words(score, found),
         **{
             name: _with_reason(_estimate(value, dependent), found.slope.reason or dependent)
             for name, value in estimates(found).items()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from xent._format import counted, shown
 from xent.scoring.calibration import Calibration, Slope
-from xent.scoring.page.calibration import beside_words, slope_words
+from xent.scoring.page.calibration import DEPENDENT, beside_words, slope_words
 from xent.scoring.page.slices import worse_slices
 from xent.scoring.page.warnings import warnings_of
 from xent.scoring.page.wording import between, cut, listed, percent
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 
 TOLD = 3
 """Slices and pairs of classes that are named."""
+
+
+SAID = ("probability 0 for the label", "label on a masked class", "worse than chance")
+"""Mistakes in the catalogue of `diagnose` that other findings say."""
 
 
 class Found(NamedTuple):
@@ -73,7 +77,7 @@ def findings(score: Score) -> list[Found]:
 
 def _mistakes(score: Score) -> Iterator[Found]:
     for each in warnings_of(score):
-        if each.level == "mistake":
+        if each.level == "mistake" and each.name not in SAID:
             yield Found("bad", each.name.capitalize(), " ".join(each.told))
 
 
@@ -92,13 +96,16 @@ def _against_base_rate(score: Score) -> Iterator[Found]:
         return
     interval = score.skill_interval
     told = f"skill is {shown(score.skill)}{between(interval, score.level)}"
-    shares = "predicting the baseline's shares" if score.baseline else "predicting the labels' shares"
+    shares = (
+        "predicting the baseline's shares" if score.baseline else "predicting the labels' shares"
+    )
     if score.skill < 0:
         sure = interval.known and interval.high < 0
         head = "Worse than the base rate" if sure else "No better than the base rate"
         yield Found("bad", head, f"Always {shares} would have a lower loss: {told}.")
     elif not interval.known:
-        return
+        text = f"{told[0].upper()}{told[1:]}, without an interval: {interval.reason}."
+        yield Found("unsure", "Perhaps better than the base rate", text)
     elif interval.low <= 0:
         text = f"These rows do not show that it beats always {shares}: {told}."
         yield Found("unsure", "Perhaps no better than the base rate", text)
@@ -112,21 +119,22 @@ def _calibration(score: Score) -> Iterator[Found]:
         yield Found("unsure", "Calibration unknown", score.no_calibration)
         return
     if score.clustered:
-        yield Found("unsure", "Slope", slope_words(found, clustered=True))
+        yield Found("unsure", "Calibration not tested", f"{DEPENDENT} {slope_words(score, found)}")
         return
-    yield from _confidence(found)
+    yield from _confidence(score, found)
     yield from _shift(found)
     yield from _miscalibration(score, found)
 
 
-def _confidence(found: Calibration) -> Iterator[Found]:
-    slope, words = found.slope.slope, found.slope.words.partition("; ")[0].rstrip(".")
+def _confidence(score: Score, found: Calibration) -> Iterator[Found]:
+    slope, words = found.slope.slope, slope_words(score, found).partition("; ")[0].rstrip(".")
     if found.slope.reason:
         yield Found("unsure", "Over- or under-confidence unknown", found.slope.reason)
         return
     head, colon, rest = words.partition(": ")
+    gain = "" if score.of_histogram else _gain(found)
     if not slope.contains(1.0) and colon:
-        yield Found("bad", head.capitalize(), f"{rest[0].upper()}{rest[1:]}.{_gain(found)}")
+        yield Found("bad", head.capitalize(), f"{rest[0].upper()}{rest[1:]}.{gain}")
     else:
         yield Found("good", "Confidence", f"{words[0].upper()}{words[1:]}.")
 
@@ -153,22 +161,27 @@ def _shift(found: Calibration) -> Iterator[Found]:
         return
     often = "often" if slope.shift.value < 0 else "rarely"
     told = f"The mean prediction is {slope.predicted:.3g}, and the share {slope.share:.3g}."
-    event = slope.event[0].upper() + slope.event[1:]
-    yield Found("bad", f"{event} is predicted too {often}", told)
+    if slope.event == "label 1":
+        yield Found("bad", f"Label 1 is predicted too {often}", told)
+    else:
+        side = "less" if slope.shift.value < 0 else "more"
+        yield Found("bad", f"The likeliest class is right {side} often than predicted", told)
 
 
 def _miscalibration(score: Score, found: Calibration) -> Iterator[Found]:
-    value, unit, what = found.miscalibration, "nats", f"of the log loss of {shown(score.loss)}"
-    if found.event != "label 1":
-        what = f"of the loss of the probability of {found.event}, {shown(found.log.score)}"
+    value, corp, what = found.miscalibration, found.log, "nats of log loss"
     if math.isinf(value.value):  # then the Brier score tells
-        value, unit, what = found.brier.miscalibration, "of squared error", "of the Brier score"
-    told = f"{shown(value.value)} {unit} {what} {{}} miscalibration; {beside_words(value)}."
+        corp, what = found.brier, "of the Brier score"
+        value = corp.miscalibration
+    of = "" if found.event == "label 1" else f", of the probability of {found.event},"
+    told = f"{shown(value.value)} of the {shown(corp.score)} {what}{of} are miscalibration; "
+    told += f"{beside_words(value)}."
     if value.exceeds:
-        yield Found("bad", "Miscalibrated", told.format("are"))
+        yield Found("bad", "Miscalibrated", told)
     else:
-        text = f"No sign of miscalibration in {counted(found.rows, 'row')}: " + told.format("are")
-        yield Found("good", "Calibration", text)
+        by = " by the Brier score" * (corp is found.brier)
+        text = f"No sign of miscalibration{by} in {counted(score.rows, 'row')}: {told}"
+        yield Found("unsure" if by else "good", "Calibration", text)
 
 
 def _slices(score: Score) -> Iterator[Found]:

@@ -45,8 +45,8 @@ def reliability(score: Score) -> Picture:
         lambda ax: plots.reliability_curve(score, ax=ax),
         "reliability",
         4.6,
-        "A curve below the dashed line: what is predicted happens less often. Where the dashed line "
-        "leaves the grey band, the predictions cannot be right.",
+        "Where the curve is below the dashed line, what is predicted happens less often. Where the "
+        "dashed line leaves the grey band, the predictions cannot be right.",
     )
 
 

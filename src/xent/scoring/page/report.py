@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import html
+import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from xent._format import visible
+from xent._format import shown, visible
 from xent._report import Block, Picture, Report, Table, Text, page, to_html, to_markdown
 from xent._report.page import STYLE
 from xent._report.roles import colour
@@ -18,7 +19,7 @@ from xent.scoring.page import calibration, pictures
 from xent.scoring.page.findings import Found, findings, summary
 from xent.scoring.page.slices import LEAST
 from xent.scoring.page.warnings import warnings_of
-from xent.scoring.page.wording import LONGEST, cut
+from xent.scoring.page.wording import LONGEST, column_name, cut
 from xent.scoring.page.worst import EXPLAINED, explained
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ MOST_ROWS = 100
 OWN_STYLE = """
 .xent-score td { white-space: normal; overflow-wrap: break-word; }
 .xent-score td[style*="right"], .xent-score td.near { white-space: nowrap; }
-.xent-score td:first-child { white-space: normal; max-width: 16rem; }
+.xent-score td:first-child { white-space: normal; max-width: 16rem; min-width: 3.5rem; }
 .xent-score td:last-child:not([style*="right"]) { white-space: normal; }
 .xent-score figure svg { max-width: 34rem !important; }
 .xent-score td, .xent-score th { vertical-align: baseline; }
@@ -47,7 +48,9 @@ OWN_STYLE = """
 .xent-score summary { font-size: 1rem; margin-top: 0.4rem; }
 .xent-score details > div { border-left: 2px solid; padding-left: 0.8rem; }
 @media (max-width: 40rem) {
-  .xent-score th { font-size: 0.8rem; white-space: normal; overflow-wrap: normal; }
+  .xent-score th { white-space: normal; overflow-wrap: normal; }
+  .xent-score td:first-child { max-width: 7rem; overflow-wrap: anywhere; }
+  .xent-score th, .xent-score td { font-size: 0.75rem; }
 }
 """
 
@@ -60,7 +63,9 @@ class ScoreReport(Report):
 
     def blocks(self, *, drawn: bool = False) -> Iterator[Block]:
         """The report; with `drawn` as HTML shows it: pictures, and details that unfold."""
-        return _bounded(self._blocks(drawn=drawn))
+        found = _bounded(self._blocks(drawn=drawn))
+        weighted = self.score.state.schema.weighted
+        return (each if weighted or not isinstance(each, Table) else _slim(each) for each in found)
 
     def _blocks(self, *, drawn: bool) -> Iterator[Block]:
         score = self.score
@@ -100,7 +105,9 @@ class ScoreReport(Report):
         yield from calibration.section(self.score)
         if found is not None:
             table, told = calibration.curve_table(found)
-            yield from _folded("The reliability curve in numbers", [table, *_text(told)], fold=drawn)
+            yield from _folded(
+                "The reliability curve in numbers", [table, *_text(told)], fold=drawn
+            )
 
     def _losses(self, *, drawn: bool) -> Iterator[Block]:
         sampled = self.score.sampled_losses
@@ -114,9 +121,9 @@ class ScoreReport(Report):
             yield Text(told, "plain")
         at = (0.5, 0.9, 0.95, 0.99, 1.0)
         heads = ("of the rows", *(f"{100 * each:g} %" for each in at))
-        values = (calibration.shown(sampled.quantile(each), trim=False) for each in at)
+        values = (shown(sampled.quantile(each), trim=False) for each in at)
         yield Table(heads, (("log loss at most", *values),))
-        if 0 < sampled.losses.max() < float("inf"):
+        if 0 < sampled.losses.max() < math.inf:
             part, share = sampled.concentration
             told = f"The {100 * part:.2g} % of the rows with the highest loss make up "
             yield Text(f"{told}{100 * share:.3g} % of the total loss.", "plain")
@@ -127,7 +134,12 @@ class ScoreReport(Report):
             enough = any(each.rows >= LEAST for each in score.by_value(column))
             if drawn and number < MOST_COLUMNS and enough:
                 yield pictures.slices(score, column, number)
-            yield from score.slice_blocks(column, LEAST)
+            for block in score.slice_blocks(column, LEAST):
+                if isinstance(block, Table):
+                    heads = (column_name(column), *block.heads[1:])
+                    yield replace(block, heads=heads)
+                else:
+                    yield block
             groups = score.by_value(column)
             few = sum(each.rows < LEAST for each in groups)
             if few:
@@ -145,7 +157,8 @@ class ScoreReport(Report):
             if found is None:
                 yield Text("The worst rows have too many scores to be kept and explained.", "plain")
                 return
-            head = f"Row {row.row}: its loss of {calibration.shown(row.loss)} nats, step by step"
+            cost = "infinite loss" if math.isinf(row.loss) else f"loss of {shown(row.loss)} nats"
+            head = f"Row {row.row}: its {cost}, step by step"
             if drawn:
                 inner = Picture(_apart(found.to_html(), number))
                 yield from _folded(head, [inner], fold=True)
@@ -179,6 +192,16 @@ class ScoreReport(Report):
     def to_markdown(self) -> str:
         """Markdown, without pictures."""
         return to_markdown(self.blocks())
+
+
+def _slim(table: Table) -> Table:
+    """A table without the rows' share, where their number says the same: it fits a phone."""
+    if table.heads[1:3] != ("rows", "share"):
+        return table
+    heads, *rows = (row[:2] + row[3:] for row in (table.heads, *table.rows))
+    return replace(
+        table, heads=heads, rows=tuple(rows), left=tuple(i - (i > 2) for i in table.left)
+    )
 
 
 def _refusals(groups: Sequence[Group]) -> Iterator[Block]:

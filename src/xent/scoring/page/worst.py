@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from xent.scoring.page.wording import cut
 from xent.scoring.state import WorstRow
 
 if TYPE_CHECKING:
@@ -26,6 +27,6 @@ def explained(score: Score, row: WorstRow) -> Explanation | None:
         row.scores[0] if schema.binary else list(row.scores),
         row.label,
         kind=schema.kind,
-        names=None if schema.classes == usual else list(schema.classes),
+        names=None if schema.classes == usual else [cut(name) for name in schema.classes],
         tolerance=1.0,  # it was checked as the row was read
     )
