@@ -138,6 +138,8 @@ bench: .venv/.test
 	$(BIN)/python benchmarks/training_speed.py
 	$(BIN)/python benchmarks/huggingface.py
 	$(BIN)/python benchmarks/score_speed.py
+	$(BIN)/python benchmarks/score_coverage.py
+	$(BIN)/python benchmarks/score_calibration.py
 	$(BIN)/python benchmarks/pages.py
 
 ## Measure a few shapes and compare their ratios with the committed ones.

@@ -12,6 +12,8 @@ from typing import Any
 
 import accuracy_page
 import heat_map_page
+import score_calibration_page
+import score_coverage_page
 import score_speed_page
 import speed_page
 import training_speed_page
@@ -23,6 +25,8 @@ PAGES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "performance": ("speed", speed_page.page),
     "sizes": ("heat_map", heat_map_page.page),
     "score-speed": ("score_speed", score_speed_page.page),
+    "score-coverage": ("score_coverage", score_coverage_page.page),
+    "score-calibration": ("score_calibration", score_calibration_page.page),
     "training-speed": ("training_speed", training_speed_page.page),
 }
 """By the name of the page, that of its figures and what makes it of them."""

@@ -15,6 +15,8 @@ BOOSTS = {"questions.md": 5.0} | dict.fromkeys(
         "mistakes.md",
         "performance.md",
         "reference/cli.md",
+        "score-coverage.md",
+        "score-calibration.md",
         "score-speed.md",
         "sizes.md",
         "training-speed.md",

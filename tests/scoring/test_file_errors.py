@@ -39,7 +39,7 @@ NOT_TEXT = (
     "spreadsheet as Unicode text must be saved as CSV in UTF-8."
 )
 DROP = " xent score --missing drop leaves such rows out."
-FROM_ONE = " If your labels start at 1, name them: --classes 1,2,..."
+FROM_ONE = " If your labels start at 1, name them: --classes 1,2"
 
 
 def says(message: str, expected: str) -> bool:
@@ -112,7 +112,7 @@ FILES: list[tuple[str, Callable[[Path], Any], dict[str, Any], str]] = [
     ("a.jsonl", text("\n\n"), {}, "holds no rows."),
     ("a.csv", text("label,prob,w\n1,0.5,0\n"), {"weight_column": "w"},
      "holds no row of weight above 0."),
-    ("a.xlsx", text("x"), {}, f"unknown kind of file; expected a name ending in {ENDINGS}."),
+    ("a.xyz", text("x"), {}, f"unknown kind of file; expected a name ending in {ENDINGS}."),
     ("a", text("x"), {}, "holds no rows."),
     ("a.parquet.gz", text("x"), {},
      "a .parquet file cannot be read inside .gz; decompress it first."),
@@ -152,10 +152,13 @@ FILES: list[tuple[str, Callable[[Path], Any], dict[str, Any], str]] = [
      "line 1: is longer than 150000 characters."),
     ("a.csv", text('label,prob\n1,0.5\n0,"' + "1,2\n" * 50_000), {},
      "field larger than field limit (150000). Is a quote opened after row 0 and not closed?"),
-    ("a.csv.gz", text("label,prob\n1,0.5\n"), {}, "cannot be read: ..."),
+    ("a.csv.gz", text("label,prob\n1,0.5\n"), {},
+     "its content is plain text, unlike its name: rename it to a.csv."),
     ("a.csv.gz", truncated(raw(gzip.compress(b"label,prob\n" + b"1,0.5\n" * 9))), {},
      "cannot be read: ..."),
     ("a.parquet", text("label,prob\n1,0.5\n"), {},
+     "its content is plain text, unlike its name: rename it to a.csv."),
+    ("a.parquet", text("label"), {},
      "is not a complete Parquet file (truncated, or of another kind): ..."),
     ("a.parquet", truncated(parquet(label=[1], prob=[0.5])), {},
      "is not a complete Parquet file (truncated, or of another kind): ..."),
@@ -164,15 +167,17 @@ FILES: list[tuple[str, Callable[[Path], Any], dict[str, Any], str]] = [
     ("a.arrow", arrow_with_bad_offsets, {},
      "is not a complete Arrow file (truncated, or of another kind): ..."),
     ("a.arrow", text("label,prob\n1,0.5\n"), {},
-     "is not a complete Arrow file (truncated, or of another kind): ..."),
+     "its content is plain text, unlike its name: rename it to a.csv."),
     ("a.parquet", parquet(label=[0, None], prob=[0.5, 0.5]), {},
      f"row 1, column 'label': the label is missing.{DROP}"),
     ("a.parquet", parquet(label=[0, 1], prob=["a", "b"]), {},
      "column 'prob': holds string; expected numbers."),
     ("a.parquet", parquet(label=[[0, 1]], prob=[0.5]), {},
-     "column 'label': holds list<element: int64>; expected one label per row, a number or a name."),
+     "column 'label': holds a list of labels in each row. Save a score for each label, and a "
+     "column of 0 and 1: label_X beside prob_X."),
     ("a.parquet", parquet(label=[0.5], logits=[[1.0, 2.0]]), {},
-     "row 0, column 'label': 0.5 is not a class; the classes are 0, 1."),
+     "row 0, column 'label': 0.5 is not a class; the classes are 0, 1. Soft labels are not read "
+     "from files; in Python xent.log_loss takes them."),
     ("a.parquet", parquet(label=[0, 2], logits=[[1.0, 2.0]] * 2), {},
      "row 1, column 'label': 2 is not a class; the classes are 0, 1. Labels start at 0, so there "
      "are more classes than scores: save one for each."),

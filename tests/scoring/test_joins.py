@@ -166,3 +166,80 @@ def test_rows_are_divided_by_their_sums_where_that_is_asked_for() -> None:
 )  # fmt: skip
 def test_what_cannot_be_normalized(table: Any, options: dict[str, Any], message: str) -> None:
     assert problem_with(table, normalize=True, **options) == f"dict: {message}"
+
+
+THREE = pd.DataFrame({"id": ["a", "b", "c"], "label": [1, 0, 1], "prob": [0.9, 0.2, 0.4]})
+
+
+def with_ids(*ids: Any) -> pd.DataFrame:
+    return THREE.assign(id=list(ids))
+
+
+@pytest.mark.parametrize("gone", ["", "NA", "NaN", "null", None])
+@pytest.mark.parametrize("several", [False, True])
+def test_rows_without_a_key_do_not_match(gone: str | None, several: bool, tmp_path: Path) -> None:
+    whole = with_ids("a", gone, "c").assign(part=["x", "y", "z"])
+    one, two = whole.drop(columns="label"), whole.drop(columns="prob")
+    key: Any = ["id", "part"] if several else "id"
+    names = "'id', 'part'" if several else "'id'"
+    drop = "--missing drop leaves them out, and counts them."
+    write(one, tmp_path / "a.csv")
+    write(two, tmp_path / "b.csv")
+    sources: list[Any] = [(one, two), (tmp_path / "a.csv", tmp_path / "b.csv")]
+    for a, b in sources:
+        assert problem_with(a, truth=b, key=key).endswith(f": 1 row without a key {names}. {drop}")
+        message = problem_with(a, truth=two.drop(index=1), key=key)
+        assert message.endswith(f": 1 row without a key {names}. {drop}")
+        result = score(a, truth=b, key=key, missing="drop")
+        assert result.left_out == (("no label", 1), ("no prediction", 1))
+        assert abs(result.loss + np.log([0.9, 0.4]).mean()) < 1e-15
+
+
+def test_missing_keys_of_numbers() -> None:
+    one, two = with_ids(1.0, np.nan, 3.0)[["id", "prob"]], with_ids(1, 2, 3)[["id", "label"]]
+    assert "1 row without a key 'id'." in problem_with(one, truth=two, key="id")
+    assert score(one, truth=two, key="id", missing="drop").rows == 2
+    large = with_ids(float(2**60), 1.5, 3.0)[["id", "prob"]]
+    assert score(large, truth=with_ids(str(2**60), "1.5", "3")[["id", "label"]], key="id").rows == 3
+
+
+WRITTEN: dict[str, tuple[list[str], list[str], str]] = {
+    "point": (["1.0", "2.0", "3.0"], ["1", "2", "3"], "'1.0' here is '1' there"),
+    "point there": (["1", "2", "3"], ["1.0", "2.0", "3.0"], "'1' here is '1.0' there"),
+    "point in some": (["1.5", "2.0", "3.0"], ["1.5", "2", "3"], "'2.0' here is '2' there"),
+    "zeros": (["001", "002", "010"], ["1", "2", "10"], "'001' here is '1' there"),
+    "case": (["A1", "B2", "C3"], ["a1", "b2", "c3"], "'A1' here is 'a1' there"),
+    "folder": (["x/1.jpg", "x/2.jpg", "y/3.jpg"], ["1.jpg", "2.jpg", "3.jpg"], "is '1.jpg' there"),
+    "extension": (["1.jpg", "2.jpg", "3.png"], ["1", "2", "3"], "'1.jpg' here is '1' there"),
+    "both": (["x/1.jpg", "x/2.jpg", "y/3.png"], ["1", "2", "3"], "'x/1.jpg' here is '1' there"),
+}
+
+
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("case", WRITTEN)
+def test_keys_that_are_written_differently(case: str, several: bool, tmp_path: Path) -> None:
+    here, there, told = WRITTEN[case]
+    same = {"part": ["x", "y", "z"]} if several else {}
+    key: Any = ["part", "id"] if several else "id"
+    paths = tmp_path / "a.csv", tmp_path / "b.csv"
+    write(with_ids(*here).drop(columns="label").assign(**same), paths[0])
+    write(with_ids(*there).drop(columns="prob").assign(**same), paths[1])
+    message = problem_with(paths[0], truth=paths[1], key=key)
+    assert told in message
+    code = message.rpartition("in pandas ")[2].removesuffix(".")
+    assert code.startswith("df['id'] = ")
+    for path in paths:  # what the message says, in both
+        frame = pd.read_csv(path)
+        exec(code, {"df": frame})
+        write(frame, path)
+    assert abs(score(paths[0], truth=paths[1], key=key).loss - score(THREE).loss) < 1e-15
+
+
+def test_tables_without_a_common_key() -> None:
+    one, two = with_ids("a", "b", "c")[["id", "prob"]], with_ids("x", "y", "z")[["id", "label"]]
+    message = (
+        "pandas DataFrame: none of the keys 'id' is in pandas DataFrame: 'a', 'b', 'c'. Are these "
+        "the keys of the same rows? There they are 'x', 'y', 'z'."
+    )
+    for missing in ("error", "drop"):
+        assert problem_with(one, truth=two, key="id", missing=missing) == message

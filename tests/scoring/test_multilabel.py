@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from collections.abc import Callable
@@ -285,7 +286,8 @@ def test_scores_that_are_wrong(tmp_path: Path) -> None:
     wrong, truth = P.copy(), Y.copy()
     wrong[7, 1], truth[7, 1] = 1.5, 2
     path = written(tmp_path, named("label_", Y) | named("prob_", wrong))
-    rule = "a probability lies between 0 and 1; for raw scores pass --kind logits."
+    rule = "a probability lies between 0 and 1; correct this one, or leave it blank and pass "
+    rule += "--missing drop."
     assert refused(path) == f"row 7 (line 9), column 'prob_severe_toxic': 1.5: {rule}"
     path = written(tmp_path, named("label_", truth) | named("prob_", P))
     assert refused(path) == (
@@ -460,11 +462,21 @@ def test_columns_beside_the_worst_cells(tmp_path: Path, run: Run) -> None:
     assert re.search(heads, run("score", tmp_path, "--show", "id").out, re.MULTILINE)
 
 
-def test_what_is_written_of_one_label_per_row_alone(tmp_path: Path, run: Run) -> None:
+def test_slices_are_of_one_label_per_row_alone(tmp_path: Path, run: Run) -> None:
     path = written(tmp_path, named("", Y) | named("prob_", P))
-    output = run("score", path, "--losses", tmp_path / "losses.csv")
+    output = run("score", path, "--by", "toxic")
     assert output.code != 0
     assert "for one label per row, not for labels that may be true at once." in output.err
+
+
+def test_the_loss_of_each_cell_is_written(tmp_path: Path, run: Run) -> None:
+    path = written(tmp_path, named("", Y) | named("prob_", P))
+    assert run("score", path, "--losses", tmp_path / "losses.csv").code == 0
+    with (tmp_path / "losses.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(row["label"] for row in rows[:3]) == NAMES
+    assert [int(row["truth"]) for row in rows] == Y.ravel().tolist()
+    close(np.mean([float(row["loss"]) for row in rows]), DUE, rtol=1e-12)
 
 
 def test_results_are_saved_and_merged(tmp_path: Path) -> None:

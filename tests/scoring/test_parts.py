@@ -334,7 +334,7 @@ def test_the_standard_error_takes_clusters_into_account() -> None:
         off = (sums - result.loss * sizes) / (1 - sizes / sizes.sum())
         expected = math.sqrt(39 / 40 * (off**2).sum()) / sizes.sum()
         assert abs(result.standard_error / expected - 1) < 1e-12
-        assert result.loss_interval.method == "clustered Hall"
+        assert result.loss_interval.method == "clusters, Hall"
         assert result.to_dict()["standard_error_nats"] == result.standard_error
         told = " ".join(result.to_text().split())
         assert "that rows of one cluster go together: 40 clusters in 'user'." in told

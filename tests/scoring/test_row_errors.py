@@ -10,7 +10,8 @@ from helpers import problem_with
 from xent.scoring.sources.arrow_reader import TextReader
 
 DROP = " xent score --missing drop leaves such rows out."
-FROM_ONE = " If your labels start at 1, name them: --classes 1,2,..."
+CORRECT = "correct this one, or leave it blank and pass --missing drop."
+FROM_ONE = " If your labels start at 1, name them: --classes 1,2"
 NAME_THEM = " Name the classes in the order of the scores: --classes A,B,..."
 RAISE = (
     " If they were rounded when written, pass a larger --tolerance. To divide each row by its sum, "
@@ -79,14 +80,13 @@ CSV: dict[str, tuple[str, str, str]] = {
     "probability above 1": (
         "label,prob",
         "1,1.00001\n",
-        "row {0} (line {1}), column 'prob': 1.00001: a probability lies between 0 and 1; for raw "
-        "scores pass --kind logits.",
+        "row {0} (line {1}), column 'prob': 1.00001: a probability lies between 0 and 1; "
+        + CORRECT,
     ),
     "probability below 0": (
         "label,prob_0,prob_1",
-        "1,1.1,-0.1\n",
-        "row {0} (line {1}), column 'prob_0': 1.1: a probability lies between 0 and 1; for raw "
-        "scores pass --kind logits.",
+        "1,-0.1,1\n",
+        "row {0} (line {1}), column 'prob_0': -0.1: a probability lies between 0 and 1; " + CORRECT,
     ),
     "sum of probabilities": (
         "label,prob_0,prob_1",
@@ -102,18 +102,17 @@ CSV: dict[str, tuple[str, str, str]] = {
     "positive log-probability": (
         "label,logprob",
         "1,0.5\n",
-        "row {0} (line {1}), column 'logprob': 0.5: a log-probability is not above 0; for raw "
-        "scores pass --kind logits.",
+        "row {0} (line {1}), column 'logprob': 0.5: a log-probability is not above 0; " + CORRECT,
     ),
     "negative weight": (
         "label,prob,w",
         "1,0.5,-2\n",
-        "row {0} (line {1}), column 'w': -2.0: a weight lies between 0 and 1e+100.",
+        "row {0} (line {1}), column 'w': -2.0: a weight is 0, or lies between 1e-100 and 1e+100.",
     ),
     "infinite weight": (
         "label,prob,w",
         "1,0.5,inf\n",
-        "row {0} (line {1}), column 'w': inf: a weight lies between 0 and 1e+100.",
+        "row {0} (line {1}), column 'w': inf: a weight is 0, or lies between 1e-100 and 1e+100.",
     ),
     "label past the last": (
         "label,logit_0,logit_1",
@@ -140,8 +139,8 @@ CSV: dict[str, tuple[str, str, str]] = {
     "label of half": (
         "label,logit_0,logit_1",
         "0.5,2,3\n",
-        "row {0} (line {1}), column 'label': '0.5' is not a class; the classes are 0, 1."
-        + NAME_THEM,
+        "row {0} (line {1}), column 'label': '0.5' is not a class; the classes are 0, 1. Soft "
+        "labels are not read from files; in Python xent.log_loss takes them.",
     ),
 }
 

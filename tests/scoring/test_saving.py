@@ -94,11 +94,11 @@ def test_moments_are_exact(schema: Schema, first: int, monkeypatch: pytest.Monke
     kept = (weight > 0) & (p > 0)
     loss, w = losses_of(rows.scores, rows.labels, "probabilities")[kept], weight[kept]
     wl = w * loss
-    products = {"wll": wl * loss, "wlll": (wl * loss) * loss}
+    products = {"wl": wl, "wll": wl * loss, "wlll": (wl * loss) * loss}
     if rows.weight is not None:
         products |= {"wwl": w * wl, "wwll": wl * wl}
-    assert (moments.rows, moments.beyond) == (kept.sum(), 0)
-    assert moments.sums.keys() == {"rows", *products}
+    assert moments.beyond == 0
+    assert {*moments.names} == {*products}
     for name, values in products.items():
         assert Fraction(moments[name], 2**SCALE) == sum(map(Fraction, values.tolist()))
         for label, amount in enumerate(moments.by_class(name)):
@@ -113,7 +113,8 @@ def test_products_too_large_are_counted(first: int, monkeypatch: pytest.MonkeyPa
     scores = np.array([[-1e200, 0, 0], [-2.0, 0, 0], [-np.inf, 0, 0]])
     state = State(schema)
     state.add(scores, np.zeros(3, int), None, np.arange(3))
-    assert (state.moments.rows, state.moments.beyond, sum(state.infinite)) == (1, 1, 1)
+    assert (state.moments.beyond, sum(state.infinite)) == (1, 1)
+    assert Fraction(state.moments["wl"], 2**SCALE) == Fraction(1e200) + 2
     assert Fraction(state.moments["wlll"], 2**SCALE) == 8
 
 
@@ -146,9 +147,9 @@ def test_a_truncated_state_is_refused() -> None:
         (lambda data: data["parts"].pop("moments"), "expects .*moments"),
         (lambda data: data.pop("parts"), "is damaged: KeyError"),
         (lambda data: data["schema"].update(more=1), "is damaged: TypeError"),
-        (lambda data: data["parts"]["classes"]["losses"].pop(), "damaged: .*1 sums, not 2"),
+        (lambda data: data["parts"]["moments"]["products"].pop(), "damaged: .*5 sums, not 6"),
         (lambda data: data["parts"]["classes"].update(rows=[1, 2, 3, -4]), "not a whole number"),
-        (lambda data: data["parts"]["moments"].update(wll=["1", "x"]), "is damaged"),
+        (lambda data: data["parts"]["moments"].update(products=["1", "x"]), "is damaged"),
         (lambda data: data["parts"]["worst"].append([1]), "is damaged"),
     ],
 )

@@ -23,7 +23,7 @@ import pyarrow.parquet
 import pytest
 from helpers import problem_with
 
-from xent.scoring import columns_of, score
+from xent.scoring import FileError, columns_of, score
 from xent.scoring.sources import csv_files
 
 N = 211
@@ -345,3 +345,31 @@ def test_what_is_wrong_late_in_a_csv_file_is_named(
     ):
         (tmp_path / "a.csv").write_text(rows + late + rows.partition("\n")[2])
         assert problem_with(tmp_path / "a.csv").startswith(f"a.csv: {message}")
+
+
+@pytest.mark.parametrize(
+    ("folder", "here"),
+    [
+        ("month=01", 1), ("month=1", 1.0), ("country=DE", "DE"), ("flag=true", True),
+        ("day=2026-11-01", pd.Timestamp("2026-11-01")),
+        ("country=__HIVE_DEFAULT_PARTITION__", None),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_a_folder_may_repeat_a_column(folder: str, here: Any, ending: str, tmp_path: Path) -> None:
+    name, _, value = folder.partition("=")
+    path = tmp_path / folder / f"a{ending}"
+    path.parent.mkdir()
+    frame = pd.DataFrame({"label": [1, 0], "prob": [0.9, 0.2], name: [here, here]})
+    getattr(frame, "to_" + ending[1:])(path, index=False)
+    assert score(tmp_path).rows == 2
+    assert score(tmp_path, by=[name]).rows == 2
+    frame[name] = [here, "XY"] if isinstance(here, str) else ["XY", "XY"]
+    getattr(frame, "to_" + ending[1:])(path, index=False)
+    shown = "None" if value.startswith("__") else value
+    row = 1 if isinstance(here, str) else 0
+    for options in ({}, {"by": [name]}):
+        with pytest.raises(FileError) as error:
+            score(tmp_path, **options)
+        assert f"holds 'XY', but the folder is called {name}={shown}." in str(error.value)
+        assert (error.value.row, error.value.column) == (row, name)

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from xent._kind import Kind
-from xent._validation import Array, check_number
+from xent._validation import Array
+from xent.scoring.arguments import checked
 from xent.scoring.errors import FileError
-from xent.scoring.intervals.interval import check_level
 from xent.scoring.multilabel import MultiLabelScore
 from xent.scoring.report import FileColumns, Score
 
@@ -147,7 +147,8 @@ def score(
         intervals take that into account.
     losses : path, optional
         Write label, prediction, probability and loss of each row to this file, which ends in
-        .parquet, .csv, .arrow or .feather. It is there once all rows have been read.
+        .parquet, .csv, .arrow or .feather. It is there once all rows have been read. Where several
+        labels of a row may be true at once, it has a row for each row and label, with its truth.
     progress : callable, optional
         Called after each batch with the number of rows so far, and with the part of the whole that
         has been read (from 0 to 1), or None where that is not known.
@@ -197,51 +198,16 @@ def score(
     ----------
     Gneiting & Raftery (2007), Strictly proper scoring rules, prediction, and estimation.
     """
-    if isinstance(worst, bool) or not isinstance(worst, int) or worst < 0:
-        msg = f"worst is {worst!r}; expected a number of rows, 0 or more."
-        raise ValueError(msg)
-    if missing not in ("error", "drop"):
-        msg = f"missing is {missing!r}; expected 'error' or 'drop'."
-        raise ValueError(msg)
-    if isinstance(ignored, str):
-        msg = f"ignored is {ignored!r}; expected a list of labels: [{ignored!r}]."
-        raise TypeError(msg)
-    for name, columns in (("show", show), ("by", by)):
-        if isinstance(columns, str):
-            msg = f"{name} is {columns!r}; expected a list of columns: [{columns!r}]."
-            raise TypeError(msg)
-    level = check_level(check_number(level, "level", 0, 1, above=True))
-    losses = None if losses is None else Path(losses)
-    if clip is not None:
-        clip = check_number(clip, "clip", 0, 0.5, above=True)
-    result: Result = _dispatch().score_any(
-        source,
-        labels,
-        worst=worst,
-        clip=clip,
-        losses=losses,
-        progress=progress,
-        skip_bad=skip_bad,
-        part=part,
-        level=level,
-        baseline=baseline,
-        label_column=label_column,
-        score_columns=score_columns,
-        weight_column=weight_column,
-        predicted_column=predicted_column,
-        kind=kind,
-        classes=classes,
-        tolerance=tolerance,
-        missing=missing,
-        ignored=ignored,
-        truth=truth,
-        key=key,
-        normalize=normalize,
-        show=show,
-        by=by,
-        cluster=cluster,
-        multi_label=multi_label,
-    )
+    options = checked({
+        "label_column": label_column, "score_columns": score_columns,
+        "weight_column": weight_column, "predicted_column": predicted_column, "kind": kind,
+        "classes": classes, "labels": labels, "tolerance": tolerance, "clip": clip, "worst": worst,
+        "missing": missing, "ignored": ignored, "skip_bad": skip_bad, "truth": truth, "key": key,
+        "normalize": normalize, "show": show, "by": by, "cluster": cluster, "losses": losses,
+        "progress": progress, "part": part, "multi_label": multi_label,
+        "level": level, "baseline": baseline,
+    })  # fmt: skip
+    result: Result = _dispatch().score_any(source, **options)
     return result
 
 
@@ -292,13 +258,13 @@ def merge(scores: Iterable[Result | str | Path]) -> Result:
 
 def columns_of(source: Any, *, labels: Any = None, **columns: Any) -> FileColumns:
     """How `score` reads the columns of a file, with the same options; nothing is scored."""
-    found: FileColumns = _dispatch().columns_of(source, labels, **columns)
+    found: FileColumns = _dispatch().columns_of(source, labels, **checked(columns))
     return found
 
 
 def read_row(source: Any, row: int, *, labels: Any = None, **columns: Any) -> dict[str, Any]:
     """One row of a file of predictions, as arguments for `explain`."""
-    run = _dispatch().run_of(source, labels, **columns)
+    run = _dispatch().run_of(source, labels, **checked(columns))
     name = run.source.name
     if len(run.source.parts) > 1:
         raise FileError(name, f"{len(run.source.parts)} files; a row is that of one file: name it.")
@@ -325,7 +291,7 @@ def read_predictions(
     source: Any, *, most_rows: int, labels: Any = None, **columns: Any
 ) -> Predictions:
     """The first rows of a file as arrays to diagnose, including what `score` would refuse."""
-    run = _dispatch().run_of(source, labels, lenient=True, **columns)
+    run = _dispatch().run_of(source, labels, lenient=True, **checked(columns))
     parts: list[tuple[Array, Array]] = []
     held = most = 0
     for several in run.rows():

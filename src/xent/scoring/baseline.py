@@ -32,7 +32,8 @@ def shares_of(source: Any, reading: Reading) -> tuple[float, ...]:
             if (of == NO_CLASS).any():
                 row = int((of == NO_CLASS).argmax())
                 what = reading.labels.unknown(distinct[codes[row]])
-                raise FileError(name, what, row=first + row, column=label)
+                row += first
+                raise FileError(name, what, column=label).at(row, reader.line(row))
             counts += np.bincount(of[of >= 0], minlength=len(counts))
             first += len(of)
     if not counts.any():

@@ -181,6 +181,7 @@ class Chooser(KindChooser, ClassChooser):
                 what = f"'{label}' holds numbers between 0 and 1, and no other column holds scores"
                 self.fail(f"{what}: predictions? Labels of another table need --truth FILE --key "
                           "COLUMN.")  # fmt: skip
+            self._check_unique(name for each in sets for name in each.columns)
             self.fail(f"{what}. {HOW}")
         return sets[0]
 

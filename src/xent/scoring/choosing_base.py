@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from xent._validation import Array
+from xent.scoring import naming
 from xent.scoring.columns import Layout
-from xent.scoring.labels import MISSING, indices, whole_number
+from xent.scoring.labels import indices, present, whole_number
 from xent.scoring.losses import losses_of
 from xent.scoring.reading import Options, Reading
 from xent.scoring.sources.reader import Reader
@@ -47,11 +48,20 @@ class BaseChooser:
     def _labels_in(self, label: str) -> list[str]:
         """The distinct labels of the sample, without those left out and what stands for none."""
         ignored = self.options.ignored
-        return [
-            text
-            for text in self.sample.texts(label)
-            if text.lower() not in MISSING and whole_number(text) not in ignored
-        ]
+        texts = present(self.sample.texts(label))
+        return [text for text in texts if whole_number(text) not in ignored]
+
+    def _predicted_column(self, label: str, scores: Sequence[str]) -> str | None:
+        """A column of predicted labels, if there is one."""
+        labels = {*map(whole_number, self._labels_in(label))}
+        for name in self.sample.columns:
+            if name in (label, *scores) or self.sample.listed(name):
+                continue
+            found = {*map(whole_number, present(self.sample.texts(name)))}
+            named = naming.PREDICTED.fullmatch(name.strip()) is not None
+            if found & labels and (named or (found <= labels and len(found) < len(self.sample))):
+                return name
+        return None
 
     def _counting(self, matrix: Array, label: str) -> Array:
         """The rows of the sample in which nothing is missing, and which are not left out."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from shlex import quote
 
@@ -15,7 +15,7 @@ from xent.scoring.choosing_base import (
     is_number,
     order,
 )
-from xent.scoring.labels import Labels, indices, whole_number, with_last, yes_or_no
+from xent.scoring.labels import MARKS, Labels, indices, present, whole_number, with_last, yes_or_no
 from xent.scoring.naming import ScoreSet
 from xent.scoring.reading import Reading, Shape, listed
 
@@ -38,7 +38,7 @@ class ClassChooser(BaseChooser):
                 raise ValueError(msg)
             return classes, {}
         if shape == "binary":
-            self._check_two(label)
+            self._check_two(label, scores)
             return self._two_classes(scores, label), {}
         if shape == "lists":
             if len(self.sample) and width < 2:
@@ -58,19 +58,43 @@ class ClassChooser(BaseChooser):
         found = self._labels_in(label)
         classes = yes_or_no(found) or ["0", "1"]
         if not scores.classes:
+            if self.options.predicted_column and len(found) == 2 and yes_or_no(found) is None:
+                # Scores of whichever label was predicted: the order does not matter.
+                return classes if any(map(is_number, found)) else sorted(found)
             return classes
         name = scores.classes[0]
         if len(found) == 2 and name in found and not any(map(is_number, found)):
             return [next(text for text in found if text != name), name]
         return with_last(classes, name)
 
-    def _check_two(self, label: str) -> None:
-        """Fail where one score per row cannot be for all the labels, which are names."""
-        found = self._labels_in(label)
-        if self.options.lenient or len(found) <= 2 or any(map(is_number, found)):
+    def _check_two(self, label: str, scores: ScoreSet) -> None:
+        """Fail where one score per row cannot be for all the labels."""
+        found = {*map(whole_number, self._labels_in(label))} - MARKS
+        numbers = [*map(is_number, found)]
+        # Of wrong numbers `diagnose` says more; a name among numbers is an error of its row.
+        if len(found) <= 2 or (any(numbers) and (self.options.lenient or not all(numbers))):
+            return
+        name = scores.columns[0]
+        values = {*map(whole_number, present(self.sample.texts(name)))}
+        if not self.sample.numeric(name) or values <= found:  # other errors say so
             return
         what = f"holds {len(found)} labels ({few(sorted(found))}), but each row has one score, "
-        self.fail(what + "which is for two. Save a score for each class.", column=label)
+        if len({text.lower() for text in found}) == 2:
+            what = (
+                f"holds {len(found)} labels ({few(sorted(found))}), of which some differ only in "
+            )
+            self.fail(
+                what + "case: write labels alike, as df[label].str.lower() does.", column=label
+            )
+        predicted = self._predicted_column(label, scores.columns)
+        if predicted is None:
+            what += "which is for two. Save a score for each class."
+        else:
+            what += f"'{name}': the confidence in the label in '{predicted}'? Where "
+            what += "that is wrong, it does not say how probable the true label was. Save the "
+            what += "probabilities of all classes, as predict_proba and pipelines with top_k=None "
+            what += "return them, in a column for each: " + _example(sorted(found)) + "."
+        self.fail(what, column=label)
 
     def _check_order(self, reading: Reading) -> None:
         """Fail where the names of two classes do not say which one the scores are for."""
@@ -81,7 +105,8 @@ class ClassChooser(BaseChooser):
         self._several(
             f"the labels are {few(found)}, and nothing says which of them the scores are for",
             [
-                Candidate(f"scores for {yes}", f"--classes {quote(f'{no},{yes}')}",
+                Candidate(f"scores for {yes}", f"--classes={quote(f'{no},{yes}')}"
+                          if no.startswith("-") else f"--classes {quote(f'{no},{yes}')}",
                           replace(reading, labels=Labels([no, yes])))
                 for no, yes in (found, found[::-1])
             ],
@@ -125,3 +150,7 @@ class ClassChooser(BaseChooser):
             self._several(f"the labels are {few(sorted(present))}, and the columns of scores are "
                           f"{listed(reading.scores)}", found)  # fmt: skip
         return reading
+
+
+def _example(labels: Sequence[str]) -> str:
+    return ", ".join(f"prob_{label}" for label in labels[:3]) + ", ..." * (len(labels) > 3)

@@ -15,11 +15,11 @@ import numpy as np
 from xent._kind import check_kind
 from xent._plausible import are_log_probabilities, are_percentages, are_probabilities, within
 from xent._validation import Array
-from xent.scoring import choosing, naming
+from xent.scoring import choosing, naming, several_labels
 from xent.scoring.choosing import Chooser
 from xent.scoring.choosing_base import PERCENT, Candidate
 from xent.scoring.indicators import Indicators, MultiLabel, OneHot, TruthLabels, indicators, numbers
-from xent.scoring.labels import MISSING, Labels, indices, whole_number, yes_or_no
+from xent.scoring.labels import MARKS, Labels, indices, present, whole_number, yes_or_no
 from xent.scoring.naming import ScoreSet
 from xent.scoring.reading import Options, Reading, listed
 from xent.scoring.sources.reader import Reader
@@ -28,6 +28,8 @@ from xent.scoring.values import is_written_list
 
 Test = Callable[[Array, float], bool]
 NAME_BOTH = "Name both in the same order: --label-column A,B,... --score-columns C,D,..."
+OTHERS = 10
+"""The most values beside 0 and 1 of a column that is to say whether labels are true."""
 NO_COLUMNS = (
     "no labels that may be true at once. They are found by name: label_X, true_X or target_X (or X "
     "alone) with prob_X or logit_X, for each label X; or a list per row under label and prob. "
@@ -105,9 +107,10 @@ class _IndicatorChooser(Chooser):
         return [each for each in sets if each.kind] or sets
 
     def _is_truth(self, name: str) -> bool:
-        """Does the column hold only 0 and 1? What marks labels to be left out may be there too."""
-        found = {whole_number(text).lower() for text in self.sample.texts(name)}
-        return found <= {"0", "1", "-1", "false", "true", *MISSING}
+        """Does the column hold 0 and 1? Of something else, an error tells the row."""
+        found = {whole_number(text).lower() for text in present(self.sample.texts(name))}
+        others = found - {"0", "1", "false", "true"} - MARKS
+        return not self.sample.listed(name) and len(others) <= min(len(found) - 1, OTHERS)
 
     def _matched(self, truths: Sequence[dict[str, str]], scores: Sequence[ScoreSet]) -> Pairs:
         pairs = [
@@ -136,10 +139,11 @@ class _IndicatorChooser(Chooser):
         name = scores.columns[0]
         if len(scores.columns) > 1 or not self.sample.listed(name) or not len(self.sample):
             return None
-        truth, p = (
-            self.values.lists(numbers(self.sample[column]), column, gaps=True)
-            for column in (label, name)
-        )
+        p = self.values.lists(self.sample[name], name, gaps=True)
+        rows = [] if is_written_list(self.sample[label]) else self.sample.values(label)
+        if what := several_labels.in_numbered_lists(rows, p.shape[1], label):
+            self.fail(what, column=label)
+        truth = self.values.lists(numbers(self.sample[label]), label, gaps=True)
         if truth.shape != p.shape or truth.shape[1] < 2:
             return None
         return Pairs((label,), scores, tuple(indices(truth.shape[1])))
@@ -202,6 +206,7 @@ class _IndicatorChooser(Chooser):
             cluster=self.options.cluster,
             texts=frozenset(name for name in columns if is_written_list(self.sample[name])),
             truths=pairs.truths,
+            ignored=self.options.ignored,
             each=tuple(TruthLabels(yes_or_no(t) or ["0", "1"], lenient=lenient) for t in texts),
         )
 

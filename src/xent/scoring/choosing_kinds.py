@@ -23,7 +23,7 @@ from xent.scoring.choosing_base import (
     Candidate,
     few,
 )
-from xent.scoring.labels import whole_number
+from xent.scoring.labels import Labels, present, whole_number
 from xent.scoring.naming import ScoreSet
 from xent.scoring.reading import Reading, listed
 
@@ -50,6 +50,7 @@ class KindChooser(BaseChooser):
             found = self._of_the_predicted(reading, kept) if unnamed else []
             return found[0].reading if found else reading
         if scores.kind == "probabilities" and not probable and are_percentages(kept, tolerance):
+            self._check_few(reading, matrix)
             self._percent(reading)
         if scores.kind is not None:
             self._check_confidence(reading, kept)
@@ -96,6 +97,20 @@ class KindChooser(BaseChooser):
             self.fail("--normalize is for rows of several classes, but each row has one score.")
         return replace(reading, kind="probabilities")
 
+    def _check_few(self, reading: Reading, matrix: Array) -> None:
+        """Fail where most numbers that may be percentages are probabilities."""
+        above = matrix > 1
+        if matrix.ndim > 1 or above.mean() > 1 / 2:
+            return
+        cell = int(above.argmax())
+        row, j = divmod(cell, len(reading.parts))
+        column = reading.scores[j if len(reading.scores) > 1 else 0]
+        percent = self._loss(replace(reading, kind="probabilities", percent=True)).strip()
+        what = f"{matrix[cell]}: a probability lies between 0 and 1, as {int((matrix <= 1).sum())} "
+        what += f"of the first {len(matrix)} do. Correct the others; or, if all are percentages, "
+        what += f"pass --kind percent (log loss {percent})."
+        self.fail(what, row=row, column=column)
+
     def _percent(self, reading: Reading) -> None:
         of = reading.shape == "binary" or len(reading.parts) > 1
         seen = "all scores lie between 0 and 100" if of else "the scores of each row sum to 100"
@@ -139,13 +154,15 @@ class KindChooser(BaseChooser):
         """Where no score is below 1/2, it may be the probability of a label in another column."""
         if reading.predicted or not are_confidences(kept):
             return []
-        labels = set(self.sample.texts(reading.label))
+        labels = set(self._labels_in(reading.label))
         for name in self.sample.columns:
             if name in (reading.label, *reading.scores) or self.sample.listed(name):
                 continue
-            predicted = set(self.sample.texts(name))
+            predicted = set(present(self.sample.texts(name)))
             if len(labels) == 2 and predicted and predicted <= labels:
                 of = replace(reading, kind="probabilities", predicted=name)
+                if not any(reading.labels.code(text) >= 0 for text in labels):
+                    of = replace(of, labels=Labels(sorted(labels)))  # the order does not matter
                 option = f"--kind probabilities --predicted-column {name}"
                 return [Candidate(f"probabilities of the label in '{name}'", option, of)]
         return []

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+import pyarrow as pa
+from pyarrow import types
 
 from xent._plausible import ROUNDING
 from xent._validation import Array, first
+from xent.scoring import out_of_range, several_labels
 from xent.scoring.labels import GONE, NO_CLASS, whole_number
 from xent.scoring.reading import Reading
 from xent.scoring.slicing import NOTHING, Slicing
@@ -18,8 +21,8 @@ from xent.scoring.sources.reader import Batch, Reader
 from xent.scoring.state.accumulator import Groups
 from xent.scoring.values import DROP, Values
 
-MAX_WEIGHT = 1e100
-"""Keeps products with any plausible loss finite."""
+MIN_WEIGHT, MAX_WEIGHT = 1e-100, 1e100
+"""Keep products with any plausible loss exact and finite."""
 
 ROUNDED = " If they were rounded when written, pass a larger --tolerance"
 DIVIDE = " To divide each row by its sum, pass --normalize."
@@ -95,9 +98,9 @@ class Layout:
         if not self.lenient:
             scores = self._checked(scores, places)
         if weight is not None and r.weight is not None:
-            bad = ~((weight >= 0) & (weight <= MAX_WEIGHT))
-            self._report(bad, weight, [r.weight], f"a weight lies between 0 and {MAX_WEIGHT:g}",
-                         places)  # fmt: skip
+            inside = (weight >= np.float64(MIN_WEIGHT)) & (weight <= np.float64(MAX_WEIGHT))
+            rule = f"a weight is 0, or lies between {MIN_WEIGHT:g} and {MAX_WEIGHT:g}"
+            self._report(~(inside | (weight == 0)), weight, [r.weight], rule, places)
         shown = tuple(values.texts(batch[name])[places] for name in r.show)
         groups = [self._sliced(batch[each.column], each) for each in r.by]
         if r.cluster is not None:
@@ -112,12 +115,16 @@ class Layout:
         return Groups(slicing.bins_of(numbers), [*slicing.bins, NOTHING])
 
     def _groups(self, column: Any, name: str) -> Groups:
+        if isinstance(column, pa.Array) and types.is_temporal(column.type):
+            column = column.cast(pa.string())
         codes, distinct = self.values.labels(column, name)
         texts = [_text(value) or NOTHING for value in distinct]
         return Groups(np.where(codes < 0, len(texts), codes), [*texts, NOTHING])
 
     def _labels(self, column: Any) -> tuple[Array, Array | None]:
         """Class indices of the rows, and which rows have a label that is to be left out, if any."""
+        if what := several_labels.in_lists(column, self.reading):
+            self.values.fail(what, column=self.reading.label)
         codes, distinct = self.values.labels(column, self.reading.label)
         if distinct != self.distinct:
             code = self.reading.labels.code
@@ -130,7 +137,9 @@ class Layout:
             unknown = labels == NO_CLASS
             rows = np.flatnonzero(unknown if ignored is None else unknown & ~ignored)
             if rows.size:
-                what = self.reading.labels.unknown(distinct[codes[rows[0]]])
+                value = distinct[codes[rows[0]]]
+                what = several_labels.in_text(value, self.reading)
+                what = what or self.reading.labels.unknown(value)
                 self.values.fail(what, row=int(rows[0]), column=self.reading.label)
         return labels, ignored
 
@@ -140,9 +149,9 @@ class Layout:
             name = r.scores[0]
             scores = self.values.lists(batch[name], name, len(r.classes), gaps=gaps)
         else:
-            columns = [self.values.numbers(batch[name], name, gaps=gaps) for name in r.scores]
+            columns = (self.values.numbers(batch[name], name, gaps=gaps) for name in r.scores)
             # Columns stay columns: to turn them into rows takes longer than to score them.
-            scores = columns[0] if r.shape == "binary" else np.stack(columns).T
+            scores = next(columns) if r.shape == "binary" else _stacked(columns, len(r.scores)).T
         if r.percent:
             scores = scores / 100
         if r.predicted is not None:
@@ -187,17 +196,15 @@ class Layout:
             self._report(bad, scores, self.reading.scores, "a score must be a number", places)
         # Written as "not inside", so that NaN is found too.
         if kind == "probabilities":
-            bad = ~((scores >= -ROUNDING) & (scores <= 1 + ROUNDING))
-            rule = "a probability lies between 0 and 1; for raw scores pass --kind logits"
+            bad = out_of_range.outside_of(scores)
         elif kind == "log-probabilities":
             bad = ~(scores <= ROUNDING)
-            rule = "a log-probability is not above 0; for raw scores pass --kind logits"
-        else:
-            rule = "a score must be a number, and only one of a row may be inf"
-            if not binary:
-                certain = scores == np.inf
-                bad = certain & (certain.sum(axis=1, keepdims=True) > 1)
-        self._report(bad, scores, self.reading.scores, rule, places)
+        elif not binary:
+            certain = scores == np.inf
+            bad = certain & (certain.sum(axis=1, keepdims=True) > 1)
+        rule = out_of_range.rule(scores, self.reading, self.tolerance)
+        shown = np.round(scores * 100, 9) if self.reading.percent else scores
+        self._report(bad, shown, self.reading.scores, rule, places)
 
     def _normalized(self, scores: Array, places: Array) -> Array:
         """Rows of numbers that are not negative, divided by their sums."""
@@ -236,6 +243,18 @@ class Layout:
 
     def _fail_at(self, places: Array, bad: Array, what: str, column: str) -> None:
         self.values.fail(what, row=int(places[bad.argmax()]), column=column)
+
+
+def _stacked(columns: Iterator[Array], count: int) -> Array:
+    """A matrix with these rows, of which only one is held beside it."""
+    row = next(columns)
+    matrix = np.empty((count, len(row)), row.dtype)
+    matrix[0] = row
+    for j, row in enumerate(columns, 1):
+        if row.dtype != matrix.dtype:  # float32 beside float64
+            matrix = matrix.astype(np.promote_types(row.dtype, matrix.dtype), copy=False)
+        matrix[j] = row
+    return matrix
 
 
 def _text(value: Any) -> str:

@@ -30,14 +30,18 @@ CLASSES = (
 
 
 def run_of(source: Any, labels: Any = None, **options: Any) -> Run:
-    """The source, and how its predictions of classes are read."""
-    return Run(open_source(source, labels), **options)
+    """The source, and how its predictions of classes are read; an error if it holds none."""
+    opened = open_source(source, labels)
+    if form_of_language(opened, labels, None, options):
+        what = "holds log-probabilities of a language model, and only xent score reads them: "
+        raise FileError(opened.name, f"{what}xent score {quote(opened.name)}")
+    return Run(opened, **options)
 
 
 def score_any(
     source: Any,
-    labels: Any,
     *,
+    labels: Any,
     worst: int,
     clip: float | None,
     losses: Path | None,

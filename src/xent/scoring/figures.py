@@ -106,7 +106,7 @@ class Figures:
     @cached_property
     def _sums(self) -> dict[str, list[int]]:
         """Sums of products of weights and losses by class, as `intervals` calls them."""
-        return {"wl": self.state.losses} | self._weights | _sums_in(self.state.moments)
+        return self._weights | _sums_in(self.state.moments)
 
     @property
     def _weights(self) -> dict[str, list[int]]:
@@ -150,7 +150,8 @@ class Figures:
         """The interval of a sum over clusters, divided by their weights."""
         counted = name == "right" and not self.state.schema.weighted
         tops = self._of_clusters(name, 1 if counted else ONE)
-        return ratio_interval(tops, self._cluster_weights, self.level)
+        counts = None if name == "right" else self.counts
+        return ratio_interval(tops, self._cluster_weights, self.level, counts=counts)
 
     # ---- figures of all rows
 
@@ -223,8 +224,11 @@ class Figures:
         unit = ONE if self.state.schema.weighted else 1
         found = self._of_clusters("labels", unit).reshape(-1, len(self.state.counts))
         used = np.array(self._occurring(self.shares)) if shares is None else shares
-        surprises = found[:, np.array(self.state.counts) > 0] @ -np.log(used)
-        return flipped(ratio_interval(self._of_clusters("losses"), surprises, self.level))
+        found = found[:, np.array(self.state.counts) > 0]
+        rarer = int((found > 0).sum(axis=0).min()) if self.binary else None
+        sizes = found @ -np.log(used)
+        losses = self._of_clusters("losses")
+        return flipped(ratio_interval(losses, sizes, self.level, positive=rarer))
 
     @cached_property
     def brier(self) -> float:
@@ -346,6 +350,14 @@ class Figures:
         of = figure(*self.ranked)
         return jackknife_interval(of, without, rows, self.level, positive=rarer, share=True)
 
+    @property
+    def confusion(self) -> list[list[int]] | None:
+        """Rows of each true class, by the likeliest class; None of too many classes."""
+        if self.binary:
+            wrong, right = self.state.classes.hits
+            return [[right[0], wrong[0]], [wrong[1], right[1]]]
+        return [*self.state.confusion.rows] if self.state.confusion.known else None
+
     # ---- groups of rows
 
     @cached_property
@@ -443,8 +455,8 @@ def flipped(interval: Interval) -> Interval:
 
 
 def _sums_in(moments: Moments) -> dict[str, list[int]]:
-    """All sums by class, but for the counts of rows."""
-    return {name: moments.by_class(name) for name in moments.sums if name != "rows"}
+    """All sums by class."""
+    return {name: moments.by_class(name) for name in moments.names}
 
 
 def _exp(loss: float) -> float:

@@ -43,13 +43,13 @@ class FileScore(Report):
     kind: Kind
     _: KW_ONLY
     like_probabilities: bool = False
-    """May all scores be probabilities, by their values?"""
+    """May all logits be probabilities, by their values?"""
     like_percentages: bool = False
     """The same for percentages."""
     highest: float = -math.inf
     """The largest score."""
     like_decisions: bool = False
-    """Is each score 0 or 1?"""
+    """Is each probability 0 or 1?"""
     read: str = field(default="", compare=False)
     """How the file was read: its columns, what they hold, and the classes or labels."""
     left_out: tuple[tuple[str, int], ...] = ()

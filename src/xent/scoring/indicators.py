@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 from pyarrow import types
 
 from xent._validation import Array
-from xent.scoring.labels import GONE, NO_CLASS, Labels, whole_number
+from xent.scoring.labels import GONE, NO_CLASS, SOFT, Labels, is_share, whole_number
 from xent.scoring.reading import Reading, listed
 from xent.scoring.values import Values
 
@@ -23,6 +23,8 @@ class TruthLabels(Labels):
         no, yes = self.classes
         text = whole_number(str(value).strip())
         what = f"{text!r} does not say whether the label is true; expected {no} or {yes}."
+        if is_share(text):
+            return what + SOFT.replace("xent.log_loss", "xent.log_loss(y.ravel(), p.ravel())")
         return f"{what} If it marks what is to be left out: --ignore-label={text}"
 
 
@@ -34,6 +36,8 @@ class Indicators(Reading):
     """A column for each label, in the order of the scores; or one of lists."""
     each: tuple[TruthLabels, ...] = ()
     """What is 0 and what is 1 in the columns."""
+    ignored: frozenset[str] = frozenset()
+    """What marks rows or cells that are left out."""
 
     @property
     def label_columns(self) -> tuple[str, ...]:
@@ -49,14 +53,18 @@ class Indicators(Reading):
 class OneHot(Indicators):
     """Each row has a single 1, at its class."""
 
-    def prepared(self, batch: dict[str, Any], values: Values) -> dict[str, Any]:
+    def prepared(self, batch: Mapping[str, Any], values: Values) -> Mapping[str, Any]:
         """The batch, with the classes' names in a column of labels."""
         codes = indicators(batch, self.truths, self.each, values)
-        odd = np.flatnonzero((codes == NO_CLASS).any(axis=1))
-        if odd.size:
-            j = int((codes[odd[0]] == NO_CLASS).argmax())
-            name = self.truths[j] if len(self.truths) > 1 else self.truths[0]
-            values.fail("a label is neither 0 nor 1.", row=int(odd[0]), column=name)
+        marked = np.full(len(codes), "", object)
+        for row, j in np.argwhere(codes == NO_CLASS).tolist():
+            text = whole_number(str(self._written(batch, row, j, values)).strip())
+            if text not in self.ignored:
+                name = self.truths[j] if len(self.truths) > 1 else self.truths[0]
+                share = f"{text!r} is neither 0 nor 1.{SOFT}"
+                what = share if is_share(text) else self.each[j].unknown(text)
+                values.fail(what, row=row, column=name)
+            marked[row] = text
         whole = (codes >= 0).all(axis=1)
         bad = np.flatnonzero(whole & ((codes == 1).sum(axis=1) != 1))
         if bad.size:
@@ -64,8 +72,17 @@ class OneHot(Indicators):
             told = ", ".join(map(str, codes[row][:8].tolist())) + ", ..." * (codes.shape[1] > 8)
             what = f"the labels of a row are {told}; expected a single 1. If several labels may be "
             values.fail(what + "true at once, pass --multi-label.", row=row)
-        names = np.array(self.classes, object)[codes.argmax(axis=1)]
-        return batch | {self.label: pa.array(names.tolist(), pa.string(), mask=~whole)}
+        names = np.where(marked == "", np.array(self.classes, object)[codes.argmax(axis=1)], marked)
+        gone = ~whole & (marked == "")
+        return {**batch, self.label: pa.array(names.tolist(), pa.string(), mask=gone)}
+
+    def _written(self, batch: Mapping[str, Any], row: int, j: int, values: Values) -> Any:
+        """What a cell holds."""
+        if len(self.truths) == 1:
+            name = self.truths[0]
+            return values.lists(numbers(batch[name]), name, len(self.each), gaps=True)[row, j]
+        value = batch[self.truths[j]][row]
+        return value.as_py() if isinstance(value, pa.Scalar) else value
 
     @property
     def _labels_in(self) -> str:
@@ -94,7 +111,7 @@ class MultiLabel(Indicators):
             return columns
         return [f"{columns[0]}[{j}]" for j in range(len(self.classes))]
 
-    def prepared(self, batch: dict[str, Any], values: Values) -> dict[str, Any]:
+    def prepared(self, batch: Mapping[str, Any], values: Values) -> Mapping[str, Any]:
         """The batch, with a column for each place of its lists."""
         made: dict[str, Any] = {}
         for columns in (self.truths, self.scores):
@@ -102,7 +119,8 @@ class MultiLabel(Indicators):
                 column = numbers(batch[columns[0]])
                 matrix = values.lists(column, columns[0], len(self.classes), gaps=True)
                 made |= dict(zip(self._names(columns), matrix.T, strict=True))
-        return batch | {name: pa.array(column, from_pandas=True) for name, column in made.items()}
+        arrays = {name: pa.array(column, from_pandas=True) for name, column in made.items()}
+        return {**batch, **arrays}
 
     @property
     def description(self) -> str:
@@ -135,7 +153,7 @@ def numbers(column: Any) -> Any:
 
 
 def indicators(
-    batch: dict[str, Any], truths: Sequence[str], each: Sequence[Labels], values: Values
+    batch: Mapping[str, Any], truths: Sequence[str], each: Sequence[Labels], values: Values
 ) -> Array:
     """0 and 1 by row and label; below 0 where there is no label, or something else."""
     if len(truths) == 1:

@@ -10,10 +10,20 @@ NO_CLASS = -(1 << 62)
 """The index of a label that is not a class."""
 GONE = NO_CLASS + 1
 """The index of a label that is missing."""
-MISSING = frozenset({"", "na", "n/a", "#n/a", "nan", "null", "none", "<na>", "nat"})
-"""Texts, in lower case, of a label that is missing, unless a class has this name."""
+MISSING = frozenset(
+    {"", "na", "n/a", "#n/a", "#na", "nan", "null", "none", "<na>", "nat", "\\n",
+     "?", "-", "--", "."}
+)  # fmt: skip
+"""Texts, in lower case, of a number or label that is missing, unless a class has this name."""
+MARKS = frozenset({"-100", "-1", "255"})
+"""Labels that often mark rows to be left out."""
+SOFT = " Soft labels are not read from files; in Python xent.log_loss takes them."
+SIGNS = {"-", "+"}
+"""Labels of two classes, beside each other: then "-" is not missing."""
+BLANKS = frozenset({"?", "-", "--", "."})
+"""Signs that may be one of two classes where there is only one other label."""
 YES_OR_NO = (
-    ("0", "1"), ("false", "true"), ("no", "yes"), ("n", "y"), ("f", "t"), ("off", "on"),
+    ("0", "1"), ("-", "+"), ("false", "true"), ("no", "yes"), ("n", "y"), ("f", "t"), ("off", "on"),
     ("negative", "positive"), ("neg", "pos"),
 )  # fmt: skip
 """Labels of two classes, in lower case, of which the second one is label 1."""
@@ -89,11 +99,14 @@ class Labels:
                 )
                 return what + more
             if text == str(k):
-                return what + " If your labels start at 1, name them: --classes 1,2,..."
+                order = ",".join(indices(k, 1)) if k <= 12 else "1,2,..."
+                return what + f" If your labels start at 1, name them: --classes {order}"
             if text == "-1" and k == 2 and not self.from_0:
                 return what + " If your labels are -1 and 1, name them: --classes=-1,1"
-        if text in ("-100", "-1", "255"):
+        if text in MARKS:
             return what + f" If it marks rows to be left out: --ignore-label={text}"
+        if is_share(text):
+            return what + SOFT
         if isinstance(value, str) and not text.lstrip("-").isdigit():
             if self.are_indices:
                 what += " Name the classes in the order of the scores: --classes A,B,..."
@@ -121,6 +134,11 @@ def _is_float(text: str) -> bool:
     return True
 
 
+def is_share(text: str) -> bool:
+    """Is this a number between 0 and 1?"""
+    return _is_float(text) and 0 < float(text) < 1
+
+
 def whole_number(text: str) -> str:
     """1.0 as 1; any other text unchanged."""
     try:
@@ -128,6 +146,16 @@ def whole_number(text: str) -> str:
     except ValueError:
         return text
     return str(int(number)) if number.is_integer() else text
+
+
+def present(texts: Collection[str]) -> list[str]:
+    """The texts without those of labels that are missing."""
+    signs: Collection[str] = SIGNS if {*texts} >= SIGNS else ()
+    kept = [text for text in texts if text.lower() not in MISSING or text in signs]
+    blanks = [text for text in texts if text in BLANKS]
+    if len(kept) == len(blanks) == 1 and yes_or_no(kept) is None:
+        return kept + blanks
+    return kept
 
 
 def yes_or_no(texts: Sequence[str]) -> list[str] | None:
@@ -141,7 +169,7 @@ def yes_or_no(texts: Sequence[str]) -> list[str] | None:
 
 def with_last(classes: Sequence[str], name: str) -> list[str]:
     """Two classes in the order in which the one that a score is named after is the last."""
-    words = name.lower().removeprefix("class").strip(" _-.")
+    words = name.lower().removeprefix("class").strip(" _-.") or name
     negative = {no for no, _ in YES_OR_NO} | {classes[0].lower()}
     if words in negative and words != classes[1].lower():
         return [classes[1], classes[0]]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ FORMATS: dict[str, Callable[[Any, Any], Any]] = {
 
 
 class LossesFile:
-    """A file with a row for each row that was scored."""
+    """A file with a row for each row, or row and label, that was scored."""
 
     def __init__(self, writer: Any, reading: Reading, clip: float | None, several: bool) -> None:
         self.writer, self.reading, self.clip, self.several = writer, reading, clip, several
@@ -53,22 +53,38 @@ class LossesFile:
         ):
             yield LossesFile(writer, reading, clip, several)
 
-    def add(self, rows: Rows, source: str) -> None:
-        """Write the rows of a batch."""
-        r, scores = self.reading, rows.scores.astype(np.float64, copy=False)
+    def add(self, parts: Sequence[Rows], source: str) -> None:
+        """Write the rows of a batch; of several labels, each row and label, row by row."""
+        schema = _schema(self.reading, self.several)
+        made = pa.concat_tables(
+            self._table(rows, part, name, source, schema)
+            for rows, part, name in zip(parts, self.reading.parts, self._names(), strict=True)
+        )
+        if len(parts) > 1:
+            places = np.concatenate([rows.places for rows in parts])
+            made = made.take(pa.array(np.argsort(places, kind="stable")))
+        self.writer.write_table(made)
+
+    def _names(self) -> Sequence[str | None]:
+        """The names of labels that may be true at once."""
+        return self.reading.classes if len(self.reading.parts) > 1 else [None]
+
+    def _table(self, rows: Rows, r: Reading, name: str | None, source: str, schema: Any) -> Any:
+        scores = rows.scores.astype(np.float64, copy=False)
         made = scored(scores, rows.labels, r.kind, self.clip)
-        names = pa.array(r.classes, pa.string())
+        names, n = pa.array(r.classes, pa.string()), len(rows.labels)
         columns = [
-            *([pa.repeat(source, len(rows.labels))] if self.several else []),
+            *([pa.repeat(source, n)] if self.several else []),
             pa.array(rows.places),
             *(pa.array(texts, pa.string()) for texts in rows.shown),
+            *([] if name is None else [pa.repeat(name, n)]),
             names.take(pa.array(rows.labels)),
             names.take(pa.array(made.predicted)),
             pa.array(probabilities_of(scores, rows.labels, r.kind)),
             pa.array(made.losses),
             *([] if rows.weight is None else [pa.array(rows.weight.astype(np.float64))]),
         ]
-        self.writer.write_batch(pa.record_batch(columns, schema=_schema(r, self.several)))
+        return pa.table(columns, schema=schema)
 
 
 def check_path(path: Path) -> None:
@@ -80,7 +96,8 @@ def check_path(path: Path) -> None:
 
 
 def _schema(reading: Reading, several: bool) -> Any:
-    named = {"row": pa.int64(), "label": pa.string(), "predicted": pa.string()}
+    texts = ["label", *(["truth"] if len(reading.parts) > 1 else []), "predicted"]
+    named = {"row": pa.int64(), **dict.fromkeys(texts, pa.string())}
     numbers = ["probability", "loss"] + ["weight"] * (reading.weight is not None)
     named |= dict.fromkeys(numbers, pa.float64())
     if several:

@@ -55,6 +55,8 @@ OF_LABEL = re.compile(
     rf"({'|'.join(map(_pattern, BEFORE_LABELS.split(',')))}){BESIDE}(?P<name>.+)", re.IGNORECASE
 )
 """Columns that say of each row whether a label is true."""
+PREDICTED = re.compile(r"(?:y[\s._-]?)?(?:pred|hat(?![a-z])).*|.*[\s._-]pred(?:iction|icted)?", ANY)
+"""Columns that may hold predicted labels."""
 INDEX = re.compile(r"|index|unnamed: ?\d+|__index_level_\d+__", re.IGNORECASE)
 """Columns that pandas writes beside the data."""
 

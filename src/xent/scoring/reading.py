@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -91,7 +91,7 @@ class Reading:
         """Readings of which each has one label per row."""
         return (self,)
 
-    def prepared(self, batch: dict[str, Any], values: Values) -> dict[str, Any]:  # noqa: ARG002
+    def prepared(self, batch: Mapping[str, Any], values: Values) -> Mapping[str, Any]:  # noqa: ARG002
         """The batch, with columns that are made of others."""
         return batch
 

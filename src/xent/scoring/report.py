@@ -188,7 +188,6 @@ class Score(Calibrated, Figures, FileScore):
         from xent.scoring.page.findings import findings
         from xent.scoring.page.warnings import warnings_of
 
-        confusion = self.state.confusion
         return {
             **self._opening_data("rows"),
             **{f.key: plain(f.value) for f in self.figures},
@@ -199,7 +198,7 @@ class Score(Calibrated, Figures, FileScore):
             "infinite_rows": self.infinite,
             "clipped_log_loss_nats": {f"{clip:g}": loss for clip, loss in self.clipped.items()},
             "classes": [_group_data("class", each) for each in self.by_class],
-            "confusion": [*confusion.rows] if confusion.known else None,
+            "confusion": self.confusion,
             "slices": {
                 ", ".join(columns): [_group_data("value", each) for each in self.by_value(*columns)]
                 for columns, cells in self.state.slices.cells.items()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from xent._plausible import are_decisions, are_probabilities, may_be_percentages
-from xent._validation import check_number
+from xent._validation import Array, check_number
 from xent.scoring import naming
 from xent.scoring.choosing_indicators import read
 from xent.scoring.columns import Layout, Missing, Rows
@@ -55,10 +55,17 @@ class Tally:
         self.state.add(
             rows.scores, rows.labels, rows.weight, rows.places, source, rows.shown, rows.groups
         )
-        self.like_probabilities &= are_probabilities(rows.scores, 1e-3)
-        self.like_percentages &= may_be_percentages(rows.scores, 1e-3)
-        self.highest = max(self.highest, float(rows.scores.max()))
-        self.like_decisions &= are_decisions(rows.scores)
+        self._look_at(rows.scores)
+
+    def _look_at(self, scores: Array) -> None:
+        """Find out what the scores look like, as far as a note may say so of their kind."""
+        kind = self.state.schema.kind
+        if kind == "logits":
+            self.like_probabilities = self.like_probabilities and are_probabilities(scores, 1e-3)
+            self.like_percentages = self.like_percentages and may_be_percentages(scores, 1e-3)
+            self.highest = max(self.highest, float(scores.max()))
+        elif kind == "probabilities":
+            self.like_decisions = self.like_decisions and are_decisions(scores)
 
     def merge(self, other: Tally) -> Tally:
         """What was found in both sets of rows."""
@@ -128,9 +135,6 @@ class Run:
         A part of the source that is left out leaves nothing.
         """
         r = self.reading
-        if losses is not None and len(r.parts) > 1:
-            msg = "losses are written for one label per row, not for labels that may be true at "
-            raise ValueError(msg + "once.")
         if r.groups and len(r.parts) > 1:
             msg = "slices and clusters are for one label per row, not for labels that may be true "
             raise ValueError(msg + "at once.")
@@ -184,8 +188,9 @@ class Run:
         for several in _rows(reader, self.reading, layouts):
             for tally, rows in zip(found, several, strict=True):
                 tally.add(rows, name)
-                if file:
-                    file.add(rows, name)
+            if file:
+                file.add(several, name)
+            del several, rows  # the next ones are made while nothing else holds these
             if told:
                 told(found[0].seen, reader.fraction(found[0].seen))
         if told:
@@ -238,4 +243,5 @@ def _rows(reader: Reader, reading: Reading, layouts: Sequence[Layout]) -> Iterat
                 row = first + int(error.row)  # the layout counts from the start of the batch
                 raise error.at(row, reader.line(row)) from None
             yield part
+            del whole, part
             first += count

@@ -29,6 +29,26 @@ SUM_JOB = np.dtype(
 )
 """Sums of values by group: `of` has the group of each value, and is 0 if there is one group."""
 
+MOMENT_JOB = np.dtype(
+    [
+        (name, np.int64)
+        for name in (
+            "size",
+            "groups",
+            "all_by_group",  # are all products summed by group, and not the first one alone?
+            "values",
+            "weight",  # 0 if each is 1
+            "of",  # the group of each value; 0 if there is one group
+            "limbs",
+            "scratch",  # 6 * CHUNK float64 numbers
+        )
+    ]
+)
+"""Sums of products of values and weights by group: those in `MOMENTS`, one after another."""
+
+MOMENTS = ("wl", "wll", "wlll", "wwl", "wwll")
+"""Products of the weight w and the value l, such as a loss; without weights the first three."""
+
 LIMBS = 66
 """Integers of 32 bits, in int64, that hold any sum of float64 numbers, in units of 2**-1074."""
 

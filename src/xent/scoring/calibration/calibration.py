@@ -10,17 +10,23 @@ from xent._kind import Kind
 from xent._validation import Array
 from xent.scoring.calibration.beside import Beside
 from xent.scoring.calibration.classwise import Classwise, classwise_of
-from xent.scoring.calibration.corp import Corp, corp
+from xent.scoring.calibration.corp import DRAWS, Corp, corp
 from xent.scoring.calibration.curve import Curve, curve_of
 from xent.scoring.calibration.errors import errors_of
-from xent.scoring.calibration.gain import Gain, gain_of_classes, gains
+from xent.scoring.calibration.gain import Gain, gain_of_classes, gains, no_gain
 from xent.scoring.calibration.outcomes import Outcomes
 from xent.scoring.calibration.scores import logits_of, shifted, top_logits
 from xent.scoring.calibration.slope import Slope, slope_of
-from xent.scoring.calibration.temperature import Temperature, temperature_of
-from xent.scoring.calibration.z_test import ZTest, z_of, z_of_classes
+from xent.scoring.calibration.temperature import (
+    Temperature,
+    impossible,
+    refusal,
+    temperature_of,
+)
+from xent.scoring.calibration.z_test import ZTest, certain_to_fail, z_of, z_of_classes
 
 FEW_DRAWS = 50
+LARGEST = 1e90
 Histogram = tuple[Array, Array]
 """Rows of each bin that did not come true, and that did."""
 
@@ -33,19 +39,12 @@ class Glance:
     """What miscalibration is of: "label 1", or "the likeliest class"."""
     rows: int
     """Rows that were scored."""
-    sample: int
-    """Rows that figures were computed from where these are fewer; else 0."""
     z: ZTest
     slope: Slope | Temperature
     miscalibration: Beside
     """CORP, of the log loss, in nats."""
-
-    @property
-    def note(self) -> str:
-        """Which rows the figures are of, if not all."""
-        if not self.sample:
-            return ""
-        return f"Calibration is computed from a sample of {self.sample:,} of {self.rows:,} rows."
+    note: str
+    """Which figures are from a sample of the rows, in a sentence; empty if none is."""
 
 
 @dataclass(frozen=True)
@@ -67,28 +66,43 @@ class Calibration(Glance):
 
 @dataclass(frozen=True)
 class _Rows:
-    """What is computed from: all rows as bins where they do, else the given rows."""
+    """What figures are computed from: bins of all rows where they do, else the given rows."""
 
     event: str
     rows: int
-    sample: int
     outcomes: Outcomes
+    """At most 4,096 cells, from which outcomes can be drawn."""
+    fine: Outcomes
+    """The same where rows have weights: single rows."""
     curve: Outcomes
-    """The same; in bins of all rows even where probabilities are too near 0 and 1 for bins."""
+    """In bins of all rows even where probabilities are too near 0 and 1 for bins."""
     u: Array | None
     labels: Array
     weights: Array | None
+    infinite: int
+    note: str
 
     @property
     def z(self) -> ZTest:
+        if self.infinite:
+            return certain_to_fail()
         if self.u is None:
-            return z_of(self.outcomes)
+            return z_of(self.fine)
         return z_of_classes(self.u, self.labels, self.weights)
 
     def slope(self, level: float) -> Slope | Temperature:
         if self.u is None:
-            return slope_of(self.outcomes, level, self.event)
+            return slope_of(self.fine, level, self.event)
+        if self.infinite:
+            return refusal(impossible(self.infinite, self.rows))
         return temperature_of(self.u, self.labels, self.weights, level)
+
+    def gains(self, level: float) -> tuple[Gain, ...]:
+        if self.u is None:
+            return gains(self.fine, level=level)
+        if self.infinite:
+            return (no_gain(impossible(self.infinite, self.rows)),)
+        return (gain_of_classes(self.u, self.labels, self.weights, level=level),)
 
 
 def calibration_of(
@@ -100,11 +114,16 @@ def calibration_of(
     histogram: Histogram | None = None,
     infinite: int = 0,
     level: float = 0.95,
+    count: int = DRAWS,
 ) -> Calibration:
     """All figures of calibration.
 
     With one or two classes they are of the probability of label 1; with more, Z, slope and gain are
     of all classes, and the others of the likeliest class, or of each class against the rest.
+
+    More than 4,096 distinct predictions are put in the 4,096 bins of a state's histogram, each with
+    the mean logit of its rows, but for the curve. Figures and their values under perfect
+    calibration are of the same bins.
 
     Parameters
     ----------
@@ -123,13 +142,15 @@ def calibration_of(
         Rows with an infinite loss among all rows.
     level : float
         Of intervals and bands.
+    count : int
+        Draws of outcomes under perfect calibration; by class a fifth of them.
 
     Examples
     --------
     >>> rng = np.random.default_rng(0)
     >>> z = rng.normal(size=2000)
     >>> y = rng.random(2000) < 1 / (1 + np.exp(-z))
-    >>> found = calibration_of(2 * z, y, kind="logits")
+    >>> found = calibration_of(2 * z, y, kind="logits", count=50)
     >>> print(found.slope.words)  # doctest: +NORMALIZE_WHITESPACE
     over-confident: divide the logits by 1.97 (slope 0.507, 0.448 to 0.566); no sign that label 1 is
     predicted too often or too rarely (mean prediction 0.492, share 0.506).
@@ -137,25 +158,24 @@ def calibration_of(
     True
     """
     used = _rows(scores, labels, weights, kind, histogram, infinite)
-    log = corp(used.outcomes, "log")
-    errors = errors_of(used.outcomes)
-    if used.u is None:
-        gained = gains(used.outcomes, level=level)
-    else:
-        gained = (gain_of_classes(used.u, used.labels, used.weights, level=level),)
+    log = corp(used.outcomes, "log", count)
+    errors = errors_of(used.outcomes, count)
+    by_class = None
+    if used.u is not None:
+        by_class = classwise_of(used.u, used.labels, used.weights, max(1, count // 5))
     return Calibration(
         used.event,
         used.rows,
-        used.sample,
         used.z,
         used.slope(level),
         log.miscalibration,
+        used.note,
         log,
-        corp(used.outcomes, "Brier"),
+        corp(used.outcomes, "Brier", count),
         *errors,
-        gained,
+        used.gains(level),
         curve_of(used.curve, level),
-        None if used.u is None else classwise_of(used.u, used.labels, used.weights),
+        by_class,
     )
 
 
@@ -169,7 +189,7 @@ def glance_of(
     infinite: int = 0,
     level: float = 0.95,
 ) -> Glance:
-    """Z, slope and miscalibration, with fewer draws; arguments as for `calibration_of`.
+    """Z, slope and miscalibration, with fewer draws; with arguments of `calibration_of`.
 
     Examples
     --------
@@ -183,10 +203,10 @@ def glance_of(
     return Glance(
         used.event,
         used.rows,
-        used.sample,
         used.z,
         used.slope(level),
         corp(used.outcomes, "log", FEW_DRAWS).miscalibration,
+        used.note,
     )
 
 
@@ -202,24 +222,36 @@ def _rows(
     if not len(labels):
         msg = "there are no rows; expected at least one."
         raise ValueError(msg)
+    if weights is not None:  # their scale does not matter, and is kept from overflowing
+        weights = np.asarray(weights, dtype=np.float64) / np.max(weights)
+        weights = weights / weights.mean()
     u = None
     if scores.ndim == 1 or scores.shape[1] == 2:
-        event, single = "label 1", scores.ndim == 1
-        outcomes = Outcomes.of_rows(logits_of(scores, kind), labels, weights)
+        event = "label 1"
+        given = Outcomes.of_rows(_bounded(logits_of(scores, kind)), labels, weights)
     else:
-        event, single = "the likeliest class", False
-        u, labels = shifted(scores, kind), labels.astype(np.intp)
-        outcomes = Outcomes.of_rows(*top_logits(u, labels), weights)
-    curve, n = outcomes, len(labels)
-    whole = n
-    if histogram is not None:
-        whole = int(histogram[0].sum() + histogram[1].sum())
-        if whole > n and weights is None and (single or u is not None):
+        event = "the likeliest class"
+        u, labels = _bounded(shifted(scores, kind)), labels.astype(np.intp)
+        given = Outcomes.of_rows(*top_logits(u, labels), weights)
+    outcomes = curve = given
+    n = whole = len(labels)
+    note = ""
+    if histogram is not None and (whole := int(sum(each.sum() for each in histogram))) > n:
+        if weights is None and (scores.ndim == 1 or u is not None):
             curve = Outcomes.of_histogram(*histogram)
             # The bins at the ends do not tell 1e-10 from 0.
-            if u is None and not any(each[[0, -1]].any() for each in histogram):
+            if not any(each[[0, -1]].any() for each in histogram):
                 outcomes = curve
-    sample = 0 if outcomes.n == whole else n
-    if infinite:
+        if outcomes is given or u is not None:
+            what = "Calibration is" if outcomes is given else "Z, slope, gain and classes are"
+            note = f"{what} computed from a sample of {n:,} of {whole:,} rows."
+    if infinite and u is None:
         outcomes = replace(outcomes, lost=infinite)
-    return _Rows(event, whole, sample, outcomes, curve, u, labels, weights)
+    coarse = outcomes.coarse()
+    fine = coarse if weights is None else outcomes
+    return _Rows(event, whole, coarse, fine, curve, u, labels, weights, infinite, note)
+
+
+def _bounded(logits: Array) -> Array:
+    """The same, but finite ones beyond 1e90 as that, so that their cubes do not overflow."""
+    return np.where(np.isinf(logits), logits, np.clip(logits, -LARGEST, LARGEST))

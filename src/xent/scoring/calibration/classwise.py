@@ -9,16 +9,14 @@ import numpy as np
 
 from xent._validation import Array
 from xent.scoring.calibration.beside import Beside, beside
-from xent.scoring.calibration.corp import corp, scores
+from xent.scoring.calibration.corp import scores
 from xent.scoring.calibration.draws import SEED
 from xent.scoring.calibration.ece import ece
-from xent.scoring.calibration.outcomes import Outcomes, bins_of
+from xent.scoring.calibration.outcomes import FINEST, Outcomes, bins_of
 from xent.scoring.calibration.scores import class_logits
 
 MOST_CLASSES = 100
 DRAWS = 40
-LARGE = 700.0
-"""Stands for an infinite logit where labels are drawn, which are never the impossible ones."""
 
 
 @dataclass(frozen=True)
@@ -42,8 +40,8 @@ def classwise_of(
 ) -> Classwise:
     """Miscalibration and ECE15 of each class against the others, and their means over classes.
 
-    Under perfect calibration whole rows are drawn, a label from each row's probabilities; for these
-    draws predictions are put in the 4,096 bins of logits that a state's histogram has.
+    Under perfect calibration whole rows are drawn, a label from each row's probabilities. Where
+    there are more than 4,096 rows, predictions are put in the 4,096 bins of a state's histogram.
 
     Parameters
     ----------
@@ -79,18 +77,16 @@ def classwise_of(
     p = np.exp(u)
     ends = p.cumsum(axis=1)
     figures = np.empty((2, classes, count + 1))
-    drawn = np.empty((n, count), dtype=np.intp)
-    for i in range(count):
+    drawn = np.empty((n, count + 1), dtype=np.intp)
+    drawn[:, 0] = labels
+    for i in range(1, count + 1):
         at = rng.random(n) * ends[:, -1]
         drawn[:, i] = np.minimum((at[:, None] >= ends).sum(axis=1), classes - 1)
     for k, cell in enumerate(cells):
         happened = cell.happened(drawn == k, w)
         whole, best = scores(cell.outcomes, happened, "log")
-        figures[0, k, 1:] = np.maximum(whole - best, 0.0)
-        figures[1, k, 1:] = ece(cell.outcomes, happened)
-        own = Outcomes.of_rows(z[:, k], labels == k, weights)
-        figures[0, k, 0] = corp(own, "log", 0).miscalibration.value
-        figures[1, k, 0] = float(ece(own))
+        figures[0, k] = np.maximum(whole - best, 0.0)
+        figures[1, k] = ece(cell.outcomes, happened)
     means = figures.mean(axis=1)
     sizes = np.bincount(labels, minlength=classes)
     return Classwise(
@@ -112,12 +108,13 @@ class _Cells:
 
     @classmethod
     def of(cls, z: Array, weights: Array) -> _Cells:
-        bins = bins_of(z)
+        bins = z
+        if len(z) > FINEST:  # infinite logits stay apart
+            bins = np.where(np.isinf(z), np.copysign(FINEST, z), bins_of(z))
         some, place = np.unique(bins, return_inverse=True)
         rows = np.bincount(place, minlength=len(some)).astype(np.float64)
         whole = np.bincount(place, weights, len(some))
-        inner = np.clip(z, -LARGE, LARGE)
-        mean = np.bincount(place, inner * weights, len(some)) / whole
+        mean = np.bincount(place, z * weights, len(some)) / whole
         return cls(Outcomes(mean, rows, np.zeros(len(some)), whole / rows), place)
 
     def happened(self, true: Array, weights: Array) -> Array:

@@ -11,7 +11,7 @@ import numpy as np
 from xent._validation import Array
 from xent.scoring.calibration.beside import Beside, beside
 from xent.scoring.calibration.draws import draws
-from xent.scoring.calibration.outcomes import Outcomes, softplus, times
+from xent.scoring.calibration.outcomes import Outcomes, losses, times
 from xent.scoring.calibration.pav import pools
 
 Rule = Literal["log", "Brier"]
@@ -45,7 +45,8 @@ def corp(outcomes: Outcomes, rule: Rule = "log", count: int = DRAWS) -> Corp:
     Parameters
     ----------
     outcomes : Outcomes
-        At least one row.
+        At least one row. The miscalibration depends on how fine the cells are; its values under
+        perfect calibration are drawn in the same cells.
     rule : {"log", "Brier"}
         The score, of the probability of the event alone.
     count : int
@@ -68,7 +69,7 @@ def corp(outcomes: Outcomes, rule: Rule = "log", count: int = DRAWS) -> Corp:
         score = math.inf
     excess = Beside(math.inf if math.isinf(score) else max(0.0, score - best))
     if count:
-        excess = beside(excess.value, miscalibrations(outcomes.coarse(), rule, count))
+        excess = beside(excess.value, miscalibrations(outcomes, rule, count))
     return Corp(rule, score, excess, max(0.0, uncertainty - best), uncertainty)
 
 
@@ -85,7 +86,7 @@ def scores(outcomes: Outcomes, happened: Array, rule: Rule) -> tuple[Array, Arra
     """
     total = outcomes.total
     if rule == "log":
-        of_true, of_false = softplus(-outcomes.logits), softplus(outcomes.logits)
+        of_true, of_false = losses(outcomes.logits)
     else:
         of_true, of_false = outcomes.q**2, outcomes.p**2
     if outcomes.infinite_logits:

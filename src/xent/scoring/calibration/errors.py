@@ -39,12 +39,11 @@ def errors_of(outcomes: Outcomes, count: int = DRAWS) -> Errors:
     >>> found.ece15.value, found.ece15.mean > 0.03
     (0.0, True)
     """
-    coarse = outcomes.coarse()
     smooth, binned, most = [], [], []
-    for happened in draws(coarse, count):
-        smooth += [smooth_ece(coarse, each) for each in happened]
-        binned.append(ece(coarse, happened))
-        most.append(largest(coarse, happened))
+    for happened in draws(outcomes, count):
+        smooth += [smooth_ece(outcomes, each) for each in happened]
+        binned.append(ece(outcomes, happened))
+        most.append(largest(outcomes, happened))
     return Errors(
         beside(smooth_ece(outcomes), np.array(smooth)),
         beside(float(ece(outcomes)), np.concatenate(binned)),

@@ -14,7 +14,7 @@ from xent._validation import Array
 from xent.scoring.calibration import temperature
 from xent.scoring.calibration.draws import SEED
 from xent.scoring.calibration.newton import minimum
-from xent.scoring.calibration.outcomes import Outcomes, expit, softplus
+from xent.scoring.calibration.outcomes import Outcomes, expit, losses, softplus
 from xent.scoring.calibration.pav import pools
 from xent.scoring.calibration.slope import logistic
 from xent.scoring.calibration.words import Estimate
@@ -138,7 +138,8 @@ def _gain(
             why = f"No gain by {method}: the labels of {outcomes.n:,} rows are too well separated."
             return Gain(method, _nothing(), why)
         new = recalibrate(z)
-        of_true, of_false = softplus(-z) - softplus(-new), softplus(z) - softplus(new)
+        now, then = losses(z), losses(new)
+        of_true, of_false = now[0] - then[0], now[1] - then[1]
         never = rows - true
         whole += float((true * w) @ of_true + (never * w) @ of_false)
         squares += [(true, of_true), (never, of_false)]
@@ -156,8 +157,10 @@ def platt(z: Array, weights: Array, happened: Array) -> Callable[[Array], Array]
 
 def tempered(z: Array, weights: Array, happened: Array) -> Callable[[Array], Array] | None:
     """b·z by maximum likelihood: two classes with logits 0 and z."""
-    total = float(weights.sum())
-    scale = total / max(1e-300, float(weights @ np.abs(z)))
+    total, size = float(weights.sum()), float(weights @ np.abs(z))
+    if size == 0:
+        return lambda new: new
+    scale = total / size
 
     def loss(at: Array) -> tuple[float, Array, Array]:
         linear = at[0] * scale * z
@@ -226,7 +229,7 @@ def gain_of_classes(
     """
     reason = temperature.refused(u, labels)
     if reason:
-        return Gain("temperature", _nothing(), reason.replace("No slope", "No gain"))
+        return no_gain(reason)
     n = len(u)
     if folds is None:
         folds = np.random.Generator(np.random.PCG64(SEED)).permutation(n) % FOLDS
@@ -236,8 +239,7 @@ def gain_of_classes(
         held = folds == part
         b = temperature.fit(u[~held], labels[~held], w[~held])
         if b is None:
-            why = "No gain: Newton's method did not converge."
-            return Gain("temperature", _nothing(), why)
+            return no_gain("No slope: Newton's method did not converge.")
         gap[held] = temperature.losses(u[held], labels[held], 1.0)
         gap[held] -= temperature.losses(u[held], labels[held], b)
     total = float(w.sum())
@@ -245,6 +247,11 @@ def gain_of_classes(
     error = math.sqrt(float(w**2 @ (gap - mean) ** 2)) / total
     quantile = NormalDist().inv_cdf((1 + level) / 2)
     return Gain("temperature", Estimate.around(mean, error, quantile))
+
+
+def no_gain(reason: str) -> Gain:
+    """No gain by a temperature, for the reason why there is no slope."""
+    return Gain("temperature", _nothing(), reason.replace("No slope", "No gain"))
 
 
 def _nothing() -> Estimate:

@@ -151,22 +151,23 @@ class Outcomes:
     def coarse(self) -> Outcomes:
         """The same in the histogram's bins, if there are more than 4,096 cells.
 
-        The prediction of a bin is then the mean logit of its rows. Rows with weights w count as
-        (Σw)² / Σw² rows, rounded, that share the weight equally.
+        The prediction of a bin is then the mean logit of its rows; infinite logits stay apart.
+        Rows with weights w count as (Σw)² / Σw² rows, rounded, that share the weight equally.
         """
         if len(self.logits) <= FINEST:
             return self
-        starts = _first_of_equals(bins_of(self.logits))
+        apart = np.concatenate([[-np.finfo(np.float64).max], _edges(), [np.inf]])
+        ends = np.searchsorted(self.logits, apart)  # the cells are in order
+        starts = np.union1d(0, ends[ends < len(self.logits)])
         whole = np.add.reduceat(self.all, starts)
-        with np.errstate(invalid="ignore"):  # -inf beside inf is in no bin
-            mean = np.add.reduceat(self.logits * self.all, starts) / whole
+        mean = np.add.reduceat(self.logits * self.all, starts) / whole
         true = np.add.reduceat(self.true, starts)
         if self.weights is None:
-            return Outcomes(mean, whole, true)
+            return Outcomes(mean, whole, true, lost=self.lost)
         squares = np.add.reduceat(self.all * self.per_row, starts)
         rows = np.maximum(1.0, np.round(whole * whole / squares))
         true = rows * np.add.reduceat(self.happened, starts) / whole
-        return Outcomes(mean, rows, true, whole / rows)
+        return Outcomes(mean, rows, true, whole / rows, lost=self.lost)
 
 
 def bins_of(logits: Array) -> Array:
@@ -178,6 +179,12 @@ def expit(z: Array) -> Array:
     """1 / (1 + exp(−z)), without overflow."""
     t = np.exp(-np.abs(z))
     return np.where(z >= 0, 1.0, t) / (1.0 + t)
+
+
+def losses(z: Array) -> tuple[Array, Array]:
+    """Losses −ln p of a row that came true, and −ln(1 − p) of one that did not."""
+    rest = np.log1p(np.exp(-np.abs(z)))
+    return np.maximum(-z, 0.0) + rest, np.maximum(z, 0.0) + rest
 
 
 def softplus(z: Array) -> Array:

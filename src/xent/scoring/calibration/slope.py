@@ -89,8 +89,7 @@ def slope_of(outcomes: Outcomes, level: float = 0.95, event: str = "label 1") ->
         none = Estimate(math.nan, math.nan, math.nan, math.nan)
         return Slope(none, none, none, event=event, reason=reason)
     fitted = logistic(outcomes.logits, outcomes.all, outcomes.happened)
-    shift = _shift(outcomes)
-    if fitted is None or shift is None:
+    if fitted is None:
         none = Estimate(math.nan, math.nan, math.nan, math.nan)
         why = "No slope: the logistic regression did not converge."
         return Slope(none, none, none, event=event, reason=why)
@@ -103,7 +102,7 @@ def slope_of(outcomes: Outcomes, level: float = 0.95, event: str = "label 1") ->
     return Slope(
         b,
         a,
-        Estimate.around(*shift, quantile),
+        Estimate.around(*_shift(outcomes), quantile),
         float(outcomes.all @ outcomes.p) / outcomes.total,
         float(outcomes.happened.sum()) / outcomes.total,
         event,
@@ -140,14 +139,16 @@ def refused(outcomes: Outcomes, event: str) -> str:
 def logistic(z: Array, weights: Array, happened: Array) -> Array | None:
     """Intercept and slope (a, b) that minimise Σ [w·ln(1 + exp(a + bz)) − s·(a + bz)].
 
-    The logits are centred and scaled first, so that their size does not matter. None if Newton's
-    method does not converge, as with separated labels.
+    The logits are centred and scaled first, so that their size does not matter. Where all of them
+    are the same, the slope is 0. None if Newton's method does not converge, as with separated
+    labels.
     """
     total = float(weights.sum())
     centre = float(weights @ z) / total
     scale = math.sqrt(float(weights @ (z - centre) ** 2) / total)
     if scale == 0:
-        return None
+        share = float(happened.sum()) / total
+        return np.array([math.log(share) - math.log1p(-share), 0.0]) if 0 < share < 1 else None
     x = (z - centre) / scale
 
     def loss(at: Array) -> tuple[float, Array, Array]:
@@ -179,21 +180,22 @@ def _errors(outcomes: Outcomes, fitted: Array) -> Array:
     return np.asarray(np.sqrt(np.diag(inner @ ((x * squares) @ x.T) @ inner)))
 
 
-def _shift(outcomes: Outcomes) -> tuple[float, float] | None:
-    """The number that added to all logits makes the mean prediction right, and its error."""
-    z, total = outcomes.logits, outcomes.total
+def _shift(outcomes: Outcomes) -> tuple[float, float]:
+    """The number that added to all logits makes the mean prediction right, and its error.
 
-    def loss(at: Array) -> tuple[float, Array, Array]:
-        linear = z + at[0]
-        p = expit(linear)
-        value = (outcomes.all @ softplus(linear) - outcomes.happened @ linear) / total
-        gradient = np.array([(outcomes.all * p - outcomes.happened).sum() / total])
-        return float(value), gradient, np.array([[outcomes.all @ (p * (1 - p)) / total]])
-
-    found = minimum(loss, np.zeros(1))
-    if found is None:
-        return None
-    p, q = expit(z + found[0]), expit(-z - found[0])
+    Σ w·p(z + a) rises with a, so a is bracketed; steps that leave the bracket halve it.
+    """
+    z, wanted = outcomes.logits, float(outcomes.happened.sum())
+    reach = float(np.abs(z).max()) + 40.0
+    low, high, at = -reach, reach, 0.0
+    for _ in range(100):
+        p, q = expit(z + at), expit(-z - at)
+        off, curved = float(outcomes.all @ p) - wanted, float(outcomes.all @ (p * q))
+        if abs(off) <= 1e-13 * outcomes.total:
+            break
+        low, high = (low, at) if off > 0 else (at, high)
+        step = at - off / curved if curved > 0 else low
+        at = step if low < step < high else (low + high) / 2
     never = outcomes.rows - outcomes.true
-    squares = outcomes.per_row**2 @ (outcomes.true * q * q + never * p * p)
-    return float(found[0]), math.sqrt(squares) / float(outcomes.all @ (p * q))
+    squares = float(outcomes.per_row**2 @ (outcomes.true * q * q + never * p * p))
+    return at, math.sqrt(squares) / curved if curved > 0 else math.inf

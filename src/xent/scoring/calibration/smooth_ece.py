@@ -11,6 +11,7 @@ from xent.scoring.calibration.outcomes import Outcomes
 
 POINTS = 4096
 """Steps of the grid over [0, 1]."""
+CLOSE = 1e-6
 
 
 def smooth_ece(outcomes: Outcomes, happened: Array | None = None) -> float:
@@ -70,15 +71,20 @@ def smoothed(terms: Array, sigma: float) -> float:
 
 
 def fixed_point(terms: Array) -> float:
-    """σ with smECE_σ = σ, by regula falsi (Illinois)."""
-    low, high = 0.0, 1.0
-    above, below = smoothed(terms, low) - low, smoothed(terms, high) - high
-    if above <= 0:
-        return 0.0
+    """σ with smECE_σ = σ, by regula falsi (Illinois).
+
+    smECE_σ falls with σ, so where σ is below the solution, smECE_σ is above it.
+    """
+    low = min(1.0, smoothed(terms, 1.0))
+    high = min(1.0, smoothed(terms, low))
+    above, below = high - low, smoothed(terms, high) - high
+    middle = high
     for _ in range(60):
+        if above <= 0 or below >= 0:
+            break
         middle = low + (high - low) * above / (above - below)
         value = smoothed(terms, middle) - middle
-        if abs(value) < 1e-7:
+        if abs(value) < CLOSE:
             break
         if value > 0:
             low, above, below = middle, value, below / 2

@@ -64,8 +64,7 @@ def temperature_of(
     reason = refused(u, labels)
     fitted = None if reason else fit(u, labels, weights)
     if fitted is None:
-        none = Estimate(math.nan, math.nan, math.nan, math.nan)
-        return Temperature(none, reason or "No slope: Newton's method did not converge.")
+        return refusal(reason or "No slope: Newton's method did not converge.")
     w = np.ones(len(u)) if weights is None else weights
     gap, spread = moments(u, labels, fitted)
     error = math.sqrt(float(w**2 @ gap**2)) / float(w @ spread)
@@ -79,8 +78,7 @@ def refused(u: Array, labels: Array) -> str:
     own = u[np.arange(n), labels]
     infinite = int(np.isneginf(own).sum())
     if infinite:
-        which = "row has" if infinite == 1 else "rows have"
-        return f"No slope: {infinite:,} of {n:,} {which} probability 0 for the true class."
+        return impossible(infinite, n)
     informative = u.min(axis=1) < 0
     told = int(informative.sum())
     if not told:
@@ -99,26 +97,41 @@ def refused(u: Array, labels: Array) -> str:
     return ""
 
 
+def impossible(infinite: int, n: int) -> str:
+    """Why there is no slope where losses are infinite."""
+    which = "row has" if n == 1 else "rows have"
+    return f"No slope: {infinite:,} of {n:,} {which} probability 0 for the true class."
+
+
+def refusal(reason: str) -> Temperature:
+    """No slope, and why."""
+    none = Estimate(math.nan, math.nan, math.nan, math.nan)
+    return Temperature(none, reason)
+
+
 def fit(u: Array, labels: Array, weights: Array | None = None) -> float | None:
     """The slope b; None if Newton's method does not converge or b is not above 0."""
     w = np.ones(len(u)) if weights is None else weights
     total = float(w.sum())
     own = u[np.arange(len(u)), labels]
-    scale = 1.0 / max(1e-300, float(w @ np.abs(own)) / total)
+    inner = np.where(np.isneginf(u), 0.0, u)
+    scale = total / float(w @ np.abs(inner).max(axis=1))  # at b = scale no row is nearly certain
 
     def loss(at: Array) -> tuple[float, Array, Array]:
         b = float(at[0]) * scale
         if b <= 0:
             return math.inf, np.zeros(1), np.zeros((1, 1))
-        gap, spread = moments(u, labels, b)
-        value = float(w @ losses(u, labels, b)) / total
+        e = np.exp(b * u)
+        whole = e.sum(axis=1)
+        mean = np.einsum("nk,nk->n", e, inner) / whole
+        square = np.einsum("nk,nk,nk->n", e, inner, inner) / whole
         return (
-            value,
-            np.array([float(w @ gap) / total * scale]),
-            np.array([[float(w @ spread) / total * scale**2]]),
+            float(w @ (np.log(whole) - b * own)) / total,
+            np.array([float(w @ (mean - own)) / total * scale]),
+            np.array([[float(w @ (square - mean * mean)) / total * scale**2]]),
         )
 
-    found = minimum(loss, np.array([1.0 / scale]))
+    found = minimum(loss, np.array([min(1.0, 1.0 / scale)]))
     return None if found is None or found[0] <= 0 else float(found[0]) * scale
 
 

@@ -11,9 +11,6 @@ import numpy as np
 from xent._validation import Array
 from xent.scoring.calibration.outcomes import Outcomes, times
 
-LEAST_P = 1e-4
-"""A smaller p-value is not told: it is an approximation."""
-
 MOST_SKEWED = 1.0
 """Above this skewness of Z under perfect calibration its p-value is refused."""
 
@@ -39,8 +36,8 @@ class ZTest:
             return self.reason
         if math.isinf(self.z):
             return "Something came true to which probability 0 was given."
-        p = f"= {self.p_value:.2g}" if self.p_value >= LEAST_P else f"< {LEAST_P:g}"
-        told = f"(Z = {self.z:.2f}, p {p})"
+        p = f"p = {self.p_value:.2g}" if self.p_value >= 1e-4 else "p < 0.0001"
+        told = f"(Z = {self.z:.2f}, {p})"
         if self.p_value > 0.05:
             return f"The losses are those that the predictions lead to expect {told}."
         side = "higher" if self.z > 0 else "lower"
@@ -73,6 +70,11 @@ def z_of(outcomes: Outcomes) -> ZTest:
     spread = outcomes.rows * w * w * p * q * inner**2
     third = float((spread * w * (p - q)) @ inner)
     return _z(excess, float(spread.sum()), third, outcomes.total, outcomes.n)
+
+
+def certain_to_fail() -> ZTest:
+    """Z where a loss is infinite."""
+    return ZTest(math.inf, 0.0, math.inf)
 
 
 def z_of_classes(u: Array, labels: Array, weights: Array | None = None) -> ZTest:
@@ -111,13 +113,13 @@ def z_of_classes(u: Array, labels: Array, weights: Array | None = None) -> ZTest
 
 def _z(excess: float, spread: float, third: float, total: float, n: int) -> ZTest:
     if math.isinf(excess):
-        return ZTest(math.inf, 0.0, math.inf)
+        return certain_to_fail()
     if spread == 0:
         what = "1 prediction is" if n == 1 else f"{n:,} predictions are all"
         why = f"No Z: the {what} certain or uniform, so no label can be unexpected."
         return ZTest(math.nan, reason=why)
     error = math.sqrt(spread)
-    z, skewness = excess / error, third / error**3
+    z, skewness = excess / error, third / spread / error
     if abs(skewness) > MOST_SKEWED:
         why = (
             f"No p-value of Z: a few of the {n:,} rows decide it (its skewness under perfect "

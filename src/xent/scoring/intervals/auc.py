@@ -10,13 +10,21 @@ import numpy as np
 from xent._validation import Array
 from xent.scoring.intervals.interval import Interval, refused
 from xent.scoring.intervals.quantiles import t_quantile
-from xent.scoring.intervals.refusals import few_carriers, told_of_class, told_of_weights
+from xent.scoring.intervals.refusals import (
+    FEWEST_CARRIERS,
+    few_carriers,
+    told_of_class,
+    told_of_weights,
+)
 from xent.scoring.intervals.skewed import hall_bounds
 
 METHOD = "DeLong, Hall"
 
 FEWEST_OF_A_CLASS = 10
 """Rows of a class below which there is no interval."""
+
+FEWEST_WEIGHTED = 5
+"""As `FEWEST_CARRIERS`, where rows have weights: with 3, the intervals were too long."""
 
 
 class Effective(NamedTuple):
@@ -119,7 +127,8 @@ def auc_interval(
     error = math.sqrt(squared)
     cubes = sum(float(s @ x**3) / k**2 for s, x, k in zip(shares, off, of, strict=True))
     skewness = cubes / squared**1.5
-    if reason := few_carriers(skewness, sum(counts)):
+    least = FEWEST_CARRIERS if effective is None else FEWEST_WEIGHTED
+    if reason := few_carriers(skewness, sum(counts), least=least):
         return refused(reason, METHOD, error)
     freedom = squared**2 / sum(v * v / (k - 1) for v, k in zip(parts, of, strict=True))
     quantile = t_quantile(level, max(1.0, freedom))

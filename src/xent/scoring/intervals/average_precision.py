@@ -122,4 +122,5 @@ def _at_or_above(counts: Array) -> Array:
 
 def _both(negatives: Array, positives: Array) -> Array:
     """Rows at or above each bin; 1 where there is none, which no row then divides by."""
-    return np.asarray(np.maximum(_at_or_above(negatives) + _at_or_above(positives), 1e-300))
+    both = _at_or_above(negatives) + _at_or_above(positives)
+    return np.asarray(np.where(both > 0, both, 1.0))

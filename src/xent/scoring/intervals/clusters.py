@@ -30,6 +30,7 @@ def ratio_interval(
     *,
     infinite: int = 0,
     counts: Mapping[str, int] | None = None,
+    positive: int | None = None,
 ) -> Interval:
     r"""Interval of a ratio of sums over clusters: a mean loss, a Brier score, an accuracy.
 
@@ -38,9 +39,10 @@ def ratio_interval(
         r_c = \frac{S_c - \hat\theta N_c}{1 - N_c / \sum N}, \quad
         \mathrm{SE}^2 = \frac{G - 1}{G} \frac{\sum r_c^2}{(\sum N_c)^2}
 
-    with t of G - 1 degrees of freedom and Hall's correction for the skewness of r. Dividing by
-    1 - N/ΣN makes it the jackknife that leaves out one cluster at a time: without, the interval is
-    too short where sizes differ much. The skill is 1 - θ with N the sum of -ln of the base rate of
+    with Hall's correction for the skewness of r, and t with (ΣN)²/ΣN² - 1 degrees of freedom, which
+    is G - 1 if all clusters have the same size. Dividing by 1 - N/ΣN makes it the jackknife that
+    leaves out one cluster at a time. With G - 1, or without dividing, the interval is too short
+    where sizes differ much. The skill is 1 - θ with N the sum of -ln of the base rate of
     each row's class.
 
     Parameters
@@ -53,6 +55,8 @@ def ratio_interval(
         Confidence level.
     infinite, counts : optional
         As for `mean_interval`.
+    positive : int, optional
+        Clusters that have a row of the rarer class, for skill.
 
     Returns
     -------
@@ -64,7 +68,7 @@ def ratio_interval(
     >>> sizes = np.array([3.0, 1, 4, 1, 5, 9, 2, 6, 5, 3])
     >>> found = ratio_interval(sizes * np.linspace(0.2, 0.6, 10), sizes)
     >>> round(found.low, 3), round(found.high, 3)
-    (0.337, 0.504)
+    (0.329, 0.51)
     >>> ratio_interval(sizes[:4], sizes[:4]).reason
     'only 4 clusters: an interval needs 10'
 
@@ -78,7 +82,7 @@ def ratio_interval(
     if infinite:
         rows = "1 row has" if infinite == 1 else f"{infinite:,} rows have"
         return refused(f"{rows} an infinite loss: the mean has no interval", METHOD)
-    if reason := few_clusters(sizes) or few_of_a_class(counts or {}):
+    if reason := few_clusters(sizes, positive) or few_of_a_class(counts or {}):
         return refused(reason, METHOD)
     n, whole = len(sizes), float(sizes.sum())
     estimate = float(sums.sum()) / whole
@@ -91,7 +95,9 @@ def ratio_interval(
     if reason := few_carriers(skewness, n, "clusters"):
         return refused(reason, METHOD, error)
     bend = skewness / 3 - float(sizes @ off) / whole**2 / error
-    low, high = hall_bounds(estimate, error, t_quantile(level, n - 1), bend, skewness / 6)
+    # Large clusters decide the variance, so there are fewer degrees of freedom than clusters.
+    quantile = t_quantile(level, whole**2 / float(sizes @ sizes) - 1)
+    low, high = hall_bounds(estimate, error, quantile, bend, skewness / 6)
     return Interval(low, high, error, METHOD)
 
 
@@ -140,12 +146,8 @@ def jackknife_interval(
     ----------
     Efron & Stein (1981), doi:10.1214/aos/1176345462.
     """
-    if reason := few_clusters(sizes):
+    if reason := few_clusters(sizes, positive):
         return refused(reason, JACKKNIFE)
-    if positive is not None and positive < FEWEST_CLUSTERS:
-        what = "cluster has" if positive == 1 else "clusters have"
-        reason = f"only {positive} {what} a row of the rarer class: an interval needs "
-        return refused(reason + f"{FEWEST_CLUSTERS}", JACKKNIFE)
     if not np.isfinite(without).all() or not math.isfinite(estimate):
         return refused("without one of the clusters the figure is not defined", JACKKNIFE)
     n = len(without)
@@ -169,8 +171,8 @@ def logit_bounds(estimate: float, center: float, half: float) -> tuple[float, fl
     return min(low, estimate), max(high, estimate)
 
 
-def few_clusters(sizes: Array) -> str:
-    """That there are too few clusters, or that a few hold nearly all rows; or nothing."""
+def few_clusters(sizes: Array, positive: int | None = None) -> str:
+    """That there are too few clusters, also of the rarer class, or a few hold nearly all rows."""
     held = sizes[sizes > 0]
     if len(held) < FEWEST_CLUSTERS:
         return told(len(held), "cluster", FEWEST_CLUSTERS)
@@ -180,4 +182,8 @@ def few_clusters(sizes: Array) -> str:
             f"the sizes make {len(held):,} clusters count like {effective:.1f}: "
             f"an interval needs {FEWEST_EFFECTIVE}"
         )
+    if positive is not None and positive < FEWEST_CLUSTERS:
+        what = "cluster has" if positive == 1 else "clusters have"
+        rare = f"only {positive} {what} a row of the rarer class"
+        return f"{rare}: an interval needs {FEWEST_CLUSTERS}"
     return ""

@@ -19,6 +19,9 @@ METHOD = "Hall"
 FEWEST_ROWS = 10
 """Rows (or effective rows, if weighted) below which there is no interval."""
 
+SPREAD = 43
+"""A variance below 2**-43 of the mean square may come from the rounding of squares: it is none."""
+
 
 @dataclass(frozen=True)
 class LossMoments:
@@ -42,7 +45,7 @@ class LossMoments:
         """Of the mean, of which that of the losses is √effective times as large."""
         if not self.variance > 0:
             return math.nan
-        return float(self.third / self.variance**1.5 / math.sqrt(self.effective))
+        return self.third / self.variance / math.sqrt(self.variance * self.effective)
 
 
 def moments_of(losses: Array, weight: Array | None = None) -> LossMoments:
@@ -85,7 +88,7 @@ def moments_of(losses: Array, weight: Array | None = None) -> LossMoments:
 def moments_of_sums(
     rows: int | Sequence[int], one: int, sums: Mapping[str, int | Sequence[int]]
 ) -> LossMoments:
-    """The same from exact sums, without cancellation.
+    """The same from exact sums of rounded products, without cancellation between the sums.
 
     Parameters
     ----------
@@ -119,6 +122,8 @@ def moments_of_sums(
         return _of_one(n, l1 / w if n else math.nan)
     # Each product has as many factors in every term, so that all are in the same unit.
     squares = wwll * w * w - 2 * l1 * w * wwl + l1 * l1 * ww
+    if squares << SPREAD < wwll * w * w:
+        squares = 0
     thirds = (
         third * w**3 - 3 * l1 * second * w * w + 3 * l1 * l1 * first * w - l1**3 * weight
         for weight, first, second, third in zip(
@@ -127,21 +132,29 @@ def moments_of_sums(
     )
     if weighted:
         cubes = sum(
-            count * (lists["ww"][j] / lists["w"][j]) ** 3 * (third / (lists["w"][j] * w**3))
+            count * (lists["ww"][j] / lists["w"][j]) ** 3 * _ratio(third, lists["w"][j] * w**3)
             for j, (count, third) in enumerate(zip(counts, thirds, strict=True))
             if count
         )
     else:
-        cubes = sum(thirds) / (w**3 * one)
+        cubes = _ratio(sum(thirds), w**3 * one)
     return LossMoments(
         n,
         l1 / w,
-        squares / (ww * w * w),
+        _ratio(squares, ww * w * w),
         cubes * (w / one) / (ww / one) ** 2,
         w * w / (ww * one),
-        math.sqrt(max(0, squares) * one * n / (w**4 * (n - 1))),
+        math.sqrt(_ratio(squares * one * n, w**4 * (n - 1))),
         (wwl * w - l1 * ww) * one / w**3,
     )
+
+
+def _ratio(amount: int, by: int) -> float:
+    """Rounded once; infinite beyond float64, as cubes of losses of 1e110 are."""
+    try:
+        return amount / by
+    except OverflowError:
+        return math.inf if amount > 0 else -math.inf
 
 
 def _of_one(rows: int, mean: float) -> LossMoments:

@@ -11,7 +11,7 @@ from xent.scoring.intervals.refusals import told, told_of_weights
 
 METHOD = "Wilson"
 
-FEWEST_OF_A_SIDE = 5
+FEWEST_OF_A_SIDE = 8
 """Effective rows on the rarer side, where weights are known by class, below which there is none."""
 
 FEWEST_ROWS = 10

@@ -9,7 +9,7 @@ from xent.scoring.intervals.by_class import ClassMoments
 FEWEST_OF_A_CLASS = 5
 """Rows of the rarer of two classes below which a mean has no interval."""
 
-FEWEST_CARRIERS = 5
+FEWEST_CARRIERS = 3
 """A figure as skewed as if fewer rare rows than this decided it has no interval."""
 
 
@@ -57,14 +57,13 @@ def few_rows(moments: ClassMoments, least: int) -> str:
     return ""
 
 
-def few_carriers(skewness: float, units: int, what: str = "rows") -> str:
+def few_carriers(
+    skewness: float, units: int, what: str = "rows", least: int = FEWEST_CARRIERS
+) -> str:
     """That too few rows decide a figure whose error has this skewness; or nothing.
 
     If k of very many rows have the same large loss and the others none, the skewness is 1/√k.
     """
-    if skewness * skewness * FEWEST_CARRIERS <= 1:
+    if skewness * skewness * least <= 1:
         return ""
-    return (
-        f"about {1 / skewness**2:.1f} of {units:,} {what} decide it: "
-        f"an interval needs {FEWEST_CARRIERS}"
-    )
+    return f"about {1 / skewness**2:.1f} of {units:,} {what} decide it: an interval needs {least}"

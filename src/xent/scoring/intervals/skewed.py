@@ -46,8 +46,8 @@ def hall_bounds(
     """
 
     def inverse(g: float) -> float:
-        if abs(bend) < 1e-8:  # below it, the powers round more than they correct
-            return g - shift
-        return (math.cbrt(1 + 3 * bend * (g - shift)) - 1) / bend
+        # (c - 1) / a, without cancellation where a is small.
+        c = math.cbrt(1 + 3 * bend * (g - shift))
+        return 3 * (g - shift) / (c * c + c + 1)
 
     return estimate - error * inverse(quantile), estimate - error * inverse(-quantile)

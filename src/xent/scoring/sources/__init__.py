@@ -11,7 +11,8 @@ from xent._format import counted
 from xent.scoring.errors import FileError
 from xent.scoring.reading import all_of
 from xent.scoring.sources.file import File
-from xent.scoring.sources.joined import JoinedReader, Truth, key_of
+from xent.scoring.sources.joined import JoinedReader, Truth
+from xent.scoring.sources.keys import key_of
 from xent.scoring.sources.memory import MemoryReader, is_named
 from xent.scoring.sources.objects import ObjectsReader, has_objects
 from xent.scoring.sources.partitions import PartitionedReader

@@ -12,6 +12,7 @@ import pyarrow.csv
 
 from xent._validation import Array
 from xent.scoring.errors import FileError
+from xent.scoring.labels import MISSING
 from xent.scoring.sources import csv_lines
 from xent.scoring.sources.arrow_reader import NOTHING, TextReader
 from xent.scoring.sources.file import File
@@ -20,8 +21,8 @@ from xent.scoring.sources.reader import Batch
 from xent.scoring.sources.sample import Sample
 
 DELIMITERS = (",", "\t", ";", "|")
-NULLS = ("", "na", "n/a", "#n/a", "nan", "null", "none")
-"""Texts, in lower case, of numbers that are missing."""
+NULLS = sorted({form for text in MISSING for form in (text, text.upper(), text.title())} | {"NaN"})
+"""Texts of numbers that are missing."""
 WHOLE = re.compile(r"0|-?[1-9]\d{0,17}")
 THOUSANDS = re.compile(r"\s*[-+]?[1-9]\d{0,2},\d{3}\s*")
 """A number that may be whole, with a mark between thousands."""
@@ -50,6 +51,7 @@ class CsvReader(TextReader):
         with self._explained():
             written = self._opened(NOTHING).schema.names
         self.names = [name.strip() for name in written]
+        csv_lines.check_header(file, self.names)
         self.written = dict(zip(self.names, written, strict=True))
 
     def _places(self) -> Iterator[Place]:
@@ -57,7 +59,7 @@ class CsvReader(TextReader):
             yield from (place for place, _ in csv_lines.rows_of(self.file, text, self.delimiter))
 
     def _check(self, wanted: Wanted) -> None:
-        csv_lines.check(self.file, self.delimiter, wanted)
+        csv_lines.check(self.file, self.delimiter, wanted, self.decimal)
 
     def _first(self) -> Iterator[Any]:
         return iter(self._opened(Wanted(self.names)))
@@ -95,7 +97,7 @@ class CsvReader(TextReader):
         texts = dict(zip(map(str.strip, names), columns, strict=True))
         lists = {name: column.to_pylist() for name, column in texts.items()}
         commas = [each for each in lists.values() if _has_decimal_commas(each)]
-        if commas:
+        if commas and not any(map(_has_decimal_points, lists.values())):
             self.decimal = ","
             marked = [text for each in commas for text in each if text and "," in text]
             # Between semicolons, a comma is a decimal one.
@@ -127,16 +129,14 @@ class CsvReader(TextReader):
             convert_options=pyarrow.csv.ConvertOptions(
                 column_types=types,
                 include_columns=list(types),
-                null_values=[
-                    form for text in NULLS for form in {text, text.upper(), text.title(), "NaN"}
-                ],
+                null_values=NULLS,
                 decimal_point=self.decimal,
             ),
         )
 
 
 def _is_missing(text: str | None) -> bool:
-    return text is None or text.strip().lower() in NULLS
+    return text is None or text.strip().lower() in MISSING
 
 
 def _is_whole(text: str | None) -> bool:
@@ -151,6 +151,10 @@ def _has_decimal_commas(texts: Sequence[str | None]) -> bool:
         and all(map(DECIMAL_COMMA.fullmatch, known))
         and any("," in text for text in known)
     )
+
+
+def _has_decimal_points(texts: Sequence[str | None]) -> bool:
+    return any(text and "." in text for text in texts) and _as_numbers(texts, ".") is not None
 
 
 def _as_numbers(texts: Sequence[str | None], decimal: str) -> Array | None:

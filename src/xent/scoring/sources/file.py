@@ -16,18 +16,9 @@ from typing import IO, Any
 import pyarrow as pa
 
 from xent.scoring.errors import FileError
+from xent.scoring.sources import content
 
 CODECS = {".gz": "gzip", ".bz2": "bz2", ".zst": "zstd"}
-MAGIC = (
-    (b"PAR1", ".parquet"),
-    (b"ARROW1", ".arrow"),
-    (b"\xff\xff\xff\xff", ".arrow"),
-    (b"\x93NUMPY", ".npy"),
-    (b"PK\x03\x04", ".zip"),
-)
-"""What files of a format begin with."""
-PACKED = ((b"\x1f\x8b", ".gz"), (b"BZh", ".bz2"), (b"\x28\xb5\x2f\xfd", ".zst"))
-
 NOT_ZIP = (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, ValueError)
 """What opening a damaged or encrypted archive raises."""
 
@@ -69,18 +60,26 @@ class File:
 
     def text(self) -> IO[str]:
         """The text, decompressed. What is not UTF-8 becomes surrogates."""
-        content = self.content()
-        return io.TextIOWrapper(content, encoding="utf-8-sig", errors="surrogateescape", newline="")
+        stream = self.content()
+        return io.TextIOWrapper(stream, encoding="utf-8-sig", errors="surrogateescape", newline="")
 
-    def check_not_empty(self) -> None:
-        """Fail if there is nothing in the file."""
+    def check_content(self, *, known: bool = True) -> None:
+        """Fail if there is nothing in the file, or something else than its name says.
+
+        `known` says whether files of this name can be read.
+        """
         try:
             with self.open() as source:
-                empty = not source.read(1)
+                start = bytes(source.read(content.START))
         except OSError as error:  # a damaged archive
             raise FileError(self.name, f"cannot be read: {error}") from None
-        if empty:
+        if not start:
             raise FileError(self.name, "is empty (0 bytes).")
+        zipped = start.startswith(b"PK") and self.seekable
+        names = (_names_in(self) if zipped else None) or []
+        called = content.Called(self.name, self.ending, self.compression)
+        if what := content.problem(start, called, names, known=known):
+            raise FileError(self.name, what)
 
 
 def endings(name: str) -> tuple[str, str]:
@@ -92,32 +91,34 @@ def endings(name: str) -> tuple[str, str]:
 def by_content(name: str, opened: Callable[[], Any]) -> File:
     """A file whose name does not say its format: what it begins with does."""
     file = File(name, opened, "")
-    file.check_not_empty()
+    file.check_content(known=False)
     with file.open() as source:
         start = source.read(8)
-    compression = next((ending for magic, ending in PACKED if start.startswith(magic)), "")
+    compression = content.packed(start)
     file = File(name, opened, "", compression)
     try:
-        with file.content() as content:
-            start = bytes(content.read(1 << 10))
+        with file.content() as stream:
+            start = bytes(stream.read(1 << 10))
     except OSError as error:
         raise FileError(name, f"cannot be read: {error}") from None
-    ending = next((ending for magic, ending in MAGIC if start.startswith(magic)), "")
+    ending = content.format_of(start) or ".csv"
     if ending == ".zip" and not compression and _is_npz(file):
         ending = ".npz"
-    if not ending:
-        text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
-        ending = ".json" if text.startswith((b"{", b"[")) else ".csv"
     return File(name, opened, ending, compression)
 
 
 def _is_npz(file: File) -> bool:
+    names = _names_in(file)
+    return bool(names) and all(name.endswith(".npy") for name in names or ())
+
+
+def _names_in(archive: File) -> list[str] | None:
+    """The names in a zip archive; None if it cannot be read."""
     try:
-        with file.open() as source, zipfile.ZipFile(source) as archive:
-            names = archive.namelist()
+        with archive.open() as source, zipfile.ZipFile(source) as opened:
+            return opened.namelist()
     except NOT_ZIP:
-        return False
-    return bool(names) and all(name.endswith(".npy") for name in names)
+        return None
 
 
 def copied(name: str, source: IO[bytes]) -> File:
@@ -135,6 +136,7 @@ def copied(name: str, source: IO[bytes]) -> File:
 
 def members(archive: File) -> list[File]:
     """The files in a zip archive, each of which is read as a stream."""
+    archive.check_content()
     try:
         with zipfile.ZipFile(archive.local or archive.open()) as opened:
             infos = [each for each in opened.infolist() if not each.is_dir()]

@@ -106,7 +106,6 @@ class _Place:
                 raise FileError(self.name, f"a folder without files of predictions: {seen}.")
             return [self._file(path, self.path) for path in found]
         file = self._file(self.path, self.path.rpartition("/")[0])
-        file.check_not_empty()
         return [file]
 
     def _type(self, path: str) -> Any:

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyarrow import types
 
 from xent._format import counted
 from xent._validation import Array
 from xent.scoring.errors import FileError
 from xent.scoring.reading import all_of
+from xent.scoring.sources.keys import Key, written_differently
 from xent.scoring.sources.reader import Batch, Reader
 from xent.scoring.sources.sample import Sample
 from xent.scoring.values import as_numpy
@@ -22,27 +22,6 @@ MOST_BYTES = 4 << 30
 """The most memory that a join may take."""
 CHUNK = 1 << 20
 """The fewest keys that are looked up at once: each time costs as much as all keys of the labels."""
-
-
-class Key(NamedTuple):
-    """The columns that say which rows belong together."""
-
-    predictions: tuple[str, ...]
-    truth: tuple[str, ...]
-
-    def of(self, batch: Batch, columns: Sequence[str]) -> Any:
-        """The keys of a batch, as texts."""
-        texts = [_texts(batch[name]) for name in columns]
-        if len(texts) == 1:
-            return texts[0]
-        return pc.binary_join_element_wise(*texts, pa.scalar("\0", pa.large_string()))
-
-
-def key_of(named: str | Sequence[str]) -> Key:
-    """The key; NAME=OTHER if it has another name in the table of labels."""
-    names = [named] if isinstance(named, str) else list(named)
-    pairs = [name.partition("=") for name in names]
-    return Key(tuple(a for a, _, _ in pairs), tuple(b or a for a, _, b in pairs))
 
 
 class Truth:
@@ -67,7 +46,7 @@ class Truth:
         found = []
         for batch in self._batches(self.names):
             here = self.key.of(batch, self.key.truth)
-            chosen = pc.is_in(here, value_set=keys)
+            chosen = pc.is_in(here, value_set=keys, skip_nulls=True)
             if pc.any(chosen).as_py():
                 columns = [pa.array(batch[name]) for name in self.names]
                 table = pa.table([here, *columns], [" key", *self.names])
@@ -75,7 +54,7 @@ class Truth:
         if not found:
             return {name: pa.nulls(len(keys)) for name in self.names}
         table = pa.concat_tables(found, promote_options="permissive")
-        places = pc.index_in(keys, value_set=table.column(" key"))
+        places = pc.index_in(keys, value_set=table.column(" key"), skip_nulls=True)
         return {name: table.column(name).take(places).combine_chunks() for name in self.names}
 
     def _batches(self, columns: Sequence[str]) -> Iterator[Batch]:
@@ -123,9 +102,7 @@ class Truth:
         keys = self.load(columns)
         self._check_unique(keys)
         held: list[tuple[str, Any]] = []
-        seen = np.zeros(len(keys), bool)
-        lost = _Examples()
-        twice = _Examples()
+        found = _Found(len(keys))
         for part, reader in parts:
             with skipping(part):
                 if reader.once:
@@ -137,54 +114,68 @@ class Truth:
                 ]
                 held.append((part, pa.chunked_array(here, pa.large_string())))
             if sum(len(each) for _, each in held) >= max(CHUNK, len(keys)):
-                self._find(held, keys, seen, lost, twice)
+                self._find(held, keys, found)
                 held = []
-        self._find(held, keys, seen, lost, twice)
-        names = ", ".join(f"'{name}'" for name in self.key.predictions)
+        self._find(held, keys, found)
+        self.without_prediction = int(len(keys) - found.seen.sum())
+        self._check_found(found, keys)
+
+    def _check_found(self, found: _Found, keys: Any) -> None:
+        """Fail at keys that occur twice; and at those without a partner, unless they may be."""
+        names = _quoted(self.key.predictions)
+        gone, lost, twice = found.gone, found.lost, found.twice
         if twice.count:
             what = f"{counted(twice.count, 'row')} with a key {names} that earlier rows have: "
             raise FileError(twice.part, f"{what}{twice}. Each row needs a key of its own.")
-        self.without_prediction = int(len(seen) - seen.sum())
-        if self.drops:
-            return
         drop = "--missing drop leaves them out, and counts them."
-        if lost.count:
-            what = (
-                f"{counted(lost.count, 'row')} with a key {names} that {self.name} does not have: "
+        if gone.count and not self.drops:
+            raise FileError(
+                gone.part, f"{counted(gone.count, 'row')} without a key {names}. {drop}"
             )
-            raise FileError(lost.part, f"{what}{lost}. {drop}")
-        if self.without_prediction:
-            first = keys.take(np.flatnonzero(~seen)[:5]).to_pylist()
+        any_seen = bool(found.seen.any())
+        if lost.count and not (self.drops and any_seen):
+            unseen = keys.filter(pa.array(~found.seen))
+            written = written_differently(lost.keys, unseen, self.key.predictions)
+            what = f"{counted(lost.count, 'row')} with a key {names} that {self.name} does not have"
+            if not any_seen:
+                what = f"none of the keys {names} is in {self.name}"
+                drop = f"Are these the keys of the same rows? There they are {_first(keys)}."
+            raise FileError(lost.part, f"{what}: {lost}. {written or drop}")
+        if self.without_prediction and not self.drops:
+            first = keys.take(np.flatnonzero(~found.seen)[:5]).to_pylist()
             what = f"{counted(self.without_prediction, 'row')} without a prediction: "
             raise FileError(self.name, f"{what}{_few(first, self.without_prediction)}. {drop}")
 
-    def _find(
-        self, held: Sequence[tuple[str, Any]], keys: Any, seen: Array, lost: _Examples,
-        twice: _Examples,
-    ) -> None:  # fmt: skip
+    def _find(self, held: Sequence[tuple[str, Any]], keys: Any, found: _Found) -> None:
         if not held:
             return
         chunks = [chunk for _, each in held for chunk in each.chunks]
         every = pa.chunked_array(chunks, pa.large_string())
-        found = pc.index_in(every, value_set=keys, skip_nulls=True)
-        places = as_numpy(found.fill_null(-1).combine_chunks()).astype(np.int32)
+        indices = pc.index_in(every, value_set=keys, skip_nulls=True)
+        places = as_numpy(indices.fill_null(-1).combine_chunks()).astype(np.int32)
         start = 0
         for part, each in held:
             here = self.places[part] = places[start : start + len(each)]
             start += len(each)
-            lost.add(part, each, np.flatnonzero(here < 0))
+            missing = here < 0
+            if each.null_count:
+                gone = as_numpy(each.is_null().combine_chunks().cast(pa.uint8())).astype(bool)
+                found.gone.add(part, each, np.flatnonzero(gone))
+                missing &= ~gone
+            found.lost.add(part, each, np.flatnonzero(missing))
             known = np.flatnonzero(here >= 0)
             order = known[np.argsort(here[known], kind="stable")]
-            again = seen[here[order]]
+            again = found.seen[here[order]]
             again[1:] |= here[order][1:] == here[order][:-1]
-            twice.add(part, each, np.sort(order[again]))
-            seen[here[known]] = True
+            found.twice.add(part, each, np.sort(order[again]))
+            found.seen[here[known]] = True
 
     def _check_unique(self, keys: Any) -> None:
-        names = ", ".join(f"'{name}'" for name in self.key.truth)
-        if keys.null_count:
-            what = f"{counted(keys.null_count, 'row')} without a key {names}."
-            raise FileError(self.name, what)
+        names = _quoted(self.key.truth)
+        if keys.null_count and not self.drops:
+            what = f"{counted(keys.null_count, 'row')} without a key {names}. "
+            raise FileError(self.name, what + "--missing drop leaves them out, and counts them.")
+        keys = keys.drop_null()
         distinct = len(pc.unique(keys))
         if distinct < len(keys):
             counts = pc.value_counts(keys)
@@ -211,6 +202,15 @@ class _Examples:
 
     def __str__(self) -> str:
         return _few(self.keys, self.count)
+
+
+class _Found:
+    """Which rows of the table of labels have a prediction, and which predictions have a fault."""
+
+    def __init__(self, rows: int) -> None:
+        self.seen = np.zeros(rows, bool)
+        self.gone, self.lost, self.twice = _Examples(), _Examples(), _Examples()
+        """Predictions without a key, with a key that the labels lack, with one of earlier rows."""
 
 
 class JoinedReader(Reader):
@@ -274,16 +274,14 @@ def predicted(name: str) -> str:
     return f"predicted_{name}"
 
 
-def _texts(column: Any) -> Any:
-    """The keys as texts; whole numbers without a point."""
-    column = pa.array(column)
-    if types.is_dictionary(column.type):
-        column = column.dictionary_decode()
-    if types.is_floating(column.type) and pc.all(pc.equal(column, pc.floor(column))).as_py():
-        column = column.cast(pa.int64())
-    return pc.utf8_trim_whitespace(column.cast(pa.large_string()))
+def _quoted(names: Sequence[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
+
+def _first(keys: Any) -> str:
+    return _few(keys.drop_null()[:3].to_pylist(), len(keys))
 
 
 def _few(keys: Sequence[Any], count: int) -> str:
-    shown = ", ".join("nothing" if key is None else repr(key).replace("\\x00", " ") for key in keys)
+    shown = ", ".join(repr(key).replace("\\x00", " ") for key in keys)
     return shown + ", ..." * (count > len(keys))

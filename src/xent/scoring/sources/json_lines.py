@@ -8,7 +8,6 @@ import math
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from itertools import islice
-from types import NoneType
 from typing import IO, Any
 
 import pyarrow as pa
@@ -172,7 +171,9 @@ def check(file: File, wanted: Wanted, objects_in: Collection[str] = ()) -> None:
         for at, text in found:
             record = parsed(file, text, at)
             for name in wanted.columns:
-                if name in objects_in and isinstance(record.get(name), (list, NoneType)):
+                if name in objects_in:
+                    if changed := _changed(record.get(name), name, kinds):
+                        raise FileError(file.name, changed[1], column=changed[0], **at)
                     continue
                 if what := _problem(record.get(name), name, wanted, kinds):
                     raise FileError(file.name, what, column=name, **at)
@@ -190,10 +191,31 @@ def _problem(value: Any, name: str, wanted: Wanted, kinds: dict[str, str]) -> st
             if isinstance(each, float) and math.isinf(each):
                 return "the number is larger than any float64."
     elif isinstance(value, list):
-        return f"{value!r:.40} is not a label; expected a number or a name."
+        return f"{_written(value)} is not a label; expected a number or a name."
+    changed = _changed(value, name, kinds)
+    return changed[1] if changed else ""
+
+
+def _changed(value: Any, name: str, kinds: dict[str, str]) -> tuple[str, str] | None:
+    """The first part of a value, by name, that is of another kind than in earlier rows."""
+    if value is None or value == []:  # which may have been an empty object
+        return None
     kind = _kind(value)
     before = kinds.setdefault(name, kind)
-    return "" if kind == before else f"{value!r:.40} is {kind}, but earlier rows have {before}."
+    if kind != before:
+        return name, f"{_written(value)} is {kind}, but earlier rows have {before}."
+    parts: list[tuple[str, Any]] = []
+    if _is_object(value):
+        parts = [(f"{name}.{key}", each) for key, each in value]
+    elif isinstance(value, list):
+        parts = [(f"{name}[]", each) for each in value]
+    found = (_changed(each, part, kinds) for part, each in parts)
+    return next(filter(None, found), None)
+
+
+def _written(value: Any) -> str:
+    """A value as in the file, in short."""
+    return f"{json.dumps(_plain(value)) if isinstance(value, list) else repr(value):.40}"
 
 
 def _is_object(value: Any) -> bool:
@@ -202,4 +224,6 @@ def _is_object(value: Any) -> bool:
 
 
 def _kind(value: Any) -> str:
+    if _is_object(value):
+        return "an object"
     return next((kind for types, kind in KINDS if isinstance(value, types)), "missing")

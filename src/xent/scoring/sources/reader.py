@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from xent.scoring.sources.file import File
@@ -20,7 +20,7 @@ FEWEST = 256
 MOST_ROW = 1 << 24
 """The most bytes of a row: of a batch, at least the fewest rows are held at once."""
 
-Batch = dict[str, Any]
+Batch = Mapping[str, Any]
 """Columns by name: Arrow arrays, or NumPy arrays."""
 
 

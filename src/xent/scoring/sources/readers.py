@@ -34,8 +34,8 @@ def find_files(named: str | Path) -> list[File]:
 
 def open_file(file: File, labels: File | None = None) -> Reader:
     """The reader of a file; fails if there is none."""
-    file.check_not_empty()
     reader = READERS.get(file.ending)
+    file.check_content(known=reader is not None)
     if reader is None:
         known = ", ".join([*READERS, ".zip"])
         raise FileError(file.name, f"unknown kind of file; expected a name ending in {known}.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import pyarrow as pa
 from pyarrow import types
 
 from xent._validation import Array
-from xent.scoring.values import is_listed, is_numeric
+from xent.scoring.values import Values, is_listed, is_numeric
 
 ROWS = 1000
 """The most rows that are looked at."""
@@ -50,12 +49,13 @@ class Sample:
             return "lists of numbers"
         if self.nested(name):
             return "objects"
-        texts = [text for text in self.texts(name) if text]
         if self.numeric(name):
-            numbers = [float(text) for text in texts if _is_number(text)]
-            if not numbers:
+            numbers = Values(name).numbers(self.columns[name], name, gaps=True)
+            known = numbers[~np.isnan(numbers)]
+            if not known.size:
                 return "nothing"
-            return f"numbers from {min(numbers):.6g} to {max(numbers):.6g}"
+            return f"numbers from {known.min():.6g} to {known.max():.6g}"
+        texts = [text for text in self.texts(name) if text]
         return "text: " + ", ".join(texts[:3]) + ", ..." * (len(texts) > 3)
 
     def nested(self, name: str) -> bool:
@@ -81,10 +81,3 @@ class Sample:
             return []
         values = column.ravel().tolist() if isinstance(column, np.ndarray) else column.to_pylist()
         return list(dict.fromkeys(str(value).strip() for value in values if value is not None))
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return not math.isnan(float(text))
-    except ValueError:
-        return False

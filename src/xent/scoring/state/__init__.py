@@ -162,7 +162,7 @@ class State:
     @property
     def losses(self) -> list[int]:
         """Sum of weight times loss of each class, where that is finite."""
-        return self.classes.losses
+        return self.moments.by_class("wl")
 
     @property
     def worst(self) -> list[WorstRow]:

@@ -76,6 +76,11 @@ class Batch:
         return self.scored.losses
 
     @cached_property
+    def most(self) -> float:
+        """The highest loss."""
+        return float(self.losses.max())
+
+    @cached_property
     def weighted(self) -> Array:
         """Weight times loss, which may be infinite."""
         if self.weight is None:
@@ -86,9 +91,8 @@ class Batch:
     @cached_property
     def infinite(self) -> Array | None:
         """Rows whose weight times loss is infinite; None if there is none."""
-        if not len(self.losses) or self.weighted.max() < np.inf:
-            return None
-        return np.isinf(self.weighted)
+        most = self.most if self.weight is None else self.weighted.max()
+        return None if most < np.inf else np.isinf(self.weighted)
 
 
 class Accumulator:

@@ -1,10 +1,8 @@
-"""Counts, weights and losses of the rows of each true class."""
+"""Counts and weights of the rows of each true class."""
 
 from __future__ import annotations
 
 from typing import Any
-
-import numpy as np
 
 from xent.scoring.state.accumulator import Accumulator, Batch, Schema
 from xent.scoring.state.exact import SCALE, Counts, ExactSums
@@ -23,7 +21,7 @@ class ClassSums(Accumulator):
 
     def _sums(self, schema: Schema) -> dict[str, Any]:
         n = len(schema.classes)
-        sums = {"rows": Counts(2 * n), "infinite": Counts(n), "losses": ExactSums(n)}
+        sums = {"rows": Counts(2 * n), "infinite": Counts(n)}
         weighted = {"weights": ExactSums(2 * n), "squares": ExactSums(n)}
         return sums | (weighted if schema.weighted else {})
 
@@ -34,16 +32,19 @@ class ClassSums(Accumulator):
         if batch.weight is not None:
             self.sums["weights"].add(batch.weight, groups)
             self.sums["squares"].add(batch.weight * batch.weight, batch.labels)
-        losses = batch.weighted
         if batch.infinite is not None:
             self.sums["infinite"].add(batch.labels[batch.infinite])
-            losses = np.where(batch.infinite, 0.0, losses)
-        self.sums["losses"].add(losses, batch.labels)
 
     @property
     def rows(self) -> list[int]:
         """How many rows each class has."""
         return self._listed("rows")
+
+    @property
+    def hits(self) -> tuple[list[int], list[int]]:
+        """How many rows of each class were predicted wrongly, and how many rightly."""
+        rows = self.amounts("rows")
+        return rows[::2], rows[1::2]
 
     @property
     def infinite(self) -> list[int]:
@@ -64,11 +65,6 @@ class ClassSums(Accumulator):
     def right(self) -> list[int]:
         """The weights of those whose likeliest class is the true one, in the same units."""
         return self._listed("right")
-
-    @property
-    def losses(self) -> list[int]:
-        """Sums of weight times loss where that is finite, in the same units."""
-        return self.amounts("losses")
 
     def _listed(self, name: str) -> list[int]:
         """Lists that are made once: a report takes them anew for each class."""

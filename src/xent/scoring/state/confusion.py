@@ -17,7 +17,7 @@ class Confusion(Accumulator):
 
     def _sums(self, schema: Schema) -> dict[str, Any]:
         n = len(schema.classes)
-        return {"rows": Counts(n * n)} if n <= MOST else {}
+        return {"rows": Counts(n * n)} if 2 < n <= MOST else {}
 
     def add(self, batch: Batch) -> None:
         if self.sums:
@@ -26,7 +26,7 @@ class Confusion(Accumulator):
 
     @property
     def known(self) -> bool:
-        """Are there few enough classes?"""
+        """Are there more than two classes, and not too many?"""
         return bool(self.sums)
 
     @property

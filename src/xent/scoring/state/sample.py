@@ -115,14 +115,11 @@ class Sample(Accumulator):
 
 
 def _priorities(places: Array, losses: Array) -> Array:
-    """Random numbers of rows (splitmix64), by their numbers and losses: no other row matters."""
+    """Random numbers of rows by their numbers and losses: no other row matters."""
     x = places.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     x ^= losses.view(np.uint64)
-    x ^= x >> np.uint64(30)
-    x *= np.uint64(0xBF58476D1CE4E5B9)
-    x ^= x >> np.uint64(27)
-    x *= np.uint64(0x94D049BB133111EB)
-    x ^= x >> np.uint64(31)
+    x ^= x >> np.uint64(32)
+    x *= np.uint64(0x94D049BB133111EB)  # the highest bits depend on all others
     return np.asarray(x)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from xent._validation import Array
 from xent.scoring.state.accumulator import Accumulator, Batch, Groups, Schema
 from xent.scoring.state.exact import SCALE, Counts, ExactSums
-from xent.scoring.state.moments import product
+from xent.scoring.state.moments import SAFE, product
 
 MOST = 100_000
 """The most values of a column, and the most pairs of values of two columns."""
@@ -179,7 +179,7 @@ def _values(batch: Batch) -> dict[str, Array]:
     weight = batch.weight
     names = UNWEIGHTED if weight is None else WEIGHTED
     values = {n: product(n, batch.losses, weight) for n in names if "l" in n}
-    if batch.losses.max() >= 1e60 or batch.infinite is not None:
+    if batch.most >= SAFE or batch.infinite is not None:
         values = {name: np.where(np.isfinite(x), x, 0.0) for name, x in values.items()}
     if weight is not None:
         right = np.where(batch.scored.groups & 1 == 1, weight, 0.0)

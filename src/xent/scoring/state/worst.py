@@ -51,7 +51,7 @@ class WorstRows(Accumulator):
         if not keep or not len(losses):
             return
         least = self.rows[-1].loss if len(self.rows) == keep else 0.0
-        if losses.max() < least:
+        if batch.most < least:
             return
         rows = np.flatnonzero(losses >= least)
         if len(rows) > keep:
