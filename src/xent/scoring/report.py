@@ -8,11 +8,11 @@ from typing import Any, NamedTuple
 
 from xent._format import counted, plain, shown
 from xent._report import Block, Report, Table, Text, to_markdown
-from xent.scoring.calibrated import Calibrated
-from xent.scoring.figures import Figures, Group, data_of
-from xent.scoring.file_score import FileScore, by_group, cells, records
+from xent.scoring.figures import Group, data_of
+from xent.scoring.file_score import by_group, cells, records
 from xent.scoring.intervals import Interval
 from xent.scoring.page.calibration import brief
+from xent.scoring.page.told import Told
 from xent.scoring.state import State, WorstRow
 from xent.scoring.state.clips import CLIPS
 from xent.scoring.state.clusters import BUCKETS
@@ -24,7 +24,7 @@ CONFUSED = 5
 
 
 @dataclass(frozen=True, repr=False)
-class Score(Calibrated, Figures, FileScore):
+class Score(Told):
     """How good the predictions of a file are."""
 
     classes: tuple[str, ...]

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from xent._format import shown
 from xent._report import Block, Table, Text
 from xent._report.text import NO_BREAK
 from xent.scoring.calibration import Beside, Calibration, Classwise, Estimate, Glance, Slope
+from xent.scoring.page.told import Told
 from xent.scoring.page.wording import cut, lowered
-
-if TYPE_CHECKING:
-    from xent.scoring.report import Score
 
 MOST_CLASSES = 10
 """Classes whose miscalibration is shown, the most miscalibrated ones."""
@@ -31,7 +28,7 @@ BINS_ALONE = (
 )
 
 
-def brief(score: Score) -> Iterator[Block]:
+def brief(score: Told) -> Iterator[Block]:
     """A paragraph on calibration for the short report."""
     found = score.glance
     if found is None:
@@ -44,7 +41,7 @@ def brief(score: Score) -> Iterator[Block]:
     yield from _remarks(score, found)
 
 
-def _remarks(score: Score, found: Glance) -> Iterator[Block]:
+def _remarks(score: Told, found: Glance) -> Iterator[Block]:
     """Of what calibration is computed, where that needs saying."""
     if score.clustered:
         yield Text(DEPENDENT, "plain")
@@ -54,7 +51,7 @@ def _remarks(score: Score, found: Glance) -> Iterator[Block]:
         yield Text(found.note, "plain")
 
 
-def slope_words(score: Score, found: Glance) -> str:
+def slope_words(score: Told, found: Glance) -> str:
     """What the slope says, and no more than is known."""
     slope = found.slope.slope
     if found.slope.reason:
@@ -89,7 +86,7 @@ def beside_words(value: Beside) -> str:
     )
 
 
-def section(score: Score) -> Iterator[Block]:
+def section(score: Told) -> Iterator[Block]:
     """Everything on calibration, but the curve itself."""
     found = score.calibration
     if found is None:
@@ -117,7 +114,7 @@ def section(score: Score) -> Iterator[Block]:
         yield from _by_class(score, found.classwise)
 
 
-def _figures(score: Score, found: Calibration) -> Table:
+def _figures(score: Told, found: Calibration) -> Table:
     figures = [
         ("miscalibration, nats", found.log.miscalibration),
         ("miscalibration, Brier", found.brier.miscalibration),
@@ -158,7 +155,7 @@ def _decomposition(found: Calibration) -> str:
     )
 
 
-def _by_class(score: Score, found: Classwise) -> Iterator[Block]:
+def _by_class(score: Told, found: Classwise) -> Iterator[Block]:
     """The classes that are miscalibrated most, beyond what chance gives."""
     if found.reason:
         yield Text(found.reason, "plain")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,12 +11,10 @@ from xent._format import plain
 from xent._validation import Array
 from xent.scoring.calibration import Bands, Beside, Calibration, Estimate
 from xent.scoring.page.calibration import BINS_ALONE, DEPENDENT, estimates, slope_words
-
-if TYPE_CHECKING:
-    from xent.scoring.report import Score
+from xent.scoring.page.told import Told
 
 
-def calibration_data(score: Score) -> dict[str, Any]:
+def calibration_data(score: Told) -> dict[str, Any]:
     """All figures of calibration."""
     found = score.calibration
     if found is None:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from xent._format import counted, shown
 from xent.scoring.calibration import Calibration, Slope
 from xent.scoring.page.calibration import DEPENDENT, beside_words, slope_words
 from xent.scoring.page.slices import worse_slices
+from xent.scoring.page.told import Told
 from xent.scoring.page.warnings import warnings_of
 from xent.scoring.page.wording import between, cut, listed, percent
-
-if TYPE_CHECKING:
-    from xent.scoring.report import Score
 
 TOLD = 3
 """Slices and pairs of classes that are named."""
@@ -33,7 +31,7 @@ class Found(NamedTuple):
     text: str
 
 
-def summary(score: Score) -> str:
+def summary(score: Told) -> str:
     """How good the predictions are, and how sure that is, in two sentences."""
     accurate = (
         f"The likeliest class is the true one in {percent(score.accuracy)} of the "
@@ -60,7 +58,7 @@ def summary(score: Score) -> str:
     )
 
 
-def findings(score: Score) -> list[Found]:
+def findings(score: Told) -> list[Found]:
     """What is wrong first, then what is not certain, then what is right."""
     found = [
         *_mistakes(score),
@@ -75,13 +73,13 @@ def findings(score: Score) -> list[Found]:
     return sorted(found, key=lambda each: order.index(each.role))
 
 
-def _mistakes(score: Score) -> Iterator[Found]:
+def _mistakes(score: Told) -> Iterator[Found]:
     for each in warnings_of(score):
         if each.level == "mistake" and each.name not in SAID:
             yield Found("bad", each.name.capitalize(), " ".join(each.told))
 
 
-def _infinite(score: Score) -> Iterator[Found]:
+def _infinite(score: Told) -> Iterator[Found]:
     if not score.infinite:
         return
     told = next(score.infinite_note)
@@ -91,7 +89,7 @@ def _infinite(score: Score) -> Iterator[Found]:
     yield Found("bad", "Infinite loss", told)
 
 
-def _against_base_rate(score: Score) -> Iterator[Found]:
+def _against_base_rate(score: Told) -> Iterator[Found]:
     if not 0 < score.base_loss < math.inf or math.isinf(score.loss):
         return
     interval = score.skill_interval
@@ -113,7 +111,7 @@ def _against_base_rate(score: Score) -> Iterator[Found]:
         yield Found("good", "Better than the base rate", f"{told[0].upper()}{told[1:]}.")
 
 
-def _calibration(score: Score) -> Iterator[Found]:
+def _calibration(score: Told) -> Iterator[Found]:
     found = score.calibration
     if found is None:
         yield Found("unsure", "Calibration unknown", score.no_calibration)
@@ -126,7 +124,7 @@ def _calibration(score: Score) -> Iterator[Found]:
     yield from _miscalibration(score, found)
 
 
-def _confidence(score: Score, found: Calibration) -> Iterator[Found]:
+def _confidence(score: Told, found: Calibration) -> Iterator[Found]:
     slope, words = found.slope.slope, slope_words(score, found).partition("; ")[0].rstrip(".")
     if found.slope.reason:
         yield Found("unsure", "Over- or under-confidence unknown", found.slope.reason)
@@ -168,7 +166,7 @@ def _shift(found: Calibration) -> Iterator[Found]:
         yield Found("bad", f"The likeliest class is right {side} often than predicted", told)
 
 
-def _miscalibration(score: Score, found: Calibration) -> Iterator[Found]:
+def _miscalibration(score: Told, found: Calibration) -> Iterator[Found]:
     value, corp, what = found.miscalibration, found.log, "nats of log loss"
     if math.isinf(value.value):  # then the Brier score tells
         corp, what = found.brier, "of the Brier score"
@@ -184,7 +182,7 @@ def _miscalibration(score: Score, found: Calibration) -> Iterator[Found]:
         yield Found("unsure" if by else "good", "Calibration", text)
 
 
-def _slices(score: Score) -> Iterator[Found]:
+def _slices(score: Told) -> Iterator[Found]:
     if not score.state.schema.by:
         return
     worse = worse_slices(score)
@@ -209,7 +207,7 @@ def _slices(score: Score) -> Iterator[Found]:
     )
 
 
-def _classes(score: Score) -> Iterator[Found]:
+def _classes(score: Told) -> Iterator[Found]:
     """Which classes are mistaken most, of several."""
     if len(score.classes) == 2 or not (pairs := score.confused[:TOLD]):
         return
@@ -217,7 +215,7 @@ def _classes(score: Score) -> Iterator[Found]:
     yield Found("unsure", "Most confused", f"The model takes {listed(names)}.".replace("  ", " "))
 
 
-def _notes(score: Score) -> Iterator[Found]:
+def _notes(score: Told) -> Iterator[Found]:
     """The notes that no other finding says."""
     said = {*score.infinite_note, *score.beaten_note}
     for note in score.notes:

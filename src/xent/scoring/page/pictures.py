@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xent._report import Block, Picture, Text
-
-if TYPE_CHECKING:
-    from xent.scoring.report import Score
+from xent.scoring.page.told import Told
 
 FIGURE = 'style="margin:0.8rem 0;max-width:36rem"'
 WIDE = 5.2
@@ -37,7 +35,7 @@ def missing() -> Iterator[Block]:
     yield Text(MISSING, "note")
 
 
-def reliability(score: Score) -> Picture:
+def reliability(score: Told) -> Picture:
     """The reliability curve."""
     from xent import plots
 
@@ -50,14 +48,14 @@ def reliability(score: Score) -> Picture:
     )
 
 
-def losses(score: Score) -> Picture:
+def losses(score: Told) -> Picture:
     """The histogram of losses."""
     from xent import plots
 
     return _figure(lambda ax: plots.loss_histogram(score, ax=ax), "losses", 3.4, "")
 
 
-def slices(score: Score, column: str, number: int) -> Picture:
+def slices(score: Told, column: str, number: int) -> Picture:
     """The slices by a column as dots."""
     from xent import plots
     from xent.plots.slices import LEAST, MOST

@@ -7,7 +7,6 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from xent._format import shown, visible
 from xent._report import Block, Picture, Report, Table, Text, page, to_html, to_markdown
@@ -18,12 +17,10 @@ from xent.scoring.figures import Group
 from xent.scoring.page import calibration, pictures
 from xent.scoring.page.findings import Found, findings, summary
 from xent.scoring.page.slices import LEAST
+from xent.scoring.page.told import Told
 from xent.scoring.page.warnings import warnings_of
 from xent.scoring.page.wording import LONGEST, column_name, cut
 from xent.scoring.page.worst import EXPLAINED, explained
-
-if TYPE_CHECKING:
-    from xent.scoring.report import Score
 
 MOST_COLUMNS = 12
 """Columns of slices that are drawn."""
@@ -59,7 +56,7 @@ OWN_STYLE = """
 class ScoreReport(Report):
     """Everything that a score tells, for a page or for Markdown."""
 
-    score: Score
+    score: Told
 
     def blocks(self, *, drawn: bool = False) -> Iterator[Block]:
         """The report; with `drawn` as HTML shows it: pictures, and details that unfold."""

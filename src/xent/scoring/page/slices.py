@@ -5,15 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from xent.scoring.figures import Group
+from xent.scoring.page.told import Told
 from xent.scoring.page.wording import column_name, cut
 from xent.scoring.state import ratio
 from xent.scoring.state.slices import CellSums
-
-if TYPE_CHECKING:
-    from xent.scoring.report import Score
 
 LEAST = 10
 """The fewest rows of a slice."""
@@ -46,7 +44,7 @@ class Worse(NamedTuple):
     """How many slices were looked at, and the level corrected for."""
 
 
-def worse_slices(score: Score) -> Worse:
+def worse_slices(score: Told) -> Worse:
     """Slices by one column or two, with Bonferroni's correction for all of them."""
     cells = list(_cells(score))
     if not cells or not math.isfinite(score.loss) or score.clustered:
@@ -66,7 +64,7 @@ def worse_slices(score: Score) -> Worse:
     )
 
 
-def _cells(score: Score) -> Iterator[tuple[tuple[tuple[str, str], ...], CellSums]]:
+def _cells(score: Told) -> Iterator[tuple[tuple[tuple[str, str], ...], CellSums]]:
     for columns, cells in score.state.slices.cells.items():
         for key, cell in cells:
             if cell.rows >= LEAST and not cell.infinite and cell.rows < score.rows:

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from xent._report import Finding
-
-if TYPE_CHECKING:
-    from xent.scoring.report import Score
+from xent.scoring.page.told import Told
 
 TOLERANCE = 1.0
 """Whether rows sum to 1 was checked as they were read."""
 
 
-def warnings_of(score: Score) -> tuple[Finding, ...]:
+def warnings_of(score: Told) -> tuple[Finding, ...]:
     """Mistakes and notes of the detectors of `diagnose`; their rows are counted, not named."""
     from xent.check._batch import diagnose_rows
 

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from xent.scoring.page.told import Told
 from xent.scoring.page.wording import cut
 from xent.scoring.state import WorstRow
 
 if TYPE_CHECKING:
     from xent.explanation import Explanation
-    from xent.scoring.report import Score
 
 EXPLAINED = 3
 """How many rows are explained."""
 
 
-def explained(score: Score, row: WorstRow) -> Explanation | None:
+def explained(score: Told, row: WorstRow) -> Explanation | None:
     """The explanation of a row; None if its scores are not kept."""
     from xent.explanation import explain
 
