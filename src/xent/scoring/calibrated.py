@@ -85,8 +85,7 @@ class Calibrated:
             rows.weights if schema.weighted else None,
             kind=kind,
             histogram=None if schema.clip else self._histogram,
-            # Of many classes the event is another one: the likeliest class is the true one.
-            infinite=infinite if two else 0,
+            infinite=infinite,
             level=self.level,
         )
 
@@ -98,7 +97,7 @@ class Calibrated:
     def _glance_of_bins(self) -> Glance:
         bins = Outcomes.of_histogram(*self._histogram)
         slope, excess = slope_of(bins, self.level, TOP), corp(bins, "log", FEW_DRAWS).miscalibration
-        return Glance(TOP, bins.n, 0, z_of(bins), slope, excess)
+        return Glance(TOP, bins.n, z_of(bins), slope, excess, "")
 
     def _of_bins(self) -> Calibration:
         bins = Outcomes.of_histogram(*self._histogram)
@@ -106,10 +105,10 @@ class Calibrated:
         return Calibration(
             TOP,
             bins.n,
-            0,
             z_of(bins),
             slope_of(bins, self.level, TOP),
             log.miscalibration,
+            "",
             log,
             corp(bins, "Brier"),
             *errors_of(bins),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from xent._format import counted, plain, shown
@@ -105,6 +105,10 @@ class Score(Told):
             yield Text(f"Note: {note}", "note")
 
     # ---- parts of the reports
+
+    def at_level(self, level: float) -> Score:
+        """The same with intervals at another level."""
+        return replace(self, level=level)
 
     def opening(self) -> Iterator[Block]:
         """The headline, how the file was read, and what was left out."""

@@ -24,7 +24,6 @@ def calibration_data(score: Told) -> dict[str, Any]:
     data = {
         "event": found.event,
         "rows": found.rows,
-        "sample_rows": found.sample or None,
         "notes": [note for note in notes if note],
         "slope_in_words": slope_words(score, found),
         **{

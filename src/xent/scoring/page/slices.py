@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 from xent.scoring.figures import Group
@@ -49,7 +48,7 @@ def worse_slices(score: Told) -> Worse:
     cells = list(_cells(score))
     if not cells or not math.isfinite(score.loss) or score.clustered:
         return Worse([], len(cells))
-    strict = replace(score, level=1 - (1 - score.level) / len(cells))
+    strict = score.at_level(1 - (1 - score.level) / len(cells))
 
     def cost(each: tuple[Any, CellSums]) -> float:
         sums = each[1]

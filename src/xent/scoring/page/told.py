@@ -46,6 +46,10 @@ class Told(Calibrated, Figures, FileScore):
         """On a loss above that of the base rates."""
         raise NotImplementedError
 
+    def at_level(self, level: float) -> Told:
+        """The same with intervals at another level."""
+        raise NotImplementedError
+
     def opening(self) -> Iterator[Block]:
         """The headline, how the file was read, and what was left out."""
         raise NotImplementedError
