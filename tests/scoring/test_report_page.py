@@ -110,6 +110,12 @@ def test_nothing_is_wrong_with_right_probabilities() -> None:
     assert set(heads(score).values()) == {"good"}
 
 
+def test_few_rows_do_not_speak_for_calibration() -> None:
+    labels = np.repeat([0, 1, 0, 1], [14, 6, 6, 14])
+    table = {"prob": np.repeat([0.3, 0.7], 20), "label": labels}
+    assert heads(xent.score(table))["Calibration"] == "unsure"
+
+
 def test_worse_than_the_base_rate() -> None:
     table = made(1000)
     score = xent.score({"logit": -table["logit"], "label": table["label"]})

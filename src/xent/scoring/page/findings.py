@@ -18,6 +18,9 @@ TOLD = 3
 """Slices and pairs of classes that are named."""
 
 
+ENOUGH = 100
+"""Rows below which no sign of miscalibration says little."""
+
 SAID = ("probability 0 for the label", "label on a masked class", "worse than chance")
 """Mistakes in the catalogue of `diagnose` that other findings say."""
 
@@ -179,7 +182,8 @@ def _miscalibration(score: Told, found: Calibration) -> Iterator[Found]:
     else:
         by = " by the Brier score" * (corp is found.brier)
         text = f"No sign of miscalibration{by} in {counted(score.rows, 'row')}: {told}"
-        yield Found("unsure" if by else "good", "Calibration", text)
+        unsure = by or score.rows < ENOUGH
+        yield Found("unsure" if unsure else "good", "Calibration", text)
 
 
 def _slices(score: Told) -> Iterator[Found]:

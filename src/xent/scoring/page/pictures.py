@@ -10,6 +10,8 @@ from xent._report import Block, Picture, Text
 from xent.scoring.page.told import Told
 
 FIGURE = 'style="margin:0.8rem 0;max-width:36rem"'
+BELOW = "Where the curve is below the dashed line, what is predicted happens less often."
+BAND = " Where the dashed line leaves the grey band, the predictions cannot be right."
 WIDE = 5.2
 """Inches."""
 
@@ -43,8 +45,7 @@ def reliability(score: Told) -> Picture:
         lambda ax: plots.reliability_curve(score, ax=ax),
         "reliability",
         4.6,
-        "Where the curve is below the dashed line, what is predicted happens less often. Where the "
-        "dashed line leaves the grey band, the predictions cannot be right.",
+        BELOW + BAND * (not score.clustered and not score.state.schema.weighted),
     )
 
 

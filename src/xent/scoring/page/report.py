@@ -41,6 +41,8 @@ OWN_STYLE = """
 .xent-score ul { padding-left: 1.2rem; }
 .xent-score li { margin: 0.4rem 0; }
 .xent-score figcaption { font-size: 0.9rem; }
+.xent-score h5 { font-size: 1.15rem; margin: 0.8rem 0; }
+.xent-score h6 { font-size: 1rem; margin: 1rem 0 0.3rem; border-bottom: 1px solid; }
 .xent-score details { margin: 0.6rem 0; }
 .xent-score summary { font-size: 1rem; margin-top: 0.4rem; }
 .xent-score details > div { border-left: 2px solid; padding-left: 0.8rem; }
@@ -246,7 +248,9 @@ def _folded(head: str, blocks: Iterable[Block], *, fold: bool) -> Iterator[Block
 
 
 def _apart(fragment: str, number: int) -> str:
-    """An explanation whose names differ from those of another one in the page."""
+    """An explanation below the headings of the page, and with names of its own."""
+    for outer, inner in (("h4", "h6"), ("h3", "h5")):
+        fragment = fragment.replace(f"<{outer}", f"<{inner}").replace(f"</{outer}", f"</{inner}")
     return re.sub(r"\bxent-[0-9a-f]{8}\b", lambda found: f"{found[0]}-{number}", fragment)
 
 
