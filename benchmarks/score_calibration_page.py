@@ -74,6 +74,9 @@ class Report(TypedDict):
     binned: list[Binned]
 
 
+MANY = 1000
+"""Runs from which a coverage is exact enough to open with."""
+
 HEAD = """\
 # Calibration figures under test
 
@@ -124,7 +127,8 @@ miscalibration is lower; its draws are of the same bins, and lower by as much.
 END = """
 {made}
 
-{measured} Every figure is a simulation with fixed seeds.
+{measured} Every figure is a simulation with fixed seeds. A share near 95 % has a
+standard error of 0.5 points in 2,000 runs, 1.5 in 200 and 4 in 26.
 
 `python benchmarks/score_calibration.py` writes this page and `benchmarks/score_calibration.json`.
 """
@@ -149,15 +153,17 @@ def model(kind: str, over: float) -> str:
 
 def finding(report: Report) -> str:
     """What the page opens with."""
-    covers = [each["covered"] for each in report["covered"] if each["refused"] < 0.5]
+    shown = [each for each in report["covered"] if each["refused"] < 0.5]
+    covers = [each["covered"] for each in shown if each["runs"] >= MANY]
     holds = [each["covered"] for each in report["bands"]]
     below = [each["below"] for each in report["levels"] if each["below"] == each["below"]]
     first = next(each for each in report["nulls"] if each["figure"] == "ECE15")
     return (
         f"A perfectly calibrated model has an ECE of {first['value']:.3f} on {first['n']} rows, so "
         f"figures stand beside their value under perfect calibration. The 95 % interval of the "
-        f"slope holds the truth in {percent(min(covers))} to {percent(max(covers))} of runs, the "
-        f"bands of the reliability curve in at least {percent(min(holds))}, and Z rejects "
+        f"slope holds the truth in {percent(min(covers))} to {percent(max(covers))} of runs "
+        f"(100 and 1,000 rows), the bands of the reliability curve in at least "
+        f"{percent(min(holds))}, and Z rejects "
         f"{percent(min(below))} to {percent(max(below))} of calibrated models at the 5 % level."
     )
 

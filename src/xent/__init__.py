@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from xent import check
     from xent.explanation import explain
     from xent.scoring import score
+    from xent.scoring.comparing import compare
 
 __version__ = "0.1.0"
 
 __all__ = [
     "binary_cross_entropy",
     "check",
+    "compare",
     "cross_entropy",
     "empty_cache",
     "explain",
@@ -45,9 +47,11 @@ def __getattr__(name: str) -> Any:
         return _import_module("xent.explanation").explain
     if name == "score":
         return _import_module("xent.scoring").score
+    if name == "compare":
+        return _import_module("xent.scoring.comparing").compare
     message = f"module 'xent' has no attribute {name!r}"
     raise AttributeError(message)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), "check", "explain", "score"})
+    return sorted({*globals(), "check", "compare", "explain", "score"})

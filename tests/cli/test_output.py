@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "glossary": ("glossary",),
     "glossary of one": ("glossary", "odds"),
     "score": ("score", "a.csv"),
+    "compare": ("compare", "models.csv"),
     "diagnose": ("diagnose", "a.csv"),
     "audit": ("audit", "losses_to_audit:right"),
 }
@@ -37,6 +38,7 @@ every_command = pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMAN
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.csv").write_text(CSV)
+    (tmp_path / "models.csv").write_text("label,prob_A,prob_B\n1,0.9,0.8\n0,0.2,0.1\n1,0.4,0.3\n")
     (tmp_path / "losses_to_audit.py").write_text(LOSSES)
 
 

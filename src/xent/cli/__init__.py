@@ -1,4 +1,4 @@
-"""The command line: `xent explain`, `glossary`, `learn`, `score`, `audit`, `diagnose`, `plot`."""
+"""The command line: `xent explain`, `glossary`, `learn`, `score`, `compare`, `audit` and others."""
 
 from importlib import import_module
 
@@ -11,6 +11,7 @@ MODULES = {
     "glossary": "glossary",
     "learn": "learn",
     "score": "score",
+    "compare": "compare",
     "audit": "check",
     "diagnose": "check",
     "plot": "plot",

@@ -27,6 +27,12 @@ CHUNK = 1 << 20
 class Truth:
     """The table of labels, and which of its rows each prediction belongs to."""
 
+    advice = (
+        "Split both tables by the key, score each pair with --save-state, and merge the states "
+        "with --merge."
+    )
+    """What to do where it takes too much memory."""
+
     def __init__(self, readers: Sequence[Reader], name: str, key: Key, *, drops: bool) -> None:
         self.readers, self.name, self.key, self.drops = readers, name, key, drops
         self.sample = readers[0].sample()
@@ -40,6 +46,16 @@ class Truth:
         """For each part of the predictions, the rows here of its rows; -1 where there is none."""
         self.without_prediction = 0
         self._columns: dict[str, Any] = {}
+
+    @property
+    def alone(self) -> str:
+        """What is said of rows that no prediction belongs to."""
+        return "without a prediction"
+
+    @property
+    def most(self) -> int:
+        """The most bytes that it may take."""
+        return MOST_BYTES
 
     def matching(self, keys: Any) -> dict[str, Any]:
         """The columns for a few keys, null where there is none."""
@@ -72,16 +88,15 @@ class Truth:
             rows += len(parts[" key"])
             # Beside the keys there are a hash table of them, and a place for each prediction.
             size += sum(part.nbytes for part in parts.values()) + 32 * len(parts[" key"])
-            if size > MOST_BYTES:
+            if size > self.most:
                 kept = {name: [] for name in kept}
             for name, part in parts.items():
-                if size <= MOST_BYTES:
+                if size <= self.most:
                     kept[name].append(part)
-        if size > MOST_BYTES:
+        if size > self.most:
             what = (
                 f"its {rows:,} rows would take {size / 2**30:.1f} GB of memory to join, and at "
-                f"most {MOST_BYTES / 2**30:g} GB are used. Split both tables by the key, score "
-                "each pair with --save-state, and merge the states with --merge."
+                f"most {self.most / 2**30:g} GB are used. {self.advice}"
             )
             raise FileError(self.name, what)
         self._columns = {name: pa.chunked_array(kept[name]) for name in columns if kept[name]}
@@ -143,8 +158,8 @@ class Truth:
             raise FileError(lost.part, f"{what}: {lost}. {written or drop}")
         if self.without_prediction and not self.drops:
             first = keys.take(np.flatnonzero(~found.seen)[:5]).to_pylist()
-            what = f"{counted(self.without_prediction, 'row')} without a prediction: "
-            raise FileError(self.name, f"{what}{_few(first, self.without_prediction)}. {drop}")
+            what = f"{counted(self.without_prediction, 'row')} {self.alone}: "
+            raise FileError(self.name, f"{what}{few(first, self.without_prediction)}. {drop}")
 
     def _find(self, held: Sequence[tuple[str, Any]], keys: Any, found: _Found) -> None:
         if not held:
@@ -182,7 +197,7 @@ class Truth:
             several = counts.filter(pc.greater(counts.field("counts"), 1)).field("values")
             more = len(keys) - distinct
             what = f"{counted(more, 'row')} with a key {names} that earlier rows have: "
-            shown = _few(several[:5].to_pylist(), len(several))
+            shown = few(several[:5].to_pylist(), len(several))
             raise FileError(self.name, f"{what}{shown}. Each row needs a key of its own.")
 
 
@@ -201,7 +216,7 @@ class _Examples:
             self.count += len(rows)
 
     def __str__(self) -> str:
-        return _few(self.keys, self.count)
+        return few(self.keys, self.count)
 
 
 class _Found:
@@ -279,9 +294,10 @@ def _quoted(names: Sequence[str]) -> str:
 
 
 def _first(keys: Any) -> str:
-    return _few(keys.drop_null()[:3].to_pylist(), len(keys))
+    return few(keys.drop_null()[:3].to_pylist(), len(keys))
 
 
-def _few(keys: Sequence[Any], count: int) -> str:
+def few(keys: Sequence[Any], count: int) -> str:
+    """The first keys, for a message."""
     shown = ", ".join(repr(key).replace("\\x00", " ") for key in keys)
     return shown + ", ..." * (count > len(keys))

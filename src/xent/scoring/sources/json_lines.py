@@ -27,6 +27,11 @@ KINDS: tuple[tuple[Any, str], ...] = (
 
 EXAMPLE = '{"label": 1, "prob": 0.9}'
 
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object, read as its pairs, so that repeated names are found."""
+
+
 CHUNK = 1 << 20
 """Characters of an array that are read at once."""
 
@@ -150,7 +155,7 @@ def parsed(file: File, text: str, at: Place) -> dict[str, Any]:
     if byte := foreign(text):
         raise FileError(file.name, f"the text is {byte}", **at)
     try:
-        pairs = json.loads(text, object_pairs_hook=list)
+        pairs = json.loads(text, object_pairs_hook=_Pairs)
     except json.JSONDecodeError as error:
         what = f"not JSON: {error.msg} at character {error.colno}. Each line is one object."
         raise FileError(file.name, what, **at) from None
@@ -198,7 +203,7 @@ def _problem(value: Any, name: str, wanted: Wanted, kinds: dict[str, str]) -> st
 
 def _changed(value: Any, name: str, kinds: dict[str, str]) -> tuple[str, str] | None:
     """The first part of a value, by name, that is of another kind than in earlier rows."""
-    if value is None or value == []:  # which may have been an empty object
+    if value is None:
         return None
     kind = _kind(value)
     before = kinds.setdefault(name, kind)
@@ -219,8 +224,7 @@ def _written(value: Any) -> str:
 
 
 def _is_object(value: Any) -> bool:
-    """Objects are read as lists of pairs, so that repeated names are found."""
-    return isinstance(value, list) and bool(value) and isinstance(value[0], tuple)
+    return isinstance(value, _Pairs)
 
 
 def _kind(value: Any) -> str:

@@ -1,0 +1,212 @@
+"""The figures of a comparison, computed from its state."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+from xent.scoring.comparing.estimates import Estimate, of_clusters, of_rows
+from xent.scoring.comparing.schema import Places
+from xent.scoring.comparing.state import CompareState
+from xent.scoring.intervals import Interval, holm, mcnemar, proportion_interval
+
+ROUNDING = 1e-12
+"""In nats: the root mean square of differences that rounding may have made."""
+
+BY_CLUSTER = "no interval by slice where rows are not independent (--cluster)"
+
+
+@dataclass(frozen=True)
+class ModelFigures:
+    """One model on the rows that all models have."""
+
+    name: str
+    loss: float
+    """Log loss in nats; infinite if that of a row is."""
+    loss_interval: Interval
+    accuracy: float
+    accuracy_interval: Interval
+    infinite: int
+    """Rows whose true class was given a probability of 0."""
+    constant: bool
+    """Has each row the same scores?"""
+
+
+@dataclass(frozen=True)
+class PairFigures:
+    """Two models on the same rows. Differences are the first one's figure less the second's."""
+
+    first: str
+    second: str
+    difference: float
+    """Of the log losses, in nats; NaN if a loss is infinite."""
+    interval: Interval
+    p: float
+    """Two-sided, of no difference."""
+    corrected: float
+    """The p-value by Holm's correction over all pairs."""
+    detectable: float
+    """The smallest difference that would have been seen with a power of 80 %."""
+    lower: tuple[int, int]
+    """Rows in which the first one's loss is lower, and those in which the second one's is."""
+    equal: int
+    """Rows with the same loss."""
+    accuracy_difference: float
+    accuracy_interval: Interval | None
+    """Over clusters; of independent rows there is McNemar's test instead."""
+    right_alone: tuple[int, int]
+    """Rows in which only the first one is right, and those in which only the second one is."""
+    mcnemar: float
+    """P-value of the exact test; NaN where rows are not independent."""
+    infinite: tuple[int, int]
+    """Rows with an infinite loss, of each."""
+    not_worse: tuple[float, float] = (math.nan, math.nan)
+    """With a margin: corrected p-values of the first one, or the second, being worse by it."""
+    bounds: tuple[float, float] = (math.nan, math.nan)
+    """With a margin: by how much the first one, or the second, may be worse: one-sided bounds."""
+
+    rounding: bool = False
+    """Do the losses differ by no more than numbers are rounded by?"""
+
+    @property
+    def same(self) -> bool:
+        """Is the loss the same in each row?"""
+        return self.lower == (0, 0)
+
+
+@dataclass(frozen=True)
+class SliceFigures:
+    """A pair of models on the rows with one value of a column."""
+
+    value: str
+    first: str
+    second: str
+    rows: int
+    difference: float
+    interval: Interval
+    p: float
+    corrected: float
+    """By Holm's correction over all values of all columns, and all pairs."""
+
+
+class Figures:
+    """The figures of a state at a confidence level, and with a margin if one is given."""
+
+    def __init__(self, state: CompareState, level: float, margin: float | None) -> None:
+        self.state, self.level, self.margin = state, level, margin
+        self.schema, self.places = state.schema, Places(state.schema)
+
+    @cached_property
+    def models(self) -> list[ModelFigures]:
+        """Of each model."""
+        found = []
+        for i, name in enumerate(self.schema.models):
+            infinite = int(self.state.totals.infinite[i])
+            loss = self._estimate(self.places.loss(i))
+            accuracy, interval = self._accuracy(i)
+            found.append(
+                ModelFigures(
+                    name, math.inf if infinite else loss.mean, loss.interval(self.level),
+                    accuracy, interval, infinite, self.state.looks.constant(i),
+                )
+            )  # fmt: skip
+        return found
+
+    @cached_property
+    def pairs(self) -> list[PairFigures]:
+        """Of each pair, with Holm's correction over all of them."""
+        estimates = [self._estimate(self.places.difference(i)) for i in range(self.places.pairs)]
+        # The first step of Holm's correction: what is seen at it is so whatever the others are.
+        strict = 1 - (1 - self.level) / len(estimates)
+        pairs = [self._pair(i, each, strict) for i, each in enumerate(estimates)]
+        corrected = holm([pair.p for pair in pairs])
+        pairs = [replace(pair, corrected=p) for pair, p in zip(pairs, corrected, strict=True)]
+        if self.margin is None:
+            return pairs
+        worse = [p for each in estimates
+                 for p in (each.above(self.margin), each.below(-self.margin))]  # fmt: skip
+        if len(pairs) > 1:  # of a single pair, only one of both can be true
+            worse = holm(worse)
+        bounds = [each.interval(2 * self.level - 1) for each in estimates]
+        return [
+            replace(pair, not_worse=(worse[2 * i], worse[2 * i + 1]),
+                    bounds=(bounds[i].high, -bounds[i].low))
+            for i, pair in enumerate(pairs)
+        ]  # fmt: skip
+
+    def _pair(self, i: int, estimate: Estimate, strict: float) -> PairFigures:
+        totals, (a, b) = self.state.totals, self.schema.pairs[i]
+        lower, alone = totals.wins[i].tolist(), totals.alone[i].tolist()
+        right = self._estimate(self.places.right_difference(i))
+        clustered = self.schema.cluster is not None
+        infinite = int(totals.infinite[a]), int(totals.infinite[b])
+        p = estimate.two_sided()
+        m = totals.moments(self.places.difference(i))
+        lost = totals.left_out[self.places.difference(i)]
+        rounding = not lost and m.variance + m.mean**2 < ROUNDING**2
+        return PairFigures(
+            self.schema.models[a], self.schema.models[b],
+            estimate.mean, estimate.interval(self.level),
+            p, p, estimate.seen(strict), (lower[0], lower[1]), totals.rows - sum(lower),
+            right.mean, right.interval(self.level) if clustered else None,
+            (alone[0], alone[1]), math.nan if clustered else mcnemar(*alone), infinite,
+            rounding=rounding,
+        )  # fmt: skip
+
+    def slices(self, column: str) -> list[SliceFigures]:
+        """Of each value of a column and each pair, with Holm's correction over all columns."""
+        return self._slices[column]
+
+    @cached_property
+    def _slices(self) -> dict[str, list[SliceFigures]]:
+        slices = self.state.slices
+        found = {
+            column: [
+                self._slice(column, value, i)
+                for value in sorted(values)
+                for i in range(self.places.pairs)
+            ]
+            for column, values in slices.columns.items()
+        }
+        corrected = iter(holm([each.p for cells in found.values() for each in cells]))
+        return {
+            column: [replace(each, corrected=next(corrected)) for each in cells]
+            for column, cells in found.items()
+        }
+
+    def _slice(self, column: str, value: str, pair: int) -> SliceFigures:
+        a, b = (self.schema.models[i] for i in self.schema.pairs[pair])
+        rows, powers, values, moments = self.state.slices.of(column, value, pair)
+        estimate = of_rows(moments, (powers, values))
+        if self.schema.cluster is not None:
+            estimate = replace(estimate, reason=BY_CLUSTER)
+        p = estimate.two_sided()
+        return SliceFigures(value, a, b, rows, estimate.mean, estimate.interval(self.level), p, p)
+
+    def _estimate(self, value: int) -> Estimate:
+        totals = self.state.totals
+        lost = int(totals.left_out[value]), int(totals.undefined[value])
+        if self.schema.cluster is not None:
+            return of_clusters(self.state.clusters.of(value), lost, self.counts)
+        return of_rows(totals.moments(value), lost, self.counts)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Rows of each class."""
+        counts = self.state.totals.classes.tolist()
+        return dict(zip(self.schema.classes, counts, strict=True))
+
+    def _accuracy(self, model: int) -> tuple[float, Interval]:
+        estimate = self._estimate(self.places.right(model))
+        if self.schema.cluster is not None:
+            return estimate.mean, estimate.interval(self.level)
+        m = self.state.totals.moments(self.places.right(model))
+        share = min(1.0, max(0.0, m.mean))
+        return share, proportion_interval(share, m.rows, self.level, effective=m.effective)
+
+
+def best(models: Sequence[ModelFigures]) -> ModelFigures:
+    """The model with the lowest log loss; the first of several."""
+    return min(models, key=lambda each: each.loss)

@@ -1,0 +1,209 @@
+"""Goes through the rows that all models have, and compares the models on them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from xent._validation import Array
+from xent.scoring.columns import Rows
+from xent.scoring.comparing.pairing import by_key, in_order
+from xent.scoring.comparing.schema import Batch, Schema
+from xent.scoring.comparing.sides import Piece, Side
+from xent.scoring.comparing.state import CompareState
+from xent.scoring.errors import FileError
+from xent.scoring.losses import scored
+from xent.scoring.reading import Reading
+from xent.scoring.saved import UNPREDICTED
+
+Progress = Callable[[int, float | None], None]
+
+
+class CompareRun:
+    """The sources, whose rows are paired by a key or by their order."""
+
+    def __init__(
+        self, sides: Sequence[Side], key: Any, schema: Schema, show: Sequence[str]
+    ) -> None:
+        self.sides, self.key, self.schema, self.show = sides, key, schema, show
+        self.drops = sides[0].missing == "drop"
+        self.readings = [r for side in sides for r in side.models.values()]
+        self.orders = [_order(reading, schema) for reading in self.readings]
+        self.left_out: Counter[str] = Counter()
+        """How many rows were left out, by the reason."""
+        self.weightless = 0
+
+    def state(self, progress: Progress | None = None) -> CompareState:
+        """What is kept of all rows."""
+        state = CompareState(self.schema)
+        layouts = [side.layouts() for side in self.sides]
+        for side in self.sides:
+            side.source.match(side.columns)
+        for pieces in self._pieces():
+            found = [
+                side.rows(piece, each)
+                for side, piece, each in zip(self.sides, pieces, layouts, strict=True)
+            ]
+            if batch := self._batch(pieces, found):
+                state.add(batch)
+            if progress:
+                reader, seen = pieces[0].reader, int(pieces[0].rows[-1]) + 1
+                one = len(self.sides[0].source.parts) == 1 and reader is not None
+                progress(state.totals.rows, reader.fraction(seen) if one and reader else None)
+        self._count(layouts)
+        return state
+
+    def _pieces(self) -> Iterator[list[Piece]]:
+        if len(self.sides) > 1 and self.key is not None:
+            return by_key(self.sides, self.key, drops=self.drops)
+        return in_order(self.sides)
+
+    def _batch(self, pieces: Sequence[Piece], found: Sequence[dict[str, Rows]]) -> Batch | None:
+        """The rows that all models have, scored by each of them."""
+        rows = [each for several in found for each in several.values()]
+        kept = rows[0].places
+        for each in rows[1:]:
+            if not np.array_equal(kept, each.places):
+                kept = np.intersect1d(kept, each.places, assume_unique=True)
+        self._check_labels(pieces, found, kept)
+        weight = next((_of(r.places, r.weight, kept) for r in rows if r.weight is not None), None)
+        if weight is not None and not (weight > 0).all():
+            self.weightless += int((weight == 0).sum())
+            kept, weight = kept[weight > 0], weight[weight > 0]
+        if not len(kept):
+            return None
+        scores = [_of(r.places, r.scores, kept).astype(np.float64, copy=False) for r in rows]
+        labels = _of(rows[0].places, rows[0].labels, kept).astype(np.int64, copy=False)
+        made = [
+            scored(each, _inverse(order)[labels], reading.kind, self.schema.clip)
+            for each, order, reading in zip(scores, self.orders, self.readings, strict=True)
+        ]
+        groups, shown = self._extras(found, kept)
+        by = [groups[name] for name in self.schema.by]
+        return Batch(
+            self.schema,
+            labels,
+            np.stack([each.losses for each in made]),
+            np.stack([o[each.predicted] for o, each in zip(self.orders, made, strict=True)]),
+            scores,
+            None if weight is None else weight.astype(np.float64, copy=False),
+            pieces[0].rows[kept],
+            pieces[0].part,
+            shown,
+            by,
+            groups[self.schema.cluster] if self.schema.cluster is not None else None,
+        )
+
+    def _extras(
+        self, found: Sequence[dict[str, Rows]], kept: Array
+    ) -> tuple[dict[str, Any], list[Array]]:
+        """The columns by which there are sums, by name, and those that are shown."""
+        groups: dict[str, Any] = {}
+        shown: dict[str, Array] = {}
+        for side, several in zip(self.sides, found, strict=True):
+            rows = next(iter(several.values()))
+            at = np.searchsorted(rows.places, kept)
+            first = side.first
+            names = [*(each.text for each in first.by), *([first.cluster] if first.cluster else [])]
+            for name, each in zip(names, rows.groups, strict=True):
+                groups[name] = each.of(at)
+            for name, column in zip(side.first.show, rows.shown, strict=True):
+                shown[name] = column[at]
+        return groups, [shown[name] for name in self.show]
+
+    def _check_labels(
+        self, pieces: Sequence[Piece], found: Sequence[dict[str, Rows]], kept: Array
+    ) -> None:
+        """Fail where two sources have different labels in rows that are to be the same."""
+        start = 0
+        sides = [(i, next(iter(several.values()))) for i, several in enumerate(found)]
+        orders = []
+        for several in found:
+            orders.append(self.orders[start])
+            start += len(several)
+        first = sides[0][1]
+        mine = orders[0][_of(first.places, first.labels, kept)]
+        for i, rows in sides[1:]:
+            theirs = orders[i][_of(rows.places, rows.labels, kept)]
+            if not np.array_equal(mine, theirs):
+                at = int(np.flatnonzero(mine != theirs)[0])
+                names = self.schema.classes
+                self._fail(pieces, i, int(kept[at]), names[mine[at]], names[theirs[at]])
+            if not self.drops and len(rows.places) != len(first.places):
+                at = int(np.setxor1d(rows.places, first.places)[0])
+                told = "one that is left out", "another one"
+                own, other = told if at in rows.places else told[::-1]
+                self._fail(pieces, i, at, own, other)
+
+    def _fail(self, pieces: Sequence[Piece], i: int, row: int, own: str, other: str) -> None:
+        base, piece = pieces[0], pieces[i]
+        of = f"row {int(base.rows[row])} of {base.part}"
+        what = f"the label is {other}, but in {of} it is {own}. "
+        if self.key is None:
+            what += "Are the rows in the same order? A column that says which rows belong "
+            what += "together is named by --key COLUMN."
+        else:
+            what += "Both have the same key: one of the labels is wrong."
+        piece.fail(row, what, self.sides[i].first.label_columns[0])
+
+    def _count(self, layouts: Sequence[Mapping[str, Any]]) -> None:
+        several = len(self.sides) > 1
+        for i, (side, each) in enumerate(zip(self.sides, layouts, strict=True)):
+            self.left_out += side.left_out
+            for j, (model, layout) in enumerate(each.items()):
+                for reason, rows in layout.left_out.items():
+                    if reason == "no score":
+                        self.left_out[f"no score of {model}"] += rows
+                    elif reason == "no label" and j == 0:
+                        where = f" in {side.name}" * (several and side.source.truth is None)
+                        self.left_out[f"no label{where}"] += rows if not i or where else 0
+                    elif (reason == "no weight" or i == 0) and j == 0:
+                        self.left_out[reason] += rows
+            if side.source.truth is not None:
+                lost = side.source.truth.without_prediction
+                self.left_out[f"{UNPREDICTED} in {side.name}" if several else UNPREDICTED] += lost
+        self.left_out["weight 0"] += self.weightless
+
+
+def _of(places: Array, values: Array | None, kept: Array) -> Array:
+    """The values of these places."""
+    assert values is not None
+    if len(places) == len(kept):
+        return values
+    return np.asarray(values[np.searchsorted(places, kept)])
+
+
+def _order(reading: Reading, schema: Schema) -> Array:
+    """The place of each of a model's classes among those of the comparison."""
+    of = {name: i for i, name in enumerate(schema.classes)}
+    return np.array([of[name] for name in reading.classes], np.int64)
+
+
+def _inverse(order: Array) -> Array:
+    return np.argsort(order)
+
+
+def check_classes(models: Mapping[str, Reading]) -> tuple[str, ...]:
+    """The classes of all models; an error names those that only one of two models has."""
+    (first, reading), *others = models.items()
+    classes = tuple(reading.classes)
+    for name, other in others:
+        if set(other.classes) == set(classes):
+            continue
+        told = []
+        for model, own, theirs in ((first, classes, other.classes), (name, other.classes, classes)):
+            only = [each for each in own if each not in set(theirs)]
+            if only:
+                more = f" and {len(only) - 5} more" * (len(only) > 5)
+                told.append(f"only {model} has {', '.join(only[:5])}{more}")
+        what = f"the models have different classes: {'; '.join(told)}."
+        if len(classes) == len(other.classes):
+            what += " If they are the same ones by other names, pass --classes A,B,..."
+        else:
+            what += " Losses over different classes cannot be compared."
+        both = f"{first} and {name}"
+        raise FileError(both, what)
+    return classes

@@ -1,0 +1,190 @@
+"""How the figures of a comparison are told: numbers, p-values, intervals, and what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from xent._format import counted, shown
+from xent.scoring.comparing.figures import ModelFigures, PairFigures, best
+from xent.scoring.intervals import Interval
+
+CLIP = "--clip 1e-6, say, sets a floor under the probabilities; the result then depends on it."
+
+
+def p_value(p: float) -> str:
+    """A p-value for a table; nothing where there is none."""
+    if p != p:
+        return ""
+    return "<0.0001" if p < 1e-4 else f"{p:.4f}"
+
+
+def bounds(interval: Interval | None) -> str:
+    """An interval for a table; nothing where there is none."""
+    if interval is None or not interval.known:
+        return ""
+    return f"{shown(interval.low, trim=False)} to {shown(interval.high, trim=False)}"
+
+
+def percent(level: float) -> str:
+    """A confidence level."""
+    return f"{100 * level:.6g} %"
+
+
+def rows_of(count: int) -> str:
+    """A number of rows."""
+    return f"{count:,} row{'s' * (count != 1)}"
+
+
+def reason_of(interval: Interval) -> str:
+    """Why a difference has no interval: what is said of losses, of differences instead."""
+    return interval.reason.replace("have the same loss", "have the same difference")
+
+
+def conclusion_of_two(pair: PairFigures, rows: int, level: float) -> str:
+    """What may be concluded about two models."""
+    if pair.same:
+        return f"{pair.first} and {pair.second} have the same loss in each row ({rows_of(rows)})."
+    if any(pair.infinite):
+        return infinite(pair)
+    if pair.rounding:
+        both = f"{pair.first} and {pair.second} have the same loss in each row, but for rounding"
+        return f"{both} ({rows_of(rows)})."
+    if pair.difference != pair.difference:
+        return f"No difference can be concluded: {reason_of(pair.interval)}."
+    better, worse = (pair.second, pair.first)[:: 1 if pair.difference > 0 else -1]
+    size = f"{shown(abs(pair.difference))} nats"
+    if not pair.interval.known:
+        told = f"the log loss of {better} is lower by {size} on these rows, but "
+        told += f"there is no interval ({reason_of(pair.interval)})"
+        return f"No difference can be concluded: {told}."
+    low, high = sorted((pair.interval.low, pair.interval.high))
+    if pair.difference < 0:
+        low, high = -high, -low
+    told = f"the log loss of {better} is lower than that of {worse} by {size} "
+    told += f"({percent(level)} interval {shown(low)} to {shown(high)}, {rows_of(rows)})"
+    if significant(pair, level):
+        return f"{told[0].upper()}{told[1:]}: more than chance explains."
+    return (
+        f"No difference can be concluded: {told}. A difference of {shown(pair.detectable)} nats "
+        "would have been seen with 80 % power."
+    )
+
+
+def significant(pair: PairFigures, level: float) -> bool:
+    """Is a difference more than chance explains, by Holm's correction?"""
+    return not pair.rounding and pair.corrected <= 1 - level
+
+
+def infinite(pair: PairFigures) -> str:
+    """That no difference is defined, since losses are infinite."""
+    first, second = pair.infinite
+    told = f"{pair.first} gives the true class a probability of 0 in {rows_of(first)}, "
+    told += f"{pair.second} in {rows_of(second)}; the log loss is infinite there"
+    return f"No difference of the log losses can be computed: {told}. {CLIP}"
+
+
+def conclusions(
+    models: Sequence[ModelFigures],
+    pairs: Sequence[PairFigures],
+    rows: int,
+    level: float,
+    baseline: str | None,
+    margin: float | None,
+) -> Iterator[str]:
+    """What may be concluded, in one sentence; and one more for each pair and margin."""
+    if len(models) == 2:
+        yield conclusion_of_two(pairs[0], rows, level)
+    else:
+        yield _of_many(models, pairs, level, baseline)
+    if margin is not None:
+        for pair in pairs:
+            yield of_margin(pair, level, margin, several=len(pairs) > 1, baseline=baseline)
+
+
+def _of_many(
+    models: Sequence[ModelFigures], pairs: Sequence[PairFigures], level: float, baseline: str | None
+) -> str:
+    least = best(models)
+    against = baseline if baseline is not None else least.name
+    if least.loss == float("inf"):
+        return f"No difference can be concluded: each model's log loss is infinite. {CLIP}"
+    lower: list[str] = []
+    higher: list[str] = []
+    unclear: list[str] = []
+    endless: list[str] = []
+    if any(model.name == against and model.infinite for model in models):
+        return f"No difference can be concluded. {_endless([against], models)}. {CLIP}"
+    for pair in pairs:
+        if against not in (pair.first, pair.second):
+            continue
+        other = pair.second if pair.first == against else pair.first
+        if any(pair.infinite):
+            endless.append(other)
+            continue
+        sign = pair.difference if pair.first == other else -pair.difference
+        kind = (lower if sign < 0 else higher) if significant(pair, level) else unclear
+        kind.append(other)
+    how = f"Holm's correction over {counted(len(pairs), 'comparison')}"
+    beyond = f" {_endless(endless, models)}. {CLIP}" if endless else ""
+    if baseline is None:
+        if not higher and not unclear:
+            told = f"Only the log loss of {least.name} is finite"
+        elif not higher:
+            told = f"No difference can be concluded between {least.name}, whose log loss is the "
+            told += f"lowest, and {_and(unclear)} ({how})"
+        else:
+            told = f"The log loss of {least.name} is lower than that of {_and(higher)}, by more "
+            told += f"than chance explains ({how})"
+            if unclear:
+                told += f"; no difference from {_and(unclear)} can be concluded"
+        return f"{told}.{beyond}"
+    parts = [
+        f"that of {_and(names)} is {what}, by more than chance explains"
+        for names, what in ((lower, "lower"), (higher, "higher"))
+        if names
+    ]
+    if unclear:
+        parts.append(f"of {_and(unclear)}, no difference can be concluded")
+    if not parts:
+        return f"Only the log loss of {against} is finite.{beyond}"
+    return f"Against the log loss of {against}, {'; '.join(parts)} ({how}).{beyond}"
+
+
+def _endless(names: Sequence[str], models: Sequence[ModelFigures]) -> str:
+    """That losses of these models are infinite."""
+    of = {model.name: model.infinite for model in models}
+    told = _and([f"{name} ({rows_of(of[name])})" for name in names])
+    return f"The log loss is infinite where the true class has a probability of 0: that of {told}"
+
+
+def of_margin(
+    pair: PairFigures, level: float, margin: float, *, several: bool, baseline: str | None
+) -> str:
+    """What may be concluded with a margin: which one is not worse than the other by more."""
+    size = f"{shown(margin)} nats"
+    first, second = (p <= 1 - level for p in pair.not_worse)
+    names = pair.first, pair.second
+    if pair.bounds[0] != pair.bounds[0]:
+        return (
+            f"Whether {names[0]} is worse than {names[1]} by more than {size} cannot be "
+            f"concluded: {reason_of(pair.interval)}."
+        )
+    how = [
+        f"one-sided {percent(level)} bound: {shown(bound)}"
+        + f"; p {p_value(p)} by Holm's correction" * several
+        for bound, p in zip(pair.bounds, pair.not_worse, strict=True)
+    ]
+    both = "; ".join(f"{name}: {each}" for name, each in zip(names, how, strict=True))
+    if baseline is None and first == second:
+        may = "Neither of" if first else "Each of"
+        what = "is worse" if first else "may be worse"
+        return f"{may} {_and(names)} {what} than the other by more than {size} ({both})."
+    if first or baseline is not None:
+        what = "is not worse" if first else "may be worse"
+        return f"{names[0]} {what} than {names[1]} by more than {size} ({how[0]})."
+    return f"{names[1]} is not worse than {names[0]} by more than {size} ({how[1]})."
+
+
+def _and(names: Sequence[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
