@@ -54,7 +54,7 @@ def loss_histogram(score: Any, *, ax: Axes | None = None) -> Axes:
     >>> ax = plots.loss_histogram(xent.score({"prob": [0.9, 0.8, 0.2], "label": [1, 1, 1]}))
     >>> print(plots.description(ax))  # doctest: +NORMALIZE_WHITESPACE
     Losses of 3 rows: half of them are at most 0.2231 nats, 95 % at most 1.6094, and the highest is
-    1.6094. The 34 % of the rows with the highest loss make up 83 % of the total.
+    1.6094. The 33 % of the rows with the highest loss make up 83 % of the total.
     """
     sampled = score.sampled_losses
     require(sampled is not None, "no sample of rows is kept: there are too many classes.")
