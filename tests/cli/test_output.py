@@ -65,16 +65,15 @@ def test_a_file_holds_what_is_printed(
 
 def test_score_as_markdown_and_latex(run: Callable[..., Output]) -> None:
     markdown = run("score", "a.csv", "--format", "markdown", "--worst", "1").out
-    assert markdown.startswith(
-        "# a.csv: 3 rows, probabilities\n\nLabels in 'label'; probabilities in"
-    )
-    assert "\n\n|  |  |  |\n| :-- | --: | :-- |\n| log loss |" in markdown
-    assert "\n| class | rows | share | log loss | accuracy |\n| --: | --: |" in markdown
+    assert markdown.startswith("# a.csv: 3 rows, probabilities\n\n**The log loss is ")
+    assert "\n\nLabels in 'label'; probabilities in" in markdown
+    assert "| :-- | --: | :-- | :-- |\n| log loss |" in markdown
+    assert "\n| class | rows | log loss | 95 % | accuracy |\n| :-- | --: |" in markdown
     assert "\n| 1 | cat | dog | 0.2000 | 1.6094 |\n" in markdown
     latex = run("score", "a.csv", "--format", "latex", "--worst", "1").out
     assert latex.startswith("\\section*{a.csv: 3 rows, probabilities}\n\nLabels in")
-    assert "\n\n\\begin{tabular}{lrl}\nlog loss &" in latex
-    assert "\nclass & rows & share & log loss & accuracy \\\\\n\\hline\n" in latex
+    assert "\n\n\\begin{tabular}{lrll}\n" in latex
+    assert "\nclass & rows & share & log loss & 95 \\% & accuracy \\\\\n\\hline\n" in latex
     assert xent.score("a.csv", worst=1).to_markdown() == markdown
 
 

@@ -24,6 +24,7 @@ SLOW = {
     "tests/learn/test_clinic.py::test_the_file_is_what_the_script_finds": "thorough",  # 8 s
     "tests/learn/test_sentence.py::test_weights_are_those_of_the_script": "thorough",  # 6 s
     "tests/scoring/test_ray.py": "cluster",
+    "tests/scoring/test_report_browser.py": "browser",
     "tests/torch/test_char_lm.py": "transformers",
     "tests/torch/test_torch_generators.py::test_second_derivatives": "thorough",
     "tests/torch/test_torch_generators.py::test_forward_mode": "thorough",
@@ -49,6 +50,8 @@ MEDIUM = [
     "tests/learn/test_learn.py",
     "tests/plots/test_pictures.py",
     "tests/plots/test_plots.py",
+    "tests/plots/test_score_plots.py",
+    "tests/scoring/test_report_page.py",
     "tests/torch/test_torch_generators.py",
     "tests/torch/test_torch_higher_derivatives.py",
     "tests/torch/test_torch_positions.py::test_compiled",

@@ -31,9 +31,13 @@ class Names:
     """Shape of the rows as they came."""
     of_classes: tuple[str, ...] = ()
     """Names of the classes, if the caller gave them."""
+    numbered: bool = True
+    """Do the numbers of the rows mean anything? If not, rows are counted and not named."""
 
     def row(self, row: SupportsIndex) -> str:
         """A row by its index."""
+        if not self.numbered:
+            return "one row"
         return row_name(self.row_shape, int(row))
 
     def of_class(self, j: SupportsIndex) -> str:
@@ -48,6 +52,11 @@ class Names:
 
     def rows(self, rows: Array, total: int, detail: str = "") -> str:
         """How many rows, and which is the first; `detail` is about that one."""
+        if not self.numbered:
+            more = f" ({'the first: ' * (len(rows) > 1)}{detail})" if detail else ""
+            return (
+                f"all {total} rows" if len(rows) == total else f"{len(rows)} of {total} rows"
+            ) + more
         first = self.row(rows[0]) + (f" ({detail})" if detail else "")
         if len(rows) == 1:
             return first

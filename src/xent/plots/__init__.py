@@ -8,6 +8,9 @@ from xent.plots.style import description, style  # isort: skip - first: it says 
 from xent.plots.bars import class_bars
 from xent.plots.curves import gradient_curves, gradient_error, loss_curves, sigmoid_curve
 from xent.plots.data import dataset
+from xent.plots.losses import loss_histogram
+from xent.plots.reliability import reliability_curve
+from xent.plots.slices import slice_dots
 from xent.plots.surface import descend, loss_surface
 from xent.plots.surprise import surprise_curve
 
@@ -19,8 +22,11 @@ __all__ = [
     "gradient_curves",
     "gradient_error",
     "loss_curves",
+    "loss_histogram",
     "loss_surface",
+    "reliability_curve",
     "sigmoid_curve",
+    "slice_dots",
     "style",
     "surprise_curve",
 ]

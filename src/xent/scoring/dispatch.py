@@ -20,8 +20,8 @@ from xent.scoring.report import FileColumns, Score
 from xent.scoring.run import Run
 from xent.scoring.saved import Result, load_state, merged, state_from
 from xent.scoring.sources import Source, open_source
-from xent.threads import get_num_threads
 from xent.scoring.tally import Tallies
+from xent.threads import get_num_threads
 
 __all__ = ["columns_of", "load_state", "merged", "run_of", "score_any", "state_from"]
 

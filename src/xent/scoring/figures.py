@@ -397,6 +397,7 @@ class Figures:
         return [self._cell(", ".join(key), cell) for key, cell in self.state.slices.cells[columns]]
 
     def _cell(self, name: str, cell: CellSums) -> Group:
+        """The figures of a slice."""
         sums = {n: getattr(cell, n) for n in ("wl", "wll", "wlll")}
         if self.state.schema.weighted:
             sums |= {n: getattr(cell, n) for n in ("w", "ww", "wwl", "wwll")}
@@ -415,6 +416,19 @@ class Figures:
         whole = CellSums(*map(sum, zip(*(sums for _, sums in first), strict=True)))
         each = ((names, key, sums) for names, found in cells.items() for key, sums in found)
         return weak_slices(each, whole, weighted=self.state.schema.weighted)
+
+    @property
+    def weak(self) -> list[WeakSlice]:
+        """The slices whose loss is higher than elsewhere, beyond chance.
+
+        A pair of values is left out where one of the two is among them by itself.
+        """
+        found = [each for each in self.slices if each.p_value < 1 - self.level]
+        alone = {(w.columns[0], w.values[0]) for w in found if len(w.values) == 1}
+        return [
+            w for w in found
+            if len(w.values) == 1 or not alone & {*zip(w.columns, w.values, strict=True)}
+        ]  # fmt: skip
 
     # ---- together
 

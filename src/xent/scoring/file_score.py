@@ -143,7 +143,7 @@ class FileScore(Report):
         heads: Sequence[str],
         rows: Iterable[tuple[str, int, Sequence[str], Sequence[Any]]],
         left: Sequence[int] = (),
-    ) -> Block:
+    ) -> Table:
         """The worst rows: file, row, columns that are shown, and figures; texts among these."""
         several = ("file",) * (len(self.files) > 1)
         first = ("worst row", *several, *self.show)

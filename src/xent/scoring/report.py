@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from xent._format import counted, plain, shown
-from xent._report import Block, Report, Table, Text
-from xent.scoring.figures import Figures, Group, data_of
-from xent.scoring.file_score import FileScore, by_group, cells, records
+from xent._report import Block, Report, Table, Text, to_markdown
+from xent.scoring.figures import Group, data_of
+from xent.scoring.file_score import by_group, cells, records
 from xent.scoring.intervals import Interval
+from xent.scoring.page.calibration import brief
+from xent.scoring.page.told import Told
 from xent.scoring.state import State, WorstRow
 from xent.scoring.state.clips import CLIPS
 from xent.scoring.state.clusters import BUCKETS
-from xent.scoring.weak_slices import FEWEST, WeakSlice
+from xent.scoring.weak_slices import FEWEST
 
 WORST = "label predicted probability_of_label log_loss_nats"
 
@@ -26,7 +28,7 @@ CONFUSED = 5
 
 
 @dataclass(frozen=True, repr=False)
-class Score(Figures, FileScore):
+class Score(Told):
     """How good the predictions of a file are."""
 
     classes: tuple[str, ...]
@@ -66,7 +68,7 @@ class Score(Figures, FileScore):
     def notes(self) -> list[str]:
         """What a reader of the figures should know."""
         notes = [
-            *self._infinite_note("row", "the true class"),
+            *self.infinite_note,
             *self._notes_on_scores(single=len(self.classes) == 2),
             *self._note_on_files(),
         ]
@@ -79,13 +81,42 @@ class Score(Figures, FileScore):
             notes.append(f"No row has the label {', '.join(missing[:5])}{more}.")
         if len(self.by_class) == 1:
             notes.append("Only one class occurs, so the base rate is 0 and skill undefined.")
-        elif self.loss > self.base_loss:
-            notes.append("The predictions are worse than always predicting the base rates.")
-        return notes
+        return [*notes, *self.beaten_note]
+
+    @property
+    def infinite_note(self) -> Iterator[str]:
+        """On infinite losses, if there are any."""
+        return self._infinite_note("row", "the true class")
+
+    @property
+    def beaten_note(self) -> Iterator[str]:
+        """On a loss above that of the base rates."""
+        if len(self.by_class) > 1 and self.loss > self.base_loss:
+            yield "The predictions are worse than always predicting the base rates."
 
     def blocks(self) -> Iterator[Block]:
         """The figures, the classes, the worst rows and the notes."""
-        yield from self._opening(counted(self.rows, "row"))
+        yield from self.opening()
+        yield from self.figure_blocks()
+        yield from brief(self)
+        yield from self.class_blocks()
+        for columns in self.state.slices.cells:
+            if len(columns) == 1:
+                yield from self.slice_blocks(*columns)
+        yield from self._weak()
+        if self.worst:
+            yield self.worst_table()
+        for note in self.notes:
+            yield Text(f"Note: {note}", "note")
+
+    # ---- parts of the reports
+
+    def opening(self) -> Iterator[Block]:
+        """The headline, how the file was read, and what was left out."""
+        return self._opening(counted(self.rows, "row"))
+
+    def figure_blocks(self) -> Iterator[Block]:
+        """The figures of all rows, and why some have no interval."""
         sure = f"{100 * self.level:g} % interval"
         yield Table(
             ("", "value", sure, ""),
@@ -94,23 +125,40 @@ class Score(Figures, FileScore):
             left=(0, 2, 3),
         )  # fmt: skip
         yield from self._refusals()
+
+    def class_blocks(self) -> Iterator[Block]:
+        """The classes, and which are taken for which."""
         yield from self._groups("class", "classes", self.by_class)
-        for columns in self.state.slices.cells:
-            if len(columns) == 1:
-                worst_first = sorted(
-                    self.by_value(*columns), key=lambda each: (-each.loss, each.name)
-                )
-                yield from self._groups(columns[0], "values", worst_first)
-        yield from self._weak()
         yield from self._mistaken()
-        if self.worst:
-            rows = [
-                (row.source, row.row, row.key, figures)
-                for row, figures in zip(self.worst, self._worst_figures(), strict=True)
-            ]
-            yield self._worst_table(("label", "predicted", "p(label)", "log loss"), rows)
-        for note in self.notes:
-            yield Text(f"Note: {note}", "note")
+
+    def slice_blocks(self, column: str, least: int = 1) -> Iterator[Block]:
+        """The values of a column that have at least so many rows, worst first."""
+        found = [each for each in self.by_value(column) if each.rows >= least]
+        worst_first = sorted(found, key=lambda each: (-each.loss, each.name))
+        yield from self._groups(column, "values", worst_first)
+
+    def worst_table(self) -> Table:
+        """The worst rows."""
+        rows = [
+            (row.source, row.row, row.key, figures)
+            for row, figures in zip(self.worst, self._worst_figures(), strict=True)
+        ]
+        return self._worst_table(("label", "predicted", "p(label)", "log loss"), rows)
+
+    def to_markdown(self) -> str:
+        """The whole report as Markdown."""
+        from xent.scoring.page.report import ScoreReport
+
+        return ScoreReport(self).to_markdown()
+
+    def to_page(self) -> str:
+        """The whole report as a page of HTML that needs neither network nor script."""
+        from xent.scoring.page.report import ScoreReport
+
+        return ScoreReport(self).to_page()
+
+    def _repr_markdown_(self) -> str:
+        return to_markdown(self.blocks())
 
     def _groups(self, head: str, what: str, groups: Sequence[Group]) -> Iterator[Block]:
         heads = (head, "rows", "share", "log loss", f"{100 * self.level:g} %", "accuracy")
@@ -133,11 +181,6 @@ class Score(Figures, FileScore):
         of = f"clusters in '{self.state.schema.cluster}'"
         many = f"{groups} groups of {of}" if groups > BUCKETS // 4 else f"{groups} {of}"
         return f"Intervals take into account that rows of one cluster go together: {many}."
-
-    @property
-    def weak(self) -> list[WeakSlice]:
-        """The slices whose loss is higher than elsewhere, beyond chance."""
-        return [each for each in self.slices if each.p_value < 1 - self.level]
 
     def _weak(self) -> Iterator[Block]:
         """The slices that are worse than the other rows."""
@@ -172,11 +215,16 @@ class Score(Figures, FileScore):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON: infinities as "inf", undefined skill as null."""
+        from xent.scoring.page.data import calibration_data
+        from xent.scoring.page.findings import findings
+        from xent.scoring.page.warnings import warnings_of
+
         return {
             **self._opening_data("rows"),
             **{f.key: plain(f.value) for f in self.figures},
             "level": self.level,
             "intervals": {f.key: data_of(f.interval) for f in self.figures if f.interval},
+            "calibration": calibration_data(self),
             "standard_error_nats": plain(self.standard_error),
             "infinite_rows": self.infinite,
             "clipped_log_loss_nats": {f"{clip:g}": loss for clip, loss in self.clipped.items()},
@@ -205,6 +253,8 @@ class Score(Figures, FileScore):
                 )
             ],
             "notes": self.notes,
+            "findings": [each._asdict() for each in findings(self)],
+            "warnings": [each.to_dict() for each in warnings_of(self)],
         }
 
     def _worst_figures(self) -> list[tuple[str, str, float, float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +11,9 @@ import numpy as np
 from xent._engine.cpu import numpy_only
 from xent._kind import Kind
 from xent._report import Finding
+from xent._validation import Array
 from xent.check._batch import alignment, score_kind, scores
-from xent.check._batch.data import batch_of
+from xent.check._batch.data import Batch, batch_of
 from xent.check._batch.report import BatchReport
 from xent.check._batch.statistics import gather, mean
 from xent.check.mistakes import catalogue
@@ -94,7 +96,20 @@ def diagnose(
     """
     # NaN and infinities are findings, not warnings.
     with numpy_only(), np.errstate(all="ignore"):
-        batch = batch_of(logits, targets, kind, axis, ignore_index, names, tolerance)
+        return _report(batch_of(logits, targets, kind, axis, ignore_index, names, tolerance))
+
+
+def diagnose_rows(
+    scores: Array, labels: Array, kind: Kind, names: Sequence[str], tolerance: float
+) -> BatchReport:
+    """What `diagnose` says of rows whose numbers mean nothing: they are counted, not named."""
+    with numpy_only(), np.errstate(all="ignore"):
+        batch = batch_of(scores, labels, kind, -1, None, names, tolerance)
+        return _report(replace(batch, names=replace(batch.names, numbered=False)))
+
+
+def _report(batch: Batch) -> BatchReport:
+    with np.errstate(all="ignore"):
         statistics = gather(batch)
         columns, found = statistics.columns, batch.findings
         for symptoms in (scores, score_kind, alignment):
