@@ -8,7 +8,7 @@ PYTEST = $(BIN)/python -m pytest -n 2 $(ARGS)
 LIGHT := tests/core tests/engine tests/scoring/test_row_errors.py tests/scoring/test_state.py
 
 .PHONY: help run char-lm test-fast test test-slow test-order test-light test-python test-lowest \
-	test-torch dist mutate lint types format docs bench bench-check readme clean
+	test-torch test-spark dist mutate lint types format docs bench bench-check readme clean
 
 ## List the targets.
 help:
@@ -89,6 +89,12 @@ test-torch:
 	.venv-torch-$(TORCH)/bin/pip install --quiet --editable '.[test-without-torch]'
 	.venv-torch-$(TORCH)/bin/python -m pytest -n 2 tests/torch $(ARGS)
 
+## The recipe for Spark, in an environment of its own, by PySpark 4, which needs Java 17 or newer.
+test-spark:
+	$(PYTHON) -m venv .venv-spark
+	.venv-spark/bin/pip install --quiet --editable '.[test-spark]'
+	.venv-spark/bin/python -m pytest -p no:cacheprovider --noconftest -W default tests/spark $(ARGS)
+
 ## Build wheel and sdist; install each in an empty environment and test what is installed.
 dist:
 	rm -rf dist .venv-dist .venv-wheel .venv-sdist
@@ -140,6 +146,7 @@ bench: .venv/.test
 	$(BIN)/python benchmarks/score_speed.py
 	$(BIN)/python benchmarks/score_coverage.py
 	$(BIN)/python benchmarks/score_calibration.py
+	$(BIN)/python benchmarks/score_1e8.py
 	$(BIN)/python benchmarks/pages.py
 
 ## Measure a few shapes and compare their ratios with the committed ones.

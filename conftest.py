@@ -121,7 +121,7 @@ PEERS = {"torch", "transformers", "jax", "sklearn", "scipy", "numpydoc", "typer"
 
 
 # Not even looked at without it: a module whose import failed would stay half there.
-collect_ignore = [] if find_spec("torch") else ["src/xent/torch"]
+collect_ignore = ["tests/spark", *([] if find_spec("torch") else ["src/xent/torch"])]
 
 
 @pytest.hookimpl(wrapper=True)

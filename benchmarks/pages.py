@@ -12,6 +12,7 @@ from typing import Any
 
 import accuracy_page
 import heat_map_page
+import score_1e8_page
 import score_calibration_page
 import score_coverage_page
 import score_speed_page
@@ -27,6 +28,7 @@ PAGES: dict[str, tuple[str, Callable[[Any], str]]] = {
     "score-speed": ("score_speed", score_speed_page.page),
     "score-coverage": ("score_coverage", score_coverage_page.page),
     "score-calibration": ("score_calibration", score_calibration_page.page),
+    "score-1e8": ("score_1e8", score_1e8_page.page),
     "training-speed": ("training_speed", training_speed_page.page),
 }
 """By the name of the page, that of its figures and what makes it of them."""

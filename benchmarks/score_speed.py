@@ -62,10 +62,10 @@ def table(classes: int, rows: int, seed: int) -> Any:
     return pa.table({"label": label, **dict(zip(names, p.T[-len(names) :], strict=True))})
 
 
-def write(path: Path, classes: int, rows: int) -> None:
-    """Write a file part by part."""
+def write(path: Path, classes: int, rows: int, first: int = 0) -> None:
+    """Write a file part by part; `first` is a number by which files differ."""
     schema = table(classes, 1, 0).schema
-    parts = (table(classes, min(PART, rows - at), at) for at in range(0, rows, PART))
+    parts = (table(classes, min(PART, rows - at), first + at) for at in range(0, rows, PART))
     if path.suffix == ".csv":
         with pyarrow.csv.CSVWriter(str(path), schema) as csv:
             for part in parts:

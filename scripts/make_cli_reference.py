@@ -22,8 +22,8 @@ HEAD = """\
 # Command line
 
 Every command with its arguments and options, as `--help` shows them. Problems with a file end with
-exit code 1 and name file, row and column; incorrect use ends with 2. `XENT_DEBUG=1` shows the
-traceback behind a message.
+exit code 1 and name file, row and column; incorrect use ends with 2, and a condition of `--fail-if`
+that is true with 3. `XENT_DEBUG=1` shows the traceback behind a message.
 
 """
 

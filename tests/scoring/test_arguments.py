@@ -23,6 +23,8 @@ OPTIONS = [name for name in inspect.signature(score).parameters if name not in (
 def test_a_wrong_type_is_named(name: str, value: Any) -> None:
     if name == "labels" and not isinstance(value, float):
         return  # arrays, and what the file says of others
+    if name == "baseline" and isinstance(value, (dict, np.ndarray)):
+        return  # tables
     with pytest.raises((TypeError, ValueError)) as error:
         score(TABLE, **{name: value})
     assert re.match(rf"{name} is .*; expected ", str(error.value), re.DOTALL), str(error.value)

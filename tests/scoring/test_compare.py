@@ -19,7 +19,7 @@ import xent
 from xent.scoring import score
 from xent.scoring.comparing import Comparison
 from xent.scoring.comparing.estimates import of_clusters
-from xent.scoring.comparing.tails import t_tail
+from xent.scoring.intervals.tails import t_tail
 
 NAMES = ("logistic", "boosted", "forest")
 FLOOR = 1e-2

@@ -232,3 +232,48 @@ def test_a_column_whose_name_has_a_colon() -> None:
     found = score({"label": y, "prob": p[:, 1], "a:1": np.arange(569) % 2}, by=["a:1"])
     assert isinstance(found, Score)
     assert [each.name for each in found.by_value("a:1")] == ["0", "1"]
+
+
+def of_slices(
+    shift: float, seed: int = 0, n: int = 2000, weighted: bool = False, **options: Any
+) -> Score:
+    """Calibrated logits but for those of site 2, which are shifted."""
+    rng = np.random.default_rng(seed)
+    z, site, sex = rng.normal(0, 2, n) - 3, rng.integers(0, 6, n), rng.choice(list("fm"), n)
+    label = rng.random(n) < 1 / (1 + np.exp(-z))
+    table: dict[str, Any] = {"label": label.astype(int), "logit": z + shift * (site == 2)}
+    table |= {"site": site, "sex": sex, "w": rng.choice([1.0, 2.0], n)}
+    weight = "w" if weighted else None
+    found = score(table, by=["site", "sex"], weight_column=weight, **options)
+    assert isinstance(found, Score)
+    return found
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_slice_that_is_worse_is_found(weighted: bool) -> None:
+    found = of_slices(3.0, weighted=weighted)
+    first = found.weak[0]
+    assert first.name == "site 2"
+    assert first.p_value < 1e-4
+    assert first.loss == next(s.loss for s in found.by_value("site") if s.name == "2")
+    rest = sum(s.loss * s.share for s in found.by_value("site") if s.name != "2")
+    share = next(s.share for s in found.by_value("site") if s.name == "2")
+    assert first.elsewhere == pytest.approx(rest / (1 - share))
+    assert len(found.slices) == 6 + 2 + 12
+    told = " ".join(found.to_text().split())
+    assert "Worse than the other rows, beyond chance (20 slices of at least 30 rows" in told
+    assert found.to_dict()["weak_slices"][0]["values"] == ["2"]
+
+
+def test_where_no_slice_is_worse_few_are_called_so() -> None:
+    wrong = sum(bool(of_slices(0.0, seed, 1000).weak) for seed in range(60))
+    assert wrong <= 8  # 3 are expected; more than 8 have a probability of 0.004
+
+
+def test_why_no_slice_is_tested() -> None:
+    few = " ".join(of_slices(0.0, n=40).to_text().split())
+    assert "No slice is tested: none has 30 rows, and 30 others" in few
+    clustered = " ".join(of_slices(0.0, n=200, cluster="w").to_text().split())
+    assert "No slice is tested: rows are clustered" in clustered
+    none = " ".join(of_slices(0.0, n=300).to_text().split())
+    assert "No slice is worse than the other rows beyond chance" in none

@@ -19,7 +19,6 @@ from commands import Output
 import xent
 from xent._report.files import write_file
 from xent.scoring.page.findings import findings, summary
-from xent.scoring.page.slices import worse_slices
 
 HOSTILE = [
     "<script>alert(1)</script>",
@@ -141,15 +140,16 @@ def test_slices_are_corrected_for_their_number() -> None:
     score = xent.score({"logit": z, "label": y, "group": rng.integers(0, 200, n)}, by=["group"])
     alone = [each for each in score.by_value("group") if each.interval.low > score.loss]
     assert alone
-    assert worse_slices(score).looked == 200
-    assert worse_slices(score).found == []
+    assert heads(score)["Slices"] == "good"
 
 
 def test_a_pair_is_not_named_beside_its_worse_part() -> None:
     table = made(sharpness=2.0)
     table["device"] = np.tile(["x", "y"], 1000)
-    found = worse_slices(xent.score(table, by=["country", "device"])).found
-    assert [each.name for each in found] == ["country c"]
+    found = findings(xent.score(table, by=["country", "device"]))
+    (told,) = [each.text for each in found if each.head == "Slices with a higher loss"]
+    assert told.startswith("country c (")
+    assert "device" not in told
 
 
 def test_rows_of_a_cluster_have_no_test_of_calibration() -> None:

@@ -24,6 +24,7 @@ SLOW = {
     "tests/learn/test_clinic.py::test_the_file_is_what_the_script_finds": "thorough",  # 8 s
     "tests/learn/test_sentence.py::test_weights_are_those_of_the_script": "thorough",  # 6 s
     "tests/scoring/test_report_browser.py": "browser",
+    "tests/scoring/test_ray.py": "cluster",
     "tests/torch/test_char_lm.py": "transformers",
     "tests/torch/test_torch_generators.py::test_second_derivatives": "thorough",
     "tests/torch/test_torch_generators.py::test_forward_mode": "thorough",

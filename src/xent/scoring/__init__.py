@@ -6,21 +6,24 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from xent._kind import Kind
 from xent._validation import Array
 from xent.scoring.arguments import checked
+from xent.scoring.conditions import failed
 from xent.scoring.errors import FileError
+from xent.scoring.loading import loaded
+from xent.scoring.model_selection import Scorer, scorer
 from xent.scoring.multilabel import MultiLabelScore
 from xent.scoring.report import FileColumns, Score
 
 if TYPE_CHECKING:  # PyArrow is needed only once a file is read
     from xent.scoring.columns import Missing
+    from xent.scoring.job import Told
     from xent.scoring.language.form import Part
-    from xent.scoring.run import Progress
     from xent.scoring.saved import Result
 
 __all__ = [
@@ -29,11 +32,15 @@ __all__ = [
     "MultiLabelScore",
     "Predictions",
     "Score",
+    "Scorer",
     "columns_of",
+    "failed",
+    "from_state",
     "merge",
     "read_predictions",
     "read_row",
     "score",
+    "scorer",
 ]
 
 MOST_NUMBERS = 1 << 27
@@ -81,7 +88,9 @@ def score(
     by: Sequence[str] = (),
     cluster: str | None = None,
     losses: str | Path | None = None,
-    progress: Progress | None = None,
+    progress: Told | None = None,
+    engine: Literal["local", "ray"] = "local",
+    threads: int | None = None,
     part: Part | None = None,
     multi_label: bool | None = None,
     level: float = 0.95,
@@ -152,6 +161,15 @@ def score(
     progress : callable, optional
         Called after each batch with the number of rows so far, and with the part of the whole that
         has been read (from 0 to 1), or None where that is not known.
+    engine : {"local", "ray"}, default "local"
+        Where files are scored: in this process, or by tasks of Ray, one for each file or for some
+        row groups of a large Parquet file (``pip install 'xent[ray]'``): on the cluster to which
+        this process is connected or that RAY_ADDRESS names, or else on this machine. The result has
+        the same bits.
+    threads : int, optional
+        How many files, or parts of large Parquet files, are scored at once, each by a thread that
+        another one reads for; of a cluster that Ray starts here, its processors. By default
+        `get_num_threads`, and 1 of rows with more than 8 numbers.
     part : {"prompt", "generated"}, optional
         Which tokens count, of responses of a language model that hold both.
     multi_label : bool, optional
@@ -205,9 +223,10 @@ def score(
         "missing": missing, "ignored": ignored, "skip_bad": skip_bad, "truth": truth, "key": key,
         "normalize": normalize, "show": show, "by": by, "cluster": cluster, "losses": losses,
         "progress": progress, "part": part, "multi_label": multi_label,
-        "level": level, "baseline": baseline,
+        "level": level, "baseline": baseline, "engine": engine,
+        "threads": threads,
     })  # fmt: skip
-    result: Result = _dispatch().score_any(source, **options)
+    result: Result = loaded().score_any(source, **options)
     return result
 
 
@@ -240,7 +259,7 @@ def merge(scores: Iterable[Result | str | Path]) -> Result:
     >>> round(merge([a, b]).loss, 4)
     0.4149
     """
-    states = _dispatch()
+    states = loaded()
     scores = list(scores)
     paths = [Path(each) for each in scores if isinstance(each, (str, Path))]
     for i, path in enumerate(paths):
@@ -256,15 +275,44 @@ def merge(scores: Iterable[Result | str | Path]) -> Result:
     return result
 
 
+def from_state(text: str) -> Result:
+    """The result of a text that `to_state` made, as on another machine.
+
+    Parameters
+    ----------
+    text : str
+        What `to_state` returned.
+
+    Returns
+    -------
+    Score
+        Equal to that one.
+
+    Raises
+    ------
+    FileError
+        If it is no such text, or of another version. It is a ValueError.
+
+    Examples
+    --------
+    >>> import xent
+    >>> a = xent.score({"prob": [0.9, 0.2], "label": [1, 0]})
+    >>> from_state(a.to_state()).loss == a.loss
+    True
+    """
+    result: Result = loaded().state_from(text)
+    return result
+
+
 def columns_of(source: Any, *, labels: Any = None, **columns: Any) -> FileColumns:
     """How `score` reads the columns of a file, with the same options; nothing is scored."""
-    found: FileColumns = _dispatch().columns_of(source, labels, **checked(columns))
+    found: FileColumns = loaded().columns_of(source, labels, **checked(columns))
     return found
 
 
 def read_row(source: Any, row: int, *, labels: Any = None, **columns: Any) -> dict[str, Any]:
     """One row of a file of predictions, as arguments for `explain`."""
-    run = _dispatch().run_of(source, labels, **checked(columns))
+    run = loaded().run_of(source, labels, **checked(columns))
     name = run.source.name
     if len(run.source.parts) > 1:
         raise FileError(name, f"{len(run.source.parts)} files; a row is that of one file: name it.")
@@ -291,7 +339,7 @@ def read_predictions(
     source: Any, *, most_rows: int, labels: Any = None, **columns: Any
 ) -> Predictions:
     """The first rows of a file as arrays to diagnose, including what `score` would refuse."""
-    run = _dispatch().run_of(source, labels, lenient=True, **checked(columns))
+    run = loaded().run_of(source, labels, lenient=True, **checked(columns))
     parts: list[tuple[Array, Array]] = []
     held = most = 0
     for several in run.rows():
@@ -313,15 +361,3 @@ def read_predictions(
     names = None if len(reading.parts) > 1 else reading.names
     seems = None if columns.get("predicted_column") else reading.predicted
     return Predictions(scores, targets, reading.kind, names, held <= most, seems)
-
-
-def _dispatch() -> Any:
-    """The module that reads sources: only it needs PyArrow."""
-    try:
-        from xent.scoring import dispatch
-    except ModuleNotFoundError as error:
-        package = str(error.name).partition(".")[0]
-        how = f"pip install {package}, or xent with its extra score"
-        msg = f"reading files of predictions needs {package}: {how}"
-        raise ModuleNotFoundError(msg, name=error.name) from None
-    return dispatch

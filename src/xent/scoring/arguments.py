@@ -28,11 +28,9 @@ FLAGS = {"skip_bad": "True or False", "normalize": "True or False",
          "multi_label": "True, False or None"}  # fmt: skip
 KINDS = ("logits", "probabilities", "log-probabilities", "percent")
 OTHERS = (
-    *("kind", "labels", "tolerance", "clip", "worst", "missing", "truth", "losses", "progress"),
-    "part",
-    "level",
-    "baseline",
-)
+    "kind", "labels", "tolerance", "clip", "worst", "missing", "truth", "losses", "progress",
+    "part", "level", "baseline", "engine", "threads",
+)  # fmt: skip
 
 
 def checked(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -51,6 +49,9 @@ def checked(options: Mapping[str, Any]) -> dict[str, Any]:
     _check_numbers(found)
     if isinstance(found.get("labels"), (bool, int, float)):
         _wrong("labels", found["labels"], "the path of an NPY file, or an array of labels")
+    baseline = found.get("baseline")
+    if isinstance(baseline, (bool, int, float, bytes)) or type(baseline) is object:
+        _wrong("baseline", baseline, "the path of a file of labels, or a table")
     losses, progress = found.get("losses"), found.get("progress")
     if losses is not None:
         if not isinstance(losses, (str, PathLike)):
@@ -68,6 +69,13 @@ def _check_choices(options: Mapping[str, Any]) -> None:
         _wrong("kind", kind, ", ".join(KINDS))
     if not isinstance(missing, str) or missing not in ("error", "drop"):
         msg = f"missing is {missing!r}; expected 'error' or 'drop'."
+        raise ValueError(msg)
+    engine, threads = options.get("engine", "local"), options.get("threads")
+    if not isinstance(engine, str) or engine not in ("local", "ray"):
+        msg = f"engine is {engine!r}; expected 'local' or 'ray'."
+        raise ValueError(msg)
+    if threads is not None and (type(threads) is not int or threads < 1):
+        msg = f"threads is {threads!r}; expected a number of threads, 1 or more."
         raise ValueError(msg)
     if part is not None and (not isinstance(part, str) or part not in ("prompt", "generated")):
         msg = f"part is {part!r}; expected 'prompt' or 'generated'."
@@ -121,7 +129,7 @@ def _wrong(name: str, value: Any, expected: str, such: Any = None) -> NoReturn:
 
 def _unknown(name: str) -> NoReturn:
     known = [*NAMES, *LISTS, *FLAGS, *OTHERS]
-    close = get_close_matches(name, known, 3, 0.5)
+    close = get_close_matches(name, known, 4, 0.5)
     near = f" Did you mean {' or '.join(close)}?" if close else f" Options are {', '.join(known)}."
     msg = f"there is no option {name!r}.{near}"
     raise TypeError(msg)

@@ -22,7 +22,7 @@ def shares_of(source: Any, reading: Reading) -> tuple[float, ...]:
     opened = open_source(source)
     counts = np.zeros(len(reading.classes), np.int64)
     for name, opens in opened.parts:
-        reader = opened.open(name, opens, ())
+        reader = opened.open(name, opens)
         label = _column(reader.names, reading.label, name)
         values = Values(name)
         first = 0

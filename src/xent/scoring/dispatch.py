@@ -12,21 +12,28 @@ from typing import Any
 from xent.scoring import naming
 from xent.scoring.baseline import shares_of
 from xent.scoring.errors import FileError
+from xent.scoring.job import Told
 from xent.scoring.language.form import Form, Part
 from xent.scoring.language.run import form_of, score_source
 from xent.scoring.multilabel import MultiLabelScore
 from xent.scoring.report import FileColumns, Score
-from xent.scoring.run import Progress, Run
-from xent.scoring.saved import Result, load_state, merged
+from xent.scoring.run import Run
+from xent.scoring.saved import Result, load_state, merged, state_from
 from xent.scoring.sources import Source, open_source
+from xent.scoring.tally import Tallies
+from xent.threads import get_num_threads
 
-__all__ = ["columns_of", "load_state", "merged", "run_of", "score_any"]
+__all__ = ["columns_of", "load_state", "merged", "run_of", "score_any", "state_from"]
 
 CLASSES = (
     "label_column", "score_columns", "weight_column", "predicted_column", "kind", "classes",
     "truth", "multi_label",
 )  # fmt: skip
 """Options that say that a source holds predictions of classes."""
+
+
+NARROW = 8
+"""Columns of numbers up to which several pieces are scored at a time by default."""
 
 
 def run_of(source: Any, labels: Any = None, **options: Any) -> Run:
@@ -45,9 +52,11 @@ def score_any(
     worst: int,
     clip: float | None,
     losses: Path | None,
-    progress: Progress | None,
+    progress: Told | None,
     skip_bad: bool,
     part: Part | None,
+    engine: str,
+    threads: int | None,
     level: float = 0.95,
     baseline: Any = None,
     **options: Any,
@@ -56,9 +65,12 @@ def score_any(
     opened = open_source(source, labels, skip_bad=skip_bad)
     form = form_of_language(opened, labels, part, options)
     if form is not None:
-        others = {**options, "clip": clip, "losses": losses, "baseline": baseline}
+        others = {
+            **options, "clip": clip, "losses": losses, "baseline": baseline,
+            "engine": None if engine == "local" else engine,
+        }  # fmt: skip
         for name in (
-            "clip", "losses", "normalize", "show", "by", "cluster", "ignored", "baseline",
+            "clip", "losses", "normalize", "show", "by", "cluster", "ignored", "baseline", "engine",
         ):  # fmt: skip
             if others[name] not in (None, False, (), []):
                 msg = f"{name} is for predictions of classes, but {opened.name} holds "
@@ -74,7 +86,9 @@ def score_any(
             msg = "baseline is for one label per row, not for labels that may be true at once."
             raise ValueError(msg)
         shares = shares_of(baseline, run.reading)
-    result = _score(run, worst, clip, losses, progress)
+    if threads is None:  # wide rows have threads in PyArrow already, one for each column
+        threads = get_num_threads() if len(run.reading.numbers) <= NARROW else 1
+    result = _score(run, run.tallies(worst, clip, losses, progress, engine, threads))
     if isinstance(result, Score):
         return replace(result, level=level, baseline=shares)
     return result
@@ -116,10 +130,8 @@ def _unused_weights(run: Run) -> str:
     return f" Rows count alike; --weight-column {quote(found[0])} would weigh them."
 
 
-def _score(
-    run: Run, worst: int, clip: float | None, losses: Path | None, progress: Progress | None
-) -> Score | MultiLabelScore:
-    reading, tallies = run.reading, run.tallies(worst, clip, losses, progress)
+def _score(run: Run, tallies: Tallies) -> Score | MultiLabelScore:
+    reading = run.reading
     counts = sum((each.left_out for each in tallies), Counter[str]())
     left_out = tuple((why, n) for why, n in sorted(counts.items()) if n)
     if not any(sum(each.state.counts) for each in tallies):

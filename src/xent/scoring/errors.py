@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from xent._format import visible
 
@@ -33,3 +35,10 @@ class FileError(ValueError):
     def at(self, row: int, line: int | None) -> FileError:
         """The same problem in this row and, where that is known, on this line."""
         return FileError(self.path, self.what, row=row, line=line, column=self.column)
+
+    def __reduce__(self) -> Any:
+        """How it is sent from another process."""
+        made = partial(
+            FileError, self.path, self.what, row=self.row, line=self.line, column=self.column
+        )
+        return made, ()

@@ -37,6 +37,7 @@ from xent.scoring.state.clusters import BINNED
 from xent.scoring.state.exact import ONE
 from xent.scoring.state.moments import Moments
 from xent.scoring.state.slices import CellSums
+from xent.scoring.weak_slices import WeakSlice, weak_slices
 
 
 class Figure(NamedTuple):
@@ -406,6 +407,17 @@ class Figures:
         share, accuracy = ratio(cell.w, self.weight), ratio(cell.right, cell.w)
         interval = self._group_interval(cell.rows, cell.infinite, sums)
         return Group(name, cell.rows, share, loss, accuracy, interval)
+
+    @cached_property
+    def slices(self) -> list[WeakSlice]:
+        """The slices that can be tested, from the one that most clearly has a higher loss on."""
+        cells = self.state.slices.cells
+        if not cells or self.clustered:
+            return []
+        first = cells[next(iter(cells))]
+        whole = CellSums(*map(sum, zip(*(sums for _, sums in first), strict=True)))
+        each = ((names, key, sums) for names, found in cells.items() for key, sums in found)
+        return weak_slices(each, whole, weighted=self.state.schema.weighted)
 
     # ---- together
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from xent._format import counted, plain, shown
@@ -16,8 +16,12 @@ from xent.scoring.page.told import Told
 from xent.scoring.state import State, WorstRow
 from xent.scoring.state.clips import CLIPS
 from xent.scoring.state.clusters import BUCKETS
+from xent.scoring.weak_slices import FEWEST, WeakSlice
 
 WORST = "label predicted probability_of_label log_loss_nats"
+
+WEAKEST = 10
+"""How many slices are shown that are worse than the other rows."""
 
 CONFUSED = 5
 """How many pairs of classes are shown that are taken for one another."""
@@ -99,16 +103,13 @@ class Score(Told):
         for columns in self.state.slices.cells:
             if len(columns) == 1:
                 yield from self.slice_blocks(*columns)
+        yield from self.weak_blocks()
         if self.worst:
             yield self.worst_table()
         for note in self.notes:
             yield Text(f"Note: {note}", "note")
 
     # ---- parts of the reports
-
-    def at_level(self, level: float) -> Score:
-        """The same with intervals at another level."""
-        return replace(self, level=level)
 
     def opening(self) -> Iterator[Block]:
         """The headline, how the file was read, and what was left out."""
@@ -181,6 +182,37 @@ class Score(Told):
         many = f"{groups} groups of {of}" if groups > BUCKETS // 4 else f"{groups} {of}"
         return f"Intervals take into account that rows of one cluster go together: {many}."
 
+    @property
+    def weak(self) -> list[WeakSlice]:
+        """The slices whose loss is higher than elsewhere, beyond chance."""
+        return [each for each in self.slices if each.p_value < 1 - self.level]
+
+    def weak_blocks(self) -> Iterator[Block]:
+        """The slices that are worse than the other rows."""
+        if not self.state.schema.by:
+            return
+        if not (tested := len(self.slices)):
+            yield Text(f"No slice is tested: {self._untested}.", "plain")
+            return
+        how = f"{counted(tested, 'slice')} of at least {FEWEST} rows tested, Holm's correction"
+        if not self.weak:
+            yield Text(f"No slice is worse than the other rows beyond chance ({how}).", "plain")
+            return
+        yield Text(f"Worse than the other rows, beyond chance ({how}):", "plain")
+        rows = [(w.name, w.rows, w.loss, w.elsewhere, f"{w.p_value:.2g}") for w in self.weak]
+        heads = ("slice", "rows", "log loss", "elsewhere", "p")
+        yield Table(heads, cells(rows[:WEAKEST]))
+        if len(rows) > WEAKEST:
+            yield Text(f"{len(rows) - WEAKEST} more are in --format json.", "plain")
+
+    @property
+    def _untested(self) -> str:
+        if self.clustered:
+            return "rows are clustered, so slices of them are not independent"
+        if self.infinite:
+            return "some losses are infinite"
+        return f"none has {FEWEST} rows, and {FEWEST} others, whose losses differ"
+
     def _mistaken(self) -> Iterator[Block]:
         if len(self.classes) > 2 and (pairs := self.confused[:CONFUSED]):
             rows = tuple((true, taken, f"{n:,}") for true, taken, n in pairs)
@@ -208,6 +240,17 @@ class Score(Told):
                 for columns, cells in self.state.slices.cells.items()
                 if not cells.full
             },
+            "weak_slices": [
+                {
+                    "columns": [*w.columns],
+                    "values": [*w.values],
+                    "rows": w.rows,
+                    "log_loss_nats": w.loss,
+                    "elsewhere_nats": w.elsewhere,
+                    "p_value": w.p_value,
+                }
+                for w in self.slices
+            ],
             "worst_rows": [
                 {"file": row.source, "row": row.row, "shown": [*row.key], **figures}
                 for row, figures in zip(

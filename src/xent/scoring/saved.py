@@ -31,12 +31,21 @@ Result = Score | MultiLabelScore | TextScore | ChoiceScore
 def load_state(path: Path) -> Result:
     """The result that was saved in a file."""
     try:
-        data = json.loads(path.read_text("utf-8"))
-        known = FORMATS[data["format"]]
+        text = path.read_text("utf-8")
     except FileNotFoundError:
         raise FileError(path, "no such file.") from None
     except OSError as error:
         raise FileError(path, f"cannot be opened: {error.strerror}.") from None
+    except ValueError:
+        text = ""
+    return state_from(text, path)
+
+
+def state_from(text: str, path: Path | str = "the state") -> Result:
+    """The result that a text holds; errors call it by the path."""
+    try:
+        data = json.loads(text)
+        known = FORMATS[data["format"]]
     except (ValueError, KeyError, TypeError):
         what = "is no saved state, or not a complete one: save it with --save-state."
         raise FileError(path, what) from None

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from xent.scoring.comparing.estimates import Estimate, of_clusters, of_rows
+from xent.scoring.comparing.estimates import of_clusters, of_rows
 from xent.scoring.comparing.schema import Places
 from xent.scoring.comparing.state import CompareState
-from xent.scoring.intervals import Interval, holm, mcnemar, proportion_interval
+from xent.scoring.intervals import Estimate, Interval, holm, mcnemar, proportion_interval
 
 ROUNDING = 1e-12
 """In nats: the root mean square of differences that rounding may have made."""

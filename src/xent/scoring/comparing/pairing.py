@@ -65,10 +65,7 @@ class Partner(Truth):
 
     def __init__(self, side: Side, base: Side, key: Key, *, drops: bool, tables: int) -> None:
         self.side, self.base, self.tables = side, base, tables
-        readers = [
-            side.prepare(side.source.open(name, opened, side.columns))
-            for name, opened in side.source.parts
-        ]
+        readers = [side.open(name, opened) for name, opened in side.source.parts]
         self.sizes = [0] * len(readers)
         super().__init__(readers, side.name, key, drops=drops)
         # A written list, and what is to be read as text, is no number here.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, NoReturn
 
@@ -14,7 +14,7 @@ from xent._validation import Array
 from xent.scoring.columns import Layout, Missing, Rows
 from xent.scoring.errors import FileError
 from xent.scoring.reading import Reading
-from xent.scoring.sources import Source
+from xent.scoring.sources import Source, check_columns
 from xent.scoring.sources.ahead import ahead
 from xent.scoring.sources.reader import Batch, Reader
 from xent.scoring.values import Values
@@ -83,9 +83,10 @@ class Side:
         found += [each.column for each in self.first.by if each.edges]
         return list(dict.fromkeys(found))
 
-    def prepare(self, reader: Reader) -> Reader:
-        """Tell a reader which columns hold labels."""
-        first = self.first
+    def open(self, name: str, opened: Callable[[], Reader]) -> Reader:
+        """A part, which must have the columns, told which of them hold labels."""
+        reader, first = self.source.open(name, opened), self.first
+        check_columns(reader, name, self.columns)
         labels = frozenset(name for r in self.models.values() for name in r.label_columns)
         reader.labels = labels.difference(first.show, first.groups)
         return reader
@@ -94,7 +95,7 @@ class Side:
         """All rows, piece by piece."""
         columns, numbers = self.columns, self.numbers
         for name, opened in self.source.parts:
-            reader = self.prepare(self.source.open(name, opened, columns))
+            reader = self.open(name, opened)
             first = 0
             for batch in ahead(reader.batches(columns, numbers)):
                 if count := len(batch[columns[0]]):

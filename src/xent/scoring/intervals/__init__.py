@@ -6,6 +6,7 @@ from xent.scoring.intervals.auc import Effective, auc, auc_interval
 from xent.scoring.intervals.average_precision import average_precision, average_precision_interval
 from xent.scoring.intervals.by_class import ClassMoments, class_moments
 from xent.scoring.intervals.clusters import jackknife_interval, ratio_interval
+from xent.scoring.intervals.estimate import Estimate
 from xent.scoring.intervals.interval import Interval, refused
 from xent.scoring.intervals.macro import macro_interval
 from xent.scoring.intervals.mcnemar import mcnemar
@@ -18,6 +19,7 @@ from xent.scoring.intervals.skill import skill_interval
 __all__ = [
     "ClassMoments",
     "Effective",
+    "Estimate",
     "Interval",
     "LossMoments",
     "auc",

@@ -17,7 +17,7 @@ from xent.scoring.language import (
     score_of,
 )
 from xent.scoring.language.form import Batch, Part
-from xent.scoring.sources import Source
+from xent.scoring.sources import Source, check_columns
 from xent.scoring.sources.ahead import ahead
 from xent.scoring.sources.reader import Reader
 
@@ -45,7 +45,8 @@ def score_source(
     for i, (name, opened) in enumerate(source.parts):
         with source.skipping(name):
             state: Any = new_state(form, worst, name)
-            reader = source.open(name, opened, () if form.by_record else [*form.columns.values()])
+            reader = source.open(name, opened)
+            check_columns(reader, name, () if form.by_record else [*form.columns.values()])
             for first, batch in _batches(reader, form):
                 try:
                     add_batch(state, form, first, batch, name, missing, name if several else "")

@@ -9,7 +9,6 @@ from typing import NamedTuple
 from xent._format import counted, shown
 from xent.scoring.calibration import Calibration, Slope
 from xent.scoring.page.calibration import DEPENDENT, beside_words, slope_words
-from xent.scoring.page.slices import worse_slices
 from xent.scoring.page.told import Told
 from xent.scoring.page.warnings import warnings_of
 from xent.scoring.page.wording import between, cut, listed, percent
@@ -187,28 +186,28 @@ def _miscalibration(score: Told, found: Calibration) -> Iterator[Found]:
 
 
 def _slices(score: Told) -> Iterator[Found]:
-    if not score.state.schema.by:
+    """The worst of the slices that are worse than the other rows, but no pair beside its part."""
+    if not score.slices:
         return
-    worse = worse_slices(score)
-    looked = f"{worse.looked:,} slice{'s' * (worse.looked != 1)}"
-    if score.clustered or not worse.looked or math.isinf(score.loss):
-        return
-    if not worse.found:
-        text = f"None of {looked} has a loss that is surely above that of all rows."
+    tested = f"corrected for the {counted(len(score.slices), 'slice')} that were tested"
+    if not score.weak:
+        text = f"None is worse than the other rows beyond chance, {tested}."
         yield Found("good", "Slices", text)
         return
-    names = [
-        f"{each.name} ({shown(each.group.loss)} nats, {shown(each.group.interval.low)} to "
-        f"{shown(each.group.interval.high)}, {each.group.rows:,} rows)"
-        for each in worse.found[:TOLD]
+    parts = {(each.columns[0], each.values[0]) for each in score.weak if len(each.columns) == 1}
+    found = [
+        each
+        for each in score.weak
+        if len(each.columns) == 1 or not parts & {*zip(each.columns, each.values, strict=True)}
     ]
-    more = f", and {len(worse.found) - TOLD} more" if len(worse.found) > TOLD else ""
-    yield Found(
-        "bad",
-        "Slices with a higher loss",
-        f"{listed(names) if not more else ', '.join(names)}{more}, where all rows have "
-        f"{shown(score.loss)}. These intervals are corrected for having looked at {looked}.",
-    )
+    names = [
+        f"{cut(each.name)} ({shown(each.loss)} nats in {each.rows:,} rows, elsewhere "
+        f"{shown(each.elsewhere)})"
+        for each in found[:TOLD]
+    ]
+    more = f", and {len(found) - TOLD} more" if len(found) > TOLD else ""
+    named = ", ".join(names) + more if more else listed(names)
+    yield Found("bad", "Slices with a higher loss", f"{named}, beyond chance, {tested}.")
 
 
 def _classes(score: Told) -> Iterator[Found]:

@@ -9,6 +9,7 @@ from xent.scoring.calibrated import Calibrated
 from xent.scoring.figures import Figures
 from xent.scoring.file_score import FileScore
 from xent.scoring.state import WorstRow
+from xent.scoring.weak_slices import WeakSlice
 
 
 class Told(Calibrated, Figures, FileScore):
@@ -19,6 +20,11 @@ class Told(Calibrated, Figures, FileScore):
     @property
     def worst(self) -> list[WorstRow]:
         """The rows with the highest loss, worst first."""
+        raise NotImplementedError
+
+    @property
+    def weak(self) -> list[WeakSlice]:
+        """The slices whose loss is higher than elsewhere, beyond chance."""
         raise NotImplementedError
 
     @property
@@ -46,10 +52,6 @@ class Told(Calibrated, Figures, FileScore):
         """On a loss above that of the base rates."""
         raise NotImplementedError
 
-    def at_level(self, level: float) -> Told:
-        """The same with intervals at another level."""
-        raise NotImplementedError
-
     def opening(self) -> Iterator[Block]:
         """The headline, how the file was read, and what was left out."""
         raise NotImplementedError
@@ -64,6 +66,10 @@ class Told(Calibrated, Figures, FileScore):
 
     def slice_blocks(self, column: str, least: int = 1) -> Iterator[Block]:
         """The values of a column that have at least so many rows, worst first."""
+        raise NotImplementedError
+
+    def weak_blocks(self) -> Iterator[Block]:
+        """The slices that are worse than the other rows."""
         raise NotImplementedError
 
     def worst_table(self) -> Table:

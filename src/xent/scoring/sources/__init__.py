@@ -34,6 +34,8 @@ class Source:
     """The parts that were left out, by name."""
     truth: Truth | None = None
     """The table that holds the labels, if the predictions do not."""
+    in_memory: bool = False
+    """Is it a table in memory, and not files?"""
     _first: tuple[str, Reader, Sample] | None = None
 
     @property
@@ -49,6 +51,12 @@ class Source:
         if self._first is None:
             raise FileError(self.name, "holds no rows.")
         return self._first[1:]
+
+    @property
+    def first_name(self) -> str:
+        """The name of the first part that can be read."""
+        _ = self.first
+        return self._first[0] if self._first else self.name
 
     def check_any(self) -> None:
         """Fail if all parts were left out, for the reason of the first one."""
@@ -84,18 +92,12 @@ class Source:
     def _unjoined(self) -> Iterator[tuple[str, Reader]]:
         for name, opened in self.parts:
             with self.skipping(name):
-                reader = self.open(name, opened, ())
+                reader = self.open(name, opened)
                 yield name, reader.reader if isinstance(reader, JoinedReader) else reader
 
-    def open(self, name: str, opened: Callable[[], Reader], columns: Sequence[str]) -> Reader:
-        """A part, which must have the columns."""
-        reader = self._first[1] if self._first and self._first[0] == name else opened()
-        names = set(reader.names)
-        for column in columns:
-            if column not in names:
-                what = f"no column '{column}', unlike in the first file; the columns are "
-                raise FileError(name, f"{what}{all_of(reader.names)}.")
-        return reader
+    def open(self, name: str, opened: Callable[[], Reader]) -> Reader:
+        """A part."""
+        return self._first[1] if self._first and self._first[0] == name else opened()
 
     @contextmanager
     def skipping(self, name: str) -> Iterator[None]:
@@ -108,11 +110,20 @@ class Source:
             self.skipped[name] = error
 
 
+def check_columns(reader: Reader, name: str, columns: Sequence[str]) -> None:
+    """Fail unless a part has the columns."""
+    names = set(reader.names)
+    for column in columns:
+        if column not in names:
+            what = f"no column '{column}', unlike in the first file; the columns are "
+            raise FileError(name, f"{what}{all_of(reader.names)}.")
+
+
 def open_source(source: Any, labels: Any = None, *, skip_bad: bool = False) -> Source:
     """The files that are named, or the table that is given."""
     if not is_named(source):
         reader = MemoryReader(source, labels)
-        return Source(reader.name, [(reader.name, lambda: reader)])
+        return Source(reader.name, [(reader.name, lambda: reader)], in_memory=True)
     named: Sequence[Any] = source if isinstance(source, (list, tuple)) else [source]
     files: list[File] = []
     lost: dict[str, FileError] = {}
@@ -158,7 +169,7 @@ def _check_distinct(files: Sequence[File]) -> None:
 def open_truth(source: Any, key: str | Sequence[str], *, drops: bool) -> Truth:
     """The table of labels; with `drops`, rows without a partner are left out."""
     opened = open_source(source)
-    readers = [opened.open(name, open_part, ()) for name, open_part in opened.parts]
+    readers = [opened.open(name, open_part) for name, open_part in opened.parts]
     return Truth(readers, opened.name, key_of(key), drops=drops)
 
 

@@ -10,7 +10,6 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from types import MappingProxyType
 from typing import IO, Any
 
 import pyarrow as pa
@@ -38,7 +37,7 @@ class File:
     local: Path | None = None
     seekable: bool = True
     """Can it be read in any order?"""
-    partitions: Mapping[str, str | None] = field(default_factory=lambda: MappingProxyType({}))
+    partitions: Mapping[str, str | None] = field(default_factory=dict)
     """Columns that the names of its folders hold, as in country=DE/part-0.parquet."""
 
     def open(self) -> Any:

@@ -53,9 +53,10 @@ def _unpacked(files: list[File]) -> list[File]:
 
 def _local(name: str) -> File:
     path = Path(name)
+    place = os.path.abspath(name)  # another process may have another current folder
 
     def opened() -> Any:
-        return pa.OSFile(os.fsencode(name))
+        return pa.OSFile(os.fsencode(place))
 
     try:
         if path.exists() and not path.is_file():  # a pipe, as in <(zcat predictions.csv.gz)
@@ -70,7 +71,7 @@ def _local(name: str) -> File:
     ending, compression = endings(path.name)
     if ending in PLAIN:
         return by_content(name, opened)
-    return File(name, opened, ending, compression, local=path)
+    return File(name, opened, ending, compression, local=Path(place))
 
 
 class _Place:

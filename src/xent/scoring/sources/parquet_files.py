@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import pyarrow as pa
 import pyarrow.parquet
@@ -14,11 +14,13 @@ from xent.scoring.errors import FileError
 from xent.scoring.sources.arrow_reader import BinaryReader
 from xent.scoring.sources.column_blocks import ColumnBlocks, blocks_of
 from xent.scoring.sources.lines import Wanted
-from xent.scoring.sources.reader import MOST_ROW, Batch, rows_of
+from xent.scoring.sources.reader import MOST_ROW, Batch, Split, rows_of
 from xent.scoring.sources.sample import ROWS
 
 BUFFER = 1 << 16
 """Bytes read at once from each column of a Parquet file."""
+LEAST = 1 << 26
+"""Bytes of the numbers of a split, at least: some tens of milliseconds."""
 PAGE = 1 << 20
 """Bytes of a page, about: PyArrow holds one of each column that it reads."""
 MOST_HELD = 1 << 30
@@ -42,8 +44,32 @@ class ParquetReader(BinaryReader):
     endings = (".parquet", ".pq")
     kind = "Parquet"
 
+    groups: range | None = None
+    """The row groups that are read, if not all."""
+
     def fraction(self, rows: int) -> float | None:
         return float(rows / max(1, self.rows))
+
+    def splits(self, columns: Sequence[str], most: int) -> Sequence[Split]:
+        """Runs of row groups, of about the same number of rows."""
+        with self._explained():
+            metadata = self._open().metadata
+        size = self._sizes(metadata, columns).row * metadata.num_rows
+        count = min(most, int(size // LEAST), metadata.num_row_groups)
+        if count < 2:
+            return ()
+        found: list[Split] = []
+        start = first = rows = 0
+        for i in range(metadata.num_row_groups):
+            rows += metadata.row_group(i).num_rows
+            if (first + rows) * count >= metadata.num_rows * (len(found) + 1):
+                found.append(Split(first, rows, (start, i + 1)))
+                start, first, rows = i + 1, first + rows, 0
+        return found
+
+    def only(self, split: Split) -> Self:
+        self.groups, self.rows = range(*split.units), split.rows
+        return self
 
     def _schema(self) -> Any:
         opened = self._open()
@@ -57,7 +83,8 @@ class ParquetReader(BinaryReader):
             if sizes.held > MOST_HELD:
                 yield from self._wide(opened, columns, max(1, int(WIDE / max(1, sizes.row))))
                 return
-            for batch in opened.iter_batches(rows_of(sizes.row), columns=list(columns)):
+            size = rows_of(sizes.row)
+            for batch in opened.iter_batches(size, self.groups, columns=list(columns)):
                 # The batch has them in the file's order.
                 yield dict(zip(columns, batch.select(columns).columns, strict=True))
 
@@ -92,7 +119,7 @@ class ParquetReader(BinaryReader):
 
             return ColumnBlocks(columns, read)
 
-        for group in range(opened.num_row_groups):
+        for group in self.groups or range(opened.num_row_groups):
             size = opened.metadata.row_group(group).num_rows
             for number, start in enumerate(range(0, size, rows)):
                 yield batch(group, number, min(rows, size - start))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
 
 from xent.scoring.errors import FileError
 from xent.scoring.labels import whole_number
-from xent.scoring.sources.reader import Batch, Reader
+from xent.scoring.sources.reader import Batch, Reader, Split
 from xent.scoring.sources.sample import Sample
 
 
@@ -34,6 +34,13 @@ class PartitionedReader(Reader):
             rows = len(batch[own[0]])
             first += rows
             yield {n: self._column(n, rows) if n in self.constants else batch[n] for n in columns}
+
+    def splits(self, columns: Sequence[str], most: int) -> Sequence[Split]:
+        return self.reader.splits([n for n in columns if n not in self.constants], most)
+
+    def only(self, split: Split) -> Self:
+        self.reader = self.reader.only(split)
+        return self
 
     def sample(self) -> Sample:
         found = self.reader.sample()

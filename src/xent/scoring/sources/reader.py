@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple, Self
 
 from xent.scoring.sources.file import File
 from xent.scoring.sources.sample import Sample
@@ -22,6 +22,16 @@ MOST_ROW = 1 << 24
 
 Batch = Mapping[str, Any]
 """Columns by name: Arrow arrays, or NumPy arrays."""
+
+
+class Split(NamedTuple):
+    """Some of the rows of a file, which can be read without the others."""
+
+    first: int
+    """The number of the first row."""
+    rows: int
+    units: tuple[int, int]
+    """The first of the units that the file is made of, and the one after the last."""
 
 
 class Reader:
@@ -55,6 +65,14 @@ class Reader:
 
     def batches(self, columns: Sequence[str], numbers: Sequence[str]) -> Iterator[Batch]:
         """The rows, with the given columns; those in `numbers` hold numbers, or lists of them."""
+        raise NotImplementedError
+
+    def splits(self, columns: Sequence[str], most: int) -> Sequence[Split]:  # noqa: ARG002
+        """Parts of the rows to be read on their own, given the columns; none if that is no use."""
+        return ()
+
+    def only(self, split: Split) -> Self:
+        """The reader, of these rows alone."""
         raise NotImplementedError
 
     def sample(self) -> Sample:

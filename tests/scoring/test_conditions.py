@@ -1,0 +1,205 @@
+"""Conditions under which a command fails: what they name, what they say, and their exit codes."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from commands import command
+from messages import each_case, error_of
+
+import xent
+from xent.scoring.conditions import Condition, failed
+
+DATA: dict[str, Any] = {
+    "schema_version": 1,
+    "file": "a.csv",
+    "rows": 100,
+    "rows_left_out": {"no label": 3, "no score": 4},
+    "log_loss_nats": 0.5,
+    "log_loss_nats_interval": {"low": 0.4, "high": 0.62, "method": "Hall"},
+    "skill": None,
+    "skill_reason": "only one class occurs",
+    "accuracy": 0.9,
+    "infinite_rows": 0,
+    "brier": math.nan,
+    "calibration": {"slope": 1.25, "intercept": None, "reason": "12 rows are too few"},
+    "classes": [
+        {"class": "cat", "rows": 60, "log_loss_nats": 0.3},
+        {"class": "a.b c", "rows": 40, "log_loss_nats": "inf"},
+    ],
+    "slices": {
+        "country": [
+            {"value": "DE", "log_loss_nats": 0.7, "log_loss_nats_interval": [0.6, 0.8]},
+            {"value": "New York", "log_loss_nats": 0.2, "log_loss_nats_interval": [None, None]},
+        ]
+    },
+    "worst_rows": [{"file": "a.csv", "row": 3}],
+    "notes": ["3 rows"],
+}
+INTERVALS = {
+    "log_loss_nats": 0.5,
+    "intervals": {"log_loss_nats": {"low": None, "high": 0.7, "reason": "few rows"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("loss > 0.4", "loss is 0.5"),
+        ("loss>.4", "loss is 0.5"),
+        ("log_loss_nats >= 5e-1", "log_loss_nats is 0.5"),
+        ("loss > 0.5", ""),
+        ("loss < 0.5", ""),
+        ("loss == 0.5", "loss is 0.5"),
+        ("loss != 0.5", ""),
+        ("loss.low <= .4", "loss.low is 0.4"),
+        ("loss.high > 0.6", "loss.high is 0.62"),
+        ("accuracy < 0.95", "accuracy is 0.9"),
+        ("rows < 1000", "rows is 100"),
+        ("rows_left_out > 6", "rows_left_out is 7"),
+        ("rows_left_out > 7", ""),
+        ("rows_left_out.'no label' > 2", 'rows_left_out."no label" is 3'),
+        ("skill < -1", "skill is not known: only one class occurs"),
+        ("skill > 1", "skill is not known: only one class occurs"),
+        ("brier > 1", "brier is not known"),
+        ("calibration.slope > 1.2", "calibration.slope is 1.25"),
+        ("calibration.intercept > 9", "calibration.intercept is not known: 12 rows are too few"),
+        ("classes.cat.loss > 0.2", "classes.cat.loss is 0.3"),
+        ("classes.cat.loss > 0.3", ""),
+        ("classes.\"a.b c\".loss > 9", 'classes."a.b c".loss is inf'),
+        ("classes.*.loss > 9", 'classes."a.b c".loss is inf'),
+        ("classes.*.rows < 50", 'classes."a.b c".rows is 40'),
+        ("slices.country.DE.loss > inf", ""),
+        ("slices.country.*.loss > 0.5", "slices.country.DE.loss is 0.7"),
+        ("slices.*.*.loss > 0.1",
+         'slices.country.DE.loss is 0.7; slices.country."New York".loss is 0.2'),
+        ("slices.country.*.loss.low > 0.9", 'slices.country."New York".loss.low is not known'),
+    ],
+)  # fmt: skip
+def test_figures(text: str, told: str) -> None:
+    assert failed([text], DATA) == ([f"{text}: {told}."] if told else [])
+
+
+def test_intervals_may_stand_together() -> None:
+    assert failed(["loss.high > 1", "loss.low > 1"], INTERVALS) == [
+        "loss.low > 1: loss.low is not known: few rows."
+    ]
+
+
+def test_a_number_is_shown_with_the_digits_that_show_why() -> None:
+    data = {"log_loss_nats": 0.5000000001}
+    assert failed(["loss > 0.5"], data) == ["loss > 0.5: loss is 0.5000000001."]
+
+
+def test_a_few_of_many_are_named() -> None:
+    data = {"classes": [{"class": str(j), "rows": j} for j in range(9)]}
+    (told,) = failed(["classes.*.rows > 0"], data)
+    assert told.endswith("classes.5.rows is 5; and 3 more.")
+    assert told.count(" is ") == 5
+
+
+@each_case("""
+failed(["los > 1"], {"log_loss_nats": 1.0, "rows": 3, "file": "a", "classes": []})
+    ValueError: 'los > 1' names no figure of this result. There are: loss, rows.
+failed(["file > 1"], {"log_loss_nats": 1.0, "file": "a", "ok": True})
+    ValueError: 'file > 1' names no figure of this result. There are: loss.
+failed(["slices.country.ED.loss > 1"], DATA)
+    ValueError: 'slices.country.ED.loss > 1' names no figure of this result. There are in
+    slices.country: DE, "New York".
+failed(["classes.dog.loss > 1"], DATA)
+    ValueError: 'classes.dog.loss > 1' names no figure of this result. There are in classes:
+    "a.b c", cat.
+failed(["schema > 1"], {"schema_version": 1, "rows": 2, "log_loss_nats": 3})
+    ValueError: 'schema > 1' names no figure of this result. There are: rows, loss.
+failed(["loss.mid > 1"], INTERVALS)
+    ValueError: 'loss.mid > 1' names no figure of this result. There are: loss.high, loss, loss.low.
+Condition.of("loss")
+    ValueError: 'loss' is no condition; expected NAME, one of >=, <=, ==, !=, >, <, and a number,
+    such as 'loss > 0.5' or 'slices.country.*.loss > 0.5'.
+""")
+def test_errors(call: str, words: str) -> None:
+    names = {"failed": failed, "Condition": Condition, "DATA": DATA, "INTERVALS": INTERVALS}
+    assert error_of(call, names) == words
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "loss >", "> 1", "loss > nan", "loss > 1_0", "loss > 1,5", "loss > 1 and rows > 2",
+     "loss => 1", "loss. > 1", ".loss > 1", "a b > 1", "__import__('os') > 1", "loss > x"],
+)  # fmt: skip
+def test_what_is_no_condition(text: str) -> None:
+    with pytest.raises(ValueError, match="is no condition"):
+        Condition.of(text)
+
+
+def test_the_closest_names_come_first() -> None:
+    data = xent.score({"prob": [0.9, 0.2], "label": [1, 0], "c": [1, 2]}, by=["c"]).to_dict()
+    for near, name in (("acuracy", "accuracy"), ("slices.d.x.los", "slices.c.*.loss")):
+        with pytest.raises(ValueError, match=rf"There are: {name.replace('*', '.')},"):
+            failed([f"{near} > 1"], data)
+
+
+# The command.
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "a.csv"
+    path.write_text("label,prob,country\n1,0.9,DE\n0,0.2,FR\n1,0.4,DE\n")
+    return path
+
+
+def test_the_command_fails_after_its_report(file: Path) -> None:
+    asked = ("--by", "country", "--fail-if", "loss > 0.4", "--fail-if", "slices.*.*.loss > 0.5",
+             "--fail-if", "rows < 3")  # fmt: skip
+    output = command("score", file, *asked, "--format", "json")
+    assert output.code == 3
+    assert json.loads(output.out)["rows"] == 3
+    assert output.err.splitlines() == [
+        "xent: failed: loss > 0.4: loss is 0.414932.",
+        "xent: failed: slices.*.*.loss > 0.5: slices.country.DE.loss is 0.510826.",
+    ]
+
+
+def test_the_report_is_written_and_the_state_saved_before(file: Path, tmp_path: Path) -> None:
+    report, state = tmp_path / "report.json", tmp_path / "a.state"
+    output = command(
+        "score", file, "--fail-if", "loss > 0", "--output", report, "--save-state", state
+    )
+    assert output.code == 3
+    assert json.loads(report.read_text())["rows"] == 3
+    assert command("score", "--merge", state, "--fail-if", "loss > 0").code == 3
+    assert command("score", "--merge", state, "--fail-if", "loss < 0").code == 0
+
+
+def test_nothing_fails_the_command(file: Path) -> None:
+    output = command("score", file, "--fail-if", "loss > 0.5")
+    assert (output.code, output.err) == (0, "")
+
+
+def test_a_name_that_is_unknown_is_incorrect_use(file: Path) -> None:
+    output = command("score", file, "--fail-if", "los > 0.5")
+    assert output.code == 2
+    assert output.out.startswith(f"{file}: 3 rows")
+    assert "xent: 'los > 0.5' names no figure of this result. There are: loss, " in output.err
+
+
+def test_conditions_are_read_before_anything_else() -> None:
+    output = command("score", "none.csv", "--fail-if", "loss")
+    assert output.code == 2
+    assert "'loss' is no condition" in output.err
+    output = command("score", "none.csv", "--columns", "--fail-if", "loss > 1")
+    assert output.code == 2
+    assert output.err == "xent: --columns scores nothing, so --fail-if cannot be checked.\n"
+
+
+def test_a_slice_steers_no_terminal(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("label,prob,c\n1,0.9,\x1b[2J\n0,0.2,x\n")
+    output = command("score", path, "--by", "c", "--fail-if", "slices.c.*.loss > 0.1")
+    assert output.code == 3
+    assert "\x1b" not in output.err
