@@ -14,6 +14,8 @@ SHORT = {
     "loss": "log_loss_nats",
     "bits": "log_loss_bits",
     "macro_loss": "macro_log_loss_nats",
+    "brier": "brier_score",
+    "auc": "roc_auc",
     "base_loss": "base_rate_loss",
     "standard_error": "standard_error_nats",
 }
