@@ -7,11 +7,13 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from commands import command
 from messages import each_case, error_of
 
 import xent
+from xent.scoring import score
 from xent.scoring.conditions import Condition, failed
 
 DATA: dict[str, Any] = {
@@ -203,3 +205,29 @@ def test_a_slice_steers_no_terminal(tmp_path: Path) -> None:
     output = command("score", path, "--by", "c", "--fail-if", "slices.c.*.loss > 0.1")
     assert output.code == 3
     assert "\x1b" not in output.err
+
+
+def test_any_of_the_slices_that_were_tested() -> None:
+    rng = np.random.default_rng(0)
+    z = rng.normal(size=600)
+    table = {"label": (rng.random(600) < 0.5).astype(int), "logit": z, "g": np.arange(600) % 2}
+    table["logit"] = np.where(table["g"] == 1, 4 * z, 0.1 * z)
+    data = score(table, by=["g"]).to_dict()
+    assert failed(["weak_slices.*.p_value < 0.05"], data)
+    assert failed(['weak_slices."g 1".p_value < 0.05'], data)
+    assert not failed(['weak_slices."g 0".p_value < 0.05'], data)
+    few = score({name: values[:20] for name, values in table.items()}, by=["g"]).to_dict()
+    assert few["weak_slices"] == []
+    assert not failed(["weak_slices.*.p_value < 0.05"], few)
+    with pytest.raises(ValueError, match="names no figure"):
+        failed(["weak_slice.*.p_value < 0.05"], few)
+
+
+def test_calibration_is_a_condition() -> None:
+    z = np.random.default_rng(1).normal(size=2000)
+    label = (np.random.default_rng(2).random(2000) < 1 / (1 + np.exp(-z))).astype(int)
+    data = score({"label": label, "logit": 2 * z}).to_dict()
+    assert failed(["calibration.slope.high < 1"], data)
+    assert not failed(["calibration.slope.low > 1"], data)
+    assert failed(["brier > 0"], data)
+    assert failed(["auc.low < 0.99"], data)

@@ -21,7 +21,7 @@ SHORT = {
 }
 """Short names of keys of the plain data, wherever they occur in it."""
 
-IDENTIFYING = ("class", "value", "label")
+IDENTIFYING = ("class", "value", "label", "slice")
 """The keys by which a record in a list is named; it is the first one."""
 
 ANY = "*"
@@ -70,7 +70,7 @@ class Condition:
     def failures(self, data: Mapping[str, Any]) -> list[str]:
         """What makes the condition true, in words; a figure that is not known fails, too."""
         found = list(_found(data, self.path, ()))
-        if not found:
+        if not found and not _any_of_none(data, self.path):
             raise ValueError(_unknown(data, self))
         return [told for each in found if (told := self._told(*each))]
 
@@ -142,6 +142,19 @@ def _found(
             if rest and (interval := _interval(data, name)) is not None:
                 within = interval
             yield from _found(within, (*rest,), (*before, shown), _reason(data, name))
+
+
+def _any_of_none(data: Any, path: tuple[str, ...]) -> bool:
+    """Does the path ask for any record of a list that has none?"""
+    for part in path:
+        if part == ANY and isinstance(data, (list, tuple)) and not data:
+            return True
+        children = _children(data)
+        key = next(iter(children), "") if part == ANY else _key(children, part)
+        if key not in children:
+            return False
+        data = children[key]
+    return False
 
 
 def _key(children: Mapping[str, Any], name: str) -> str:

@@ -237,6 +237,7 @@ class Score(Told):
             },
             "weak_slices": [
                 {
+                    "slice": w.name,
                     "columns": [*w.columns],
                     "values": [*w.values],
                     "rows": w.rows,
