@@ -189,9 +189,10 @@ def _slices(score: Told) -> Iterator[Found]:
     """Slices with a higher loss than the other rows, however many were tested."""
     if not (tested := len(score.slices)):
         return
-    looked = f"{counted(tested, 'slice')} with Holm's correction"
+    looked = counted(tested, "slice")
     if not (weak := score.weak):
-        yield Found("good", "Slices", f"None of {looked} is worse than the other rows.")
+        told = f"None of {looked} is worse than the other rows beyond chance (Holm's correction)."
+        yield Found("good", "Slices", told)
         return
     names = [
         f"{cut(each.name)} ({shown(each.loss)} nats in {each.rows:,} rows, elsewhere "
@@ -199,8 +200,9 @@ def _slices(score: Told) -> Iterator[Found]:
         for each in weak[:TOLD]
     ]
     more = f", and {len(weak) - TOLD} more" if len(weak) > TOLD else ""
-    told = f"{listed(names) if not more else ', '.join(names)}{more}. Tested: {looked}."
-    yield Found("bad", "Slices with a higher loss", told)
+    told = f"{listed(names) if not more else ', '.join(names)}{more}"
+    tested_how = f"Tested: {looked}, with Holm's correction."
+    yield Found("bad", "Slices with a higher loss", f"{told}. {tested_how}")
 
 
 def _classes(score: Told) -> Iterator[Found]:
