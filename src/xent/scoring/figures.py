@@ -436,8 +436,8 @@ class Figures:
     def figures(self) -> list[Figure]:
         """The figures of all rows, in the order of a report."""
         loss = self.loss_interval
-        classes = "label 1" if self.binary else "the classes"
-        told = "shares in the baseline" if self.baseline else "labels' shares"
+        errors = "the probability of label 1" if self.binary else "probabilities, summed"
+        told = "baseline's shares" if self.baseline else "labels' shares"
         found = [
             Figure("log_loss_nats", "log loss", self.loss, "nats per row", loss),
             Figure("log_loss_bits", "", self.loss / math.log(2), "bits per row",
@@ -445,19 +445,19 @@ class Figures:
             Figure("perplexity", "perplexity", self.perplexity, "classes as hard to guess",
                    mapped(loss, _exp)),
             Figure("base_rate_loss", "base rate", self.base_loss,
-                   f"nats, always predicting the {told}", None),
+                   f"nats, predicting the {told}", None),
             Figure("skill", "skill", self.skill, "1 - log loss / base rate", self.skill_interval),
             Figure("brier_score", "Brier score", self.brier,
-                   f"squared error of the probabilities of {classes}", self.brier_interval),
+                   f"squared error of {errors}", self.brier_interval),
             Figure("accuracy", "accuracy", self.accuracy, "likeliest class is the true one",
                    self.accuracy_interval),
         ]  # fmt: skip
         if self.binary:
             found += [
-                Figure("roc_auc", "AUC", self.roc_auc, "label 1 has a higher score than label 0",
+                Figure("roc_auc", "AUC", self.roc_auc, "label 1 is scored above label 0",
                        self.roc_auc_interval),
                 Figure("average_precision", "avg precision", self.average_precision,
-                       "mean precision over rows of label 1", self.average_precision_interval),
+                       "mean precision at rows of label 1", self.average_precision_interval),
             ]  # fmt: skip
         mean = "nats, mean of the classes' losses"
         return [

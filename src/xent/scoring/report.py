@@ -103,7 +103,7 @@ class Score(Told):
         for columns in self.state.slices.cells:
             if len(columns) == 1:
                 yield from self.slice_blocks(*columns)
-        yield from self._weak()
+        yield from self.weak_blocks()
         if self.worst:
             yield self.worst_table()
         for note in self.notes:
@@ -182,7 +182,7 @@ class Score(Told):
         many = f"{groups} groups of {of}" if groups > BUCKETS // 4 else f"{groups} {of}"
         return f"Intervals take into account that rows of one cluster go together: {many}."
 
-    def _weak(self) -> Iterator[Block]:
+    def weak_blocks(self) -> Iterator[Block]:
         """The slices that are worse than the other rows."""
         if not self.state.schema.by:
             return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from xent._format import shown
+from xent._format import counted, shown
 from xent._report import Block, Table, Text
 from xent._report.text import NO_BREAK
 from xent.scoring.calibration import Beside, Calibration, Classwise, Estimate, Glance, Slope
@@ -17,6 +17,9 @@ MOST_CLASSES = 10
 
 MOST_STEPS = 40
 """Steps of the reliability curve that are shown as numbers."""
+
+FEWEST = 20
+"""Rows below which the short report says nothing of calibration."""
 
 DEPENDENT = (
     "Rows of one cluster go together, but calibration takes rows as independent: no intervals, "
@@ -31,6 +34,10 @@ BINS_ALONE = (
 def brief(score: Told) -> Iterator[Block]:
     """A paragraph on calibration for the short report."""
     found = score.glance
+    if score.rows < FEWEST:
+        rows = counted(score.rows, "row")
+        yield Text(f"Calibration: {rows}, of which too little can be said.", "plain")
+        return
     if found is None:
         yield Text(score.no_calibration, "plain")
         return

@@ -186,23 +186,22 @@ def _miscalibration(score: Told, found: Calibration) -> Iterator[Found]:
 
 
 def _slices(score: Told) -> Iterator[Found]:
-    """Slices with a higher loss than the other rows, however many were tested."""
-    if not (tested := len(score.slices)):
+    """The worst of the slices that are worse than the other rows."""
+    if not score.slices:
         return
-    looked = counted(tested, "slice")
+    tested = f"corrected for the {counted(len(score.slices), 'slice')} that were tested"
     if not (weak := score.weak):
-        told = f"None of {looked} is worse than the other rows beyond chance (Holm's correction)."
-        yield Found("good", "Slices", told)
+        text = f"None is worse than the other rows beyond chance, {tested}."
+        yield Found("good", "Slices", text)
         return
     names = [
         f"{cut(each.name)} ({shown(each.loss)} nats in {each.rows:,} rows, elsewhere "
-        f"{shown(each.elsewhere)}, p = {each.p_value:.2g})"
+        f"{shown(each.elsewhere)})"
         for each in weak[:TOLD]
     ]
     more = f", and {len(weak) - TOLD} more" if len(weak) > TOLD else ""
-    told = f"{listed(names) if not more else ', '.join(names)}{more}"
-    tested_how = f"Tested: {looked}, with Holm's correction."
-    yield Found("bad", "Slices with a higher loss", f"{told}. {tested_how}")
+    named = ", ".join(names) + more if more else listed(names)
+    yield Found("bad", "Slices with a higher loss", f"{named}, beyond chance, {tested}.")
 
 
 def _classes(score: Told) -> Iterator[Found]:

@@ -21,6 +21,9 @@ from xent.scoring.page.warnings import warnings_of
 from xent.scoring.page.wording import LONGEST, column_name, cut
 from xent.scoring.page.worst import EXPLAINED, explained
 
+LEAST = 10
+"""The fewest rows of a slice that is shown."""
+
 MOST_COLUMNS = 12
 """Columns of slices that are drawn."""
 
@@ -131,6 +134,7 @@ class ScoreReport(Report):
 
     def _slices(self, *, drawn: bool) -> Iterator[Block]:
         score = self.score
+        yield from score.weak_blocks()
         for number, column in enumerate(score.state.schema.by):
             enough = any(each.rows >= LEAST for each in score.by_value(column))
             if drawn and number < MOST_COLUMNS and enough:

@@ -62,6 +62,10 @@ class Told(Calibrated, Figures, FileScore):
         """The values of a column that have at least so many rows, worst first."""
         raise NotImplementedError
 
+    def weak_blocks(self) -> Iterator[Block]:
+        """The slices that are worse than the other rows."""
+        raise NotImplementedError
+
     def worst_table(self) -> Table:
         """The worst rows."""
         raise NotImplementedError
