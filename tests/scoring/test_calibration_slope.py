@@ -263,8 +263,11 @@ def test_infinite_losses_have_no_gain():
     z, y = made(100)
     z[:2], y[:2] = -np.inf, 1
     assert gains(Outcomes.of_rows(z, y))[0].words == (
-        "No gain: 2 of 100 rows have an infinite loss, so every finite loss gains infinitely much."
+        "No gain: 2 of 100 rows have an infinite loss, so any finite loss would be an infinite "
+        "gain."
     )
+    z[1], y[1] = 0, 0
+    assert "1 of 100 rows has" in gains(Outcomes.of_rows(z, y))[0].words
 
 
 def test_newton_ends_where_there_is_no_minimum():

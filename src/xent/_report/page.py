@@ -33,7 +33,8 @@ sub, sup {{ line-height: 0; }}
 td:nth-child(3) {{ white-space: normal; overflow-wrap: normal; }}
 td:nth-child(n + 4) {{ vertical-align: bottom; }}
 @media (max-width: 40rem) {{
-  td {{ white-space: normal; overflow-wrap: normal; font-size: 0.8rem; }}
+  td {{ white-space: normal; overflow-wrap: normal; }}
+  td, th {{ font-size: 0.8rem; }}
   td, th {{ padding: 0 0.15em !important; }}
   td:last-child, td:nth-last-child(2) {{ white-space: nowrap; }}
   td:first-child:has(sub), td:has(> span[style*="inline-block"]) {{ white-space: nowrap; }}

@@ -90,8 +90,9 @@ def refused(outcomes: Outcomes) -> str:
     """Why no gain is given; empty if it is."""
     if outcomes.impossible:
         return (
-            f"No gain: {outcomes.impossible:,} of {outcomes.n:,} rows have an infinite loss, so "
-            "every finite loss gains infinitely much."
+            f"No gain: {outcomes.impossible:,} of {outcomes.n:,} rows "
+            f"{'has' if outcomes.impossible == 1 else 'have'} an infinite loss, so any finite loss "
+            "would be an infinite gain."
         )
     if outcomes.infinite_logits:
         return (

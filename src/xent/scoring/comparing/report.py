@@ -145,9 +145,12 @@ class Comparison(Report):
             more = f" and {len(names) - 3} more" * (len(names) > 3)
             yield f"No interval of {', '.join(names[:3])}{more}: {reason}."
         if len(self.pairs) > 1:
+            alone = "intervals are"
+            if self.state.schema.cluster is None:
+                alone = "intervals and McNemar's p are"
             yield (
-                f"Each p is by Holm's correction over {len(self.pairs)} pairs; intervals are for "
-                "each pair alone."
+                f"The p of log losses is by Holm's correction over {len(self.pairs)} pairs; "
+                f"{alone} for each pair alone."
             )
 
     def blocks(self) -> Iterator[Block]:
@@ -216,7 +219,7 @@ class Comparison(Report):
                  "80 % power at")  # fmt: skip
         rows = [
             (
-                pair.first, pair.second, _number(pair.difference) or "undefined",
+                pair.first, pair.second, _number(pair.difference) or "none",
                 bounds(pair.interval), p_value(pair.corrected), _number(pair.detectable),
             )
             for pair in self.pairs
@@ -257,7 +260,7 @@ class Comparison(Report):
         rows = [
             (
                 each.value, f"{each.rows:,}", *((each.first, each.second) if several else ()),
-                _number(each.difference) or "undefined", bounds(each.interval),
+                _number(each.difference) or "none", bounds(each.interval),
                 p_value(each.corrected),
             )
             for each in cells

@@ -10,8 +10,11 @@ from xent._report import Block, Picture, Text
 from xent.scoring.page.told import Told
 
 FIGURE = 'style="margin:0.8rem 0;max-width:36rem"'
-BELOW = "Where the curve is below the dashed line, what is predicted happens less often."
-BAND = " Where the dashed line leaves the grey band, the predictions cannot be right."
+BELOW = "Where the curve is below the dashed line, the event is rarer than predicted."
+BAND = (
+    " Where the dashed line leaves the grey band, the predictions are wrong by more than chance "
+    "explains."
+)
 WIDE = 5.2
 """Inches."""
 
