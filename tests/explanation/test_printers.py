@@ -31,7 +31,7 @@ every_explanation = pytest.mark.parametrize(
 )
 NAMED = xent.explain(np.linspace(-2, 2, 9), label=4, names=NAMES)
 
-# Golden files. In the numerical check, digits beyond 1e-9, and so the sign of an error, depend on the
+# Golden files. In the numerical check, digits beyond 1e-9, and so signs of errors, depend on the
 # machine's exp and log.
 
 NUMBER = re.compile(r"[-−]?\d+(?:\.\d+)?(?:e[-−+]?\d+)?")

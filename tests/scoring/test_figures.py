@@ -172,7 +172,7 @@ def test_infinite_rows_refuse_the_interval_and_show_clipped_losses() -> None:
     eps = log_loss(y, p)
     assert found.clipped[2.0**-52] == pytest.approx(eps, rel=1e-9)
     told = " ".join(found.to_text().split())
-    assert f"raised to at least some value: {eps:.4f} at 2.2e-16" in told
+    assert f"had a probability below the one in parentheses: {eps:.4f} (2.2e-16), " in told
     assert not found.brier_interval.reason
     data = json.loads(found.to_json())
     assert data["log_loss_nats"] == "inf"

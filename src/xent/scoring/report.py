@@ -20,6 +20,8 @@ from xent.scoring.weak_slices import FEWEST
 
 WORST = "label predicted probability_of_label log_loss_nats"
 
+CLIPPED = "The log loss if no label had a probability below the one in parentheses"
+
 WEAKEST = 10
 """How many slices are shown that are worse than the other rows."""
 
@@ -73,8 +75,8 @@ class Score(Told):
             *self._note_on_files(),
         ]
         if clipped := self.clipped:
-            told = ", ".join(f"{loss:.4f} at {clip:.2g}" for clip, loss in clipped.items())
-            notes.append(f"With the labels' probabilities raised to at least some value: {told}.")
+            told = ", ".join(f"{loss:.4f} ({clip:.2g})" for clip, loss in clipped.items())
+            notes.append(f"{CLIPPED}: {told}.")
         missing = [name for name, n in zip(self.classes, self.state.counts, strict=True) if not n]
         if missing:
             more = f" or {len(missing) - 5} more" if len(missing) > 5 else ""
@@ -92,7 +94,7 @@ class Score(Told):
     def beaten_note(self) -> Iterator[str]:
         """On a loss above that of the base rates."""
         if len(self.by_class) > 1 and self.loss > self.base_loss:
-            yield "The predictions are worse than always predicting the base rates."
+            yield "The log loss is higher than that of always predicting the base rates."
 
     def blocks(self) -> Iterator[Block]:
         """The figures, the classes, the worst rows and the notes."""

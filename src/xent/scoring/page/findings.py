@@ -87,7 +87,7 @@ def _infinite(score: Told) -> Iterator[Found]:
     told = next(score.infinite_note)
     if clipped := score.clipped:
         values = ", ".join(f"{loss:.4f} at {clip:.2g}" for clip, loss in clipped.items())
-        told += f" With the labels' probabilities raised to at least some value it is {values}."
+        told += f" If no label had a probability below some value, it would be {values}."
     yield Found("bad", "Infinite loss", told)
 
 
@@ -216,5 +216,5 @@ def _notes(score: Told) -> Iterator[Found]:
     """The notes that no other finding says."""
     said = {*score.infinite_note, *score.beaten_note}
     for note in score.notes:
-        if note not in said and not note.startswith("With the labels' probabilities"):
+        if note not in said and not note.startswith("The log loss if no label"):
             yield Found("unsure", "Note", note)
