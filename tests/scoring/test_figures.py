@@ -277,3 +277,60 @@ def test_why_no_slice_is_tested() -> None:
     assert "No slice is tested: rows are clustered" in clustered
     none = " ".join(of_slices(0.0, n=300).to_text().split())
     assert "No slice is worse than the other rows beyond chance" in none
+
+
+def test_a_model_that_is_the_base_rate_has_a_skill_of_0() -> None:
+    label = np.repeat([1, 0], [333, 667])
+    found = score({"label": label, "prob": np.full(1000, 0.333)})
+    assert isinstance(found, Score)
+    assert found.skill == 0
+    assert not any("higher than that" in note for note in found.notes)
+
+
+def test_one_class_alone_has_no_average_precision() -> None:
+    found = score({"label": np.ones(50, int), "prob": RNG.uniform(0.3, 0.9, 50)})
+    assert isinstance(found, Score)
+    assert math.isnan(found.average_precision)
+    assert found.macro_interval == found.loss_interval
+    assert found.to_dict()["average_precision"] is None
+
+
+def test_a_floor_under_the_probabilities_is_told() -> None:
+    y, p = CANCER
+    found = score({"label": y, "prob": p[:, 1]}, clip=1e-6)
+    assert "No probability counts as less than 1e-06 (--clip)." in found.to_text()
+    assert found.to_dict()["clip"] == 1e-6
+
+
+def test_a_pair_of_slices_that_is_worse_than_its_parts_is_named() -> None:
+    rng = np.random.default_rng(3)
+    n = 6000
+    z, c, d = rng.normal(0, 2, n), rng.choice(list("abc"), n), rng.choice(list("mw"), n)
+    label = (rng.random(n) < 1 / (1 + np.exp(-z))).astype(int)
+    table = {"label": label, "logit": np.where((c == "a") & (d == "m"), -z, z), "c": c, "d": d}
+    found = score(table, by=["c", "d"])
+    assert isinstance(found, Score)
+    assert found.weak[0].name == "c a, d m"
+    assert "c a" in [each.name for each in found.weak]
+
+
+def test_weights_that_leave_few_rows_leave_no_calibration() -> None:
+    y, p = CANCER
+    weight = np.r_[1e6, np.ones(568)]
+    found = score({"label": y, "prob": p[:, 1], "w": weight}, weight_column="w")
+    assert isinstance(found, Score)
+    assert found.calibration is None
+    told = " ".join(found.to_text().split())
+    assert "No calibration: the weights make 569 rows count like 1.0, and it takes 200." in told
+
+
+def test_no_temperature_turns_predictions_round() -> None:
+    rng = np.random.default_rng(4)
+    z = rng.normal(0, 2, 2000)
+    label = (rng.random(2000) < 1 / (1 + np.exp(z))).astype(int)
+    found = score({"label": label, "logit": z})
+    assert isinstance(found, Score)
+    assert found.calibration is not None
+    gains = {each.method: each.gain.value for each in found.calibration.gains}
+    assert gains["temperature"] == pytest.approx(found.loss - math.log(2), abs=1e-12)
+    assert gains["Platt"] > gains["temperature"] + 0.1

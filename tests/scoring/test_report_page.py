@@ -367,3 +367,9 @@ def test_every_form_is_written(run: Callable[..., Output], tmp_path: Path) -> No
 def test_results_of_another_kind_keep_their_page() -> None:
     several = xent.score({"label": [[1, 1], [0, 0]], "prob": [[0.9, 0.6], [0.2, 0.1]]})
     assert "cells of 2 labels" in several.to_page()
+
+
+def test_slices_of_few_rows_are_counted_and_not_shown() -> None:
+    score = xent.score({"prob": [0.9, 0.2, 0.4], "label": [1, 0, 1], "c": list("abb")}, by=["c"])
+    assert "2 of 2 values have fewer than 10 rows" in Seen(score.to_page()).text
+    assert "2 of 2 values have fewer than 10 rows" in score.to_markdown()

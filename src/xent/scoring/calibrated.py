@@ -18,7 +18,6 @@ from xent.scoring.calibration import (
     calibration_of,
     glance_of,
 )
-from xent.scoring.calibration.calibration import FEW_DRAWS
 from xent.scoring.calibration.corp import corp
 from xent.scoring.calibration.curve import curve_of
 from xent.scoring.calibration.errors import errors_of
@@ -36,6 +35,10 @@ Found = TypeVar("Found", Glance, Calibration)
 TOP = "the likeliest class"
 
 
+FEWEST_EFFECTIVE = 200
+"""Effective rows, (Σw)²/Σw², below which the errors of a slope are estimated too small."""
+
+
 class Calibrated:
     """Calibration, predictions and losses of the rows of a state."""
 
@@ -51,6 +54,14 @@ class Calibrated:
                 f"No calibration: the rows have weights, and of {len(schema.classes):,} classes no "
                 "sample of rows is kept."
             )
+        if schema.weighted:
+            w, ww = sum(self.state.weights), sum(self.state.classes.squares)
+            effective = ratio(w, ONE) * ratio(w, ww)
+            if effective < FEWEST_EFFECTIVE:
+                return (
+                    f"No calibration: the weights make {sum(self.state.counts):,} rows count like "
+                    f"{effective:.1f}, and it takes {FEWEST_EFFECTIVE}."
+                )
         return ""
 
     @property
@@ -96,7 +107,7 @@ class Calibrated:
 
     def _glance_of_bins(self) -> Glance:
         bins = Outcomes.of_histogram(*self._histogram)
-        slope, excess = slope_of(bins, self.level, TOP), corp(bins, "log", FEW_DRAWS).miscalibration
+        slope, excess = slope_of(bins, self.level, TOP), corp(bins, "log").miscalibration
         return Glance(TOP, bins.n, z_of(bins), slope, excess, "")
 
     def _of_bins(self) -> Calibration:

@@ -39,6 +39,9 @@ from xent.scoring.state.moments import Moments
 from xent.scoring.state.slices import CellSums
 from xent.scoring.weak_slices import WeakSlice, weak_slices
 
+ROUNDING = 1e-12
+"""A skill this near to 0 is that of the base rates themselves, but for rounding."""
+
 
 class Figure(NamedTuple):
     """A figure of a report."""
@@ -195,7 +198,10 @@ class Figures:
     @property
     def skill(self) -> float:
         """1 - loss / base loss: 1 is perfect, 0 as good as the shares; NaN if these are certain."""
-        return 1 - self.loss / self.base_loss if self.base_loss > 0 else math.nan
+        if not 0 < self.base_loss < math.inf:
+            return math.nan
+        skill = 1 - self.loss / self.base_loss
+        return 0.0 if abs(skill) < ROUNDING else skill
 
     @cached_property
     def skill_interval(self) -> Interval:
@@ -277,6 +283,8 @@ class Figures:
             return refused("rows are clustered: the macro loss has no interval then", "clustered")
         if self._by_class is None:
             return refused(f"{len(self.counts):,} classes are too many for an interval", "Hall")
+        if len(self.counts) == 1:
+            return self.loss_interval
         return macro_interval(self._by_class, self.level)
 
     # ---- ranking, of two classes
@@ -306,7 +314,8 @@ class Figures:
     @property
     def average_precision(self) -> float:
         """Mean precision over the rows of label 1, from the highest score on."""
-        return average_precision(*self.ranked)
+        zeros, ones = self.ranked
+        return average_precision(zeros, ones) if zeros.any() else math.nan
 
     @cached_property
     def roc_auc_interval(self) -> Interval:
@@ -421,14 +430,16 @@ class Figures:
     def weak(self) -> list[WeakSlice]:
         """The slices whose loss is higher than elsewhere, beyond chance.
 
-        A pair of values is left out where one of the two is among them by itself.
+        A pair of values is left out where one of the two is among them by itself, as clearly.
         """
         found = [each for each in self.slices if each.p_value < 1 - self.level]
-        alone = {(w.columns[0], w.values[0]) for w in found if len(w.values) == 1}
-        return [
-            w for w in found
-            if len(w.values) == 1 or not alone & {*zip(w.columns, w.values, strict=True)}
-        ]  # fmt: skip
+        alone = {(w.columns[0], w.values[0]): w.p_value for w in found if len(w.values) == 1}
+
+        def said(pair: WeakSlice) -> bool:
+            parts = zip(pair.columns, pair.values, strict=True)
+            return any(alone.get(part, 1.0) <= pair.p_value for part in parts)
+
+        return [each for each in found if len(each.values) == 1 or not said(each)]
 
     # ---- together
 

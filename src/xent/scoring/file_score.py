@@ -115,6 +115,8 @@ class FileScore(Report):
         yield Text(f"{self.path}: {size}, {self.kind}", "headline")
         if self.read:
             yield Text(self.read, "plain")
+        if clip := self._states[0].schema.clip:
+            yield Text(f"No probability counts as less than {clip:g} (--clip).", "plain")
         if self.left_out:
             told = ", ".join(f"{n} with {why}" for why, n in self.left_out)
             yield Text(f"Left out: {told}.", "plain")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -93,8 +94,10 @@ class Score(Told):
     @property
     def beaten_note(self) -> Iterator[str]:
         """On a loss above that of the base rates."""
-        if len(self.by_class) > 1 and self.loss > self.base_loss:
+        if len(self.by_class) > 1 and self.skill < 0:
             yield "The log loss is higher than that of always predicting the base rates."
+        if math.isinf(self.base_loss):
+            yield "The baseline has no row of some classes that occur, so skill is undefined."
 
     def blocks(self) -> Iterator[Block]:
         """The figures, the classes, the worst rows and the notes."""
@@ -137,7 +140,8 @@ class Score(Told):
         """The values of a column that have at least so many rows, worst first."""
         found = [each for each in self.by_value(column) if each.rows >= least]
         worst_first = sorted(found, key=lambda each: (-each.loss, each.name))
-        yield from self._groups(column, "values", worst_first)
+        if found:
+            yield from self._groups(column, "values", worst_first)
 
     def worst_table(self) -> Table:
         """The worst rows."""
@@ -174,13 +178,15 @@ class Score(Told):
                 reasons.setdefault(figure.interval.reason, []).append(figure.name)
         for reason, names in reasons.items():
             yield Text(f"No interval of {_listed(names)}: {reason}.", "plain")
-        if self.clustered and len(reasons) < len(self.figures):
+        if self.clustered and any(f.interval and f.interval.known for f in self.figures):
             yield Text(self._told_of_clusters, "plain")
 
     @property
     def _told_of_clusters(self) -> str:
         groups = self.state.clusters.groups
         of = f"clusters in '{self.state.schema.cluster}'"
+        if groups == 1:
+            of = of.replace("clusters", "cluster", 1)
         many = f"{groups} groups of {of}" if groups > BUCKETS // 4 else f"{groups} {of}"
         return f"Intervals take into account that rows of one cluster go together: {many}."
 
@@ -229,6 +235,7 @@ class Score(Told):
             "calibration": calibration_data(self),
             "standard_error_nats": plain(self.standard_error),
             "infinite_rows": self.infinite,
+            "clip": self.state.schema.clip,
             "clipped_log_loss_nats": {f"{clip:g}": loss for clip, loss in self.clipped.items()},
             "classes": [_group_data("class", each) for each in self.by_class],
             "confusion": self.confusion,

@@ -25,7 +25,6 @@ from xent.scoring.calibration.temperature import (
 )
 from xent.scoring.calibration.z_test import ZTest, certain_to_fail, z_of, z_of_classes
 
-FEW_DRAWS = 50
 LARGEST = 1e90
 Histogram = tuple[Array, Array]
 """Rows of each bin that did not come true, and that did."""
@@ -205,7 +204,7 @@ def glance_of(
         used.rows,
         used.z,
         used.slope(level),
-        corp(used.outcomes, "log", FEW_DRAWS).miscalibration,
+        corp(used.outcomes, "log").miscalibration,
         used.note,
     )
 

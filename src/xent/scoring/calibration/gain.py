@@ -174,7 +174,7 @@ def tempered(z: Array, weights: Array, happened: Array) -> Callable[[Array], Arr
     found = minimum(loss, np.zeros(1))
     if found is None:
         return None
-    b = float(found[0]) * scale
+    b = max(0.0, float(found[0]) * scale)  # no temperature turns the predictions round
     return lambda new: np.asarray(b * new)
 
 
@@ -241,6 +241,7 @@ def gain_of_classes(
         b = temperature.fit(u[~held], labels[~held], w[~held])
         if b is None:
             return no_gain("No slope: Newton's method did not converge.")
+        b = max(0.0, b)  # no temperature turns the predictions round
         gap[held] = temperature.losses(u[held], labels[held], 1.0)
         gap[held] -= temperature.losses(u[held], labels[held], b)
     total = float(w.sum())

@@ -140,7 +140,7 @@ class Figures:
         totals, (a, b) = self.state.totals, self.schema.pairs[i]
         lower, alone = totals.wins[i].tolist(), totals.alone[i].tolist()
         right = self._estimate(self.places.right_difference(i))
-        clustered = self.schema.cluster is not None
+        depends = self.schema.cluster is not None or self.schema.weighted
         infinite = int(totals.infinite[a]), int(totals.infinite[b])
         p = estimate.two_sided()
         m = totals.moments(self.places.difference(i))
@@ -150,8 +150,8 @@ class Figures:
             self.schema.models[a], self.schema.models[b],
             estimate.mean, estimate.interval(self.level),
             p, p, estimate.seen(strict), (lower[0], lower[1]), totals.rows - sum(lower),
-            right.mean, right.interval(self.level) if clustered else None,
-            (alone[0], alone[1]), math.nan if clustered else mcnemar(*alone), infinite,
+            right.mean, right.interval(self.level) if depends else None,
+            (alone[0], alone[1]), math.nan if depends else mcnemar(*alone), infinite,
             rounding=rounding,
         )  # fmt: skip
 

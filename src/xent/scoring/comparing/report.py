@@ -227,12 +227,13 @@ class Comparison(Report):
         return Table(heads, tuple(rows), left=(0, 1))
 
     def _wins(self) -> Table:
-        clustered = self.state.schema.cluster is not None
-        last = "accuracy differs by" if clustered else "McNemar p"
+        schema = self.state.schema
+        depends = schema.cluster is not None or schema.weighted  # McNemar's rows all count alike
+        last = "accuracy differs by" if depends else "McNemar p"
         heads = ("rows of", "beside", "lower loss", "share", "right alone", last)
         rows = []
         for pair in self.pairs:
-            test = bounds(pair.accuracy_interval) if clustered else p_value(pair.mcnemar)
+            test = bounds(pair.accuracy_interval) if depends else p_value(pair.mcnemar)
             for i, (name, other) in enumerate(
                 ((pair.first, pair.second), (pair.second, pair.first))
             ):

@@ -53,6 +53,11 @@ def conclusion_of_two(pair: PairFigures, rows: int, level: float) -> str:
         return f"No difference can be concluded: {reason_of(pair.interval)}."
     better, worse = (pair.second, pair.first)[:: 1 if pair.difference > 0 else -1]
     size = f"{shown(abs(pair.difference))} nats"
+    if not pair.interval.known and pair.lower[pair.first != better] == rows:
+        return (
+            f"The log loss of {better} is lower than that of {worse} in each of {rows_of(rows)}, "
+            f"by {size} on average; there is no interval ({reason_of(pair.interval)})."
+        )
     if not pair.interval.known:
         told = f"the log loss of {better} is lower by {size} on these rows, but "
         told += f"there is no interval ({reason_of(pair.interval)})"

@@ -66,4 +66,5 @@ def few_carriers(
     """
     if skewness * skewness * least <= 1:
         return ""
-    return f"about {1 / skewness**2:.1f} of {units:,} {what} decide it: an interval needs {least}"
+    decide = max(1.0, 1 / skewness**2)
+    return f"about {decide:.1f} of {units:,} {what} decide it: an interval needs {least}"

@@ -73,7 +73,8 @@ class Writing(NamedTuple):
 
 WRITINGS = (
     Writing(lambda text: text.removesuffix(".0"), "{0}.astype(str).str.removesuffix('.0')"),
-    Writing(lambda text: text.lstrip("0"), "{0}.astype(str).str.lstrip('0')"),
+    Writing(lambda text: text.lstrip("0") or "0",
+            "{0}.astype(str).str.replace('^0+(?=.)', '', regex=True)"),
     Writing(str.lower, "{0}.str.lower()"),
     Writing(lambda text: re.split(r"[/\\]", text)[-1], "{0}.str.split('/').str[-1]"),
     Writing(lambda text: re.sub(r"\.[A-Za-z]\w{0,4}$", "", text),
