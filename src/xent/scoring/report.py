@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 from xent._format import counted, plain, shown
 from xent._report import Block, Report, Table, Text, to_markdown
-from xent.scoring.figures import Group, data_of
+from xent.scoring.figures import data_of
 from xent.scoring.file_score import by_group, cells, records
+from xent.scoring.grouped import Group
 from xent.scoring.intervals import Interval
 from xent.scoring.page.calibration import brief
 from xent.scoring.page.told import Told

@@ -13,7 +13,7 @@ from xent._report import Block, Picture, Report, Table, Text, page, to_html, to_
 from xent._report.page import STYLE
 from xent._report.roles import colour
 from xent._report.text import NO_BREAK
-from xent.scoring.figures import Group
+from xent.scoring.grouped import Group
 from xent.scoring.page import calibration, pictures
 from xent.scoring.page.findings import Found, findings, summary
 from xent.scoring.page.told import Told
