@@ -73,11 +73,13 @@ def test_edges() -> None:
     np.testing.assert_array_equal(portable.binary_logit(z, labels)[0], [0, 0, inf, inf, np.log(2)])
     p = np.array([1.0, 0.0, 1.0, 0.0])
     with np.errstate(all="ignore"):
-        loss, odds = portable.binary_probability(p, labels[:4])
+        loss, other, odds = portable.binary_probability(p, labels[:4])
         np.testing.assert_array_equal(loss, [0, 0, inf, inf])
+        np.testing.assert_array_equal(other, [0, 0, 1, 1])
         np.testing.assert_array_equal(odds, 0)
-        loss, _ = portable.binary_log_probability(np.array([0.0, -inf, 1e-9, -inf]), labels[:4])
+        loss, other, _ = portable.binary_log_probability(np.array([0.0, -inf, 1e-9, -inf]), labels[:4])
     np.testing.assert_array_equal(loss, [0, 0, inf, inf])
+    np.testing.assert_array_equal(other, [0, 0, 1, 1])
     assert not np.signbit(loss[:2]).any()
 
 
