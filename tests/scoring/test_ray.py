@@ -20,6 +20,9 @@ from xent.scoring.engines import ray as engine
 from xent.scoring.sources import Source, parquet_files
 from xent.scoring.sources.reader import Reader
 
+# Ray starts its processes by a fork; JAX, if another test has imported it, warns of that.
+pytestmark = pytest.mark.filterwarnings(r"ignore:os\.fork\(\) was called:RuntimeWarning")
+
 N = 4000
 FILES = 20
 
