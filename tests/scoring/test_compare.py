@@ -93,14 +93,19 @@ def test_two_models(weighted: bool, level: float) -> None:
     else:
         assert pair.mcnemar == pytest.approx(exact, rel=1e-12)
     for model, losses in zip(result.models, (a, b), strict=True):
-        wanted = brute(losses, w, level)
-        assert model.loss_interval.low == pytest.approx(wanted["low"], rel=1e-8)
-        assert model.loss_interval.high == pytest.approx(wanted["high"], rel=1e-8)
         alone_score = score(
-            frame, score_columns=[f"prob_{model.name}"], clip=FLOOR,
+            frame, score_columns=[f"prob_{model.name}"], clip=FLOOR, level=level, by=["size"],
             weight_column="w" if weighted else None,
         )  # fmt: skip
-        assert (model.loss, model.accuracy) == (alone_score.loss, alone_score.accuracy)
+        if not weighted:
+            wanted = brute(losses, w, level)
+            assert model.loss_interval.low == pytest.approx(wanted["low"], rel=1e-8)
+            assert model.loss_interval.high == pytest.approx(wanted["high"], rel=1e-8)
+        own = result.scores[model.name]
+        assert own.figures == alone_score.figures
+        assert own.by_value("size") == alone_score.by_value("size")
+        assert (model.loss, model.loss_interval) == (own.loss, own.loss_interval)
+        assert (model.accuracy, model.accuracy_interval) == (own.accuracy, own.accuracy_interval)
     for each in result.by_value("size"):
         of = (frame["size"] == each.value).to_numpy()
         wanted = brute((a - b)[of], w[of], level)

@@ -113,7 +113,7 @@ def test_what_is_no_model_is_not_guessed() -> None:
     assert found.state.totals.to_data() == DATA
     kinds = {"lr": "probabilities", "gb": "logits"}
     mixed = compare({**table, "gb": np.log(Q / (1 - Q))}, models=asked, kind=kinds)
-    assert mixed.kinds == ("probabilities", "logits")
+    assert [each.kind for each in mixed.scores.values()] == ["probabilities", "logits"]
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ def test_kinds_and_the_order_of_classes_may_differ() -> None:
     one = {"label": labels, "prob_cat": 1 - P, "prob_dog": P}
     two = {"label": labels, "logit_dog": np.log(Q), "logit_cat": np.log(1 - Q)}
     found = compare(one, two)
-    assert found.kinds == ("probabilities", "logits")
+    assert [each.kind for each in found.scores.values()] == ["probabilities", "logits"]
     wide = compare(WIDE)
     for a, b in zip(found.models, wide.models, strict=True):
         assert (a.loss, a.accuracy) == (pytest.approx(b.loss, rel=1e-12), b.accuracy)

@@ -224,15 +224,14 @@ class Score(Told):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON: infinities as "inf", undefined skill as null."""
-        from xent.scoring.page.data import calibration_data
+        from xent.scoring.page.data import calibration_data, figures_data
         from xent.scoring.page.findings import findings
         from xent.scoring.page.warnings import warnings_of
 
         return {
             **self._opening_data("rows"),
-            **{f.key: plain(f.value) for f in self.figures},
+            **figures_data(self),
             "level": self.level,
-            "intervals": {f.key: data_of(f.interval) for f in self.figures if f.interval},
             "calibration": calibration_data(self),
             "standard_error_nats": plain(self.standard_error),
             "infinite_rows": self.infinite,

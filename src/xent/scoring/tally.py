@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Any
 
 from xent._plausible import are_decisions, are_probabilities, may_be_percentages
 from xent._validation import Array
 from xent.scoring.columns import Rows
-from xent.scoring.state import State
+from xent.scoring.state import Batch, State
 
 
 @dataclass
@@ -38,6 +39,17 @@ class Tally:
             rows.scores, rows.labels, rows.weight, rows.places, source, rows.shown, rows.groups
         )
         self._look_at(rows.scores)
+
+    def add_batch(self, batch: Batch) -> None:
+        """Add rows that were scored already."""
+        self.seen += len(batch.labels)
+        self.state.add_batch(batch)
+        self._look_at(batch.scores)
+
+    def described(self) -> dict[str, Any]:
+        """What a report says of the looks of the scores."""
+        names = "like_probabilities", "like_percentages", "like_decisions", "highest"
+        return {name: getattr(self, name) for name in names}
 
     def _look_at(self, scores: Array) -> None:
         """Find out what the scores look like, as far as a note may say so of their kind."""

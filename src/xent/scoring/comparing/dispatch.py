@@ -17,10 +17,12 @@ from xent.scoring.comparing.schema import Schema
 from xent.scoring.comparing.sides import Side
 from xent.scoring.errors import FileError
 from xent.scoring.labels import whole_number
+from xent.scoring.reading import Reading
 from xent.scoring.slicing import slicings
 from xent.scoring.sources import Source
 from xent.scoring.sources.keys import key_of
 from xent.scoring.sources.memory import is_named
+from xent.scoring.state import Schema as Scoring
 
 MOST_MODELS = 50
 """Beyond it there would be more than a thousand pairs."""
@@ -85,6 +87,7 @@ def compare_any(
         tuple(each.text for each in options["by"]),
         options["cluster"],
         None if baseline_model is None else names.index(baseline_model),
+        tuple(_scoring(reading, clip, options) for reading in by_name.values()),
     )
     run = CompareRun(sides, key, schema, options["show"])
     state = run.state(progress)
@@ -104,7 +107,6 @@ def compare_any(
         left_out,
         tuple(dict.fromkeys(part for part, _ in opened[0].parts)),
         options["show"],
-        tuple(reading.kind for reading in by_name.values()),
         _unused_weights(sides[0]),
     )
 
@@ -189,6 +191,15 @@ def _check_models(
 
 def _kind(kind: str | Mapping[str, str] | None, model: str) -> str | None:
     return kind.get(model) if isinstance(kind, Mapping) else kind
+
+
+def _scoring(reading: Reading, clip: float | None, options: Mapping[str, Any]) -> Scoring:
+    """How `score` would keep the rows of a model."""
+    return Scoring(
+        reading.kind, tuple(reading.classes), reading.shape == "binary",
+        options["weight_column"] is not None, clip,
+        by=tuple(each.text for each in options["by"]), cluster=options["cluster"],
+    )  # fmt: skip
 
 
 def _unused_weights(side: Side) -> str:

@@ -10,7 +10,8 @@ from functools import cached_property
 from xent.scoring.comparing.estimates import of_clusters, of_rows
 from xent.scoring.comparing.schema import Places
 from xent.scoring.comparing.state import CompareState
-from xent.scoring.intervals import Estimate, Interval, holm, mcnemar, proportion_interval
+from xent.scoring.intervals import Estimate, Interval, holm, mcnemar
+from xent.scoring.report import Score
 
 ROUNDING = 1e-12
 """In nats: the root mean square of differences that rounding may have made."""
@@ -32,6 +33,14 @@ class ModelFigures:
     """Rows whose true class was given a probability of 0."""
     constant: bool
     """Has each row the same scores?"""
+
+    @classmethod
+    def of(cls, name: str, score: Score, *, constant: bool) -> ModelFigures:
+        """Those of the model's score."""
+        return cls(
+            name, score.loss, score.loss_interval, score.accuracy, score.accuracy_interval,
+            score.infinite, constant,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -97,22 +106,6 @@ class Figures:
     def __init__(self, state: CompareState, level: float, margin: float | None) -> None:
         self.state, self.level, self.margin = state, level, margin
         self.schema, self.places = state.schema, Places(state.schema)
-
-    @cached_property
-    def models(self) -> list[ModelFigures]:
-        """Of each model."""
-        found = []
-        for i, name in enumerate(self.schema.models):
-            infinite = int(self.state.totals.infinite[i])
-            loss = self._estimate(self.places.loss(i))
-            accuracy, interval = self._accuracy(i)
-            found.append(
-                ModelFigures(
-                    name, math.inf if infinite else loss.mean, loss.interval(self.level),
-                    accuracy, interval, infinite, self.state.looks.constant(i),
-                )
-            )  # fmt: skip
-        return found
 
     @cached_property
     def pairs(self) -> list[PairFigures]:
@@ -197,14 +190,6 @@ class Figures:
         """Rows of each class."""
         counts = self.state.totals.classes.tolist()
         return dict(zip(self.schema.classes, counts, strict=True))
-
-    def _accuracy(self, model: int) -> tuple[float, Interval]:
-        estimate = self._estimate(self.places.right(model))
-        if self.schema.cluster is not None:
-            return estimate.mean, estimate.interval(self.level)
-        m = self.state.totals.moments(self.places.right(model))
-        share = min(1.0, max(0.0, m.mean))
-        return share, proportion_interval(share, m.rows, self.level, effective=m.effective)
 
 
 def best(models: Sequence[ModelFigures]) -> ModelFigures:

@@ -1,4 +1,4 @@
-"""What the scores of each model look like: are they the same in all rows, or of another kind?"""
+"""Are the scores of a model the same in all rows?"""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 
-from xent._plausible import are_probabilities
 from xent._validation import Array
 from xent.scoring.comparing.schema import Batch, Schema
 
@@ -19,13 +18,11 @@ class Looks:
         models = len(schema.models)
         self.least: list[Array | None] = [None] * models
         self.most: list[Array | None] = [None] * models
-        self.like_probabilities = [True] * models
 
     def add(self, batch: Batch) -> None:
         """Add rows."""
         for i, scores in enumerate(batch.scores):
             self._widen(i, scores.min(axis=0), scores.max(axis=0))
-            self.like_probabilities[i] &= are_probabilities(scores, 1e-3)
 
     def _widen(self, model: int, least: Any, most: Any) -> None:
         low, high = self.least[model], self.most[model]
@@ -44,10 +41,8 @@ class Looks:
             for i, (least, most) in enumerate(zip(each.least, each.most, strict=True)):
                 if least is not None:
                     both._widen(i, least, most)
-                both.like_probabilities[i] &= each.like_probabilities[i]
         return both
 
     def to_data(self) -> Any:
         """Plain data: equal for equal rows."""
-        ends = [[None if a is None else a.tolist() for a in s] for s in (self.least, self.most)]
-        return [*ends, self.like_probabilities]
+        return [[None if a is None else a.tolist() for a in s] for s in (self.least, self.most)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from xent._format import counted, plain, shown
+from xent._format import counted, shown
 from xent._report import Block, Report, Table, Text
 from xent.scoring.comparing.differing import DifferingRow
 from xent.scoring.comparing.figures import Figures, ModelFigures, PairFigures, SliceFigures, best
@@ -22,10 +22,7 @@ from xent.scoring.comparing.words import (
     significant,
 )
 from xent.scoring.file_score import HIGHEST, LOWEST, MANY
-from xent.scoring.intervals import Interval
-
-SCHEMA_VERSION = 1
-"""Of `to_dict`: a key that is removed or changes its meaning raises it."""
+from xent.scoring.report import Score
 
 
 @dataclass(frozen=True, repr=False)
@@ -46,8 +43,6 @@ class Comparison(Report):
     files: tuple[str, ...] = ()
     show: tuple[str, ...] = ()
     """Columns that are shown beside the rows in which the losses differ most."""
-    kinds: tuple[str, ...] = ()
-    """What the scores of each model are."""
     advice: str = ""
     """What was not used of the sources."""
 
@@ -63,10 +58,27 @@ class Comparison(Report):
         """Rows of weight above 0 that all models have."""
         return self.state.totals.rows
 
-    @property
+    @cached_property
+    def scores(self) -> dict[str, Score]:
+        """All that `score` tells of each model, by its name: on the rows that all models have."""
+        return {
+            name: Score(
+                self.path, tally.state.schema.kind, tally.state.schema.classes, tally.state,
+                level=self.level, read=read, files=self.files, show=self.show, **tally.described(),
+            )
+            for name, tally, read in zip(
+                self.state.schema.models, self.state.scores.tallies, self.read, strict=True
+            )
+        }  # fmt: skip
+
+    @cached_property
     def models(self) -> list[ModelFigures]:
-        """The figures of each model."""
-        return self._figures.models
+        """The main figures of each model."""
+        looks = self.state.looks
+        return [
+            ModelFigures.of(name, score, constant=looks.constant(i))
+            for i, (name, score) in enumerate(self.scores.items())
+        ]
 
     @property
     def pairs(self) -> list[PairFigures]:
@@ -120,11 +132,10 @@ class Comparison(Report):
             )
 
     def _notes_on_models(self) -> Iterator[str]:
-        looks = self.state.looks
-        for i, (model, kind) in enumerate(zip(self.models, self.kinds, strict=True)):
+        for model, score in zip(self.models, self.scores.values(), strict=True):
             if model.constant and self.rows > 1:
                 yield f"{model.name} gives each row the same scores: it tells no row from another."
-            if kind == "logits" and looks.like_probabilities[i]:
+            if score.kind == "logits" and score.like_probabilities:
                 yield (
                     f"The logits of {model.name} look like probabilities. If they are, pass "
                     "--kind probabilities."
@@ -295,96 +306,9 @@ class Comparison(Report):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON: infinities as "inf", what is not defined as null."""
-        schema = self.state.schema
-        return {
-            "schema_version": SCHEMA_VERSION,
-            "sources": self.path,
-            "rows": self.rows,
-            "rows_left_out": dict(self.left_out),
-            "level": self.level,
-            "margin_nats": self.margin,
-            "baseline_model": self.baseline,
-            "conclusion": self.conclusion,
-            "conclusions": self.conclusions,
-            "models": [
-                {
-                    "model": model.name,
-                    "read": read,
-                    "scores": kind,
-                    "log_loss_nats": plain(model.loss),
-                    "log_loss_interval": _interval(model.loss_interval),
-                    "accuracy": plain(model.accuracy),
-                    "accuracy_interval": _interval(model.accuracy_interval),
-                    "infinite_rows": model.infinite,
-                    "same_scores_in_each_row": model.constant,
-                }
-                for model, read, kind in zip(self.models, self.read, self.kinds, strict=True)
-            ],
-            "pairs": [self._pair(pair) for pair in self.pairs],
-            "slices": {
-                column: [
-                    {
-                        "value": each.value,
-                        "first": each.first,
-                        "second": each.second,
-                        "rows": each.rows,
-                        "difference_nats": plain(each.difference),
-                        "interval": _interval(each.interval),
-                        "p": plain(each.p),
-                        "p_holm": plain(each.corrected),
-                    }
-                    for each in self.by_value(column)
-                ]
-                for column in schema.by
-            },
-            "clusters": self.state.clusters.clusters if schema.cluster is not None else None,
-            "differing_rows": [
-                {
-                    "file": row.source,
-                    "row": row.row,
-                    "shown": [*row.key],
-                    "label": schema.classes[row.label],
-                    "predicted": [schema.classes[each] for each in row.predicted],
-                    "log_losses_nats": [plain(loss) for loss in row.losses],
-                }
-                for row in self.differing
-            ],
-            "notes": self.notes,
-        }
+        from xent.scoring.comparing.data import comparison_data
 
-    def _pair(self, pair: PairFigures) -> dict[str, Any]:
-        found = {
-            "first": pair.first,
-            "second": pair.second,
-            "difference_nats": plain(pair.difference),
-            "interval": _interval(pair.interval),
-            "p": plain(pair.p),
-            "p_holm": plain(pair.corrected),
-            "detectable_nats": plain(pair.detectable),
-            "rows_lower": list(pair.lower),
-            "rows_equal": pair.equal,
-            "infinite_rows": list(pair.infinite),
-            "accuracy_difference": plain(pair.accuracy_difference),
-            "accuracy_difference_interval": _interval(pair.accuracy_interval),
-            "rows_right_alone": list(pair.right_alone),
-            "mcnemar_p": plain(pair.mcnemar),
-        }
-        if self.margin is not None:
-            found["worse_by_at_most_nats"] = [plain(each) for each in pair.bounds]
-            found["p_worse_by_margin"] = [plain(each) for each in pair.not_worse]
-        return found
-
-
-def _interval(interval: Interval | None) -> dict[str, Any] | None:
-    if interval is None:
-        return None
-    return {
-        "low": plain(interval.low),
-        "high": plain(interval.high),
-        "standard_error": plain(interval.error),
-        "method": interval.method,
-        "reason": interval.reason,
-    }
+        return comparison_data(self)
 
 
 def _number(value: float) -> str:

@@ -18,6 +18,7 @@ from xent.scoring.errors import FileError
 from xent.scoring.losses import scored
 from xent.scoring.reading import Reading
 from xent.scoring.saved import UNPREDICTED
+from xent.scoring.state import Batch as ScoredBatch
 
 Progress = Callable[[int, float | None], None]
 
@@ -75,26 +76,30 @@ class CompareRun:
             kept, weight = kept[weight > 0], weight[weight > 0]
         if not len(kept):
             return None
-        scores = [_of(r.places, r.scores, kept).astype(np.float64, copy=False) for r in rows]
         labels = _of(rows[0].places, rows[0].labels, kept).astype(np.int64, copy=False)
-        made = [
-            scored(each, _inverse(order)[labels], reading.kind, self.schema.clip)
-            for each, order, reading in zip(scores, self.orders, self.readings, strict=True)
-        ]
         groups, shown = self._extras(found, kept)
-        by = [groups[name] for name in self.schema.by]
-        return Batch(
-            self.schema,
-            labels,
-            np.stack([each.losses for each in made]),
-            np.stack([o[each.predicted] for o, each in zip(self.orders, made, strict=True)]),
-            scores,
+        shared: Any = (
             None if weight is None else weight.astype(np.float64, copy=False),
             pieces[0].rows[kept],
             pieces[0].part,
             shown,
-            by,
+            [groups[name] for name in self.schema.by],
             groups[self.schema.cluster] if self.schema.cluster is not None else None,
+        )
+        made = []
+        for each, order, scoring in zip(rows, self.orders, self.schema.scoring, strict=True):
+            scores = _of(each.places, each.scores, kept).astype(np.float64, copy=False)
+            own = _inverse(order)[labels]
+            losses = scored(scores, own, scoring.kind, scoring.clip)
+            made.append(ScoredBatch(scores, own, losses, *shared))
+        return Batch(
+            self.schema,
+            labels,
+            np.stack([each.losses for each in made]),
+            np.stack([o[each.scored.predicted] for o, each in zip(self.orders, made, strict=True)]),
+            [each.scores for each in made],
+            *shared,
+            scored=made,
         )
 
     def _extras(

@@ -10,7 +10,9 @@ from itertools import combinations
 import numpy as np
 
 from xent._validation import Array
+from xent.scoring.state import Batch as ScoredBatch
 from xent.scoring.state import Groups
+from xent.scoring.state import Schema as Scoring
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ class Schema:
     """The column that says which rows are not independent."""
     baseline: int | None = None
     """The model with which each other one is compared; all with each other if None."""
+    scoring: tuple[Scoring, ...] = ()
+    """How the scores of each model are read."""
 
     @property
     def pairs(self) -> list[tuple[int, int]]:
@@ -58,6 +62,8 @@ class Batch:
     """Columns that identify the rows."""
     slices: Sequence[Groups] = ()
     cluster: Groups | None = None
+    scored: Sequence[ScoredBatch] = ()
+    """The same rows as `score` has them, for each model."""
 
     @cached_property
     def right(self) -> Array:
@@ -73,31 +79,23 @@ class Batch:
 
     @cached_property
     def values(self) -> Array:
-        """What means are taken of: losses and hits of the models, and both of each pair less."""
+        """What means are taken of: for each pair, the differences of losses and those of hits."""
         first, second = np.array(self.schema.pairs).T
         right = self.right.astype(np.float64)
-        return np.concatenate([self.losses, right, self.differences, right[first] - right[second]])
+        return np.concatenate([self.differences, right[first] - right[second]])
 
 
 class Places:
     """Where in `Batch.values` a figure stands."""
 
     def __init__(self, schema: Schema) -> None:
-        self.models, self.pairs = len(schema.models), len(schema.pairs)
-        self.size = 2 * (self.models + self.pairs)
-
-    def loss(self, model: int) -> int:
-        """The loss of a model."""
-        return model
-
-    def right(self, model: int) -> int:
-        """Whether a model is right."""
-        return self.models + model
+        self.pairs = len(schema.pairs)
+        self.size = 2 * self.pairs
 
     def difference(self, pair: int) -> int:
         """The difference of the losses of a pair."""
-        return 2 * self.models + pair
+        return pair
 
     def right_difference(self, pair: int) -> int:
         """The difference of the hits of a pair: 1, 0 or -1."""
-        return 2 * self.models + self.pairs + pair
+        return self.pairs + pair

@@ -8,11 +8,13 @@ from xent.scoring.comparing.differing import DifferingRows
 from xent.scoring.comparing.groups import Clusters, Slices
 from xent.scoring.comparing.looks import Looks
 from xent.scoring.comparing.schema import Batch, Schema
+from xent.scoring.comparing.scores import Scores
 from xent.scoring.comparing.totals import Totals
 from xent.scoring.state import StateError
 
 PARTS: dict[str, Any] = {
     "totals": Totals,
+    "scores": Scores,
     "looks": Looks,
     "differing": DifferingRows,
     "slices": Slices,
@@ -24,6 +26,7 @@ class CompareState:
     """What is kept of rows with one schema: a part for each name in `PARTS`."""
 
     totals: Totals
+    scores: Scores
     looks: Looks
     differing: DifferingRows
     slices: Slices

@@ -1,4 +1,4 @@
-"""Calibration as plain data, for JSON: null where a figure is refused, with the reason."""
+"""Figures and calibration as plain data: null where one is refused, with the reason."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from xent._format import plain
 from xent._validation import Array
 from xent.scoring.calibration import Bands, Beside, Calibration, Estimate
+from xent.scoring.figures import data_of
 from xent.scoring.page.calibration import BINS_ALONE, DEPENDENT, estimates, slope_words
 from xent.scoring.page.told import Told
 
@@ -63,6 +64,14 @@ def calibration_data(score: Told) -> dict[str, Any]:
             "by_class_if_calibrated": None if dependent else plain(each.drawn_by_class),
         }
     return data
+
+
+def figures_data(score: Told) -> dict[str, Any]:
+    """The figures of all rows, each with its interval."""
+    return {
+        **{f.key: plain(f.value) for f in score.figures},
+        "intervals": {f.key: data_of(f.interval) for f in score.figures if f.interval},
+    }
 
 
 def _with_reason(data: dict[str, Any], reason: str) -> dict[str, Any]:

@@ -110,7 +110,10 @@ class State:
         made = scored(scores, labels, self.schema.kind, self.schema.clip)
         slices = groups[: len(self.schema.by)]
         cluster = groups[-1] if self.schema.cluster is not None else None
-        batch = Batch(scores, labels, made, weight, places, source, keys, slices, cluster)
+        self.add_batch(Batch(scores, labels, made, weight, places, source, keys, slices, cluster))
+
+    def add_batch(self, batch: Batch) -> None:
+        """Add rows that were scored already."""
         for part in self.parts.values():
             part.add(batch)
 
