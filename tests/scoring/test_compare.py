@@ -280,9 +280,12 @@ def test_what_is_concluded() -> None:
     tiny = xent.compare({**t, "prob_B": near}, margin=1e-6)
     assert tiny.conclusions[1].startswith("Each of A and B may be worse than the other by more")
     asked = xent.compare({**t, "prob_C": near}, baseline_model="A", margin=0.01)
+    interval = asked.pairs[0].interval
+    size = f"{asked.pairs[0].difference:.4f} nats (95 % interval {interval.low:.4f} to "
+    size += f"{interval.high:.4f})"
     assert asked.conclusions == [
-        "Against the log loss of A, that of B is higher, by more than chance explains; of C, no "
-        "difference can be concluded (Holm's correction over 2 comparisons).",
+        f"Against the log loss of A, that of B is higher by {size}: more than chance explains; of "
+        "C, no difference can be concluded (Holm's correction over 2 comparisons).",
         f"B may be worse than A by more than 0.01 nats (one-sided 95 % bound: "
         f"{asked.pairs[0].bounds[0]:.4f}; p {asked.pairs[0].not_worse[0]:.4f} by Holm's "
         "correction).",
@@ -293,9 +296,21 @@ def test_what_is_concluded() -> None:
     three = xent.compare({**t, "prob_C": near})
     best = min(three.models, key=lambda model: model.loss).name
     other_name = {"A": "C", "C": "A"}[best]
+    sizes = {}
+    for pair in three.pairs:
+        low, high = sorted(map(abs, (pair.interval.low, pair.interval.high)))
+        told = f"{abs(pair.difference):.4f} nats (95 % interval {low:.4f} to {high:.4f})"
+        if "B" in (pair.first, pair.second):
+            sizes[pair.first if pair.second == "B" else pair.second] = told
     assert three.conclusion == (
-        f"The log loss of {best} is lower than that of B, by more than chance explains (Holm's "
-        f"correction over 3 comparisons); no difference from {other_name} can be concluded."
+        f"The log loss of {best} is lower than that of B by {sizes[best]}: more than chance "
+        f"explains (Holm's correction over 3 comparisons); no difference from {other_name} can be "
+        "concluded."
+    )
+    many = xent.compare({**t, **{f"prob_B{i}": t["prob_B"] for i in range(4)}})
+    assert many.conclusion == (
+        "The log loss of A is lower than that of B, B0, B1, B2 and B3: more than chance explains "
+        "(Holm's correction over 15 comparisons)."
     )
     assert "by Holm's correction over 3 pairs; intervals and McNemar's p are" in three.notes[-1]
 

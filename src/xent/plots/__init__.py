@@ -8,6 +8,7 @@ from xent.plots.style import description, style  # isort: skip - first: it says 
 from xent.plots.bars import class_bars
 from xent.plots.curves import gradient_curves, gradient_error, loss_curves, sigmoid_curve
 from xent.plots.data import dataset
+from xent.plots.differences import difference_dots
 from xent.plots.losses import loss_histogram
 from xent.plots.reliability import reliability_curve
 from xent.plots.slices import slice_dots
@@ -19,6 +20,7 @@ __all__ = [
     "dataset",
     "descend",
     "description",
+    "difference_dots",
     "gradient_curves",
     "gradient_error",
     "loss_curves",

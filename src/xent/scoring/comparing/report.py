@@ -7,21 +7,18 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from xent._format import counted, shown
-from xent._report import Block, Report, Table, Text
+from xent._format import counted
+from xent._report import Block, Report, Text, to_markdown
+from xent.scoring.comparing import tables
 from xent.scoring.comparing.differing import DifferingRow
 from xent.scoring.comparing.figures import Figures, ModelFigures, PairFigures, SliceFigures, best
 from xent.scoring.comparing.state import CompareState
 from xent.scoring.comparing.words import (
-    bounds,
     conclusions,
-    p_value,
-    percent,
     reason_of,
     rows_of,
     significant,
 )
-from xent.scoring.file_score import HIGHEST, LOWEST, MANY
 from xent.scoring.report import Score
 
 
@@ -111,6 +108,15 @@ class Comparison(Report):
         """The differences by the values of a column that was named after `by`."""
         return self._figures.slices(column)
 
+    def with_best(self, column: str) -> list[SliceFigures]:
+        """The same of the pairs with the baseline, or else with the model of the lowest loss."""
+        least = best(self.models).name
+        return [
+            each
+            for each in self.by_value(column)
+            if self.baseline is not None or least in (each.first, each.second)
+        ]
+
     @property
     def notes(self) -> list[str]:
         """What a reader of the figures should know."""
@@ -164,152 +170,53 @@ class Comparison(Report):
                 f"{alone} for each pair alone."
             )
 
-    def blocks(self) -> Iterator[Block]:
-        """What may be concluded, the models, their differences, slices, rows and notes."""
+    def opening(self) -> Iterator[Block]:
+        """The headline, what may be concluded, how the sources were read, what was left out."""
         many = counted(len(self.models), "model")
         yield Text(f"{self.path}: {many}, {rows_of(self.rows)}", "headline")
         found = any(significant(pair, self.level) for pair in self.pairs)
         for i, told in enumerate(self.conclusions):
             yield Text(told, "summary" if i or found else "unsure")
-        yield Text(self._told_of_reading, "plain")
+        yield Text(tables.told_of_reading(self), "plain")
         if self.advice:
             yield Text(self.advice, "plain")
         if self.left_out:
             shown_counts = ", ".join(f"{n:,} with {why}" for why, n in self.left_out)
             yield Text(f"Left out: {shown_counts}.", "plain")
-        yield self._models_table()
-        yield self._differences()
-        yield self._wins()
+
+    def blocks(self) -> Iterator[Block]:
+        """What may be concluded, the models, their differences, slices, rows and notes."""
+        yield from self.opening()
+        yield tables.models_table(self)
+        yield from tables.more_figures(self)
+        yield tables.differences(self)
+        yield tables.wins(self)
         for column in self.state.schema.by:
-            yield from self._slices(column)
+            yield from tables.slice_blocks(self, column)
         if self.state.schema.cluster is not None:
-            yield Text(self._told_of_clusters(), "plain")
+            yield Text(tables.told_of_clusters(self), "plain")
         if self.differing:
-            yield self._rows_table()
+            yield tables.rows_table(self)
         for note in self.notes:
             yield Text(f"Note: {note}", "note")
 
-    @property
-    def _told_of_reading(self) -> str:
-        """How the labels were read, and the scores of each model."""
-        parts = [told.partition("; ") for told in self.read]
-        names = [model.name for model in self.models]
-        if len({labels for labels, _, _ in parts}) == 1:
-            of = (f"{name}: {scores}" for name, (_, _, scores) in zip(names, parts, strict=True))
-            return f"{parts[0][0]}. {' '.join(of)}"
-        return " ".join(
-            f"{name}: {told[0].lower()}{told[1:]}"
-            for name, told in zip(names, self.read, strict=True)
-        )
+    def to_markdown(self) -> str:
+        """The whole report as Markdown."""
+        from xent.scoring.comparing.page import ComparisonReport
 
-    def _told_of_clusters(self) -> str:
-        clusters = self.state.clusters
-        column = self.state.schema.cluster
-        if clusters.clusters is not None:
-            return f"Errors are those of {counted(clusters.clusters, 'cluster')} in '{column}'."
-        groups = len(clusters.of(0))
-        return f"Errors are those of {groups:,} groups of clusters in '{column}'."
+        return ComparisonReport(self).to_markdown()
 
-    def _models_table(self) -> Table:
-        interval = f"{percent(self.level)} interval"
-        endless = any(model.infinite for model in self.models)
-        heads = ("model", "log loss", interval, "accuracy", interval, *["infinite"] * endless)
-        rows = [
-            (
-                model.name, shown(model.loss, trim=False), bounds(model.loss_interval),
-                shown(model.accuracy, trim=False), bounds(model.accuracy_interval),
-                *([str(model.infinite)] if endless else []),
-            )
-            for model in self.models
-        ]  # fmt: skip
-        return Table(heads, tuple(rows), left=(0,))
+    def to_page(self) -> str:
+        """The whole report as a page of HTML that needs neither network nor script."""
+        from xent.scoring.comparing.page import ComparisonReport
 
-    def _differences(self) -> Table:
-        test = "p (Holm)" if len(self.pairs) > 1 else "p"
-        heads = ("log loss of", "less that of", "is", f"{percent(self.level)} interval", test,
-                 "80 % power at")  # fmt: skip
-        rows = [
-            (
-                pair.first, pair.second, _number(pair.difference) or "none",
-                bounds(pair.interval), p_value(pair.corrected), _number(pair.detectable),
-            )
-            for pair in self.pairs
-        ]  # fmt: skip
-        return Table(heads, tuple(rows), left=(0, 1))
+        return ComparisonReport(self).to_page()
 
-    def _wins(self) -> Table:
-        schema = self.state.schema
-        depends = schema.cluster is not None or schema.weighted  # McNemar's rows all count alike
-        last = "accuracy differs by" if depends else "McNemar p"
-        heads = ("rows of", "beside", "lower loss", "share", "right alone", last)
-        rows = []
-        for pair in self.pairs:
-            test = bounds(pair.accuracy_interval) if depends else p_value(pair.mcnemar)
-            for i, (name, other) in enumerate(
-                ((pair.first, pair.second), (pair.second, pair.first))
-            ):
-                rows.append(
-                    (
-                        name, other, f"{pair.lower[i]:,}",
-                        shown(pair.lower[i] / self.rows, trim=False), f"{pair.right_alone[i]:,}",
-                        "" if i else test,
-                    )
-                )  # fmt: skip
-        return Table(heads, tuple(rows), left=(0, 1))
-
-    def _slices(self, column: str) -> Iterator[Block]:
-        level = f"{percent(self.level)} interval"
-        several = len(self.pairs) > 1
-        pairs = ("log loss of", "less that of") if several else ()
-        heads = (column, "rows", *pairs, "difference", level, "p (Holm)")
-        least = best(self.models).name
-        cells = [
-            each
-            for each in self.by_value(column)
-            if self.baseline is not None or least in (each.first, each.second)
-        ]
-        cells.sort(key=lambda each: (each.difference != each.difference, -each.difference))
-        rows = [
-            (
-                each.value, f"{each.rows:,}", *((each.first, each.second) if several else ()),
-                _number(each.difference) or "none", bounds(each.interval),
-                p_value(each.corrected),
-            )
-            for each in cells
-        ]  # fmt: skip
-        left = (0, 2, 3) if several else (0,)
-        if not several:
-            pair = self.pairs[0]
-            what = f"Log loss of {pair.first} less that of {pair.second}, by {column}:"
-            yield Text(what, "plain")
-        if len(rows) <= MANY:
-            yield Table(heads, tuple(rows), left=left)
-        else:
-            gap = ("...", *[""] * (len(heads) - 1))
-            yield Table(heads, (*rows[:HIGHEST], gap, *rows[-LOWEST:]), left=left)
-            told = f"The {HIGHEST} highest differences and the {LOWEST} lowest, of {len(rows):,}; "
-            yield Text(told + "--format json has all.", "plain")
-
-    def _rows_table(self) -> Table:
-        several = len(self.files) > 1
-        names = self.state.schema.classes
-        first = ("row", *["file"] * several, *self.show)
-        heads = (*first, "label", *(f"loss of {model.name}" for model in self.models))
-        rows = [
-            (
-                str(row.row), *([row.source] if several else []), *row.key, names[row.label],
-                *(shown(loss, trim=False) for loss in row.losses),
-            )
-            for row in self.differing
-        ]  # fmt: skip
-        return Table(heads, tuple(rows), left=tuple(range(1, len(first) + 1)))
+    def _repr_markdown_(self) -> str:
+        return to_markdown(self.blocks())
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data, for JSON: infinities as "inf", what is not defined as null."""
         from xent.scoring.comparing.data import comparison_data
 
         return comparison_data(self)
-
-
-def _number(value: float) -> str:
-    return "" if value != value else shown(value, trim=False)

@@ -78,28 +78,29 @@ class CompareRun:
             return None
         labels = _of(rows[0].places, rows[0].labels, kept).astype(np.int64, copy=False)
         groups, shown = self._extras(found, kept)
-        shared: Any = (
-            None if weight is None else weight.astype(np.float64, copy=False),
-            pieces[0].rows[kept],
-            pieces[0].part,
-            shown,
-            [groups[name] for name in self.schema.by],
-            groups[self.schema.cluster] if self.schema.cluster is not None else None,
-        )
+        cluster = self.schema.cluster
+        shared: dict[str, Any] = {
+            "weight": None if weight is None else weight.astype(np.float64, copy=False),
+            "places": pieces[0].rows[kept],
+            "source": pieces[0].part,
+            "keys": shown,
+            "slices": [groups[name] for name in self.schema.by],
+            "cluster": None if cluster is None else groups[cluster],
+        }
         made = []
         for each, order, scoring in zip(rows, self.orders, self.schema.scoring, strict=True):
             scores = _of(each.places, each.scores, kept).astype(np.float64, copy=False)
             own = _inverse(order)[labels]
             losses = scored(scores, own, scoring.kind, scoring.clip)
-            made.append(ScoredBatch(scores, own, losses, *shared))
+            made.append(ScoredBatch(scores, own, losses, **shared))
         return Batch(
             self.schema,
             labels,
             np.stack([each.losses for each in made]),
             np.stack([o[each.scored.predicted] for o, each in zip(self.orders, made, strict=True)]),
             [each.scores for each in made],
-            *shared,
             scored=made,
+            **shared,
         )
 
     def _extras(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from xent._format import counted, shown
 from xent.scoring.comparing.figures import ModelFigures, PairFigures, best
 from xent.scoring.intervals import Interval
 
 CLIP = "--clip 1e-6, say, sets a floor under the probabilities; the result then depends on it."
+
+
+NAMED = 3
+"""Models whose differences stand in the conclusion."""
 
 
 def p_value(p: float) -> str:
@@ -62,7 +66,7 @@ def conclusion_of_two(pair: PairFigures, rows: int, level: float) -> str:
         told = f"the log loss of {better} is lower by {size} on these rows, but "
         told += f"there is no interval ({reason_of(pair.interval)})"
         return f"No difference can be concluded: {told}."
-    low, high = sorted((pair.interval.low, pair.interval.high))
+    low, high = pair.interval.low, pair.interval.high
     if pair.difference < 0:
         low, high = -high, -low
     told = f"the log loss of {better} is lower than that of {worse} by {size} "
@@ -113,8 +117,8 @@ def _of_many(
     against = baseline if baseline is not None else least.name
     if least.loss == float("inf"):
         return f"No difference can be concluded: each model's log loss is infinite. {CLIP}"
-    lower: list[str] = []
-    higher: list[str] = []
+    lower: dict[str, PairFigures] = {}
+    higher: dict[str, PairFigures] = {}
     unclear: list[str] = []
     endless: list[str] = []
     if any(model.name == against and model.infinite for model in models):
@@ -125,10 +129,11 @@ def _of_many(
         other = pair.second if pair.first == against else pair.first
         if any(pair.infinite):
             endless.append(other)
-            continue
-        sign = pair.difference if pair.first == other else -pair.difference
-        kind = (lower if sign < 0 else higher) if significant(pair, level) else unclear
-        kind.append(other)
+        elif not significant(pair, level):
+            unclear.append(other)
+        else:
+            is_lower = (pair.difference < 0) == (pair.first == other)
+            (lower if is_lower else higher)[other] = pair
     how = f"Holm's correction over {counted(len(pairs), 'comparison')}"
     beyond = f" {_endless(endless, models)}. {CLIP}" if endless else ""
     if baseline is None:
@@ -138,21 +143,34 @@ def _of_many(
             told = f"No difference can be concluded between {least.name}, whose log loss is the "
             told += f"lowest, and {_and(unclear)} ({how})"
         else:
-            told = f"The log loss of {least.name} is lower than that of {_and(higher)}, by more "
-            told += f"than chance explains ({how})"
+            told = f"The log loss of {least.name} is lower than that of {_sizes(higher, level)}: "
+            told += f"more than chance explains ({how})"
             if unclear:
                 told += f"; no difference from {_and(unclear)} can be concluded"
         return f"{told}.{beyond}"
     parts = [
-        f"that of {_and(names)} is {what}, by more than chance explains"
-        for names, what in ((lower, "lower"), (higher, "higher"))
-        if names
+        f"that of {_sizes(found, level, what)}: more than chance explains"
+        for found, what in ((lower, " is lower"), (higher, " is higher"))
+        if found
     ]
     if unclear:
         parts.append(f"of {_and(unclear)}, no difference can be concluded")
     if not parts:
         return f"Only the log loss of {against} is finite.{beyond}"
     return f"Against the log loss of {against}, {'; '.join(parts)} ({how}).{beyond}"
+
+
+def _sizes(found: Mapping[str, PairFigures], level: float, what: str = "") -> str:
+    """Models, each with its difference and interval unless there are many."""
+    if len(found) > NAMED:
+        return _and([*found]) + what.replace(" is ", " are ")
+    sizes = []
+    for i, (name, pair) in enumerate(found.items()):
+        low, high = sorted(map(abs, (pair.interval.low, pair.interval.high)))
+        between = f"{percent(level)} interval" if i == 0 else "interval"
+        size = f"{shown(abs(pair.difference))} nats ({between} {shown(low)} to {shown(high)})"
+        sizes.append(f"{name}{what} by {size}")
+    return _and(sizes)
 
 
 def _endless(names: Sequence[str], models: Sequence[ModelFigures]) -> str:

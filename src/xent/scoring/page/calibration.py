@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from xent._format import counted, shown
 from xent._report import Block, Table, Text
@@ -24,6 +24,11 @@ FEWEST = 20
 DEPENDENT = (
     "Rows of one cluster go together, but calibration takes rows as independent: no intervals, "
     "p-values, bands or values under perfect calibration are given."
+)
+CALIBRATED = (
+    "Calibrated: the mean of the same figure for labels drawn from the predictions themselves; 5 % "
+    "above: what it exceeds in 5 % of such draws. Only a value above that is evidence of "
+    "miscalibration."
 )
 BINS_ALONE = (
     "No rows are kept of so many classes: calibration is that of the likeliest class alone, from a "
@@ -109,12 +114,7 @@ def section(score: Told) -> Iterator[Block]:
     yield from _remarks(score, found)
     yield _figures(score, found)
     if not clustered:
-        yield Text(
-            "Calibrated: the mean of the same figure for labels drawn from the predictions "
-            "themselves; 5 % above: what it exceeds in 5 % of such draws. Only a value above that "
-            "is evidence of miscalibration.",
-            "plain",
-        )
+        yield Text(CALIBRATED, "plain")
     if math.isfinite(found.log.score):
         yield Text(_decomposition(found), "plain")
     if found.classwise is not None:
@@ -139,6 +139,21 @@ def _figures(score: Told, found: Calibration) -> Table:
     if score.clustered:
         return Table((event, "value"), rows)
     return Table((event, "value", "calibrated", "5 % above", ""), rows, left=(0, 4))
+
+
+def beside_each_other(scores: Mapping[str, Told]) -> Iterator[Block]:
+    """The miscalibration of several models, each beside its value under perfect calibration."""
+    found = [(name, s.calibration, s.clustered) for name, s in scores.items() if s.calibration]
+    if not found:
+        return
+    rows = tuple(_row(name, each.miscalibration, clustered=c) for name, each, c in found)
+    what, event = "miscalibration, nats", found[0][1].event
+    if found[0][2]:
+        yield Table((f"of {event}", what), rows)
+        yield Text(DEPENDENT, "plain")
+        return
+    yield Table((f"of {event}", what, "calibrated", "5 % above", ""), rows, left=(0, 4))
+    yield Text(CALIBRATED, "plain")
 
 
 def _row(name: str, value: Beside, *, clustered: bool) -> tuple[str, ...]:

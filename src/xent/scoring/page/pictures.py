@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from xent._report import Block, Picture, Text
 from xent.scoring.page.told import Told
+from xent.scoring.page.wording import lowered
+
+if TYPE_CHECKING:
+    from xent.scoring.comparing.report import Comparison
 
 FIGURE = 'style="margin:0.8rem 0;max-width:36rem"'
 BELOW = "Where the curve is below the dashed line, the event is rarer than predicted."
@@ -17,6 +21,9 @@ BAND = (
 )
 WIDE = 5.2
 """Inches."""
+
+LEAST = 10
+"""Rows of a slice below which it is not shown."""
 
 MISSING = (
     "The pictures are left out, since matplotlib is not installed: pip install matplotlib, or xent "
@@ -40,43 +47,72 @@ def missing() -> Iterator[Block]:
     yield Text(MISSING, "note")
 
 
-def reliability(score: Told) -> Picture:
-    """The reliability curve."""
+def reliability(score: Told, model: str = "", number: int = 0) -> Picture:
+    """The reliability curve, of a model among others if it has a name."""
     from xent import plots
 
     return _figure(
         lambda ax: plots.reliability_curve(score, ax=ax),
-        "reliability",
+        f"reliability{number}",
         4.6,
         BELOW + BAND * (not score.clustered and not score.state.schema.weighted),
+        model,
     )
 
 
-def losses(score: Told) -> Picture:
+def losses(score: Told, model: str = "", number: int = 0) -> Picture:
     """The histogram of losses."""
     from xent import plots
 
-    return _figure(lambda ax: plots.loss_histogram(score, ax=ax), "losses", 3.4, "")
+    draw = lambda ax: plots.loss_histogram(score, ax=ax)  # noqa: E731
+    return _figure(draw, f"losses{number}", 3.4, model=model)
 
 
 def slices(score: Told, column: str, number: int) -> Picture:
     """The slices by a column as dots."""
     from xent import plots
-    from xent.plots.slices import LEAST, MOST
 
     count = sum(each.rows >= LEAST for each in score.by_value(column))
-    high = 1.5 + 0.24 * min(count, MOST)
     draw = lambda ax: plots.slice_dots(score, column, ax=ax)  # noqa: E731
-    return _figure(draw, f"slices{number}", high, "")
+    return _figure(draw, f"slices{number}", _height(count))
 
 
-def _figure(draw: Callable[[Any], Any], name: str, high: float, caption: str) -> Picture:
+def differences(comparison: Comparison) -> Picture:
+    """The differences of the losses of models as dots."""
     from xent import plots
+
+    draw = lambda ax: plots.difference_dots(comparison, ax=ax)  # noqa: E731
+    return _figure(draw, "differences", _height(len(comparison.pairs)))
+
+
+def slice_differences(comparison: Comparison, column: str, number: int) -> Picture:
+    """The same by the values of a column."""
+    from xent import plots
+
+    count = sum(each.rows >= LEAST for each in comparison.with_best(column))
+    draw = lambda ax: plots.difference_dots(comparison, column, ax=ax)  # noqa: E731
+    return _figure(draw, f"differences{number}", _height(count))
+
+
+def _height(dots: int) -> float:
+    """Of a picture of dots, in inches."""
+    from xent.plots.dots import MOST
+
+    return 1.5 + 0.24 * min(dots, MOST)
+
+
+def _figure(
+    draw: Callable[[Any], Any], name: str, high: float, caption: str = "", model: str = ""
+) -> Picture:
+    from xent import plots
+    from xent.plots.dots import short
     from xent.plots.saving import inline, new_figure, page_ink
 
     with page_ink():
         figure, (ax,) = new_figure((WIDE, high))
         draw(ax)
+        if model:
+            ax.title.set_text(f"{short(model)}: {lowered(ax.get_title())}")
         svg = inline(figure, ax.get_title(), plots.description(ax), f"xent-{name}")
     below = f"\n<figcaption>{html.escape(caption)}</figcaption>" if caption else ""
     return Picture(f"<figure {FIGURE}>\n{svg}{below}\n</figure>")

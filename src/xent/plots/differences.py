@@ -1,0 +1,121 @@
+"""By how much the losses of models differ, on all rows or on each slice of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from matplotlib.axes import Axes
+
+from xent.plots.bars import literal
+from xent.plots.checks import require
+from xent.plots.dots import LEAST, MOST, TOLD, Dot, called, draw_dots, short
+from xent.plots.style import axes_or_new, describe, titled
+
+LONGEST = 10
+"""The most characters shown of a model's name beside another one."""
+
+
+def difference_dots(
+    comparison: Any,
+    column: str | None = None,
+    *,
+    most: int = MOST,
+    least: int = LEAST,
+    ax: Axes | None = None,
+) -> Axes:
+    """The difference of the log losses of each pair of models, with its interval.
+
+    Right of the line the first model's loss is the higher one. Intervals are for each difference
+    alone, not corrected for their number. A hollow dot has no interval.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        As `xent.compare` returns it.
+    column : str, optional
+        A column of `by`: a dot for each of its values, the highest difference at the top. Of more
+        than two models, the one with the lowest loss is compared with each other one.
+    most : int, default 20
+        The most dots that are drawn.
+    least : int, default 10
+        Values with fewer rows are left out.
+    ax : Axes, optional
+        Where to draw; a new figure if not given.
+
+    Returns
+    -------
+    Axes
+        With differences in nats.
+
+    Raises
+    ------
+    ValueError
+        If the column is none of `by`, or no difference is known.
+
+    Examples
+    --------
+    >>> import matplotlib; matplotlib.use("agg")
+    >>> import xent
+    >>> from xent import plots
+    >>> table = {"prob_A": [0.9, 0.8, 0.4, 0.1], "prob_B": [0.6, 0.7, 0.6, 0.2]}
+    >>> ax = plots.difference_dots(xent.compare(table | {"label": [1, 1, 0, 0]}))
+    >>> print(plots.description(ax))
+    Log losses of pairs of models, in nats, the first one's less the second's: A less B -0.2656.
+    """
+    known = comparison.state.schema.by
+    require(
+        column is None or column in known,
+        f"there are no slices by {column!r}; by={sorted(known)}.",
+    )
+    dots = [each for each in _dots(comparison, column, least) if not math.isnan(each.value)]
+    require(bool(dots), "no difference is known" + f" of {least} rows" * (column is not None) + ".")
+    ax = axes_or_new(ax)
+    drawn = dots[:most]
+    draw_dots(ax, drawn, level=comparison.level, line=0.0, line_name="no difference")
+    two = len(comparison.models) == 2
+    first, second = (literal(short(each.name)) for each in comparison.models[:2])
+    of = f"{first}'s less {second}'s" if two else "the first model's less the second's"
+    ax.set(xlabel=f"difference of the log losses (nats): {of}")
+    if column is not None:
+        ax.set_ylabel(f"{called([column])} (rows)")
+    some = f", {most} of {len(dots):,}" if len(dots) > most else ""
+    by = "" if column is None else f" by {called([column])}"
+    titled(ax, f"Differences of the log loss{by}{some}")
+    describe(ax, _told(comparison, column, dots, two=two))
+    return ax
+
+
+def _dots(comparison: Any, column: str | None, least: int) -> list[Dot]:
+    """In the order in which they are drawn."""
+    if column is None:
+        return [Dot(_pair(each), 0, each.difference, each.interval) for each in comparison.pairs]
+    several = len(comparison.models) > 2
+    dots = [
+        Dot(
+            f"{each.value}: {_pair(each)}" if several else each.value,
+            each.rows, each.difference, each.interval,
+        )
+        for each in comparison.with_best(column)
+        if each.rows >= least
+    ]  # fmt: skip
+    return sorted(dots, key=lambda each: (-each.value, -each.rows, each.name))
+
+
+def _pair(figures: Any) -> str:
+    return f"{short(figures.first, LONGEST)} less {short(figures.second, LONGEST)}"
+
+
+def _told(comparison: Any, column: str | None, dots: Sequence[Dot], *, two: bool) -> str:
+    """What the picture shows, in words."""
+    if column is None:
+        of = "pairs of models, in nats, the first one's less the second's"
+        shown_dots = ", ".join(each.told for each in dots[:TOLD])
+        more = f", and {len(dots) - TOLD} more" if len(dots) > TOLD else ""
+        return f"Log losses of {of}: {shown_dots}{more}."
+    pair = comparison.pairs[0]
+    of = f"{short(pair.first)}, less that of {short(pair.second)}" if two else "pairs of models"
+    told = f"Log loss of {of}, in nats, by {short(column)}. The highest: "
+    told += f"{', '.join(each.told for each in dots[:TOLD])}."
+    return told + (f" The lowest: {dots[-1].told}." if len(dots) > TOLD else "")

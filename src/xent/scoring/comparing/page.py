@@ -1,0 +1,205 @@
+"""The whole report of a comparison, as a page and as Markdown."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from xent._format import counted, shown
+from xent._report import Block, Picture, Table, Text
+from xent.scoring.comparing import tables
+from xent.scoring.comparing.words import bounds, p_value, percent
+from xent.scoring.page import calibration, pictures
+from xent.scoring.page.findings import findings
+from xent.scoring.page.layout import PageReport, listed
+from xent.scoring.page.report import MOST_COLUMNS, QUANTILES
+from xent.scoring.page.wording import column_name, lowered
+
+if TYPE_CHECKING:
+    from xent.scoring.comparing.report import Comparison
+    from xent.scoring.report import Score
+
+DETAILED = 6
+"""Models of which findings and pictures are shown, those with the lowest losses."""
+
+LEFT_OUT = ("log_loss_bits", "perplexity", "base_rate_loss")
+"""Figures that say the same as the log loss, or are the same of all models."""
+
+
+@dataclass(frozen=True, repr=False)
+class ComparisonReport(PageReport):
+    """Everything that a comparison tells."""
+
+    comparison: Comparison
+
+    def laid_out(self, *, drawn: bool) -> Iterator[Block]:
+        found = self.comparison
+        opening = list(found.opening())
+        conclusions = 1 + len(found.conclusions)
+        yield from opening[:conclusions]
+        drawable = drawn and pictures.available()
+        if drawn and not drawable:
+            yield from pictures.missing()
+        yield Text("Differences", "section")
+        yield from self._differences(drawn=drawable)
+        yield Text("What is wrong with each model, and what is not", "section")
+        yield from self._findings(drawn=drawn)
+        yield Text("Figures", "section")
+        yield from self._figures()
+        yield Text("Calibration", "section")
+        yield from self._calibration(drawn=drawable)
+        yield Text("Losses of the rows", "section")
+        yield from self._losses(drawn=drawable)
+        if found.state.schema.by:
+            yield Text("Slices", "section")
+            yield from self._slices(drawn=drawable)
+        if found.differing:
+            yield Text("Rows in which the losses differ most", "section")
+            yield tables.rows_table(found)
+        if found.notes:
+            yield Text("Notes", "section")
+            yield from (Text(note, "unsure") for note in found.notes)
+        yield Text("How the files were read", "section")
+        yield from opening[conclusions:]
+
+    @property
+    def _detailed(self) -> dict[str, Score]:
+        """The scores of which all is shown, that with the lowest loss first."""
+        scores = self.comparison.scores
+        best = sorted(scores, key=lambda name: (scores[name].loss, name))[:DETAILED]
+        return {name: scores[name] for name in best}
+
+    def _some(self) -> Iterator[Block]:
+        """That something is not shown of all models."""
+        if (many := len(self.comparison.scores)) > DETAILED:
+            told = f"Of the {DETAILED} models with the lowest log loss, of {many}; --format json "
+            yield Text(f"{told}has all.", "plain")
+
+    def _differences(self, *, drawn: bool) -> Iterator[Block]:
+        found = self.comparison
+        if drawn and any(pair.difference == pair.difference for pair in found.pairs):
+            yield pictures.differences(found)
+        test = "p (Holm)" if len(found.pairs) > 1 else "p"
+        heads = ("log loss of", "is higher by", f"{percent(found.level)} interval", test)
+        yield Table(
+            heads,
+            tuple(
+                (f"{pair.first} less {pair.second}", tables.number(pair.difference) or "none",
+                 bounds(pair.interval) or "none", p_value(pair.corrected) or "none")
+                for pair in found.pairs
+            ),
+        )  # fmt: skip
+        seen = [
+            f"{pair.first} and {pair.second} {shown(pair.detectable)}"
+            for pair in found.pairs
+            if pair.detectable == pair.detectable
+        ]
+        if seen:
+            told = "A difference of so many nats would have been seen with a power of 80 %: "
+            yield Text(f"{told}{', '.join(seen[:DETAILED])}.", "plain")
+        yield from self._wins()
+        if found.state.schema.cluster is not None:
+            yield Text(tables.told_of_clusters(found), "plain")
+
+    def _wins(self) -> Iterator[Block]:
+        found = self.comparison
+        rows, tests = [], []
+        for pair in found.pairs:
+            for i, (name, other) in enumerate(
+                ((pair.first, pair.second), (pair.second, pair.first))
+            ):
+                share = f"{pair.lower[i]:,} ({100 * pair.lower[i] / found.rows:.1f} %)"
+                rows.append((name, other, share, f"{pair.right_alone[i]:,}"))
+            both = f"{pair.first} less {pair.second}"
+            test = bounds(pair.accuracy_interval) or p_value(pair.mcnemar) or "none"
+            tests.append((both, shown(pair.accuracy_difference, trim=False), test))
+        yield Table(("rows of", "beside", "lower loss", "right alone"), tuple(rows), left=(0, 1))
+        depends = math.isnan(found.pairs[0].mcnemar)
+        test = f"{percent(found.level)} interval" if depends else "p (McNemar)"
+        yield Table(("accuracy of", "is higher by", test), tuple(tests))
+
+    def _findings(self, *, drawn: bool) -> Iterator[Block]:
+        for name, score in self._detailed.items():
+            yield Text(name, "name")
+            yield from listed(findings(score), drawn=drawn)
+        yield from self._some()
+
+    def _figures(self) -> Iterator[Block]:
+        found = self.comparison
+        rows: list[tuple[str, ...]] = []
+        reasons: dict[str, list[str]] = {}
+        for figures in zip(*(score.figures for score in found.scores.values()), strict=True):
+            if figures[0].key in LEFT_OUT:
+                continue
+            for i, (name, each) in enumerate(zip(found.scores, figures, strict=True)):
+                value = shown(each.value, trim=False)
+                rows.append(("" if i else each.name, name, value, bounds(each.interval) or "none"))
+                if each.interval is not None and each.interval.reason:
+                    reasons.setdefault(each.interval.reason, []).append(f"{each.name} of {name}")
+        heads = ("", "model", "value", f"{percent(found.level)} interval")
+        yield Table(heads, tuple(rows), left=(0, 1))
+        for reason, names in reasons.items():
+            more = f" and {len(names) - DETAILED} more" if len(names) > DETAILED else ""
+            yield Text(f"No interval of {', '.join(names[:DETAILED])}{more}: {reason}.", "plain")
+
+    def _calibration(self, *, drawn: bool) -> Iterator[Block]:
+        detailed = self._detailed
+        if drawn:
+            yield from _beside(
+                pictures.reliability(score, name, number)
+                for number, (name, score) in enumerate(detailed.items())
+                if score.calibration is not None
+            )
+        for name, score in detailed.items():
+            yield Text(f"{name}: {lowered(tables.confidence(score))}", "plain")
+        yield from calibration.beside_each_other(detailed)
+        yield from self._some()
+
+    def _losses(self, *, drawn: bool) -> Iterator[Block]:
+        known = {n: s for n, s in self._detailed.items() if s.sampled_losses is not None}
+        if not known:
+            yield Text("No losses: of so many classes no sample of rows is kept.", "plain")
+            return
+        if drawn:
+            yield from _beside(
+                pictures.losses(score, name, number)
+                for number, (name, score) in enumerate(known.items())
+            )
+        rows = [
+            (name, *(shown(sampled.quantile(at), trim=False) for at in QUANTILES))
+            for name, score in known.items()
+            if (sampled := score.sampled_losses)
+        ]
+        yield Table(("log loss at most, of", *(f"{100 * at:g} %" for at in QUANTILES)), (*rows,))
+        sampled = next(iter(known.values())).sampled_losses
+        if sampled and sampled.some:
+            some = f"From samples of {len(sampled.losses):,} of {sampled.rows:,} rows."
+            yield Text(some, "plain")
+        yield from self._some()
+
+    def _slices(self, *, drawn: bool) -> Iterator[Block]:
+        found = self.comparison
+        for number, column in enumerate(found.state.schema.by):
+            known = [each for each in found.with_best(column) if each.rows >= pictures.LEAST]
+            if (
+                drawn
+                and number < MOST_COLUMNS
+                and any(each.difference == each.difference for each in known)
+            ):
+                yield pictures.slice_differences(found, column, number)
+            for block in tables.slice_blocks(found, column):
+                if isinstance(block, Table):
+                    block = replace(block, heads=(column_name(column), *block.heads[1:]))
+                yield block
+            values = counted(len({each.value for each in found.by_value(column)}), "value")
+            told = f"Intervals are for each of {values} alone; p is corrected for all of them."
+            yield Text(told, "plain")
+
+
+def _beside(found: Iterable[Picture]) -> Iterator[Block]:
+    """Pictures beside each other, where the page is wide enough."""
+    yield Picture('<div class="beside">')
+    yield from found
+    yield Picture("</div>")
