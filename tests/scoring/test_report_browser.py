@@ -1,4 +1,4 @@
-"""The report of a score in a browser: nothing is asked of another machine, and axe is content."""
+"""The reports in a browser: nothing is asked of another machine, and axe is content."""
 
 from __future__ import annotations
 
@@ -27,13 +27,19 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     many[np.arange(600), labels] += 3
     classes = xent.score({"logit": many, "label": labels})
     (folder / "classes.html").write_text(classes.to_page(), "utf-8")
+    both = {f"prob_{m}": 1 / (1 + np.exp(-k * z)) for m, k in (("fit", 1), ("over", 2))}
+    compared = xent.compare({**both, "label": y, "group": table["group"]}, by=["group"])
+    (folder / "comparison.html").write_text(compared.to_page(), "utf-8")
+    names = {f"{m}_{k}": many[:, k] for m in ("<i>", "m" * 80, "third") for k in range(12)}
+    several = xent.compare({**names, "label": labels}, kind="logits")
+    (folder / "several.html").write_text(several.to_page(), "utf-8")
     with browser.served(folder) as where:
         yield where
 
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("name", ["binary", "classes"])
+@pytest.mark.parametrize("name", ["binary", "classes", "comparison", "several"])
 def test_the_report(chromium: Any, address: str, name: str, width: int, dark: bool) -> None:
     with browser.page(chromium, width=width, dark=dark) as page:
         page.goto(f"{address}/{name}.html")

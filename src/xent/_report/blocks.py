@@ -26,6 +26,8 @@ class Text:
 
     text: str
     role: str = "plain"
+    strong: int = 0
+    """How many of the first characters are printed in bold, where only some of a verdict are."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", visible(self.text))

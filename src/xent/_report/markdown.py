@@ -29,9 +29,9 @@ def _parts(blocks: Iterable[Block], top: int, fence: tuple[str, str]) -> Iterato
         match block:
             case Text(text, "title" | "headline" | "section" as role):
                 yield f"{'#' * (top + (role == 'section'))} {escape(text)}"
-            case Text(text, role) if role != "hint":
-                strong = "**" if role in STRONG else ""
-                yield f"{strong}{escape(text)}{strong}"
+            case Text(text, role, first) if role != "hint":
+                bold = first or len(text) * (role in STRONG)
+                yield f"**{escape(text[:bold])}**{escape(text[bold:])}" if bold else escape(text)
             case Table():
                 yield _table(block)
             case Finding():

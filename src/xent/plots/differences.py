@@ -75,9 +75,8 @@ def difference_dots(
     drawn = dots[:most]
     draw_dots(ax, drawn, level=comparison.level, line=0.0, line_name="no difference")
     two = len(comparison.models) == 2
-    first, second = (literal(short(each.name)) for each in comparison.models[:2])
-    of = f"{first}'s less {second}'s" if two else "the first model's less the second's"
-    ax.set(xlabel=f"difference of the log losses (nats): {of}")
+    first, second = (literal(short(each.name, LONGEST)) for each in comparison.models[:2])
+    ax.set(xlabel=f"log loss (nats): {f'{first} less {second}' if two else 'first less second'}")
     if column is not None:
         ax.set_ylabel(f"{called([column])} (rows)")
     some = f", {most} of {len(dots):,}" if len(dots) > most else ""

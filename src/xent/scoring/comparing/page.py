@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from xent._format import counted, shown
@@ -15,7 +15,7 @@ from xent.scoring.page import calibration, pictures
 from xent.scoring.page.findings import findings
 from xent.scoring.page.layout import PageReport, listed
 from xent.scoring.page.report import MOST_COLUMNS, QUANTILES
-from xent.scoring.page.wording import column_name, lowered
+from xent.scoring.page.wording import lowered
 
 if TYPE_CHECKING:
     from xent.scoring.comparing.report import Comparison
@@ -82,7 +82,7 @@ class ComparisonReport(PageReport):
         if drawn and any(pair.difference == pair.difference for pair in found.pairs):
             yield pictures.differences(found)
         test = "p (Holm)" if len(found.pairs) > 1 else "p"
-        heads = ("log loss of", "is higher by", f"{percent(found.level)} interval", test)
+        heads = ("log loss", "difference", f"{percent(found.level)} interval", test)
         yield Table(
             heads,
             tuple(
@@ -118,7 +118,7 @@ class ComparisonReport(PageReport):
         yield Table(("rows of", "beside", "lower loss", "right alone"), tuple(rows), left=(0, 1))
         depends = math.isnan(found.pairs[0].mcnemar)
         test = f"{percent(found.level)} interval" if depends else "p (McNemar)"
-        yield Table(("accuracy of", "is higher by", test), tuple(tests))
+        yield Table(("accuracy", "difference", test), tuple(tests))
 
     def _findings(self, *, drawn: bool) -> Iterator[Block]:
         for name, score in self._detailed.items():
@@ -152,6 +152,7 @@ class ComparisonReport(PageReport):
                 for number, (name, score) in enumerate(detailed.items())
                 if score.calibration is not None
             )
+            yield Text(pictures.caption(next(iter(detailed.values()))), "plain")
         for name, score in detailed.items():
             yield Text(f"{name}: {lowered(tables.confidence(score))}", "plain")
         yield from calibration.beside_each_other(detailed)
@@ -189,10 +190,7 @@ class ComparisonReport(PageReport):
                 and any(each.difference == each.difference for each in known)
             ):
                 yield pictures.slice_differences(found, column, number)
-            for block in tables.slice_blocks(found, column):
-                if isinstance(block, Table):
-                    block = replace(block, heads=(column_name(column), *block.heads[1:]))
-                yield block
+            yield from tables.slice_blocks(found, column)
             values = counted(len({each.value for each in found.by_value(column)}), "value")
             told = f"Intervals are for each of {values} alone; p is corrected for all of them."
             yield Text(told, "plain")

@@ -10,7 +10,7 @@ from xent._report import Block, Table, Text
 from xent.scoring.comparing.words import bounds, p_value, percent
 from xent.scoring.file_score import HIGHEST, LOWEST, MANY
 from xent.scoring.page.calibration import FEWEST, slope_words
-from xent.scoring.page.wording import lowered
+from xent.scoring.page.wording import column_name, lowered
 
 if TYPE_CHECKING:
     from xent.scoring.comparing.report import Comparison
@@ -126,7 +126,7 @@ def slice_blocks(comparison: Comparison, column: str) -> Iterator[Block]:
     level = f"{percent(comparison.level)} interval"
     several = len(comparison.pairs) > 1
     pairs = ("log loss of", "less that of") if several else ()
-    heads = (column, "rows", *pairs, "difference", level, "p (Holm)")
+    heads = (column_name(column), "rows", *pairs, "difference", level, "p (Holm)")
     cells = comparison.with_best(column)
     cells.sort(key=lambda each: (each.difference != each.difference, -each.difference))
     rows = [
@@ -140,7 +140,7 @@ def slice_blocks(comparison: Comparison, column: str) -> Iterator[Block]:
     left = (0, 2, 3) if several else (0,)
     if not several:
         pair = comparison.pairs[0]
-        what = f"Log loss of {pair.first} less that of {pair.second}, by {column}:"
+        what = f"Log loss of {pair.first} less that of {pair.second}, by {column_name(column)}:"
         yield Text(what, "plain")
     if len(rows) <= MANY:
         yield Table(heads, tuple(rows), left=left)

@@ -170,7 +170,8 @@ def _sizes(found: Mapping[str, PairFigures], level: float, what: str = "") -> st
         between = f"{percent(level)} interval" if i == 0 else "interval"
         size = f"{shown(abs(pair.difference))} nats ({between} {shown(low)} to {shown(high)})"
         sizes.append(f"{name}{what} by {size}")
-    return _and(sizes)
+    *first, last = sizes
+    return f"{', that of '.join(first)} and that of {last}" if first else last
 
 
 def _endless(names: Sequence[str], models: Sequence[ModelFigures]) -> str:

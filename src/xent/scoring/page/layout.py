@@ -73,7 +73,8 @@ class PageReport(Report):
 def listed(found: Iterable[Found], *, drawn: bool) -> Iterator[Block]:
     """What was found, as a list in HTML."""
     if not drawn:
-        yield from (Text(f"{each.head}. {each.text}", each.role) for each in found)
+        for each in found:
+            yield Text(f"{each.head}. {each.text}", each.role, strong=len(each.head) + 1)
         return
     items = (
         f'<li><strong style="color:{colour(each.role)}">{_escaped(each.head)}.</strong> '

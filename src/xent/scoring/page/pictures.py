@@ -51,13 +51,14 @@ def reliability(score: Told, model: str = "", number: int = 0) -> Picture:
     """The reliability curve, of a model among others if it has a name."""
     from xent import plots
 
-    return _figure(
-        lambda ax: plots.reliability_curve(score, ax=ax),
-        f"reliability{number}",
-        4.6,
-        BELOW + BAND * (not score.clustered and not score.state.schema.weighted),
-        model,
-    )
+    below = "" if model else caption(score)
+    draw = lambda ax: plots.reliability_curve(score, ax=ax)  # noqa: E731
+    return _figure(draw, f"reliability{number}", 4.6, below, model)
+
+
+def caption(score: Told) -> str:
+    """How to read a reliability curve."""
+    return BELOW + BAND * (not score.clustered and not score.state.schema.weighted)
 
 
 def losses(score: Told, model: str = "", number: int = 0) -> Picture:
