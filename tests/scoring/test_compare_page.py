@@ -90,7 +90,7 @@ def test_markdown_has_the_same_without_pictures(found: Comparison) -> None:
     assert found.conclusion in markdown.replace("\N{NO-BREAK SPACE}", " ")
     for each in SECTIONS:
         assert each in markdown
-    assert "Over-confident. Divide the logits by " in markdown
+    assert "**Over-confident.** Divide the logits by " in markdown
     assert "<" not in markdown.replace(r"\<0.0001", "")
 
 

@@ -215,7 +215,7 @@ def test_too_many_classes_for_a_sample() -> None:
 
 def test_markdown_has_the_same_without_pictures(over: xent.scoring.Score) -> None:
     markdown = over.to_markdown()
-    assert "**Over-confident. Divide the logits by " in markdown
+    assert "**Over-confident.** Divide the logits by " in markdown
     assert "## Calibration" in markdown
     assert "<svg" not in markdown
     assert "| predicted from | to | came true | rows |" in markdown
