@@ -235,7 +235,7 @@ MUTATIONS = [
         "a bit of every loss is lost",
     ),
     Mutation(
-        "_engine/cpu/scoring.py",
+        "_engine/cpu/exact_sums.py",
         "if left != 0:",
         "if left > 1:",
         STATE,

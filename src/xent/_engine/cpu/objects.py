@@ -21,6 +21,8 @@ from typing import Any
 
 SOURCES = (
     "scoring.py",
+    "exact_sums.py",
+    "bits.py",
     "portable.py",
     "score_job.py",
     "memory.py",
@@ -38,7 +40,7 @@ loaded: list[Any] = []
 
 
 def kernel_of(name: str) -> Callable[[int], int]:
-    """A kernel of `scoring.py` by its name, from disk or compiled."""
+    """A kernel of `scoring.py` or `exact_sums.py` by its name, from disk or compiled."""
     native = _from_disk(name)
     if native is None:
         native = _compiled(name)
@@ -80,10 +82,11 @@ def _linked(symbol: str, code: bytes) -> Any:
 
 def _compiled(name: str) -> Any:
     """Compile the kernel, keep it on disk if that is possible, and return the native function."""
-    from xent._engine.cpu import scoring
+    from xent._engine.cpu import exact_sums, scoring
     from xent._engine.cpu.decorators import light_kernel
 
-    address, symbol, code = light_kernel(getattr(scoring, name))
+    module = scoring if hasattr(scoring, name) else exact_sums
+    address, symbol, code = light_kernel(getattr(module, name))
     if code:
         data = b"\n".join([_digest(symbol.encode(), code), symbol.encode(), code])
         for folder in _folders():

@@ -1,4 +1,4 @@
-"""Records that the kernels of `scoring.py` read, and how sums and bins are laid out in memory."""
+"""Records that the kernels of `score` read, and how sums and bins are laid out in memory."""
 
 from __future__ import annotations
 
