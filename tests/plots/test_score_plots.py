@@ -123,3 +123,39 @@ def test_text_is_seen_on_its_ground(over: Any, draw: Any, dark: bool) -> None:
         assert len(texts) > 5
         for text in texts:
             assert contrast(text.get_color(), "#14171a" if dark else "#ffffff") >= 4.5
+
+
+def test_differences_have_their_numbers_and_a_line_at_0() -> None:
+    p = 1 / (1 + np.exp(-Z))
+    table = {"label": Y, "prob_a": p, "prob_b": 1 / (1 + np.exp(-2 * Z)), "group": GROUP}
+    found = xent.compare(table, by=["group"])
+    (pair,) = found.pairs
+    ax = plots.difference_dots(found)
+    assert ax.lines[0].get_xdata() == [0, 0]
+    (drawn,) = ax.collections
+    (ends,) = drawn.get_segments()
+    assert ends[:, 0].tolist() == [pair.interval.low, pair.interval.high]
+    assert ax.get_xlabel() == "log loss (nats): a less b"
+    ax = plots.difference_dots(found, "group", most=8)
+    slices = sorted(found.by_value("group"), key=lambda each: -each.difference)
+    names = [f"{each.value} ({each.rows})" for each in slices[:8]]
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == names
+    assert ax.get_title() == "Differences of the log loss by group, 8 of 30"
+    with pytest.raises(ValueError, match=r"there are no slices by 'age'; by=\['group'\]"):
+        plots.difference_dots(found, "age")
+    with pytest.raises(ValueError, match=r"no difference is known of 200 rows\."):
+        plots.difference_dots(found, "group", least=200)
+
+
+def test_of_several_models_each_dot_names_its_pair() -> None:
+    table = {"label": Y, **{f"prob_{n}": 1 / (1 + np.exp(-k * Z)) for n, k in
+                            (("a", 1), ("much_longer_name", 2), ("c", 3))}, "g": GROUP}  # fmt: skip
+    found = xent.compare(table, by=["g"])
+    ax = plots.difference_dots(found)
+    assert [tick.get_text() for tick in ax.get_yticklabels()] == [
+        "a less much_long…", "a less c", "much_long… less c"
+    ]  # fmt: skip
+    assert ax.get_xlabel() == "log loss (nats): first less second"
+    ax = plots.difference_dots(found, "g")
+    first = ax.get_yticklabels()[0].get_text()
+    assert ": a less " in first, "each beside the one with the lowest loss"

@@ -379,7 +379,7 @@ def test_the_report_in_every_form() -> None:
                   "McNemar p", "p (Holm)", "loss of forest", "80 % power at", "large"):  # fmt: skip
         assert words in text
     assert all(len(line) <= 80 for line in result.to_text(width=80).splitlines())
-    assert result.conclusion in result.to_markdown()
+    assert result.conclusion in result.to_markdown().replace("\N{NO-BREAK SPACE}", " ")
     assert "<table" in result.to_page()
     assert r"\begin{tabular}" in result.to_latex()
     data = json.loads(result.to_json())

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pages import HOSTILE, Seen
+from html_pages import HOSTILE, Seen
 
 import xent
 from xent.scoring.comparing import Comparison

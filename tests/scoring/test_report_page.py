@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 from commands import Output
-from pages import HOSTILE, Seen
+from html_pages import HOSTILE, Seen
 
 import xent
 from xent._report.files import write_file

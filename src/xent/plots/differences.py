@@ -93,7 +93,7 @@ def _dots(comparison: Any, column: str | None, least: int) -> list[Dot]:
     several = len(comparison.models) > 2
     dots = [
         Dot(
-            f"{each.value}: {_pair(each)}" if several else each.value,
+            short(each.value) + f": {_pair(each)}" * several,
             each.rows, each.difference, each.interval,
         )
         for each in comparison.with_best(column)

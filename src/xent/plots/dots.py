@@ -13,12 +13,11 @@ from matplotlib.axes import Axes
 from xent._format import shown, visible
 from xent.plots.bars import literal
 from xent.plots.colours import shade
-from xent.scoring.intervals import Interval
 
 MOST, LEAST = 20, 10
 """The most dots that are drawn, and the fewest rows of one."""
 
-LONGEST = 26
+LONGEST = 22
 """The most characters shown of a name."""
 
 TOLD = 3
@@ -29,9 +28,11 @@ class Dot(NamedTuple):
     """A number of some rows, or of all rows if there are 0."""
 
     name: str
+    """As it is printed: short."""
     rows: int
     value: float
-    interval: Interval
+    interval: Any
+    """As figures have it: `low` and `high`, if it is `known`."""
 
     @property
     def size(self) -> str:
@@ -46,7 +47,7 @@ class Dot(NamedTuple):
     @property
     def told(self) -> str:
         """In words."""
-        told = f"{short(self.name)} {shown(self.value)}"
+        told = f"{self.name} {shown(self.value)}"
         return told + (f" ({' to '.join(map(shown, self.bounds))})" if self.bounds else "")
 
 
@@ -87,7 +88,7 @@ def draw_dots(
         ax.plot([], [], mark, color=shade("push"), markerfacecolor=face, label=name)
     if any(math.isinf(each.value) for each in dots):
         ax.plot([], [], ">", color=shade("true"), label="infinite loss")
-    ax.set_yticks(places, [literal(short(each.name)) + each.size for each in dots])
+    ax.set_yticks(places, [literal(each.name) + each.size for each in dots])
     ax.tick_params(axis="y", labelsize="small", length=0)
     ax.grid(axis="x", color=shade("other"), alpha=0.3, linewidth=0.6)
 

@@ -59,7 +59,7 @@ def slice_dots(
         columns in known,
         f"there are no slices by {', '.join(map(repr, columns))}; by={sorted(known)}.",
     )
-    found = (Dot(g.name, g.rows, g.loss, g.interval) for g in score.by_value(*columns))
+    found = (Dot(short(g.name), g.rows, g.loss, g.interval) for g in score.by_value(*columns))
     dots = [each for each in found if each.rows >= least]
     require(bool(dots), f"no slice by {', '.join(columns)} has {least} rows.")
     dots.sort(key=lambda each: (-each.value, -each.rows, each.name))
@@ -81,5 +81,5 @@ def _told(score: Any, columns: tuple[str, ...], dots: Sequence[Dot]) -> str:
     )
     if len(dots) > TOLD:
         best = min(dots, key=lambda each: each.value)
-        told += f" The best: {short(best.name)} {shown(best.value)}."
+        told += f" The best: {best.name} {shown(best.value)}."
     return told

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xent._format import plain
+from xent.scoring.comparing.compared import Compared
 from xent.scoring.comparing.differing import DifferingRow
 from xent.scoring.comparing.figures import ModelFigures, PairFigures, SliceFigures
 from xent.scoring.intervals import Interval
@@ -12,14 +13,11 @@ from xent.scoring.page.data import calibration_data, figures_data
 from xent.scoring.page.findings import findings
 from xent.scoring.report import Score
 
-if TYPE_CHECKING:
-    from xent.scoring.comparing.report import Comparison
-
 SCHEMA_VERSION = 1
 """A key that is removed or changes its meaning raises it."""
 
 
-def comparison_data(comparison: Comparison) -> dict[str, Any]:
+def comparison_data(comparison: Compared) -> dict[str, Any]:
     """What may be concluded, the figures of each model, and those of each pair."""
     schema, clusters = comparison.state.schema, comparison.state.clusters
     scores = comparison.scores

@@ -5,21 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from xent._format import counted, shown
 from xent._report import Block, Picture, Table, Text
 from xent.scoring.comparing import tables
+from xent.scoring.comparing.compared import Compared
+from xent.scoring.comparing.pictures import differences, slice_differences
 from xent.scoring.comparing.words import bounds, p_value, percent
 from xent.scoring.page import calibration, pictures
 from xent.scoring.page.findings import findings
 from xent.scoring.page.layout import PageReport, listed
 from xent.scoring.page.report import MOST_COLUMNS, QUANTILES
 from xent.scoring.page.wording import lowered
-
-if TYPE_CHECKING:
-    from xent.scoring.comparing.report import Comparison
-    from xent.scoring.report import Score
+from xent.scoring.report import Score
 
 DETAILED = 6
 """Models of which findings and pictures are shown, those with the lowest losses."""
@@ -32,11 +30,11 @@ LEFT_OUT = ("log_loss_bits", "perplexity", "base_rate_loss")
 class ComparisonReport(PageReport):
     """Everything that a comparison tells."""
 
-    comparison: Comparison
+    comparison: Compared
 
     def laid_out(self, *, drawn: bool) -> Iterator[Block]:
         found = self.comparison
-        opening = list(found.opening())
+        opening = list(tables.opening(found))
         conclusions = 1 + len(found.conclusions)
         yield from opening[:conclusions]
         drawable = drawn and pictures.available()
@@ -80,7 +78,7 @@ class ComparisonReport(PageReport):
     def _differences(self, *, drawn: bool) -> Iterator[Block]:
         found = self.comparison
         if drawn and any(pair.difference == pair.difference for pair in found.pairs):
-            yield pictures.differences(found)
+            yield differences(found)
         test = "p (Holm)" if len(found.pairs) > 1 else "p"
         heads = ("log loss", "difference", f"{percent(found.level)} interval", test)
         yield Table(
@@ -189,7 +187,7 @@ class ComparisonReport(PageReport):
                 and number < MOST_COLUMNS
                 and any(each.difference == each.difference for each in known)
             ):
-                yield pictures.slice_differences(found, column, number)
+                yield slice_differences(found, column, number)
             yield from tables.slice_blocks(found, column)
             values = counted(len({each.value for each in found.by_value(column)}), "value")
             told = f"Intervals are for each of {values} alone; p is corrected for all of them."

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from xent._format import counted, shown
 from xent._report import Block, Table, Text
-from xent.scoring.comparing.words import bounds, p_value, percent
+from xent.scoring.comparing.compared import Compared
+from xent.scoring.comparing.words import bounds, p_value, percent, rows_of, significant
 from xent.scoring.file_score import HIGHEST, LOWEST, MANY
 from xent.scoring.page.calibration import FEWEST, slope_words
 from xent.scoring.page.wording import column_name, lowered
-
-if TYPE_CHECKING:
-    from xent.scoring.comparing.report import Comparison
-    from xent.scoring.report import Score
+from xent.scoring.report import Score
 
 FURTHER = ("skill", "brier_score", "roc_auc", "macro_log_loss_nats")
 """Figures that are shown beside log loss and accuracy."""
@@ -23,7 +20,22 @@ TOLD = 5
 """Models of whose confidence something is said."""
 
 
-def told_of_reading(comparison: Comparison) -> str:
+def opening(comparison: Compared) -> Iterator[Block]:
+    """The headline, what may be concluded, how the sources were read, what was left out."""
+    many = counted(len(comparison.models), "model")
+    yield Text(f"{comparison.path}: {many}, {rows_of(comparison.rows)}", "headline")
+    found = any(significant(pair, comparison.level) for pair in comparison.pairs)
+    for i, told in enumerate(comparison.conclusions):
+        yield Text(told, "summary" if i or found else "unsure")
+    yield Text(told_of_reading(comparison), "plain")
+    if comparison.advice:
+        yield Text(comparison.advice, "plain")
+    if comparison.left_out:
+        shown_counts = ", ".join(f"{n:,} with {why}" for why, n in comparison.left_out)
+        yield Text(f"Left out: {shown_counts}.", "plain")
+
+
+def told_of_reading(comparison: Compared) -> str:
     """How the labels were read, and the scores of each model."""
     parts = [told.partition("; ") for told in comparison.read]
     names = [model.name for model in comparison.models]
@@ -36,7 +48,7 @@ def told_of_reading(comparison: Comparison) -> str:
     )
 
 
-def told_of_clusters(comparison: Comparison) -> str:
+def told_of_clusters(comparison: Compared) -> str:
     """Over how many clusters errors are computed."""
     clusters = comparison.state.clusters
     column = comparison.state.schema.cluster
@@ -46,7 +58,7 @@ def told_of_clusters(comparison: Comparison) -> str:
     return f"Errors are those of {groups:,} groups of clusters in '{column}'."
 
 
-def models_table(comparison: Comparison) -> Table:
+def models_table(comparison: Compared) -> Table:
     """Log loss and accuracy of each model."""
     interval = f"{percent(comparison.level)} interval"
     endless = any(model.infinite for model in comparison.models)
@@ -62,7 +74,7 @@ def models_table(comparison: Comparison) -> Table:
     return Table(heads, tuple(rows), left=(0,))
 
 
-def more_figures(comparison: Comparison) -> Iterator[Block]:
+def more_figures(comparison: Compared) -> Iterator[Block]:
     """Further figures of each model, and in words how its confidence fits."""
     names = [f.name for f in next(iter(comparison.scores.values())).figures if f.key in FURTHER]
     rows = [
@@ -86,7 +98,7 @@ def confidence(score: Score) -> str:
     return f"{told.partition('; ')[0].rstrip('.')}."
 
 
-def differences(comparison: Comparison) -> Table:
+def differences(comparison: Compared) -> Table:
     """The differences of the log losses."""
     test = "p (Holm)" if len(comparison.pairs) > 1 else "p"
     heads = ("log loss of", "less that of", "is", f"{percent(comparison.level)} interval", test,
@@ -101,7 +113,7 @@ def differences(comparison: Comparison) -> Table:
     return Table(heads, tuple(rows), left=(0, 1))
 
 
-def wins(comparison: Comparison) -> Table:
+def wins(comparison: Compared) -> Table:
     """In how many rows each model is the better one."""
     schema = comparison.state.schema
     depends = schema.cluster is not None or schema.weighted  # McNemar's rows all count alike
@@ -121,7 +133,7 @@ def wins(comparison: Comparison) -> Table:
     return Table(heads, tuple(rows), left=(0, 1))
 
 
-def slice_blocks(comparison: Comparison, column: str) -> Iterator[Block]:
+def slice_blocks(comparison: Compared, column: str) -> Iterator[Block]:
     """The differences by the values of a column, the highest first."""
     level = f"{percent(comparison.level)} interval"
     several = len(comparison.pairs) > 1
@@ -151,7 +163,7 @@ def slice_blocks(comparison: Comparison, column: str) -> Iterator[Block]:
         yield Text(told + "--format json has all.", "plain")
 
 
-def rows_table(comparison: Comparison) -> Table:
+def rows_table(comparison: Compared) -> Table:
     """The rows in which the losses differ most."""
     several = len(comparison.files) > 1
     names = comparison.state.schema.classes

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import html
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from xent._report import Block, Picture, Text
 from xent.scoring.page.told import Told
 from xent.scoring.page.wording import lowered
-
-if TYPE_CHECKING:
-    from xent.scoring.comparing.report import Comparison
 
 FIGURE = 'style="margin:0.8rem 0;max-width:36rem"'
 BELOW = "Where the curve is below the dashed line, the event is rarer than predicted."
@@ -53,7 +50,7 @@ def reliability(score: Told, model: str = "", number: int = 0) -> Picture:
 
     below = "" if model else caption(score)
     draw = lambda ax: plots.reliability_curve(score, ax=ax)  # noqa: E731
-    return _figure(draw, f"reliability{number}", 4.6, below, model)
+    return drawn(draw, f"reliability{number}", 4.6, below, model)
 
 
 def caption(score: Told) -> str:
@@ -66,7 +63,7 @@ def losses(score: Told, model: str = "", number: int = 0) -> Picture:
     from xent import plots
 
     draw = lambda ax: plots.loss_histogram(score, ax=ax)  # noqa: E731
-    return _figure(draw, f"losses{number}", 3.4, model=model)
+    return drawn(draw, f"losses{number}", 3.4, model=model)
 
 
 def slices(score: Told, column: str, number: int) -> Picture:
@@ -75,36 +72,20 @@ def slices(score: Told, column: str, number: int) -> Picture:
 
     count = sum(each.rows >= LEAST for each in score.by_value(column))
     draw = lambda ax: plots.slice_dots(score, column, ax=ax)  # noqa: E731
-    return _figure(draw, f"slices{number}", _height(count))
+    return drawn(draw, f"slices{number}", height_of(count))
 
 
-def differences(comparison: Comparison) -> Picture:
-    """The differences of the losses of models as dots."""
-    from xent import plots
-
-    draw = lambda ax: plots.difference_dots(comparison, ax=ax)  # noqa: E731
-    return _figure(draw, "differences", _height(len(comparison.pairs)))
-
-
-def slice_differences(comparison: Comparison, column: str, number: int) -> Picture:
-    """The same by the values of a column."""
-    from xent import plots
-
-    count = sum(each.rows >= LEAST for each in comparison.with_best(column))
-    draw = lambda ax: plots.difference_dots(comparison, column, ax=ax)  # noqa: E731
-    return _figure(draw, f"differences{number}", _height(count))
-
-
-def _height(dots: int) -> float:
+def height_of(dots: int) -> float:
     """Of a picture of dots, in inches."""
     from xent.plots.dots import MOST
 
     return 1.5 + 0.24 * min(dots, MOST)
 
 
-def _figure(
+def drawn(
     draw: Callable[[Any], Any], name: str, high: float, caption: str = "", model: str = ""
 ) -> Picture:
+    """What a function draws into Axes; a name of a model stands before the title."""
     from xent import plots
     from xent.plots.dots import short
     from xent.plots.saving import inline, new_figure, page_ink

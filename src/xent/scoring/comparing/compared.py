@@ -1,0 +1,163 @@
+"""What `compare` found: figures of models and of pairs, what may be concluded, and notes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from xent._report import Report
+from xent.scoring.comparing.differing import DifferingRow
+from xent.scoring.comparing.figures import Figures, ModelFigures, PairFigures, SliceFigures, best
+from xent.scoring.comparing.state import CompareState
+from xent.scoring.comparing.words import (
+    conclusions,
+    reason_of,
+)
+from xent.scoring.report import Score
+
+
+@dataclass(frozen=True, repr=False)
+class Compared(Report):
+    """How models compare on the same rows, in figures and sentences."""
+
+    path: str
+    """The sources."""
+    state: CompareState
+    level: float = 0.95
+    """Confidence level of intervals and tests."""
+    margin: float | None = None
+    """The difference in nats below which one model counts as not worse than another."""
+    read: tuple[str, ...] = ()
+    """How the scores of each model were read."""
+    left_out: tuple[tuple[str, int], ...] = ()
+    """How many rows were left out, by the reason."""
+    files: tuple[str, ...] = ()
+    show: tuple[str, ...] = ()
+    """Columns that are shown beside the rows in which the losses differ most."""
+    advice: str = ""
+    """What was not used of the sources."""
+
+    @cached_property
+    def _figures(self) -> Figures:
+        return Figures(self.state, self.level, self.margin)
+
+    @property
+    def rows(self) -> int:
+        """Rows of weight above 0 that all models have."""
+        return self.state.totals.rows
+
+    @cached_property
+    def scores(self) -> dict[str, Score]:
+        """All that `score` tells of each model, by its name: on the rows that all models have."""
+        return {
+            name: Score(
+                self.path, tally.state.schema.kind, tally.state.schema.classes, tally.state,
+                level=self.level, read=read, files=self.files, show=self.show, **tally.described(),
+            )
+            for name, tally, read in zip(
+                self.state.schema.models, self.state.scores.tallies, self.read, strict=True
+            )
+        }  # fmt: skip
+
+    @cached_property
+    def models(self) -> list[ModelFigures]:
+        """The main figures of each model."""
+        looks = self.state.looks
+        return [
+            ModelFigures.of(name, score, constant=looks.constant(i))
+            for i, (name, score) in enumerate(self.scores.items())
+        ]
+
+    @property
+    def pairs(self) -> list[PairFigures]:
+        """Differences of each pair of models, or of each model from the baseline."""
+        return self._figures.pairs
+
+    @property
+    def baseline(self) -> str | None:
+        """The model with which the others are compared, if one was named."""
+        number = self.state.schema.baseline
+        return None if number is None else self.state.schema.models[number]
+
+    @property
+    def conclusion(self) -> str:
+        """What may be concluded about the log losses, in one sentence."""
+        return self.conclusions[0]
+
+    @cached_property
+    def conclusions(self) -> list[str]:
+        """The conclusion, and what follows with the margin if there is one."""
+        pairs, level = self.pairs, self.level
+        return list(conclusions(self.models, pairs, self.rows, level, self.baseline, self.margin))
+
+    @property
+    def differing(self) -> list[DifferingRow]:
+        """The rows in which the losses differ most, these first."""
+        return self.state.differing.rows
+
+    def by_value(self, column: str) -> list[SliceFigures]:
+        """The differences by the values of a column that was named after `by`."""
+        return self._figures.slices(column)
+
+    def with_best(self, column: str) -> list[SliceFigures]:
+        """The same of the pairs with the baseline, or else with the model of the lowest loss."""
+        least = best(self.models).name
+        return [
+            each
+            for each in self.by_value(column)
+            if self.baseline is not None or least in (each.first, each.second)
+        ]
+
+    @property
+    def notes(self) -> list[str]:
+        """What a reader of the figures should know."""
+        return [*self._notes_on_rows(), *self._notes_on_models(), *self._notes_on_intervals()]
+
+    def _notes_on_rows(self) -> Iterator[str]:
+        schema, counts = self.state.schema, self.state.totals.classes.tolist()
+        present = [name for name, n in zip(schema.classes, counts, strict=True) if n]
+        if len(present) == 1:
+            yield (
+                f"All rows are of class {present[0]}: they do not show how the models do on others."
+            )
+        clusters = self.state.clusters
+        if clusters.single:
+            some = "" if clusters.clusters is not None else ", as far as was looked at"
+            yield (
+                f"Each row is a cluster of its own in '{schema.cluster}'{some}: errors are those "
+                "of independent rows."
+            )
+
+    def _notes_on_models(self) -> Iterator[str]:
+        for model, score in zip(self.models, self.scores.values(), strict=True):
+            if model.constant and self.rows > 1:
+                yield f"{model.name} gives each row the same scores: it tells no row from another."
+            if score.kind == "logits" and score.like_probabilities:
+                yield (
+                    f"The logits of {model.name} look like probabilities. If they are, pass "
+                    "--kind probabilities."
+                )
+
+    def _notes_on_intervals(self) -> Iterator[str]:
+        found: dict[str, list[str]] = {}
+        for model in self.models:
+            if not model.loss_interval.known and not model.infinite:
+                found.setdefault(model.loss_interval.reason, []).append(
+                    f"the log loss of {model.name}"
+                )
+        for pair in self.pairs:
+            if not pair.interval.known and not pair.same and not any(pair.infinite):
+                what = f"the difference of {pair.first} and {pair.second}"
+                found.setdefault(reason_of(pair.interval), []).append(what)
+        for reason, names in found.items():
+            more = f" and {len(names) - 3} more" * (len(names) > 3)
+            yield f"No interval of {', '.join(names[:3])}{more}: {reason}."
+        if len(self.pairs) > 1:
+            alone = "intervals are"
+            if self.state.schema.cluster is None:
+                alone = "intervals and McNemar's p are"
+            yield (
+                f"The p of log losses is by Holm's correction over {len(self.pairs)} pairs; "
+                f"{alone} for each pair alone."
+            )
