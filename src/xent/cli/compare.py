@@ -44,7 +44,8 @@ def compare_command(
 
     One file holds all models in its columns: `prob_A` and `prob_B`, or `A_cat`, `A_dog`, `B_cat`
     and `B_dog`. Of several files (folders, patterns in quotes, addresses), each holds one model,
-    with the same rows: in the same order, or found by `--key`. Labels must agree.
+    with the same rows: in the same order, or found by `--key`. Labels must agree, and so must
+    weights and columns of `--by` and `--cluster` that several files have.
     """
     chosen = {**columns.arguments, "kind": _kinds(columns.kind)}
     options: dict[str, Any] = {

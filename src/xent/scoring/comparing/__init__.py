@@ -114,6 +114,9 @@ def compare(
     Holm's method. With `cluster`, errors are those of sums over clusters, with Student's t.
     Sums are exact, so the result does not depend on how files are split into batches.
 
+    Weights and the columns of `by` and `cluster` are those of the first source that has them. Where
+    further sources have them too, they must agree row by row, as labels must.
+
     Where a loss is infinite, no difference is defined: the result says so, with the counts.
 
     Examples
