@@ -107,6 +107,29 @@ def test_a_report_does_not_overwrite_predictions(run: Callable[..., Output]) -> 
     assert "<title>all.json: 2 models, 80 rows</title>" in page
 
 
+def test_conditions(run: Callable[..., Output]) -> None:
+    output = run("compare", "all.csv", "--fail-if", "loss.lr > 9", "--fail-if", "p > 1")
+    assert (output.code, output.err) == (0, "")
+    asked = ("--fail-if", "difference.gb.lr > 0", "--fail-if", "slices.country.*.difference < 0")
+    output = run("compare", "all.csv", "--by", "country", *asked, "--format", "json")
+    assert output.code == 3
+    found = json.loads(output.out)
+    (pair,), cells = found["pairs"], found["slices"]["country"]
+    told = [f"slices.country.{each['value']}.difference is {each['difference_nats']:.6g}"
+            for each in cells]  # fmt: skip
+    assert output.err.splitlines() == [
+        f"xent: failed: difference.gb.lr > 0: difference.gb.lr is {-pair['difference_nats']:.6g}.",
+        f"xent: failed: slices.country.*.difference < 0: {'; '.join(told)}.",
+    ]
+    output = run("compare", "all.csv", "--fail-if", "loss > 0")
+    assert output.code == 2
+    assert output.out.startswith("all.csv: 2 models, 80 rows"), "the report comes first"
+    assert "xent: 'loss > 0' names no figure of this result. There are: loss.lr, " in output.err
+    output = run("compare", "none.csv", "--fail-if", "loss.lr")
+    assert output.code == 2
+    assert "'loss.lr' is no condition" in output.err
+
+
 def test_the_real_command() -> None:
     output = command("compare", "all.csv")
     assert (output.code, output.err) == (0, "")

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
+from xent.scoring.compared_figures import compared_figures
+
 SHORT = {
     "loss": "log_loss_nats",
     "bits": "log_loss_bits",
@@ -93,9 +95,11 @@ def failed(conditions: Iterable[str | Condition], data: Mapping[str, Any]) -> li
     conditions : iterable of str
         Each NAME OPERATOR NUMBER, such as ``loss > 0.5``. A name is a key of the data, or several
         with dots between them; rows of a list go by their class, value or label, or ``*`` for any.
-        Names with spaces, dots or operators stand in quotes.
+        Names with spaces, dots or operators stand in quotes. Of a comparison, figures go by its
+        models: ``loss.A``, ``difference.A.B`` (the first less the second), ``p.A.B``; of two
+        models also ``difference`` and ``p``.
     data : mapping
-        The plain data of a result.
+        The plain data of a result of `score` or `compare`.
 
     Returns
     -------
@@ -115,6 +119,8 @@ def failed(conditions: Iterable[str | Condition], data: Mapping[str, Any]) -> li
     >>> failed(["loss > 0.1", "accuracy < 0.9"], result.to_dict())
     ['loss > 0.1: loss is 0.164252.']
     """
+    if "pairs" in data and "models" in data:
+        data = compared_figures(data)
     told = []
     for each in conditions:
         condition = each if isinstance(each, Condition) else Condition.of(each)

@@ -17,7 +17,6 @@ from xent.scoring.comparing.words import (
     conclusions,
     p_value,
     percent,
-    reason_of,
     rows_of,
     significant,
 )
@@ -140,7 +139,7 @@ class Comparison(Report):
         for pair in self.pairs:
             if not pair.interval.known and not pair.same and not any(pair.infinite):
                 what = f"the difference of {pair.first} and {pair.second}"
-                found.setdefault(reason_of(pair.interval), []).append(what)
+                found.setdefault(pair.interval.reason, []).append(what)
         for reason, names in found.items():
             more = f" and {len(names) - 3} more" * (len(names) > 3)
             yield f"No interval of {', '.join(names[:3])}{more}: {reason}."
