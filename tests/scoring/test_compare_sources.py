@@ -135,8 +135,8 @@ def test_what_is_no_model_is_not_guessed() -> None:
         ((A, B), {"truth": A}, "truth needs a key: the column that it and the predictions have."),
         ((WIDE,), {"score_columns": ["prob_A"]}, "score_columns are those of one model in each of "
          "several sources; of one source, name the columns of each model: --model NAME=COLUMNS."),
-        ((A, B), {"level": 1}, "level is 1.0; expected a number above 0.5 and below 1."),
-        ((A, B), {"level": 0.5}, "level is 0.5; expected a number above 0.5 and at most 1."),
+        ((A, B), {"level": 1}, "level is 1; expected a number above 0.5 and below 1."),
+        ((A, B), {"level": 0.5}, "level is 0.5; expected a number above 0.5 and below 1."),
         ((A, B), {"margin": 0}, "margin is 0; expected a finite number above 0."),
         ((A, B), {"differing": -1}, "differing is -1; expected a number of rows, 0 or more."),
         ((A, B), {"missing": "skip"}, "missing is 'skip'; expected 'error' or 'drop'."),
@@ -205,6 +205,7 @@ def test_extra_columns_are_taken_from_where_they_are() -> None:
 def test_bins_of_a_column() -> None:
     more = B.assign(age=np.r_[np.nan, np.arange(N - 1.0)])
     found = compare(A, more, by=["age:20:40"], show=["age"])
+    assert {row.key[0] for row in found.differing} <= {"", *map(str, range(N))}
     rows = {each.value: each.rows for each in found.by_value("age:20:40")}
     assert rows == {"below 20": 20, "20 to 40": 20, "40 and above": 19, "(missing)": 1}
 

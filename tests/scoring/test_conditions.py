@@ -344,6 +344,15 @@ def test_calibration_is_a_condition() -> None:
     label = (np.random.default_rng(2).random(2000) < 1 / (1 + np.exp(-z))).astype(int)
     data = score({"label": label, "logit": 2 * z}).to_dict()
     assert failed(["calibration.slope.high < 1"], data)
+    slope = f"{data['calibration']['slope']['value']:.6g}"
+    assert failed(["calibration.slope < 1"], data) == [
+        f"calibration.slope < 1: calibration.slope is {slope}."
+    ]
+    assert failed(["calibration.slope.value < 1"], data)
+    with pytest.raises(ValueError, match=r"There are: calibration\.slope, calibration\.slope\.low"):
+        failed(["calibration.slop < 1"], data)
+    for name in ("auc", "roc_auc", "auc.low", "roc_auc.low"):
+        assert failed([f"{name} > 0"], data)
     assert not failed(["calibration.slope.low > 1"], data)
     assert failed(["brier > 0"], data)
     assert failed(["auc.low < 0.99"], data)

@@ -52,8 +52,8 @@ def compare_command(
     with the same rows: in the same order, or found by `--key`. Labels must agree, and so must
     weights and columns of `--by` and `--cluster` that several files have.
 
-    Exit codes: 0, or 1 if a file cannot be read, 2 if the command is used wrongly, 3 if a condition
-    of `--fail-if` is true.
+    Exit codes: 0, or 1 if a file cannot be read or lacks a column, 2 if the command is used
+    wrongly, 3 if a condition of `--fail-if` is true.
     """
     conditions = [Condition.of(text) for text in fail_if or ()]
     chosen = {**columns.arguments, "kind": _kinds(columns.kind)}

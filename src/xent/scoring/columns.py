@@ -101,12 +101,20 @@ class Layout:
             inside = (weight >= np.float64(MIN_WEIGHT)) & (weight <= np.float64(MAX_WEIGHT))
             rule = f"a weight is 0, or lies between {MIN_WEIGHT:g} and {MAX_WEIGHT:g}"
             self._report(~(inside | (weight == 0)), weight, [r.weight], rule, places)
-        shown = tuple(values.texts(batch[name])[places] for name in r.show)
+        shown = tuple(self._shown(batch[name], name)[places] for name in r.show)
         groups = [self._sliced(batch[each.column], each) for each in r.by]
         if r.cluster is not None:
             groups.append(groups_of(self.values, batch[r.cluster], r.cluster))
         of = tuple(each.of(places) for each in groups)
         return Rows(first_row + places, labels, scores, weight, shown, of)
+
+    def _shown(self, column: Any, name: str) -> Array:
+        """A column as texts; whole numbers without a point, though it may be read as floats."""
+        texts = self.values.texts(column)
+        binned = {each.column for each in self.reading.by if each.edges}
+        if name not in binned.union(self.reading.numbers):
+            return texts
+        return np.array([whole_number(text) for text in texts], object)
 
     def _sliced(self, column: Any, slicing: Slicing) -> Groups:
         if not slicing.edges:

@@ -200,6 +200,8 @@ def _number(data: Any, name: str) -> Any:
         return None if data is None or math.isnan(data) else data
     if data in ("inf", "-inf"):
         return float(data)
+    if isinstance(data, Mapping) and "value" in data:  # with bounds and more beside it
+        return _number(data["value"], name)
     if isinstance(data, Mapping) and name.endswith("_left_out"):
         return sum(data.values())  # counts by the reason
     return _NONE
@@ -215,13 +217,14 @@ def _reason(data: Any, name: str) -> str:
 def _names(data: Any, before: str = "") -> Iterator[str]:
     """The names of all figures, with `*` for the records of a list."""
     for name, value in _children(data).items():
-        if name in ("intervals", "schema_version") or name.endswith("_interval"):
+        if name in ("intervals", "schema_version", "value") or name.endswith("_interval"):
             continue
         short = next((s for s, key in SHORT.items() if key == name), name)
         named = f"{before}.{_quoted(short)}" if before else _quoted(short)
         if _number(value, name) is not _NONE:
             yield named
-            yield from _names(_interval(data, name) or {}, named)
+            has_value = isinstance(value, Mapping) and "value" in value
+            yield from _names(value if has_value else _interval(data, name) or {}, named)
         elif isinstance(value, Mapping):
             yield from _names(value, named)
         elif records := _children(value):
