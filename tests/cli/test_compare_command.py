@@ -86,7 +86,7 @@ def test_files_by_key_with_names(run: Callable[..., Output]) -> None:
         (("lr.csv", "gb.csv"), "gb.csv: row 0 (line 2), column 'label': the label is"),
         (("lr.csv", "none.csv"), "none.csv: no such file."),
         (("all.csv", "--output", "all.csv"), "--output is 'all.csv'; expected a name that ends"),
-        (("all.csv", "--level", "2"), "level is 2.0; expected a number above 0.5 and at most 1."),
+        (("all.csv", "--level", "2"), "level is 2.0; expected a number above 0.5 and below 1."),
     ],
 )
 def test_what_is_wrong_is_said(
@@ -105,6 +105,29 @@ def test_a_report_does_not_overwrite_predictions(run: Callable[..., Output]) -> 
     assert run("compare", "all.json", "--output", "report.html").out == "wrote report.html\n"
     page = Path("report.html").read_text("utf-8")
     assert "<title>all.json: 2 models, 80 rows</title>" in page
+
+
+def test_conditions(run: Callable[..., Output]) -> None:
+    output = run("compare", "all.csv", "--fail-if", "loss.lr > 9", "--fail-if", "p > 1")
+    assert (output.code, output.err) == (0, "")
+    asked = ("--fail-if", "difference.gb.lr > 0", "--fail-if", "slices.country.*.difference < 0")
+    output = run("compare", "all.csv", "--by", "country", *asked, "--format", "json")
+    assert output.code == 3
+    found = json.loads(output.out)
+    (pair,), cells = found["pairs"], found["slices"]["country"]
+    told = [f"slices.country.{each['value']}.difference is {each['difference_nats']:.6g}"
+            for each in cells]  # fmt: skip
+    assert output.err.splitlines() == [
+        f"xent: failed: difference.gb.lr > 0: difference.gb.lr is {-pair['difference_nats']:.6g}.",
+        f"xent: failed: slices.country.*.difference < 0: {'; '.join(told)}.",
+    ]
+    output = run("compare", "all.csv", "--fail-if", "loss > 0")
+    assert output.code == 2
+    assert output.out.startswith("all.csv: 2 models, 80 rows"), "the report comes first"
+    assert "xent: 'loss > 0' names no figure of this result. There are: loss.lr, " in output.err
+    output = run("compare", "none.csv", "--fail-if", "loss.lr")
+    assert output.code == 2
+    assert "'loss.lr' is no condition" in output.err
 
 
 def test_the_real_command() -> None:

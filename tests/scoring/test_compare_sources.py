@@ -135,8 +135,8 @@ def test_what_is_no_model_is_not_guessed() -> None:
         ((A, B), {"truth": A}, "truth needs a key: the column that it and the predictions have."),
         ((WIDE,), {"score_columns": ["prob_A"]}, "score_columns are those of one model in each of "
          "several sources; of one source, name the columns of each model: --model NAME=COLUMNS."),
-        ((A, B), {"level": 1}, "level is 1.0; expected a number above 0.5 and below 1."),
-        ((A, B), {"level": 0.5}, "level is 0.5; expected a number above 0.5 and at most 1."),
+        ((A, B), {"level": 1}, "level is 1; expected a number above 0.5 and below 1."),
+        ((A, B), {"level": 0.5}, "level is 0.5; expected a number above 0.5 and below 1."),
         ((A, B), {"margin": 0}, "margin is 0; expected a finite number above 0."),
         ((A, B), {"differing": -1}, "differing is -1; expected a number of rows, 0 or more."),
         ((A, B), {"missing": "skip"}, "missing is 'skip'; expected 'error' or 'drop'."),
@@ -205,6 +205,7 @@ def test_extra_columns_are_taken_from_where_they_are() -> None:
 def test_bins_of_a_column() -> None:
     more = B.assign(age=np.r_[np.nan, np.arange(N - 1.0)])
     found = compare(A, more, by=["age:20:40"], show=["age"])
+    assert {row.key[0] for row in found.differing} <= {"", *map(str, range(N))}
     rows = {each.value: each.rows for each in found.by_value("age:20:40")}
     assert rows == {"below 20": 20, "20 to 40": 20, "40 and above": 19, "(missing)": 1}
 
@@ -263,6 +264,109 @@ def test_sources_must_have_as_many_rows() -> None:
             "table A: the sources differ in their number of rows: table A 60, table B 40. Name the "
             "column that says which rows belong together: --key COLUMN."
         )
+
+
+# ---- columns that several sources have
+
+
+MORE = {"w": 1.0 + IDS % 3, "country": np.where(IDS % 2, "DE", "FR"), "age": IDS / 4}
+ASKED: dict[str, Any] = {"weight_column": "w", "by": ["country", "age:20:40"], "cluster": "country"}
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "told", "first"),
+    [("w", 7.5, "7.5", f"{1 + IDS[17] % 3}"), ("country", "IT", "IT", MORE["country"][17]),
+     ("country", None, "missing", MORE["country"][17]),
+     ("age", 3.0, "3", str(MORE["age"][17]).removesuffix(".0")),
+     ("age", None, "missing", str(MORE["age"][17]).removesuffix(".0"))],
+)  # fmt: skip
+def test_columns_that_two_sources_have_must_agree(
+    column: str, value: Any, told: str, first: str, tmp_path: Path
+) -> None:
+    one, two = A.assign(**MORE), B.assign(**MORE)
+    compare(one, two, **ASKED)
+    compare(one, two.iloc[ORDER], key="id", **ASKED)
+    two[column] = two[column].where(np.arange(N) != 17, value)
+    rename = "If the column is about something else here, give it another name."
+    order = "Are the rows in the same order? A column that says which rows belong together is "
+    order += f"named by --key COLUMN. {rename}"
+    a, b = tmp_path / "a.csv", tmp_path / "b.parquet"
+    one.to_csv(a, index=False)
+    two.to_parquet(b)
+    for x, y in ((a, b), (one, two), (a, two), ([one[:9], one[9:]], [two[:17], two[17:]])):
+        names = [str(each) if isinstance(each, Path) else None for each in (x, y)]
+        called = [name or f"table {own}" for name, own in zip(names, "AB", strict=True)]
+        assert problem(x, y, **ASKED) == (
+            f"{called[1]}: row 17, column '{column}': the value is {told}, but in row 17 of "
+            f"{called[0]} it is {first}. {order}"
+        )
+    assert problem(one, two.iloc[ORDER], key="id", **ASKED) == (
+        f"table B: row {np.flatnonzero(ORDER == 17)[0]}, column '{column}': the value is {told}, "
+        f"but in row 17 of table A it is {first}. Both have the same key: one of the values is "
+        f"wrong. {rename}"
+    )
+    assert problem(A, one, two, **ASKED).startswith(
+        f"table C: row 17, column '{column}': the value is {told}, but in row 17 of table B it is "
+    )
+
+
+def test_an_error_on_columns_names_the_line(tmp_path: Path) -> None:
+    path = tmp_path / "b.csv"
+    B.assign(w=np.r_[MORE["w"][:17], 7, MORE["w"][18:]]).to_csv(path, index=False)
+    found = problem(A.assign(**MORE), path, weight_column="w")
+    assert found.startswith(f"{path}: row 17 (line 19), column 'w': the value is 7, but in row 17 ")
+
+
+BINS: dict[str, Any] = {"by": ["c:20"]}
+VALUES: dict[str, Any] = {"by": ["c"], "cluster": "c"}
+FIRST = np.arange(N) == 0
+TIMES = pd.Series(pd.to_datetime(IDS, unit="s"))
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "options"),
+    [
+        (IDS, IDS.astype(float), VALUES), (IDS, IDS.astype(str), VALUES),
+        (IDS / 10, (IDS / 10).astype(np.float32), BINS),
+        (IDS / 10, (IDS / 10).astype(np.float32), {"weight_column": "c"}),
+        (pd.Series(IDS.astype(str)), pd.Series(IDS.astype(str)).astype("category"), VALUES),
+        (np.r_[np.nan, IDS[1:]], pd.Series(IDS).mask(FIRST), VALUES),
+        (np.r_[np.nan, IDS[1:]], pd.Series(IDS).mask(FIRST).astype("Int64"), BINS),
+        (pd.Series([None, *"ab" * 29, "c"]), pd.Series(["", *"ab" * 29, " c"]), VALUES),
+        (TIMES.astype("datetime64[s]"), TIMES.astype("datetime64[us]"), VALUES),
+    ],
+)  # fmt: skip
+def test_the_same_values_of_other_types_agree(one: Any, two: Any, options: dict[str, Any]) -> None:
+    a, b = {"label": Y, "prob": P, "c": one}, {"label": Y, "prob": Q, "c": two}
+    compare(a, b, **options)
+    compare(b, a, **options)
+    other = pd.Series(two).iloc[[1, 0, *range(2, N)]]
+    assert ", column 'c': the value is " in problem(a, {**b, "c": other}, **options)
+
+
+def test_columns_that_need_not_agree() -> None:
+    one, two = A.assign(**MORE), B.assign(country="IT").rename(columns={"id": "row"})
+    found = compare(one, two.drop(columns="country"), by=["id"], key="id=row")
+    assert len(found.by_value("id")) == N, "the other name of the key"
+    assert len(compare(A, B, by=["prob:0.5"]).by_value("prob:0.5")) == 2, "scores are its own"
+    assert len(compare(A, B, by=["label"]).by_value("label")) == 2, "labels are checked as such"
+    wrong = A.assign(label=np.where(np.arange(N) == 17, 1 - Y, Y))
+    assert "17, column 'label': the label is" in problem(A, wrong, by=["label"])
+    gone = one.assign(prob=np.r_[np.nan, P[1:]]), one.assign(w=np.r_[9, MORE["w"][1:]])
+    assert compare(*gone, weight_column="w", missing="drop").rows == N - 1, "a row that is left out"
+    truth = A[["id", "label"]].assign(country=MORE["country"])
+    left = (one[["id", "prob", "country"]], two.rename(columns={"row": "id"}))
+    found = compare(*left, truth=truth, key="id", by=["country"])
+    assert [each.value for each in found.by_value("country")] == ["DE", "FR"], "of all sources"
+
+
+def test_a_weight_of_zero_must_agree_too() -> None:
+    w = np.r_[0, MORE["w"][1:]]
+    found = problem(A.assign(w=w), B.assign(w=MORE["w"]), weight_column="w")
+    assert (
+        f"row 0, column 'w': the value is {1 + IDS[0] % 3}, but in row 0 of table A it is 0. "
+        in found
+    )
 
 
 # ---- by key

@@ -145,6 +145,122 @@ def test_the_closest_names_come_first() -> None:
             failed([f"{near} > 1"], data)
 
 
+# Of a comparison.
+
+
+RNG = np.random.default_rng(7)
+SCORES = np.round(RNG.uniform(0.05, 0.95, 200), 3)
+TABLE: dict[str, Any] = {
+    "label": (RNG.random(200) < SCORES).astype(int), "prob_a": 0.43 + SCORES / 5, "prob_b": SCORES,
+    "country": np.resize(["DE", "FR", "New York"], 200), "user": np.arange(200) // 4,
+}  # fmt: skip
+TWO = xent.compare(TABLE, by=["country"], margin=0.02, cluster="user")
+PLAIN = xent.compare(TABLE, by=["country"])
+MANY = xent.compare({**TABLE, "prob_c.1": SCORES**2}, by=["country"], margin=0.02)
+
+
+def value_of(name: str, result: xent.scoring.Comparison) -> float:
+    """The figure of this name, which no number is less than."""
+    (told,) = failed([f"{name} < inf"], result.to_dict())
+    return float(told.removesuffix(".").rpartition(" is ")[2])
+
+
+def test_figures_of_two_models() -> None:
+    (pair,), (a, b) = TWO.pairs, TWO.models
+    interval = pair.interval
+    found = {
+        "loss.a": a.loss, "loss.b": b.loss, "loss.a.low": a.loss_interval.low,
+        "loss.b.high": b.loss_interval.high, "accuracy.b": b.accuracy,
+        "accuracy.b.low": b.accuracy_interval.low, "infinite_rows.a": 0, "rows": 200,
+        "rows_left_out": 0, "p": pair.p, "p.a.b": pair.p, "p.b.a": pair.p,
+        "difference": pair.difference, "difference.low": interval.low,
+        "difference.high": interval.high, "difference.a.b": pair.difference,
+        "difference.a.b.low": interval.low, "difference.b.a": -pair.difference,
+        "difference.b.a.low": -interval.high, "difference.b.a.high": -interval.low,
+        "difference.b.a.standard_error": interval.error, "detectable": pair.detectable,
+        "accuracy_difference.b.a": -pair.accuracy_difference,
+        "worse_by_at_most": pair.bounds[0], "worse_by_at_most.a.b": pair.bounds[0],
+        "worse_by_at_most.b.a": pair.bounds[1], "p_worse_by_margin.b.a": pair.not_worse[1],
+    }  # fmt: skip
+    assert pair.accuracy_interval is not None
+    found["accuracy_difference.b.a.high"] = -pair.accuracy_interval.low
+    assert {name: value_of(name, TWO) for name in found} == pytest.approx(found, rel=1e-5)
+    assert pair.difference > 0
+    assert failed(["difference > 0.01", "difference.b.a > 0", "p > 0.05"], TWO.to_dict()) == [
+        f"difference > 0.01: difference is {pair.difference:.6g}."
+    ]
+
+
+def test_figures_of_many_models() -> None:
+    for pair in MANY.pairs:
+        one, two = (f'"{name}"' if "." in name else name for name in (pair.first, pair.second))
+        found = {
+            f"difference.{one}.{two}": pair.difference,
+            f"difference.{two}.{one}.high": -pair.interval.low,
+            f"p.{one}.{two}": pair.corrected, f"p.{two}.{one}": pair.corrected,
+            f"worse_by_at_most.{two}.{one}": pair.bounds[1],
+        }  # fmt: skip
+        assert {name: value_of(name, MANY) for name in found} == pytest.approx(found, rel=1e-5)
+    assert failed(["loss.* > 0"], MANY.to_dict())[0].count(" is ") == 3
+    assert failed(["difference.b.* > 0"], MANY.to_dict()) == [], "b is the best"
+    (told,) = failed(["difference.*.b > 0"], MANY.to_dict())
+    assert "difference.a.b is" in told
+    assert 'difference."c.1".b is' in told
+
+
+def test_slices_of_comparisons() -> None:
+    for cell in PLAIN.by_value("country"):
+        value = f'"{cell.value}"' if " " in cell.value else cell.value
+        name = f"slices.country.{value}"
+        found = {
+            f"{name}.difference": cell.difference, f"{name}.difference.low": cell.interval.low,
+            f"{name}.difference.b.a.high": -cell.interval.low, f"{name}.rows": cell.rows,
+            f"{name}.p": cell.corrected, f"{name}.p.b.a": cell.corrected,
+        }  # fmt: skip
+        assert {each: value_of(each, PLAIN) for each in found} == pytest.approx(found, rel=1e-5)
+    (told,) = failed(["slices.country.*.difference.b.a < 0"], PLAIN.to_dict())
+    assert told.count(" is ") == 3
+    (told,) = failed(["slices.country.*.difference.low > 9"], TWO.to_dict())
+    what = "slices.country.DE.difference.low is not known: no interval by slice where rows are not"
+    assert what in told
+    cells = [each for each in MANY.by_value("country") if each.value == "FR"]
+    assert value_of('slices.country.FR.difference."c.1".b', MANY) == pytest.approx(
+        -next(each.difference for each in cells if each.first == "b"), rel=1e-5
+    )
+
+
+def test_what_is_not_known_of_a_comparison() -> None:
+    same = xent.compare({**TABLE, "prob_b": TABLE["prob_a"]}).to_dict()
+    why = "is not known: all 200 rows have the same difference: its spread is unknown."
+    assert failed(["p < 0", "difference.low > 1", "difference != 0"], same) == [
+        f"p < 0: p {why}", f"difference.low > 1: difference.low {why}"
+    ]  # fmt: skip
+    wrong = np.where(TABLE["label"] == 1, 0.0, TABLE["prob_a"])
+    endless = xent.compare({**TABLE, "prob_a": wrong}).to_dict()
+    (loss, told) = failed(["loss.a > 1", "difference.b.a > 1"], endless)
+    assert loss == "loss.a > 1: loss.a is inf."
+    rows = f"{TABLE['label'].sum()} rows have an infinite loss: the mean has no interval"
+    assert told == f"difference.b.a > 1: difference.b.a is not known: {rows}."
+
+
+@each_case("""
+failed(["loss > 1"], SMALL)
+    ValueError: 'loss > 1' names no figure of this result. There are: loss.a, loss.b, difference,
+    difference.a.b, difference.b.a.
+failed(["diference.b.a > 1"], SMALL)
+    ValueError: 'diference.b.a > 1' names no figure of this result. There are: difference.b.a,
+    difference.a.b, difference, loss.a, loss.b.
+failed(["slices.country.ED.difference > 1"], PLAIN)
+    ValueError: 'slices.country.ED.difference > 1' names no figure of this result. There are in
+    slices.country: "New York", DE, FR.
+""")
+def test_errors_of_comparisons(call: str, words: str) -> None:
+    models = [{"model": "a", "log_loss_nats": 0.5}, {"model": "b", "log_loss_nats": 0.7}]
+    pairs = [{"first": "a", "second": "b", "difference_nats": -0.2}]
+    small = {"models": models, "pairs": pairs}
+    assert error_of(call, {"failed": failed, "SMALL": small, "PLAIN": PLAIN.to_dict()}) == words
+
+
 # The command.
 
 
@@ -228,6 +344,15 @@ def test_calibration_is_a_condition() -> None:
     label = (np.random.default_rng(2).random(2000) < 1 / (1 + np.exp(-z))).astype(int)
     data = score({"label": label, "logit": 2 * z}).to_dict()
     assert failed(["calibration.slope.high < 1"], data)
+    slope = f"{data['calibration']['slope']['value']:.6g}"
+    assert failed(["calibration.slope < 1"], data) == [
+        f"calibration.slope < 1: calibration.slope is {slope}."
+    ]
+    assert failed(["calibration.slope.value < 1"], data)
+    with pytest.raises(ValueError, match=r"There are: calibration\.slope, calibration\.slope\.low"):
+        failed(["calibration.slop < 1"], data)
+    for name in ("auc", "roc_auc", "auc.low", "roc_auc.low"):
+        assert failed([f"{name} > 0"], data)
     assert not failed(["calibration.slope.low > 1"], data)
     assert failed(["brier > 0"], data)
     assert failed(["auc.low < 0.99"], data)

@@ -191,9 +191,12 @@ def test_few_rows_of_a_class_refuse_the_interval() -> None:
 
 
 def test_levels_that_are_none() -> None:
-    for level, told in ((95, "level is 95"), (0, "level is 0"), (1, "level is 1")):
-        with pytest.raises(ValueError, match=told):
+    for level in (95, 0, 0.5, 1, 2.0, np.nan, np.inf):
+        what = rf"^level is {level}; expected a number above 0\.5 and below 1\.$"
+        with pytest.raises(ValueError, match=what):
             of_cancer(level=level)
+    with pytest.raises(TypeError, match=r"level is '0\.9'; expected a number\."):
+        of_cancer(level="0.9")
 
 
 def test_slices_by_bins_of_numbers_and_by_pairs() -> None:
@@ -218,6 +221,14 @@ def test_slices_by_bins_of_numbers_and_by_pairs() -> None:
     rows = (site == "B") & expected["below 40"]
     assert pairs["B, below 40"].loss == pytest.approx(losses[rows].mean(), rel=1e-12)
     assert found.to_dict()["slices"].keys() == {"site", "age:40:65", "site, age:40:65"}
+
+
+def test_numbers_of_bins_and_weights_are_shown_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("label,prob,age,w\n1,0.9,22,2\n0,0.8,40.5,1\n1,0.1,7,0.5\n")
+    found = score(path, by=["age:20"], weight_column="w", show=["age", "w"])
+    assert isinstance(found, Score)
+    assert [row.key for row in found.worst] == [("7", "0.5"), ("40.5", "1"), ("22", "2")]
 
 
 @pytest.mark.parametrize("by", ["age:40:30", "age:x", "age:", "age:1:nan"])

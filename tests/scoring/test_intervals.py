@@ -201,6 +201,15 @@ def test_wilson_is_scipys() -> None:
         assert [found.low, found.high] == pytest.approx([expected.low, expected.high], abs=1e-12)
 
 
+@pytest.mark.parametrize("rows", [10, 50, 300, 1000, 12345, 10**8])
+@pytest.mark.parametrize("level", [0.9, 0.95, 0.999])
+def test_no_proportion_and_the_whole_are_bounds_without_rounding(rows: int, level: float) -> None:
+    assert proportion_interval(0.0, rows, level).low == 0
+    assert proportion_interval(1.0, rows, level).high == 1
+    assert proportion_interval(1 / rows, rows, level).low > 0
+    assert proportion_interval(1 - 1 / rows, rows, level).high < 1
+
+
 def test_a_weighted_proportion_takes_its_error_from_the_classes(rng: np.random.Generator) -> None:
     right, labels = rng.random(400) < 0.7, rng.integers(0, 2, 400)
     weight = 1.0 + 9 * labels

@@ -65,3 +65,9 @@ def test_minus_beside_plus_is_a_label(tmp_path: Path) -> None:
     assert abs(score(path).loss - loss) < 1e-15
     path.write_text("label,prob\n+,0.9\n-,0.2\n?,0.4\n")
     assert score(path, missing="drop").rows == 2
+
+
+def test_nan_is_a_missing_value_of_a_slice() -> None:
+    table = {"label": [0, 1, 1], "prob": [0.1, 0.9, 0.2], "c": np.array([1, np.nan, np.nan])}
+    found = score(table, by=["c"]).to_dict()["slices"]["c"]
+    assert [(each["value"], each["rows"]) for each in found] == [("(missing)", 2), ("1", 1)]

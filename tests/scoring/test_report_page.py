@@ -339,3 +339,13 @@ def test_slices_of_few_rows_are_counted_and_not_shown() -> None:
     score = xent.score({"prob": [0.9, 0.2, 0.4], "label": [1, 0, 1], "c": list("abb")}, by=["c"])
     assert "2 of 2 values have fewer than 10 rows" in Seen(score.to_page()).text
     assert "2 of 2 values have fewer than 10 rows" in score.to_markdown()
+
+
+def test_a_refused_interval_names_class_or_column() -> None:
+    label = np.arange(60) % 2
+    table = {"prob": np.where(label == 1, np.linspace(0.5, 0.9, 60), 0.3), "label": label,
+             "age": np.resize([20, 20, 50, 50], 60)}  # fmt: skip
+    table["prob"][table["age"] == 20] = np.where(label[table["age"] == 20], 0.7, 0.3)
+    text = xent.score(table, by=["age:40"]).to_markdown()
+    assert "No interval of class 0: all 30 rows have the same loss: its spread" in text
+    assert "No interval of age below 40: all 30 rows have the same loss: its spread" in text

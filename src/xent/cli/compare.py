@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from xent.cli.app import app, usage
+from xent.cli.conditions import exit_if
 from xent.cli.options import Columns, Output, names_of, with_options
 from xent.cli.progress import shown_progress
 from xent.scoring.comparing import compare
+from xent.scoring.conditions import Condition
 
 
 @app.command("compare")
@@ -29,6 +31,7 @@ def compare_command(
     cluster: str | None = None,
     show: str | None = None,
     differing: int = 5,
+    fail_if: list[str] | None = None,
     columns: Columns,
     out: Output,
 ) -> None:
@@ -42,10 +45,17 @@ def compare_command(
 
     `xent compare predictions.csv --model logistic=prob_lr --model boosted=prob_gb`
 
+    `xent compare old.csv new.csv --fail-if 'difference.new.old > 0'`
+
     One file holds all models in its columns: `prob_A` and `prob_B`, or `A_cat`, `A_dog`, `B_cat`
     and `B_dog`. Of several files (folders, patterns in quotes, addresses), each holds one model,
-    with the same rows: in the same order, or found by `--key`. Labels must agree.
+    with the same rows: in the same order, or found by `--key`. Labels must agree, and so must
+    weights and columns of `--by` and `--cluster` that several files have.
+
+    Exit codes: 0, or 1 if a file cannot be read or lacks a column, 2 if the command is used
+    wrongly, 3 if a condition of `--fail-if` is true.
     """
+    conditions = [Condition.of(text) for text in fail_if or ()]
     chosen = {**columns.arguments, "kind": _kinds(columns.kind)}
     options: dict[str, Any] = {
         "models": _models(model), "baseline_model": baseline_model, "level": level,
@@ -58,6 +68,7 @@ def compare_command(
         result = compare(*files, progress=progress, **options)
     _check_target(out.output, result.files)  # those of folders, too
     out.put(result)
+    exit_if(conditions, result)
 
 
 def _models(named: Sequence[str] | None) -> dict[str, list[str] | None] | None:

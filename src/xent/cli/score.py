@@ -64,8 +64,8 @@ def score_command(
     readings, each is shown with its loss and the option that chooses it. Labels that may be true at
     once are columns of 0 and 1, such as `label_X` beside `prob_X`.
 
-    Exit codes: 0, or 1 if a file cannot be read, 2 if the command is used wrongly, 3 if a condition
-    of `--fail-if` is true.
+    Exit codes: 0, or 1 if a file cannot be read or lacks a column, 2 if the command is used
+    wrongly, 3 if a condition of `--fail-if` is true.
     """
     conditions = [Condition.of(text) for text in fail_if or ()]
     chosen = {

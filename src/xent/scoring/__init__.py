@@ -177,7 +177,7 @@ def score(
         once, False if each row has one. By default the numbers decide, and an error says so where
         they do not.
     level : float, default 0.95
-        Confidence level of the intervals.
+        Confidence level of the intervals: above 0.5, below 1.
     baseline : path, address or table, optional
         Labels of other rows, such as those that the model was trained on: skill is then measured
         against predicting their shares.

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from xent._validation import check_number
-from xent.scoring.intervals.interval import check_level
+from xent.scoring.intervals.interval import asked_level
 
 NAMES = ("weight_column", "predicted_column", "cluster")
 LISTS = {
@@ -88,7 +88,7 @@ def _check_numbers(options: dict[str, Any]) -> None:
     if options.get("clip") is not None:
         options["clip"] = check_number(options["clip"], "clip", 0, 0.5, above=True)
     if "level" in options:
-        options["level"] = check_level(check_number(options["level"], "level", 0, 1, above=True))
+        options["level"] = asked_level(options["level"])
     worst = options.get("worst", 0)
     if isinstance(worst, bool) or not isinstance(worst, int) or worst < 0:
         msg = f"worst is {worst!r}; expected a number of rows, 0 or more."

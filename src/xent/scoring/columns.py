@@ -101,25 +101,26 @@ class Layout:
             inside = (weight >= np.float64(MIN_WEIGHT)) & (weight <= np.float64(MAX_WEIGHT))
             rule = f"a weight is 0, or lies between {MIN_WEIGHT:g} and {MAX_WEIGHT:g}"
             self._report(~(inside | (weight == 0)), weight, [r.weight], rule, places)
-        shown = tuple(values.texts(batch[name])[places] for name in r.show)
+        shown = tuple(self._shown(batch[name], name)[places] for name in r.show)
         groups = [self._sliced(batch[each.column], each) for each in r.by]
         if r.cluster is not None:
-            groups.append(self._groups(batch[r.cluster], r.cluster))
+            groups.append(groups_of(self.values, batch[r.cluster], r.cluster))
         of = tuple(each.of(places) for each in groups)
         return Rows(first_row + places, labels, scores, weight, shown, of)
 
+    def _shown(self, column: Any, name: str) -> Array:
+        """A column as texts; whole numbers without a point, though it may be read as floats."""
+        texts = self.values.texts(column)
+        binned = {each.column for each in self.reading.by if each.edges}
+        if name not in binned.union(self.reading.numbers):
+            return texts
+        return np.array([whole_number(text) for text in texts], object)
+
     def _sliced(self, column: Any, slicing: Slicing) -> Groups:
         if not slicing.edges:
-            return self._groups(column, slicing.column)
+            return groups_of(self.values, column, slicing.column)
         numbers = self.values.numbers(column, slicing.column, gaps=True)
         return Groups(slicing.bins_of(numbers), [*slicing.bins, NOTHING])
-
-    def _groups(self, column: Any, name: str) -> Groups:
-        if isinstance(column, pa.Array) and types.is_temporal(column.type):
-            column = column.cast(pa.string())
-        codes, distinct = self.values.labels(column, name)
-        texts = [_text(value) or NOTHING for value in distinct]
-        return Groups(np.where(codes < 0, len(texts), codes), [*texts, NOTHING])
 
     def _labels(self, column: Any) -> tuple[Array, Array | None]:
         """Class indices of the rows, and which rows have a label that is to be left out, if any."""
@@ -255,6 +256,16 @@ def _stacked(columns: Iterator[Array], count: int) -> Array:
             matrix = matrix.astype(np.promote_types(row.dtype, matrix.dtype), copy=False)
         matrix[j] = row
     return matrix
+
+
+def groups_of(values: Values, column: Any, name: str) -> Groups:
+    """Which value of a column each row has."""
+    if isinstance(column, pa.Array) and types.is_temporal(column.type):
+        column = column.cast(pa.string())
+    codes, distinct = values.labels(column, name)
+    # Arrow has nulls where a value is missing, but NumPy has NaN.
+    texts = [_text(None if value != value else value) or NOTHING for value in distinct]
+    return Groups(np.where(codes < 0, len(texts), codes), [*texts, NOTHING])
 
 
 def _text(value: Any) -> str:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from typing import Any
 
+from xent.scoring.compared_figures import compared_figures
+
 SHORT = {
     "loss": "log_loss_nats",
     "bits": "log_loss_bits",
@@ -93,9 +95,11 @@ def failed(conditions: Iterable[str | Condition], data: Mapping[str, Any]) -> li
     conditions : iterable of str
         Each NAME OPERATOR NUMBER, such as ``loss > 0.5``. A name is a key of the data, or several
         with dots between them; rows of a list go by their class, value or label, or ``*`` for any.
-        Names with spaces, dots or operators stand in quotes.
+        Names with spaces, dots or operators stand in quotes. Of a comparison, figures go by its
+        models: ``loss.A``, ``difference.A.B`` (the first less the second), ``p.A.B``; of two
+        models also ``difference`` and ``p``.
     data : mapping
-        The plain data of a result.
+        The plain data of a result of `score` or `compare`.
 
     Returns
     -------
@@ -115,6 +119,8 @@ def failed(conditions: Iterable[str | Condition], data: Mapping[str, Any]) -> li
     >>> failed(["loss > 0.1", "accuracy < 0.9"], result.to_dict())
     ['loss > 0.1: loss is 0.164252.']
     """
+    if "pairs" in data and "models" in data:
+        data = compared_figures(data)
     told = []
     for each in conditions:
         condition = each if isinstance(each, Condition) else Condition.of(each)
@@ -194,6 +200,8 @@ def _number(data: Any, name: str) -> Any:
         return None if data is None or math.isnan(data) else data
     if data in ("inf", "-inf"):
         return float(data)
+    if isinstance(data, Mapping) and "value" in data:  # with bounds and more beside it
+        return _number(data["value"], name)
     if isinstance(data, Mapping) and name.endswith("_left_out"):
         return sum(data.values())  # counts by the reason
     return _NONE
@@ -209,13 +217,14 @@ def _reason(data: Any, name: str) -> str:
 def _names(data: Any, before: str = "") -> Iterator[str]:
     """The names of all figures, with `*` for the records of a list."""
     for name, value in _children(data).items():
-        if name in ("intervals", "schema_version") or name.endswith("_interval"):
+        if name in ("intervals", "schema_version", "value") or name.endswith("_interval"):
             continue
         short = next((s for s, key in SHORT.items() if key == name), name)
         named = f"{before}.{_quoted(short)}" if before else _quoted(short)
         if _number(value, name) is not _NONE:
             yield named
-            yield from _names(_interval(data, name) or {}, named)
+            has_value = isinstance(value, Mapping) and "value" in value
+            yield from _names(value if has_value else _interval(data, name) or {}, named)
         elif isinstance(value, Mapping):
             yield from _names(value, named)
         elif records := _children(value):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from xent._validation import check_number
 from xent.scoring.comparing.report import Comparison
+from xent.scoring.intervals.interval import asked_level
 
 if TYPE_CHECKING:  # PyArrow is needed only once a file is read
     from xent.scoring.columns import Missing
@@ -114,6 +115,9 @@ def compare(
     Holm's method. With `cluster`, errors are those of sums over clusters, with Student's t.
     Sums are exact, so the result does not depend on how files are split into batches.
 
+    Weights and the columns of `by` and `cluster` are those of the first source that has them. Where
+    further sources have them too, they must agree row by row, as labels must.
+
     Where a loss is infinite, no difference is defined: the result says so, with the counts.
 
     Examples
@@ -144,10 +148,7 @@ def compare(
         if isinstance(columns, str):
             msg = f"{name} is {columns!r}; expected a list: [{columns!r}]."
             raise TypeError(msg)
-    level = check_number(level, "level", 0.5, 1, above=True)
-    if level >= 1:
-        msg = f"level is {level!r}; expected a number above 0.5 and below 1."
-        raise ValueError(msg)
+    level = asked_level(level)
     if margin is not None:
         margin = check_number(margin, "margin", 0, math.inf, above=True)
     if clip is not None:

@@ -12,7 +12,6 @@ from xent.scoring.comparing.figures import Figures, ModelFigures, PairFigures, S
 from xent.scoring.comparing.state import CompareState
 from xent.scoring.comparing.words import (
     conclusions,
-    reason_of,
 )
 from xent.scoring.report import Score
 
@@ -149,7 +148,7 @@ class Compared(Report):
         for pair in self.pairs:
             if not pair.interval.known and not pair.same and not any(pair.infinite):
                 what = f"the difference of {pair.first} and {pair.second}"
-                found.setdefault(reason_of(pair.interval), []).append(what)
+                found.setdefault(pair.interval.reason, []).append(what)
         for reason, names in found.items():
             more = f" and {len(names) - 3} more" * (len(names) > 3)
             yield f"No interval of {', '.join(names[:3])}{more}: {reason}."

@@ -10,6 +10,7 @@ from shlex import quote
 from typing import Any
 
 from xent.scoring import naming
+from xent.scoring.comparing.agreement import shared_columns
 from xent.scoring.comparing.models import Asked, found_models, open_side, placed, readings
 from xent.scoring.comparing.report import Comparison
 from xent.scoring.comparing.run import CompareRun, Progress, check_classes
@@ -72,11 +73,12 @@ def compare_any(
     asked = _asked(sources, opened, models, score_columns, options)
     names = [name for each in asked for name in each]
     _check_models(names, opened, baseline_model, kind)
-    sides = []
+    sides: list[Side] = []
     for source, own, extras in zip(opened, asked, placed(opened, options), strict=True):
         own = {name: each._replace(kind=_kind(kind, name)) for name, each in own.items()}
         found = readings(source, own, extras, options)
-        sides.append(Side(source, found, missing, ignored, tolerance))
+        shared = shared_columns(sides, source, found)
+        sides.append(Side(source, found, missing, ignored, tolerance, shared))
     by_name = {name: reading for side in sides for name, reading in side.models.items()}
     schema = Schema(
         tuple(names),

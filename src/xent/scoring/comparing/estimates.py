@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,6 +23,12 @@ def of_rows(
         return Estimate(math.nan if lost[1] else m.mean, m.error, 1.0, reason=reason)
     bend = m.skewness / 3 - m.pull / m.error
     return Estimate(m.mean, m.error, max(1.0, m.effective - 1), bend, m.skewness / 6)
+
+
+def of_differences(estimate: Estimate) -> Estimate:
+    """The estimate, with what is said of losses said of differences."""
+    reason = estimate.reason.replace("have the same loss", "have the same difference")
+    return replace(estimate, reason=reason)
 
 
 def _lost(powers: int, values: int) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from xent.scoring.comparing.estimates import of_clusters, of_rows
+from xent.scoring.comparing.estimates import of_clusters, of_differences, of_rows
 from xent.scoring.comparing.schema import Places
 from xent.scoring.comparing.state import CompareState
 from xent.scoring.intervals import Estimate, Interval, holm, mcnemar
@@ -110,7 +110,10 @@ class Figures:
     @cached_property
     def pairs(self) -> list[PairFigures]:
         """Of each pair, with Holm's correction over all of them."""
-        estimates = [self._estimate(self.places.difference(i)) for i in range(self.places.pairs)]
+        estimates = [
+            of_differences(self._estimate(self.places.difference(i)))
+            for i in range(self.places.pairs)
+        ]
         # The first step of Holm's correction: what is seen at it is so whatever the others are.
         strict = 1 - (1 - self.level) / len(estimates)
         pairs = [self._pair(i, each, strict) for i, each in enumerate(estimates)]
@@ -132,7 +135,7 @@ class Figures:
     def _pair(self, i: int, estimate: Estimate, strict: float) -> PairFigures:
         totals, (a, b) = self.state.totals, self.schema.pairs[i]
         lower, alone = totals.wins[i].tolist(), totals.alone[i].tolist()
-        right = self._estimate(self.places.right_difference(i))
+        right = of_differences(self._estimate(self.places.right_difference(i)))
         depends = self.schema.cluster is not None or self.schema.weighted
         infinite = int(totals.infinite[a]), int(totals.infinite[b])
         p = estimate.two_sided()
@@ -172,7 +175,7 @@ class Figures:
     def _slice(self, column: str, value: str, pair: int) -> SliceFigures:
         a, b = (self.schema.models[i] for i in self.schema.pairs[pair])
         rows, powers, values, moments = self.state.slices.of(column, value, pair)
-        estimate = of_rows(moments, (powers, values))
+        estimate = of_differences(of_rows(moments, (powers, values)))
         if self.schema.cluster is not None:
             estimate = replace(estimate, reason=BY_CLUSTER)
         p = estimate.two_sided()

@@ -10,9 +10,10 @@ import numpy as np
 
 from xent._validation import Array
 from xent.scoring.columns import Rows
+from xent.scoring.comparing.agreement import Agreement
 from xent.scoring.comparing.pairing import by_key, in_order
 from xent.scoring.comparing.schema import Batch, Schema
-from xent.scoring.comparing.sides import Piece, Side
+from xent.scoring.comparing.sides import Piece, Side, at_places
 from xent.scoring.comparing.state import CompareState
 from xent.scoring.errors import FileError
 from xent.scoring.losses import scored
@@ -30,9 +31,10 @@ class CompareRun:
         self, sides: Sequence[Side], key: Any, schema: Schema, show: Sequence[str]
     ) -> None:
         self.sides, self.key, self.schema, self.show = sides, key, schema, show
-        self.drops = sides[0].missing == "drop"
         self.readings = [r for side in sides for r in side.models.values()]
         self.orders = [_order(reading, schema) for reading in self.readings]
+        of_sides = [_order(side.first, schema) for side in sides]
+        self.agreement = Agreement(sides, of_sides, schema.classes, key)
         self.left_out: Counter[str] = Counter()
         """How many rows were left out, by the reason."""
         self.weightless = 0
@@ -59,7 +61,7 @@ class CompareRun:
 
     def _pieces(self) -> Iterator[list[Piece]]:
         if len(self.sides) > 1 and self.key is not None:
-            return by_key(self.sides, self.key, drops=self.drops)
+            return by_key(self.sides, self.key, drops=self.agreement.drops)
         return in_order(self.sides)
 
     def _batch(self, pieces: Sequence[Piece], found: Sequence[dict[str, Rows]]) -> Batch | None:
@@ -69,14 +71,16 @@ class CompareRun:
         for each in rows[1:]:
             if not np.array_equal(kept, each.places):
                 kept = np.intersect1d(kept, each.places, assume_unique=True)
-        self._check_labels(pieces, found, kept)
-        weight = next((_of(r.places, r.weight, kept) for r in rows if r.weight is not None), None)
+        self.agreement.check(pieces, [next(iter(each.values())) for each in found], kept)
+        weight = next(
+            (at_places(r.places, r.weight, kept) for r in rows if r.weight is not None), None
+        )
         if weight is not None and not (weight > 0).all():
             self.weightless += int((weight == 0).sum())
             kept, weight = kept[weight > 0], weight[weight > 0]
         if not len(kept):
             return None
-        labels = _of(rows[0].places, rows[0].labels, kept).astype(np.int64, copy=False)
+        labels = at_places(rows[0].places, rows[0].labels, kept).astype(np.int64, copy=False)
         groups, shown = self._extras(found, kept)
         cluster = self.schema.cluster
         shared: dict[str, Any] = {
@@ -89,7 +93,7 @@ class CompareRun:
         }
         made = []
         for each, order, scoring in zip(rows, self.orders, self.schema.scoring, strict=True):
-            scores = _of(each.places, each.scores, kept).astype(np.float64, copy=False)
+            scores = at_places(each.places, each.scores, kept).astype(np.float64, copy=False)
             own = _inverse(order)[labels]
             losses = scored(scores, own, scoring.kind, scoring.clip)
             made.append(ScoredBatch(scores, own, losses, **shared))
@@ -120,41 +124,6 @@ class CompareRun:
                 shown[name] = column[at]
         return groups, [shown[name] for name in self.show]
 
-    def _check_labels(
-        self, pieces: Sequence[Piece], found: Sequence[dict[str, Rows]], kept: Array
-    ) -> None:
-        """Fail where two sources have different labels in rows that are to be the same."""
-        start = 0
-        sides = [(i, next(iter(several.values()))) for i, several in enumerate(found)]
-        orders = []
-        for several in found:
-            orders.append(self.orders[start])
-            start += len(several)
-        first = sides[0][1]
-        mine = orders[0][_of(first.places, first.labels, kept)]
-        for i, rows in sides[1:]:
-            theirs = orders[i][_of(rows.places, rows.labels, kept)]
-            if not np.array_equal(mine, theirs):
-                at = int(np.flatnonzero(mine != theirs)[0])
-                names = self.schema.classes
-                self._fail(pieces, i, int(kept[at]), names[mine[at]], names[theirs[at]])
-            if not self.drops and len(rows.places) != len(first.places):
-                at = int(np.setxor1d(rows.places, first.places)[0])
-                told = "one that is left out", "another one"
-                own, other = told if at in rows.places else told[::-1]
-                self._fail(pieces, i, at, own, other)
-
-    def _fail(self, pieces: Sequence[Piece], i: int, row: int, own: str, other: str) -> None:
-        base, piece = pieces[0], pieces[i]
-        of = f"row {int(base.rows[row])} of {base.part}"
-        what = f"the label is {other}, but in {of} it is {own}. "
-        if self.key is None:
-            what += "Are the rows in the same order? A column that says which rows belong "
-            what += "together is named by --key COLUMN."
-        else:
-            what += "Both have the same key: one of the labels is wrong."
-        piece.fail(row, what, self.sides[i].first.label_columns[0])
-
     def _count(self, layouts: Sequence[Mapping[str, Any]]) -> None:
         several = len(self.sides) > 1
         for i, (side, each) in enumerate(zip(self.sides, layouts, strict=True)):
@@ -172,14 +141,6 @@ class CompareRun:
                 lost = side.source.truth.without_prediction
                 self.left_out[f"{UNPREDICTED} in {side.name}" if several else UNPREDICTED] += lost
         self.left_out["weight 0"] += self.weightless
-
-
-def _of(places: Array, values: Array | None, kept: Array) -> Array:
-    """The values of these places."""
-    assert values is not None
-    if len(places) == len(kept):
-        return values
-    return np.asarray(values[np.searchsorted(places, kept)])
 
 
 def _order(reading: Reading, schema: Schema) -> Array:

@@ -49,7 +49,15 @@ def _taken(column: Any, rows: Any) -> Any:
     return column.take(pa.array(rows))
 
 
-@dataclass
+def at_places(places: Array, values: Array | None, kept: Array) -> Array:
+    """Of the values at these places, those that are kept."""
+    assert values is not None
+    if len(places) == len(kept):
+        return values
+    return np.asarray(values[np.searchsorted(places, kept)])
+
+
+@dataclass(eq=False)
 class Side:
     """A source, and how the scores of each of its models are read."""
 
@@ -58,6 +66,8 @@ class Side:
     missing: Missing
     ignored: Sequence[str]
     tolerance: float
+    shared: Mapping[str, Side] = field(default_factory=dict)
+    """Columns that only have to agree with those of an earlier side, which count."""
     left_out: Counter[str] = field(default_factory=Counter)
     """How many rows were left out, by the reason."""
 
@@ -74,13 +84,15 @@ class Side:
     @property
     def columns(self) -> list[str]:
         """All columns to be read."""
-        return list(dict.fromkeys(name for r in self.models.values() for name in r.columns))
+        own = (name for r in self.models.values() for name in r.columns)
+        return list(dict.fromkeys([*own, *self.shared]))
 
     @property
     def numbers(self) -> list[str]:
         """Those that hold numbers, but for lists that are written as text."""
         found = [name for r in self.models.values() for name in r.numbers if name not in r.texts]
         found += [each.column for each in self.first.by if each.edges]
+        found += [name for name, side in self.shared.items() if name in side.numbers]
         return list(dict.fromkeys(found))
 
     def open(self, name: str, opened: Callable[[], Reader]) -> Reader:

@@ -39,11 +39,6 @@ def rows_of(count: int) -> str:
     return f"{count:,} row{'s' * (count != 1)}"
 
 
-def reason_of(interval: Interval) -> str:
-    """Why a difference has no interval: what is said of losses, of differences instead."""
-    return interval.reason.replace("have the same loss", "have the same difference")
-
-
 def conclusion_of_two(pair: PairFigures, rows: int, level: float) -> str:
     """What may be concluded about two models."""
     if pair.same:
@@ -54,17 +49,17 @@ def conclusion_of_two(pair: PairFigures, rows: int, level: float) -> str:
         both = f"{pair.first} and {pair.second} have the same loss in each row, but for rounding"
         return f"{both} ({rows_of(rows)})."
     if pair.difference != pair.difference:
-        return f"No difference can be concluded: {reason_of(pair.interval)}."
+        return f"No difference can be concluded: {pair.interval.reason}."
     better, worse = (pair.second, pair.first)[:: 1 if pair.difference > 0 else -1]
     size = f"{shown(abs(pair.difference))} nats"
     if not pair.interval.known and pair.lower[pair.first != better] == rows:
         return (
             f"The log loss of {better} is lower than that of {worse} in each of {rows_of(rows)}, "
-            f"by {size} on average; there is no interval ({reason_of(pair.interval)})."
+            f"by {size} on average; there is no interval ({pair.interval.reason})."
         )
     if not pair.interval.known:
         told = f"the log loss of {better} is lower by {size} on these rows, but "
-        told += f"there is no interval ({reason_of(pair.interval)})"
+        told += f"there is no interval ({pair.interval.reason})"
         return f"No difference can be concluded: {told}."
     low, high = pair.interval.low, pair.interval.high
     if pair.difference < 0:
@@ -191,7 +186,7 @@ def of_margin(
     if pair.bounds[0] != pair.bounds[0]:
         return (
             f"Whether {names[0]} is worse than {names[1]} by more than {size} cannot be "
-            f"concluded: {reason_of(pair.interval)}."
+            f"concluded: {pair.interval.reason}."
         )
     how = [
         f"one-sided {percent(level)} bound: {shown(bound)}"

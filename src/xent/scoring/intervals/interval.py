@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
+
+from xent._validation import check_number
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,24 @@ class Interval:
 def refused(reason: str, method: str, error: float = math.nan) -> Interval:
     """No interval, and why."""
     return Interval(math.nan, math.nan, error, method, reason)
+
+
+def asked_level(level: Any) -> float:
+    """The confidence level that a user asks for; below 0.5, an interval would say nothing.
+
+    Raises
+    ------
+    TypeError
+        Unless it is a number.
+    ValueError
+        Unless it is above 0.5 and below 1.
+    """
+    with suppress(ValueError):
+        number = check_number(level, "level", 0.5, 1, above=True)
+        if number < 1:
+            return number
+    msg = f"level is {level}; expected a number above 0.5 and below 1."
+    raise ValueError(msg)
 
 
 def check_level(level: float) -> float:

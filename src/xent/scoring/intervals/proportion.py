@@ -73,9 +73,10 @@ def proportion_interval(
     middle = share + z * z / (2 * n)
     half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     whole = 1 + z * z / n
-    return Interval(
-        max(0.0, (middle - half) / whole), min(1.0, (middle + half) / whole), error, METHOD
-    )
+    # Both ends are exact for shares of 0 and 1, but for rounding.
+    low = (middle - half) / whole if share > 0 else 0.0
+    high = (middle + half) / whole if share < 1 else 1.0
+    return Interval(max(0.0, low), min(1.0, high), error, METHOD)
 
 
 def weighted_proportion_interval(

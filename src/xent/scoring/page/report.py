@@ -60,7 +60,7 @@ class ScoreReport(PageReport):
         yield from self._losses(drawn=drawable)
         yield Text("Classes", "section")
         yield from score.class_blocks()
-        yield from _refusals(score.by_class)
+        yield from _refusals("class", score.by_class)
         if score.state.schema.by:
             yield Text("Slices", "section")
             yield from self._slices(drawn=drawable)
@@ -120,7 +120,7 @@ class ScoreReport(PageReport):
             if few:
                 told = f"{few:,} of {len(groups):,} values have fewer than {pictures.LEAST} rows, "
                 yield Text(f"{told}and are not shown; --format json has all.", "plain")
-            yield from _refusals([each for each in groups if each.rows >= pictures.LEAST])
+            yield from _refusals(column, [each for each in groups if each.rows >= pictures.LEAST])
 
     def _worst(self, *, drawn: bool) -> Iterator[Block]:
         table = self.score.worst_table()
@@ -166,13 +166,16 @@ def _slim(table: Table) -> Table:
     )
 
 
-def _refusals(groups: Sequence[Group]) -> Iterator[Block]:
-    """Why some groups have no interval."""
+def _refusals(column: str, groups: Sequence[Group]) -> Iterator[Block]:
+    """Why some groups have no interval: values of a column, or classes."""
     without = [each for each in groups if each.interval.reason]
     reasons = {each.interval.reason for each in without}
     if len(reasons) == 1 and len(without) > 1:
         yield Text(f"No interval of {len(without)} of these: {reasons.pop()}.", "plain")
     elif without:
-        told = "; ".join(f"{cut(each.name)}: {each.interval.reason}" for each in without[:TOLD])
+        told = "; ".join(
+            f"{column_name(column)} {cut(each.name)}: {each.interval.reason}"
+            for each in without[:TOLD]
+        )
         more = f"; and {len(without) - TOLD} more" if len(without) > TOLD else ""
         yield Text(f"No interval of {told}{more}.", "plain")

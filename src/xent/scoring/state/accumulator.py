@@ -47,6 +47,11 @@ class Groups(NamedTuple):
     codes: Array
     texts: list[str]
 
+    @property
+    def values(self) -> Array:
+        """The value of each row, as a text."""
+        return np.array(self.texts, object)[self.codes]
+
     def of(self, rows: Array) -> Groups:
         """The same of these rows."""
         return Groups(self.codes[rows], self.texts)
