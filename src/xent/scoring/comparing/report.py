@@ -278,6 +278,9 @@ class Comparison(Report):
             yield Table(heads, (*rows[:HIGHEST], gap, *rows[-LOWEST:]), left=left)
             told = f"The {HIGHEST} highest differences and the {LOWEST} lowest, of {len(rows):,}; "
             yield Text(told + "--format json has all.", "plain")
+        slices = self.state.clusters.slices.get(column)
+        if slices is not None and slices.full:
+            yield Text(f"No interval by {column}: {cells[0].interval.reason}.", "plain")
 
     def _rows_table(self) -> Table:
         several = len(self.files) > 1
