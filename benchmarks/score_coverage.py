@@ -1,6 +1,7 @@
 """How often the intervals of `xent.scoring.intervals` contain the truth, by simulation.
 
 python benchmarks/score_coverage.py            simulate; write score_coverage.json and its page
+python benchmarks/score_coverage.py --only T   only the table T; the others stay as they are
 python benchmarks/score_coverage.py --sets N   with N data sets in each cell; write nothing
 """
 
@@ -29,6 +30,8 @@ from xent.scoring.intervals import (
     average_precision,
     average_precision_interval,
     class_moments,
+    difference_estimate,
+    holm,
     jackknife_interval,
     macro_interval,
     mean_interval,
@@ -40,6 +43,7 @@ from xent.scoring.intervals import (
     skill_interval,
     weighted_proportion_interval,
 )
+from xent.scoring.weak_slices import FEWEST
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "score_coverage.json"
@@ -270,6 +274,15 @@ class Clustered:
     bins: int = 64
     mean_size: int = 10
 
+    def rows(self, rng: np.random.Generator, clusters: int) -> tuple[Array, Array, Array, Array]:
+        """Sizes of clusters; and of each row its cluster, its true logit and its label."""
+        sizes = rng.geometric(1 / self.mean_size, clusters)
+        of = np.repeat(np.arange(clusters), sizes)
+        both = rng.standard_normal((2, clusters))[:, of]
+        mean, deviation = self.logits
+        z = mean + deviation * math.sqrt(0.5) * (both[0] + rng.standard_normal(len(of)))
+        return sizes, of, z, rng.random(len(of)) < sigmoid(z + self.apart * both[1])
+
     def binned(self, z: Array) -> Array:
         t = (z - self.logits[0]) / self.logits[1]
         return np.clip(((t + 4.5) / 9 * self.bins).astype(np.int64), 0, self.bins - 1)
@@ -303,14 +316,10 @@ def clustered(population: Clustered, clusters: int, sets: int, seed: int) -> dic
     rng = np.random.default_rng(seed)
     tally = Tally(population.truth)
     part = max(1, min(sets, 200_000 // clusters))
-    (mean, deviation), bins = population.logits, population.bins
+    bins = population.bins
     for at in range(0, sets, part):
         n = min(part, sets - at)
-        sizes = rng.geometric(1 / population.mean_size, n * clusters)
-        of = np.repeat(np.arange(n * clusters), sizes)
-        both = rng.standard_normal((2, n * clusters))[:, of]
-        z = mean + deviation * math.sqrt(0.5) * (both[0] + rng.standard_normal(len(of)))
-        true = rng.random(len(of)) < sigmoid(z + population.apart * both[1])
+        sizes, of, z, true = population.rows(rng, n * clusters)
         said = population.slope * z
         loss = log1pexp(np.where(true, -said, said))
         keys = (of * 2 + true) * bins + population.binned(z)
@@ -374,6 +383,48 @@ def of_clusters(tally: Tally, sizes: Array, sums: dict[str, Array], histogram: A
     tally.add("AUC", jackknife_interval(estimate, without, sizes, positive=held, share=True))
 
 
+VALUES = 4
+"""Slices of a data set; no one is worse than the others."""
+INSIDE, PARTLY, ACROSS = "whole clusters", "mostly one value", "any value"
+"""How rows of a cluster have values: all the same one, 70 % of them at least, or any."""
+
+
+def sliced(
+    population: Clustered, how: str, clusters: int, sets: int, seed: int
+) -> dict[str, Found]:
+    """Tallies of the intervals of slices, and of data sets in which no slice is called worse."""
+    rng = np.random.default_rng(seed)
+    tally = Tally(population.truth | {score_coverage_page.CALLED: 0.0})
+    for _ in range(sets):
+        _, of, z, true = population.rows(rng, clusters)
+        loss = log1pexp(population.slope * np.where(true, -z, z))
+        value = rng.integers(0, VALUES, clusters)[of]
+        any_value = rng.integers(0, VALUES, len(of))
+        alone = {INSIDE: 0.0, PARTLY: 0.3, ACROSS: 1.0}[how]
+        value = np.where(rng.random(len(of)) < alone, any_value, value)
+        cells = value * clusters + of
+        shape = (VALUES, clusters)
+        sums, sizes = (
+            np.bincount(cells, x, VALUES * clusters).reshape(shape) for x in (loss, None)
+        )
+        positives = np.bincount(value, true, VALUES)
+        p_values = []
+        for j in range(VALUES):
+            rows = int(sizes[j].sum())
+            counts = {"0": rows - int(positives[j]), "1": int(positives[j])}
+            tally.add("log loss", ratio_interval(sums[j], sizes[j], counts=counts))
+            others = sums.sum(axis=0) - sums[j], sizes.sum(axis=0) - sizes[j]
+            if min(rows, len(of) - rows) >= FEWEST:
+                found = difference_estimate((sums[j], others[0]), (sizes[j], others[1]))
+                p_values.append(found.below(0))
+        called = any(p < 0.05 for p in holm(p_values))
+        tested = any(not math.isnan(p) for p in p_values)
+        # Not called worse: as an interval that holds the true difference, which is 0.
+        said = Interval(float(called), math.inf, math.nan, "") if tested else refused("none", "")
+        tally.add(score_coverage_page.CALLED, said)
+    return tally.found
+
+
 MODELS = {"calibrated": 1.0, "over-confident": 2.0}
 
 
@@ -400,6 +451,13 @@ def cells() -> Iterator[tuple[str, str, str, int, Callable[[int], dict[str, Foun
             of = Clustered(logits, slope)
             for rows in SIZES:
                 yield "clusters", name, model, rows, on_clusters(of, rows // of.mean_size)
+    for how in (INSIDE, PARTLY, ACROSS):
+        for name, logits in {"balanced": BALANCED, "1 % positive": (-5.72, 1.5)}.items():
+            for model, slope in MODELS.items():
+                of = Clustered(logits, slope)
+                for rows in SIZES[1:]:
+                    simulated = on_slices(of, how, rows // of.mean_size)
+                    yield "slices", f"{how}, {name}", model, rows, simulated
 
 
 def on_rows(population: Population, rows: int) -> Callable[[int], dict[str, Found]]:
@@ -408,6 +466,10 @@ def on_rows(population: Population, rows: int) -> Callable[[int], dict[str, Foun
 
 def on_clusters(population: Clustered, clusters: int) -> Callable[[int], dict[str, Found]]:
     return lambda sets: clustered(population, clusters, sets or SETS, seed=clusters + 2)
+
+
+def on_slices(population: Clustered, how: str, clusters: int) -> Callable[[int], dict[str, Found]]:
+    return lambda sets: sliced(population, how, clusters, sets or SETS, seed=clusters + 3)
 
 
 def mean_for(share: float) -> float:
@@ -453,8 +515,11 @@ def main() -> None:
             shown,
             flush=True,
         )
-    if asked.sets or asked.only:
+    if asked.sets:
         return
+    if asked.only:
+        kept = json.loads(RESULTS.read_text(encoding="utf-8"))["cells"]
+        found = [cell for cell in kept if cell["table"] != asked.only] + found
     report: Report = {
         "date": machine.today(),
         "processor": machine.processor(),

@@ -104,10 +104,13 @@ def test_sums_are_those_of_fractions(rows: list[Any]) -> None:
         assert state.totals.undefined[place] == undefined
         clusters = sum(s for s, _ in state.clusters.of(place))
         assert Fraction(clusters, ONE) == total
-        cells = [state.slices.columns["g"][g] for g in state.slices.columns["g"]]
-        start = 4 + pair * 8
-        assert sum(cell[start + 1] for cell in cells) == undefined
-        assert sum(Fraction(cell[start + 2], ONE) for cell in cells) == total
+        slices = state.slices.columns["g"]
+        cells = [slices.at((value,)) for value in state.slices.values("g")]
+        assert sum(cell["undefined"][pair] for cell in cells) == undefined
+        assert sum(Fraction(cell["wl"][pair], ONE) for cell in cells) == total
+        sliced = state.clusters.slices["g"].by_value()
+        assert sliced is not None
+        assert Fraction(sum(sum(each.sums[pair]) for each in sliced.values()), ONE) == total
     sizes: dict[int, int] = {}
     for each in rows:
         sizes[each[7]] = sizes.get(each[7], 0) + 1

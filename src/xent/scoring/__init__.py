@@ -153,7 +153,7 @@ def score(
         of numbers.
     cluster : str, optional
         Column of what several rows belong to, such as a user: rows of one are not independent, and
-        intervals take that into account.
+        intervals, and tests of slices by one column, take that into account.
     losses : path, optional
         Write label, prediction, probability and loss of each row to this file, which ends in
         .parquet, .csv, .arrow or .feather. It is there once all rows have been read. Where several

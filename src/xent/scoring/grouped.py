@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
+import numpy as np
+
+from xent._validation import Array
 from xent.scoring.intervals import (
+    Estimate,
     Interval,
+    difference_estimate,
     mean_interval,
     moments_of_sums,
+    ratio_interval,
     refused,
 )
+from xent.scoring.intervals.clusters import METHOD as CLUSTERED
 from xent.scoring.state import ratio
+from xent.scoring.state.clustered_slices import TOO_MANY, Sliced
+from xent.scoring.state.clusters import MOST_CELLS
 from xent.scoring.state.exact import ONE
 from xent.scoring.state.slices import CellSums
-from xent.scoring.summed import Summed
-from xent.scoring.weak_slices import WeakSlice, weak_slices
+from xent.scoring.summed import Summed, numbers_of
+from xent.scoring.weak_slices import Cell, WeakSlice, of_rows, weak_slices
+
+TOO_MANY_CELLS = TOO_MANY.format(MOST_CELLS)
+"""Why the values of a column have no interval with clusters."""
 
 
 class Group(NamedTuple):
@@ -53,14 +65,14 @@ class Grouped(Summed):
         ]
 
     def _class_interval(self, j: int) -> Interval:
+        if self.clustered:
+            return refused("a class alone has no interval with clusters", "Hall")
         if len(self._sums["wll"]) < len(self.state.counts) or self.state.moments.beyond:
             return refused("there are too many classes", "Hall")
         sums = {name: values[j] for name, values in self._sums.items()}
         return self._group_interval(self.state.counts[j], self.state.infinite[j], sums)
 
     def _group_interval(self, rows: int, infinite: int, sums: Mapping[str, int]) -> Interval:
-        if self.clustered:
-            return refused("rows are clustered: groups of them have no interval", "Hall")
         if infinite:
             rows_have = "1 row has" if infinite == 1 else f"{infinite:,} rows have"
             return refused(f"{rows_have} an infinite loss: the mean has no interval", "Hall")
@@ -68,28 +80,88 @@ class Grouped(Summed):
 
     def by_value(self, *columns: str) -> list[Group]:
         """The rows by the values of one column or two of those in `by`."""
-        return [self._cell(", ".join(key), cell) for key, cell in self.state.slices.cells[columns]]
+        return [self._cell(columns, key, cell) for key, cell in self.state.slices.cells[columns]]
 
-    def _cell(self, name: str, cell: CellSums) -> Group:
+    def _cell(self, columns: tuple[str, ...], key: tuple[str, ...], cell: CellSums) -> Group:
         """The figures of a slice."""
-        sums = {n: getattr(cell, n) for n in ("wl", "wll", "wlll")}
-        if self.state.schema.weighted:
-            sums |= {n: getattr(cell, n) for n in ("w", "ww", "wwl", "wwll")}
         loss = math.inf if cell.infinite else ratio(cell.wl, cell.w)
         share, accuracy = ratio(cell.w, self.weight), ratio(cell.right, cell.w)
-        interval = self._group_interval(cell.rows, cell.infinite, sums)
-        return Group(name, cell.rows, share, loss, accuracy, interval)
+        if self.clustered:
+            interval = self._clustered_interval(columns, key, cell)
+        else:
+            weights = ("w", "ww", "wwl", "wwll") if self.state.schema.weighted else ()
+            names = ("wl", "wll", "wlll", *weights)
+            sums = {name: getattr(cell, name) for name in names}
+            interval = self._group_interval(cell.rows, cell.infinite, sums)
+        return Group(", ".join(key), cell.rows, share, loss, accuracy, interval)
+
+    def _clustered_interval(
+        self, columns: tuple[str, ...], key: tuple[str, ...], cell: CellSums
+    ) -> Interval:
+        if len(columns) > 1:
+            return refused("pairs of values have no interval with clusters", CLUSTERED)
+        found = self._sliced[columns[0]]
+        if found is None:
+            return refused(TOO_MANY_CELLS, CLUSTERED)
+        each = found[key[0]]
+        return ratio_interval(
+            numbers_of(each.sums[0]),
+            numbers_of(each.w),
+            self.level,
+            infinite=cell.infinite,
+            counts=each.counts(self.state.schema.classes),
+        )
+
+    @cached_property
+    def _sliced(self) -> dict[str, dict[str, Sliced] | None]:
+        """Sums by cluster of each value of the columns; None of a column with too many."""
+        return {name: self.state.clusters.by_value(name) for name in self.state.schema.by}
+
+    @property
+    def untested_columns(self) -> list[str]:
+        """With clusters, the columns whose values are not tested, and have no interval."""
+        if not self.clustered:
+            return []
+        return [name for name, found in self._sliced.items() if found is None]
 
     @cached_property
     def slices(self) -> list[WeakSlice]:
-        """The slices that can be tested, from the one that most clearly has a higher loss on."""
+        """The slices that can be tested, from the one that most clearly has a higher loss on.
+
+        With clusters, pairs of values are not tested.
+        """
         cells = self.state.slices.cells
-        if not cells or self.clustered:
+        if not cells:
             return []
         first = cells[next(iter(cells))]
         whole = CellSums(*map(sum, zip(*(sums for _, sums in first), strict=True)))
-        each = ((names, key, sums) for names, found in cells.items() for key, sums in found)
-        return weak_slices(each, whole, weighted=self.state.schema.weighted)
+        compared = self._clusters_compared if self.clustered else self._rows_compared
+        each = (
+            (names, key, sums)
+            for names, found in cells.items()
+            if not self.clustered or (len(names) == 1 and self._sliced[names[0]])
+            for key, sums in found
+        )
+        return weak_slices(each, whole, compared)
+
+    def _rows_compared(self, cell: Cell, others: CellSums) -> Estimate:
+        return of_rows(cell[2], others, weighted=self.state.schema.weighted)
+
+    def _clusters_compared(self, cell: Cell, _: CellSums) -> Estimate:
+        (column,), (value,), _ = cell
+        inside = (self._sliced[column] or {})[value]
+        losses, weights = self._by_group
+        return difference_estimate(
+            _inside_and_outside(losses, inside.groups, inside.sums[0]),
+            _inside_and_outside(weights, inside.groups, inside.w),
+        )
+
+    @cached_property
+    def _by_group(self) -> tuple[list[int], list[int]]:
+        """Weight times loss, and weight, of each group of clusters, in units of 2**-1126."""
+        amounts, weighted = self.state.clusters.amounts, self.state.schema.weighted
+        weights = amounts("weights") if weighted else [n * ONE for n in amounts("rows")]
+        return amounts("losses"), weights
 
     @property
     def weak(self) -> list[WeakSlice]:
@@ -105,3 +177,13 @@ class Grouped(Summed):
             return any(alone.get(part, 1.0) <= pair.p_value for part in parts)
 
         return [each for each in found if len(each.values) == 1 or not said(each)]
+
+
+def _inside_and_outside(
+    whole: Sequence[int], groups: Sequence[int], amounts: Sequence[int]
+) -> tuple[Array, Array]:
+    """Sums by group of a slice, and of all other rows; exactly 0 where a group has none."""
+    mine, rest = np.zeros(len(whole)), numbers_of(whole)
+    mine[groups] = numbers_of(amounts)
+    rest[groups] = numbers_of([whole[at] - n for at, n in zip(groups, amounts, strict=True)])
+    return mine, rest

@@ -11,8 +11,9 @@ from xent._format import counted, plain, shown
 from xent._report import Block, Report, Table, Text, to_markdown
 from xent.scoring.figures import data_of
 from xent.scoring.file_score import by_group, cells, records
-from xent.scoring.grouped import Group
+from xent.scoring.grouped import TOO_MANY_CELLS, Group
 from xent.scoring.intervals import Interval
+from xent.scoring.intervals.clusters import FEWEST_CLUSTERS
 from xent.scoring.page.calibration import brief
 from xent.scoring.page.told import Told
 from xent.scoring.state import State, WorstRow
@@ -193,12 +194,17 @@ class Score(Told):
 
     def weak_blocks(self) -> Iterator[Block]:
         """The slices that are worse than the other rows."""
-        if not self.state.schema.by:
+        by = self.state.schema.by
+        if not by:
             return
+        for column in self.untested_columns:
+            yield Text(f"No interval by {column}, and no test: {TOO_MANY_CELLS}.", "plain")
         if not (tested := len(self.slices)):
             yield Text(f"No slice is tested: {self._untested}.", "plain")
             return
         how = f"{counted(tested, 'slice')} of at least {FEWEST} rows tested, Holm's correction"
+        if self.clustered and len(by) > 1:
+            how += "; no pairs of values, since rows are clustered"
         if not self.weak:
             yield Text(f"No slice is worse than the other rows beyond chance ({how}).", "plain")
             return
@@ -211,11 +217,10 @@ class Score(Told):
 
     @property
     def _untested(self) -> str:
-        if self.clustered:
-            return "rows are clustered, so slices of them are not independent"
         if self.infinite:
             return "some losses are infinite"
-        return f"none has {FEWEST} rows, and {FEWEST} others, whose losses differ"
+        enough = f"none has {FEWEST} rows, and {FEWEST} others, whose losses differ"
+        return f"{enough}, in {FEWEST_CLUSTERS} clusters each" if self.clustered else enough
 
     def _mistaken(self) -> Iterator[Block]:
         if len(self.classes) > 2 and (pairs := self.confused[:CONFUSED]):

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from xent.scoring.intervals import Estimate, LossMoments, holm, moments_of_sums
 from xent.scoring.intervals.refusals import few_carriers
+from xent.scoring.state import ratio
 from xent.scoring.state.exact import ONE
 from xent.scoring.state.slices import CellSums
 
@@ -37,14 +38,12 @@ class WeakSlice(NamedTuple):
 Cell = tuple[tuple[str, ...], tuple[str, ...], CellSums]
 """Columns, their values, and the sums of the rows with these."""
 
+Compared = Callable[[Cell, CellSums], Estimate]
+"""The mean loss of a cell less that of the other rows, whose sums are given, too."""
 
-def weak_slices(cells: Iterable[Cell], whole: CellSums, *, weighted: bool) -> list[WeakSlice]:
-    r"""All slices that can be tested, those with the least p-value first.
 
-    .. math:: T = \frac{\bar l_s - \bar l_r}{\sqrt{\mathrm{SE}_s^2 + \mathrm{SE}_r^2}}
-
-    for the rows s of a slice and all others r, with Welch's degrees of freedom and Hall's
-    correction for the skewness of the difference.
+def weak_slices(cells: Iterable[Cell], whole: CellSums, compared: Compared) -> list[WeakSlice]:
+    """All slices that can be tested, those with the least p-value first.
 
     Parameters
     ----------
@@ -52,39 +51,43 @@ def weak_slices(cells: Iterable[Cell], whole: CellSums, *, weighted: bool) -> li
         Slices by a column, and by pairs of columns.
     whole : CellSums
         Of all rows.
-    weighted : bool
-        Have the rows weights?
+    compared : callable
+        How the loss of a slice compares with that of the other rows: `of_rows`, or with clusters
+        `intervals.difference_estimate`.
 
     References
     ----------
-    Welch (1947), doi:10.1093/biomet/34.1-2.28; Hall (1992),
-    doi:10.1111/j.2517-6161.1992.tb01876.x; Holm (1979), jstor.org/stable/4615733.
+    Holm (1979), jstor.org/stable/4615733.
     """
     found = []
-    for columns, values, cell in cells:
-        others = _difference(whole, cell)
-        if min(cell.rows, others.rows) < FEWEST or whole.infinite:
+    for cell in cells:
+        columns, values, sums = cell
+        others = CellSums(*(a - b for a, b in zip(whole, sums, strict=True)))
+        if min(sums.rows, others.rows) < FEWEST or whole.infinite:
             continue
-        a, b = (_moments(each, weighted=weighted) for each in (cell, others))
-        p = _estimate(a, b).below(0)
+        p = compared(cell, others).below(0)
         if not math.isnan(p):
-            found.append(WeakSlice(columns, values, cell.rows, a.mean, b.mean, p))
+            loss, elsewhere = (ratio(each.wl, each.w) for each in (sums, others))
+            found.append(WeakSlice(columns, values, sums.rows, loss, elsewhere, p))
     corrected = holm([each.p_value for each in found])
     found = [each._replace(p_value=p) for each, p in zip(found, corrected, strict=True)]
     return sorted(found, key=lambda each: (each.p_value, each.elsewhere - each.loss))
 
 
-def _difference(whole: CellSums, cell: CellSums) -> CellSums:
-    return CellSums(*(a - b for a, b in zip(whole, cell, strict=True)))
+def of_rows(cell: CellSums, others: CellSums, *, weighted: bool) -> Estimate:
+    r"""The difference of the mean losses of independent rows.
 
+    .. math:: T = \frac{\bar l_s - \bar l_r}{\sqrt{\mathrm{SE}_s^2 + \mathrm{SE}_r^2}}
 
-def _moments(cell: CellSums, *, weighted: bool) -> LossMoments:
-    names = ("wl", "wll", "wlll", *(("w", "ww", "wwl", "wwll") if weighted else ()))
-    return moments_of_sums(cell.rows, ONE, {name: getattr(cell, name) for name in names})
+    for the rows s of a slice and all others r, with Welch's degrees of freedom and Hall's
+    correction for the skewness of the difference.
 
-
-def _estimate(a: LossMoments, b: LossMoments) -> Estimate:
-    """The difference of two means."""
+    References
+    ----------
+    Welch (1947), doi:10.1093/biomet/34.1-2.28; Hall (1992),
+    doi:10.1111/j.2517-6161.1992.tb01876.x.
+    """
+    a, b = (_moments(each, weighted=weighted) for each in (cell, others))
     squares = [each.error**2 for each in (a, b)]
     error = math.sqrt(sum(squares))
     if not error > 0:
@@ -99,3 +102,8 @@ def _estimate(a: LossMoments, b: LossMoments) -> Estimate:
     freedom = max(1.0, error**4 / sum(terms))
     reason = few_carriers(skewness, a.rows)
     return Estimate(a.mean - b.mean, error, freedom, skewness / 3, skewness / 6, reason=reason)
+
+
+def _moments(cell: CellSums, *, weighted: bool) -> LossMoments:
+    names = ("wl", "wll", "wlll", *(("w", "ww", "wwl", "wwll") if weighted else ()))
+    return moments_of_sums(cell.rows, ONE, {name: getattr(cell, name) for name in names})

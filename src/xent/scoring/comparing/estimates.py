@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from xent.scoring.intervals import Estimate, LossMoments, mean_interval
-from xent.scoring.intervals.clusters import METHOD, ratio_interval
+from xent.scoring.intervals.clusters import ratio_estimate, unknown
 from xent.scoring.state import ratio
 
 
@@ -65,16 +65,9 @@ def of_clusters(
     """
     top, whole = sum(s for s, _ in sums), sum(w for _, w in sums)
     mean = ratio(top, whole)
-    tops = np.array([ratio(s, whole) for s, _ in sums])
-    share = np.array([ratio(w, whole) for _, w in sums])
-    reason = _lost(0, lost[1]) or ratio_interval(tops, share, counts=counts).reason
-    if reason:
-        return Estimate(math.nan if lost[1] else mean, math.nan, 1.0, method=METHOD, reason=reason)
-    # Deviations as parts of the whole weight, by exact sums; each divided by its leverage.
-    off = np.array([ratio(s * whole - top * w, whole * whole) for s, w in sums]) / (1 - share)
-    n, squares = len(sums), float(off @ off)
-    error = math.sqrt((n - 1) / n * squares)
-    skewness = float((off**3).sum()) / squares**1.5
-    bend = skewness / 3 - float(share @ off) / error
-    freedom = max(1.0, 1 / float(share @ share) - 1)
-    return Estimate(mean, error, freedom, bend, skewness / 6, METHOD)
+    if lost[1]:
+        return unknown(math.nan, _lost(0, lost[1]))
+    # Deviations as parts of the whole weight, so that large losses that are alike cancel exactly.
+    off = np.array([ratio(s * whole - top * w, whole * whole) for s, w in sums])
+    tops, shares = (np.array([ratio(each[i], whole) for each in sums]) for i in (0, 1))
+    return ratio_estimate(tops, shares, counts=counts, exact=(mean, off))

@@ -8,15 +8,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from xent.scoring.comparing.estimates import of_clusters, of_differences, of_rows
+from xent.scoring.comparing.groups import most_cells
 from xent.scoring.comparing.schema import Places
 from xent.scoring.comparing.state import CompareState
 from xent.scoring.intervals import Estimate, Interval, holm, mcnemar
+from xent.scoring.intervals.clusters import unknown
 from xent.scoring.report import Score
+from xent.scoring.state.clustered_slices import TOO_MANY, Sliced
 
 ROUNDING = 1e-12
 """In nats: the root mean square of differences that rounding may have made."""
-
-BY_CLUSTER = "no interval by slice where rows are not independent (--cluster)"
 
 
 @dataclass(frozen=True)
@@ -161,10 +162,10 @@ class Figures:
         found = {
             column: [
                 self._slice(column, value, i)
-                for value in sorted(values)
+                for value in slices.values(column)
                 for i in range(self.places.pairs)
             ]
-            for column, values in slices.columns.items()
+            for column in self.schema.by
         }
         corrected = iter(holm([each.p for cells in found.values() for each in cells]))
         return {
@@ -177,9 +178,24 @@ class Figures:
         rows, powers, values, moments = self.state.slices.of(column, value, pair)
         estimate = of_differences(of_rows(moments, (powers, values)))
         if self.schema.cluster is not None:
-            estimate = replace(estimate, reason=BY_CLUSTER)
+            estimate = self._of_sliced(column, value, pair, values, estimate.mean)
         p = estimate.two_sided()
         return SliceFigures(value, a, b, rows, estimate.mean, estimate.interval(self.level), p, p)
+
+    def _of_sliced(
+        self, column: str, value: str, pair: int, undefined: int, mean: float
+    ) -> Estimate:
+        """Over the clusters that occur in a slice."""
+        if (found := self._sliced[column]) is None:
+            return unknown(mean, TOO_MANY.format(most_cells(self.schema)))
+        each = found[value]
+        sums = list(zip(each.sums[pair], each.w, strict=True))
+        return of_clusters(sums, (0, undefined), each.counts(self.schema.classes))
+
+    @cached_property
+    def _sliced(self) -> dict[str, dict[str, Sliced] | None]:
+        """Sums by cluster of each value of the columns; None of a column with too many."""
+        return {name: each.by_value() for name, each in self.state.clusters.slices.items()}
 
     def _estimate(self, value: int) -> Estimate:
         totals = self.state.totals

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import heapq
-import zlib
 from hashlib import blake2b
 from typing import Any
 
 import numpy as np
 
+from xent._validation import Array
 from xent.scoring.comparing.schema import Batch, Places, Schema
 from xent.scoring.comparing.sums import (
     PLAIN,
@@ -22,11 +22,19 @@ from xent.scoring.comparing.sums import (
 )
 from xent.scoring.intervals import LossMoments
 from xent.scoring.state import Groups
+from xent.scoring.state.clustered_slices import ClusteredSlices, grouped
 from xent.scoring.state.clusters import BUCKETS
-from xent.scoring.state.exact import ONE, Counts, ExactSums, exact_sums
+from xent.scoring.state.exact import ONE, Counts, ExactSums
+from xent.scoring.state.keyed import KeyedSums
 
 MOST_CELLS = 100_000
 """The most values of all columns, times the pairs of models: each is a test of its own."""
+
+MOST_SUMS = 1 << 18
+"""The most pairs of a group of clusters and a value of one column, times the pairs of models.
+
+With one pair of models these are 256 values whose clusters are in all groups; they take 100 MB.
+"""
 
 SKETCH = 1 << 10
 """How many clusters are looked at to see how many rows they have."""
@@ -39,62 +47,73 @@ class Slices:
         self.schema = schema
         self.names = WEIGHTED if schema.weighted else PLAIN
         self.weights = WEIGHTS if schema.weighted else ()
-        self.columns: dict[str, dict[str, list[int]]] = {name: {} for name in schema.by}
+        pairs = len(schema.pairs)
+        counts = {"rows": 1, "left_out": pairs, "undefined": pairs}
+        sums = dict.fromkeys(self.weights, 1) | dict.fromkeys(self.names, pairs)
+        most = MOST_CELLS // pairs
+        self.columns = {name: KeyedSums(counts, sums, most) for name in schema.by}
 
     def add(self, batch: Batch) -> None:
         """Add rows."""
-        for values, (codes, texts) in zip(self.columns.values(), batch.slices, strict=True):
-            n = len(texts)
-            found: list[dict[int, int]] = [_counts(codes, n)]
-            if batch.weight is not None:
-                found += [exact_sums(power, codes, n) for power in powers(batch.weight).values()]
-            for difference in batch.differences:
-                made = products(difference, batch.weight)
-                rows = usable(made)
-                for each in (None, None) if rows is None else (~rows[1], ~rows[0]):
-                    found.append({} if each is None else _counts(codes[each], n))
-                for name, product in made.items():
-                    at = kept(name, rows)
-                    found.append(exact_sums(product[at], codes[at], n))
-            for code in found[0]:
-                new = [each.get(code, 0) for each in found]
-                old = values.get(texts[code])
-                values[texts[code]] = new if old is None else _added(old, new)
+        at = [
+            (sums, of)
+            for sums, groups in zip(self.columns.values(), batch.slices, strict=True)
+            if (of := sums.place([groups])) is not None
+        ]
         self._check()
+        weights = {} if batch.weight is None else powers(batch.weight)
+        for sums, of in at:
+            sums.add("rows", of)
+            for name, power in weights.items():
+                sums.add(name, of, power)
+        for pair, difference in enumerate(batch.differences):
+            made = products(difference, batch.weight)
+            rows = usable(made)
+            for sums, of in at:
+                if rows is not None:
+                    sums.add("undefined", of[~rows[0]], column=pair)
+                    sums.add("left_out", of[~rows[1]], column=pair)
+                for name, product in made.items():
+                    some = kept(name, rows)
+                    sums.add(name, of[some], product[some], pair)
 
     def merge(self, other: Slices) -> Slices:
         """The sums of both sets of rows."""
         both = Slices(self.schema)
-        for name, values in both.columns.items():
-            values.update(self.columns[name])
-            for value, sums in other.columns[name].items():
-                values[value] = _added(values[value], sums) if value in values else sums
+        both.columns = {n: each.merge(other.columns[n]) for n, each in self.columns.items()}
         both._check()
         return both
 
     def _check(self) -> None:
         pairs = len(self.schema.pairs)
-        if sum(map(len, self.columns.values())) * pairs <= MOST_CELLS:
+        sizes = {
+            name: each.most + 1 if each.full else len(each.places)
+            for name, each in self.columns.items()
+        }
+        if sum(sizes.values()) * pairs <= MOST_CELLS:
             return
-        name = max(self.columns, key=lambda each: len(self.columns[each]))
-        many = f"{len(self.columns[name]):,} values"
+        name = max(sizes, key=lambda each: sizes[each])
+        many = f"{sizes[name]:,} values"
         told = "" if pairs == 1 else f", for each of {pairs} pairs of models"
         msg = f"column '{name}' has {many} or more: too many to compare by each{told} (at most "
         msg += f"{MOST_CELLS:,} comparisons are made). Leave it out of --by, or make a column "
         raise ValueError(msg + "of fewer values, such as ranges.")
 
+    def values(self, column: str) -> list[str]:
+        """The values of a column, in the order of their names."""
+        return sorted(value for (value,) in self.columns[column].places)
+
     def of(self, column: str, value: str, pair: int) -> tuple[int, int, int, LossMoments]:
         """Rows of a slice, those not in the sums of powers, those in none, and its moments."""
-        sums = self.columns[column][value]
-        weights = dict(zip(self.weights, sums[1:], strict=False))
-        start = 1 + len(self.weights) + pair * (2 + len(self.names))
-        powers = dict(zip(self.names, sums[start + 2 :], strict=False))
-        made = moments(sums[0], weights | powers, sums[start])
-        return sums[0], sums[start], sums[start + 1], made
+        found = self.columns[column].at((value,))
+        sums = {name: found[name][0] for name in self.weights}
+        sums |= {name: found[name][pair] for name in self.names}
+        rows, lost, undefined = found["rows"][0], found["left_out"][pair], found["undefined"][pair]
+        return rows, lost, undefined, moments(rows, sums, lost)
 
     def to_data(self) -> Any:
         """Plain data: equal for equal rows."""
-        return {name: sorted(values.items()) for name, values in self.columns.items()}
+        return {name: each.to_data() for name, each in self.columns.items()}
 
 
 class Clusters:
@@ -106,6 +125,14 @@ class Clusters:
         self.rows = Counts(buckets)
         self.sums = [ExactSums(buckets) for _ in range(size)]
         self.weights = ExactSums(buckets if schema.weighted else 0)
+        self.slices = {
+            name: ClusteredSlices.of(
+                len(schema.classes), most_cells(schema), weighted=schema.weighted,
+                products=len(schema.pairs),
+            )
+            for name in (schema.by if schema.cluster is not None else ())
+        }  # fmt: skip
+        """The same of the pairs' differences, by the values of columns."""
         self.sizes: dict[int, int] = {}
         """Rows of the clusters whose names have the lowest hashes."""
 
@@ -113,15 +140,16 @@ class Clusters:
         """Add rows."""
         if batch.cluster is None:
             return
-        codes, texts = batch.cluster
-        of = np.array([zlib.crc32(text.encode()) % BUCKETS for text in texts], np.int64)[codes]
+        groups = grouped(batch.cluster, BUCKETS)
+        of = groups.codes
         self.rows.add(of)
         if batch.weight is not None:
             self.weights.add(batch.weight, of)
         for sums, values in zip(self.sums, batch.values, strict=True):
-            with np.errstate(all="ignore"):
-                products = values if batch.weight is None else values * batch.weight
-            sums.add(np.where(np.isfinite(products), products, 0.0), of)
+            sums.add(_finite(values, batch.weight), of)
+        differences = [_finite(each, batch.weight) for each in batch.differences]
+        for slices, column in zip(self.slices.values(), batch.slices, strict=True):
+            slices.add_rows(column, groups, batch.labels, batch.weight, differences)
         self._count(_sizes(batch.cluster))
 
     def _count(self, sizes: dict[int, int]) -> None:
@@ -136,6 +164,7 @@ class Clusters:
         both.rows = self.rows.merge(other.rows)
         both.weights = self.weights.merge(other.weights)
         both.sums = [a.merge(b) for a, b in zip(self.sums, other.sums, strict=True)]
+        both.slices = {n: each.merge(other.slices[n]) for n, each in self.slices.items()}
         both._count(self.sizes)
         both._count(other.sizes)
         return both
@@ -160,7 +189,13 @@ class Clusters:
     def to_data(self) -> Any:
         """Plain data: equal for equal rows."""
         sums = [each.to_data() for each in (*self.sums, self.weights)]
-        return [self.rows.to_data(), sums, sorted(self.sizes.items())]
+        slices = {name: each.to_data() for name, each in self.slices.items()}
+        return [self.rows.to_data(), sums, slices, sorted(self.sizes.items())]
+
+
+def most_cells(schema: Schema) -> int:
+    """The most pairs of a group of clusters and a value of a column that are kept."""
+    return max(1, MOST_SUMS // len(schema.pairs))
 
 
 def _sizes(cluster: Groups) -> dict[int, int]:
@@ -174,10 +209,8 @@ def _sizes(cluster: Groups) -> dict[int, int]:
     return found
 
 
-def _counts(codes: Any, n: int) -> dict[int, int]:
-    counts = np.bincount(codes, minlength=n)
-    return {code: int(counts[code]) for code in np.flatnonzero(counts).tolist()}
-
-
-def _added(a: list[int], b: list[int]) -> list[int]:
-    return [x + y for x, y in zip(a, b, strict=True)]
+def _finite(values: Array, weight: Array | None) -> Array:
+    """Values times weights; 0 where that is not finite."""
+    with np.errstate(all="ignore"):
+        products = values if weight is None else values * weight
+    return np.where(np.isfinite(products), products, 0.0)

@@ -161,6 +161,9 @@ def slice_blocks(comparison: Compared, column: str) -> Iterator[Block]:
         yield Table(heads, (*rows[:HIGHEST], gap, *rows[-LOWEST:]), left=left)
         told = f"The {HIGHEST} highest differences and the {LOWEST} lowest, of {len(rows):,}; "
         yield Text(told + "--format json has all.", "plain")
+    slices = comparison.state.clusters.slices.get(column)
+    if slices is not None and slices.full:
+        yield Text(f"No interval by {column_name(column)}: {cells[0].interval.reason}.", "plain")
 
 
 def rows_table(comparison: Compared) -> Table:

@@ -5,7 +5,12 @@ from __future__ import annotations
 from xent.scoring.intervals.auc import Effective, auc, auc_interval
 from xent.scoring.intervals.average_precision import average_precision, average_precision_interval
 from xent.scoring.intervals.by_class import ClassMoments, class_moments
-from xent.scoring.intervals.clusters import jackknife_interval, ratio_interval
+from xent.scoring.intervals.clusters import (
+    jackknife_interval,
+    ratio_estimate,
+    ratio_interval,
+)
+from xent.scoring.intervals.difference import difference_estimate
 from xent.scoring.intervals.estimate import Estimate
 from xent.scoring.intervals.interval import Interval, refused
 from xent.scoring.intervals.macro import macro_interval
@@ -27,6 +32,7 @@ __all__ = [
     "average_precision",
     "average_precision_interval",
     "class_moments",
+    "difference_estimate",
     "holm",
     "jackknife_interval",
     "macro_interval",
@@ -36,6 +42,7 @@ __all__ = [
     "moments_of_sums",
     "normal_quantile",
     "proportion_interval",
+    "ratio_estimate",
     "ratio_interval",
     "refused",
     "skill_interval",

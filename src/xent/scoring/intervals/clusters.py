@@ -8,16 +8,19 @@ from collections.abc import Mapping
 import numpy as np
 
 from xent._validation import Array
+from xent.scoring.intervals.estimate import Estimate
 from xent.scoring.intervals.interval import Interval, refused
 from xent.scoring.intervals.quantiles import t_quantile
 from xent.scoring.intervals.refusals import few_carriers, few_of_a_class, told
-from xent.scoring.intervals.skewed import hall_bounds
 
 METHOD = "clusters, Hall"
 JACKKNIFE = "jackknife over clusters"
 
 FEWEST_CLUSTERS = 10
 """Clusters below which there is no interval."""
+
+NOISE = 1e-24
+"""Squared deviations this small beside the squared sums come from rounding."""
 
 FEWEST_EFFECTIVE = 5
 """Effective clusters, (ΣN)²/ΣN², below which there is none: a few hold nearly all rows."""
@@ -77,28 +80,51 @@ def ratio_interval(
     Liang & Zeger (1986), doi:10.1093/biomet/73.1.13; Miller (2024), arXiv:2411.00640; Bell &
     McCaffrey (2002) for the residuals.
     """
-    kept = sizes > 0
-    sums, sizes = sums[kept].astype(np.float64), sizes[kept].astype(np.float64)
     if infinite:
         rows = "1 row has" if infinite == 1 else f"{infinite:,} rows have"
         return refused(f"{rows} an infinite loss: the mean has no interval", METHOD)
+    return ratio_estimate(sums, sizes, counts=counts, positive=positive).interval(level)
+
+
+def ratio_estimate(
+    sums: Array,
+    sizes: Array,
+    *,
+    counts: Mapping[str, int] | None = None,
+    positive: int | None = None,
+    exact: tuple[float, Array] | None = None,
+) -> Estimate:
+    """The ratio with all that can be said of its error; see `ratio_interval`.
+
+    `exact` are the ratio and the deviations S - θN by exact sums, of sizes that sum to 1.
+    """
+    kept = sizes > 0
+    sums, sizes = sums[kept].astype(np.float64), sizes[kept].astype(np.float64)
+    if exact is not None:
+        whole, mean, off = 1.0, exact[0], exact[1][kept]
+    else:
+        whole = float(sizes.sum())
+        mean = float(sums.sum()) / whole if whole else math.nan
+        off = sums - mean * sizes
     if reason := few_clusters(sizes, positive) or few_of_a_class(counts or {}):
-        return refused(reason, METHOD)
-    n, whole = len(sizes), float(sizes.sum())
-    estimate = float(sums.sum()) / whole
-    off = (sums - estimate * sizes) / (1 - sizes / whole)
-    squares = float(off @ off)
-    if squares <= 1e-24 * float(sums @ sums):  # nothing but rounding
-        return refused(f"all {n:,} clusters have the same mean: its spread is unknown", METHOD, 0.0)
+        return unknown(mean, reason)
+    off = off / (1 - sizes / whole)
+    n, squares = len(sizes), float(off @ off)
+    if squares <= NOISE * float(sums @ sums):
+        return unknown(mean, f"all {n:,} clusters have the same mean: its spread is unknown", 0.0)
     error = math.sqrt((n - 1) / n * squares) / whole
     skewness = float((off**3).sum()) / squares**1.5
     if reason := few_carriers(skewness, n, "clusters"):
-        return refused(reason, METHOD, error)
+        return unknown(mean, reason, error)
     bend = skewness / 3 - float(sizes @ off) / whole**2 / error
     # Large clusters decide the variance, so there are fewer degrees of freedom than clusters.
-    quantile = t_quantile(level, whole**2 / float(sizes @ sizes) - 1)
-    low, high = hall_bounds(estimate, error, quantile, bend, skewness / 6)
-    return Interval(low, high, error, METHOD)
+    freedom = whole**2 / float(sizes @ sizes) - 1
+    return Estimate(mean, error, freedom, bend, skewness / 6, METHOD)
+
+
+def unknown(mean: float, reason: str, error: float = math.nan) -> Estimate:
+    """An estimate over clusters without an interval, and why."""
+    return Estimate(mean, error, 1.0, method=METHOD, reason=reason)
 
 
 def jackknife_interval(

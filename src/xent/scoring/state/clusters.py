@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import zlib
 from typing import Any
 
 import numpy as np
 
 from xent._engine.cpu.portable import KEYS
 from xent.scoring.state.accumulator import Accumulator, Batch, Schema
+from xent.scoring.state.clustered_slices import ClusteredSlices, Sliced, grouped
 from xent.scoring.state.exact import Counts, ExactSums
+from xent.scoring.state.saving import StateError
 
 BUCKETS = 1 << 10
 """Clusters are put into so many groups by a hash of their names, so that memory is bounded."""
@@ -21,11 +22,19 @@ MOST_LABELS = 1 << 17
 """The most pairs of a group and a class that are counted."""
 
 
+MOST_CELLS = 1 << 17
+"""The most pairs of a group and a value of one column: 128 values whose clusters are in all groups.
+
+Their sums take 50 MB, or 75 MB with weights.
+"""
+
+
 class Clusters(Accumulator):
     """Of each group of clusters: rows, weights, losses, right predictions and Brier scores.
 
-    Also the weight of each class in it, of not too many classes; and the histograms of 64 larger
-    groups, by rows.
+    Also the weight of each class in it, of not too many classes; the histograms of 64 larger
+    groups, by rows; and of each value of the columns `by` the rows, weights and losses in each
+    group, unless there are too many of these pairs. Of pairs of columns there would be many more.
     """
 
     def _sums(self, schema: Schema) -> dict[str, Any]:
@@ -41,14 +50,18 @@ class Clusters(Accumulator):
         }
         if (size := BUCKETS * len(schema.classes)) <= MOST_LABELS:
             sums["labels"] = summed(size)
-        return sums | ({"weights": ExactSums(BUCKETS)} if schema.weighted else {})
+        sums |= {"weights": ExactSums(BUCKETS)} if schema.weighted else {}
+        for name in schema.by:
+            sums[_of_column(name)] = ClusteredSlices.of(
+                len(schema.classes), MOST_CELLS, weighted=schema.weighted
+            )
+        return sums
 
     def add(self, batch: Batch) -> None:
         if batch.cluster is None:
             return
-        codes, texts = batch.cluster
-        buckets = np.array([zlib.crc32(text.encode()) % BUCKETS for text in texts], np.int64)
-        of = buckets[codes]
+        groups = grouped(batch.cluster, BUCKETS)
+        of = groups.codes
         losses = batch.weighted
         if batch.infinite is not None:
             losses = np.where(batch.infinite, 0.0, losses)
@@ -57,6 +70,9 @@ class Clusters(Accumulator):
         self.sums["rows"].add(of)
         self.sums["losses"].add(losses, of)
         self.sums["bins"].add(of % BINNED * 2 * KEYS + batch.scored.keys)
+        for name, values in zip(self.schema.by, batch.slices, strict=True):
+            sums: ClusteredSlices = self.sums[_of_column(name)]
+            sums.add_rows(values, groups, batch.labels, batch.weight, [losses])
         if batch.weight is None:
             self.sums["right"].add(of[right])
             self.sums["brier"].add(batch.scored.brier, of)
@@ -73,3 +89,19 @@ class Clusters(Accumulator):
     def groups(self) -> int:
         """How many groups have a row."""
         return sum(n > 0 for n in self.amounts("rows"))
+
+    def by_value(self, column: str) -> dict[str, Sliced] | None:
+        """What is known of the values of a column; None if there are too many values and groups."""
+        found: dict[str, Sliced] | None = self.sums[_of_column(column)].by_value()
+        return found
+
+    def read(self, data: Any) -> None:
+        for name in self.schema.by if self.schema.cluster is not None else ():
+            if _of_column(name) not in data:
+                msg = f"has no sums of '{name}' by cluster: an older xent saved it. Score its file "
+                raise StateError(msg + "again.")
+        super().read(data)
+
+
+def _of_column(name: str) -> str:
+    return f"by {name}"

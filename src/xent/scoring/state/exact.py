@@ -80,6 +80,8 @@ class ExactSums:
         """Have so many groups; new ones have the sum 0."""
         more = groups - self.groups
         if more > 0:
+            if groups > MOST_LIMBS:  # compiled code adds no more, and limbs would take memory
+                _ = self.whole
             self._whole += [0] * more
             if self._limbs is not None:
                 self._limbs = np.concatenate([self._limbs, np.zeros((more, LIMBS), np.int64)])
@@ -220,11 +222,13 @@ def exact_sums(values: Array, groups: Array, n_groups: int) -> dict[int, int]:
         distinct = np.arange(n_groups * span)
     high = np.bincount(keys, weights=whole >> 27, minlength=len(distinct))
     low = np.bincount(keys, weights=whole & ((1 << 27) - 1), minlength=len(distinct))
+    places = np.flatnonzero((high != 0) | (low != 0))
+    of, power = np.divmod(distinct[places], span)
+    power += low_power - 53 + SCALE
+    amounts = (each[places].astype(np.int64).tolist() for each in (high, low))
     sums: dict[int, int] = {}
-    for place in np.flatnonzero((high != 0) | (low != 0)).tolist():
-        amount = (int(high[place]) << 27) + int(low[place])
-        group, power = divmod(int(distinct[place]), span)
-        sums[group] = sums.get(group, 0) + (amount << (power + low_power - 53 + SCALE))
+    for group, up, above, below in zip(of.tolist(), power.tolist(), *amounts, strict=True):
+        sums[group] = sums.get(group, 0) + (((above << 27) + below) << up)
     return sums
 
 

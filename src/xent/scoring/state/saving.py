@@ -49,12 +49,13 @@ def from_json(text: str, name: str, empty: Callable[[Schema], Parts]) -> tuple[S
         schema = Schema.from_data(data["schema"])
         parts, saved = empty(schema), data["parts"]
         if set(saved) != set(parts):
-            msg = f"{name} holds {sorted(saved)}; this xent expects {sorted(parts)}."
+            msg = f"holds {sorted(saved)}; this xent expects {sorted(parts)}."
             raise StateError(msg)
         for each, part in parts.items():
             part.read(saved[each])
-    except StateError:
-        raise
+    except StateError as error:
+        msg = f"{name} {error}"
+        raise StateError(msg) from None
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         msg = f"{name} is damaged: {type(error).__name__}: {error}."
         raise StateError(msg) from None

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from xent._validation import Array
 from xent.scoring.state.accumulator import Accumulator, Batch, Groups, Schema
-from xent.scoring.state.exact import SCALE, Counts, ExactSums
+from xent.scoring.state.exact import SCALE
+from xent.scoring.state.keyed import KeyedSums
 from xent.scoring.state.moments import SAFE, product
 
 MOST = 100_000
 """The most values of a column, and the most pairs of values of two columns."""
-
-DENSE = 1 << 20
-"""Pairs of values up to which those that occur are found by counting all."""
 
 COUNTS = ("rows", "infinite")
 UNWEIGHTED = ("wl", "wll", "wlll")
@@ -43,77 +41,37 @@ class CellSums(NamedTuple):
     wwll: int
 
 
-class Cells:
+class Cells(KeyedSums):
     """Sums by the values of one column, or of two."""
 
-    def __init__(self, *, weighted: bool) -> None:
-        self.weighted = weighted
-        self.places: dict[tuple[str, ...], int] = {}
-        """Where the sums of some values are."""
+    @classmethod
+    def of(cls, *, weighted: bool) -> Self:
+        """Those of no rows."""
         counts = COUNTS if weighted else (*COUNTS, "right")
-        self.sums: dict[str, Any] = {name: Counts(0) for name in counts}
-        self.sums |= {name: ExactSums(0) for name in (WEIGHTED if weighted else UNWEIGHTED)}
-        self.full = False
-        """Are there too many pairs of values? Then nothing is kept."""
+        exact = WEIGHTED if weighted else UNWEIGHTED
+        return cls(dict.fromkeys(counts, 1), dict.fromkeys(exact, 1), MOST)
 
-    def add(self, columns: list[Groups], batch: Batch, values: dict[str, Array]) -> None:
+    def add_rows(self, columns: list[Groups], batch: Batch, values: dict[str, Array]) -> None:
         """Add rows to the cells of the columns' values; `values` are those of each sum."""
-        texts = [each.texts for each in columns]
-        size = [len(each) for each in texts]
-        codes = np.ravel_multi_index([each.codes for each in columns], size)
-        found, codes = _present(codes, int(np.prod(size)))
-        at = zip(*np.unravel_index(found, size), strict=True)
-        keys = [tuple(t[i] for t, i in zip(texts, where, strict=True)) for where in at]
-        of = self._placed(keys)[codes]
-        for name, sums in self.sums.items():
-            if name == "rows":
-                sums.add(of)
-            elif name == "infinite":
-                if batch.infinite is not None:
-                    sums.add(of[batch.infinite])
-            elif name == "right" and not self.weighted:
-                sums.add(of[batch.scored.groups & 1 == 1])
-            else:
-                sums.add(values[name], of)
-
-    def _placed(self, keys: list[tuple[str, ...]]) -> Array:
-        found = [self.places.setdefault(key, len(self.places)) for key in keys]
-        for sums in self.sums.values():
-            sums.grow(len(self.places))
-        return np.array(found, np.intp)
-
-    def take(self, other: Cells) -> None:
-        """Add the sums of other cells."""
-        of = self._placed([*other.places])
-        for name, sums in self.sums.items():
-            sums.take(other.sums[name], of)
+        of = self.place(columns)
+        if of is None:
+            return
+        self.add("rows", of)
+        if batch.infinite is not None:
+            self.add("infinite", of[batch.infinite])
+        if batch.weight is None:
+            self.add("right", of[batch.scored.groups & 1 == 1])
+        for name in self.exact:
+            self.add(name, of, values[name])
 
     def __iter__(self) -> Iterator[tuple[tuple[str, ...], CellSums]]:
         whole = {name: sums.whole for name, sums in self.sums.items()}
         for key, place in sorted(self.places.items()):
             each = {name: amounts[place] for name, amounts in whole.items()}
-            if not self.weighted:
+            if "w" not in each:
                 each |= {"w": each["rows"] << SCALE, "right": each["right"] << SCALE}
                 each |= {"ww": each["w"], "wwl": each["wl"], "wwll": each["wll"]}
             yield key, CellSums(**each)
-
-    def to_data(self) -> Any:
-        """Plain data, for JSON."""
-        if self.full:
-            return None
-        data = {name: sums.to_data() for name, sums in self.sums.items()}
-        return [
-            [*key, {name: values[place] for name, values in data.items()}]
-            for key, place in sorted(self.places.items())
-        ]
-
-    def read(self, data: Any) -> None:
-        """Take what was saved."""
-        self.full = data is None
-        rows = data or []
-        self._placed([tuple(map(str, key)) for *key, _ in rows])
-        for name, sums in self.sums.items():
-            sums.read([values[name] for *_, values in rows])
 
 
 class Slices(Accumulator):
@@ -123,7 +81,7 @@ class Slices(Accumulator):
         super().__init__(schema)
         pairs = itertools.combinations(schema.by, 2)
         columns = [*((name,) for name in schema.by), *pairs]
-        self.cells = {names: Cells(weighted=schema.weighted) for names in columns}
+        self.cells = {names: Cells.of(weighted=schema.weighted) for names in columns}
 
     def _sums(self, schema: Schema) -> dict[str, Any]:  # noqa: ARG002
         return {}
@@ -134,34 +92,25 @@ class Slices(Accumulator):
         values = _values(batch)
         of = dict(zip(self.schema.by, batch.slices, strict=True))
         for names, cells in self.cells.items():
-            if not cells.full:
-                cells.add([of[name] for name in names], batch, values)
+            cells.add_rows([of[name] for name in names], batch, values)
         self._check()
 
     def merge(self, other: Slices) -> Slices:
         merged = Slices(self.schema)
-        for names, cells in merged.cells.items():
-            both = self.cells[names], other.cells[names]
-            cells.full = any(each.full for each in both)
-            for each in both:
-                if not cells.full:
-                    cells.take(each)
+        merged.cells = {n: cells.merge(other.cells[n]) for n, cells in self.cells.items()}
         merged._check()
         return merged
 
     def _check(self) -> None:
         for names, cells in self.cells.items():
-            if len(cells.places) <= MOST:
-                continue
-            if len(names) == 1:
+            if cells.full and len(names) == 1:
                 name = names[0]
                 msg = (
-                    f"column '{name}' has more than {MOST:,} values: too many to score by each. "
-                    f"Of a column of numbers, name the edges of bins, as in '{name}:18:40:65'."
+                    f"column '{name}' has more than {cells.most:,} values: too many to score by "
+                    f"each. Of a column of numbers, name the edges of bins, as in "
+                    f"'{name}:18:40:65'."
                 )
                 raise ValueError(msg)
-            self.cells[names] = Cells(weighted=self.schema.weighted)
-            self.cells[names].full = True
 
     def to_data(self) -> Any:
         return [[*names, cells.to_data()] for names, cells in self.cells.items()]
@@ -185,14 +134,3 @@ def _values(batch: Batch) -> dict[str, Array]:
         right = np.where(batch.scored.groups & 1 == 1, weight, 0.0)
         values |= {"w": weight, "ww": weight * weight, "right": right}
     return values
-
-
-def _present(codes: Array, size: int) -> tuple[Array, Array]:
-    """The codes that occur, and for each row which of them it has."""
-    if size > DENSE:
-        found, of = np.unique(codes, return_inverse=True)
-        return found, of
-    found = np.flatnonzero(np.bincount(codes, minlength=size))
-    places = np.zeros(size, np.intp)
-    places[found] = np.arange(len(found))
-    return found, places[codes]
