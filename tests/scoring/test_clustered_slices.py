@@ -22,10 +22,10 @@ from score_coverage_page import CALLED, coverage
 
 import xent
 from xent._validation import Array
-from xent.scoring import FileError, Score, compiled, merge, score
+from xent.scoring import Score, compiled, merge, score
 from xent.scoring.comparing import groups as compared_groups
 from xent.scoring.intervals import difference_estimate, ratio_interval
-from xent.scoring.state import Groups, Schema, State, StateError, clusters
+from xent.scoring.state import Groups, Schema, State, clusters
 from xent.scoring.state import exact as exact_sums
 from xent.scoring.state.clusters import BUCKETS
 from xent.scoring.state.exact import ONE, ExactSums, ratio
@@ -117,18 +117,6 @@ def test_sums_are_those_of_the_rows_of_each_value_and_group(schema: Schema) -> N
                 numbers = [ratio(amount, ONE) for amount in amounts]
                 np.testing.assert_allclose(numbers, expected[each.groups], 1e-13)
             assert sum(each.rows) == mine.sum()
-            ones = int(frame.label[mine].sum())
-            assert each.counts(("no", "yes")) == {"no": mine.sum() - ones, "yes": ones}
-
-
-def test_of_more_than_two_classes_none_is_counted() -> None:
-    rng = np.random.default_rng(0)
-    table = pd.DataFrame(rng.dirichlet(np.ones(3), 300), columns=["prob_a", "prob_b", "prob_c"])
-    table = table.assign(label=rng.choice(list("abc"), 300), user=np.arange(300) // 6, any="x")
-    found = scored(table, "any").state.clusters.by_value("any")
-    assert found is not None
-    assert found["x"].ones is None
-    assert found["x"].counts(("a", "b", "c")) == {}
 
 
 @settings(max_examples=15, deadline=None)
@@ -152,21 +140,6 @@ def test_the_order_of_rows_and_of_merging_does_not_matter(
     assert merged == whole
     full = [whole.clusters.by_value(name) is None for name in BY]
     assert full == [most == 4] * 2
-
-
-def test_a_state_without_these_sums_says_so(tmp_path: Path) -> None:
-    path = tmp_path / "a.state"
-    found = scored(rows(200, 20))
-    found.save_state(path)
-    assert merge([path]).to_dict() == found.to_dict()
-    data = json.loads(path.read_text())
-    del data["states"][0]["parts"]["clusters"]["by home"]
-    path.write_text(json.dumps(data))
-    with pytest.raises(FileError, match="has no sums of 'home' by cluster: an older xent saved it"):
-        merge([path])
-    told = "x has no sums of 'home' by cluster.* Score its file again"
-    with pytest.raises(StateError, match=told):
-        State.from_json(json.dumps(data["states"][0]), "x")
 
 
 def test_without_clusters_states_are_as_before() -> None:

@@ -202,6 +202,12 @@ def test_figures_of_many_models() -> None:
         }  # fmt: skip
         assert {name: value_of(name, MANY) for name in found} == pytest.approx(found, rel=1e-5)
     assert failed(["loss.* > 0"], MANY.to_dict())[0].count(" is ") == 3
+    b = MANY.scores["b"]
+    of_b = {
+        "skill.b": b.skill, "brier.b.high": b.brier_interval.high, "auc.b": b.roc_auc,
+        "calibration.b.slope.low": b.calibration.slope.slope.low,
+    }  # fmt: skip
+    assert {name: value_of(name, MANY) for name in of_b} == pytest.approx(of_b, rel=1e-5)
     assert failed(["difference.b.* > 0"], MANY.to_dict()) == [], "b is the best"
     (told,) = failed(["difference.*.b > 0"], MANY.to_dict())
     assert "difference.a.b is" in told
@@ -220,8 +226,9 @@ def test_slices_of_comparisons() -> None:
         assert {each: value_of(each, PLAIN) for each in found} == pytest.approx(found, rel=1e-5)
     (told,) = failed(["slices.country.*.difference.b.a < 0"], PLAIN.to_dict())
     assert told.count(" is ") == 3
-    (told,) = failed(["slices.country.*.difference.low > 9"], TWO.to_dict())
-    what = "slices.country.DE.difference.low is not known: no interval by slice where rows are not"
+    few = xent.compare(TABLE, by=["country"], cluster="country")
+    (told,) = failed(["slices.country.*.difference.low > 9"], few.to_dict())
+    what = "slices.country.DE.difference.low is not known: only 1 cluster: an interval needs 10"
     assert what in told
     cells = [each for each in MANY.by_value("country") if each.value == "FR"]
     assert value_of('slices.country.FR.difference."c.1".b', MANY) == pytest.approx(

@@ -22,6 +22,7 @@ from sklearn.metrics import (
 )
 from sklearn.model_selection import cross_val_predict
 
+import xent
 from xent._validation import Array
 from xent.scoring import FileError, Score, merge, score
 from xent.scoring.state import sample
@@ -345,3 +346,25 @@ def test_no_temperature_turns_predictions_round() -> None:
     gains = {each.method: each.gain.value for each in found.calibration.gains}
     assert gains["temperature"] == pytest.approx(found.loss - math.log(2), abs=1e-12)
     assert gains["Platt"] > gains["temperature"] + 0.1
+
+
+def test_a_slice_with_few_rows_of_a_class_has_no_interval() -> None:
+    rng = np.random.default_rng(0)
+    n = 3000
+    p = np.where(np.arange(n) % 3 == 0, 0.004, 0.3)
+    label = (rng.random(n) < p).astype(int)
+    site = np.array(["rare", "b", "c"])[np.arange(n) % 3]
+    ones = int(label[site == "rare"].sum())
+    assert 0 < ones < 5
+    table = {"prob": p, "label": label, "site": site}
+    found = {each.name: each.interval for each in xent.score(table, by=["site"]).by_value("site")}
+    told = f"only {ones} row{'s' * (ones > 1)} of class '1': an interval needs 5"
+    assert found["rare"].reason == told
+    assert found["b"].known
+    compared = xent.compare({**table, "prob_a": p, "prob_b": 0.5 * p}, by=["site"],
+                            models={"a": "prob_a", "b": "prob_b"})  # fmt: skip
+    reasons = {each.value: each.interval.reason for each in compared.by_value("site")}
+    assert reasons == {"rare": told, "b": "", "c": ""}
+    many = xent.score({**table, "label": np.where(site == "rare", 0, label)}, by=["site"])
+    rare = next(each for each in many.by_value("site") if each.name == "rare")
+    assert rare.interval.reason == "no row of class '1': an interval needs 5"

@@ -142,7 +142,7 @@ def test_a_truncated_state_is_refused() -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (lambda data: data.update(version=1), "version 1; this xent reads version 2"),
+        (lambda data: data.update(version=1), "version 1; this xent reads version 3"),
         (lambda data: data.update(format="other"), "not a state that xent score saved"),
         (lambda data: data["parts"].pop("moments"), "expects .*moments"),
         (lambda data: data.pop("parts"), "is damaged: KeyError"),

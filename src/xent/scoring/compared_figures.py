@@ -5,12 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-OF_MODELS = {
-    "loss": ("log_loss_nats", "log_loss_interval"),
-    "accuracy": ("accuracy", "accuracy_interval"),
-    "infinite_rows": ("infinite_rows", ""),
-}
-"""Keys of a figure and of its interval in the plain data."""
+OF_MODELS = {"log_loss_nats": "loss"}
+"""Figures of a model that have a shorter name."""
 
 OF_PAIRS = {
     "difference": ("difference_nats", "interval"),
@@ -46,13 +42,28 @@ def compared_figures(data: Mapping[str, Any]) -> dict[str, Any]:
     (0.7, -0.2, 0.2)
     """
     found: dict[str, Any] = {n: data[n] for n in ("rows", "rows_left_out") if n in data}
-    for name, (key, interval) in OF_MODELS.items():
-        found[name] = _by_name(
-            {m["model"]: Figure(m[key], m.get(interval)) for m in data["models"] if key in m}
-        )
+    found |= _of_models(data["models"])
     slices = data.get("slices", {}).items()
     by_value = {column: _of_values(cells) for column, cells in slices}
     return {**found, **_of_pairs(data["pairs"]), "slices": by_value}
+
+
+def _of_models(models: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Each figure by the names of the models, and `calibration` by model."""
+    found: dict[str, Any] = {}
+    for key in models[0]:
+        if all(_is_figure(each[key]) for each in models):
+            figures = {m["model"]: Figure(m[key], m.get("intervals", {}).get(key)) for m in models}
+            found[OF_MODELS.get(key, key)] = _by_name(figures)
+    if "calibration" in models[0]:
+        found["calibration"] = {m["model"]: m["calibration"] for m in models}
+    return found
+
+
+def _is_figure(value: Any) -> bool:
+    """A number, infinity as text, or None where it is not known."""
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return value is None or number or value in ("inf", "-inf")
 
 
 def _of_values(cells: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ SCHEMA_VERSION = 1
 """Of `to_dict`: a key that is removed or changes its meaning raises it."""
 
 STATE_FORMAT = "xent score"
-STATE_VERSION = 2
+STATE_VERSION = 3
 """What is written into saved states."""
 
 SAVED = (

@@ -20,6 +20,7 @@ from xent.scoring.intervals import (
     refused,
 )
 from xent.scoring.intervals.clusters import METHOD as CLUSTERED
+from xent.scoring.intervals.refusals import of_two
 from xent.scoring.state import ratio
 from xent.scoring.state.clustered_slices import TOO_MANY, Sliced
 from xent.scoring.state.clusters import MOST_CELLS
@@ -72,11 +73,17 @@ class Grouped(Summed):
         sums = {name: values[j] for name, values in self._sums.items()}
         return self._group_interval(self.state.counts[j], self.state.infinite[j], sums)
 
-    def _group_interval(self, rows: int, infinite: int, sums: Mapping[str, int]) -> Interval:
+    def _group_interval(
+        self,
+        rows: int,
+        infinite: int,
+        sums: Mapping[str, int],
+        counts: Mapping[str, int] | None = None,
+    ) -> Interval:
         if infinite:
             rows_have = "1 row has" if infinite == 1 else f"{infinite:,} rows have"
             return refused(f"{rows_have} an infinite loss: the mean has no interval", "Hall")
-        return mean_interval(moments_of_sums(rows, ONE, sums), self.level)
+        return mean_interval(moments_of_sums(rows, ONE, sums), self.level, counts=counts)
 
     def by_value(self, *columns: str) -> list[Group]:
         """The rows by the values of one column or two of those in `by`."""
@@ -92,7 +99,8 @@ class Grouped(Summed):
             weights = ("w", "ww", "wwl", "wwll") if self.state.schema.weighted else ()
             names = ("wl", "wll", "wlll", *weights)
             sums = {name: getattr(cell, name) for name in names}
-            interval = self._group_interval(cell.rows, cell.infinite, sums)
+            counts = of_two(self.state.schema.classes, cell.rows, cell.ones)
+            interval = self._group_interval(cell.rows, cell.infinite, sums, counts)
         return Group(", ".join(key), cell.rows, share, loss, accuracy, interval)
 
     def _clustered_interval(
@@ -109,7 +117,7 @@ class Grouped(Summed):
             numbers_of(each.w),
             self.level,
             infinite=cell.infinite,
-            counts=each.counts(self.state.schema.classes),
+            counts=of_two(self.state.schema.classes, cell.rows, cell.ones),
         )
 
     @cached_property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -13,6 +13,7 @@ from xent.scoring.comparing.schema import Places
 from xent.scoring.comparing.state import CompareState
 from xent.scoring.intervals import Estimate, Interval, holm, mcnemar
 from xent.scoring.intervals.clusters import unknown
+from xent.scoring.intervals.refusals import of_two
 from xent.scoring.report import Score
 from xent.scoring.state.clustered_slices import TOO_MANY, Sliced
 
@@ -175,22 +176,30 @@ class Figures:
 
     def _slice(self, column: str, value: str, pair: int) -> SliceFigures:
         a, b = (self.schema.models[i] for i in self.schema.pairs[pair])
-        rows, powers, values, moments = self.state.slices.of(column, value, pair)
-        estimate = of_differences(of_rows(moments, (powers, values)))
+        found = self.state.slices.of(column, value, pair)
+        counts = of_two(self.schema.classes, found.rows, found.ones)
+        estimate = of_rows(found.moments, found.lost, counts)
         if self.schema.cluster is not None:
-            estimate = self._of_sliced(column, value, pair, values, estimate.mean)
-        p = estimate.two_sided()
-        return SliceFigures(value, a, b, rows, estimate.mean, estimate.interval(self.level), p, p)
+            estimate = self._of_sliced(column, value, pair, estimate, (0, found.lost[1]), counts)
+        estimate = of_differences(estimate)
+        p, interval = estimate.two_sided(), estimate.interval(self.level)
+        return SliceFigures(value, a, b, found.rows, estimate.mean, interval, p, p)
 
     def _of_sliced(
-        self, column: str, value: str, pair: int, undefined: int, mean: float
+        self,
+        column: str,
+        value: str,
+        pair: int,
+        estimate: Estimate,
+        lost: tuple[int, int],
+        counts: Mapping[str, int],
     ) -> Estimate:
         """Over the clusters that occur in a slice."""
         if (found := self._sliced[column]) is None:
-            return unknown(mean, TOO_MANY.format(most_cells(self.schema)))
+            return unknown(estimate.mean, TOO_MANY.format(most_cells(self.schema)))
         each = found[value]
         sums = list(zip(each.sums[pair], each.w, strict=True))
-        return of_clusters(sums, (0, undefined), each.counts(self.schema.classes))
+        return of_clusters(sums, lost, counts)
 
     @cached_property
     def _sliced(self) -> dict[str, dict[str, Sliced] | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -40,6 +40,18 @@ SKETCH = 1 << 10
 """How many clusters are looked at to see how many rows they have."""
 
 
+class Slice(NamedTuple):
+    """The rows with one value of a column."""
+
+    rows: int
+    ones: int
+    """Rows of the second class."""
+    lost: tuple[int, int]
+    """Rows that are not in the sums of powers, and those in no sum."""
+    moments: LossMoments
+    """Of the differences of a pair."""
+
+
 class Slices:
     """For each value of each column: rows, weights, and sums of each pair's differences."""
 
@@ -48,7 +60,7 @@ class Slices:
         self.names = WEIGHTED if schema.weighted else PLAIN
         self.weights = WEIGHTS if schema.weighted else ()
         pairs = len(schema.pairs)
-        counts = {"rows": 1, "left_out": pairs, "undefined": pairs}
+        counts = {"rows": 1, "ones": 1, "left_out": pairs, "undefined": pairs}
         sums = dict.fromkeys(self.weights, 1) | dict.fromkeys(self.names, pairs)
         most = MOST_CELLS // pairs
         self.columns = {name: KeyedSums(counts, sums, most) for name in schema.by}
@@ -64,6 +76,7 @@ class Slices:
         weights = {} if batch.weight is None else powers(batch.weight)
         for sums, of in at:
             sums.add("rows", of)
+            sums.add("ones", of[batch.labels == 1])
             for name, power in weights.items():
                 sums.add(name, of, power)
         for pair, difference in enumerate(batch.differences):
@@ -103,13 +116,13 @@ class Slices:
         """The values of a column, in the order of their names."""
         return sorted(value for (value,) in self.columns[column].places)
 
-    def of(self, column: str, value: str, pair: int) -> tuple[int, int, int, LossMoments]:
-        """Rows of a slice, those not in the sums of powers, those in none, and its moments."""
+    def of(self, column: str, value: str, pair: int) -> Slice:
+        """What is known of a pair of models on a slice."""
         found = self.columns[column].at((value,))
         sums = {name: found[name][0] for name in self.weights}
         sums |= {name: found[name][pair] for name in self.names}
         rows, lost, undefined = found["rows"][0], found["left_out"][pair], found["undefined"][pair]
-        return rows, lost, undefined, moments(rows, sums, lost)
+        return Slice(rows, found["ones"][0], (lost, undefined), moments(rows, sums, lost))
 
     def to_data(self) -> Any:
         """Plain data: equal for equal rows."""
@@ -127,8 +140,7 @@ class Clusters:
         self.weights = ExactSums(buckets if schema.weighted else 0)
         self.slices = {
             name: ClusteredSlices.of(
-                len(schema.classes), most_cells(schema), weighted=schema.weighted,
-                products=len(schema.pairs),
+                most_cells(schema), weighted=schema.weighted, products=len(schema.pairs)
             )
             for name in (schema.by if schema.cluster is not None else ())
         }  # fmt: skip
@@ -149,7 +161,7 @@ class Clusters:
             sums.add(_finite(values, batch.weight), of)
         differences = [_finite(each, batch.weight) for each in batch.differences]
         for slices, column in zip(self.slices.values(), batch.slices, strict=True):
-            slices.add_rows(column, groups, batch.labels, batch.weight, differences)
+            slices.add_rows(column, groups, batch.weight, differences)
         self._count(_sizes(batch.cluster))
 
     def _count(self, sizes: dict[int, int]) -> None:

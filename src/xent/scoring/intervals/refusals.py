@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from xent.scoring.intervals.by_class import ClassMoments
 
@@ -42,6 +42,11 @@ def few_of_a_class(counts: Mapping[str, int], least: int = FEWEST_OF_A_CLASS) ->
     if counts and sum(count > 0 for count in counts.values()) < 2:
         return "only one class occurs: nothing is known of the others' losses"
     return ""
+
+
+def of_two(classes: Sequence[str], rows: int, ones: int) -> dict[str, int]:
+    """Rows of each of two classes, of so many of the second one; nothing of more classes."""
+    return dict(zip(classes, (rows - ones, ones), strict=True)) if len(classes) == 2 else {}
 
 
 def few_rows(moments: ClassMoments, least: int) -> str:

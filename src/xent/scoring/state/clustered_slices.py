@@ -26,15 +26,6 @@ class Sliced(NamedTuple):
     """Weights, in units of 2**-1126."""
     sums: list[list[int]]
     """Of each thing that is summed, in the same unit."""
-    ones: list[int] | None
-    """Rows of the second class; None unless there are two classes."""
-
-    def counts(self, classes: Sequence[str]) -> dict[str, int]:
-        """Rows of each of two classes; nothing if there are more."""
-        if self.ones is None:
-            return {}
-        ones = sum(self.ones)
-        return dict(zip(classes, (sum(self.rows) - ones, ones), strict=True))
 
 
 class ClusteredSlices(KeyedSums):
@@ -45,27 +36,23 @@ class ClusteredSlices(KeyedSums):
     """
 
     @classmethod
-    def of(cls, classes: int, most: int, *, weighted: bool, products: int = 1) -> Self:
+    def of(cls, most: int, *, weighted: bool, products: int = 1) -> Self:
         """Those of no rows, with so many products of each row to be summed."""
-        counts = {"rows": 1} | ({"ones": 1} if classes == 2 else {})
         exact = {"sums": products} | ({"w": 1} if weighted else {})
-        return cls(counts, exact, most)
+        return cls({"rows": 1}, exact, most)
 
     def add_rows(
         self,
         column: Groups,
         clusters: Groups,
-        labels: Array,
         weight: Array | None,
         products: Sequence[Array],
     ) -> None:
-        """Add rows: their values, groups, class indices, weights, and finite products."""
+        """Add rows: their values, groups, weights, and finite products."""
         of = self.place([column, clusters])
         if of is None:
             return
         self.add("rows", of)
-        if "ones" in self.counts:
-            self.add("ones", of[labels == 1])
         if weight is not None:
             self.add("w", of, weight)
         for number, values in enumerate(products):
@@ -91,7 +78,6 @@ class ClusteredSlices(KeyedSums):
             rows,
             of("w") if "w" in self.exact else [n << SCALE for n in rows],
             [of("sums", number) for number in range(self.width["sums"])],
-            of("ones") if "ones" in self.counts else None,
         )
 
 

@@ -10,7 +10,6 @@ from xent._engine.cpu.portable import KEYS
 from xent.scoring.state.accumulator import Accumulator, Batch, Schema
 from xent.scoring.state.clustered_slices import ClusteredSlices, Sliced, grouped
 from xent.scoring.state.exact import Counts, ExactSums
-from xent.scoring.state.saving import StateError
 
 BUCKETS = 1 << 10
 """Clusters are put into so many groups by a hash of their names, so that memory is bounded."""
@@ -52,9 +51,7 @@ class Clusters(Accumulator):
             sums["labels"] = summed(size)
         sums |= {"weights": ExactSums(BUCKETS)} if schema.weighted else {}
         for name in schema.by:
-            sums[_of_column(name)] = ClusteredSlices.of(
-                len(schema.classes), MOST_CELLS, weighted=schema.weighted
-            )
+            sums[_of_column(name)] = ClusteredSlices.of(MOST_CELLS, weighted=schema.weighted)
         return sums
 
     def add(self, batch: Batch) -> None:
@@ -72,7 +69,7 @@ class Clusters(Accumulator):
         self.sums["bins"].add(of % BINNED * 2 * KEYS + batch.scored.keys)
         for name, values in zip(self.schema.by, batch.slices, strict=True):
             sums: ClusteredSlices = self.sums[_of_column(name)]
-            sums.add_rows(values, groups, batch.labels, batch.weight, [losses])
+            sums.add_rows(values, groups, batch.weight, [losses])
         if batch.weight is None:
             self.sums["right"].add(of[right])
             self.sums["brier"].add(batch.scored.brier, of)
@@ -94,13 +91,6 @@ class Clusters(Accumulator):
         """What is known of the values of a column; None if there are too many values and groups."""
         found: dict[str, Sliced] | None = self.sums[_of_column(column)].by_value()
         return found
-
-    def read(self, data: Any) -> None:
-        for name in self.schema.by if self.schema.cluster is not None else ():
-            if _of_column(name) not in data:
-                msg = f"has no sums of '{name}' by cluster: an older xent saved it. Score its file "
-                raise StateError(msg + "again.")
-        super().read(data)
 
 
 def _of_column(name: str) -> str:

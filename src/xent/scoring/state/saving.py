@@ -10,7 +10,7 @@ from xent.scoring.state.accumulator import Accumulator, Schema
 
 Parts = dict[str, Accumulator]
 
-VERSION = 2
+VERSION = 3
 FORMAT = "xent score state"
 
 

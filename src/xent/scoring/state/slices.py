@@ -17,7 +17,7 @@ from xent.scoring.state.moments import SAFE, product
 MOST = 100_000
 """The most values of a column, and the most pairs of values of two columns."""
 
-COUNTS = ("rows", "infinite")
+COUNTS = ("rows", "ones", "infinite")
 UNWEIGHTED = ("wl", "wll", "wlll")
 WEIGHTED = (*UNWEIGHTED, "w", "ww", "wwl", "wwll", "right")
 
@@ -29,6 +29,8 @@ class CellSums(NamedTuple):
     """
 
     rows: int
+    ones: int
+    """Rows of the second class."""
     infinite: int
     w: int
     right: int
@@ -57,6 +59,7 @@ class Cells(KeyedSums):
         if of is None:
             return
         self.add("rows", of)
+        self.add("ones", of[batch.labels == 1])
         if batch.infinite is not None:
             self.add("infinite", of[batch.infinite])
         if batch.weight is None:
