@@ -114,7 +114,7 @@ def test_sums_are_those_of_fractions(rows: list[Any]) -> None:
     sizes: dict[int, int] = {}
     for each in rows:
         sizes[each[7]] = sizes.get(each[7], 0) + 1
-    assert sorted(state.clusters.sizes.values()) == sorted(sizes.values())
+    assert sorted(state.clusters.sizes.rows.values()) == sorted(sizes.values())
 
 
 @settings(max_examples=60)

@@ -18,7 +18,6 @@ from xent.scoring.page.calibration import brief
 from xent.scoring.page.told import Told
 from xent.scoring.state import State, WorstRow
 from xent.scoring.state.clips import CLIPS
-from xent.scoring.state.clusters import BUCKETS
 from xent.scoring.weak_slices import FEWEST
 
 WORST = "label predicted probability_of_label log_loss_nats"
@@ -86,6 +85,8 @@ class Score(Told):
             notes.append(f"No row has the label {', '.join(missing[:5])}{more}.")
         if len(self.by_class) == 1:
             notes.append("Only one class occurs, so the base rate is 0 and skill undefined.")
+        if self.clustered and (note := self.state.clusters.sizes.note(self.state.schema.cluster)):
+            notes.append(note)
         return [*notes, *self.beaten_note]
 
     @property
@@ -185,11 +186,12 @@ class Score(Told):
 
     @property
     def _told_of_clusters(self) -> str:
-        groups = self.state.clusters.groups
-        of = f"clusters in '{self.state.schema.cluster}'"
-        if groups == 1:
-            of = of.replace("clusters", "cluster", 1)
-        many = f"{groups} groups of {of}" if groups > BUCKETS // 4 else f"{groups} {of}"
+        clusters = self.state.clusters
+        number = clusters.sizes.number
+        many = f"{clusters.groups:,} groups of clusters"
+        if number is not None:
+            many = counted(number, "cluster")
+        many += f" in '{self.state.schema.cluster}'"
         return f"Intervals take into account that rows of one cluster go together: {many}."
 
     def weak_blocks(self) -> Iterator[Block]:

@@ -120,13 +120,8 @@ class Compared(Report):
             yield (
                 f"All rows are of class {present[0]}: they do not show how the models do on others."
             )
-        clusters = self.state.clusters
-        if clusters.single:
-            some = "" if clusters.clusters is not None else ", as far as was looked at"
-            yield (
-                f"Each row is a cluster of its own in '{schema.cluster}'{some}: errors are those "
-                "of independent rows."
-            )
+        if note := self.state.clusters.sizes.note(schema.cluster):
+            yield note
 
     def _notes_on_models(self) -> Iterator[str]:
         for model, score in zip(self.models, self.scores.values(), strict=True):

@@ -36,7 +36,7 @@ def comparison_data(comparison: Compared) -> dict[str, Any]:
         "slices": {
             column: [_slice(each) for each in comparison.by_value(column)] for column in schema.by
         },
-        "clusters": clusters.clusters if schema.cluster is not None else None,
+        "clusters": clusters.sizes.number if schema.cluster is not None else None,
         "differing_rows": [_row(row, schema.classes) for row in comparison.differing],
         "notes": comparison.notes,
     }

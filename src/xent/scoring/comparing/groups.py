@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
-from hashlib import blake2b
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -21,7 +19,7 @@ from xent.scoring.comparing.sums import (
     usable,
 )
 from xent.scoring.intervals import LossMoments
-from xent.scoring.state import Groups
+from xent.scoring.state.cluster_sizes import ClusterSizes, hashes_of
 from xent.scoring.state.clustered_slices import ClusteredSlices, grouped
 from xent.scoring.state.clusters import BUCKETS
 from xent.scoring.state.exact import ONE, Counts, ExactSums
@@ -35,9 +33,6 @@ MOST_SUMS = 1 << 18
 
 With one pair of models these are 256 values whose clusters are in all groups; they take 100 MB.
 """
-
-SKETCH = 1 << 10
-"""How many clusters are looked at to see how many rows they have."""
 
 
 class Slice(NamedTuple):
@@ -145,14 +140,15 @@ class Clusters:
             for name in (schema.by if schema.cluster is not None else ())
         }  # fmt: skip
         """The same of the pairs' differences, by the values of columns."""
-        self.sizes: dict[int, int] = {}
-        """Rows of the clusters whose names have the lowest hashes."""
+        self.sizes = ClusterSizes()
 
     def add(self, batch: Batch) -> None:
         """Add rows."""
         if batch.cluster is None:
             return
-        groups = grouped(batch.cluster, BUCKETS)
+        hashes = hashes_of(batch.cluster)
+        self.sizes.add(batch.cluster, hashes)
+        groups = grouped(batch.cluster, hashes, BUCKETS)
         of = groups.codes
         self.rows.add(of)
         if batch.weight is not None:
@@ -162,13 +158,6 @@ class Clusters:
         differences = [_finite(each, batch.weight) for each in batch.differences]
         for slices, column in zip(self.slices.values(), batch.slices, strict=True):
             slices.add_rows(column, groups, batch.weight, differences)
-        self._count(_sizes(batch.cluster))
-
-    def _count(self, sizes: dict[int, int]) -> None:
-        for name, rows in sizes.items():
-            self.sizes[name] = self.sizes.get(name, 0) + rows
-        if len(self.sizes) > SKETCH:  # what is among the lowest of all is so in each part
-            self.sizes = {name: self.sizes[name] for name in heapq.nsmallest(SKETCH, self.sizes)}
 
     def merge(self, other: Clusters) -> Clusters:
         """The sums of both sets of rows."""
@@ -177,19 +166,8 @@ class Clusters:
         both.weights = self.weights.merge(other.weights)
         both.sums = [a.merge(b) for a, b in zip(self.sums, other.sums, strict=True)]
         both.slices = {n: each.merge(other.slices[n]) for n, each in self.slices.items()}
-        both._count(self.sizes)
-        both._count(other.sizes)
+        both.sizes = self.sizes.merge(other.sizes)
         return both
-
-    @property
-    def clusters(self) -> int | None:
-        """How many clusters there are; None if they were too many to count."""
-        return len(self.sizes) if len(self.sizes) < SKETCH else None
-
-    @property
-    def single(self) -> bool:
-        """Has each cluster one row, as far as was looked at?"""
-        return bool(self.sizes) and max(self.sizes.values()) == 1
 
     def of(self, value: int) -> list[tuple[int, int]]:
         """The sum of a value, and the weight, of each group that has a row."""
@@ -202,23 +180,12 @@ class Clusters:
         """Plain data: equal for equal rows."""
         sums = [each.to_data() for each in (*self.sums, self.weights)]
         slices = {name: each.to_data() for name, each in self.slices.items()}
-        return [self.rows.to_data(), sums, slices, sorted(self.sizes.items())]
+        return [self.rows.to_data(), sums, slices, self.sizes.to_data()]
 
 
 def most_cells(schema: Schema) -> int:
     """The most pairs of a group of clusters and a value of a column that are kept."""
     return max(1, MOST_SUMS // len(schema.pairs))
-
-
-def _sizes(cluster: Groups) -> dict[int, int]:
-    """Rows by a hash of the cluster's name."""
-    counts = np.bincount(cluster.codes, minlength=len(cluster.texts))
-    found: dict[int, int] = {}
-    for code in np.flatnonzero(counts).tolist():
-        digest = blake2b(cluster.texts[code].encode(), digest_size=8).digest()
-        name = int.from_bytes(digest, "big")
-        found[name] = found.get(name, 0) + int(counts[code])
-    return found
 
 
 def _finite(values: Array, weight: Array | None) -> Array:

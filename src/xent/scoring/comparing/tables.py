@@ -52,8 +52,8 @@ def told_of_clusters(comparison: Compared) -> str:
     """Over how many clusters errors are computed."""
     clusters = comparison.state.clusters
     column = comparison.state.schema.cluster
-    if clusters.clusters is not None:
-        return f"Errors are those of {counted(clusters.clusters, 'cluster')} in '{column}'."
+    if (number := clusters.sizes.number) is not None:
+        return f"Errors are those of {counted(number, 'cluster')} in '{column}'."
     groups = len(clusters.of(0))
     return f"Errors are those of {groups:,} groups of clusters in '{column}'."
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 from typing import NamedTuple, Self
-
-import numpy as np
 
 from xent._validation import Array
 from xent.scoring.state.accumulator import Groups
@@ -81,7 +78,6 @@ class ClusteredSlices(KeyedSums):
         )
 
 
-def grouped(cluster: Groups, groups: int) -> Groups:
-    """The group of each row's cluster, one of so many, by a hash of the cluster's name."""
-    of = np.array([zlib.crc32(text.encode()) % groups for text in cluster.texts], np.int64)
-    return Groups(of[cluster.codes], [str(number) for number in range(groups)])
+def grouped(cluster: Groups, hashes: Array, groups: int) -> Groups:
+    """The group of each row's cluster, one of so many, by the hashes of the clusters' names."""
+    return Groups((hashes % groups)[cluster.codes], [str(number) for number in range(groups)])

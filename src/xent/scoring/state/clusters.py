@@ -8,6 +8,7 @@ import numpy as np
 
 from xent._engine.cpu.portable import KEYS
 from xent.scoring.state.accumulator import Accumulator, Batch, Schema
+from xent.scoring.state.cluster_sizes import ClusterSizes, hashes_of
 from xent.scoring.state.clustered_slices import ClusteredSlices, Sliced, grouped
 from xent.scoring.state.exact import Counts, ExactSums
 
@@ -40,7 +41,8 @@ class Clusters(Accumulator):
         if schema.cluster is None:
             return {}
         summed: Any = ExactSums if schema.weighted else Counts
-        sums = {
+        sums: dict[str, Any] = {
+            "sizes": ClusterSizes(),
             "rows": Counts(BUCKETS),
             "losses": ExactSums(BUCKETS),
             "right": summed(BUCKETS),
@@ -57,7 +59,9 @@ class Clusters(Accumulator):
     def add(self, batch: Batch) -> None:
         if batch.cluster is None:
             return
-        groups = grouped(batch.cluster, BUCKETS)
+        hashes = hashes_of(batch.cluster)
+        self.sums["sizes"].add(batch.cluster, hashes)
+        groups = grouped(batch.cluster, hashes, BUCKETS)
         of = groups.codes
         losses = batch.weighted
         if batch.infinite is not None:
@@ -81,6 +85,12 @@ class Clusters(Accumulator):
         self.sums["brier"].add(batch.weight * batch.scored.brier, of)
         if "labels" in self.sums:
             self.sums["labels"].add(batch.weight, place)
+
+    @property
+    def sizes(self) -> ClusterSizes:
+        """How many clusters there are, and their rows."""
+        found: ClusterSizes = self.sums["sizes"]
+        return found
 
     @property
     def groups(self) -> int:
