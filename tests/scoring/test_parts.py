@@ -99,7 +99,7 @@ def test_a_saved_result_is_the_result(tmp_path: Path) -> None:
     result.save_state(tmp_path / "a.state")
     assert merge([tmp_path / "a.state"]) == result
     assert merge([result]) is result
-    assert json.loads((tmp_path / "a.state").read_text())["version"] == 2
+    assert json.loads((tmp_path / "a.state").read_text())["version"] == 3
 
 
 def test_what_was_left_out_is_added_up(tmp_path: Path) -> None:
@@ -138,9 +138,9 @@ def test_states_that_do_not_go_together(options: dict[str, Any], message: str) -
         ("[]", "is no saved state, or not a complete one"),
         ('{"format": "xent score"', "is no saved state, or not a complete one"),
         ('{"format": "xent score", "version": 9}',
-         "is a state of version 9, but this xent reads 2. Score the predictions again, or use the "
+         "is a state of version 9, but this xent reads 3. Score the predictions again, or use the "
          "xent that saved it."),
-        ('{"format": "xent score", "version": 2}', "is damaged: KeyError('states')."),
+        ('{"format": "xent score", "version": 3}', "is damaged: KeyError('states')."),
     ],
 )  # fmt: skip
 def test_files_that_are_no_states(text: str, message: str, tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from xent.scoring.comparing.schema import Batch, Places, Schema
-from xent.scoring.comparing.sums import (
+from xent.scoring.intervals import LossMoments
+from xent.scoring.products import (
     PLAIN,
     WEIGHTED,
     WEIGHTS,
@@ -20,7 +21,6 @@ from xent.scoring.comparing.sums import (
     products,
     usable,
 )
-from xent.scoring.intervals import LossMoments
 from xent.scoring.state import Groups
 from xent.scoring.state.clusters import BUCKETS
 from xent.scoring.state.exact import ONE, Counts, ExactSums, exact_sums
