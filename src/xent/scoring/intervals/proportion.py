@@ -170,7 +170,7 @@ def mean_share_interval(
     >>> shares = np.repeat([0.5, 1.0], [20, 80])
     >>> found = mean_share_interval(0.9, moments_of(shares))
     >>> round(found.low, 3), round(found.high, 3)
-    (0.853, 0.933)
+    (0.854, 0.933)
 
     References
     ----------
