@@ -18,7 +18,7 @@ from xent.scoring import compiled
 from xent.scoring.comparing import compare, groups
 from xent.scoring.comparing.schema import Batch, Schema
 from xent.scoring.comparing.state import CompareState
-from xent.scoring.comparing.sums import products, usable
+from xent.scoring.products import products, usable
 from xent.scoring.state import Groups, StateError
 from xent.scoring.state.exact import ONE, ExactSums
 

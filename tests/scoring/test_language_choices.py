@@ -251,15 +251,19 @@ samples_capitals.jsonl: 2 questions
 lm-evaluation-harness: log-likelihoods of choices in 'filtered_resps',
 normalised over the choices of each question; the right choice in 'target'.
 
-log loss       7.7241  nats per question
-              11.1435  bits per question
-perplexity  2262.1643  choices as hard to guess
-chance         1.0986  nats, every choice equally likely
-skill         -6.0308  1 - log loss / chance
-accuracy       0.5000  acc: by log-likelihood
-               0.5000  acc_norm: by log-likelihood per character
-               0.5000  acc_bytes: by log-likelihood per byte
-               0.3333  by chance
+                value  95 % interval
+log loss       7.7241  none           nats per question
+              11.1435  none           bits per question
+perplexity  2262.1643  none           choices as hard to guess
+chance         1.0986                 nats, every choice equally likely
+skill         -6.0308  none           1 - log loss / chance
+accuracy       0.5000  none           acc: by log-likelihood
+               0.5000  none           acc_norm: by log-likelihood per character
+               0.5000  none           acc_bytes: by log-likelihood per byte
+               0.3333                 by chance
+
+No interval of log loss, perplexity, skill and accuracy: only 2 questions: an
+interval needs 10.
 
 worst row  question                       right  predicted    p(right)  log loss
         1  doc 8 Question: what? Answer:      2          1  3.1394e-07   14.9741

@@ -311,11 +311,15 @@ lm.jsonl: 2 texts, 19 tokens
 A document per row: the sum of its log-probabilities in 'loglikelihood'; tokens
 in 'num_tokens', bytes in 'num_bytes'.
 
-log loss         2.2421  nats per token
-                 3.2347  bits per token
-perplexity       9.4131  exp(log loss per token)
-bits per byte    0.7588  over 81 bytes
-byte perplexity  1.6920  exp(log loss per byte)
+                  value  95 % interval
+log loss         2.2421  none           nats per token
+                 3.2347  none           bits per token
+perplexity       9.4131  none           exp(log loss per token)
+bits per byte    0.7588  none           over 81 bytes
+byte perplexity  1.6920  none           exp(log loss per byte)
+
+No interval of log loss, perplexity, bits per byte and byte perplexity: only 2
+texts: an interval needs 10.
 
 worst row  text  tokens  log loss  per token
         0  a          5   12.5000     2.5000

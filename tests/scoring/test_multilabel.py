@@ -436,7 +436,7 @@ def test_forms_of_the_report(tmp_path: Path, run: Run) -> None:
     output = run("score", path)
     assert output.code == 0
     assert f"{path.name}: 180 cells of 3 labels, probabilities" in " ".join(output.out.split())
-    assert re.search(r"^label +rows  true +share  log loss  base rate +skill  accuracy$",
+    assert re.search(r"^label +rows  true +share  log loss  95 % +skill  accuracy$",
                      output.out, re.MULTILINE)  # fmt: skip
     data = json.loads(run("score", path, "--format", "json").out)
     assert data == json.loads(json.dumps(result.to_dict()))

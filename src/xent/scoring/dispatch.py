@@ -76,7 +76,7 @@ def score_any(
                 msg = f"{name} is for predictions of classes, but {opened.name} holds "
                 msg += "log-probabilities of a language model."
                 raise ValueError(msg)
-        return score_source(opened, form, worst, options["missing"], progress)
+        return score_source(opened, form, worst, options["missing"], progress, level)
     if part is not None:
         raise FileError(opened.name, "holds no responses of a language model; leave out part.")
     run = Run(opened, **options)
@@ -91,7 +91,7 @@ def score_any(
     result = _score(run, run.tallies(worst, clip, losses, progress, engine, threads))
     if isinstance(result, Score):
         return replace(result, level=level, baseline=shares)
-    return result
+    return replace(result, level=level)
 
 
 def columns_of(source: Any, labels: Any, **options: Any) -> FileColumns:
@@ -131,19 +131,19 @@ def _unused_weights(run: Run) -> str:
 
 
 def _score(run: Run, tallies: Tallies) -> Score | MultiLabelScore:
-    reading = run.reading
-    counts = sum((each.left_out for each in tallies), Counter[str]())
+    reading, parts = run.reading, tallies.parts
+    counts = sum((each.left_out for each in parts), Counter[str]())
     left_out = tuple((why, n) for why, n in sorted(counts.items()) if n)
-    if not any(sum(each.state.counts) for each in tallies):
+    if not any(sum(each.state.counts) for each in parts):
         told = ", ".join(f"{n} with {why}" for why, n in left_out)
         what = f"no row is left: {told}." if told else "holds no rows."
-        seen = any(each.seen for each in tallies)
+        seen = any(each.seen for each in parts)
         raise FileError(run.source.name, "holds no row of weight above 0." if seen else what)
     described: dict[str, Any] = {
-        "like_probabilities": all(each.like_probabilities for each in tallies),
-        "like_percentages": all(each.like_percentages for each in tallies),
-        "highest": max(each.highest for each in tallies),
-        "like_decisions": all(each.like_decisions for each in tallies),
+        "like_probabilities": all(each.like_probabilities for each in parts),
+        "like_percentages": all(each.like_percentages for each in parts),
+        "highest": max(each.highest for each in parts),
+        "like_decisions": all(each.like_decisions for each in parts),
         "read": reading.description
         + " Numbers have decimal commas." * (run.first.decimal == ",")
         + _unused_weights(run),
@@ -153,6 +153,7 @@ def _score(run: Run, tallies: Tallies) -> Score | MultiLabelScore:
         "show": reading.show,
     }
     start = run.source.name, reading.kind, tuple(reading.classes)
-    if len(tallies) > 1:
-        return MultiLabelScore(*start, tuple(each.state for each in tallies), **described)
-    return Score(*start, tallies[0].state, **described)
+    if tallies.together is not None:
+        states = tuple(each.state for each in parts)
+        return MultiLabelScore(*start, states, tallies.together, **described)
+    return Score(*start, parts[0].state, **described)

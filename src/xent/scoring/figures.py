@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
 
 import numpy as np
 
-from xent._format import plain
 from xent._validation import Array
 from xent.metrics import log_loss
+from xent.scoring.figure import Figure, exp, flipped, mapped, scaled
 from xent.scoring.grouped import Grouped
 from xent.scoring.intervals import (
     Interval,
@@ -32,18 +30,6 @@ from xent.scoring.summed import numbers_of, sums_in
 
 ROUNDING = 1e-12
 """A skill this near to 0 is that of the base rates themselves, but for rounding."""
-
-
-class Figure(NamedTuple):
-    """A figure of a report."""
-
-    key: str
-    """As in `to_dict`."""
-    name: str
-    value: float
-    about: str
-    interval: Interval | None
-    """None of figures that are no estimates, such as the base rate."""
 
 
 class Figures(Ranked, Grouped):
@@ -80,7 +66,7 @@ class Figures(Ranked, Grouped):
     @property
     def perplexity(self) -> float:
         """Number of equally likely classes that would be as hard to guess."""
-        return _exp(self.loss)
+        return exp(self.loss)
 
     @cached_property
     def base_loss(self) -> float:
@@ -189,9 +175,9 @@ class Figures(Ranked, Grouped):
         found = [
             Figure("log_loss_nats", "log loss", self.loss, "nats per row", loss),
             Figure("log_loss_bits", "", self.loss / math.log(2), "bits per row",
-                   mapped(loss, lambda nats: nats / math.log(2))),
+                   scaled(loss, math.log(2))),
             Figure("perplexity", "perplexity", self.perplexity, "classes as hard to guess",
-                   mapped(loss, _exp)),
+                   mapped(loss, exp)),
             Figure("base_rate_loss", "base rate", self.base_loss,
                    f"nats, predicting the {told}", None),
             Figure("skill", "skill", self.skill, "1 - log loss / base rate", self.skill_interval),
@@ -212,26 +198,3 @@ class Figures(Ranked, Grouped):
             *found,
             Figure("macro_log_loss_nats", "macro loss", self.macro_loss, mean, self.macro_interval),
         ]
-
-
-def mapped(interval: Interval, function: Callable[[float], float]) -> Interval:
-    """The interval of an increasing function of a figure."""
-    low, high = function(interval.low), function(interval.high)
-    return replace(interval, low=low, high=high, error=math.nan)
-
-
-def flipped(interval: Interval) -> Interval:
-    """The interval of 1 minus a figure."""
-    return replace(interval, low=1 - interval.high, high=1 - interval.low)
-
-
-def _exp(loss: float) -> float:
-    return math.exp(loss) if not loss >= 709 else math.inf
-
-
-def data_of(interval: Interval) -> dict[str, Any]:
-    """An interval as plain data, for JSON."""
-    known = {"low": plain(interval.low), "high": plain(interval.high)}
-    return {**known, "standard_error": plain(interval.error), "method": interval.method} | (
-        {"reason": interval.reason} if interval.reason else {}
-    )

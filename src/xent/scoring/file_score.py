@@ -209,8 +209,13 @@ class FileScore(Report):
             "labels": getattr(self, "labels", None),
             "baseline": getattr(self, "baseline", None),
             "states": [json.loads(state.to_json()) for state in self._states],
+            **self._more_state(),
         }
         return json.dumps(data, ensure_ascii=False) + "\n"
+
+    def _more_state(self) -> dict[str, Any]:
+        """What else is saved."""
+        return {}
 
     def save_state(self, path: str | Path) -> None:
         """Write the result to a file, from which `merge` reads it."""

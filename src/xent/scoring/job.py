@@ -14,8 +14,8 @@ from xent.scoring.reading import Reading, listed
 from xent.scoring.sources import Source, check_columns
 from xent.scoring.sources.ahead import ahead
 from xent.scoring.sources.reader import Reader, Split
-from xent.scoring.state import Schema, State
-from xent.scoring.tally import Tallies, Tally
+from xent.scoring.state import Schema
+from xent.scoring.tally import Tallies
 from xent.scoring.values import Values
 
 Told = Callable[[int, float | None], None]
@@ -55,7 +55,7 @@ class Job:
 
     def nothing(self) -> Tallies:
         """What is found in no rows."""
-        return [Tally(State(schema)) for schema in self.schemas]
+        return Tallies.of(self.schemas)
 
     def tallies(
         self,
@@ -69,16 +69,15 @@ class Job:
         layouts = self.layouts(reader)
         start = 0 if piece.split is None else piece.split.first
         for several in self.batches(reader, layouts, start):
-            for tally, rows in zip(found, several, strict=True):
-                tally.add(rows, piece.name)
+            found.add(several, piece.name)
             if file:
                 file.add(several, piece.name)
-            del several, rows  # the next ones are made while nothing else holds these
+            del several  # the next ones are made while nothing else holds these
             if told:
-                told(found[0].seen, reader.fraction(found[0].seen))
+                told(found.seen, reader.fraction(found.seen))
         if told:
-            told(found[0].seen, 1.0)
-        for tally, layout in zip(found, layouts, strict=True):
+            told(found.seen, 1.0)
+        for tally, layout in zip(found.parts, layouts, strict=True):
             tally.left_out.update(layout.left_out)
         return found
 

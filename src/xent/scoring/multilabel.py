@@ -5,16 +5,32 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from heapq import nsmallest
 from typing import Any, NamedTuple
 
 from xent._format import counted, plain
-from xent._report import Block, Table, Text
-from xent.metrics import log_loss
-from xent.scoring.file_score import FileScore, by_group, cells, records, skill_of
+from xent._report import Block, Text
+from xent.scoring.figure import (
+    Figure,
+    between,
+    data_of,
+    figure_table,
+    intervals_data,
+    refusals,
+    scaled,
+)
+from xent.scoring.figures import Figures
+from xent.scoring.file_score import FileScore, by_group, records
+from xent.scoring.intervals import Interval
+from xent.scoring.row_intervals import RowIntervals
 from xent.scoring.state import State, ratio
+from xent.scoring.state.label_rows import LabelRows
 
+LABEL = "label rows true share log_loss_nats base_rate_loss skill accuracy"
 WORST = "label truth probability log_loss_nats"
+
+TAKEN = "Intervals take into account that the cells of one row go together"
 
 
 class LabelScore(NamedTuple):
@@ -31,6 +47,10 @@ class LabelScore(NamedTuple):
     """Log loss of always predicting the share."""
     skill: float
     accuracy: float
+    interval: Interval
+    """Of the loss."""
+    skill_interval: Interval
+    accuracy_interval: Interval
 
 
 class WorstCell(NamedTuple):
@@ -56,6 +76,10 @@ class MultiLabelScore(FileScore):
     labels: tuple[str, ...]
     states: tuple[State, ...]
     """A state for each label, of binary predictions."""
+    together: LabelRows
+    """Sums over rows, whose cells depend on each other."""
+    level: float = 0.95
+    """Confidence level of the intervals."""
 
     def __repr__(self) -> str:
         size = f"cells={self.cells}, labels={len(self.labels)}"
@@ -85,13 +109,39 @@ class MultiLabelScore(FileScore):
             for each, state in zip(self.by_label, self._counted, strict=True)
         )
 
-    @property
+    @cached_property
     def by_label(self) -> list[LabelScore]:
         """The labels that have a row."""
         names = [
             name for name, state in zip(self.labels, self.states, strict=True) if sum(state.counts)
         ]
-        return [_of_label(*each) for each in zip(names, self._counted, strict=True)]
+        return [
+            _of_label(name, state, self.level)
+            for name, state in zip(names, self._counted, strict=True)
+        ]
+
+    @cached_property
+    def figures(self) -> list[Figure]:
+        """The figures of all cells, in the order of a report."""
+        intervals = self._intervals
+        loss = intervals.loss
+        return [
+            Figure("log_loss_nats", "log loss", self.loss,
+                   "nats per cell, a row and a label", loss),
+            Figure("log_loss_bits", "", self.bits, "bits per cell", scaled(loss, math.log(2))),
+            Figure("base_rate_loss", "base rate", self.base_loss,
+                   "nats, predicting each label's share", None),
+            Figure("skill", "skill", self.skill, "1 - log loss / base rate", intervals.skill),
+            Figure("accuracy", "accuracy", self.accuracy, "likelier value is the true one",
+                   intervals.accuracy(self.accuracy)),
+            Figure("macro_log_loss_nats", "macro loss", self.macro_loss,
+                   "nats, mean of the labels' losses", intervals.macro),
+        ]  # fmt: skip
+
+    @property
+    def _intervals(self) -> RowIntervals:
+        rows = [sum(state.counts) for state in self._counted]
+        return RowIntervals(self.together, self.infinite, rows, self.level)
 
     @property
     def worst(self) -> list[WorstCell]:
@@ -138,17 +188,14 @@ class MultiLabelScore(FileScore):
         """The figures, the labels, the worst cells and the notes."""
         size = f"{counted(self.cells, 'cell')} of {counted(len(self.labels), 'label')}"
         yield from self._opening(size)
-        figures = (
-            ("log loss", self.loss, "nats per cell, a row and a label"),
-            ("", self.bits, "bits per cell"),
-            ("base rate", self.base_loss, "nats, always predicting each label's share"),
-            ("skill", self.skill, "1 - log loss / base rate"),
-            ("accuracy", self.accuracy, "likelier value is the true one"),
-            ("macro loss", self.macro_loss, "nats, mean of the labels' losses"),
-        )
-        yield Table((), cells(figures), left=(0, 2))
-        heads = ("label", "rows", "true", "share", "log loss", "base rate", "skill", "accuracy")
-        yield from by_group(heads, self.by_label, "labels", left=(0,))
+        yield figure_table(self.figures, self.level)
+        yield from refusals(self.figures)
+        if any(each.interval and each.interval.known for each in self.figures):
+            yield Text(f"{TAKEN}: {counted(self.together.count('rows'), 'row')}.", "plain")
+        sure = f"{100 * self.level:g} %"
+        heads = ("label", "rows", "true", "share", "log loss", sure, "skill", "accuracy")
+        shown = [_Shown.of(each) for each in self.by_label]
+        yield from by_group(heads, shown, "labels", left=(0, 5))
         if self.worst:
             named = ("label", "truth", "p(true)", "log loss")
             rows = ((cell.file, cell.row, cell.shown, cell[1:5]) for cell in self.worst)
@@ -160,14 +207,16 @@ class MultiLabelScore(FileScore):
         """Plain data, for JSON: infinities as "inf", undefined skill as null."""
         return {
             **self._opening_data("cells"),
-            "base_rate_loss": plain(self.base_loss),
-            "skill": plain(self.skill),
-            "accuracy": self.accuracy,
-            "macro_log_loss_nats": plain(self.macro_loss),
+            **{each.key: plain(each.value) for each in self.figures},
+            "level": self.level,
+            "intervals": intervals_data(self.figures),
+            "standard_error_nats": plain(self._intervals.loss.error),
             "infinite_cells": self.infinite,
-            "labels": records(
-                "label rows true share log_loss_nats base_rate_loss skill accuracy", self.by_label
-            ),
+            "labels": [
+                dict(zip(LABEL.split(), map(plain, each[:8]), strict=True))
+                | {"intervals": _intervals_of(each)}
+                for each in self.by_label
+            ],
             "worst_cells": [
                 {"file": cell.file, "row": cell.row, "shown": [*cell.shown], **figures}
                 for cell, figures in zip(
@@ -179,20 +228,52 @@ class MultiLabelScore(FileScore):
             "notes": self.notes,
         }
 
+    def _more_state(self) -> dict[str, Any]:
+        return {"together": self.together.to_data()}
+
     @property
     def _counted(self) -> list[State]:
         return [state for state in self.states if sum(state.counts)]
 
 
-def _of_label(name: str, state: State) -> LabelScore:
-    rows, weight = sum(state.counts), sum(state.weights)
-    share = ratio(state.weights[1], weight)
-    loss = math.inf if sum(state.infinite) else ratio(sum(state.losses), weight)
-    # The shares of both values, so that the smaller keeps its digits.
-    shares = [[ratio(state.weights[0], weight), share]]
-    base = float(log_loss(shares, shares))
-    right = ratio(sum(state.right), weight)
-    return LabelScore(name, rows, state.counts[1], share, loss, base, skill_of(loss, base), right)
+class _OfLabel(Figures):
+    """The figures of a label: those of its state."""
+
+    baseline = None
+
+    def __init__(self, state: State, level: float) -> None:
+        self.state, self.level = state, level
+
+
+def _of_label(name: str, state: State, level: float) -> LabelScore:
+    f = _OfLabel(state, level)
+    figures = f.shares[1], f.loss, f.base_loss, f.skill, f.accuracy
+    intervals = f.loss_interval, f.skill_interval, f.accuracy_interval
+    return LabelScore(name, f.rows, state.counts[1], *figures, *intervals)
+
+
+def _intervals_of(label: LabelScore) -> dict[str, Any]:
+    """The intervals of a label's figures, as plain data."""
+    names = "log_loss_nats", "skill", "accuracy"
+    return {name: data_of(each) for name, each in zip(names, label[8:], strict=True)}
+
+
+class _Shown(NamedTuple):
+    """A row of the table of labels."""
+
+    name: str
+    rows: int
+    positive: int
+    share: float
+    loss: float
+    interval: str
+    skill: float
+    accuracy: float
+
+    @classmethod
+    def of(cls, label: LabelScore) -> _Shown:
+        interval = between(label.interval)
+        return cls(*label[:5], interval, label.skill, label.accuracy)
 
 
 def _few(names: list[str]) -> str:

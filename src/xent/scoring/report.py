@@ -7,12 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from xent._format import counted, plain, shown
+from xent._format import counted, plain
 from xent._report import Block, Report, Table, Text, to_markdown
-from xent.scoring.figures import data_of
+from xent.scoring.figure import between, data_of, figure_table, refusals
 from xent.scoring.file_score import by_group, cells, records
 from xent.scoring.grouped import TOO_MANY_CELLS, Group
-from xent.scoring.intervals import Interval
 from xent.scoring.intervals.clusters import FEWEST_CLUSTERS
 from xent.scoring.page.calibration import brief
 from xent.scoring.page.told import Told
@@ -125,14 +124,10 @@ class Score(Told):
 
     def figure_blocks(self) -> Iterator[Block]:
         """The figures of all rows, and why some have no interval."""
-        sure = f"{100 * self.level:g} % interval"
-        yield Table(
-            ("", "value", sure, ""),
-            tuple((f.name, *cells([(f.value,)])[0], _between(f.interval), f.about)
-                  for f in self.figures),
-            left=(0, 2, 3),
-        )  # fmt: skip
-        yield from self._refusals()
+        yield figure_table(self.figures, self.level)
+        yield from refusals(self.figures)
+        if self.clustered and any(f.interval and f.interval.known for f in self.figures):
+            yield Text(self._told_of_clusters, "plain")
 
     def class_blocks(self) -> Iterator[Block]:
         """The classes, and which are taken for which."""
@@ -172,17 +167,6 @@ class Score(Told):
     def _groups(self, head: str, what: str, groups: Sequence[Group]) -> Iterator[Block]:
         heads = (head, "rows", "share", "log loss", f"{100 * self.level:g} %", "accuracy")
         yield from by_group(heads, [_Shown.of(each) for each in groups], what, left=(0, 4))
-
-    def _refusals(self) -> Iterator[Block]:
-        """Why figures have no interval; those with one reason together."""
-        reasons: dict[str, list[str]] = {}
-        for figure in self.figures:
-            if figure.interval is not None and figure.interval.reason and figure.name:
-                reasons.setdefault(figure.interval.reason, []).append(figure.name)
-        for reason, names in reasons.items():
-            yield Text(f"No interval of {_listed(names)}: {reason}.", "plain")
-        if self.clustered and any(f.interval and f.interval.known for f in self.figures):
-            yield Text(self._told_of_clusters, "plain")
 
     @property
     def _told_of_clusters(self) -> str:
@@ -295,26 +279,13 @@ class _Shown(NamedTuple):
 
     @classmethod
     def of(cls, group: Group) -> _Shown:
-        return cls(*group[:4], _between(group.interval), group.accuracy)
-
-
-def _between(interval: Interval | None) -> str:
-    """The bounds of an interval."""
-    if interval is None:
-        return ""
-    if interval.reason:
-        return "none"
-    return " to ".join(shown(bound, trim=False) for bound in (interval.low, interval.high))
+        return cls(*group[:4], between(group.interval), group.accuracy)
 
 
 def _group_data(key: str, group: Group) -> dict[str, Any]:
     figures = {"rows": group.rows, "share": group.share, "log_loss_nats": plain(group.loss)}
     more = {"accuracy": group.accuracy, "intervals": {"log_loss_nats": data_of(group.interval)}}
     return {key: group.name, **figures, **more}
-
-
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 @dataclass(frozen=True, repr=False)

@@ -96,7 +96,7 @@ class Run:
             totals = ENGINES[engine](job, self.source, workers, progress, file)
             self.source.check_any()
         if self.source.truth is not None:
-            for total in totals:
+            for total in totals.parts:
                 total.left_out[UNPREDICTED] += self.source.truth.without_prediction
         return totals
 

@@ -17,6 +17,7 @@ from xent.scoring.language.saved import score_from
 from xent.scoring.multilabel import MultiLabelScore
 from xent.scoring.report import Score
 from xent.scoring.state import State, StateError
+from xent.scoring.state.label_rows import LabelRows
 
 UNPREDICTED = "no prediction"
 TUPLES = ("files", "skipped", "show")
@@ -76,7 +77,8 @@ def _score(data: dict[str, Any], name: str) -> Score | MultiLabelScore:
         names = tuple(map(str, labels))
         if len(names) != len(states):
             raise ValueError(names)
-        return MultiLabelScore(path, schema.kind, names, tuple(states), **values)
+        rows = LabelRows.from_data(data["together"], len(names), weighted=schema.weighted)
+        return MultiLabelScore(path, schema.kind, names, tuple(states), rows, **values)
     shares = data["baseline"]
     baseline = None if shares is None else tuple(map(float, shares))
     return Score(path, schema.kind, schema.classes, states[0], baseline=baseline, **values)
@@ -99,7 +101,8 @@ def merged(a: Result, b: Result) -> Result:
             msg = f"These states cannot be merged. The labels differ: {both}."
             raise StateError(msg)
         states = (one.merge(other) for one, other in zip(a.states, b.states, strict=True))
-        return replace(_merged(a, b), states=tuple(states))
+        together = a.together.merge(b.together)
+        return replace(_merged(a, b), states=tuple(states), together=together)
     msg = f"These states cannot be merged. One is {type(a).__name__}, the other {type(b).__name__}."
     raise StateError(msg)
 

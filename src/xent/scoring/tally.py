@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from xent._plausible import are_decisions, are_probabilities, may_be_percentages
 from xent._validation import Array
 from xent.scoring.columns import Rows
-from xent.scoring.state import Batch, State
+from xent.scoring.state import Batch, Schema, State
+from xent.scoring.state.label_rows import LabelRows
 
 
 @dataclass
@@ -28,17 +30,18 @@ class Tally:
     highest: float = -math.inf
     """The largest score."""
 
-    def add(self, rows: Rows, source: str) -> None:
-        """Add a batch."""
-        if not len(rows.places):  # all were left out
-            return
+    def add(self, rows: Rows, source: str) -> Batch | None:
+        """Add a batch, and return what was scored; None if all rows were left out."""
+        if not len(rows.places):
+            return None
         self.seen += len(rows.places)
         if rows.weight is not None:
             self.left_out["weight 0"] += int((rows.weight == 0).sum())
-        self.state.add(
+        batch = self.state.add(
             rows.scores, rows.labels, rows.weight, rows.places, source, rows.shown, rows.groups
         )
         self._look_at(rows.scores)
+        return batch
 
     def add_batch(self, batch: Batch) -> None:
         """Add rows that were scored already."""
@@ -74,10 +77,38 @@ class Tally:
         )
 
 
-Tallies = list[Tally]
-"""One for each part of a reading: a label, where several of a row may be true."""
+@dataclass
+class Tallies:
+    """What was found for each part of a reading: a label, where several of a row may be true."""
 
+    parts: list[Tally]
+    together: LabelRows | None = None
+    """Sums over the rows of all labels, if there are several."""
 
-def merged(a: Tallies, b: Tallies) -> Tallies:
-    """What was found in both sets of rows, for each part of the reading."""
-    return [one.merge(other) for one, other in zip(a, b, strict=True)]
+    @classmethod
+    def of(cls, schemas: Sequence[Schema]) -> Tallies:
+        """What is found in no rows."""
+        several = len(schemas) > 1
+        together = LabelRows(len(schemas), weighted=schemas[0].weighted) if several else None
+        return cls([Tally(State(schema)) for schema in schemas], together)
+
+    @property
+    def seen(self) -> int:
+        """Rows that were read, of the first part."""
+        return self.parts[0].seen
+
+    def add(self, several: Sequence[Rows], source: str) -> None:
+        """Add a batch of each part."""
+        made = (tally.add(rows, source) for tally, rows in zip(self.parts, several, strict=True))
+        if self.together is None:
+            for _ in made:
+                pass
+        else:
+            self.together.add([rows.places for rows in several], made)
+
+    def merge(self, other: Tallies) -> Tallies:
+        """What was found in both sets of rows."""
+        parts = [one.merge(two) for one, two in zip(self.parts, other.parts, strict=True)]
+        if self.together is None or other.together is None:
+            return Tallies(parts)
+        return Tallies(parts, self.together.merge(other.together))

@@ -8,7 +8,8 @@ import numpy as np
 
 from xent._validation import Array
 from xent.scoring.comparing.schema import Batch, Places, Schema
-from xent.scoring.comparing.sums import (
+from xent.scoring.intervals import LossMoments
+from xent.scoring.products import (
     PLAIN,
     WEIGHTED,
     WEIGHTS,
@@ -18,7 +19,6 @@ from xent.scoring.comparing.sums import (
     products,
     usable,
 )
-from xent.scoring.intervals import LossMoments
 from xent.scoring.state.cluster_sizes import ClusterSizes, hashes_of
 from xent.scoring.state.clustered_slices import ClusteredSlices, grouped
 from xent.scoring.state.clusters import BUCKETS

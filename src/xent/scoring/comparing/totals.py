@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from xent.scoring.comparing.schema import Batch, Places, Schema
-from xent.scoring.comparing.sums import (
+from xent.scoring.intervals import LossMoments
+from xent.scoring.products import (
     PLAIN,
     WEIGHTED,
     WEIGHTS,
@@ -17,7 +18,6 @@ from xent.scoring.comparing.sums import (
     products,
     usable,
 )
-from xent.scoring.intervals import LossMoments
 from xent.scoring.state.exact import ExactSums
 
 COUNTS = ("classes", "infinite", "left_out", "undefined", "wins", "alone")

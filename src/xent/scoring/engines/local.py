@@ -12,7 +12,7 @@ from xent.scoring.errors import FileError
 from xent.scoring.job import Job, Piece, Told, pieces_of
 from xent.scoring.losses_file import LossesFile
 from xent.scoring.sources import Source
-from xent.scoring.tally import Tallies, merged
+from xent.scoring.tally import Tallies
 
 
 def run(
@@ -31,7 +31,7 @@ def run(
     total = job.nothing()
     with closing(found):  # threads stop if this fails
         for part in _whole_parts(source, found):
-            total = merged(total, part)
+            total = total.merge(part)
     return total
 
 
@@ -119,7 +119,7 @@ def _whole_parts(source: Source, found: Iterator[Found]) -> Iterator[Tallies]:
             source.skipped[piece.name] = result
             held = None
         else:
-            held = result if held is None else merged(held, result)
+            held = result if held is None else held.merge(result)
     if held is not None:
         yield held
 

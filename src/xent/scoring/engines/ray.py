@@ -19,7 +19,7 @@ from xent.scoring.errors import FileError
 from xent.scoring.job import Job, Piece, Told, pieces_of
 from xent.scoring.losses_file import LossesFile
 from xent.scoring.sources import Source
-from xent.scoring.tally import Tallies, merged
+from xent.scoring.tally import Tallies
 
 FAN = 8
 """Results that a task merges."""
@@ -94,11 +94,11 @@ def _scored(job: Job, piece: Piece) -> tuple[int | FileError, Tallies | None]:
         found = job.tallies(piece, reader)
     except FileError as error:
         return error, None
-    return found[0].seen, found
+    return found.seen, found
 
 
 def _merged(*several: Tallies) -> Tallies:
-    return reduce(merged, several)
+    return reduce(Tallies.merge, several)
 
 
 class _Tasks:

@@ -17,16 +17,24 @@ from xent.scoring.intervals.macro import macro_interval
 from xent.scoring.intervals.mcnemar import mcnemar
 from xent.scoring.intervals.mean import LossMoments, mean_interval, moments_of, moments_of_sums
 from xent.scoring.intervals.multiple import holm
-from xent.scoring.intervals.proportion import proportion_interval, weighted_proportion_interval
+from xent.scoring.intervals.proportion import (
+    mean_share_interval,
+    proportion_interval,
+    weighted_proportion_interval,
+)
 from xent.scoring.intervals.quantiles import normal_quantile, t_quantile
-from xent.scoring.intervals.skill import skill_interval
+from xent.scoring.intervals.refusals import ROWS, Units
+from xent.scoring.intervals.skill import Shares, ratio_of_losses, skill_interval
 
 __all__ = [
+    "ROWS",
     "ClassMoments",
     "Effective",
     "Estimate",
     "Interval",
     "LossMoments",
+    "Shares",
+    "Units",
     "auc",
     "auc_interval",
     "average_precision",
@@ -38,12 +46,14 @@ __all__ = [
     "macro_interval",
     "mcnemar",
     "mean_interval",
+    "mean_share_interval",
     "moments_of",
     "moments_of_sums",
     "normal_quantile",
     "proportion_interval",
     "ratio_estimate",
     "ratio_interval",
+    "ratio_of_losses",
     "refused",
     "skill_interval",
     "t_quantile",

@@ -11,13 +11,23 @@ import numpy as np
 from xent._validation import Array
 from xent.scoring.intervals.interval import Interval, refused
 from xent.scoring.intervals.quantiles import t_quantile
-from xent.scoring.intervals.refusals import few_carriers, few_of_a_class, told, told_of_weights
+from xent.scoring.intervals.refusals import (
+    ROWS,
+    Units,
+    few_carriers,
+    few_of_a_class,
+    told,
+    told_of_weights,
+)
 from xent.scoring.intervals.skewed import hall_bounds
 
 METHOD = "Hall"
 
 FEWEST_ROWS = 10
 """Rows (or effective rows, if weighted) below which there is no interval."""
+
+FEWEST_OF_SIZES = 5
+"""Rows of which the error is made, where they have sizes, below which there is none."""
 
 SPREAD = 43
 """A variance below 2**-43 of the mean square may come from the rounding of squares: it is none."""
@@ -39,6 +49,16 @@ class LossMoments:
     """Standard error of the mean."""
     pull: float = 0.0
     """Σw²(l - mean)/(Σw)²: above 0 if heavy rows have high losses."""
+    spread: float | None = None
+    """(Σw²)³/(Σw³)², if weights are sizes: of how many rows the error is made; at most effective.
+
+    The residuals of a large row are as much larger, and the degrees of freedom are those of Σw²r².
+    """
+
+    @property
+    def freedom(self) -> float:
+        """Degrees of freedom of the error."""
+        return (self.effective if self.spread is None else min(self.spread, self.effective)) - 1
 
     @property
     def skewness(self) -> float:
@@ -171,6 +191,7 @@ def mean_interval(
     *,
     infinite: int = 0,
     counts: Mapping[str, int] | None = None,
+    units: Units = ROWS,
 ) -> Interval:
     r"""Hall's interval of the mean of losses, or of differences of losses.
 
@@ -180,7 +201,8 @@ def mean_interval(
         \quad b = \frac{\gamma}{6\sqrt{n}}
 
     with the skewness γ/√n of the mean, that is Σw³(l - mean)³ / (Σw²(l - mean)²)^(3/2), and the
-    quantile t of Student's t with one degree of freedom less than there are effective rows.
+    quantile t of Student's t with one degree of freedom less than there are effective rows, or
+    `spread` ones if the weights are sizes.
 
     Parameters
     ----------
@@ -192,6 +214,8 @@ def mean_interval(
         Rows whose loss is infinite; one is enough for there to be no interval.
     counts : mapping, optional
         Rows of each class by its name, to refuse an interval where one is too rare.
+    units : Units, default ROWS
+        What the rows and their weights are called.
 
     Returns
     -------
@@ -219,28 +243,37 @@ def mean_interval(
     the squared error is estimated with a mean that errs together with it.
     """
     error = moments.error
-    if reason := _refusal(moments, infinite, counts):
+    if reason := _refusal(moments, infinite, counts, units):
         return refused(reason, METHOD, error)
     low, high = hall_bounds(
         moments.mean,
         error,
-        t_quantile(level, moments.effective - 1),
+        t_quantile(level, moments.freedom),
         moments.skewness / 3 - moments.pull / error,
         moments.skewness / 6,
     )
     return Interval(low, high, error, METHOD)
 
 
-def _refusal(m: LossMoments, infinite: int, counts: Mapping[str, int] | None) -> str:
+def _refusal(m: LossMoments, infinite: int, counts: Mapping[str, int] | None, units: Units) -> str:
+    name = units.name
     if infinite:
-        rows = "1 row has" if infinite == 1 else f"{infinite:,} rows have"
+        rows = f"1 {name} has" if infinite == 1 else f"{infinite:,} {name}s have"
         return f"{rows} an infinite loss: the mean has no interval"
     if m.rows < FEWEST_ROWS:
-        return told(m.rows, "row", FEWEST_ROWS)
+        return told(m.rows, name, FEWEST_ROWS)
     if few := few_of_a_class(counts or {}):
         return few
     if not m.error > 0:
-        return f"all {m.rows:,} rows have the same loss: its spread is unknown"
+        return f"all {m.rows:,} {name}s have the same loss: its spread is unknown"
+    return few_effective(m, units) or few_carriers(m.skewness, m.rows, f"{name}s")
+
+
+def few_effective(m: LossMoments, units: Units = ROWS) -> str:
+    """That weights or sizes leave too few effective rows, or that a few decide the error."""
     if m.effective < FEWEST_ROWS:
-        return told_of_weights(m.rows, m.effective, FEWEST_ROWS)
-    return few_carriers(m.skewness, m.rows)
+        return told_of_weights(m.rows, m.effective, FEWEST_ROWS, units=units)
+    if m.freedom + 1 < FEWEST_OF_SIZES:
+        few = f"a few large {units.name}s decide its error, as if there were {m.freedom + 1:.1f}"
+        return f"{few}: an interval needs {FEWEST_OF_SIZES}"
+    return ""

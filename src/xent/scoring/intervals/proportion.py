@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from xent._validation import Array
 from xent.scoring.intervals.interval import Interval, refused
+from xent.scoring.intervals.mean import LossMoments, few_effective
 from xent.scoring.intervals.quantiles import normal_quantile
-from xent.scoring.intervals.refusals import told, told_of_weights
+from xent.scoring.intervals.refusals import ROWS, Units, told, told_of_weights
 
 METHOD = "Wilson"
 
@@ -19,7 +21,12 @@ FEWEST_ROWS = 10
 
 
 def proportion_interval(
-    share: float, rows: int, level: float = 0.95, *, effective: float | None = None
+    share: float,
+    rows: int,
+    level: float = 0.95,
+    *,
+    effective: float | None = None,
+    units: Units = ROWS,
 ) -> Interval:
     r"""Wilson's interval of a proportion.
 
@@ -37,6 +44,8 @@ def proportion_interval(
         Confidence level.
     effective : float, optional
         Effective number of rows if they have weights.
+    units : Units, default ROWS
+        What the rows and their weights are called.
 
     Returns
     -------
@@ -62,14 +71,14 @@ def proportion_interval(
     """
     z = normal_quantile(level)
     if rows < FEWEST_ROWS:
-        return refused(told(rows, "row", FEWEST_ROWS), METHOD)
+        return refused(told(rows, units.name, FEWEST_ROWS), METHOD)
     n = float(rows) if effective is None else effective
     if not 0 <= share <= 1:
         msg = f"share is {share!r}; expected a proportion from 0 to 1."
         raise ValueError(msg)
     error = math.sqrt(share * (1 - share) / n)
     if n < FEWEST_ROWS:
-        return refused(told_of_weights(rows, n, FEWEST_ROWS), METHOD, error)
+        return refused(told_of_weights(rows, n, FEWEST_ROWS, units=units), METHOD, error)
     middle = share + z * z / (2 * n)
     half = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     whole = 1 + z * z / n
@@ -128,3 +137,56 @@ def weighted_proportion_interval(
     spread = float((ww * (right / w * (1 - share) ** 2 + (1 - right / w) * share**2)).sum())
     effective = share * (1 - share) * whole**2 / spread
     return proportion_interval(share, rows, level, effective=effective)
+
+
+def mean_share_interval(
+    share: float, moments: LossMoments, level: float = 0.95, *, units: Units = ROWS
+) -> Interval:
+    r"""Wilson's interval of a share of cells that are not independent, such as those of one row.
+
+    .. math:: n = \hat p (1 - \hat p) / \mathrm{SE}^2
+
+    is put in the place of the number of cells, with the standard error over rows. Where that is 0,
+    since all cells are right, it is the number of rows: as if the cells of a row went together.
+
+    Parameters
+    ----------
+    share : float
+        The proportion: from 0 to 1.
+    moments : LossMoments
+        Of each row's share of cells that are right.
+    level : float, default 0.95
+        Confidence level.
+    units : Units, default ROWS
+        What the rows and their weights are called.
+
+    Returns
+    -------
+    Interval
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from xent.scoring.intervals.mean import moments_of
+    >>> shares = np.repeat([0.5, 1.0], [20, 80])
+    >>> found = mean_share_interval(0.9, moments_of(shares))
+    >>> round(found.low, 3), round(found.high, 3)
+    (0.854, 0.933)
+
+    References
+    ----------
+    Korn & Graubard (1998), Confidence intervals for proportions with small expected number of
+    positive counts estimated from survey data.
+    """
+    if moments.rows < FEWEST_ROWS:
+        return refused(told(moments.rows, units.name, FEWEST_ROWS), METHOD)
+    if reason := few_effective(moments, units):
+        return refused(reason, METHOD, moments.error)
+    cells = moments.effective
+    if moments.error > 0:
+        cells = share * (1 - share) / moments.error**2
+    if cells < FEWEST_ROWS:
+        reason = told_of_weights(moments.rows, cells, FEWEST_ROWS, units=units)
+        return refused(reason, METHOD, moments.error)
+    found = proportion_interval(share, moments.rows, level, effective=cells, units=units)
+    return replace(found, error=moments.error)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from xent.scoring.intervals.by_class import ClassMoments
 
@@ -11,6 +12,16 @@ FEWEST_OF_A_CLASS = 5
 
 FEWEST_CARRIERS = 3
 """A figure as skewed as if fewer rare rows than this decided it has no interval."""
+
+
+class Units(NamedTuple):
+    """What independent units are called, and what makes some of them count more."""
+
+    name: str
+    weights: str
+
+
+ROWS = Units("row", "weights")
 
 
 def told(count: int, what: str, least: int) -> str:
@@ -25,9 +36,11 @@ def told_of_class(count: int, name: str, least: int) -> str:
     return f"only {count:,} row{'s' * (count != 1)} of class '{name}': an interval needs {least:,}"
 
 
-def told_of_weights(rows: int, effective: float, least: int, of: str = "") -> str:
+def told_of_weights(
+    rows: int, effective: float, least: int, of: str = "", units: Units = ROWS
+) -> str:
     """That the weights leave too few effective rows."""
-    how = f"the weights make {rows:,} rows{of} count like {effective:.1f}"
+    how = f"the {units.weights} make {rows:,} {units.name}s{of} count like {effective:.1f}"
     return f"{how}: an interval needs {least:,}"
 
 

@@ -73,6 +73,7 @@ def score_language(
     name: str,
     worst: int = 5,
     missing: Missing = "error",
+    level: float = 0.95,
 ) -> TextScore | ChoiceScore:
     """The figures of a file.
 
@@ -88,6 +89,8 @@ def score_language(
         How many of the rows with the highest loss to list.
     missing : {"error", "drop"}, default "error"
         What to do with rows without a log-probability; those left out are counted.
+    level : float, default 0.95
+        Confidence level of the intervals.
 
     Raises
     ------
@@ -97,7 +100,7 @@ def score_language(
     state = new_state(form, worst, name)
     for first, batch in batches:
         add_batch(state, form, first, batch, name, missing)
-    return score_of(state, form, name)
+    return score_of(state, form, name, level=level)
 
 
 def new_state(form: Form, worst: int, name: str) -> State:
@@ -126,11 +129,11 @@ def add_batch(
     else:
         texts = _texts(form, first, batch, checks, missing)
         # Tokens of one text depend on each other, so that they give no standard error.
-        state.add(texts, form.unit, source, squares=form.shape != "token")
+        state.add(texts, form.unit, source, errors=form.shape != "token")
 
 
 def score_of(
-    state: State, form: Form, name: str, skipped: tuple[str, ...] = ()
+    state: State, form: Form, name: str, skipped: tuple[str, ...] = (), level: float = 0.95
 ) -> TextScore | ChoiceScore:
     """The figures of a state; an error if it has no rows."""
     empty = isinstance(state, TextState) and state.known["tokens"] and not state.totals["tokens"]
@@ -138,8 +141,8 @@ def score_of(
         told = ", ".join(f"{n} with {why}" for why, n in sorted(state.left_out.items()) if n)
         raise FileError(name, f"nothing is left: {told}." if told else "holds no rows.")
     if isinstance(state, ChoiceState):
-        return ChoiceScore(name, form, state, skipped)
-    return TextScore(name, form, state, skipped)
+        return ChoiceScore(name, form, state, skipped, level)
+    return TextScore(name, form, state, skipped, level)
 
 
 def _texts(form: Form, first: int, batch: Batch, checks: Checks, missing: Missing) -> Texts:

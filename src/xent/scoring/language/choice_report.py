@@ -8,16 +8,22 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from xent._format import counted, plain, shown
+import numpy as np
+
+from xent._format import counted, plain
 from xent._report import Block, Table, Text
+from xent.scoring.figure import Figure, exp, intervals_data, mapped, scaled
 from xent.scoring.file_score import SCHEMA_VERSION, cells
-from xent.scoring.language.report import Figure, LanguageScore, exp
+from xent.scoring.intervals import Interval, Units, ratio_of_losses, refused
+from xent.scoring.language.report import LanguageScore
 from xent.scoring.language.state import ChoiceState
 
 
 @dataclass(frozen=True, repr=False)
 class ChoiceScore(LanguageScore[ChoiceState]):
     """How well a language model chooses: log-likelihoods, normalised over the choices."""
+
+    units = Units("question", "weights")
 
     def __repr__(self) -> str:
         return f"ChoiceScore({self.path!r}, questions={self.questions}, loss={self.loss:.6g})"
@@ -82,13 +88,13 @@ class ChoiceScore(LanguageScore[ChoiceState]):
     @property
     def loss_error(self) -> float:
         """Standard error of `loss`; NaN of a few questions."""
-        return self._error(self.state.variance())
+        return self._error(self.state.moments().error)
 
     @property
     def accuracy_error(self) -> float:
         """Standard error of `accuracy`, as lm-evaluation-harness gives it; NaN of a few."""
         n, share = self.questions, self.accuracy
-        return self._error(share * (1 - share) / (n - 1)) if n > 1 else math.nan
+        return self._error(math.sqrt(share * (1 - share) / (n - 1))) if n > 1 else math.nan
 
     @property
     def notes(self) -> list[str]:
@@ -115,25 +121,45 @@ class ChoiceScore(LanguageScore[ChoiceState]):
             notes.append("The predictions are worse than taking every choice for equally likely.")
         return notes
 
+    @property
+    def _figures(self) -> list[Figure]:
+        loss = self._interval(self.state.moments(), self.state.sums["lost"])
+        return [
+            Figure("log_loss_nats", "log loss", self.loss, "nats per question", loss),
+            Figure("log_loss_bits", "", self.bits, "bits per question",
+                   scaled(loss, math.log(2))),
+            Figure("perplexity", "perplexity", self.perplexity, "choices as hard to guess",
+                   mapped(loss, exp)),
+            Figure("chance_loss", "chance", self.base_loss, "nats, every choice equally likely",
+                   None),
+            Figure("skill", "skill", self.skill, "1 - log loss / chance", self._skill_interval),
+            Figure("accuracy", "accuracy", self.accuracy, "acc: by log-likelihood",
+                   self._share_interval(self.accuracy)),
+            Figure("accuracy_per_character", "", self.accuracy_per_character,
+                   "acc_norm: by log-likelihood per character",
+                   self._share_interval(self.accuracy_per_character)),
+            Figure("accuracy_per_byte", "", self.accuracy_per_byte,
+                   "acc_bytes: by log-likelihood per byte",
+                   self._share_interval(self.accuracy_per_byte)),
+            Figure("chance_accuracy", "", self.base_accuracy, "by chance", None),
+        ]  # fmt: skip
+
+    @property
+    def _skill_interval(self) -> Interval:
+        """Of the skill: of a ratio of sums over questions, whose chances may differ."""
+        method = "delta, Hall"
+        loss = self._interval(self.state.moments(), self.state.sums["lost"])
+        if loss.reason:
+            return refused(loss.reason, method)
+        if not self.base_loss > 0:
+            return refused("every choice is right, so that chance has no loss", method)
+        by_chance = self.state.by_chance()
+        surprise = np.array([-math.log(_part(chance)) for chance in by_chance.names])
+        return ratio_of_losses(by_chance, surprise, self.level, units=self.units)
+
     def blocks(self) -> Iterator[Block]:
         """The figures, the worst questions and the notes."""
-        figures: list[Figure] = [
-            ("log loss", self.loss, "nats per question"),
-            ("", self.bits, "bits per question"),
-            ("perplexity", self.perplexity, "choices as hard to guess"),
-            ("chance", self.base_loss, "nats, every choice equally likely"),
-            ("skill", self.skill, "1 - log loss / chance"),
-            ("accuracy", self.accuracy, "acc: by log-likelihood"),
-            ("", self.accuracy_per_character, "acc_norm: by log-likelihood per character"),
-            ("", self.accuracy_per_byte, "acc_bytes: by log-likelihood per byte"),
-            ("", self.base_accuracy, "by chance"),
-        ]
-        yield from self._told(f"{self.path}: {counted(self.questions, 'question')}", figures)
-        if not math.isnan(self.accuracy_error):
-            errors = [f"accuracy {shown(self.accuracy_error)}"]
-            if not math.isnan(self.loss_error):
-                errors.insert(0, f"log loss {shown(self.loss_error)} nats")
-            yield Text(f"Standard error over questions: {', '.join(errors)}.", "plain")
+        yield from self._told(f"{self.path}: {counted(self.questions, 'question')}")
         if self.worst:
             heads = ("worst row", "question", "right", "predicted", "p(right)", "log loss")
             yield Table(heads, cells(self._worst()), left=(1,))
@@ -169,6 +195,8 @@ class ChoiceScore(LanguageScore[ChoiceState]):
                 for each, row in zip(self.worst, self._worst(), strict=True)
             ],
             "notes": self.notes,
+            "level": self.level,
+            "intervals": intervals_data(self.figures),
         }
 
     def _accuracy(self, key: str) -> float:

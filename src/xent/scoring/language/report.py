@@ -4,23 +4,31 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
-from xent._report import Block, Report, Table, Text
+from xent._format import counted
+from xent._report import Block, Report, Text
 from xent._report.files import write_file
-from xent.scoring.file_score import cells
+from xent.scoring.figure import Figure, figure_table, refusals
+from xent.scoring.intervals import (
+    Interval,
+    LossMoments,
+    Units,
+    mean_interval,
+    proportion_interval,
+    refused,
+)
 from xent.scoring.language.form import Form
 from xent.scoring.language.state import LanguageState
 from xent.scoring.state import SCALE, ratio
 
 State = TypeVar("State", bound=LanguageState)
-Figure = tuple[str, float, str]
 
 STATE_FORMAT = "xent score of a language model"
-STATE_VERSION = 1
+STATE_VERSION = 2
 """What is written into saved states."""
 
 FEW = 5
@@ -36,6 +44,21 @@ class LanguageScore(Report, Generic[State]):
     state: State
     skipped: tuple[str, ...] = ()
     """Why files were left out."""
+    level: float = 0.95
+    """Confidence level of the intervals."""
+
+    units: ClassVar[Units]
+    """What is independent: texts or questions."""
+
+    @property
+    def figures(self) -> list[Figure]:
+        """The figures that are known, in the order of a report."""
+        return [each for each in self._figures if not math.isnan(each.value)]
+
+    @property
+    def _figures(self) -> list[Figure]:
+        """All figures; NaN if they are not known."""
+        raise NotImplementedError
 
     @property
     def read(self) -> str:
@@ -74,11 +97,30 @@ class LanguageScore(Report, Generic[State]):
             return math.nan
         return math.inf if self.state.infinite else ratio(self.state.losses, number << SCALE)
 
-    def _error(self, variance: float) -> float:
+    def _error(self, error: float) -> float:
         """A standard error; NaN of a few rows."""
-        return math.sqrt(variance) if self.state.rows >= FEW else math.nan
+        return error if self.state.rows >= FEW else math.nan
 
-    def _told(self, headline: str, figures: Iterable[Figure]) -> Iterator[Block]:
+    def _interval(self, moments: LossMoments, lost: int) -> Interval:
+        """Of a mean of rows of which so many have a loss that is infinite or too large."""
+        infinite = lost if self.state.infinite else 0
+        if reason := self._too_large(lost):
+            return refused(reason, "Hall")
+        return mean_interval(moments, self.level, infinite=infinite, units=self.units)
+
+    def _too_large(self, lost: int) -> str:
+        """That losses are too large for their powers, or nothing."""
+        if not lost or self.state.infinite:
+            return ""
+        return f"the losses of {counted(lost, self.units.name)} are too large to square"
+
+    def _share_interval(self, share: float) -> Interval:
+        """Of a share of all rows."""
+        if math.isnan(share):
+            return refused("it is not known", "Wilson")
+        return proportion_interval(share, self.state.rows, self.level, units=self.units)
+
+    def _told(self, headline: str) -> Iterator[Block]:
         """The beginning of a report: what was read, what was left out, and the figures."""
         yield Text(headline, "headline")
         yield Text(self.read, "plain")
@@ -87,10 +129,5 @@ class LanguageScore(Report, Generic[State]):
             yield Text(f"Left out: {told}.", "plain")
         for reason in self.skipped:
             yield Text(f"Left out: {reason}", "plain")
-        known = [figure for figure in figures if not math.isnan(figure[1])]
-        yield Table((), cells(known), left=(0, 2))
-
-
-def exp(loss: float) -> float:
-    """exp(loss), or inf where that is too large."""
-    return math.inf if loss > 709 else math.exp(loss)
+        yield figure_table(self.figures, self.level)
+        yield from refusals(self.figures)

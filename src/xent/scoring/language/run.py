@@ -37,6 +37,7 @@ def score_source(
     worst: int,
     missing: Missing,
     progress: Callable[[int, float | None], None] | None = None,
+    level: float = 0.95,
 ) -> TextScore | ChoiceScore:
     """The figures of all rows."""
     total: Any = new_state(form, worst, source.name)
@@ -59,7 +60,8 @@ def score_source(
                     progress(seen, None if done is None else (i + done) / len(source.parts))
             total = total.merge(state)
     source.check_any()
-    return score_of(total, form, source.name, tuple(map(str, source.skipped.values())))
+    skipped = tuple(map(str, source.skipped.values()))
+    return score_of(total, form, source.name, skipped, level)
 
 
 def _batches(reader: Reader, form: Form) -> Iterator[tuple[int, Batch]]:

@@ -8,19 +8,25 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import asdict, dataclass, field, fields, replace
-from fractions import Fraction
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
 from xent._validation import Array
+from xent.scoring.intervals import ClassMoments, LossMoments, class_moments
 from xent.scoring.language.form import COUNTS
 from xent.scoring.language.losses import losses_of, predicted
 from xent.scoring.language.rows import Questions, Texts
-from xent.scoring.state import SCALE, exact_sums
+from xent.scoring.products import PLAIN, moments, powers, products, products_of_totals
+from xent.scoring.state import exact_sums
+from xent.scoring.state.exact import ONE
 
 LARGEST = 1e100
-"""Losses that can be squared, and multiplied by any number of tokens."""
+"""Losses whose cubes, and products with squares of any number of tokens, are finite."""
+
+BY_UNIT = ("w", "ww", "www", "wwl", "wwwl", "wwwll")
+"""Products of a text's loss wl and its number w of tokens, as `products_of_totals` calls them; the
+others have no number."""
 
 
 class Placed:
@@ -143,13 +149,13 @@ class TextState(LanguageState):
     """Tokens, bytes, words, characters, and texts that greedy decoding gives."""
     known: Counter[str] = field(default_factory=Counter)
     """For how many texts each of them is known."""
-    squares: Counter[str] = field(default_factory=Counter)
-    """Over texts: sums of the squared loss, of its products with each number (both in units of
-    2**-1126), and of the squared numbers. They give standard errors."""
+    sums: Counter[str] = field(default_factory=Counter)
+    """Over texts, in units of 2**-1126: sums of products of a text's loss with its numbers of
+    tokens, bytes and so on, and of their powers; see `moments`. "finite" counts these texts."""
 
     worst_class = WorstText
 
-    def add(self, texts: Texts, unit: str, source: str = "", *, squares: bool = True) -> None:
+    def add(self, texts: Texts, unit: str, source: str = "", *, errors: bool = True) -> None:
         """Add a batch; the worst texts are those with the highest loss per `unit`."""
         n = len(texts.places)
         self.rows += n
@@ -163,8 +169,8 @@ class TextState(LanguageState):
         losses = texts.losses
         if texts.owners is not None:
             losses = np.bincount(texts.owners, losses, n)
-        if squares:
-            self._add_squares(losses, texts.counts)
+        if errors:
+            self._add_powers(losses, texts.counts)
         sizes = np.maximum(texts.counts.get(f"{unit}s", np.ones(n, np.int64)), 1)
         rates = losses / sizes
         self._keep([
@@ -173,33 +179,31 @@ class TextState(LanguageState):
             for i in self._highest(rates)
         ])  # fmt: skip
 
-    def _add_squares(self, losses: Array, counts: dict[str, Array]) -> None:
-        finite = np.isfinite(losses) & (losses < LARGEST)
-        self.squares["finite"] += int(finite.sum())
+    def _add_powers(self, losses: Array, counts: dict[str, Array]) -> None:
+        finite = losses < LARGEST
+        self.sums["finite"] += int(finite.sum())
         losses = losses[finite]
-        self.squares["loss"] += exact_sum(losses**2)
-        for name in COUNTS:
-            if name in counts:
-                numbers = np.maximum(counts[name][finite], 0)
-                self.squares[f"loss, {name}"] += exact_sum(losses * numbers)
-                self.squares[name] += exact_sum(numbers.astype(np.float64) ** 2) >> SCALE
+        for name, values in products(losses, None).items():
+            self.sums[name] += exact_sum(values)
+        for unit in COUNTS:
+            if unit in counts:
+                numbers = np.maximum(counts[unit][finite], 0).astype(np.float64)
+                made = products_of_totals(losses, numbers) | powers(numbers)
+                for name in BY_UNIT:
+                    self.sums[f"{unit} {name}"] += exact_sum(made[name])
 
-    def variance(self, name: str = "") -> float:
-        """Of the loss per token, byte and so on, or per text: of a ratio of sums over texts.
+    @property
+    def lost(self) -> int:
+        """Texts whose loss is infinite, or too large for its powers."""
+        return self.rows - self.sums["finite"]
 
-        The squared residuals loss - ratio * number, in exact arithmetic (Cochran, Sampling
-        Techniques, section 6.3).
-        """
-        n, squares = self.rows, self.squares
-        total = self.totals[name] if name else n
-        if n < 2 or not total or squares["finite"] < n:
-            return math.nan
-        loss = Fraction(self.losses, 1 << SCALE)
-        ratio = loss / total
-        product = Fraction(squares[f"loss, {name}"], 1 << SCALE) if name else loss
-        number = squares[name] if name else n
-        residuals = Fraction(squares["loss"], 1 << SCALE) - 2 * ratio * product + ratio**2 * number
-        return float(max(residuals, Fraction(0)) * n / (n - 1) / total**2)
+    def moments(self, unit: str = "") -> LossMoments:
+        """Of the loss per token, byte and so on, with each text a cluster of them; or per text."""
+        sums = {name: self.sums[name] for name in PLAIN}
+        if unit:
+            shared = {"wl": sums["wl"], "wwll": sums["wll"], "wwwlll": sums["wlll"]}
+            sums = shared | {name: self.sums[f"{unit} {name}"] for name in BY_UNIT}
+        return moments(self.rows, sums, self.lost, sizes=True)
 
 
 @dataclass
@@ -214,8 +218,9 @@ class ChoiceState(LanguageState):
     """For how many questions each of these is known."""
     reported: Counter[str] = field(default_factory=Counter)
     """Questions for which the file itself gives an accuracy, and those where it is another."""
-    squares: int = 0
-    """Sum of the squared losses, in units of 2**-1126, but of infinite and huge ones."""
+    sums: Counter[str] = field(default_factory=Counter)
+    """By chance, as in "1/4 wll": sums of the powers of the losses, in units of 2**-1126, but of
+    infinite and huge ones, which "lost" counts."""
 
     worst_class = WorstQuestion
 
@@ -230,11 +235,18 @@ class ChoiceState(LanguageState):
         starts = np.cumsum(sizes) - sizes
         losses, probabilities = losses_of(questions)
         self._add_losses(losses)
-        self.squares += exact_sum(np.where(losses < LARGEST, losses, 0.0) ** 2)
         targets = np.add.reduceat(questions.right.astype(np.int64), starts)
-        pairs, numbers = np.unique(np.stack([targets, sizes]), axis=1, return_counts=True)
-        for (count, size), number in zip(pairs.T.tolist(), numbers.tolist(), strict=True):
-            self.chances[f"{count}/{size}"] += number
+        pairs, of, numbers = np.unique(
+            np.stack([targets, sizes]), axis=1, return_inverse=True, return_counts=True
+        )
+        of = of.ravel()  # NumPy 2.0 has it in another shape
+        fits = losses < LARGEST
+        self.sums["lost"] += int((~fits).sum())
+        made = products(losses[fits], None)
+        for i, (count, size) in enumerate(pairs.T.tolist()):
+            self.chances[f"{count}/{size}"] += int(numbers[i])
+            for name, values in made.items():
+                self.sums[f"{count}/{size} {name}"] += exact_sum(values[of[fits] == i])
         places = predicted(questions.values, sizes)
         self._count("acc", questions, places, np.ones(n, bool))
         for unit, key in (("characters", "acc_norm"), ("bytes", "acc_bytes")):
@@ -253,14 +265,16 @@ class ChoiceState(LanguageState):
             for i in self._highest(losses)
         ])  # fmt: skip
 
-    def variance(self) -> float:
+    def by_chance(self) -> ClassMoments:
+        """Moments of the losses of the questions that have the same chance, sorted by that."""
+        names = sorted(self.chances)
+        sums = {name: [self.sums[f"{each} {name}"] for each in names] for name in PLAIN}
+        return class_moments(names, [self.chances[each] for each in names], ONE, sums)
+
+    def moments(self) -> LossMoments:
         """Of the mean loss."""
-        n = self.rows
-        if n < 2 or self.infinite:
-            return math.nan
-        total = Fraction(self.losses, 1 << SCALE)
-        residuals = Fraction(self.squares, 1 << SCALE) - total**2 / n
-        return float(max(residuals, Fraction(0)) / (n - 1) / n)
+        sums = {n: sum(self.sums[f"{each} {n}"] for each in self.chances) for n in PLAIN}
+        return moments(self.rows, sums, self.sums["lost"])
 
     def _count(self, key: str, questions: Questions, places: Array, known: Array) -> None:
         starts = np.cumsum(questions.sizes) - questions.sizes

@@ -7,18 +7,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from xent._format import counted, plain, shown
+from xent._format import counted, plain
 from xent._report import Block, Table, Text
+from xent.scoring.figure import Figure, exp, intervals_data, mapped, scaled
 from xent.scoring.file_score import SCHEMA_VERSION, cells
+from xent.scoring.intervals import Interval, Units, refused
 from xent.scoring.language.form import COUNTS
-from xent.scoring.language.report import Figure, LanguageScore, exp
+from xent.scoring.language.report import LanguageScore
 from xent.scoring.language.responses import LEAST
 from xent.scoring.language.state import TextState
+
+TAKEN = "Intervals take into account that the tokens of one text go together"
+ALONE = "a row is a token, and tokens of one text are not independent"
 
 
 @dataclass(frozen=True, repr=False)
 class TextScore(LanguageScore[TextState]):
     """How well a language model predicts texts."""
+
+    units = Units("text", "lengths")
 
     def __repr__(self) -> str:
         return f"TextScore({self.path!r}, tokens={self.tokens}, loss={self.loss:.6g})"
@@ -106,13 +113,13 @@ class TextScore(LanguageScore[TextState]):
     @property
     def loss_error(self) -> float:
         """Standard error of `loss`, with each text a cluster of tokens; NaN of a few texts."""
-        return self._error(self.state.variance("" if self.tokens is None else "tokens"))
+        return self._error(self.state.moments("" if self.tokens is None else "tokens").error)
 
     @property
     def bits_per_byte_error(self) -> float:
         """Standard error of `bits_per_byte`, with each text a cluster; NaN of a few texts."""
         known = self.bytes is not None
-        return self._error(self.state.variance("bytes")) / math.log(2) if known else math.nan
+        return self._error(self.state.moments("bytes").error) / math.log(2) if known else math.nan
 
     @property
     def notes(self) -> list[str]:
@@ -137,37 +144,48 @@ class TextScore(LanguageScore[TextState]):
             notes.append("The number of tokens is not known, so nothing is per token.")
         return notes
 
+    @property
+    def _figures(self) -> list[Figure]:
+        unit = "text" if self.tokens is None else "token"
+        loss = self._per_unit("" if self.tokens is None else "tokens")
+        by_byte, log2 = self._per_unit("bytes"), math.log(2)
+        return [
+            Figure("log_loss_nats", "log loss", self.loss, f"nats per {unit}", loss),
+            Figure("log_loss_bits", "", self.bits, f"bits per {unit}", scaled(loss, log2)),
+            Figure("perplexity", "perplexity", self.perplexity, f"exp(log loss per {unit})",
+                   mapped(loss, exp)),
+            Figure("bits_per_byte", "bits per byte", self.bits_per_byte,
+                   f"over {self.bytes} bytes", scaled(by_byte, log2)),
+            Figure("byte_perplexity", "byte perplexity", self.byte_perplexity,
+                   "exp(log loss per byte)", mapped(by_byte, exp)),
+            Figure("bits_per_character", "bits per character", self.bits_per_character,
+                   f"over {self.characters} characters",
+                   scaled(self._per_unit("characters"), log2)),
+            Figure("word_perplexity", "word perplexity", self.word_perplexity,
+                   f"exp(log loss per word), {self.words} words",
+                   mapped(self._per_unit("words"), exp)),
+            Figure("accuracy", "accuracy", self.accuracy,
+                   "share of texts that greedy decoding gives",
+                   self._share_interval(self.accuracy)),
+        ]  # fmt: skip
+
+    def _per_unit(self, unit: str) -> Interval:
+        """Of the loss per token, byte and so on, or per text."""
+        if self.form.shape == "token":
+            return refused(ALONE, "Hall")
+        if unit and not self._total(unit):
+            return refused(f"the number of {unit} is not known", "Hall")
+        return self._interval(self.state.moments(unit), self.state.lost)
+
     def blocks(self) -> Iterator[Block]:
         """The figures, the worst rows and the notes."""
         tokens, documents = self.tokens, self.documents
         sizes = [counted(n, what) for n, what in ((documents, "text"), (tokens, "token"))
                  if n is not None]  # fmt: skip
-        unit = "text" if tokens is None else "token"
-        figures: list[Figure] = [
-            ("log loss", self.loss, f"nats per {unit}"),
-            ("", self.bits, f"bits per {unit}"),
-            ("perplexity", self.perplexity, f"exp(log loss per {unit})"),
-            ("bits per byte", self.bits_per_byte, f"over {self.bytes} bytes"),
-            ("byte perplexity", self.byte_perplexity, "exp(log loss per byte)"),
-            ("bits per character", self.bits_per_character, f"over {self.characters} characters"),
-            (
-                "word perplexity",
-                self.word_perplexity,
-                f"exp(log loss per word), {self.words} words",
-            ),
-            ("accuracy", self.accuracy, "share of texts that greedy decoding gives"),
-        ]
-        yield from self._told(f"{self.path}: {', '.join(sizes)}", figures)
-        errors = [
-            f"{shown(error)} {unit}"
-            for error, unit in (
-                (self.loss_error, f"nats per {unit}"),
-                (self.bits_per_byte_error, "bits per byte"),
-            )
-            if not math.isnan(error)
-        ]
-        if errors:
-            yield Text(f"Standard error over texts: {', '.join(errors)}.", "plain")
+        yield from self._told(f"{self.path}: {', '.join(sizes)}")
+        clusters = tokens is not None or self.bytes is not None
+        if clusters and any(f.interval and f.interval.known for f in self.figures):
+            yield Text(f"{TAKEN}: {counted(self.state.rows, 'text')}.", "plain")
         if self.worst:
             yield self._worst_table()
         for note in self.notes:
@@ -210,6 +228,8 @@ class TextScore(LanguageScore[TextState]):
                 for each in self.worst
             ],
             "notes": self.notes,
+            "level": self.level,
+            "intervals": intervals_data(self.figures),
         }  # fmt: skip
 
     def _total(self, name: str) -> int | None:

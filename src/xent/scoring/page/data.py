@@ -10,7 +10,7 @@ import numpy as np
 from xent._format import plain
 from xent._validation import Array
 from xent.scoring.calibration import Bands, Beside, Calibration, Estimate
-from xent.scoring.figures import data_of
+from xent.scoring.figure import intervals_data
 from xent.scoring.page.calibration import BINS_ALONE, DEPENDENT, estimates, slope_words
 from xent.scoring.page.told import Told
 
@@ -70,7 +70,7 @@ def figures_data(score: Told) -> dict[str, Any]:
     """The figures of all rows, each with its interval."""
     return {
         **{f.key: plain(f.value) for f in score.figures},
-        "intervals": {f.key: data_of(f.interval) for f in score.figures if f.interval},
+        "intervals": intervals_data(score.figures),
     }
 
 

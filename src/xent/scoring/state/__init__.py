@@ -88,11 +88,11 @@ class State:
         source: str = "",
         keys: Sequence[Array] = (),
         groups: Sequence[Groups] = (),
-    ) -> None:
+    ) -> Batch | None:
         """Add rows: scores of the schema's kind, class indices, weights, and numbers of the rows.
 
         `groups` are those of the schema's columns `by`, and of its cluster if there is one. Rows of
-        weight 0 are left out.
+        weight 0 are left out. What was added is returned; None if no row was.
         """
         if weight is not None and not (weight > 0).all():
             kept = weight > 0
@@ -102,7 +102,7 @@ class State:
             keys = [column[kept] for column in keys]
             groups = [each.of(kept) for each in groups]
         if not len(labels):
-            return
+            return None
         if weight is not None:
             weight = weight.astype(np.float64, copy=False)
         scores = scores.astype(np.float64, copy=False)
@@ -110,7 +110,9 @@ class State:
         made = scored(scores, labels, self.schema.kind, self.schema.clip)
         slices = groups[: len(self.schema.by)]
         cluster = groups[-1] if self.schema.cluster is not None else None
-        self.add_batch(Batch(scores, labels, made, weight, places, source, keys, slices, cluster))
+        batch = Batch(scores, labels, made, weight, places, source, keys, slices, cluster)
+        self.add_batch(batch)
+        return batch
 
     def add_batch(self, batch: Batch) -> None:
         """Add rows that were scored already."""

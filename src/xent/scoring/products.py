@@ -1,9 +1,10 @@
-"""Exact sums of powers of numbers with a sign, of which means and intervals are computed."""
+"""Products of numbers and weights, whose exact sums give means and their intervals."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,12 @@ def products(values: Array, weight: Array | None) -> dict[str, Array]:
         if weight is None:
             square = values * values
             return {"wl": values, "wll": square, "wlll": square * values}
-        first = weight * values
+        return products_of_totals(weight * values, weight)
+
+
+def products_of_totals(first: Array, weight: Array) -> dict[str, Array]:
+    """The same where the weight times the number is known: a row's total, and its size."""
+    with np.errstate(all="ignore"):
         second, third = first * first, weight * weight * first
         return {
             "wl": first, "wwl": weight * first, "wwll": second,
@@ -61,12 +67,19 @@ def kept(name: str, rows: tuple[Array, Array] | None) -> Any:
     return rows[0] if name == "wl" else rows[1]
 
 
-def moments(rows: int, sums: Mapping[str, int], lost: int) -> LossMoments:
-    """The moments of so many rows; the mean alone if powers of some of them were lost."""
+def moments(rows: int, sums: Mapping[str, int], lost: int, *, sizes: bool = False) -> LossMoments:
+    """The moments of so many rows; the mean alone if powers of some of them were lost.
+
+    Weights that are `sizes`, such as lengths of texts, decide how far the rows' totals spread. Then
+    a few large ones give most of the error, and it has the fewer degrees of freedom.
+    """
     mean, nothing = ratio(sums["wl"], sums.get("w", rows * ONE)), math.nan
     if lost or rows < 2:
         return LossMoments(rows, mean, nothing, nothing, float(rows), nothing)
-    return _weighted(rows, mean, sums) if "ww" in sums else moments_of_sums(rows, ONE, sums)
+    if "ww" not in sums:
+        return moments_of_sums(rows, ONE, sums)
+    found = _weighted(rows, mean, sums)
+    return _sized(found, sums) if sizes else found
 
 
 def _weighted(rows: int, mean: float, sums: Mapping[str, int]) -> LossMoments:
@@ -89,3 +102,16 @@ def _weighted(rows: int, mean: float, sums: Mapping[str, int]) -> LossMoments:
         math.sqrt(rows / (rows - 1) * second) / ratio(w, ONE),
         ratio((wwl * w - l1 * ww) * ONE, w**3),
     )
+
+
+def _sized(m: LossMoments, sums: Mapping[str, int]) -> LossMoments:
+    """The same with the error of the jackknife, up to the first power of a row's share.
+
+    Leaving out a row divides its residual r by 1 - w/Σw, so that Σr² becomes Σr² + 2Σwr²/Σw.
+    """
+    w, l1, ww, www = (sums[name] for name in ("w", "wl", "ww", "www"))
+    pulled = sums["wwwll"] * w * w - 2 * l1 * w * sums["wwwl"] + l1 * l1 * www
+    whole, second = ratio(w, ONE), m.variance * ratio(ww, ONE)
+    squares = second + 2 * max(0.0, ratio(pulled, w**3)) if second > 0 else 0.0
+    error = math.sqrt((m.rows - 1) / m.rows * squares) / whole
+    return replace(m, error=max(m.error, error), spread=ratio(ww**3, www * www * ONE))

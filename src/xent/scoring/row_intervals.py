@@ -1,0 +1,99 @@
+"""Intervals of figures of cells, a row and a label each, where the cells of a row are dependent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from xent.scoring.intervals import (
+    Interval,
+    Shares,
+    Units,
+    mean_interval,
+    mean_share_interval,
+    ratio_of_losses,
+    refused,
+)
+from xent.scoring.intervals.mean import FEWEST_ROWS
+from xent.scoring.intervals.refusals import told
+from xent.scoring.state.label_rows import MISSING, MOST, LabelRows
+
+FEWEST_FOR_MEAN, FEWEST_FOR_SKILL = 5, 10
+"""Rows with a true label, and with a false one, below which there is no interval."""
+
+ROWS = Units("row", "sizes")
+"""A row's size is its weight times the number of its labels."""
+
+
+@dataclass(frozen=True)
+class RowIntervals:
+    """The intervals, with rows as units."""
+
+    together: LabelRows
+    infinite: int
+    """Cells with an infinite loss."""
+    rows: Sequence[int]
+    """Rows of each label that has any."""
+    level: float
+
+    @cached_property
+    def loss(self) -> Interval:
+        """Of the log loss."""
+        moments = self.together.moments("loss")
+        if reason := self._unusable or self._few(FEWEST_FOR_MEAN):
+            return refused(reason, "Hall", moments.error)
+        return mean_interval(moments, self.level, units=ROWS)
+
+    def accuracy(self, share: float) -> Interval:
+        """Of the accuracy."""
+        moments = self.together.moments("right")
+        return mean_share_interval(share, moments, self.level, units=ROWS)
+
+    @property
+    def macro(self) -> Interval:
+        """Of the macro loss."""
+        if all(n == self.together.count("rows") for n in self.rows):
+            return self.loss  # the same number: every label has the weight of all rows
+        lacking = "some rows lack some labels: the macro loss has no interval then"
+        return refused(self._unusable or lacking, "Hall")
+
+    @cached_property
+    def skill(self) -> Interval:
+        """Of the skill; equal rows are those of which the same labels are true."""
+        if reason := self._unusable or self._few(FEWEST_FOR_SKILL):
+            return refused(reason, "delta, Hall")
+        found = self.together.by_set()
+        if found is None:
+            many = f"more than {MOST:,} sets of labels are true together: too many for skill"
+            return refused(many, "delta, Hall")
+        moments, labels = found
+        count = 2 * labels.shape[1]
+        places = np.where(labels == MISSING, -1, 2 * np.arange(labels.shape[1]) + labels)
+        shares = Shares.of(moments, places, count)
+        surprise = shares.surprise
+        if not moments.w @ surprise > 0:
+            return refused("the base rate is not a finite number above 0", "delta, Hall")
+        return ratio_of_losses(moments, surprise, self.level, shares, ROWS)
+
+    @property
+    def _unusable(self) -> str:
+        """Why the moments of the losses are of no use; or nothing."""
+        if self.infinite:
+            cells = "1 cell has" if self.infinite == 1 else f"{self.infinite:,} cells have"
+            return f"{cells} an infinite loss: the mean has no interval"
+        if n := self.together.count("left_out"):
+            return f"the losses of {n:,} row{'s' * (n > 1)} are too large to square"
+        return ""
+
+    def _few(self, least: int) -> str:
+        """That there are too few rows, or too few with a true label or a false one; or nothing."""
+        if (rows := self.together.count("rows")) < FEWEST_ROWS:
+            return told(rows, "row", FEWEST_ROWS)
+        for name in ("true", "false"):
+            if (n := self.together.count(name)) < least:
+                have = "1 row has" if n == 1 else f"{n:,} rows have"
+                return f"only {have} a {name} label: an interval needs {least}"
+        return ""
