@@ -498,8 +498,8 @@ def test_a_column_of_very_many_values(monkeypatch: pytest.MonkeyPatch) -> None:
         "ranges."
     )
     found = compare(table, cluster="user")
-    assert found.state.clusters.clusters is None
-    assert found.state.clusters.single
+    assert found.state.clusters.sizes.number is None
+    assert found.state.clusters.sizes.single
     assert (
         f"Errors are those of {len(found.state.clusters.of(0)):,} groups of clusters in 'user'."
         in str(found)

@@ -147,13 +147,13 @@ def test_the_level_is_passed_on(tmp_path: Path) -> None:
     lines = [json.dumps({"ll": -float(a), "num_tokens": int(n)})
              for a, n in zip(LOSSES, TOKENS, strict=True)]  # fmt: skip
     (tmp_path / "a.jsonl").write_text("\n".join(lines))
-    result = score(tmp_path / "a.jsonl", level=0.5)
-    assert "50 % interval" in result.to_text()
-    assert result.to_dict()["level"] == 0.5
+    result = score(tmp_path / "a.jsonl", level=0.8)
+    assert "80 % interval" in result.to_text()
+    assert result.to_dict()["level"] == 0.8
     halves = []
     for i, part in enumerate((lines[:30], lines[30:])):
         (tmp_path / f"{i}.jsonl").write_text("\n".join(part))
-        halves.append(score(tmp_path / f"{i}.jsonl", level=0.5))
+        halves.append(score(tmp_path / f"{i}.jsonl", level=0.8))
     assert intervals(merge(halves)) == intervals(result)
     again = from_state(result.to_state())
     assert intervals(again) == intervals(score(tmp_path / "a.jsonl"))
