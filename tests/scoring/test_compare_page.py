@@ -173,3 +173,15 @@ def test_classes_are_told_apart_too() -> None:
     assert "Over-confident" in listed_of(page, "over")
     assert "Most confused" in listed_of(page, "fit")
     assert "AUC" not in Seen(page).text
+
+
+def test_of_many_pairs_those_with_the_best_are_told() -> None:
+    found = xent.compare(made(300, **{f"m{k}": 1 + k / 4 for k in range(10)}))
+    best = min(found.models, key=lambda each: each.loss).name
+    told = (
+        f"These are the pairs with {best}, whose log loss is the lowest; --format json has all 45."
+    )
+    assert told in str(found).replace("\n", " ")
+    assert told in Seen(found.to_page()).text
+    assert len(found.told_pairs) == 9
+    assert len(json.loads(found.to_json())["pairs"]) == 45

@@ -89,7 +89,9 @@ def difference_dots(
 def _dots(comparison: Any, column: str | None, least: int) -> list[Dot]:
     """In the order in which they are drawn."""
     if column is None:
-        return [Dot(_pair(each), 0, each.difference, each.interval) for each in comparison.pairs]
+        return [
+            Dot(_pair(each), 0, each.difference, each.interval) for each in comparison.told_pairs
+        ]
     several = len(comparison.models) > 2
     dots = [
         Dot(

@@ -15,6 +15,9 @@ from xent.scoring.comparing.words import (
 )
 from xent.scoring.report import Score
 
+MOST_PAIRS = 30
+"""The most pairs of which a report tells all."""
+
 
 @dataclass(frozen=True, repr=False)
 class Compared(Report):
@@ -72,6 +75,14 @@ class Compared(Report):
     def pairs(self) -> list[PairFigures]:
         """Differences of each pair of models, or of each model from the baseline."""
         return self._figures.pairs
+
+    @property
+    def told_pairs(self) -> list[PairFigures]:
+        """Those that reports tell: of many, the ones with the model of the lowest loss."""
+        if len(self.pairs) <= MOST_PAIRS:
+            return self.pairs
+        least = best(self.models).name
+        return [each for each in self.pairs if least in (each.first, each.second)]
 
     @property
     def baseline(self) -> str | None:

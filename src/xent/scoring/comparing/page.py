@@ -86,12 +86,13 @@ class ComparisonReport(PageReport):
             tuple(
                 (f"{pair.first} less {pair.second}", tables.number(pair.difference) or "none",
                  bounds(pair.interval) or "none", p_value(pair.corrected) or "none")
-                for pair in found.pairs
+                for pair in found.told_pairs
             ),
         )  # fmt: skip
+        yield from tables.untold(found)
         seen = [
             f"{pair.first} and {pair.second} {shown(pair.detectable)}"
-            for pair in found.pairs
+            for pair in found.told_pairs
             if pair.detectable == pair.detectable
         ]
         if seen:
@@ -104,7 +105,7 @@ class ComparisonReport(PageReport):
     def _wins(self) -> Iterator[Block]:
         found = self.comparison
         rows, tests = [], []
-        for pair in found.pairs:
+        for pair in found.told_pairs:
             for i, (name, other) in enumerate(
                 ((pair.first, pair.second), (pair.second, pair.first))
             ):

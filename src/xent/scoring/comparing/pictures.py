@@ -12,7 +12,7 @@ def differences(comparison: Compared) -> Picture:
     from xent import plots
 
     draw = lambda ax: plots.difference_dots(comparison, ax=ax)  # noqa: E731
-    return drawn(draw, "differences", height_of(len(comparison.pairs)))
+    return drawn(draw, "differences", height_of(len(comparison.told_pairs)))
 
 
 def slice_differences(comparison: Compared, column: str, number: int) -> Picture:

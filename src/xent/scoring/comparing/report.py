@@ -25,7 +25,7 @@ class Comparison(Compared):
         yield from tables.opening(self)
         yield tables.models_table(self)
         yield from tables.more_figures(self)
-        yield tables.differences(self)
+        yield from tables.differences(self)
         yield tables.wins(self)
         for column in self.state.schema.by:
             yield from tables.slice_blocks(self, column)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from xent._format import counted, shown
 from xent._report import Block, Table, Text
 from xent.scoring.comparing.compared import Compared
+from xent.scoring.comparing.figures import best
 from xent.scoring.comparing.words import bounds, p_value, percent, rows_of, significant
 from xent.scoring.file_score import HIGHEST, LOWEST, MANY
 from xent.scoring.page.calibration import FEWEST, slope_words
@@ -98,7 +99,7 @@ def confidence(score: Score) -> str:
     return f"{told.partition('; ')[0].rstrip('.')}."
 
 
-def differences(comparison: Compared) -> Table:
+def differences(comparison: Compared) -> Iterator[Block]:
     """The differences of the log losses."""
     test = "p (Holm)" if len(comparison.pairs) > 1 else "p"
     heads = ("log loss of", "less that of", "is", f"{percent(comparison.level)} interval", test,
@@ -108,9 +109,17 @@ def differences(comparison: Compared) -> Table:
             pair.first, pair.second, number(pair.difference) or "none",
             bounds(pair.interval), p_value(pair.corrected), number(pair.detectable),
         )
-        for pair in comparison.pairs
+        for pair in comparison.told_pairs
     ]  # fmt: skip
-    return Table(heads, tuple(rows), left=(0, 1))
+    yield Table(heads, tuple(rows), left=(0, 1))
+    yield from untold(comparison)
+
+
+def untold(comparison: Compared) -> Iterator[Block]:
+    """That a report does not tell of all pairs."""
+    if (many := len(comparison.pairs)) > len(comparison.told_pairs):
+        told = f"These are the pairs with {best(comparison.models).name}, whose log loss is the "
+        yield Text(f"{told}lowest; --format json has all {many:,}.", "plain")
 
 
 def wins(comparison: Compared) -> Table:
@@ -120,7 +129,7 @@ def wins(comparison: Compared) -> Table:
     last = "accuracy differs by" if depends else "McNemar p"
     heads = ("rows of", "beside", "lower loss", "share", "right alone", last)
     rows = []
-    for pair in comparison.pairs:
+    for pair in comparison.told_pairs:
         test = bounds(pair.accuracy_interval) if depends else p_value(pair.mcnemar)
         for i, (name, other) in enumerate(((pair.first, pair.second), (pair.second, pair.first))):
             rows.append(
