@@ -15,26 +15,39 @@ from xent.check.naming import MOST, Names, figure
 if TYPE_CHECKING:
     import torch
 
+MOST_CALLS = 64
+"""Calls of the model in a step that are kept."""
+
 PROBED = 1024
 """Entries of a parameter that are looked at to see whether it changes."""
 
 
 class Layers:
-    """One forward hook, on the model itself; layers get theirs only where a NaN is looked for."""
+    """One forward hook, on the model itself; layers get theirs only where a NaN is looked for.
 
-    def __init__(self, model: torch.nn.Module, watched: Callable[[], tuple[int, bool]]) -> None:
+    The hook only keeps what the model was called with: even one operation on its output would cost
+    a small model's step a percent.
+    """
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        import torch
+
         self.model = model
-        self.fault: Fault | None = None
-        self._watched = watched
-        """The number of the current step, and whether it is sampled."""
-        self._searching = False
-        self._hook = model.register_forward_hook(self._look, with_kwargs=True)
+        self._learns = torch.is_grad_enabled
+        self._calls: list[tuple[Any, Any]] = []
+        """Arguments of the calls since the last step."""
+        self._hook = model.register_forward_hook(self._keep, with_kwargs=True)
         self._probes: list[torch.Tensor] = []
         self._unchanged_since: int | None = None
 
     def remove(self) -> None:
         """Take the hook off the model."""
         self._hook.remove()
+        self._calls.clear()
+
+    def forget(self) -> None:
+        """Begin another step."""
+        self._calls.clear()
 
     def unchanged_since(self, step: int) -> int | None:
         """The first sampled step since which no parameter has changed; None if one has."""
@@ -50,30 +63,20 @@ class Layers:
             self._probes = found
         return self._unchanged_since
 
-    def _look(self, _: Any, args: Any, kwargs: Any, output: Any) -> None:
-        """See whether the output is finite: on a GPU in sampled steps alone, since that waits."""
-        import torch
-
-        if self.fault or self._searching or not torch.is_grad_enabled():
-            return
-        tensor = next(tensors(output), None)
-        step, sampled = self._watched()
-        if tensor is None or not (tensor.device.type == "cpu" or sampled) or is_sound(tensor):
-            return
-        self._searching = True
-        try:
-            self.fault = self._search(step, args, kwargs)
-        finally:
-            self._searching = False
-
-    def _search(self, step: int, args: Any, kwargs: Any) -> Fault | None:
-        """Where the first number arose that is not finite."""
+    def search(self, step: int) -> Fault | None:
+        """Where a number arose in this step that is not finite; None if all outputs are finite."""
         inner = getattr(self.model, "_orig_mod", self.model)
-        return (
-            _in_parameters(step, inner)
-            or _in_inputs(step, (args, kwargs))
-            or _in_layers(step, inner, args, kwargs)
-        )
+        calls, self._calls = self._calls, []
+        fault = _in_parameters(step, inner) if calls else None
+        for args, kwargs in calls:
+            fault = (
+                fault or _in_inputs(step, (args, kwargs)) or _in_layers(step, inner, args, kwargs)
+            )
+        return fault
+
+    def _keep(self, _: Any, args: Any, kwargs: Any, output: Any) -> None:  # noqa: ARG002
+        if self._learns() and len(self._calls) < MOST_CALLS:
+            self._calls.append((args, kwargs))
 
 
 def tensors(value: Any) -> Iterator[torch.Tensor]:
@@ -148,11 +151,7 @@ def _in_layers(step: int, model: torch.nn.Module, args: Any, kwargs: Any) -> Fau
     import torch
 
     if torch.distributed.is_available() and torch.distributed.is_initialized():
-        seen = (
-            f"In step {step} the output of the model was not finite, but its inputs and parameters "
-            "were. Layers are not looked at where several processes train together."
-        )
-        return Fault(step, "NaN in a layer", seen)
+        return None  # a rank that runs the model alone would wait for the others
     first: list[str] = []
     sound: list[str] = []
 
@@ -176,12 +175,7 @@ def _in_layers(step: int, model: torch.nn.Module, args: Any, kwargs: Any) -> Fau
     finally:
         for each in hooks:
             each.remove()
-    if not first:
-        first.append(
-            f"In step {step} the output of the model was not finite, but its inputs and parameters "
-            "were, and so were all layers when the batch was run again (dropout differs each time)."
-        )
-    return Fault(step, "NaN in a layer", first[0])
+    return Fault(step, "NaN in a layer", first[0]) if first else None
 
 
 def _arose(

@@ -38,8 +38,11 @@ def as_array(value: Any) -> Any:
 
 def number(loss: Any) -> float:
     """The loss as a number; the mean of row losses."""
-    values = framework_of(loss).to_numpy(loss)
-    return float(values) if values.ndim == 0 else float(values.mean(dtype=np.float64))
+    if isinstance(loss, (float, int)):
+        return float(loss)
+    if math.prod(loss.shape) == 1:
+        return float(loss.item())
+    return float(to_numpy(loss).mean(dtype=np.float64))
 
 
 def held(loss: Any) -> Any:

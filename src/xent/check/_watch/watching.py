@@ -25,7 +25,7 @@ from xent.check._watch.reading import (
     rows,
 )
 from xent.check._watch.report import TrainingReport, report_of
-from xent.check._watch.run import Evaluation, Fault, Record
+from xent.check._watch.run import Evaluation, Record
 from xent.check._watch.sample import logits_of, sample_of
 from xent.check._watch.sampling import FIRST, Schedule
 from xent.check.mistakes import found
@@ -73,7 +73,7 @@ class Watch:
         self._labels: Any = None
         self._logits: Any = None
         self._last: tuple[Array, Array] | None = None
-        self._layers = None if model is None else Layers(model, self._where)
+        self._layers = None if model is None else Layers(model)
 
     def step(self, loss: Any, logits: Any = None, targets: Any = None) -> None:
         """Tell the loss of a training step, and the batch that it is of.
@@ -107,6 +107,8 @@ class Watch:
                 self._read()
         if sampled:
             self._sample(step, logits, targets)
+        if self._layers is not None:
+            self._layers.forget()
 
     def validate(self, logits: Any, targets: Any) -> None:
         """Tell all logits and targets of an evaluation on held-out rows, after the latest step.
@@ -166,11 +168,6 @@ class Watch:
     def __repr__(self) -> str:
         return f"<Watch: {len(self._record.losses)} steps>"
 
-    def _where(self) -> tuple[int, bool]:
-        """The number of the step that is under way, and whether it is sampled."""
-        step = len(self._record.losses)
-        return step, step in self._record.schedule
-
     def _see(self, step: int, logits: Any, targets: Any) -> None:
         """Look for where it arose, if the loss is the first that is not finite."""
         loss = self._record.losses[step]
@@ -178,12 +175,10 @@ class Watch:
             return
         with numpy_only(), np.errstate(all="ignore"):
             seen = numbers.fault(step, loss, logits, targets, self._axis, self._ignore)
-        self._record.fault = self._in_model(seen)
-
-    def _in_model(self, seen: Fault) -> Fault:
-        """What the hook saw, unless that was later."""
-        layer = self._layers.fault if self._layers is not None else None
-        return layer if layer is not None and layer.step <= seen.step else seen
+        # What the model was called with is known of the latest step alone.
+        latest = step == len(self._record.losses) - 1
+        layer = self._layers.search(step) if self._layers is not None and latest else None
+        self._record.fault = layer or seen
 
     def _read(self) -> None:
         """Read the losses that wait on a device."""
