@@ -11,6 +11,7 @@ from pathlib import Path
 
 import batches
 import planted
+import training_runs
 
 from xent._report import Block, Table, Text, to_markdown
 from xent.check import diagnose
@@ -29,7 +30,8 @@ HEAD = """\
 `xent.check.gradient` compares three gradients: the one you give it, the numerical derivative of
 your loss, and the gradient of the cross-entropy that the loss should be. Which of them agree, and
 the formula and factor by which they differ, show the mistake. `xent.check.diagnose` looks at a
-batch of scores and labels. Both use the same catalogue, so a mistake has the same name in both.
+batch of scores and labels, `xent.check.watch` at a training run. All use the same catalogue, so a
+mistake has the same name in each.
 
 *Planted* is the number of bugs of that kind in the tests, *named* how many of them the check named
 correctly, and *blamed in error* how often it gave that name to another bug.
@@ -44,6 +46,10 @@ rows and of means. A bug counts as named if its name is the only one given. Corr
 in NumPy, PyTorch, SciPy, scikit-learn and JAX (`tests/support/correct.py`) are tested not to be
 called wrong, with logits of scale 0.1 to 100, in float64 and float32
 (`tests/check/test_check_correct.py`).
+
+Training runs are planted in `tests/support/training_runs.py`: regressions in NumPy and networks in
+PyTorch on scikit-learn's digits. Right runs of the same kinds, with several seeds and settings, are
+tested to have no finding (`tests/check/test_check_watch.py`).
 
 `python scripts/make_mistakes.py` writes this page, and a test compares it with what the checks say.
 """
@@ -91,6 +97,22 @@ def in_batches() -> Table:
     return Table(heads, rows, left=(0, 1, 2))
 
 
+def in_runs() -> Table:
+    """How often each mistake was planted in a training run, and how often named, alone."""
+    planted_, named = Counter[str](), Counter[str]()
+    for case, (name, *_) in training_runs.PLANTED.items():
+        planted_[name] += 1
+        found = training_runs.planted(case).findings
+        named[name] += [finding.name for finding in found] == [name]
+    rows = tuple(
+        (name, *texts(entry), str(planted_[name]), str(named[name]))
+        for name, entry in catalogue().items()
+        if planted_[name] and not entry.note
+    )
+    heads = ("mistake", "why it matters", "what to change", "planted", "named")
+    return Table(heads, rows, left=(0, 1, 2))
+
+
 def texts(entry: Mistake) -> tuple[str, str]:
     return entry.matters, entry.fix
 
@@ -108,6 +130,8 @@ def page() -> str:
         in_gradients(),
         Text("In a batch", "section"),
         in_batches(),
+        Text("In a training run", "section"),
+        in_runs(),
         Text("Not mistakes, but worth saying", "section"),
         Table(("note", "why it matters", "what to change"), notes, left=(0, 1, 2)),
         Text("Every planted bug", "section"),

@@ -10,6 +10,7 @@ import re
 import batches
 import planted
 import pytest
+import training_runs
 from planted import Planted
 
 import xent
@@ -50,6 +51,7 @@ NOTES = {name for name, entry in catalogue().items() if entry.note}
 MISTAKES = set(catalogue()) - NOTES
 IN_GRADIENTS = {p.name for p in planted.PLANTED}
 IN_BATCHES = {name for name, *_ in batches.PLANTED.values()}
+IN_RUNS = {name for name, *_ in training_runs.PLANTED.values()}
 NOTED = {"not compared", "confidence in the predicted label"}
 """In tests/check/test_check_arguments.py and tests/check/test_check_batch.py."""
 
@@ -57,7 +59,7 @@ NOTED = {"not compared", "confidence in the predicted label"}
 def test_every_known_mistake_is_planted() -> None:
     unasked = {f.name for p in planted.PLANTED if "unspoken" in p.what for f in p.check().findings}
     noted = NOTED | unasked & NOTES
-    assert IN_GRADIENTS | IN_BATCHES | noted == set(catalogue())
+    assert IN_GRADIENTS | IN_BATCHES | IN_RUNS | noted == set(catalogue())
     assert not IN_GRADIENTS & NOTES
 
 

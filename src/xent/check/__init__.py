@@ -1,4 +1,4 @@
-"""`check`: is this gradient right, is this loss right, is this batch right; and if not, why."""
+"""`check`: is this gradient right, this loss, this batch, this training run; and if not, why."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,9 @@ from xent.check._batch.report import BatchReport
 # attribute of that name on `xent.check`, in place of the function.
 from xent.check._gradient import gradient
 from xent.check._gradient.report import GradientError, GradientReport
+from xent.check._watch import watch
+from xent.check._watch.report import TrainingReport
+from xent.check._watch.watching import Watch
 
 if TYPE_CHECKING:
     from xent.check._audit import ScoreCard, audit
@@ -20,9 +23,12 @@ __all__ = [
     "GradientError",
     "GradientReport",
     "ScoreCard",
+    "TrainingReport",
+    "Watch",
     "audit",
     "diagnose",
     "gradient",
+    "watch",
 ]
 
 

@@ -100,7 +100,11 @@ def diagnose(
 
 
 def diagnose_rows(
-    scores: Array, labels: Array, kind: Kind, names: Sequence[str], tolerance: float
+    scores: Array,
+    labels: Array,
+    kind: Kind,
+    names: Sequence[str] | None,
+    tolerance: float | None,
 ) -> BatchReport:
     """What `diagnose` says of rows whose numbers mean nothing: they are counted, not named."""
     with numpy_only(), np.errstate(all="ignore"):
