@@ -1,6 +1,6 @@
 """Write docs/mistakes.md: what the check knows by name, and the planted bugs it was held to.
 
-python scripts/make_mistakes.py
+PYTHONPATH=tests/support python scripts/make_mistakes.py
 """
 
 from __future__ import annotations
