@@ -16,6 +16,8 @@ from pathlib import Path
 
 import machine
 import score_coverage_clusters
+import score_coverage_labels
+import score_coverage_language
 import score_coverage_page
 import score_coverage_rows
 from score_coverage_page import Cell, Report
@@ -28,7 +30,12 @@ PAGE = HERE.parent / "docs" / "score-coverage.md"
 
 def cells() -> Iterator[Case]:
     """The cells of all tables."""
-    parts = score_coverage_rows, score_coverage_clusters
+    parts = (
+        score_coverage_rows,
+        score_coverage_clusters,
+        score_coverage_labels,
+        score_coverage_language,
+    )
     return chain.from_iterable(part.cells() for part in parts)
 
 
