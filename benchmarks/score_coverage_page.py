@@ -152,7 +152,8 @@ with the logarithm of the length 0, 0.5 (long ones harder) or -0.5 (long ones ea
 a text's tokens are gamma variables with shape 0.7. The units of the intervals are texts. Figures
 per word and per character have the same kind of interval as those per byte, and perplexities the
 same interval on another scale. The loss per text is what is shown where the numbers of tokens are
-not known. The column *as if independent* takes every token of the loss per token for independent.
+not known. The column *as if independent* takes every token of the loss per token for independent,
+with the variance that tokens have in the population.
 
 With very uneven lengths the longest texts decide a figure, and a data set that happens to have
 none of them does not show it. There the interval of the loss per text is too short, and so is that
