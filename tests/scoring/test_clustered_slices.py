@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
-import score_coverage
 from hypothesis import given, settings
+from score_coverage_clusters import ACROSS, INSIDE, PARTLY, Clustered, sliced
 from score_coverage_page import CALLED, coverage
 
 import xent
@@ -384,12 +384,10 @@ def test_slices_of_few_users_are_not_called_worse_by_chance() -> None:
     assert wrong[None] >= 20
 
 
-@pytest.mark.parametrize(
-    "how", [score_coverage.INSIDE, score_coverage.PARTLY, score_coverage.ACROSS]
-)
+@pytest.mark.parametrize("how", [INSIDE, PARTLY, ACROSS])
 def test_intervals_and_tests_of_slices_hold_the_truth(how: str) -> None:
-    population = score_coverage.Clustered((0.0, 1.5))
-    found = score_coverage.sliced(population, how, 100, 300, seed=5)
+    population = Clustered((0.0, 1.5))
+    found = sliced(population, how, 100, 300, seed=5)
     assert 92 < coverage(found["log loss"]) < 98.5
     assert coverage(found[CALLED]) > 90.5  # data sets in which no slice is called worse
 

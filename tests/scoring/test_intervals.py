@@ -10,9 +10,11 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
-import score_coverage
 from scipy import stats
+from score_coverage_clusters import Clustered, clustered
 from score_coverage_page import coverage
+from score_coverage_rows import ACCURATE, RARE, Population, binary, independent
+from score_coverage_tally import BALANCED, log1pexp, sigmoid
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from xent.scoring.intervals import (
@@ -349,14 +351,14 @@ def test_the_error_of_average_precision_is_that_of_small_changes(rng: np.random.
 @pytest.mark.parametrize(
     ("population", "rows"),
     [
-        (score_coverage.binary(score_coverage.ACCURATE, 2.0), 100),
-        (score_coverage.binary(score_coverage.RARE, 2.0), 1000),
-        (score_coverage.binary(score_coverage.BALANCED, 2.0, weighted=True), 1000),
+        (binary(ACCURATE, 2.0), 100),
+        (binary(RARE, 2.0), 1000),
+        (binary(BALANCED, 2.0, weighted=True), 1000),
     ],
     ids=["accurate", "rare", "weights"],
 )
-def test_intervals_hold_the_truth(population: score_coverage.Population, rows: int) -> None:
-    found = score_coverage.independent(population, rows, 400, seed=4)
+def test_intervals_hold_the_truth(population: Population, rows: int) -> None:
+    found = independent(population, rows, 400, seed=4)
     for name, tally in found.items():
         if name != "normal" and tally["shown"]:
             # 400 sets: a few standard errors beside 93 to 98 %.
@@ -366,7 +368,7 @@ def test_intervals_hold_the_truth(population: score_coverage.Population, rows: i
 
 
 def test_intervals_over_clusters_hold_the_truth() -> None:
-    found = score_coverage.clustered(score_coverage.Clustered((0.0, 1.5)), 30, 500, seed=4)
+    found = clustered(Clustered((0.0, 1.5)), 30, 500, seed=4)
     for name in ("log loss", "Brier", "accuracy", "skill", "AUC"):
         assert 90.5 < coverage(found[name]) <= 99, name
     assert coverage(found["as if independent"]) < 90
@@ -374,9 +376,9 @@ def test_intervals_over_clusters_hold_the_truth() -> None:
 
 def test_true_figures_are_those_of_a_large_sample(rng: np.random.Generator) -> None:
     z = rng.normal(0, 1.5, 400_000)
-    true = rng.random(len(z)) < score_coverage.sigmoid(z)
-    loss = score_coverage.log1pexp(np.where(true, -2 * z, 2 * z))
-    truth = score_coverage.binary(score_coverage.BALANCED, 2.0).truth
+    true = rng.random(len(z)) < sigmoid(z)
+    loss = log1pexp(np.where(true, -2 * z, 2 * z))
+    truth = binary(BALANCED, 2.0).truth
     assert truth["log loss"] == pytest.approx(loss.mean(), abs=0.005)
     assert truth["AUC"] == pytest.approx(roc_auc_score(true, z), abs=0.004)
     assert truth["average precision"] == pytest.approx(average_precision_score(true, z), abs=0.005)

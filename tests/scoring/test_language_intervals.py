@@ -12,8 +12,12 @@ import pytest
 import scipy.stats
 from language_files import scored
 from ratio_of_sums import hall
+from score_coverage_language import CHOICES, Asked, Written, of_questions
+from score_coverage_page import coverage
 
 from xent.scoring import from_state, merge, score
+from xent.scoring.language.choice_report import ChoiceScore
+from xent.scoring.language.state import ChoiceState
 
 RNG = np.random.default_rng(12)
 N = 80
@@ -173,3 +177,33 @@ def test_intervals_hold_the_truth(spread: float, n: int) -> None:
         hits += found.known and found.low <= math.exp(0.3**2 / 2) <= found.high
     assert shown > 250
     assert 0.915 * shown <= hits <= 0.985 * shown
+
+
+def test_intervals_of_questions_hold_the_truth() -> None:
+    """A small part of benchmarks/score_coverage.py, with the same code."""
+    found = of_questions(Asked(1.0, slope=2, sizes=(2, 3, 4, 5)), 100, 300, seed=4)
+    for name in ("log loss", "accuracy", "skill"):
+        assert found[name]["shown"] == 300
+        assert 91.5 <= coverage(found[name]) <= 98.5, name
+
+
+@pytest.mark.parametrize("follows", [0.0, 0.5, -0.5])
+def test_true_figures_of_texts_are_those_of_a_large_sample(follows: float) -> None:
+    population = Written(0.7, follows)
+    losses, tokens, in_bytes = population.texts(np.random.default_rng(3), 1_000_000)
+    truth = population.truth
+    assert truth["log loss per token"] == pytest.approx(losses.sum() / tokens.sum(), rel=0.003)
+    assert truth["log loss per text"] == pytest.approx(losses.mean(), rel=0.005)
+    bits = losses.sum() / in_bytes.sum() / math.log(2)
+    assert truth["bits per byte"] == pytest.approx(bits, rel=0.003)
+
+
+def test_true_figures_of_questions_are_those_of_a_large_sample() -> None:
+    population = Asked(1.0, slope=2, sizes=(2, 3, 4, 5))
+    questions = population.questions(np.random.default_rng(3), 200_000)
+    state = ChoiceState()
+    state.add(questions)
+    found = ChoiceScore("", CHOICES, state)
+    assert population.truth["log loss"] == pytest.approx(found.loss, abs=0.01)
+    assert population.truth["accuracy"] == pytest.approx(found.accuracy, abs=0.004)
+    assert population.truth["skill"] == pytest.approx(found.skill, abs=0.01)

@@ -6,7 +6,6 @@ import functools
 import itertools
 import json
 import math
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,11 +14,11 @@ import pyarrow.parquet as pq
 import pytest
 import scipy.stats
 from ratio_of_sums import hall
+from score_coverage_labels import POPULATIONS, Labelled, several_labels
+from score_coverage_page import coverage
 
 from xent.scoring import MultiLabelScore, from_state, merge, score
-from xent.scoring.row_intervals import RowIntervals
 from xent.scoring.state import label_rows
-from xent.scoring.state.label_rows import LabelRows
 
 RNG = np.random.default_rng(21)
 N = 400
@@ -183,33 +182,27 @@ def test_the_report_fits() -> None:
 
 
 def test_intervals_hold_the_truth() -> None:
-    """A small part of the simulation: 300 data sets of 150 rows with three labels."""
-    rng = np.random.default_rng(4)
-    sets, n = 300, 150
+    """A small part of benchmarks/score_coverage.py, with the same code."""
+    population = Labelled(POPULATIONS["30 % true"], labels=3, missing=True)
+    found = several_labels(population, 150, 300, seed=4)
+    for name in ("log loss", "accuracy", "skill"):
+        assert found[name]["shown"] == 300
+        assert 91.5 <= coverage(found[name]) <= 98.5, name
+    assert not found["macro loss"]["shown"]
 
-    def drawn(rows: int) -> tuple[Any, Any, Any]:
-        z = 1.5 * (rng.normal(size=(rows, 3)) + rng.normal(size=(rows, 1))) / math.sqrt(2)
-        y = rng.uniform(size=z.shape) < 1 / (1 + np.exp(-z - 0.8 * rng.normal(size=(rows, 1))))
-        return y.astype(int), np.logaddexp(0, np.where(y, -z, z)), (z > 0) == y
 
-    y, losses, right = drawn(1_000_000)
-    shares = y.mean(axis=0)
-    base = -np.mean(shares * np.log(shares) + (1 - shares) * np.log(1 - shares))
-    truth = losses.mean(), right.mean(), 1 - losses.mean() / base
-    hits = np.zeros(3)
-    for _ in range(sets):
-        y, losses, right = drawn(n)
-        rows = LabelRows(3, weighted=False)
-        batches: list[Any] = [
-            SimpleNamespace(
-                places=np.arange(n), labels=y[:, j], losses=losses[:, j], weight=None,
-                scored=SimpleNamespace(groups=2 * y[:, j] + right[:, j]),
-            )
-            for j in range(3)
-        ]  # fmt: skip
-        rows.add([np.arange(n)] * 3, batches)
-        found = RowIntervals(rows, 0, [n] * 3, 0.95)
-        several = found.loss, found.accuracy(right.mean()), found.skill
-        hits += [each.low <= due <= each.high for each, due in zip(several, truth, strict=True)]
-    assert (hits >= 0.915 * sets).all()
-    assert (hits <= 0.985 * sets).all()
+@pytest.mark.parametrize("together", [True, False])
+def test_true_figures_are_those_of_a_large_sample(together: bool) -> None:
+    population = Labelled(POPULATIONS["30 % true"], slope=2, together=together, missing=True)
+    z, y, known, _ = population.rows(np.random.default_rng(3), 200_000)
+    losses = np.logaddexp(0, np.where(y == 1, -z, z))
+    shares = np.array([y[known[:, j], j].mean() for j in range(5)])
+    base = -(shares * np.log(shares) + (1 - shares) * np.log(1 - shares)) @ known.mean(axis=0)
+    truth = population.truth
+    assert shares.mean() == pytest.approx(0.3, abs=0.003)
+    assert known.mean() == pytest.approx(0.6, abs=0.003)
+    assert truth["log loss"] == pytest.approx(losses[known].mean(), abs=0.005)
+    assert truth["accuracy"] == pytest.approx(((z > 0) == y)[known].mean(), abs=0.003)
+    assert truth["skill"] == pytest.approx(
+        1 - (losses * known).sum(axis=1).mean() / base, abs=0.006
+    )
