@@ -1,0 +1,129 @@
+"""Links: how a loss turns logits into probabilities, the right one first.
+
+A link gives log p and log(1 - p), each with the shape of the logits, (..., rows, classes). Its
+derivative takes the loss's derivatives for log p to those for the logits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from xent._validation import Array
+from xent.check._gradient.reference import Reference
+
+TEMPERATURES = (2, 3, 4, 5, 6, 8, 10, 16, 20, 50, 100, 1.5, 2.5, 7)
+"""Usual temperatures; their reciprocals are tried too."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """An entry: the name of the mistake ("" for none), and the formula."""
+
+    mistake: str
+    forward: Callable[[Array], tuple[Array, Array]]
+    """Logits to log p and log(1 - p)."""
+    backward: Callable[[Array, Array], Array]
+    """Logits, and derivatives for log p, to derivatives for the logits."""
+    detail: str = ""
+    implies: str = ""
+    """A mistake that belongs to it, and is no second one."""
+
+
+def links(reference: Reference) -> Iterator[Link]:
+    """The links that a loss of this task may have; the first is right."""
+    rows, classes = reference.logits.shape
+    weight = reference.options.get("class_weight")
+    if reference.task == "binary":
+        yield _sigmoid("")
+        yield _twice(_sigmoid(""), "sigmoid applied twice")
+        if rows > 1:
+            yield _softmax("softmax over the wrong axis", (-2,))
+        return
+    yield _softmax("", (-1,))
+    yield _twice(_softmax("", (-1,)), "softmax applied twice")
+    yield _sigmoid("sigmoid in place of softmax")
+    if rows > 1:
+        yield _softmax("softmax over the wrong axis", (-2,))
+        over_all = "as with a softmax over all entries of the batch"
+        yield _softmax("rows depend on each other", (-2, -1), over_all)
+    if rows == classes > 1:
+        yield _without_keepdims()
+    yield _scaled(_softmax("", (-1,)), -1.0, "logits negated")
+    if weight is not None:
+        misplaced = _scaled(_softmax("", (-1,)), np.asarray(weight, float), "weights on the logits")
+        yield replace(misplaced, implies="class weight missing")
+
+
+def at_temperature(reference: Reference, temperature: float) -> Link:
+    """The right link of logits that are divided by a temperature."""
+    right = next(links(reference))
+    return _scaled(right, 1 / temperature, "temperature", f"T = {temperature:.4g}")
+
+
+def _log_sum_exp(z: Array, axes: tuple[int, ...]) -> Array:
+    largest = z.max(axis=axes, keepdims=True)
+    largest = np.where(np.isfinite(largest), largest, 0.0)
+    return np.asarray(largest + np.log(np.exp(z - largest).sum(axis=axes, keepdims=True)))
+
+
+def _with_complement(log_p: Array) -> tuple[Array, Array]:
+    return log_p, np.log(-np.expm1(np.minimum(log_p, 0)))
+
+
+def _softmax(mistake: str, axes: tuple[int, ...], detail: str = "") -> Link:
+    def forward(z: Array) -> tuple[Array, Array]:
+        return _with_complement(z - _log_sum_exp(z, axes))
+
+    def backward(z: Array, slopes: Array) -> Array:
+        p = np.exp(z - _log_sum_exp(z, axes))
+        return np.asarray(slopes - p * slopes.sum(axis=axes, keepdims=True))
+
+    return Link(mistake, forward, backward, detail)
+
+
+def _sigmoid(mistake: str) -> Link:
+    def forward(z: Array) -> tuple[Array, Array]:
+        return -np.logaddexp(0, -z), -np.logaddexp(0, z)
+
+    def backward(z: Array, slopes: Array) -> Array:
+        return np.asarray(slopes * np.exp(-np.logaddexp(0, z)))
+
+    return Link(mistake, forward, backward)
+
+
+def _twice(link: Link, mistake: str) -> Link:
+    def forward(z: Array) -> tuple[Array, Array]:
+        return link.forward(np.exp(link.forward(z)[0]))
+
+    def backward(z: Array, slopes: Array) -> Array:
+        p = np.exp(link.forward(z)[0])
+        return link.backward(z, p * link.backward(p, slopes))
+
+    return Link(mistake, forward, backward)
+
+
+def _scaled(link: Link, factor: float | Array, mistake: str, detail: str = "") -> Link:
+    def forward(z: Array) -> tuple[Array, Array]:
+        return link.forward(z * factor)
+
+    def backward(z: Array, slopes: Array) -> Array:
+        return factor * link.backward(z * factor, slopes)
+
+    return Link(mistake, forward, backward, detail)
+
+
+def _without_keepdims() -> Link:
+    """Where exp(z) / exp(z).sum(axis=1) divides column j by the sum of row j."""
+
+    def forward(z: Array) -> tuple[Array, Array]:
+        log_p = z - _log_sum_exp(z, (-1,)).swapaxes(-1, -2)
+        return log_p, np.log(1 - np.exp(log_p))
+
+    def backward(z: Array, slopes: Array) -> Array:
+        softmax = np.exp(z - _log_sum_exp(z, (-1,)))
+        return np.asarray(slopes - softmax * slopes.sum(axis=-2)[..., :, None])
+
+    return Link("row sums along the wrong axis", forward, backward)
