@@ -52,8 +52,11 @@ IN_GRADIENTS = {p.name for p in planted.PLANTED}
 IN_BATCHES = {name for name, *_ in batches.PLANTED.values()}
 NOTED = {
     "not compared", "confidence in the predicted label", "entropy of the targets taken off",
+    "takes probabilities", "takes log-probabilities", "called otherwise", "warnings",
+    "gradient for the logits", "arguments named the wrong way round",
 }  # fmt: skip
-"""In tests/check/test_check_arguments.py, test_check_batch.py and test_check_composed.py."""
+"""In tests/check/test_check_arguments.py, test_check_batch.py, test_check_composed.py and
+test_check_called.py."""
 
 
 def test_every_known_mistake_is_planted() -> None:

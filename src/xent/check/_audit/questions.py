@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from xent._validation import Array
-from xent.check._audit.calling import Implementation
+from xent.check._audit.implementation import Implementation
 from xent.check._audit.vectors import Group, vectors
 from xent.check.dtypes import rounded
 from xent.check.ulps import matches
@@ -241,7 +241,7 @@ def _long_mean(one: Implementation, z: Array, t: Array, dtype: str) -> Verdict:
         return "not judged: it is neither a mean nor a sum", NOTED
     # Compared with its own loss of a few rows, since only the summation is tested here.
     exact = float(few) * (times if growth > 1.5 else 1)
-    if dtype == "float16" and exact > np.finfo(np.float16).max:
+    if dtype == "float16" and exact > float(np.finfo(np.float16).max):
         return f"not judged: the sum of {exact:.3g} exceeds the dtype", NOTED
     if not np.isfinite(got):
         return f"{float(got):g}, expected {exact:.6g}", WRONG

@@ -14,6 +14,7 @@ import numpy as np
 
 from xent._report import Finding
 from xent.check._gradient import edges, fitting, values, wording
+from xent.check._gradient.behaviour import is_deterministic
 from xent.check._gradient.case import Case
 from xent.check._gradient.composition.changes import in_order
 from xent.check._gradient.composition.explanation import explain
@@ -23,6 +24,8 @@ from xent.check._gradient.fitting import Measured, first_match
 from xent.check._gradient.formulas import Formula, wrong_gradients
 from xent.check._gradient.reference import Reference
 from xent.check.mistakes import found
+
+UNEXPLAINED = {"not at chance", "not cross-entropy", "rows depend on each other"}
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,15 @@ class Loss:
 
 def findings(case: Case) -> list[Finding]:
     """What is wrong, the likeliest cause first."""
-    if not case.behaviour.deterministic:
+    named = _found(case) if case.behaviour.deterministic else []
+    # What nothing explains may be a loss that changes now and then.
+    unexplained = UNEXPLAINED & {finding.name for finding in named}
+    if not case.behaviour.deterministic or (unexplained and not is_deterministic(case.problem)):
         return [found("not deterministic", "The same logits gave different losses.")]
+    return named
+
+
+def _found(case: Case) -> list[Finding]:
     named = list(edges.findings(case))
     numeric, given = case.measured()
     zero = not np.nan_to_num(case.analytic).any()
