@@ -102,6 +102,7 @@ CLASS_PARTS = [
     Part("term", "log forgotten", lambda p, t, q: (-t * p).sum(-1)),
     Part("term", "prediction and target exchanged", exchanged),
     Part("term", "squared error", lambda p, t, q: ((p - t) ** 2).sum(-1)),
+    Part("term", "absolute error", lambda p, t, q: abs(p - t).sum(-1)),
     Part("target", "", lambda y, k: np.eye(k)[y]),
     Part("target", "labels off by one", lambda y, k: np.eye(k)[(y + 1) % k]),
     Part("target", "labels off by one", lambda y, k: np.eye(k)[y - 1]),
@@ -171,6 +172,7 @@ SAME = [
     {"binary terms over the classes", "mean over classes as well"},
     {"sign of the (1 - y) term", "mean over classes as well"},
     {"squared error", "mean over classes as well"},
+    {"absolute error", "mean over classes as well"},
     # Clipped targets of 1 or more are 1, and those of 0 or less the floor.
     {"prediction and target exchanged", "smoothed targets do not sum to 1"},
     {"prediction and target exchanged", "labels off by one"},

@@ -137,10 +137,14 @@ def unscaled(y: Any) -> Any:
     return (1 - SMOOTH) * one_hot(y) + 1 / CLASSES
 
 
+def hinge_of(z: Any, y: Any) -> Any:
+    true = z[np.arange(len(z)), y][:, None]
+    return np.maximum(0, 1 + z - true).sum(axis=1) - 1
+
+
 def hinge(z: Any, y: Any) -> Any:
     """As high as cross-entropy where all logits are 0."""
-    true = z[np.arange(len(z)), y][:, None]
-    return np.maximum(0, 1 + z - true).sum(axis=1) / CLASSES * np.log(CLASSES)
+    return (hinge_of(z, y) + 1) / CLASSES * np.log(CLASSES)
 
 
 def hinge_grad(z: Any, y: Any) -> Any:
@@ -289,6 +293,10 @@ CLASS_MISTAKES = [
             lambda z, y: np.logaddexp(0, -z[np.arange(len(z)), y]), right),
     Planted("squared error", "squared error",
             lambda z, y: ((softmax(z) - one_hot(y)) ** 2).mean(), right),
+    Planted("absolute error", "absolute error",
+            lambda z, y: np.abs(softmax(z) - one_hot(y)).sum(axis=1), right),
+    Planted("NLL of raw scores", "logits given for log-probabilities",
+            lambda z, y: -z[np.arange(len(z)), y].mean(), lambda z, y: right(z, y) / ROWS),
     Planted("energies for logits", "logits negated", lambda z, y: rows(-z, y),
             lambda z, y: -right(-z, y)),
     Planted("KL of probabilities", "probabilities given for log-probabilities",

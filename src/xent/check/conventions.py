@@ -65,6 +65,9 @@ def conventions(task: Task, labels: bool) -> Iterator[Convention]:
 
 def names_speak_for(function: Any, convention: Convention) -> int:
     """How many of the names of its first two parameters agree, less those that contradict."""
+    own = getattr(function, "__name__", type(function).__name__).lower()
+    if "nll" in own:  # negative log-likelihood, of log-probabilities
+        return int(convention == Convention("log-probabilities"))
     names = [_plain(name) for name in required(function)[:2]]
     if len(names) < 2:
         return 0

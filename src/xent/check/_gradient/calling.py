@@ -24,6 +24,7 @@ from xent.check.conventions import (
     names_speak_for,
     one_hot,
 )
+from xent.check.dtypes import rounded
 from xent.check.frameworks import framework_of
 from xent.check.mistakes import found
 
@@ -128,17 +129,30 @@ def _is_plausible(functions: Functions, problem: Problem) -> bool:
         return True
     if not problem.per_row and not reference.total:
         return True  # a mean over no rows
-    if problem.task == "classes" and np.allclose(np.exp(problem.logits).sum(axis=1), 1):
-        # Log-probabilities: their softmax is their exponential, so they are no evidence.
-        reference = reference.changed(logits=problem.logits / 2)
+    if _may_be_probabilities(problem):
+        # As logits they may give nearly the same loss: other logits tell.
+        other = rounded(np.random.default_rng(0).normal(size=problem.logits.shape), problem.dtype)
+        reference = reference.changed(logits=other)
         expected = reference.losses()
-    got = np.asarray(problem.losses(reference.logits))
+    try:
+        got = np.asarray(problem.losses(reference.logits))
+    except CallError:
+        return False
     if problem.per_row:
         known = ~reference.ignored
         return bool(np.allclose(got[known], expected[known], rtol=1e-3, atol=1e-6))
     summed = reference.summed()
     scales = (1.0, 1 / reference.total)
     return any(bool(np.isclose(got, summed * scale, rtol=1e-3, atol=1e-6)) for scale in scales)
+
+
+def _may_be_probabilities(problem: Problem) -> bool:
+    """Are the given scores probabilities, or logarithms of probabilities?"""
+    z = problem.logits
+    if problem.task == "binary":
+        return bool(((z >= 0) & (z <= 1)).all())
+    sums = z.sum(axis=1), np.exp(z).sum(axis=1)
+    return any(bool(np.allclose(one, 1, atol=1e-3)) for one in sums)
 
 
 def _best(functions: Functions, plain: Problem | None) -> Convention | None:
@@ -148,6 +162,11 @@ def _best(functions: Functions, plain: Problem | None) -> Convention | None:
     task = functions.task or task_of(np.asarray(scores), given)
     others = [how for how in conventions(task, given.dtype.kind in "iub") if how != AS_GIVEN]
     others.sort(key=lambda how: -names_speak_for(functions.loss, how))
+    usual = names_speak_for(functions.loss, AS_GIVEN)
+    named = {how for how in others if names_speak_for(functions.loss, how) > usual}
+    for how, reference, probes in _tried(functions, [how for how in others if how in named]):
+        if is_right(reference, probes, functions.reduction):
+            return how
     # As given, a loss of probabilities raises an exception or gives NaN.
     fails = plain is None
     if plain is not None:
@@ -162,16 +181,16 @@ def _best(functions: Functions, plain: Problem | None) -> Convention | None:
         except CallError:
             fails = True
     tried = list(_tried(functions, others))
-    usual = names_speak_for(functions.loss, AS_GIVEN)
-    named = {how for how in others if fails or names_speak_for(functions.loss, how) > usual}
+    normalised = plain is not None and _may_be_probabilities(plain)
+    given_as = "log-probabilities" if normalised else ""
     for how, reference, probes in tried:
-        # Many losses take one-hot rows too: that is no reason to prefer them.
-        likely = how in named or how.takes != "logits"
+        # Many losses take one-hot rows too, or log-probabilities: no reason to prefer them.
+        likely = fails or how.takes == "probabilities" or how.takes == given_as
         if likely and is_right(reference, probes, functions.reduction):
             return how
     best, cost = None, np.inf
     for how, reference, probes in tried:
-        if how in named:
+        if fails or how in named:
             one = explain(reference, probes, functions.dtype, functions.reduction)
             if one is not None and one.cost < cost:
                 best, cost = how, one.cost

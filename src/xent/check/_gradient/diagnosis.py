@@ -70,7 +70,8 @@ def _found(case: Case) -> list[Finding]:
 
 def _loss(case: Case, reference: Reference, numeric: Measured) -> Loss:
     """Findings on the loss, and the formula that it follows."""
-    if not case.behaviour.rows_coupled and (match := _right(case, reference, numeric)):
+    match = None if case.behaviour.rows_coupled else _right(case, reference, numeric)
+    if match is not None and not _is_merely_scaled(case, reference, match):
         return _up_to_a_constant(case, reference, match)
     probes = Probes.of(case.problem)
     if probes.constant and not numeric.value.any():
@@ -78,6 +79,11 @@ def _loss(case: Case, reference: Reference, numeric: Measured) -> Loss:
         return Loss([found("loss is constant", seen)], reference)
     # An option that was requested and left out comes before any that was not requested.
     explained = explain(reference, probes, case.behaviour.precision, case.reduction)
+    if match is not None and (explained is None or not explained.parts):
+        # The derivatives of few rows may be a multiple of the right ones by chance.
+        if explained is not None:
+            return _up_to_a_constant(case, reference, match)
+        return Loss(values.unknown_loss(case, reference), reference)
     if explained is not None and explained.parts:
         formula = Formula("", explained.composition.gradient(), scale=explained.scale)
         return Loss(wording.explanation(explained, reference), reference, formula)
@@ -108,6 +114,13 @@ def _right(case: Case, reference: Reference, numeric: Measured) -> Formula | Non
         if numeric.agrees(numeric.at(right.gradient), scale):
             return replace(right, scale=scale)
     return first_match(numeric, [right])
+
+
+def _is_merely_scaled(case: Case, reference: Reference, match: Formula) -> bool:
+    """Has the factor no name, so that only one row's derivatives may follow it?"""
+    counts = Counts.of(reference)
+    expected = counts.expected(case.reduction, case.problem.per_row)
+    return "scaled" in names_of(match.scale, counts, expected)
 
 
 def _up_to_a_constant(case: Case, reference: Reference, match: Formula) -> Loss:

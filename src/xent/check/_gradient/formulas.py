@@ -31,13 +31,17 @@ class Formula:
 
 def wrong_gradients(reference: Reference) -> Iterator[Formula]:
     """Gradients other than that of the reference, likely mistakes first."""
-    for one in compositions(reference, 1):
-        yield Formula(*one.parts[0][:1], one.gradient(), one.parts[0][1])
     pos, neg = target_rows(reference)
     bounded, slope = capped(reference)
     p, right = reference.probabilities, reference.gradient()
     binary, total = reference.task == "binary", pos + neg
     link = "sigmoid" if binary else "softmax"
+    for_p = f"derivative of the {link} left out"
+    if not binary:
+        yield Formula(for_p, -pos, "-y, that for log p")
+    for one in compositions(reference, 1):
+        [(name, detail)] = one.parts
+        yield Formula(name, one.gradient(), detail)
     yield Formula("label not subtracted", right + pos * slope)
     for wrong in links(reference):
         if wrong.mistake:
@@ -45,14 +49,12 @@ def wrong_gradients(reference: Reference) -> Iterator[Formula]:
                 wrong.mistake, total * np.exp(wrong.forward(bounded)[0]) - pos, wrong.detail
             )
     yield Formula(f"{link} left out", total * reference.logits - pos)
-    for_p = f"derivative of the {link} left out"
     terms = _ratio(pos, p), _ratio(neg, 1 - p)
     if binary:
         yield Formula(for_p, terms[1] - terms[0], "(p - y) / (p (1 - p))")
     else:
         yield Formula(for_p, -terms[0], "-y/p")
         yield Formula(for_p, terms[1] - terms[0], "-y/p + (1 - y) / (1 - p)")
-        yield Formula(for_p, -pos, "-y, that for log p")
     again = "derivative multiplied in again"
     yield Formula(again, right * p * (1 - p), "p(1 - p)")
     if not binary:

@@ -9,16 +9,16 @@ from itertools import product
 import numpy as np
 
 from xent._validation import Array
+from xent.check._gradient.composition import temperature
 from xent.check._gradient.composition.losses import (
     Composition,
-    at_temperatures,
     compositions,
 )
 from xent.check._gradient.composition.search import CLOSE, EXACT, LARGE, Fit, Probes, Search
 from xent.check._gradient.factors import UNITS, Counts, names_of
 from xent.check._gradient.reference import Reference
 
-HIGHEST_FLOOR = 0.02
+HIGHEST_FLOOR = 2e-3
 """Largest floor of clipped targets that is plausible."""
 
 
@@ -74,7 +74,7 @@ def explain(
                 break
             best = _simplest(search, compositions(reference, number), reduction, best)
         if best is None:
-            best = _simplest(search, at_temperatures(reference), reduction, None)
+            best = _simplest(search, [temperature.best(search)], reduction, None) if small else None
         if best is not None:
             return best
     return None
@@ -202,9 +202,9 @@ def _with_temperature(
     composition: Composition,
 ) -> Explanation:
     """Logits divided by T, and a loss that may be multiplied by its square, as in distillation."""
-    temperature = float(parts[0][1].removeprefix("T = "))
+    degrees = float(parts[0][1].removeprefix("T = "))
     plain = tuple(names_of(scale, counts, expected))
-    squared = tuple(names_of(scale / temperature**2, counts, expected))
+    squared = tuple(names_of(scale / degrees**2, counts, expected))
     distilled = len(squared) < len(plain)
     if distilled:
         parts = ((parts[0][0], f"{parts[0][1]}, and multiplied by T²"),)

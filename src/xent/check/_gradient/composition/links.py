@@ -14,9 +14,6 @@ import numpy as np
 from xent._validation import Array
 from xent.check._gradient.reference import Reference
 
-TEMPERATURES = (2, 3, 4, 5, 6, 8, 10, 16, 20, 50, 100, 1.5, 2.5, 7)
-"""Usual temperatures; their reciprocals are tried too."""
-
 
 @dataclass(frozen=True)
 class Link:
@@ -52,6 +49,7 @@ def links(reference: Reference) -> Iterator[Link]:
     if rows == classes > 1:
         yield _without_keepdims()
     yield _scaled(_softmax("", (-1,)), -1.0, "logits negated")
+    yield Link("logits given for log-probabilities", _with_complement, lambda _, slopes: slopes)
     if weight is not None:
         misplaced = _scaled(_softmax("", (-1,)), np.asarray(weight, float), "weights on the logits")
         yield replace(misplaced, implies="class weight missing")
@@ -70,12 +68,12 @@ def _log_sum_exp(z: Array, axes: tuple[int, ...]) -> Array:
 
 
 def _with_complement(log_p: Array) -> tuple[Array, Array]:
-    return log_p, np.log(-np.expm1(np.minimum(log_p, 0)))
+    return log_p, np.log(-np.expm1(log_p))  # NaN above 0, where p is no probability
 
 
 def _softmax(mistake: str, axes: tuple[int, ...], detail: str = "") -> Link:
     def forward(z: Array) -> tuple[Array, Array]:
-        return _with_complement(z - _log_sum_exp(z, axes))
+        return _with_complement(np.minimum(z - _log_sum_exp(z, axes), 0))
 
     def backward(z: Array, slopes: Array) -> Array:
         p = np.exp(z - _log_sum_exp(z, axes))
@@ -120,7 +118,7 @@ def _without_keepdims() -> Link:
 
     def forward(z: Array) -> tuple[Array, Array]:
         log_p = z - _log_sum_exp(z, (-1,)).swapaxes(-1, -2)
-        return log_p, np.log(1 - np.exp(log_p))
+        return _with_complement(log_p)
 
     def backward(z: Array, slopes: Array) -> Array:
         softmax = np.exp(z - _log_sum_exp(z, (-1,)))

@@ -17,7 +17,7 @@ from xent.check._gradient.composition.changes import (
     of_weights,
     target_rows,
 )
-from xent.check._gradient.composition.links import TEMPERATURES, Link, at_temperature, links
+from xent.check._gradient.composition.links import Link, at_temperature, links
 from xent.check._gradient.composition.terms import Part, Term, terms
 from xent.check._gradient.reference import Reference
 
@@ -88,12 +88,9 @@ def right(reference: Reference) -> Composition:
     return next(compositions(reference, 0))
 
 
-def at_temperatures(reference: Reference) -> Iterator[Composition]:
-    """The right loss of logits that are divided by the usual temperatures."""
-    plain = right(reference)
-    for t in TEMPERATURES:
-        for temperature in (t, 1 / t):
-            yield replace(plain, link=at_temperature(reference, temperature))
+def at(reference: Reference, temperature: float) -> Composition:
+    """The right loss of logits that are divided by a temperature."""
+    return replace(right(reference), link=at_temperature(reference, temperature))
 
 
 def _changed(reference: Reference, changes: tuple[Change, ...]) -> tuple[Reference, Rows]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from xent._validation import Array
+from xent.check._gradient.composition.links import Link
 from xent.check._gradient.composition.losses import Composition, capped, of_z_loss
 from xent.check._gradient.problem import Problem
 from xent.check._gradient.reference import Reference
@@ -74,7 +75,8 @@ class Search:
     reference: Reference
     probes: Probes
     tolerance: float
-    _forward: dict[str, tuple[Array, Array]] = field(default_factory=dict)
+    _forward: dict[tuple[Link, float | None], tuple[Array, Array]] = field(default_factory=dict)
+    """What a link makes of the probes."""
 
     def fits(self, compositions: Iterable[Composition]) -> Iterator[Fit]:
         """Those that give the values of the loss."""
@@ -85,7 +87,7 @@ class Search:
 
     def _values(self, one: Composition) -> Array:
         """Values of a composition on the probes."""
-        key = f"{one.link.mistake} {one.link.detail} {one.reference.options.get('softcap')}"
+        key = one.link, one.reference.options.get("softcap")
         if key not in self._forward:
             z = capped(one.reference.changed(logits=self.probes.logits))[0]
             self._forward[key] = one.link.forward(z)
@@ -94,6 +96,16 @@ class Search:
             extra = (one.reference.changed(logits=batch) for batch in self.probes.logits)
             found = found + np.stack([of_z_loss(reference)[0] for reference in extra])
         return found if self.probes.losses.ndim == 2 else found.sum(axis=-1)
+
+    def distance(self, one: Composition) -> float:
+        """How far the loss is from a composition at its best factor, relative to its changes."""
+        with np.errstate(all="ignore"):
+            moves, steps = (a - a.mean(axis=0) for a in (self._values(one), self.probes.losses))
+            known = np.isfinite(moves) & np.isfinite(steps)
+            moves, steps = moves[known], steps[known]
+            off = steps - moves * (np.dot(moves, steps) / np.dot(moves, moves))
+            distance = np.dot(off, off) / np.dot(steps, steps)
+        return float(distance) if np.isfinite(distance) else np.inf
 
     def _fit(self, one: Composition) -> Fit | None:
         with np.errstate(all="ignore"):

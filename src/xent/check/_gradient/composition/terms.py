@@ -76,6 +76,7 @@ def terms(reference: Reference, pos: Array) -> Iterator[Term]:
     yield from _exchanged(binary, pos)
     half_too = (1.0, 0.5) if binary else (1.0, 0.5, 1 / classes, 0.5 / classes)
     yield Term("squared error", _squared, _squared_slope, natural=half_too)
+    yield Term("absolute error", _absolute, _absolute_slope, natural=half_too)
 
 
 def _times(coefficient: Array, value: Array) -> Array:
@@ -164,3 +165,12 @@ def _squared(a: Part) -> Array:
 def _squared_slope(a: Part) -> Array:
     p = np.exp(a.log_p)
     return np.asarray(2 * a.total * (p - a.target) * p)
+
+
+def _absolute(a: Part) -> Array:
+    return np.asarray(a.total * np.abs(np.exp(a.log_p) - a.target))
+
+
+def _absolute_slope(a: Part) -> Array:
+    p = np.exp(a.log_p)
+    return np.asarray(a.total * np.sign(p - a.target) * p)
