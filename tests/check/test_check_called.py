@@ -366,3 +366,19 @@ def test_a_slip_is_named_by_an_audit(
     assert not recwarn.list
     if mistakes == ["arguments named the wrong way round"]:
         assert re.search(r"called as loss\(onehot\(y\), softmax\(z\)\)\.", said(card))
+
+
+def test_a_loss_of_probabilities_is_audited_between_0_and_1() -> None:
+    """What rounding has done to the probabilities before is no fault of the loss."""
+    card = audit(of_one_hot, "classes")
+    asked = {answer.question: answer.answer for answer in card.answers}
+    assert asked["probability 1 at the label"] == "loss nan"  # 0 times infinity
+    assert "logit +inf at the label" not in asked
+    for part in card.accuracy:
+        if part.dtype == "float64" and part.margin != "margin below 0":
+            assert not isinstance(part.loss, str)
+            assert part.loss.largest <= 1
+    import_torch()
+    card = audit("torch.nn:BCELoss")
+    wrong = {answer.question: answer.answer for answer in card.wrong}
+    assert wrong == {"probability 1, label 0": "loss 100"}

@@ -177,6 +177,8 @@ SAME = [
     {"prediction and target exchanged", "smoothed targets do not sum to 1"},
     {"prediction and target exchanged", "labels off by one"},
     {"prediction and target exchanged", "labels -1 and +1"},
+    # The absolute error with the wrong sign.
+    {"labels flipped", "log forgotten"},
     # The weight of one label alone is that of the term alone.
     {"y term forgotten", "pos_weight missing"},
     {"labels flipped", "class weights in another order"},

@@ -27,7 +27,8 @@ LEGEND = (
     "Largest error and, in parentheses, the median, in units in the last place (ULP) of the dtype, "
     "against 50-digit answers; a rounded exact value is off by at most 0.5. Answers of 0, infinity "
     "or NaN are counted separately if the exact value is another number. The margin is that of the "
-    "true class."
+    "true class. A loss of probabilities is held against the exact loss of the rounded ones that "
+    "it gets."
 )
 SIGNS = {RIGHT: "right", WRONG: "WRONG"}
 

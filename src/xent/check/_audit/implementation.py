@@ -14,6 +14,7 @@ from xent.check import conventions
 from xent.check._audit.vectors import Group
 from xent.check.arguments import Task
 from xent.check.frameworks import Framework, framework
+from xent.check.ulps import negative_log
 from xent.losses import binary_cross_entropy, cross_entropy
 
 
@@ -118,8 +119,21 @@ class Implementation:
     def compared(self, group: Group, what: str) -> tuple[list[float], list[str]]:
         """Its "losses" or "gradients" of a group of test vectors, and the exact ones."""
         compute = self.losses if what == "losses" else self.gradients
-        answers = compute(group.logits, group.labels, group.dtype)
-        return np.ravel(answers).tolist(), np.ravel(getattr(group, what)).tolist()
+        answers = np.ravel(compute(group.logits, group.labels, group.dtype)).tolist()
+        exact = np.ravel(getattr(group, what)).tolist()
+        if what == "losses" and self.convention.takes == "probabilities":
+            exact = self._exact_losses(group)
+        return answers, exact
+
+    def _exact_losses(self, group: Group) -> list[str]:
+        """Exact losses of the probabilities that it gets, which are rounded."""
+        with self.library.keep_float64(), np.errstate(all="ignore"), numpy_only():
+            scores = self._scores(self.library.from_numpy(group.logits, group.dtype))
+            p = np.asarray(self.library.to_numpy(scores)).astype(np.float64)
+        if self.task == "binary":
+            pairs = zip(p.tolist(), group.labels.tolist(), strict=True)
+            return [negative_log(p, of_other=label == 0) for p, label in pairs]
+        return [negative_log(p) for p in p[np.arange(len(p)), group.labels].tolist()]
 
     def _gradient(self, logits: Array, targets: Array, dtype: str) -> Any:
         z, t = self.arguments(logits, targets, dtype)

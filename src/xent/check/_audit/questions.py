@@ -51,6 +51,19 @@ OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
     },
 }
 
+CERTAIN: dict[str, list[tuple[str, Any, int, float]]] = {
+    "classes": [
+        ("probability 1 at the label", [[1000.0, 1.0, 0.0, 2.0]], 0, 0.0),
+        ("probability 0 at the label", [[1000.0, 1.0, 0.0, 2.0]], 1, INF),
+    ],
+    "binary": [
+        ("probability 1, label 1", [1000.0], 1, 0.0),
+        ("probability 0, label 0", [-1000.0], 0, 0.0),
+        ("probability 1, label 0", [1000.0], 0, INF),
+    ],
+}
+"""The same for a loss of probabilities, by logits whose softmax or sigmoid is exactly 0 and 1."""
+
 Verdict = tuple[str, str]
 """What an implementation did, and whether that is right."""
 
@@ -90,7 +103,8 @@ def _questions(one: Implementation) -> Iterator[Question]:
         # The gradient of an infinite loss is a matter of convention.
         if one.has_gradient and group.name != "label on a masked class":
             yield f"{question}: gradient", _matching, group, "gradients", "1e-4"
-    for question, *given in INFINITE[one.task]:
+    certain = CERTAIN if one.convention.takes == "probabilities" else INFINITE
+    for question, *given in certain[one.task]:
         yield question, _infinite_logit, *given
 
     # Other rows: does one row affect another, and does a call leave its arguments unchanged?
