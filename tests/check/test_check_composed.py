@@ -188,3 +188,45 @@ def test_many_rows_and_classes(dtype: str) -> None:
 
         report = check(loss, lambda z, y: 0 * z, z, y, dtype=dtype)
         assert report.mistakes[:2] == ["labels off by one", "wrong sign"], report
+
+
+# Several labels of a row, and JAX.
+
+
+@pytest.mark.parametrize("reduce", [np.mean, np.sum, lambda rows: rows.sum(1).mean()])
+def test_several_labels_may_be_added_or_averaged(reduce: Any) -> None:
+    labels = planted.MANY
+
+    def grad(z: Any, t: Any) -> Any:
+        per_row = reduce(np.ones_like(z))  # 1 for a mean, the number of labels for their sum
+        return planted.slope(z, t) * per_row / z.size
+
+    report = check(lambda z, t: reduce(planted.binary(z, t)), grad, planted.Z, labels)
+    assert report
+    assert not report.findings
+    report = check(lambda z, t: -reduce(planted.binary(z, t)), grad, planted.Z, labels)
+    assert report.mistakes == ["wrong sign"]
+    with pytest.raises(ValueError, match=r"Return the losses of the labels before they are added"):
+        check(lambda z, t: planted.binary(z, t).sum(1), planted.slope, planted.Z, labels)
+
+
+def test_parts_are_named_of_jax() -> None:
+    import jax
+    import jax.numpy as jnp
+
+    z, y = jnp.asarray(Z), jnp.asarray(Y)
+
+    def hot(z: Any, y: Any) -> Any:
+        return jax.nn.one_hot(y, z.shape[1], dtype=z.dtype)
+
+    def binary_terms(z: Any, y: Any) -> Any:
+        p, t = jax.nn.softmax(z), hot(z, y)
+        return -(t * jnp.log(p) + (1 - t) * jnp.log(1 - p)).sum(1)
+
+    for loss, mistakes in (
+        (binary_terms, ["binary terms over the classes"]),
+        (lambda z, y: -(hot(z, y) * jax.nn.softmax(z)).sum(1).mean(), ["log forgotten"]),
+        (lambda z, y: (hot(z, y) * jax.nn.log_softmax(-z)).sum(1).mean(),
+         ["logits negated", "wrong sign"]),
+    ):  # fmt: skip
+        assert check(loss, None, z, y).mistakes == mistakes

@@ -378,6 +378,7 @@ def b(what: str, name: str, loss: Any, grad: Any, **more: Any) -> Planted:
 
 BIG = np.concatenate([B, [9.0, -9.0, 12.0]])
 BIG_T = np.concatenate([T, [0, 1, 0]])
+MANY = (Z > 0.5) * 1.0
 T_IGNORED = np.where(np.arange(ROWS) % 4 == 1, -100, T)
 
 BINARY_MISTAKES = [
@@ -450,6 +451,12 @@ BINARY_MISTAKES = [
       lambda z, t: np.where(t == 0, 4.0, 1.0) * slope(z, t), options={"pos_weight": 4.0}),
     b("softmax of the batch", "softmax over the wrong axis",
       lambda z, t: -t * np.log(softmax(z)) - (1 - t) * np.log(1 - softmax(z)), slope),
+    b("softmax over several labels", "softmax in place of sigmoid",
+      lambda z, t: (-t * np.log(softmax(z)) - (1 - t) * np.log(1 - softmax(z))).mean(),
+      lambda z, t: slope(z, t) / z.size, logits=Z, targets=MANY),
+    b("parenthesis missing, several labels", "sign of the (1 - y) term",
+      lambda z, t: (-t * np.log(sigmoid(z)) + (1 - t) * np.log(sigmoid(-z))).sum(1).mean(),
+      lambda z, t: slope(z, t) / len(z), logits=Z, targets=MANY),
     b("loss of a constant", "loss is constant", lambda z, t: binary(z * 0, t), slope),
     b("-p for -log p", "log forgotten", lambda z, t: -np.exp(-binary(z, t)),
       lambda z, t: np.exp(-binary(z, t)) * slope(z, t)),

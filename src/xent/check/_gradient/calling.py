@@ -12,6 +12,7 @@ from xent._report import Finding
 from xent._validation import Array
 from xent.check._gradient.composition.explanation import explain, is_right
 from xent.check._gradient.composition.search import Probes
+from xent.check._gradient.factors import Counts
 from xent.check._gradient.problem import CallError, Problem, task_of
 from xent.check._gradient.reference import Reference
 from xent.check.arguments import Task
@@ -142,7 +143,7 @@ def _is_plausible(functions: Functions, problem: Problem) -> bool:
         known = ~reference.ignored
         return bool(np.allclose(got[known], expected[known], rtol=1e-3, atol=1e-6))
     summed = reference.summed()
-    scales = (1.0, 1 / reference.total)
+    scales = Counts.of(reference).expected(functions.reduction, per_row=False)
     return any(bool(np.isclose(got, summed * scale, rtol=1e-3, atol=1e-6)) for scale in scales)
 
 

@@ -29,19 +29,23 @@ class Counts:
     valid: int
     """Rows that are not ignored."""
     classes: int
+    labels_per_row: int = 1
+    """Labels of a row of which several may be true; their losses may be summed or averaged."""
 
     @classmethod
     def of(cls, reference: Reference) -> Counts:
         """The counts of a reference."""
         rows, classes = reference.logits.shape
-        return cls(rows, reference.total, int((~reference.ignored).sum()), classes)
+        valid = int((~reference.ignored).sum())
+        return cls(rows, reference.total, valid, classes, reference.labels_per_row)
 
     def expected(self, reduction: str | None, per_row: bool) -> list[float]:
         """Factors that a correct gradient may have, relative to that of the sum of the losses."""
         mean = 1 / self.total if self.total else 1.0
         if per_row or reduction == "sum":
             return [1.0]
-        return [mean] if reduction == "mean" else [mean, 1.0]
+        means = [mean, mean * self.labels_per_row] if self.labels_per_row > 1 else [mean]
+        return means if reduction == "mean" else [*means, 1.0]
 
 
 def names_of(scale: float, counts: Counts, expected: list[float]) -> list[str]:

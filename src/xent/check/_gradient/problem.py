@@ -89,6 +89,8 @@ class Problem:
         )
         if value.shape == self.shape:
             msg += " Sum over the classes, or pass task='binary' if each logit is a row of its own."
+        elif self.task == "binary" and value.shape == self.shape[:-1]:
+            msg += " Return the losses of the labels before they are added, or the sum of all."
         raise CallError(msg)
 
     def gradient(self, logits: Array) -> Array:

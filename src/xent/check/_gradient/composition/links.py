@@ -36,6 +36,8 @@ def links(reference: Reference) -> Iterator[Link]:
     if reference.task == "binary":
         yield _sigmoid("")
         yield _twice(_sigmoid(""), "sigmoid applied twice")
+        if reference.labels_per_row > 1:
+            yield _of_groups(_softmax("softmax in place of sigmoid", (-1,)), reference)
         if rows > 1:
             yield _softmax("softmax over the wrong axis", (-2,))
         return
@@ -111,6 +113,21 @@ def _scaled(link: Link, factor: float | Array, mistake: str, detail: str = "") -
         return factor * link.backward(z * factor, slopes)
 
     return Link(mistake, forward, backward, detail)
+
+
+def _of_groups(link: Link, reference: Reference) -> Link:
+    """A link over the labels of a row, whose logits are rows of their own here."""
+    labels = reference.labels_per_row
+
+    def forward(z: Array) -> tuple[Array, Array]:
+        log_p, log_q = link.forward(z.reshape(*z.shape[:-2], -1, labels))
+        return log_p.reshape(z.shape), log_q.reshape(z.shape)
+
+    def backward(z: Array, slopes: Array) -> Array:
+        shape = (*z.shape[:-2], -1, labels)
+        return link.backward(z.reshape(shape), slopes.reshape(shape)).reshape(z.shape)
+
+    return replace(link, forward=forward, backward=backward)
 
 
 def _without_keepdims() -> Link:
