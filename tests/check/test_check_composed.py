@@ -99,6 +99,27 @@ def test_the_entropy_of_the_targets_is_noted(reduce: Any) -> None:
     assert note.seen == "In every row the loss is cross-entropy less the entropy of the targets."
 
 
+def test_no_keepdims_in_a_square_batch() -> None:
+    z, y = planted.Z[:5], np.array([2, 0, 3, 3, 1])  # of all classes the mean would be right
+
+    def shifted(z: Any) -> Any:
+        e = np.exp(z - z.max(axis=1, keepdims=True))
+        return e / e.sum(axis=1)
+
+    for reduce in (lambda rows: rows, np.mean):
+
+        def loss(z: Any, y: Any, reduce: Any = reduce) -> Any:
+            return reduce(-np.log(shifted(z)[np.arange(5), y]))
+
+        report = check(loss, lambda z, y: 0 * z, z, y)
+        assert report.mistakes == ["row sums along the wrong axis", "gradient is zero"]
+    report = check(planted.rows, lambda z, y: shifted(z) - np.eye(5)[y], z, y)
+    assert report.mistakes == ["row sums along the wrong axis"]
+    assert "the gradient is that of exp(z[i, j]) divided by the sum of row j, each less" in (
+        said(report)
+    )
+
+
 def test_a_divergence_of_smoothed_labels() -> None:
     t = 0.9 * np.eye(4)[Y] + 0.025
     report = check(lambda z, y: cross(z, t) - entropy(t), lambda z, y: cross_grad(z, t), Z, Y,
@@ -155,6 +176,14 @@ def test_a_loss_that_feels_no_logit() -> None:
     report = check(lambda z, y: planted.binary(0 * z, y), lambda z, y: 0 * z, planted.B, planted.T)
     assert report.mistakes == ["loss is constant"]
     assert "The loss is 0.693147, whatever the logits." in said(report)
+
+
+def test_the_logarithm_of_one_hot_targets_is_known_by_its_infinities() -> None:
+    def loss(z: Any, y: Any) -> Any:
+        return -(planted.softmax(z) * np.log(np.eye(5)[y])).sum(axis=1)
+
+    report = check(loss, planted.right, planted.Z, planted.Y)
+    assert report.mistakes == ["not a number", "prediction and target exchanged"]
 
 
 def test_exchanged_targets_are_told_with_their_floor() -> None:

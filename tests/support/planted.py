@@ -15,6 +15,7 @@ RNG = np.random.default_rng(20)
 Z = RNG.normal(size=(ROWS, CLASSES)) * 2
 Y = np.concatenate([np.arange(CLASSES), RNG.integers(CLASSES, size=ROWS - CLASSES)])
 W = np.array([1.0, 2.0, 0.5, 3.0, 1.5])
+V = np.array([1.0, 4.0, 0.7, 2.0, 1.2])
 IGNORED = np.where(np.arange(ROWS) % 4 == 1, -100, Y)
 MASKED = np.where((np.arange(CLASSES) == (Y[:, None] + 1) % CLASSES), -np.inf, Z)
 LARGE = Z * 5
@@ -322,6 +323,23 @@ CLASS_MISTAKES = [
             lambda z, y: -(unscaled(y) * np.log(softmax(z))).sum(axis=1),
             lambda z, y: unscaled(y).sum(axis=1)[:, None] * softmax(z) - unscaled(y),
             options={"label_smoothing": SMOOTH}),
+    Planted("1/K without the factor, unspoken", "smoothed targets do not sum to 1",
+            lambda z, y: -(unscaled(y) * np.log(softmax(z))).sum(axis=1),
+            lambda z, y: unscaled(y).sum(axis=1)[:, None] * softmax(z) - unscaled(y)),
+    Planted("smoothing of 0.1 for 0.2", "another label smoothing",
+            lambda z, y: xent.cross_entropy(z, y, label_smoothing=0.1),
+            lambda z, y: xent.cross_entropy(z, y, label_smoothing=0.1, return_grad=True)[1],
+            options={"label_smoothing": SMOOTH}),
+    Planted("other weights", "other class weights",
+            lambda z, y: V[y] * rows(z, y), lambda z, y: V[y][:, None] * right(z, y),
+            options=weights()),
+    Planted("weights added to the logits", "weights on the logits",
+            lambda z, y: rows(z + np.log(W), y), lambda z, y: right(z + np.log(W), y),
+            options=weights()),
+    Planted("a softmax of the targets", "prediction and target exchanged",
+            lambda z, y: -(softmax(z) * np.log(softmax(one_hot(y)))).sum(axis=1).mean(),
+            lambda z, y: right(z, y) / ROWS),
+    Planted("argmax", "gradient is zero", lambda z, y: (z.argmax(1) != y) * 1.0, right),
     Planted("weights reversed", "class weights in another order",
             lambda z, y: W[::-1][y] * rows(z, y), lambda z, y: W[::-1][y][:, None] * right(z, y),
             options=weights()),
@@ -435,6 +453,11 @@ BINARY_MISTAKES = [
     b("-(1 - y) log(1 - p) alone", "y term forgotten",
       lambda z, t: -(1 - t) * np.log(sigmoid(-z)), slope),
     b("prediction and target exchanged", "prediction and target exchanged", exchanged, slope),
+    b("only label 1 smoothed", "another label smoothing",
+      lambda z, t: binary(z, 0.8 * t), lambda z, t: slope(z, 0.8 * t),
+      options={"label_smoothing": SMOOTH}),
+    b("pos_weight on the logits", "weights on the logits", lambda z, t: binary(4 * z, t),
+      lambda z, t: 4 * slope(4 * z, t), options={"pos_weight": 4.0}),
     b("squared error", "squared error", lambda z, t: (sigmoid(z) - t) ** 2, slope),
     b("labels -1 and +1", "labels -1 and +1", lambda z, t: binary(z, 2 * t - 1),
       lambda z, t: slope(z, 2 * t - 1)),

@@ -198,7 +198,7 @@ def _best(functions: Functions, plain: Problem | None) -> Convention | None:
     if best is None and fails:
         # Nothing fits: only the names are left, and the values have to be numbers.
         finite = [how for how, _, probes in tried if np.isfinite(probes.losses).all()]
-        best = next(iter(finite), None)
+        best = next((how for how in finite if plain is None or how in named), None)
     return best
 
 

@@ -70,6 +70,12 @@ def _found(case: Case) -> list[Finding]:
 
 def _loss(case: Case, reference: Reference, numeric: Measured) -> Loss:
     """Findings on the loss, and the formula that it follows."""
+    infinite = np.isposinf(case.problem.losses(case.problem.logits)).all()
+    if infinite and np.isposinf(Probes.of(case.problem).losses).all():
+        seen = (
+            "The loss is infinite whatever the logits, as the logarithm of a target of 0 makes it."
+        )
+        return Loss([found("prediction and target exchanged", seen)], reference)
     match = None if case.behaviour.rows_coupled else _right(case, reference, numeric)
     if match is not None and not _is_merely_scaled(case, reference, match):
         return _up_to_a_constant(case, reference, match)
@@ -93,11 +99,14 @@ def _loss(case: Case, reference: Reference, numeric: Measured) -> Loss:
     scales = [*case.scales, *([explained.scale] if explained is not None else [])]
     if loss := _unrequested(case, reference, numeric):
         return loss
+    if not numeric.value.any() and not np.isnan(numeric.error).any():
+        seen = "No derivative of the loss differs from 0, though the loss does change."
+        return Loss([found("gradient is zero", seen)], reference)
     if lost := values.digits_lost(case, reference, numeric):
         return Loss([lost], reference)
     if clip := fitting.fit_clipping(numeric, reference, scales):
         return Loss([found("clipping", f"The loss {clip}")], reference)
-    if loss := _other_order(case, reference, numeric):
+    if loss := _other_weights(case, reference, numeric):
         return loss
     match = first_match(numeric, fitting.permuted(numeric, reference, case.scales))
     if match is None:
@@ -144,9 +153,19 @@ def _told(case: Case, reference: Reference, match: Formula) -> list[Finding]:
 
 def _unrequested(case: Case, reference: Reference, numeric: Measured) -> Loss | None:
     """Smoothing or class weights that were not requested, as notes."""
-    if smoothing := fitting.fit_smoothing(numeric, reference):
+    if smoothing := fitting.fit_smoothing(numeric, reference.changed(label_smoothing=None)):
         share, match = smoothing
         smoothed = reference.changed(label_smoothing=share)
+        if requested := reference.options.get("label_smoothing"):
+            seen = f"s = {share:.4g}, where {requested:.4g} is requested"
+            name = "another label smoothing"
+            return Loss(_told(case, smoothed, replace(match, mistake=name, detail=seen)), smoothed,
+                        match)  # fmt: skip
+        total = match.scale / case.scales[0]
+        if total > 1 and "scaled" in {told.name for told in _told(case, smoothed, match)}:
+            name = "smoothed targets do not sum to 1"
+            match = replace(match, mistake=name, detail=f"that sum to {total:.4g}")
+            return Loss([wording.part(name, match.detail, "loss", 0)], smoothed, match)
         loss = _up_to_a_constant(case, smoothed, match)
         return replace(loss, findings=wording.smoothed(share, reference, loss.findings))
     if "class_weight" in reference.options:
@@ -163,20 +182,24 @@ def _unrequested(case: Case, reference: Reference, numeric: Measured) -> Loss | 
     return Loss([*_told(case, weighted, other), note], weighted, other)
 
 
-def _other_order(case: Case, reference: Reference, numeric: Measured) -> Loss | None:
-    """Class weights that were requested, in an order that no table has."""
+def _other_weights(case: Case, reference: Reference, numeric: Measured) -> Loss | None:
+    """Class weights that were requested, in an order that no table has, or other ones."""
     weight = reference.options.get("class_weight")
     if weight is None or not np.ndim(weight) or reference.labels is None:
         return None
     fitted = fitting.fit_class_weights(numeric, reference.changed(class_weight=None))
     weight = np.asarray(weight, dtype=np.float64)
     counted = np.unique(reference.labels[~reference.ignored])
-    order = None if fitted is None else fitting.order_of(fitted, weight, counted)
-    if order is None:
+    if fitted is None:
         return None
-    change = in_order(weight, order)
-    moved = change.reference(reference)
-    other = first_match(numeric, [Formula(change.mistake, moved.gradient(), change.detail)])
+    order = fitting.order_of(fitted, weight, counted)
+    if order is None:
+        name, moved = "other class weights", reference.changed(class_weight=fitted)
+        detail = f"[{', '.join(f'{w:.4g}' for w in fitted[:8])}{', ...' * (len(fitted) > 8)}]"
+    else:
+        change = in_order(weight, order)
+        name, moved, detail = change.mistake, change.reference(reference), change.detail
+    other = first_match(numeric, [Formula(name, moved.gradient(), detail)])
     return None if other is None else Loss(_told(case, moved, other), moved, other)
 
 

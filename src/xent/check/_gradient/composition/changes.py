@@ -184,6 +184,14 @@ def _smoothing(share: float, reference: Reference) -> Iterator[Change]:
     if not binary and classes > 2 and share * classes / (classes - 1) <= 1:
         spread = _changed(label_smoothing=share * classes / (classes - 1))
         yield Change("smoothing over the other classes", spread)
+    if binary:
+        name = "another label smoothing"
+        for kept, added, detail in (
+            (1 - share, share, "(1 - s) y + s"),
+            (1 - share, 0, "(1 - s) y"),
+        ):
+            yield Change(name, _changed(label_smoothing=None), _linear(kept, added), detail=detail)
+        return
     for kept, added, detail in (
         (1 - share, 1 / classes, "(1 - s) y + 1/K"),
         (1 - share, share, "(1 - s) y + s"),
@@ -194,8 +202,6 @@ def _smoothing(share: float, reference: Reference) -> Iterator[Change]:
 
         def rows(pos: Array, neg: Array, kept: float = kept, added: float = added) -> Rows:
             total = pos + neg
-            if binary:
-                return kept * pos + added * total, kept * neg + added * total
             return kept * pos + added * total, (1 - added) * total - kept * pos
 
         name = "smoothed targets do not sum to 1"

@@ -205,7 +205,7 @@ def _with_temperature(
     degrees = float(parts[0][1].removeprefix("T = "))
     plain = tuple(names_of(scale, counts, expected))
     squared = tuple(names_of(scale / degrees**2, counts, expected))
-    distilled = len(squared) < len(plain)
+    distilled = len(squared) < len(plain) or ("scaled" in plain and "scaled" not in squared)
     if distilled:
         parts = ((parts[0][0], f"{parts[0][1]}, and multiplied by T²"),)
     made = (parts, squared if distilled else plain, scale, _nearest(scale, expected))

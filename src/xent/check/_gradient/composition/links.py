@@ -40,6 +40,10 @@ def links(reference: Reference) -> Iterator[Link]:
             yield _of_groups(_softmax("softmax in place of sigmoid", (-1,)), reference)
         if rows > 1:
             yield _softmax("softmax over the wrong axis", (-2,))
+        if np.size(times := reference.options.get("pos_weight", ())) == 1:
+            factor, name = float(np.reshape(times, ())), "weights on the logits"
+            misplaced = _scaled(_sigmoid(""), factor, name, "multiplied by pos_weight")
+            yield replace(misplaced, implies="pos_weight missing")
         return
     yield _softmax("", (-1,))
     yield _twice(_softmax("", (-1,)), "softmax applied twice")
@@ -49,12 +53,17 @@ def links(reference: Reference) -> Iterator[Link]:
         over_all = "as with a softmax over all entries of the batch"
         yield _softmax("rows depend on each other", (-2, -1), over_all)
     if rows == classes > 1:
-        yield _without_keepdims()
+        yield from _without_keepdims()
     yield _scaled(_softmax("", (-1,)), -1.0, "logits negated")
     yield Link("logits given for log-probabilities", _with_complement, lambda _, slopes: slopes)
     if weight is not None:
-        misplaced = _scaled(_softmax("", (-1,)), np.asarray(weight, float), "weights on the logits")
+        weight, name = np.asarray(weight, dtype=np.float64), "weights on the logits"
+        misplaced = _scaled(_softmax("", (-1,)), weight, name, "multiplied by the class weights")
         yield replace(misplaced, implies="class weight missing")
+        if (weight > 0).all():
+            added = "plus the logarithms of the class weights"
+            shifted = _shifted(_softmax("", (-1,)), np.log(weight), name, added)
+            yield replace(shifted, implies="class weight missing")
 
 
 def at_temperature(reference: Reference, temperature: float) -> Link:
@@ -115,6 +124,15 @@ def _scaled(link: Link, factor: float | Array, mistake: str, detail: str = "") -
     return Link(mistake, forward, backward, detail)
 
 
+def _shifted(link: Link, shift: Array, mistake: str, detail: str) -> Link:
+    return Link(
+        mistake,
+        lambda z: link.forward(z + shift),
+        lambda z, slopes: link.backward(z + shift, slopes),
+        detail,
+    )
+
+
 def _of_groups(link: Link, reference: Reference) -> Link:
     """A link over the labels of a row, whose logits are rows of their own here."""
     labels = reference.labels_per_row
@@ -130,15 +148,29 @@ def _of_groups(link: Link, reference: Reference) -> Link:
     return replace(link, forward=forward, backward=backward)
 
 
-def _without_keepdims() -> Link:
-    """Where exp(z) / exp(z).sum(axis=1) divides column j by the sum of row j."""
+def _without_keepdims() -> Iterator[Link]:
+    """Where, in a square batch, a sum or maximum of row j is taken for that of column j."""
+    name = "row sums along the wrong axis"
 
     def forward(z: Array) -> tuple[Array, Array]:
-        log_p = z - _log_sum_exp(z, (-1,)).swapaxes(-1, -2)
-        return _with_complement(log_p)
+        return _with_complement(z - _log_sum_exp(z, (-1,)).swapaxes(-1, -2))
 
     def backward(z: Array, slopes: Array) -> Array:
         softmax = np.exp(z - _log_sum_exp(z, (-1,)))
         return np.asarray(slopes - softmax * slopes.sum(axis=-2)[..., :, None])
 
-    return Link("row sums along the wrong axis", forward, backward)
+    def centred(z: Array) -> Array:
+        return np.asarray(z - z.max(axis=-1, keepdims=True))
+
+    def through_centred(z: Array, slopes: Array) -> Array:
+        highest = z == z.max(axis=-1, keepdims=True)
+        return np.asarray(slopes - highest * slopes.sum(axis=-1, keepdims=True))
+
+    plain = Link(name, forward, backward, "exp(z[i, j]) divided by the sum of row j")
+    yield plain
+    yield Link(
+        name,
+        lambda z: forward(centred(z)),
+        lambda z, slopes: through_centred(z, backward(centred(z), slopes)),
+        f"{plain.detail}, each less its row's maximum",
+    )

@@ -151,6 +151,21 @@ def _exchanged(binary: bool, pos: Array) -> Iterator[Term]:
         other = -p * (a.log_q + 1) if binary else 0.0
         return np.asarray(a.total * (p * (a.log_p + 1) + other) + soft_slope(a))
 
+    def of_softmax(a: Part) -> Array:
+        # The labels, 0 and 1, are taken for logits, and the predictions for targets.
+        p = np.exp(a.log_p)
+        if binary:
+            return np.asarray(a.total * (np.logaddexp(0, a.target) - a.target * p))
+        lse = np.log(np.exp(a.target).sum(axis=-1, keepdims=True))
+        return np.asarray(a.total * p * (lse - a.target))
+
+    def of_softmax_slope(a: Part) -> Array:
+        p = np.exp(a.log_p)
+        lse = 0.0 if binary else np.log(np.exp(a.target).sum(axis=-1, keepdims=True))
+        return np.asarray(a.total * p * (lse - a.target))
+
+    link = "sigmoid" if binary else "softmax"
+    yield Term(name, of_softmax, of_softmax_slope, f", with a {link} of the targets")
     if (pos[pos.any(axis=-1)] == 0).any() or (binary and not pos.all()):
         yield Term(name, floored, floored_slope, clipped=True)
     else:
