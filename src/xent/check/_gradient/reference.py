@@ -72,6 +72,12 @@ class Reference:
         options = {k: v for k, v in {**self.options, **changes}.items() if v is not None}
         return replace(self, logits=logits, targets=targets, options=options)
 
+    def of_rows(self, rows: Array) -> Reference:
+        """The same for some of the rows."""
+        weight = self.options.get("sample_weight")
+        options = {} if weight is None else {"sample_weight": np.asarray(weight)[rows]}
+        return self.changed(logits=self.logits[rows], targets=self.targets[rows], **options)
+
     def only(self, *names: str) -> Reference:
         """The same with only these options."""
         return replace(self, options={k: v for k, v in self.options.items() if k in names})

@@ -108,7 +108,7 @@ def of_weights(reference: Reference) -> Iterator[Change]:
             yield Change("class weights inverted", inverse)
         yield Change("class weights applied twice", _changed(class_weight=weight**2))
     if "pos_weight" in reference.options:
-        times = np.broadcast_to(reference.options["pos_weight"], (len(reference.logits),))[:, None]
+        times = np.reshape(reference.options["pos_weight"], (-1, 1))
         name = "pos_weight on the wrong term"
         plain = _changed(pos_weight=None)
         yield Change(name, plain, lambda pos, neg: (pos, neg * times))

@@ -14,7 +14,7 @@ from xent.check._gradient.composition.losses import (
     Composition,
     compositions,
 )
-from xent.check._gradient.composition.search import CLOSE, EXACT, LARGE, Fit, Probes, Search
+from xent.check._gradient.composition.search import CLOSE, ENOUGH, EXACT, LARGE, Fit, Probes, Search
 from xent.check._gradient.factors import UNITS, Counts, names_of
 from xent.check._gradient.reference import Reference
 
@@ -64,6 +64,10 @@ def explain(
     """
     if precision not in ("float64", "float32"):
         return None
+    every = reference
+    rows = _some_rows(reference, probes)
+    if rows is not None:
+        reference, probes = reference.of_rows(rows), probes.of_rows(rows)
     small = probes.logits.size <= LARGE
     # First to within rounding, then with room for an epsilon inside the logarithm.
     for tolerance in (EXACT, CLOSE) if precision == "float64" else (CLOSE,):
@@ -76,12 +80,34 @@ def explain(
         if best is None:
             best = _simplest(search, [temperature.best(search)], reduction, None) if small else None
         if best is not None:
-            return best
+            return best if rows is None else _of_every_row(best, every, reduction)
     return None
+
+
+def _some_rows(reference: Reference, probes: Probes) -> Array | None:
+    """Rows of a large batch that are enough to tell compositions apart; None for all."""
+    several = reference.labels_per_row > 1 or np.size(reference.options.get("pos_weight", 1)) > 1
+    if probes.losses.ndim == 1 or probes.logits.size <= ENOUGH or several:
+        return None
+    number = max(1, ENOUGH * len(reference.logits) // probes.logits.size)
+    return np.linspace(0, len(reference.logits) - 1, number).astype(int)
+
+
+def _of_every_row(one: Explanation, reference: Reference, reduction: str | None) -> Explanation:
+    """An explanation of some rows as that of all, whose number may be the factor."""
+    composition = one.composition.of(reference)
+    factors = one.factors
+    if "scaled" in factors:
+        counts = Counts.of(reference)
+        factors = tuple(names_of(one.scale, counts, counts.expected(reduction, per_row=True)))
+    return replace(one, composition=composition, factors=factors)
 
 
 def is_right(reference: Reference, probes: Probes, reduction: str | None) -> bool:
     """Do the values of a loss follow the reference, apart from the rounding of clipped numbers?"""
+    rows = _some_rows(reference, probes)
+    if rows is not None:
+        reference, probes = reference.of_rows(rows), probes.of_rows(rows)
     search = Search(reference, probes, CLOSE)
     best = _simplest(search, compositions(reference, 0), reduction, None)
     return best is not None and not best.names and not best.constant

@@ -45,6 +45,11 @@ class Composition:
         found = self.term.value(Part(*self.rows, log_p, log_q)).sum(axis=-1)
         return np.asarray(found if self.weights.factor is None else found * self._factor(z))
 
+    def of(self, reference: Reference) -> Composition:
+        """The same for another reference, of more rows."""
+        changed, rows = _changed(reference, (self.targets, self.weights, self.logits))
+        return replace(self, reference=changed, rows=rows)
+
     def gradient(self) -> Array:
         """Gradient of the sum of the losses at the reference's own logits."""
         z = self.reference.logits

@@ -26,6 +26,8 @@ EXACT, CLOSE = 1e-9, 2e-5
 """Relative differences up to which values agree: of float64, and of float32 or with an epsilon."""
 LARGE = 1 << 17
 """Entries of the probes up to which pairs of parts are tried."""
+ENOUGH = 1 << 15
+"""Entries of the probes that are compared, if there is a loss for each row."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,10 @@ class Probes:
         z = rounded(scale * rng.normal(size=(number, *problem.logits.shape)), problem.dtype)
         z = np.where(np.isneginf(problem.logits), -np.inf, z)
         return cls(z, np.stack([problem.losses(batch) for batch in z]))
+
+    def of_rows(self, rows: Array) -> Probes:
+        """The same for some of the rows, if there is a loss for each."""
+        return Probes(self.logits[:, rows], self.losses[:, rows])
 
     @property
     def constant(self) -> bool:
