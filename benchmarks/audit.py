@@ -90,7 +90,8 @@ hope for".
 In the tables of accuracy a cell shows the largest error and, in parentheses, the median, in units
 in the last place (ULP) of the dtype; a rounded exact value is off by at most 0.5. Answers of 0,
 infinity or NaN are counted separately if the exact value is another number. The margin is that of
-the true class.
+the true class. A loss of probabilities is held against the exact loss of the rounded ones that it
+gets.
 
 ## In short
 

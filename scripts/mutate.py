@@ -178,7 +178,7 @@ MUTATIONS = [
         "a kept graph gives its gradient away",
     ),
     Mutation(
-        "check/_gradient/fitting.py",
+        "check/_gradient/factors.py",
         'yield expected / divisor, "mean taken twice"',
         'yield expected / divisor, "mean missing"',
         "tests/check",

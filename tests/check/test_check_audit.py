@@ -20,8 +20,9 @@ from helpers import import_torch, short
 
 import xent
 from xent._report.page import focusable
-from xent.check._audit import ScoreCard, audit, imported, ordinary_rows, questions
+from xent.check._audit import ScoreCard, audit, imported, questions
 from xent.check._audit.calling import UncallableError, implementation
+from xent.check._audit.explaining import ordinary_rows
 from xent.check._audit.vectors import vectors
 from xent.check.ulps import errors, matches, unit
 
@@ -413,7 +414,7 @@ def test_no_way_to_call_is_said_with_the_first_reason() -> None:
         audit(hopeless, name="hopeless")
     assert str(caught.value) == (
         "hopeless: no way was found to call it on logits and labels. The first call raised "
-        "KeyError: 'I want a dictionary' Wrap it in a function of (logits, labels); "
+        "KeyError: 'I want a dictionary'. Wrap it in a function of (logits, labels); "
         "task='binary' is for one logit per row."
     )
 
@@ -485,9 +486,15 @@ def test_a_sum_is_held_against_a_sum() -> None:
 
 
 def test_what_gives_no_loss_of_a_row_is_said() -> None:
-    card = audit("torch.nn:MSELoss")
+    card = audit(lambda z, _: z[:2, 0], "classes", name="first")
     assert [finding.name for finding in card.findings] == ["not cross-entropy"]
     assert "It gives no loss for a row" in str(card)
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         audit("xent:cross_entropy", "multi")  # type: ignore[arg-type]
     assert str(caught.value) == "task is 'multi'; expected 'classes' or 'binary'."
+
+
+def test_a_squared_error_is_known() -> None:
+    card = audit("torch.nn:MSELoss")
+    assert card.called == "(probabilities, one-hot targets) as PyTorch arrays"
+    assert [finding.name for finding in card.findings] == ["squared error"]

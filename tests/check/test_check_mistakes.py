@@ -52,8 +52,13 @@ MISTAKES = set(catalogue()) - NOTES
 IN_GRADIENTS = {p.name for p in planted.PLANTED}
 IN_BATCHES = {name for name, *_ in batches.PLANTED.values()}
 IN_RUNS = {name for name, *_ in training_runs.PLANTED.values()}
-NOTED = {"not compared", "confidence in the predicted label"}
-"""In tests/check/test_check_arguments.py and tests/check/test_check_batch.py."""
+NOTED = {
+    "not compared", "confidence in the predicted label", "entropy of the targets taken off",
+    "takes probabilities", "takes log-probabilities", "called otherwise", "warnings",
+    "gradient for the logits", "arguments named the wrong way round",
+}  # fmt: skip
+"""In tests/check/test_check_arguments.py, test_check_batch.py, test_check_composed.py and
+test_check_called.py."""
 
 
 def test_every_known_mistake_is_planted() -> None:
@@ -65,8 +70,9 @@ def test_every_known_mistake_is_planted() -> None:
 
 def test_a_mistake_has_the_same_name_in_a_gradient_and_in_a_batch() -> None:
     both = [
-        "classes permuted", "labels flipped", "labels off by one", "sigmoid applied twice",
-        "softmax applied twice", "softmax over the wrong axis",
+        "classes permuted", "labels -1 and +1", "labels flipped", "labels off by one",
+        "logits negated", "sigmoid applied twice", "softmax applied twice",
+        "softmax over the wrong axis",
     ]  # fmt: skip
     assert sorted(IN_GRADIENTS & IN_BATCHES) == both
 

@@ -15,6 +15,7 @@ RNG = np.random.default_rng(20)
 Z = RNG.normal(size=(ROWS, CLASSES)) * 2
 Y = np.concatenate([np.arange(CLASSES), RNG.integers(CLASSES, size=ROWS - CLASSES)])
 W = np.array([1.0, 2.0, 0.5, 3.0, 1.5])
+V = np.array([1.0, 4.0, 0.7, 2.0, 1.2])
 IGNORED = np.where(np.arange(ROWS) % 4 == 1, -100, Y)
 MASKED = np.where((np.arange(CLASSES) == (Y[:, None] + 1) % CLASSES), -np.inf, Z)
 LARGE = Z * 5
@@ -121,6 +122,36 @@ def padded_grad(z: Any, y: Any) -> Any:
 
 def across(z: Any, y: Any) -> Any:
     return -np.log(softmax(z, axis=0)[np.arange(len(z)), y])
+
+
+def terms_of(p: Any, y: Any) -> Any:
+    """Binary terms of each class."""
+    t = one_hot(y)
+    return -t * np.log(p) - (1 - t) * np.log(1 - p)
+
+
+def spread(y: Any) -> Any:
+    return np.where(one_hot(y) == 1, 1 - SMOOTH, SMOOTH / (CLASSES - 1))
+
+
+def unscaled(y: Any) -> Any:
+    return (1 - SMOOTH) * one_hot(y) + 1 / CLASSES
+
+
+def hinge_of(z: Any, y: Any) -> Any:
+    true = z[np.arange(len(z)), y][:, None]
+    return np.maximum(0, 1 + z - true).sum(axis=1) - 1
+
+
+def hinge(z: Any, y: Any) -> Any:
+    """As high as cross-entropy where all logits are 0."""
+    return (hinge_of(z, y) + 1) / CLASSES * np.log(CLASSES)
+
+
+def hinge_grad(z: Any, y: Any) -> Any:
+    true = z[np.arange(len(z)), y][:, None]
+    over = (1 + z - true > 0) / CLASSES * np.log(CLASSES)
+    return over - one_hot(y) * over.sum(axis=1, keepdims=True)
 
 
 ORDER = np.array([2, 0, 1, 4, 3])
@@ -244,8 +275,88 @@ CLASS_MISTAKES = [
     Planted("logits centred over the batch", "rows depend on each other",
             lambda z, y: rows(z - z.mean(axis=0), y),
             lambda z, y: right(z - z.mean(axis=0), y) - right(z - z.mean(axis=0), y).mean(axis=0)),
-    Planted("logits halved", "not cross-entropy", lambda z, y: rows(z / 2, y),
+    Planted("logits halved", "temperature", lambda z, y: rows(z / 2, y),
             lambda z, y: right(z / 2, y) / 2),
+    Planted("hinge loss", "not cross-entropy", hinge, hinge_grad),
+    Planted("log10 in both", "log10 for log", lambda z, y: rows(z, y) / np.log(10),
+            lambda z, y: right(z, y) / np.log(10)),
+    Planted("log10 in the loss", "log10 for log", lambda z, y: mean(z, y) / np.log(10),
+            lambda z, y: right(z, y) / ROWS),
+    Planted("softmax over one class", "loss is constant",
+            lambda z, y: rows(z[:, :1], y * 0), lambda z, y: np.zeros_like(z)),
+    Planted("predictions and one-hot targets exchanged", "prediction and target exchanged",
+            lambda z, y: -(softmax(z) * np.log(np.clip(one_hot(y), 1e-7, 1))).sum(axis=1), right),
+    Planted("binary terms of a softmax", "binary terms over the classes",
+            lambda z, y: terms_of(softmax(z), y).sum(axis=1), right),
+    Planted("binary terms of sigmoids", "binary terms over the classes",
+            lambda z, y: terms_of(1 / (1 + np.exp(-z)), y).mean(), lambda z, y: right(z, y) / ROWS),
+    Planted("sigmoids for the softmax", "sigmoid in place of softmax",
+            lambda z, y: np.logaddexp(0, -z[np.arange(len(z)), y]), right),
+    Planted("squared error", "squared error",
+            lambda z, y: ((softmax(z) - one_hot(y)) ** 2).mean(), right),
+    Planted("absolute error", "absolute error",
+            lambda z, y: np.abs(softmax(z) - one_hot(y)).sum(axis=1), right),
+    Planted("NLL of raw scores", "logits given for log-probabilities",
+            lambda z, y: -z[np.arange(len(z)), y].mean(), lambda z, y: right(z, y) / ROWS),
+    Planted("energies for logits", "logits negated", lambda z, y: rows(-z, y),
+            lambda z, y: -right(-z, y)),
+    Planted("KL of probabilities", "probabilities given for log-probabilities",
+            lambda z, t: (t * (np.log(t) - softmax(z))).sum(axis=1), lambda z, t: softmax(z) - t,
+            targets=softmax(-Z)),
+    Planted("no keepdims", "row sums along the wrong axis",
+            lambda z, y: -np.log((np.exp(z) / np.exp(z).sum(axis=1))[np.arange(len(z)), y]),
+            lambda z, y: np.exp(z) / np.exp(z).sum(axis=1) - one_hot(y),
+            logits=Z[:CLASSES], targets=(Y[:CLASSES] + 2) % CLASSES),
+    Planted("no keepdims in the gradient", "row sums along the wrong axis", mean,
+            lambda z, y: (np.exp(z) / np.exp(z).sum(axis=1) - one_hot(y)) / CLASSES,
+            logits=Z[:CLASSES], targets=Y[:CLASSES]),
+    Planted("-y/p", "derivative of the softmax left out", rows,
+            lambda z, y: -one_hot(y) / softmax(z)),
+    Planted("-y/p of the mean", "derivative of the softmax left out", mean,
+            lambda z, y: -one_hot(y) / softmax(z) / ROWS),
+    Planted("-y", "derivative of the softmax left out", rows, lambda z, y: -one_hot(y)),
+    Planted("z - y", "softmax left out", rows, lambda z, y: z - one_hot(y)),
+    Planted("smoothing over K - 1", "smoothing over the other classes",
+            lambda z, y: -(spread(y) * np.log(softmax(z))).sum(axis=1),
+            lambda z, y: softmax(z) - spread(y), options={"label_smoothing": SMOOTH}),
+    Planted("1/K without the factor", "smoothed targets do not sum to 1",
+            lambda z, y: -(unscaled(y) * np.log(softmax(z))).sum(axis=1),
+            lambda z, y: unscaled(y).sum(axis=1)[:, None] * softmax(z) - unscaled(y),
+            options={"label_smoothing": SMOOTH}),
+    Planted("1/K without the factor, unspoken", "smoothed targets do not sum to 1",
+            lambda z, y: -(unscaled(y) * np.log(softmax(z))).sum(axis=1),
+            lambda z, y: unscaled(y).sum(axis=1)[:, None] * softmax(z) - unscaled(y)),
+    Planted("smoothing of 0.1 for 0.2", "another label smoothing",
+            lambda z, y: xent.cross_entropy(z, y, label_smoothing=0.1),
+            lambda z, y: xent.cross_entropy(z, y, label_smoothing=0.1, return_grad=True)[1],
+            options={"label_smoothing": SMOOTH}),
+    Planted("other weights", "other class weights",
+            lambda z, y: V[y] * rows(z, y), lambda z, y: V[y][:, None] * right(z, y),
+            options=weights()),
+    Planted("weights added to the logits", "weights on the logits",
+            lambda z, y: rows(z + np.log(W), y), lambda z, y: right(z + np.log(W), y),
+            options=weights()),
+    Planted("a softmax of the targets", "prediction and target exchanged",
+            lambda z, y: -(softmax(z) * np.log(softmax(one_hot(y)))).sum(axis=1).mean(),
+            lambda z, y: right(z, y) / ROWS),
+    Planted("argmax", "gradient is zero", lambda z, y: (z.argmax(1) != y) * 1.0, right),
+    Planted("weights reversed", "class weights in another order",
+            lambda z, y: W[::-1][y] * rows(z, y), lambda z, y: W[::-1][y][:, None] * right(z, y),
+            options=weights()),
+    Planted("weights in an order of their own", "class weights in another order",
+            lambda z, y: W[ORDER][y] * rows(z, y), lambda z, y: W[ORDER][y][:, None] * right(z, y),
+            options=weights()),
+    Planted("weights by argmax", "weight of the predicted class",
+            lambda z, y: W[z.argmax(1)] * rows(z, y),
+            lambda z, y: W[z.argmax(1)][:, None] * right(z, y), options=weights()),
+    Planted("divided by weights", "class weights inverted",
+            lambda z, y: rows(z, y) / W[y], lambda z, y: right(z, y) / W[y][:, None],
+            options=weights()),
+    Planted("weights squared", "class weights applied twice",
+            lambda z, y: (W[y] ** 2 * rows(z, y)).sum() / W[y].sum(),
+            lambda z, y: (W[y] ** 2)[:, None] * right(z, y) / W[y].sum(), options=weights()),
+    Planted("weights times logits", "weights on the logits", lambda z, y: rows(z * W, y),
+            lambda z, y: W * right(z * W, y), options=weights()),
     Planted("gradient halved", "scaled", rows, lambda z, y: right(z, y) / 2.5),
     Planted("one class wrong", "no known mistake", rows,
             lambda z, y: right(z, y) * np.array([1, 1, 1, 0.9, 1])),
@@ -274,12 +385,18 @@ def true_p(z: Any, t: Any) -> Any:
     return np.where(t == 1, sigmoid(z), sigmoid(-z))
 
 
+def exchanged(z: Any, t: Any) -> Any:
+    p, t = sigmoid(z), np.clip(t, 1e-7, 1 - 1e-7)
+    return -(p * np.log(t) + (1 - p) * np.log(1 - t))
+
+
 def b(what: str, name: str, loss: Any, grad: Any, **more: Any) -> Planted:
     return Planted(what, name, loss, grad, **{"logits": B, "targets": T, **more})
 
 
 BIG = np.concatenate([B, [9.0, -9.0, 12.0]])
 BIG_T = np.concatenate([T, [0, 1, 0]])
+MANY = (Z > 0.5) * 1.0
 T_IGNORED = np.where(np.arange(ROWS) % 4 == 1, -100, T)
 
 BINARY_MISTAKES = [
@@ -327,6 +444,43 @@ BINARY_MISTAKES = [
     b("p clipped in the gradient", "clipping", binary,
       lambda z, t: np.where(true_p(z, t) < 1e-3, 0, slope(z, t)), logits=BIG, targets=BIG_T),
     b("a constant added", "not at chance", lambda z, t: binary(z, t) + 0.25, slope),
+    b("parenthesis missing", "sign of the (1 - y) term",
+      lambda z, t: -t * np.log(sigmoid(z)) + (1 - t) * np.log(sigmoid(-z)), slope),
+    b("parenthesis missing in a mean", "sign of the (1 - y) term",
+      lambda z, t: np.mean(-t * np.log(sigmoid(z)) + (1 - t) * np.log(sigmoid(-z))),
+      lambda z, t: (t * (sigmoid(z) - 1) - (1 - t) * sigmoid(z)) / ROWS),
+    b("-y log p alone", "(1 - y) term forgotten", lambda z, t: -t * np.log(sigmoid(z)), slope),
+    b("-(1 - y) log(1 - p) alone", "y term forgotten",
+      lambda z, t: -(1 - t) * np.log(sigmoid(-z)), slope),
+    b("prediction and target exchanged", "prediction and target exchanged", exchanged, slope),
+    b("only label 1 smoothed", "another label smoothing",
+      lambda z, t: binary(z, 0.8 * t), lambda z, t: slope(z, 0.8 * t),
+      options={"label_smoothing": SMOOTH}),
+    b("pos_weight on the logits", "weights on the logits", lambda z, t: binary(4 * z, t),
+      lambda z, t: 4 * slope(4 * z, t), options={"pos_weight": 4.0}),
+    b("squared error", "squared error", lambda z, t: (sigmoid(z) - t) ** 2, slope),
+    b("labels -1 and +1", "labels -1 and +1", lambda z, t: binary(z, 2 * t - 1),
+      lambda z, t: slope(z, 2 * t - 1)),
+    b("logits divided by 3", "temperature", lambda z, t: binary(z / 3, t),
+      lambda z, t: slope(z / 3, t) / 3),
+    b("(p - y) / (p (1 - p))", "derivative of the sigmoid left out", binary,
+      lambda z, t: slope(z, t) / (sigmoid(z) * sigmoid(-z))),
+    b("z - y", "sigmoid left out", binary, lambda z, t: z - t),
+    b("weights exchanged", "class weights in another order",
+      lambda z, t: BW[1 - t] * binary(z, t), lambda z, t: BW[1 - t] * slope(z, t),
+      options={"class_weight": BW}),
+    b("pos_weight on label 0", "pos_weight on the wrong term",
+      lambda z, t: np.where(t == 0, 4.0, 1.0) * binary(z, t),
+      lambda z, t: np.where(t == 0, 4.0, 1.0) * slope(z, t), options={"pos_weight": 4.0}),
+    b("softmax of the batch", "softmax over the wrong axis",
+      lambda z, t: -t * np.log(softmax(z)) - (1 - t) * np.log(1 - softmax(z)), slope),
+    b("softmax over several labels", "softmax in place of sigmoid",
+      lambda z, t: (-t * np.log(softmax(z)) - (1 - t) * np.log(1 - softmax(z))).mean(),
+      lambda z, t: slope(z, t) / z.size, logits=Z, targets=MANY),
+    b("parenthesis missing, several labels", "sign of the (1 - y) term",
+      lambda z, t: (-t * np.log(sigmoid(z)) + (1 - t) * np.log(sigmoid(-z))).sum(1).mean(),
+      lambda z, t: slope(z, t) / len(z), logits=Z, targets=MANY),
+    b("loss of a constant", "loss is constant", lambda z, t: binary(z * 0, t), slope),
     b("-p for -log p", "log forgotten", lambda z, t: -np.exp(-binary(z, t)),
       lambda z, t: np.exp(-binary(z, t)) * slope(z, t)),
     b("a column of logits, a row of labels", "broadcast",

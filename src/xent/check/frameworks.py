@@ -14,7 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from xent._engine.cpu import numpy_only
 from xent._validation import Array
+from xent.functions import log_softmax, sigmoid
+
+
+class NoGradientError(TypeError):
+    """A loss through which autograd cannot pass."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,8 @@ class Framework:
     to_numpy: Callable[[Any], Array]
     autograd: Callable[[Callable[..., Any]], Callable[..., Any]]
     """The gradient of a loss of (logits, targets) for its logits."""
+    link: Callable[[Any, str, bool, int], Any]
+    """Logits as the probabilities or log-probabilities that a loss takes, along an axis."""
     keep_float64: Callable[[], AbstractContextManager[Any]] = nullcontext
     """A context in which float64 arrays stay float64."""
 
@@ -56,7 +64,16 @@ def _numpy() -> Framework:
         msg = "grad is None, and NumPy has no autograd. Pass the gradient's function."
         raise TypeError(msg)
 
-    return Framework("numpy", from_numpy, lambda a: a[()], np.asarray, autograd)
+    def link(z: Any, takes: str, binary: bool, axis: int) -> Any:
+        if takes == "logits":
+            return z
+        with numpy_only():
+            if binary:
+                return sigmoid(z)
+            log_p = log_softmax(z, axis=axis)
+            return log_p if takes == "log-probabilities" else np.exp(log_p)
+
+    return Framework("numpy", from_numpy, lambda a: a[()], np.asarray, autograd, link)
 
 
 def _torch(device: Any = None) -> Framework:
@@ -80,7 +97,7 @@ def _torch(device: Any = None) -> Framework:
                     f"loss returned {type(value).__name__}, through which no gradient passes; "
                     "return a tensor, without .item()."
                 )
-                raise TypeError(msg)
+                raise NoGradientError(msg)
             # A detached loss has no graph: PyTorch would raise, but its gradient is 0.
             if value.requires_grad:
                 torch.autograd.backward(value.sum())
@@ -88,8 +105,15 @@ def _torch(device: Any = None) -> Framework:
 
         return grad
 
+    def link(z: Any, takes: str, binary: bool, axis: int) -> Any:
+        if takes == "logits":
+            return z
+        if binary:
+            return z.sigmoid()
+        return z.log_softmax(axis) if takes == "log-probabilities" else z.softmax(axis)
+
     labels = partial(torch.tensor, device=device)
-    return Framework("torch", from_numpy, labels, to_numpy, autograd)
+    return Framework("torch", from_numpy, labels, to_numpy, autograd, link)
 
 
 def _jax() -> Framework:
@@ -99,11 +123,20 @@ def _jax() -> Framework:
         grad: Callable[..., Any] = jax.grad(lambda z, *targets: loss(z, *targets).sum())
         return grad
 
+    def link(z: Any, takes: str, binary: bool, axis: int) -> Any:
+        if takes == "logits":
+            return z
+        if binary:
+            return jax.nn.sigmoid(z)
+        softmax = jax.nn.log_softmax if takes == "log-probabilities" else jax.nn.softmax
+        return softmax(z, axis)
+
     return Framework(
         "jax",
         lambda a, dtype: jax.numpy.asarray(a, dtype=dtype),
         jax.numpy.asarray,
         np.asarray,
         autograd,
+        link,
         lambda: jax.enable_x64(True),
     )

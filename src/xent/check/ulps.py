@@ -82,6 +82,13 @@ def number(text: str) -> mpmath.mpf:
     return mpmath.inf if text == "Infinity" else mpmath.mpf(text)
 
 
+def negative_log(p: float, *, of_other: bool = False) -> str:
+    """-log p, or -log(1 - p), as decimal digits."""
+    with mpmath.workdps(DIGITS):
+        exact = 1 - mpmath.mpf(p) if of_other else mpmath.mpf(p)
+        return "Infinity" if exact == 0 else str(mpmath.nstr(-mpmath.log(exact), 50))
+
+
 def matches(answer: float, text: str, relative: float) -> bool:
     """Is the answer the exact value, within a relative error, also if that is infinite?"""
     with mpmath.workdps(DIGITS):

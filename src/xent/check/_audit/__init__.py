@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from typing import Any
@@ -10,11 +12,13 @@ from typing import Any
 import numpy as np
 
 from xent._report import Block, Finding, Report, Table, Text
-from xent._validation import Array
-from xent.check._audit.calling import Implementation, implementation
+from xent.check._audit.calling import implementation
+from xent.check._audit.explaining import problem_of
+from xent.check._audit.implementation import Implementation
 from xent.check._audit.questions import RIGHT, WRONG, Answer, answers
 from xent.check._audit.vectors import Group, vectors
-from xent.check._gradient import gradient
+from xent.check._gradient.checking import checked
+from xent.check._gradient.progress import Progress
 from xent.check.arguments import Task
 from xent.check.mistakes import found
 from xent.check.ulps import Errors, errors
@@ -23,7 +27,8 @@ LEGEND = (
     "Largest error and, in parentheses, the median, in units in the last place (ULP) of the dtype, "
     "against 50-digit answers; a rounded exact value is off by at most 0.5. Answers of 0, infinity "
     "or NaN are counted separately if the exact value is another number. The margin is that of the "
-    "true class."
+    "true class. A loss of probabilities is held against the exact loss of the rounded ones that "
+    "it gets."
 )
 SIGNS = {RIGHT: "right", WRONG: "WRONG"}
 
@@ -103,10 +108,11 @@ def audit(
     Parameters
     ----------
     function : callable, class, or str
-        A loss of logits and labels: a function of PyTorch, JAX, optax, scikit-learn, SciPy,
-        Keras or your own, a PyTorch module or its class, or "package.module:name". How to call it
-        (array library, labels or one-hot rows, scores first or last, logits or probabilities, names
-        of options) is found by trial.
+        A loss of scores and labels: a function of PyTorch, JAX, optax, scikit-learn, SciPy,
+        Keras or your own, a PyTorch module or its class, an object (or its class) with methods
+        forward and backward or loss and gradient, or "package.module:name". How to call it (array
+        library, labels or one-hot rows, scores first or last, logits or probabilities, names of
+        options) is found by trial, and where nothing is right, by what is simplest to explain.
     task : {"classes", "binary"}, optional
         Softmax or binary cross-entropy; taken from the name (binary, sigmoid, bce) if not given.
     grad : callable, optional
@@ -154,11 +160,14 @@ def audit(
     if isinstance(function, str):
         name = name or function
         function = imported(function)
-    one = implementation(function, task, name=name, grad=grad)
-    groups = [group for group in vectors() if group.task == one.task and group.has_margin]
-    findings, accuracy = _mistakes(one), tuple(_accuracy(one, group) for group in groups)
-    called = str(one.convention)
-    return ScoreCard(one.name, one.task, called, findings, accuracy, tuple(answers(one)))
+    with warnings.catch_warnings():
+        # At the edges a function may warn; what it warns of on ordinary rows is a finding.
+        warnings.simplefilter("ignore")
+        one = implementation(function, task, name=name, grad=grad)
+        groups = [group for group in vectors() if group.task == one.task and group.has_margin]
+        findings, accuracy = _mistakes(one), tuple(_accuracy(one, group) for group in groups)
+        called = str(one.convention)
+        return ScoreCard(one.name, one.task, called, findings, accuracy, tuple(answers(one)))
 
 
 def imported(path: str) -> Any:
@@ -191,24 +200,16 @@ def _accuracy(one: Implementation, group: Group) -> Accuracy:
 
 def _mistakes(one: Implementation) -> tuple[Finding, ...]:
     """What is wrong with its loss on ordinary rows, by name."""
-    logits, labels = ordinary_rows(one.task)
-
-    def loss(z: Any, t: Any) -> Any:
-        return one.losses(np.asarray(z), np.asarray(t), "float64")
-
-    zeros = np.zeros_like(logits)
+    named = []
+    if one.misnamed:
+        seen = "By their names the arguments are the other way round, but the loss was called as "
+        seen += f"{one.convention.plain.call(one.task == 'binary')}."
+        named.append(found("arguments named the wrong way round", seen))
     try:
-        # Only the loss is checked here: any gradient will do, and that of zeros is ignored below.
-        report = gradient(loss, lambda *_: zeros, logits, labels, task=one.task, progress=False)
+        problem = problem_of(one)
+        with closing(Progress(False)) as bar, np.errstate(all="ignore"):
+            report = checked(problem, [], ("central", None), {}, None, "cross-entropy", 0, bar)
     except (TypeError, ValueError) as error:
-        return (found("not cross-entropy", f"It gives no loss for a row: {error}"),)
-    return tuple(finding for finding in report.findings if finding.name != "gradient is zero")
-
-
-def ordinary_rows(task: Task) -> tuple[Array, Array]:
-    """A batch of ordinary rows, with every class among the labels."""
-    rng = np.random.default_rng(3)
-    if task == "binary":
-        return rng.normal(size=16) * 2, np.arange(16) % 3 % 2
-    z = rng.normal(size=(16, 4)) * 2
-    return z, np.concatenate([np.arange(4), rng.integers(4, size=12)])
+        return (found("not cross-entropy", f"It gives no loss for a row: {error}"), *named)
+    # Only the loss is checked here: its gradient of zeros is ignored.
+    return (*(f for f in report.findings if f.name != "gradient is zero"), *named)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from xent._validation import Array
-from xent.check._audit.calling import Implementation
+from xent.check._audit.implementation import Implementation
 from xent.check._audit.vectors import Group, vectors
 from xent.check.dtypes import rounded
 from xent.check.ulps import matches
@@ -51,6 +51,19 @@ OPTIONS: dict[str, dict[str, dict[str, Any]]] = {
     },
 }
 
+CERTAIN: dict[str, list[tuple[str, Any, int, float]]] = {
+    "classes": [
+        ("probability 1 at the label", [[1000.0, 1.0, 0.0, 2.0]], 0, 0.0),
+        ("probability 0 at the label", [[1000.0, 1.0, 0.0, 2.0]], 1, INF),
+    ],
+    "binary": [
+        ("probability 1, label 1", [1000.0], 1, 0.0),
+        ("probability 0, label 0", [-1000.0], 0, 0.0),
+        ("probability 1, label 0", [1000.0], 0, INF),
+    ],
+}
+"""The same for a loss of probabilities, by logits whose softmax or sigmoid is exactly 0 and 1."""
+
 Verdict = tuple[str, str]
 """What an implementation did, and whether that is right."""
 
@@ -90,7 +103,8 @@ def _questions(one: Implementation) -> Iterator[Question]:
         # The gradient of an infinite loss is a matter of convention.
         if one.has_gradient and group.name != "label on a masked class":
             yield f"{question}: gradient", _matching, group, "gradients", "1e-4"
-    for question, *given in INFINITE[one.task]:
+    certain = CERTAIN if one.convention.takes == "probabilities" else INFINITE
+    for question, *given in certain[one.task]:
         yield question, _infinite_logit, *given
 
     # Other rows: does one row affect another, and does a call leave its arguments unchanged?
@@ -241,7 +255,7 @@ def _long_mean(one: Implementation, z: Array, t: Array, dtype: str) -> Verdict:
         return "not judged: it is neither a mean nor a sum", NOTED
     # Compared with its own loss of a few rows, since only the summation is tested here.
     exact = float(few) * (times if growth > 1.5 else 1)
-    if dtype == "float16" and exact > np.finfo(np.float16).max:
+    if dtype == "float16" and exact > float(np.finfo(np.float16).max):
         return f"not judged: the sum of {exact:.3g} exceeds the dtype", NOTED
     if not np.isfinite(got):
         return f"{float(got):g}, expected {exact:.6g}", WRONG

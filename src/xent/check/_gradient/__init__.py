@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import closing
 from typing import Any, Literal, get_args
 
 import numpy as np
 
 from xent._validation import check_number
-from xent.check._gradient.behaviour import observe
-from xent.check._gradient.case import Case
-from xent.check._gradient.comparison import FAIL, along_directions, compare
-from xent.check._gradient.derivatives import TINY_STEP, Method, Steps, derivatives
-from xent.check._gradient.diagnosis import findings
-from xent.check._gradient.entries import choose_entries
-from xent.check._gradient.problem import Problem
+from xent.check._gradient.calling import Functions, problem_of
+from xent.check._gradient.checking import checked
+from xent.check._gradient.derivatives import Method
 from xent.check._gradient.progress import Progress
-from xent.check._gradient.reference import Reference
 from xent.check._gradient.report import GradientReport
 from xent.check.arguments import Task, check_choice
-from xent.check.mistakes import found
+from xent.check.methods import gradient_of, instance, loss_of
 
 __all__ = ["gradient"]
 
@@ -130,6 +125,7 @@ def gradient(
     Moré & Wild (2011), Estimating computational noise, doi:10.1137/100786125, for the rounding
     of a loss from differences of its values.
     """
+    loss = instance(loss)
     check_choice(method, "method", get_args(Method))
     check_choice(definition, "definition", ("cross-entropy", None))
     if reduction is not None:
@@ -149,67 +145,11 @@ def gradient(
     options = {name: value for name, value in options.items() if value is not None}
     # Infinities and NaN are expected wherever a check computes, and have findings in the report.
     with closing(Progress(progress)) as bar, np.errstate(all="ignore"):
-        problem = Problem(loss, grad, logits, targets, axis, task, dtype, bar.step)
-        # Before anything is called many times: the options may not fit the targets.
-        reference, why_not = _reference(problem, options, reduction, definition)
-        behaviour = observe(problem, np.random.default_rng(seed))
-        steps = Steps.of(method, h, behaviour.precision)
-        entries = choose_entries(problem, behaviour, np.random.default_rng(seed))
-        bar.expect(len(entries) * steps.evaluations)
-        numeric = derivatives(problem, entries, steps, behaviour)
-
-        given = problem.gradient(problem.logits)
-        if problem.per_row and reduction == "mean":
-            # Row losses have the derivatives of their sum; the given gradient is of their mean.
-            total = reference.total if reference is not None else float(len(problem.logits))
-            given = given * (total or 1.0)
-        analytic = given[numeric.row, numeric.column]
-        allowed, verdicts = compare(problem, numeric, analytic, behaviour)
-        directions = None
-        if len(numeric.row) < problem.logits.size:
-            rng = np.random.default_rng(seed + 1)
-            directions = along_directions(problem, given, steps.h, behaviour, rng)
-
-        failed = verdicts == FAIL
-        elsewhere = directions is not None and directions.failed and not failed.any()
-        case = Case(problem, behaviour, reference, reduction, numeric, given, failed, elsewhere)
-        named = findings(case)
-    if why_not:
-        seen = f"The loss could not be compared with cross-entropy: {why_not}"
-        named.append(found("not compared", seen))
-    return GradientReport(
-        problem=problem,
-        numeric=numeric,
-        analytic=analytic,
-        allowed=allowed,
-        verdicts=verdicts,
-        directions=directions,
-        findings=tuple(named),
-        method=method,
-        h=TINY_STEP if method == "complex" else steps.h,
-        precision=behaviour.precision,
-        grad_precision=behaviour.grad_precision,
-        independent=behaviour.independent,
-        definition=definition if reference is not None else None,
-    )
-
-
-def _reference(
-    problem: Problem, options: Mapping[str, Any], reduction: str | None, definition: str | None
-) -> tuple[Reference | None, str]:
-    """The loss to compare with; or None, and the error of xent's own loss about the arguments."""
-    if definition is None or problem.targets is None:
-        if options:
-            without = "definition=None" if definition is None else "no targets"
-            name = next(iter(options))
-            msg = f"{name} is given, but with {without} the loss is not compared with anything."
-            raise ValueError(msg)
-        return None, ""
-    try:
-        reference = Reference.of(problem, options, reduction)
-        reference.losses()
-    except (TypeError, ValueError) as error:
-        if options:
-            raise
-        return None, str(error)
-    return reference, ""
+        grad = gradient_of(loss) if grad is None else grad
+        loss = loss_of(loss)
+        functions = Functions(
+            loss, grad, logits, targets, axis, task, dtype, bar.step, options, reduction, definition
+        )
+        problem, notes = problem_of(functions)
+        steps = method, h
+        return checked(problem, notes, steps, options, reduction, definition, seed, bar)

@@ -43,10 +43,15 @@ def observe(problem: Problem, rng: np.random.Generator) -> Behaviour:
     deterministic, seconds = _call_twice(problem)
     rows_coupled = problem.per_row and _are_rows_coupled(problem, precision, rng)
     if rows_coupled:
-        # A loss that changes only occasionally looks the same: two equal calls prove little.
-        deterministic = deterministic and all(_call_twice(problem)[0] for _ in range(8))
+        # A loss that changes only occasionally looks the same.
+        deterministic = deterministic and is_deterministic(problem)
     independent = problem.per_row and not rows_coupled
     return Behaviour(precision, grad_precision, deterministic, rows_coupled, independent, seconds)
+
+
+def is_deterministic(problem: Problem) -> bool:
+    """Does the loss stay the same in many calls? Two equal ones prove little."""
+    return all(_call_twice(problem)[0] for _ in range(8))
 
 
 def _call_twice(problem: Problem) -> tuple[bool, float]:

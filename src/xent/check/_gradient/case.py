@@ -9,7 +9,8 @@ import numpy as np
 from xent._validation import Array
 from xent.check._gradient.behaviour import Behaviour
 from xent.check._gradient.derivatives import Derivatives
-from xent.check._gradient.fitting import Counts, Measured
+from xent.check._gradient.factors import Counts
+from xent.check._gradient.fitting import Measured
 from xent.check._gradient.problem import Problem
 from xent.check._gradient.reference import Reference
 from xent.check.dtypes import largest, unit_roundoff

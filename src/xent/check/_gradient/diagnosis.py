@@ -1,32 +1,55 @@
 """From the numbers to the mistake: which formula the loss follows, and which the gradient.
 
 Three gradients are compared: the given one, the numerical one of the given loss, and that of the
-reference, the intended loss. If the numerical one follows another formula than the reference, the
-loss is wrong; if the given one does not follow the numerical one, the gradient is wrong.
+reference, the intended loss. If the numerical one is not that of the reference, the loss is wrong,
+and its values show what it is composed of; if the given one does not follow the numerical one, the
+gradient is wrong.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from xent._report import Finding
-from xent._validation import Array
-from xent.check._gradient import edges, fitting
+from xent.check._gradient import edges, fitting, values, wording
+from xent.check._gradient.behaviour import is_deterministic
 from xent.check._gradient.case import Case
-from xent.check._gradient.fitting import Counts, Measured, first_match, names_of, near
-from xent.check._gradient.formulas import Formula, options_left_out, wrong_gradients, wrong_losses
+from xent.check._gradient.composition.changes import in_order
+from xent.check._gradient.composition.explanation import explain
+from xent.check._gradient.composition.search import Probes
+from xent.check._gradient.factors import Counts, names_of, near
+from xent.check._gradient.fitting import Measured, first_match
+from xent.check._gradient.formulas import Formula, wrong_gradients
 from xent.check._gradient.reference import Reference
-from xent.check.dtypes import unit_roundoff
-from xent.check.mistakes import catalogue, found
+from xent.check.mistakes import found
+
+UNEXPLAINED = {"not at chance", "not cross-entropy", "rows depend on each other"}
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What is known about a loss."""
+
+    findings: list[Finding]
+    reference: Reference
+    """The intended loss, with options that were found without having been requested."""
+    formula: Formula | None = None
+    """The gradient that its derivatives follow."""
 
 
 def findings(case: Case) -> list[Finding]:
     """What is wrong, the likeliest cause first."""
-    if not case.behaviour.deterministic:
+    named = _found(case) if case.behaviour.deterministic else []
+    # What nothing explains may be a loss that changes now and then.
+    unexplained = UNEXPLAINED & {finding.name for finding in named}
+    if not case.behaviour.deterministic or (unexplained and not is_deterministic(case.problem)):
         return [found("not deterministic", "The same logits gave different losses.")]
+    return named
+
+
+def _found(case: Case) -> list[Finding]:
     named = list(edges.findings(case))
     numeric, given = case.measured()
     zero = not np.nan_to_num(case.analytic).any()
@@ -36,97 +59,161 @@ def findings(case: Case) -> list[Finding]:
         if (case.failed.any() or case.only_directions_failed) and not named:
             named += all_zero or _against_the_loss(case, numeric, given)
         return named
-    wrong, match, reference = _loss(case, case.reference, numeric)
-    named += wrong
+    loss = _loss(case, case.reference, numeric)
+    named += loss.findings
     if case.unexplained.any() or case.only_directions_failed:
-        named += all_zero or _gradient(case, reference, numeric, given, match, bool(wrong))
+        known = {finding.name for finding in named}  # a mistake made in both is told once
+        wrong = all_zero or _gradient(case, loss, numeric, given)
+        named += [finding for finding in wrong if finding.name not in known]
     return named
 
 
-def _loss(
-    case: Case, reference: Reference, numeric: Measured
-) -> tuple[list[Finding], Formula | None, Reference]:
-    """Findings on the loss, the formula it follows, and the reference with any options found."""
-    if case.behaviour.rows_coupled and not _is_softmax_over_rows(reference, numeric):
+def _loss(case: Case, reference: Reference, numeric: Measured) -> Loss:
+    """Findings on the loss, and the formula that it follows."""
+    infinite = np.isposinf(case.problem.losses(case.problem.logits)).all()
+    if infinite and np.isposinf(Probes.of(case.problem).losses).all():
+        seen = (
+            "The loss is infinite whatever the logits, as the logarithm of a target of 0 makes it."
+        )
+        return Loss([found("prediction and target exchanged", seen)], reference)
+    match = None if case.behaviour.rows_coupled else _right(case, reference, numeric)
+    if match is not None and not _is_merely_scaled(case, reference, match):
+        return _up_to_a_constant(case, reference, match)
+    probes = Probes.of(case.problem)
+    if probes.constant and not numeric.value.any():
+        seen = f"The loss is {np.ravel(probes.losses)[0]:.6g}, whatever the logits."
+        return Loss([found("loss is constant", seen)], reference)
+    # An option that was requested and left out comes before any that was not requested.
+    explained = explain(reference, probes, case.behaviour.precision, case.reduction)
+    if match is not None and (explained is None or not explained.parts):
+        # The derivatives of few rows may be a multiple of the right ones by chance.
+        if explained is not None:
+            return _up_to_a_constant(case, reference, match)
+        return Loss(values.unknown_loss(case, reference), reference)
+    if explained is not None and explained.parts:
+        formula = Formula("", explained.composition.gradient(), scale=explained.scale)
+        return Loss(wording.explanation(explained, reference), reference, formula)
+    if case.behaviour.rows_coupled:
         seen = "Changing one row's logits changes another row's loss."
-        return [found("rows depend on each other", seen)], None, reference
-    scales = case.scales
+        return Loss([found("rows depend on each other", seen)], reference)
+    scales = [*case.scales, *([explained.scale] if explained is not None else [])]
+    if loss := _unrequested(case, reference, numeric):
+        return loss
+    if lost := values.digits_lost(case, reference, numeric):
+        return Loss([lost], reference)
+    if clip := fitting.fit_clipping(numeric, reference, scales):
+        return Loss([found("clipping", f"The loss {clip}")], reference)
+    if not numeric.value.any() and not np.isnan(numeric.error).any():
+        seen = "No derivative of the loss differs from 0, though the loss does change."
+        return Loss([found("gradient is zero", seen)], reference)
+    if loss := _other_weights(case, reference, numeric):
+        return loss
+    match = first_match(numeric, fitting.permuted(numeric, reference, case.scales))
+    if match is None:
+        return Loss(values.unknown_loss(case, reference), reference)
+    return Loss(_told(case, reference, match), reference, match)
+
+
+def _right(case: Case, reference: Reference, numeric: Measured) -> Formula | None:
+    """The reference's gradient, if the derivatives of the loss follow it up to a factor."""
     right = Formula("", reference.gradient())
     # A loss may agree with the reference even though no factor can be fitted: all derivatives of a
     # saturated loss are within their error of 0.
-    scale = next((s for s in scales if numeric.agrees(numeric.at(right.gradient), s)), None)
-    match = replace(right, scale=scale) if scale else first_match(numeric, [right])
-    # An option that was requested and left out comes before any that was not requested.
-    match = match or first_match(numeric, options_left_out(reference), scales)
-    notes: list[Finding] = []
-    if match is None:
-        match, reference, notes = _unasked_options(numeric, reference, scales)
-    if match is None:
-        if lost := _digits_lost(case, reference, numeric):
-            return [lost], None, reference
-        if clip := fitting.fit_clipping(numeric, reference, scales):
-            return [found("clipping", f"The loss {clip}")], None, reference
-        match = first_match(numeric, wrong_losses(reference), scales)
-        match = match or first_match(numeric, fitting.permuted(numeric, reference, scales))
-    if match is None:
-        return _unknown_loss(case, reference), None, reference
-    factors = _loss_factors(case, reference, match)
-    named = [*_named(match, "loss", reference, factors, scales[0]), *notes]
-    return named or _at_zero_logits(case, reference, [match.scale, *scales]), match, reference
+    for scale in case.scales:
+        if numeric.agrees(numeric.at(right.gradient), scale):
+            return replace(right, scale=scale)
+    return first_match(numeric, [right])
 
 
-def _loss_factors(case: Case, reference: Reference, match: Formula) -> list[str]:
-    """Mistakes that explain the factor of a loss.
-
-    If an option was left out, the divisor of the mean may be without it or still with it.
-    """
-    option = catalogue()[match.mistake].option if match.mistake else ""
-    for given in (reference.changed(**{option: None}), reference) if option else (reference,):
-        counts = Counts.of(given)
-        expected = counts.expected(case.reduction, case.problem.per_row)
-        names = names_of(match.scale, counts, expected)
-        if not names:
-            break
-    return names
+def _is_merely_scaled(case: Case, reference: Reference, match: Formula) -> bool:
+    """Has the factor no name, so that only one row's derivatives may follow it?"""
+    counts = Counts.of(reference)
+    expected = counts.expected(case.reduction, case.problem.per_row)
+    return "scaled" in names_of(match.scale, counts, expected)
 
 
-def _unasked_options(
-    numeric: Measured, reference: Reference, scales: list[float]
-) -> tuple[Formula | None, Reference, list[Finding]]:
-    """Smoothing or class weights that were not requested; the reference with them."""
-    if smoothing := fitting.fit_smoothing(numeric, reference):
+def _up_to_a_constant(case: Case, reference: Reference, match: Formula) -> Loss:
+    """A loss with the right derivatives: its factor, and whether a constant is added."""
+    named = _told(case, reference, match)
+    added = values.at_zero_logits(case, reference, [match.scale, *case.scales])
+    if not named and added:
+        probes = Probes.of(case.problem)
+        explained = explain(reference, probes, case.behaviour.precision, case.reduction)
+        if explained is not None and explained.less_entropy and not explained.names:
+            added = wording.explanation(explained, reference)
+    return Loss(named or added, reference, match)
+
+
+def _told(case: Case, reference: Reference, match: Formula) -> list[Finding]:
+    """The mistake of a formula, and those that its factor indicates."""
+    counts = Counts.of(reference)
+    factors = names_of(match.scale, counts, counts.expected(case.reduction, case.problem.per_row))
+    return list(wording.named(match, "loss", factors, case.scales[0]))
+
+
+def _unrequested(case: Case, reference: Reference, numeric: Measured) -> Loss | None:
+    """Smoothing or class weights that were not requested, as notes."""
+    if smoothing := fitting.fit_smoothing(numeric, reference.changed(label_smoothing=None)):
         share, match = smoothing
-        seen = f"The loss is cross-entropy with label_smoothing={share:.4g}."
-        return match, reference.changed(label_smoothing=share), [found("smoothed labels", seen)]
+        smoothed = reference.changed(label_smoothing=share)
+        if requested := reference.options.get("label_smoothing"):
+            seen = f"s = {share:.4g}, where {requested:.4g} is requested"
+            name = "another label smoothing"
+            return Loss(_told(case, smoothed, replace(match, mistake=name, detail=seen)), smoothed,
+                        match)  # fmt: skip
+        total = match.scale / case.scales[0]
+        if total > 1 and "scaled" in {told.name for told in _told(case, smoothed, match)}:
+            name = "smoothed targets do not sum to 1"
+            match = replace(match, mistake=name, detail=f"that sum to {total:.4g}")
+            return Loss([wording.part(name, match.detail, "loss", 0)], smoothed, match)
+        loss = _up_to_a_constant(case, smoothed, match)
+        return replace(loss, findings=wording.smoothed(share, reference, loss.findings))
+    if "class_weight" in reference.options:
+        return None
     weights = fitting.fit_class_weights(numeric, reference)
     if weights is None:
-        return None, reference, []
-    if min(scales) < 1:  # a mean divides by them, so only their ratios are known
-        weights = weights / weights.mean()
+        return None
+    up_to_factor = min(case.scales) < 1  # a mean divides by them, so only their ratios are known
+    weights = weights / weights.mean() if up_to_factor else weights
     weighted = reference.changed(class_weight=weights)
-    shown = ", ".join(f"{w:.4g}" for w in weights[:8]) + ", ..." * (len(weights) > 8)
-    factor = ", up to a factor" * (min(scales) < 1)
-    seen = f"The loss is cross-entropy with class_weight=[{shown}]{factor}."
-    found_match = first_match(numeric, [Formula("", weighted.gradient())])
-    return found_match, weighted, [found("weighted classes", seen)]
+    other = first_match(numeric, [Formula("", weighted.gradient())])
+    assert other is not None  # or the weights would not have been found
+    note = wording.weighted(weights, up_to_factor)
+    return Loss([*_told(case, weighted, other), note], weighted, other)
 
 
-def _gradient(
-    case: Case,
-    reference: Reference,
-    numeric: Measured,
-    given: Measured,
-    loss: Formula | None,
-    loss_is_wrong: bool,
-) -> list[Finding]:
+def _other_weights(case: Case, reference: Reference, numeric: Measured) -> Loss | None:
+    """Class weights that were requested, in an order that no table has, or other ones."""
+    weight = reference.options.get("class_weight")
+    if weight is None or not np.ndim(weight) or reference.labels is None:
+        return None
+    fitted = fitting.fit_class_weights(numeric, reference.changed(class_weight=None))
+    weight = np.asarray(weight, dtype=np.float64)
+    counted = np.unique(reference.labels[~reference.ignored])
+    if fitted is None:
+        return None
+    order = fitting.order_of(fitted, weight, counted)
+    if order is None:
+        name, moved = "other class weights", reference.changed(class_weight=fitted)
+        detail = f"[{', '.join(f'{w:.4g}' for w in fitted[:8])}{', ...' * (len(fitted) > 8)}]"
+    else:
+        change = in_order(weight, order)
+        name, moved, detail = change.mistake, change.reference(reference), change.detail
+    other = first_match(numeric, [Formula(name, moved.gradient(), detail)])
+    return None if other is None else Loss(_told(case, moved, other), moved, other)
+
+
+def _gradient(case: Case, loss: Loss, numeric: Measured, given: Measured) -> list[Finding]:
     """What is wrong with a gradient that is not that of the loss."""
+    reference = loss.reference
+    wrong = any(finding.level == "mistake" for finding in loss.findings)
     counts = Counts.of(reference)
     scales = counts.expected(case.reduction, case.problem.per_row)
-    scale = loss.scale if loss is not None else scales[0]
+    scale = loss.formula.scale if loss.formula is not None else scales[0]
     # A gradient that is right up to a factor needs no other formula.
-    own = [] if loss is None else [replace(loss, mistake="")]
+    own = [] if loss.formula is None else [replace(loss.formula, mistake="")]
     match = first_match(given, [*own, Formula("", reference.gradient())])
-    if match is not None and loss_is_wrong and any(near(match.scale, s) for s in scales):
+    if match is not None and wrong and any(near(match.scale, s) for s in scales):
         return []  # the gradient is that of the reference, and the loss has its finding
     if match is None:
         if clip := fitting.fit_clipping(given, reference, [scale]):
@@ -141,8 +228,8 @@ def _gradient(
         name = "label smoothing in the gradient only"
         match = replace(match, mistake=name, detail=f"smoothing {share:.4g}")
     factors = names_of(match.scale, counts, [scale])
-    named = list(_named(match, "gradient", reference, factors, scale))
-    return named or [_nothing_known(case)]
+    named = list(wording.named(match, "gradient", factors, scale))
+    return named or [wording.nothing_known(case)]
 
 
 def _against_the_loss(case: Case, numeric: Measured, given: Measured) -> list[Finding]:
@@ -151,143 +238,10 @@ def _against_the_loss(case: Case, numeric: Measured, given: Measured) -> list[Fi
     both = replace(given, error=given.error + np.abs(numeric.error))
     ratio = both.factor_of(numeric.value)
     if ratio is None:
-        return [_nothing_known(case)]
+        return [wording.nothing_known(case)]
     # Nothing is known about weights, so rows are counted.
     rows, classes = case.problem.logits.shape
     base = 1.0 if case.problem.per_row else 1 / rows
     names = names_of(ratio * base, Counts(rows, float(rows), rows, classes), [base])
-    return [_factor(name, ratio, "gradient", 1.0) for name in names] or [_nothing_known(case)]
-
-
-def _at_zero_logits(case: Case, reference: Reference, scales: list[float]) -> list[Finding]:
-    """Is the loss log K if all logits are 0? An added constant shows in no derivative."""
-    zeros = np.where(np.isneginf(case.problem.logits), -np.inf, 0.0)
-    flat = reference.changed(logits=zeros)
-    got, expected = np.asarray(case.problem.losses(zeros)), flat.losses()
-    if case.problem.per_row:
-        got = np.where(reference.ignored, expected, got)  # their loss has a finding of its own
-    else:
-        expected = np.array(_nearest(flat, scales, float(got)))
-    off = np.abs(got - expected) > 20 * case.tolerance * np.abs(expected)
-    off &= np.isfinite(expected) & np.isfinite(got)
-    if not np.any(off):
-        return []
-    got, expected = got[off], expected[off]
-    seen = f"With all logits 0 the loss is {got[0]:.6g}; {expected[0]:.6g} is expected."
-    return [found("not at chance", seen)]
-
-
-def _nearest(reference: Reference, scales: list[float], value: float) -> float:
-    """The expected value of a loss that is one number, at the scale nearest to `value`."""
-    summed = reference.summed()
-    return min((summed * scale for scale in scales), key=lambda other: abs(other - value))
-
-
-def _unknown_loss(case: Case, reference: Reference) -> list[Finding]:
-    if off_at_zero := _at_zero_logits(case, reference, case.scales):
-        return off_at_zero
-    off = np.abs(case.problem.losses(case.problem.logits) - reference.losses())
-    row = int(np.nan_to_num(off, posinf=0).argmax())
-    return [found("not cross-entropy", _loss_and_expected(case, reference, case.scales, row))]
-
-
-def _loss_and_expected(case: Case, reference: Reference, scales: list[float], row: int) -> str:
-    """The loss of a row, or of all rows if there is only one number, and what it should be."""
-    got = case.problem.losses(case.problem.logits)
-    if not case.problem.per_row:
-        expected = _nearest(reference, scales, float(got))
-        return f"The loss is {float(got):.6g}; {expected:.6g} is expected."
-    name, expected = case.problem.row_name(row), reference.losses()[row]
-    return f"The loss of {name} is {got[row]:.6g}; {expected:.6g} is expected."
-
-
-def _digits_lost(case: Case, reference: Reference, numeric: Measured) -> Finding | None:
-    """Is it log(1 - p), right except for the digits that are lost where p is nearly 1?"""
-    if reference.task != "binary":
-        return None
-    right, p = numeric.at(reference.gradient()), reference.probabilities[:, 0]
-    unit = unit_roundoff(case.behaviour.precision)
-    got, expected = case.problem.losses(case.problem.logits), reference.losses()
-    # 1 - p has an absolute error of one unit, so its logarithm one of unit / (1 - p).
-    slack = np.minimum(4 * unit / np.minimum(p, 1 - p), 1)
-    for scale in case.scales:
-        off = np.abs(numeric.value - scale * right) > numeric.error + case.tolerance * scale
-        rows = np.unique(numeric.row[off])
-        # Only rows where digits are lost may be off.
-        if not len(rows) or (slack[rows] < np.sqrt(unit)).any():
-            continue
-        row = int(rows[slack[rows].argmax()])
-        if case.problem.per_row:
-            near_enough = np.abs(got - expected) <= slack + case.tolerance * expected
-            alike = bool(near_enough[rows].all())
-        else:
-            alike = bool(np.abs(got - scale * reference.summed()) <= scale * slack.sum())
-        if alike or not np.isfinite(got).all():
-            where = f"In {case.problem.row_name(row)} the probability is nearly 1 or 0."
-            values = _loss_and_expected(case, reference, [scale], row)
-            return found("digits lost", f"{where} {values}")
-    return None
-
-
-def _is_softmax_over_rows(reference: Reference, numeric: Measured) -> bool:
-    """Is it the softmax over the rows that couples them?"""
-    across = (f for f in wrong_losses(reference) if f.mistake == "softmax over the wrong axis")
-    return first_match(numeric, across) is not None
-
-
-def _named(
-    match: Formula, what: str, reference: Reference, factors: list[str], expected: float
-) -> Iterator[Finding]:
-    """The mistake of a formula, if it is one, and those that its factor indicates."""
-    if name := match.mistake:
-        is_what = catalogue()[name].formula.format(match.detail)
-        seen = f"In every entry checked, the {what} is {is_what}."
-        if name == "softmax applied twice" and what == "loss":
-            floor = np.log1p((reference.logits.shape[1] - 1) / np.e)
-            seen = f"{seen} It never falls below {floor:.4f}."
-        yield found(name, seen)
-    for factor in factors:
-        yield _factor(factor, match.scale, what, expected)
-
-
-def _factor(name: str, scale: float, what: str, expected: float) -> Finding:
-    if (name, what) == ("mean missing", "loss"):
-        name = "sum for mean"
-    times = scale / expected
-    inverse = round(1 / times)
-    if abs(inverse) > 1 and abs(inverse * times - 1) < 1e-5:
-        size = f"{'-' * (times < 0)}1/{abs(inverse)}"
-    else:
-        size = f"{times:.6g}" if abs(times) >= 1e-3 else f"1/{1 / times:.6g}"
-    of = "the loss's derivative" if what == "gradient" else "what is expected"
-    return found(name, f"The {what} is {size} times {of}.")
-
-
-def _nothing_known(case: Case) -> Finding:
-    """Without a known mistake: where the disagreements are, if they have something in common."""
-    if case.only_directions_failed:
-        seen = "No checked entry disagrees, but random directions through all entries do: some of "
-        return found("no known mistake", f"{seen}the other entries are wrong.")
-    bad = case.unexplained if case.reference is not None else case.failed
-    total = len(case.numeric.row)
-    common = _in_common(case, case.numeric.row[bad], case.numeric.column[bad])
-    return found("no known mistake", f"{bad.sum()} of {total} entries disagree{common}.")
-
-
-def _in_common(case: Case, row: Array, column: Array) -> str:
-    columns, rows = np.unique(column), np.unique(row)
-    if len(columns) == 1 < case.problem.classes:
-        return f", all of them of class {columns[0]}"
-    if len(rows) <= 3 < len(case.problem.logits):
-        return f", all of them in {' and '.join(case.problem.row_name(int(r)) for r in rows)}"
-    labels = None if case.reference is None else case.reference.labels
-    if labels is None:
-        return ""
-    of_rows = np.unique(labels[row])
-    if len(of_rows) == 1 and np.setdiff1d(labels, of_rows).size:
-        return f", all of them in rows of label {of_rows[0]}"
-    if case.problem.classes > 1 and (column == labels[row]).all():
-        return ", all of them at the label"
-    if case.problem.classes > 1 and (column != labels[row]).all():
-        return ", none of them at the label"
-    return ""
+    told = [wording.factor(name, ratio, "gradient", 1.0) for name in names]
+    return told or [wording.nothing_known(case)]

@@ -1,8 +1,7 @@
-"""Find the formula that measured numbers follow, and the mistake that its factor indicates."""
+"""Find the formula that measured numbers follow."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
@@ -10,12 +9,9 @@ import numpy as np
 
 from xent._format import counted
 from xent._validation import Array
+from xent.check._gradient.factors import near
 from xent.check._gradient.formulas import Formula
 from xent.check._gradient.reference import Reference
-
-NEAR = 1e-3
-UNITS = (1.0, 1 / math.log(2), math.log(2))
-"""The right unit; bits for nats; nats for bits."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +143,26 @@ def fit_class_weights(measured: Measured, reference: Reference) -> Array | None:
     return weights if first_match(measured, [weighted]) else None
 
 
+def order_of(fitted: Array, weight: Array, classes: Array) -> Array | None:
+    """Order in which weights are those of the classes, up to a factor; None if it is the usual one.
+
+    Weights were fitted only for the given classes.
+    """
+    for first in weight:
+        scaled = fitted * first / fitted[classes[0]]
+        left, order = list(range(len(weight))), np.full(len(weight), -1)
+        for j in classes.tolist():
+            same = [k for k in left if near(scaled[j], weight[k])]
+            if not same:
+                break
+            order[j] = j if j in same else same[0]
+            left.remove(order[j])
+        else:
+            order[order < 0] = left
+            return order if (weight[order] != weight)[classes].any() else None
+    return None
+
+
 def fit_clipping(measured: Measured, reference: Reference, scales: Iterable[float]) -> str | None:
     """What a floor under the true class's probability does to the rows below it, if there is one.
 
@@ -261,77 +277,3 @@ def _moves(order: Array, verb: str) -> str:
     """The first classes that change places."""
     moves = [f"{j} {verb} {k}" for j, k in enumerate(order.tolist()) if j != k]
     return ", ".join(moves[:4])
-
-
-# Factors between two gradients, and the mistakes that they indicate.
-
-
-@dataclass(frozen=True)
-class Counts:
-    """What a mean may have been divided by."""
-
-    rows: int
-    total: float
-    """Weight of all rows: what a mean should be divided by."""
-    valid: int
-    """Rows that are not ignored."""
-    classes: int
-
-    @classmethod
-    def of(cls, reference: Reference) -> Counts:
-        """The counts of a reference."""
-        rows, classes = reference.logits.shape
-        return cls(rows, reference.total, int((~reference.ignored).sum()), classes)
-
-    def expected(self, reduction: str | None, per_row: bool) -> list[float]:
-        """Factors that a correct gradient may have, relative to that of the sum of the losses."""
-        mean = 1 / self.total if self.total else 1.0
-        if per_row or reduction == "sum":
-            return [1.0]
-        return [mean] if reduction == "mean" else [mean, 1.0]
-
-
-def names_of(scale: float, counts: Counts, expected: list[float]) -> list[str]:
-    """Mistakes that explain a factor, simplest first; none if it is one of those expected."""
-    if any(near(scale, value) for value in expected):
-        return []
-    # Plain factors first: -1/N is a sign and a divisor, and bits may be combined with either.
-    for sign in (1, -1):
-        for unit in UNITS:
-            plain = scale / (sign * unit)
-            for value, name in _divisors(counts, expected[0]):
-                if near(plain, value):
-                    names = ["wrong sign"] * (sign < 0) + ["bits for nats"] * (unit != 1)
-                    return names + [name] * bool(name)
-    return ["wrong sign", "scaled"] if scale < 0 < expected[0] else ["scaled"]
-
-
-def _divisors(counts: Counts, expected: float) -> Iterator[tuple[float, str]]:
-    """Factors of a gradient and their names, where `expected` is right."""
-    yield expected, ""
-    rows, total, valid, classes = counts.rows, counts.total, counts.valid, counts.classes
-    if near(expected, 1) and not near(total, 1):
-        # A sum is expected, so any divisor means that a mean was taken.
-        for divisor in (total, rows, valid):
-            yield 1 / divisor, "mean for sum"
-        return
-    if valid < rows:
-        yield expected * total / rows, "ignored rows counted in the mean"
-        yield 1 / rows, "ignored rows counted in the mean"
-    # Where every row has weight 1 the two divisors are the same, and nothing is missing.
-    if not near(total, valid):
-        yield 1 / valid, "class weight missing from the mean"
-    if not near(expected, 1 / total):
-        name = "class weight missing from the mean"
-        yield 1 / total, name if valid == rows else "ignored rows counted in the mean"
-    yield 1.0, "mean missing"
-    for divisor in (total, rows, valid):
-        yield expected / divisor, "mean taken twice"
-    if classes > 1:
-        yield 1 / classes, "mean over the wrong axis"
-        yield expected / classes, "mean over classes as well"
-
-
-def near(a: float, b: float) -> bool:
-    """Are the factors equal, within the accuracy of measured numbers?"""
-    return abs(a - b) <= NEAR * abs(b)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any, get_args
 
@@ -10,8 +11,13 @@ import numpy as np
 from xent._validation import Array, class_axis, entry
 from xent.check.arguments import Task, are_distributions, check_choice
 from xent.check.dtypes import PRECISION, rounded
-from xent.check.frameworks import framework_of
+from xent.check.frameworks import NoGradientError, framework_of
+from xent.check.methods import told
 from xent.check.naming import row_name
+
+
+class CallError(ValueError):
+    """A function under test raised an exception, or a loss is no loss of these logits."""
 
 
 class Problem:
@@ -43,13 +49,15 @@ class Problem:
         self.loss, self.dtype, self.on_call = loss, dtype, on_call
         self.dtypes: dict[str, str] = {}
         """Dtypes of what loss and grad returned."""
+        self.warned: dict[str, None] = {}
+        """What they warned of, each in one line."""
         array = self._as_float64(logits)
         self.shape = array.shape
         self.targets = None if targets is None else framework_of(targets).to_numpy(targets)
         # NumPy cannot compute with bfloat16 of ml_dtypes everywhere; float32 holds its numbers.
         if self.targets is not None and self.targets.dtype.name == "bfloat16":
             self.targets = self.targets.astype(np.float32)
-        self.task = task or _task(array, self.targets)
+        self.task = task or task_of(array, self.targets)
         self.axis, self.classes, self.row_shape = -1, 1, array.shape
         if self.task == "classes":
             self.axis = class_axis(array, axis)
@@ -81,7 +89,9 @@ class Problem:
         )
         if value.shape == self.shape:
             msg += " Sum over the classes, or pass task='binary' if each logit is a row of its own."
-        raise ValueError(msg)
+        elif self.task == "binary" and value.shape == self.shape[:-1]:
+            msg += " Return the losses of the labels before they are added, or the sum of all."
+        raise CallError(msg)
 
     def gradient(self, logits: Array) -> Array:
         """What `grad` returns, as float64 of shape (rows, classes)."""
@@ -129,7 +139,7 @@ class Problem:
     def _returned(self, name: str, function: Callable[..., Any], logits: Array) -> Array:
         """Call a function under test; record the dtype that it returns."""
         with self.framework.keep_float64():
-            value = function(*self._arguments(logits))
+            value = self._called(name, function, logits)
             if value is None or isinstance(value, (tuple, dict, str)):
                 expected = "losses, or one loss" if name == "loss" else "the gradient alone"
                 what = "None" if value is None else f"a {type(value).__name__}"
@@ -142,6 +152,25 @@ class Problem:
             msg = f"{name} returned {array.dtype} of shape {array.shape}; expected floats."
             raise TypeError(msg)
         return array
+
+    def _called(self, name: str, function: Callable[..., Any], logits: Array) -> Any:
+        """Call a function under test; its exceptions and warnings are told as its own."""
+        arguments = self._arguments(logits)
+        if logits.dtype.kind == "c":  # who asked for complex logits reads the exceptions
+            return function(*arguments)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                value = function(*arguments)
+            except NoGradientError:
+                raise
+            except Exception as error:
+                msg = f"{name} raised {told(error)}."
+                raise CallError(msg) from error
+        for warning in caught:
+            if isinstance(warning.message, Warning) and not _is_of_age(warning.message):
+                self.warned[f"{name} warned: {told(warning.message)}."] = None
+        return value
 
     def _arguments(self, logits: Array) -> tuple[Any, ...]:
         """Logits, and targets if there are any, as the caller gave them.
@@ -161,7 +190,12 @@ class Problem:
         return z, self.framework.labels_from_numpy(self.targets.copy())
 
 
-def _task(logits: Array, targets: Array | None) -> Task:
+def _is_of_age(warning: Warning) -> bool:
+    """Is it about what a library will no longer have, and not about the numbers?"""
+    return isinstance(warning, (DeprecationWarning, PendingDeprecationWarning))
+
+
+def task_of(logits: Array, targets: Array | None) -> Task:
     """Binary if targets have the logits' shape and are not rows that sum to 1."""
     if targets is None:
         return "binary" if logits.ndim == 0 else "classes"

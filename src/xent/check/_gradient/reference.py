@@ -30,6 +30,8 @@ class Reference:
     options: Mapping[str, Any] = field(default_factory=dict)
     averaged: bool = False
     """Is the checked loss a mean? One of its terms may have a different denominator."""
+    labels_per_row: int = 1
+    """Binary logits along the last axis, where there are several axes."""
 
     @classmethod
     def of(cls, problem: Problem, given: Mapping[str, Any], reduction: str | None) -> Reference:
@@ -50,7 +52,11 @@ class Reference:
             options["sample_weight"] = np.asarray(options["sample_weight"], float).reshape(-1)
         if targets.dtype.kind in "iu" and (targets == IGNORED_BY_DEFAULT).any():
             options.setdefault("ignore_index", IGNORED_BY_DEFAULT)
-        reference = cls(problem.task, problem.logits, targets, options)
+        several = problem.task == "binary" and len(problem.shape) > 1
+        labels_per_row = problem.shape[-1] if several else 1
+        reference = cls(
+            problem.task, problem.logits, targets, options, labels_per_row=labels_per_row
+        )
         if problem.per_row or reduction == "sum":
             return reference
         if reduction is None:  # whichever the value is nearer to
@@ -65,6 +71,12 @@ class Reference:
         targets = changes.pop("targets", self.targets)
         options = {k: v for k, v in {**self.options, **changes}.items() if v is not None}
         return replace(self, logits=logits, targets=targets, options=options)
+
+    def of_rows(self, rows: Array) -> Reference:
+        """The same for some of the rows."""
+        weight = self.options.get("sample_weight")
+        options = {} if weight is None else {"sample_weight": np.asarray(weight)[rows]}
+        return self.changed(logits=self.logits[rows], targets=self.targets[rows], **options)
 
     def only(self, *names: str) -> Reference:
         """The same with only these options."""
