@@ -91,7 +91,15 @@ def several_labels(population: Labelled, rows: int, sets: int, seed: int) -> dic
             batches.append(Batch(z[at, j], y[at, j], made, weights, at))
         together = LabelRows(population.labels, weighted=population.weighted)
         together.add([batch.places for batch in batches], batches)
-        found = RowIntervals(together, 0, known.sum(axis=0).tolist(), 0.95)
+        counts = [
+            (
+                f"label {j}",
+                int((known[:, j] & (y[:, j] == 0)).sum()),
+                int((y[known[:, j], j]).sum()),
+            )
+            for j in range(population.labels)
+        ]
+        found = RowIntervals(together, 0, counts, 0.95)
         tally.add("log loss", found.loss)
         tally.add("accuracy", found.accuracy(together.moments("right").mean))
         tally.add("skill", found.skill)

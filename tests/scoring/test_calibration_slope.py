@@ -156,7 +156,7 @@ def test_words_of_the_slope():
         (1.1, 1.3, "under-confident: multiply the logits by 1.2 "),
         (0.7, 0.9, "over-confident: divide the logits by 1.25 "),
         (0.9, 1.1, "no sign of over- or under-confidence "),
-        (-0.1, 1.1, "no sign of over- or under-confidence "),
+        (-0.1, 1.1, "it cannot be told whether the model is over- or under-confident "),
         (-0.1, 0.3, "over-confident: no sign that the predictions tell anything "),
         (-0.3, -0.1, "the wrong way round"),
     ],

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import xent
+from xent.scoring import FileError
 from xent.scoring.state import Groups, State
 from xent.scoring.state.cluster_sizes import MOST, ClusterSizes, hashes_of
 
@@ -51,11 +52,12 @@ def table(n: int, rows: int) -> dict[str, np.ndarray]:
     return {"prob": p, "label": (rng.random(n) < p).astype(int), "user": np.arange(n) // rows}
 
 
-@pytest.mark.parametrize(("n", "some"), [(300, ""), (3000, ", as far as was looked at")])
-def test_clusters_of_one_row_are_told(n: int, some: str) -> None:
-    told = (
-        f"Each row is a cluster of its own in 'user'{some}: errors are those of independent rows."
-    )
+@pytest.mark.parametrize(("n", "nearly"), [(300, False), (3000, True), (50_000, True)])
+def test_clusters_of_one_row_are_told(n: int, nearly: bool) -> None:
+    told = "Each row is a cluster of its own in 'user': errors are those of independent rows."
+    if nearly:
+        told = "Nearly each row is a cluster of its own in 'user': errors are about those of "
+        told += "independent rows."
     found = xent.score(table(n, 1), cluster="user")
     assert told in found.notes
     assert told in found.to_markdown()
@@ -75,3 +77,22 @@ def test_the_number_of_clusters_is_told() -> None:
     assert state.clusters.sizes.number == 300
     many = str(xent.score(table(9000, 3), cluster="user")).replace("\n", " ")
     assert "groups of clusters in 'user'" in many
+
+
+def test_one_large_cluster_among_single_rows_is_no_reason_for_a_note() -> None:
+    found = table(3000, 1)
+    found["user"][:600] = 0
+    notes = xent.score(found, cluster="user").notes
+    assert not [note for note in notes if "cluster of its own" in note]
+    few = table(300, 1)
+    few["user"][:2] = 0
+    assert not [n for n in xent.score(few, cluster="user").notes if "cluster of its own" in n]
+
+
+def test_rows_without_a_cluster_are_an_error_or_left_out() -> None:
+    found = {**table(300, 3), "user": np.array([None, "", *np.arange(298) // 3], object)}
+    found["user"] = np.array([None if k in (None, "") else str(k) for k in found["user"]], object)
+    with pytest.raises(FileError, match="row 0, column 'user': the cluster is missing"):
+        xent.score(found, cluster="user")
+    kept = xent.score(found, cluster="user", missing="drop")
+    assert (kept.rows, kept.left_out) == (298, (("no cluster", 2),))

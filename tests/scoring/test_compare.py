@@ -267,7 +267,9 @@ def test_what_is_concluded() -> None:
     )
     near = np.clip(t["prob_A"] + np.random.default_rng(1).normal(0, 0.01, 400), 0.01, 0.99)
     unclear = xent.compare({**t, "prob_B": near}, margin=0.01)
-    assert unclear.conclusion.startswith("No difference can be concluded: the log loss of ")
+    assert unclear.conclusion.startswith(
+        "No difference of the log losses can be concluded: the log loss of "
+    )
     assert unclear.conclusion.endswith(
         f"A difference of {unclear.pairs[0].detectable:.4f} nats would have been seen with 80 % "
         "power."
@@ -287,8 +289,8 @@ def test_what_is_concluded() -> None:
     size = f"{asked.pairs[0].difference:.4f} nats (95 % interval {interval.low:.4f} to "
     size += f"{interval.high:.4f})"
     assert asked.conclusions == [
-        f"Against the log loss of A, that of B is higher by {size}: more than chance explains; of "
-        "C, no difference can be concluded (Holm's correction over 2 comparisons).",
+        f"Against the log loss of A, that of B is higher by {size}: more than chance explains; no "
+        "difference from C can be concluded (Holm's correction over 2 comparisons).",
         f"B may be worse than A by more than 0.01 nats (one-sided 95 % bound: "
         f"{asked.pairs[0].bounds[0]:.4f}; p {asked.pairs[0].not_worse[0]:.4f} by Holm's "
         "correction).",
@@ -307,14 +309,23 @@ def test_what_is_concluded() -> None:
             sizes[pair.first if pair.second == "B" else pair.second] = told
     assert three.conclusion == (
         f"The log loss of {best} is lower than that of B by {sizes[best]}: more than chance "
-        f"explains (Holm's correction over 3 comparisons); no difference from {other_name} can be "
-        "concluded."
+        f"explains; no difference from {other_name} can be concluded (Holm's correction over 3 "
+        "comparisons)."
     )
     many = xent.compare({**t, **{f"prob_B{i}": t["prob_B"] for i in range(4)}})
     assert many.conclusion == (
         "The log loss of A is lower than that of B, B0, B1, B2 and B3: more than chance explains "
-        "(Holm's correction over 15 comparisons)."
+        "(Holm's correction over 5 comparisons)."
     )
+    rare = xent.compare(
+        {**t, "prob_C": np.where(np.arange(400) == 7, 1e-6, t["label"] * 0.98 + 0.01)}
+    )
+    assert [pair.tested for pair in rare.pairs] == [True, False, False]
+    assert rare.conclusion.startswith(
+        "The log loss of C is the lowest, but there is no interval of the difference from A and B; "
+        "that of A is lower than that of B by "
+    )
+    assert rare.conclusion.endswith("), more than chance explains.")
     assert "by Holm's correction over 3 pairs; intervals and McNemar's p are" in three.notes[-1]
 
 
@@ -328,13 +339,13 @@ def test_what_is_concluded() -> None:
         ({"prob_B": np.full(400, 0.5)}, {}, "The log loss of A is lower than that of B by ",
          "B gives each row the same scores: it tells no row from another."),
         ({"label": np.ones(400, int)}, {},
-         "No difference can be concluded: the log loss of B is lower by 0.1824 nats on these rows, "
-         "but there is no interval (no row of class '0': an interval needs 5).",
+         "No difference of the log losses can be concluded: the log loss of B is lower by 0.1824 "
+         "nats on these rows, but there is no interval (no row of class '0': an interval needs 5).",
          "All rows are of class 1: they do not show how the models do on others."),
         ({"c": np.arange(400)}, {"cluster": "c"}, "The log loss of A is lower than that of B by ",
          "Each row is a cluster of its own in 'c': errors are those of independent rows."),
         ({"c": np.arange(400) % 7}, {"cluster": "c"},
-         "No difference can be concluded: the log loss of A is lower by",
+         "No difference of the log losses can be concluded: the log loss of A is lower by",
          "No interval of the log loss of A, the log loss of B, the difference of A and B: only 7 "
          "clusters: an interval needs 10."),
     ],
@@ -369,8 +380,9 @@ def test_rows_whose_powers_overflow_are_said() -> None:
     logits[3] = 1e200 * (1 - 2 * t["label"][3])
     result = xent.compare({"label": t["label"], "prob_A": t["prob_A"], "logit_B": logits})
     assert result.conclusion == (
-        "No difference can be concluded: the log loss of A is lower by 2.5e+197 nats on these "
-        "rows, but there is no interval (1 row has a loss whose powers are too large to sum)."
+        "No difference of the log losses can be concluded: the log loss of A is lower by 2.5e+197 "
+        "nats on these rows, but there is no interval (1 row has a loss whose powers are too "
+        "large to sum)."
     )
 
 

@@ -76,6 +76,10 @@ class Layout:
         weight = None
         if r.weight is not None:
             weight = values.numbers(batch[r.weight], r.weight, gaps=self.drops)
+        cluster, apart = None, np.zeros(len(labels), bool)
+        if r.cluster is not None:
+            cluster = groups_of(self.values, batch[r.cluster], r.cluster)
+            apart = np.array([text == NOTHING for text in cluster.texts])[cluster.codes]
         kept = None if ignored is None else ~ignored
         if ignored is not None:
             self.left_out["label left out"] += int(ignored.sum())
@@ -85,6 +89,7 @@ class Layout:
                 "no label": labels == GONE,
                 "no score": np.isnan(scores.reshape(len(scores), -1)).any(axis=1),
                 "no weight": np.zeros(len(labels), bool) if weight is None else np.isnan(weight),
+                "no cluster": apart,
             }
             for reason, rows in gone.items():
                 self.left_out[reason] += int((kept & rows).sum())
@@ -103,8 +108,10 @@ class Layout:
             self._report(~(inside | (weight == 0)), weight, [r.weight], rule, places)
         shown = tuple(self._shown(batch[name], name)[places] for name in r.show)
         groups = [self._sliced(batch[each.column], each) for each in r.by]
-        if r.cluster is not None:
-            groups.append(groups_of(self.values, batch[r.cluster], r.cluster))
+        if cluster is not None and r.cluster is not None:
+            if apart[places].any():
+                self._fail_at(places, apart[places], "the cluster is missing." + DROP, r.cluster)
+            groups.append(cluster)
         of = tuple(each.of(places) for each in groups)
         return Rows(first_row + places, labels, scores, weight, shown, of)
 

@@ -140,8 +140,11 @@ class MultiLabelScore(FileScore):
 
     @property
     def _intervals(self) -> RowIntervals:
-        rows = [sum(state.counts) for state in self._counted]
-        return RowIntervals(self.together, self.infinite, rows, self.level)
+        named = zip(self.labels, self.states, strict=True)
+        counts = [
+            (name, state.counts[0], state.counts[1]) for name, state in named if sum(state.counts)
+        ]
+        return RowIntervals(self.together, self.infinite, counts, self.level)
 
     @property
     def worst(self) -> list[WorstCell]:

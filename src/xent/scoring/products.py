@@ -77,7 +77,11 @@ def moments(rows: int, sums: Mapping[str, int], lost: int, *, sizes: bool = Fals
     if lost or rows < 2:
         return LossMoments(rows, mean, nothing, nothing, float(rows), nothing)
     if "ww" not in sums:
-        return moments_of_sums(rows, ONE, sums)
+        plain = moments_of_sums(rows, ONE, sums)
+        if not sizes or not sums["wlll"]:
+            return plain
+        # Losses of whole texts are as uneven as their lengths, which may not be known.
+        return replace(plain, spread=ratio(sums["wll"] ** 3, sums["wlll"] ** 2 * ONE))
     found = _weighted(rows, mean, sums)
     return _sized(found, sums) if sizes else found
 

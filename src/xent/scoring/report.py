@@ -84,7 +84,9 @@ class Score(Told):
             notes.append(f"No row has the label {', '.join(missing[:5])}{more}.")
         if len(self.by_class) == 1:
             notes.append("Only one class occurs, so the base rate is 0 and skill undefined.")
-        if self.clustered and (note := self.state.clusters.sizes.note(self.state.schema.cluster)):
+        if self.clustered and (
+            note := self.state.clusters.sizes.note(self.state.schema.cluster, self.rows)
+        ):
             notes.append(note)
         return [*notes, *self.beaten_note]
 

@@ -18,7 +18,7 @@ from xent.scoring.intervals import (
     refused,
 )
 from xent.scoring.intervals.mean import FEWEST_ROWS
-from xent.scoring.intervals.refusals import told
+from xent.scoring.intervals.refusals import FEWEST_OF_A_CLASS, told
 from xent.scoring.state.label_rows import MISSING, MOST, LabelRows
 
 FEWEST_FOR_MEAN, FEWEST_FOR_SKILL = 5, 10
@@ -35,8 +35,8 @@ class RowIntervals:
     together: LabelRows
     infinite: int
     """Cells with an infinite loss."""
-    rows: Sequence[int]
-    """Rows of each label that has any."""
+    counts: Sequence[tuple[str, int, int]]
+    """Of each label that has rows: its name, and how many where it is false, and where true."""
     level: float
 
     @cached_property
@@ -55,7 +55,7 @@ class RowIntervals:
     @property
     def macro(self) -> Interval:
         """Of the macro loss."""
-        if all(n == self.together.count("rows") for n in self.rows):
+        if all(a + b == self.together.count("rows") for _, a, b in self.counts):
             return self.loss  # the same number: every label has the weight of all rows
         lacking = "some rows lack some labels: the macro loss has no interval then"
         return refused(self._unusable or lacking, "Hall")
@@ -63,7 +63,7 @@ class RowIntervals:
     @cached_property
     def skill(self) -> Interval:
         """Of the skill; equal rows are those of which the same labels are true."""
-        if reason := self._unusable or self._few(FEWEST_FOR_SKILL):
+        if reason := self._unusable or self._few(FEWEST_FOR_SKILL) or self._rare():
             return refused(reason, "delta, Hall")
         found = self.together.by_set()
         if found is None:
@@ -87,6 +87,15 @@ class RowIntervals:
         if n := self.together.count("left_out"):
             return f"the losses of {n:,} row{'s' * (n > 1)} are too large to square"
         return ""
+
+    def _rare(self) -> str:
+        """That the share of a label is hardly known; or nothing."""
+        name, false, true = min(self.counts, key=lambda each: min(each[1:]))
+        if (few := min(false, true)) >= FEWEST_OF_A_CLASS:
+            return ""
+        which = "true" if true < false else "false"
+        rows = f"{few} row{'s' * (few != 1)}"
+        return f"label '{name}' is {which} in only {rows}: skill needs {FEWEST_OF_A_CLASS}"
 
     def _few(self, least: int) -> str:
         """That there are too few rows, or too few with a true label or a false one; or nothing."""

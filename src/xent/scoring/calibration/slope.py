@@ -42,7 +42,8 @@ class Slope:
             return self.reason
         told = confidence(self.slope)
         if divided(self.slope) and not self.intercept.contains(0.0):
-            told = f"{told}, then add {self.intercept.value:.2g}"
+            side = "add" if self.intercept.value > 0 else "subtract"
+            told = f"{told}, then {side} {abs(self.intercept.value):.2g}"
         return f"{told}; {self._words_of_shift()}."
 
     def _words_of_shift(self) -> str:

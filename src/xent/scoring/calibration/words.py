@@ -38,8 +38,12 @@ def confidence(slope: Estimate) -> str:
     'over-confident: divide the logits by 1.25 (slope 0.8, 0.7 to 0.9)'
     >>> confidence(Estimate.around(0.95, 0.05, 2))
     'no sign of over- or under-confidence (slope 0.95, 0.85 to 1.05)'
+    >>> confidence(Estimate.around(0.95, 2, 2))
+    'it cannot be told whether the model is over- or under-confident (slope 0.95, -3.05 to 4.95)'
     """
     told = f"(slope {slope.value:.3g}, {slope.low:.3g} to {slope.high:.3g})"
+    if slope.contains(1.0) and slope.low <= 0:
+        return f"it cannot be told whether the model is over- or under-confident {told}"
     if slope.contains(1.0):
         return f"no sign of over- or under-confidence {told}"
     if slope.low > 1:

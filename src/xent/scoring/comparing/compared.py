@@ -131,7 +131,7 @@ class Compared(Report):
             yield (
                 f"All rows are of class {present[0]}: they do not show how the models do on others."
             )
-        if note := self.state.clusters.sizes.note(schema.cluster):
+        if note := self.state.clusters.sizes.note(schema.cluster, self.rows):
             yield note
 
     def _notes_on_models(self) -> Iterator[str]:
@@ -158,11 +158,11 @@ class Compared(Report):
         for reason, names in found.items():
             more = f" and {len(names) - 3} more" * (len(names) > 3)
             yield f"No interval of {', '.join(names[:3])}{more}: {reason}."
-        if len(self.pairs) > 1:
+        if (tested := sum(pair.tested for pair in self.pairs)) > 1:
             alone = "intervals are"
             if self.state.schema.cluster is None:
                 alone = "intervals and McNemar's p are"
             yield (
-                f"The p of log losses is by Holm's correction over {len(self.pairs)} pairs; "
+                f"The p of log losses is by Holm's correction over {tested} pairs; "
                 f"{alone} for each pair alone."
             )

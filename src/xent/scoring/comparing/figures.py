@@ -82,6 +82,11 @@ class PairFigures:
     """Do the losses differ by no more than numbers are rounded by?"""
 
     @property
+    def tested(self) -> bool:
+        """Is there a p-value, so that it counts in Holm's correction?"""
+        return self.p == self.p
+
+    @property
     def same(self) -> bool:
         """Is the loss the same in each row?"""
         return self.lower == (0, 0)
@@ -117,7 +122,8 @@ class Figures:
             for i in range(self.places.pairs)
         ]
         # The first step of Holm's correction: what is seen at it is so whatever the others are.
-        strict = 1 - (1 - self.level) / len(estimates)
+        tested = sum(each.two_sided() == each.two_sided() for each in estimates)
+        strict = 1 - (1 - self.level) / max(1, tested)
         pairs = [self._pair(i, each, strict) for i, each in enumerate(estimates)]
         corrected = holm([pair.p for pair in pairs])
         pairs = [replace(pair, corrected=p) for pair, p in zip(pairs, corrected, strict=True)]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from xent._format import counted, shown
+from xent._format import shown
 from xent._report import Block, Picture, Table, Text
 from xent.scoring.comparing import tables
 from xent.scoring.comparing.compared import Compared
@@ -190,8 +190,11 @@ class ComparisonReport(PageReport):
             ):
                 yield slice_differences(found, column, number)
             yield from tables.slice_blocks(found, column)
-            values = counted(len({each.value for each in found.by_value(column)}), "value")
-            told = f"Intervals are for each of {values} alone; p is corrected for all of them."
+        slices = (each for name in found.state.schema.by for each in found.by_value(name))
+        tested = sum(each.p == each.p for each in slices)
+        if tested > 1:
+            told = "Intervals are for each of these alone; p is by Holm's correction over "
+            told += f"{tested:,}: all values of all columns, and all pairs of models."
             yield Text(told, "plain")
 
 

@@ -135,7 +135,7 @@ class CompareRun:
                     elif reason == "no label" and j == 0:
                         where = f" in {side.name}" * (several and side.source.truth is None)
                         self.left_out[f"no label{where}"] += rows if not i or where else 0
-                    elif (reason == "no weight" or i == 0) and j == 0:
+                    elif (reason in ("no weight", "no cluster") or i == 0) and j == 0:
                         self.left_out[reason] += rows
             if side.source.truth is not None:
                 lost = side.source.truth.without_prediction

@@ -8,7 +8,7 @@ from xent._format import counted, shown
 from xent._report import Block, Table, Text
 from xent.scoring.comparing.compared import Compared
 from xent.scoring.comparing.figures import best
-from xent.scoring.comparing.words import bounds, p_value, percent, rows_of, significant
+from xent.scoring.comparing.words import bounds, fixed, p_value, percent, rows_of, significant
 from xent.scoring.file_score import HIGHEST, LOWEST, MANY
 from xent.scoring.page.calibration import FEWEST, slope_words
 from xent.scoring.page.wording import column_name, lowered
@@ -193,4 +193,4 @@ def rows_table(comparison: Compared) -> Table:
 
 def number(value: float) -> str:
     """A number for a table; nothing where there is none."""
-    return "" if value != value else shown(value, trim=False)
+    return "" if value != value else fixed(value)

@@ -26,7 +26,12 @@ def bounds(interval: Interval | None) -> str:
     """An interval for a table; nothing where there is none."""
     if interval is None or not interval.known:
         return ""
-    return f"{shown(interval.low, trim=False)} to {shown(interval.high, trim=False)}"
+    return f"{fixed(interval.low)} to {fixed(interval.high)}"
+
+
+def fixed(value: float) -> str:
+    """A number with four digits after the point, if it has any other digit than 0 there."""
+    return f"{value:.4f}" if value == 0 or 5e-5 <= abs(value) < 1e5 else shown(value, trim=False)
 
 
 def percent(level: float) -> str:
@@ -49,7 +54,7 @@ def conclusion_of_two(pair: PairFigures, rows: int, level: float) -> str:
         both = f"{pair.first} and {pair.second} have the same loss in each row, but for rounding"
         return f"{both} ({rows_of(rows)})."
     if pair.difference != pair.difference:
-        return f"No difference can be concluded: {pair.interval.reason}."
+        return f"No difference of the log losses can be concluded: {pair.interval.reason}."
     better, worse = (pair.second, pair.first)[:: 1 if pair.difference > 0 else -1]
     size = f"{shown(abs(pair.difference))} nats"
     if not pair.interval.known and pair.lower[pair.first != better] == rows:
@@ -60,7 +65,7 @@ def conclusion_of_two(pair: PairFigures, rows: int, level: float) -> str:
     if not pair.interval.known:
         told = f"the log loss of {better} is lower by {size} on these rows, but "
         told += f"there is no interval ({pair.interval.reason})"
-        return f"No difference can be concluded: {told}."
+        return f"No difference of the log losses can be concluded: {told}."
     low, high = pair.interval.low, pair.interval.high
     if pair.difference < 0:
         low, high = -high, -low
@@ -68,10 +73,8 @@ def conclusion_of_two(pair: PairFigures, rows: int, level: float) -> str:
     told += f"({percent(level)} interval {shown(low)} to {shown(high)}, {rows_of(rows)})"
     if significant(pair, level):
         return f"{told[0].upper()}{told[1:]}: more than chance explains."
-    return (
-        f"No difference can be concluded: {told}. A difference of {shown(pair.detectable)} nats "
-        "would have been seen with 80 % power."
-    )
+    seen = f"A difference of {shown(pair.detectable)} nats would have been seen with 80 % power"
+    return f"No difference of the log losses can be concluded: {told}. {seen}."
 
 
 def significant(pair: PairFigures, level: float) -> bool:
@@ -111,48 +114,66 @@ def _of_many(
     least = best(models)
     against = baseline if baseline is not None else least.name
     if least.loss == float("inf"):
-        return f"No difference can be concluded: each model's log loss is infinite. {CLIP}"
+        told = f"each model's log loss is infinite. {CLIP}"
+        return f"No difference of the log losses can be concluded: {told}"
     lower: dict[str, PairFigures] = {}
     higher: dict[str, PairFigures] = {}
     unclear: list[str] = []
+    unknown: list[str] = []
     endless: list[str] = []
     if any(model.name == against and model.infinite for model in models):
-        return f"No difference can be concluded. {_endless([against], models)}. {CLIP}"
+        told = _endless([against], models)
+        return f"No difference of the log losses can be concluded. {told}. {CLIP}"
     for pair in pairs:
         if against not in (pair.first, pair.second):
             continue
         other = pair.second if pair.first == against else pair.first
         if any(pair.infinite):
             endless.append(other)
+        elif not pair.tested:
+            unknown.append(other)
         elif not significant(pair, level):
             unclear.append(other)
         else:
             is_lower = (pair.difference < 0) == (pair.first == other)
             (lower if is_lower else higher)[other] = pair
-    how = f"Holm's correction over {counted(len(pairs), 'comparison')}"
+    tested = sum(pair.tested for pair in pairs)
+    how = f" (Holm's correction over {counted(tested, 'comparison')})" if tested > 1 else ""
     beyond = f" {_endless(endless, models)}. {CLIP}" if endless else ""
-    if baseline is None:
-        if not higher and not unclear:
-            told = f"Only the log loss of {least.name} is finite"
-        elif not higher:
-            told = f"No difference can be concluded between {least.name}, whose log loss is the "
-            told += f"lowest, and {_and(unclear)} ({how})"
-        else:
-            told = f"The log loss of {least.name} is lower than that of {_sizes(higher, level)}: "
-            told += f"more than chance explains ({how})"
-            if unclear:
-                told += f"; no difference from {_and(unclear)} can be concluded"
-        return f"{told}.{beyond}"
-    parts = [
-        f"that of {_sizes(found, level, what)}: more than chance explains"
-        for found, what in ((lower, " is lower"), (higher, " is higher"))
-        if found
-    ]
+    parts = []
+    if baseline is None and higher:
+        least_of = f"The log loss of {least.name} is lower than that of {_sizes(higher, level)}"
+        parts.append(f"{least_of}: more than chance explains")
+    elif baseline is not None:
+        parts += [
+            f"that of {_sizes(found, level, what)}: more than chance explains"
+            for found, what in ((lower, " is lower"), (higher, " is higher"))
+            if found
+        ]
     if unclear:
-        parts.append(f"of {_and(unclear)}, no difference can be concluded")
+        parts.append(f"no difference from {_and(unclear)} can be concluded")
+    if unknown:
+        parts.append(f"there is no interval of the difference from {_and(unknown)}")
     if not parts:
         return f"Only the log loss of {against} is finite.{beyond}"
-    return f"Against the log loss of {against}, {'; '.join(parts)} ({how}).{beyond}"
+    if baseline is not None:
+        return f"Against the log loss of {against}, {'; '.join(parts)}{how}.{beyond}"
+    if not higher:
+        parts[0] = f"The log loss of {least.name} is the lowest, but {parts[0]}"
+        parts += _of_others(least.name, pairs, level)
+    return f"{'; '.join(parts)}{how}.{beyond}"
+
+
+def _of_others(least: str, pairs: Sequence[PairFigures], level: float) -> Iterator[str]:
+    """The clearest of the differences that can be concluded between other models."""
+    others = [pair for pair in pairs if least not in (pair.first, pair.second)]
+    found = sorted((p for p in others if significant(p, level)), key=lambda pair: pair.corrected)
+    for pair in found[:NAMED]:
+        better, worse = (pair.first, pair.second)[:: 1 if pair.difference < 0 else -1]
+        told = f"that of {better} is lower than that of {_sizes({worse: pair}, level)}"
+        yield f"{told}, more than chance explains"
+    if len(found) > NAMED:
+        yield f"and {len(found) - NAMED} other pairs differ beyond chance"
 
 
 def _sizes(found: Mapping[str, PairFigures], level: float, what: str = "") -> str:

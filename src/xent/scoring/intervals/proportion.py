@@ -139,6 +139,15 @@ def weighted_proportion_interval(
     return proportion_interval(share, rows, level, effective=effective)
 
 
+def few_of_a_side(share: float, cells: float, units: Units) -> str:
+    """That the weights leave too few cells that are right, or that are wrong; or nothing."""
+    side, few = ("right", share * cells) if share < 0.5 else ("wrong", (1 - share) * cells)
+    if few >= FEWEST_OF_A_SIDE:
+        return ""
+    how = f"the {units.weights} make what is {side} count like {few:.1f}"
+    return f"{how}: an interval needs {FEWEST_OF_A_SIDE}"
+
+
 def mean_share_interval(
     share: float, moments: LossMoments, level: float = 0.95, *, units: Units = ROWS
 ) -> Interval:
@@ -185,6 +194,8 @@ def mean_share_interval(
     cells = moments.effective
     if moments.error > 0:
         cells = share * (1 - share) / moments.error**2
+        if moments.effective < moments.rows and (reason := few_of_a_side(share, cells, units)):
+            return refused(reason, METHOD, moments.error)
     if cells < FEWEST_ROWS:
         reason = told_of_weights(moments.rows, cells, FEWEST_ROWS, units=units)
         return refused(reason, METHOD, moments.error)

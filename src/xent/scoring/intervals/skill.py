@@ -23,6 +23,15 @@ SAME = 1e-12
 """A variance this small beside the mean square is one of rounding."""
 
 
+MOST_SHORT = 0.5
+"""In standard errors: how far the error of the shares may lower the base rate on average.
+
+Where the losses of rows are nearly those of the base rate, the error of the shares is all there is.
+"""
+
+NEARLY_BASE = "the predictions hardly differ from the base rate: what is left is its own error"
+
+
 def skill_interval(
     moments: ClassMoments, level: float = 0.95, *, baseline: Array | None = None
 ) -> Interval:
@@ -187,9 +196,14 @@ def ratio_of_losses(
         factor = ratio / (2 * base * error)
         curved = factor * float((of * with_t**2 * inverse).sum())
         bend += ratio / squares * float((leans * with_t * inverse).sum()) - curved
-        shift += curved - factor * float((of * of_share * inverse).sum())
+        short = factor * float((of * of_share * inverse).sum())
+        if short > MOST_SHORT:
+            return refused(NEARLY_BASE, METHOD, error)
+        shift += curved - short
     effective = whole**2 / float(m.ww.sum())
     parts = float((within**2 / np.maximum(m.effective - 1, SAME)).sum())
     freedom = squares**2 / (parts + (squares - float(within.sum())) ** 2 / (effective - 1))
     low, high = hall_bounds(ratio, error, t_quantile(level, max(1.0, freedom)), bend, shift)
+    if not low <= ratio <= high:
+        return refused(NEARLY_BASE, METHOD, error)
     return Interval(1 - high, 1 - low, error, METHOD)

@@ -185,11 +185,12 @@ def _by_class(score: Told, found: Classwise) -> Iterator[Block]:
     drawn = found.drawn_by_class
     excess = found.by_class - drawn
     worst = sorted(range(len(excess)), key=lambda k: (-excess[k], k))[:MOST_CLASSES]
+    shown_figures = (found.by_class,) if score.clustered else (found.by_class, drawn)
     rows = tuple(
-        (cut(score.classes[k]), *(_cell(float(each[k])) for each in (found.by_class, drawn)))
-        for k in worst
+        (cut(score.classes[k]), *(_cell(float(each[k])) for each in shown_figures)) for k in worst
     )
-    yield Table(("class or another", "miscalibration", "if calibrated"), rows)
+    heads = ("class or another", "miscalibration", "if calibrated")
+    yield Table(heads[: 1 + len(shown_figures)], rows)
     if len(excess) > MOST_CLASSES:
         yield Text(f"The {MOST_CLASSES} most miscalibrated of {len(excess)} classes.", "plain")
     if found.rare:

@@ -123,7 +123,8 @@ def _calibration(score: Told) -> Iterator[Found]:
         return
     yield from _confidence(score, found)
     yield from _shift(found)
-    yield from _miscalibration(score, found)
+    sloped = not found.slope.reason and not found.slope.slope.contains(1.0)
+    yield from _miscalibration(score, found, sloped=sloped)
 
 
 def _confidence(score: Told, found: Calibration) -> Iterator[Found]:
@@ -136,7 +137,8 @@ def _confidence(score: Told, found: Calibration) -> Iterator[Found]:
     if not slope.contains(1.0) and colon:
         yield Found("bad", head.capitalize(), f"{rest[0].upper()}{rest[1:]}.{gain}")
     else:
-        yield Found("good", "Confidence", f"{words[0].upper()}{words[1:]}.")
+        role = "good" if slope.low > 0 else "unsure"
+        yield Found(role, "Confidence", f"{words[0].upper()}{words[1:]}.")
 
 
 def _gain(found: Calibration) -> str:
@@ -168,7 +170,8 @@ def _shift(found: Calibration) -> Iterator[Found]:
         yield Found("bad", f"The likeliest class is right {side} often than predicted", told)
 
 
-def _miscalibration(score: Told, found: Calibration) -> Iterator[Found]:
+def _miscalibration(score: Told, found: Calibration, *, sloped: bool) -> Iterator[Found]:
+    """`sloped` says that the slope shows miscalibration already."""
     value, corp, what = found.miscalibration, found.log, "nats of log loss"
     if math.isinf(value.value):  # then the Brier score tells
         corp, what = found.brier, "of the Brier score"
@@ -181,7 +184,10 @@ def _miscalibration(score: Told, found: Calibration) -> Iterator[Found]:
     else:
         by = " by the Brier score" * (corp is found.brier)
         text = f"No sign of miscalibration{by} in {counted(score.rows, 'row')}: {told}"
-        unsure = by or score.rows < ENOUGH
+        if sloped:
+            text = "The slope shows miscalibration; this figure, which is less sensitive to it, "
+            text += f"does not: {told}"
+        unsure = by or sloped or score.rows < ENOUGH
         yield Found("unsure" if unsure else "good", "Calibration", text)
 
 

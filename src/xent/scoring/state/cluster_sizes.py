@@ -15,18 +15,21 @@ from xent.scoring.state.accumulator import Groups
 MOST = 1 << 10
 """How many clusters are looked at."""
 
+NEARLY = 0.9
+"""Clusters per row from which on nearly each row has its own."""
+
 
 class ClusterSizes:
     """Rows of the clusters whose names have the lowest hashes: the same ones in any order."""
 
     def __init__(self) -> None:
         self.rows: dict[int, int] = {}
-        """By a hash of the name: its CRC, which is fast, before a longer one, which is distinct."""
+        """By a hash of the name: its CRC, mixed, which is fast, before one that is distinct."""
 
     def add(self, clusters: Groups, hashes: Array) -> None:
         """Add rows; `hashes` are the CRC of the clusters' names."""
         counts = np.bincount(clusters.codes, minlength=len(clusters.texts))
-        some = counts > 0
+        some, hashes = counts > 0, _mixed(hashes)
         if len(self.rows) == MOST:  # no other can be among the lowest any more
             some &= hashes <= max(self.rows) >> 64
         found: dict[int, int] = {}
@@ -53,16 +56,19 @@ class ClusterSizes:
         """How many clusters there are; None if they were too many to count."""
         return len(self.rows) if len(self.rows) < MOST else None
 
-    @property
-    def single(self) -> bool:
-        """Has each cluster one row, as far as was looked at?"""
-        return bool(self.rows) and max(self.rows.values()) == 1
-
-    def note(self, column: str | None) -> str:
-        """That the clusters in a column are of no use, if each has one row; or nothing."""
-        some = "" if self.number else ", as far as was looked at"
-        told = f"Each row is a cluster of its own in '{column}'{some}: errors are those of "
-        return f"{told}independent rows." if self.single else ""
+    def note(self, column: str | None, rows: int) -> str:
+        """That the clusters in a column are of no use, if nearly all rows have their own."""
+        if max(self.rows.values(), default=0) != 1:
+            return ""
+        if self.number is not None:
+            told = f"Each row is a cluster of its own in '{column}'"
+            return f"{told}: errors are those of independent rows."
+        # The lowest hashes lie as close as there are many clusters: this errs by 3 %.
+        clusters = (MOST - 1) / (max(self.rows) >> 64) * 2**32
+        if clusters < NEARLY * rows:
+            return ""
+        told = f"Nearly each row is a cluster of its own in '{column}'"
+        return f"{told}: errors are about those of independent rows."
 
     def to_data(self) -> Any:
         """Plain data, for JSON."""
@@ -76,6 +82,14 @@ class ClusterSizes:
 def hashes_of(clusters: Groups) -> Array:
     """The CRC of each cluster's name."""
     return np.array([zlib.crc32(text.encode()) for text in clusters.texts], np.int64)
+
+
+def _mixed(hashes: Array) -> Array:
+    """The same 32 bits spread evenly, as CRC of names that are alike are not (MurmurHash3)."""
+    x = hashes.astype(np.uint32)
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+        x = (x ^ (x >> shift)) * np.uint32(factor)
+    return (x ^ (x >> 16)).astype(np.int64)
 
 
 def _distinct(text: str) -> int:
