@@ -163,7 +163,7 @@ def test_the_level_is_passed_on(tmp_path: Path) -> None:
     assert intervals(again) == intervals(score(tmp_path / "a.jsonl"))
 
 
-@pytest.mark.parametrize(("spread", "n"), [(0.5, 60), (1.0, 1000)])
+@pytest.mark.parametrize(("spread", "n"), [(0.5, 150), (1.0, 1000)])
 def test_intervals_hold_the_truth(spread: float, n: int) -> None:
     """A small part of the simulation: 300 data sets of texts of random lengths and difficulty."""
     rng = np.random.default_rng(6)

@@ -89,6 +89,7 @@ def draw_dots(
     if any(math.isinf(each.value) for each in dots):
         ax.plot([], [], ">", color=shade("true"), label="infinite loss")
     ax.set_yticks(places, [literal(each.name) + each.size for each in dots])
+    ax.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5))  # more labels touch each other
     ax.tick_params(axis="y", labelsize="small", length=0)
     ax.grid(axis="x", color=shade("other"), alpha=0.3, linewidth=0.6)
 

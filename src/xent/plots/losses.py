@@ -94,7 +94,7 @@ def loss_histogram(score: Any, *, ax: Axes | None = None) -> Axes:
             )  # fmt: skip
     ax.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
     ax.xaxis.set_minor_formatter(NullFormatter())
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:.3g} %"))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda y, _: f"{100 * y:.3g} %" if y <= 1 else ""))
     ax.set(xlabel="loss (nats), the first bar below 0.001; p: of the true class", ylabel="share")
     of = f" (sample of {len(sampled.losses):,})" if sampled.some else ""
     titled(ax, f"Losses of the rows{of}")

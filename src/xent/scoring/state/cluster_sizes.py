@@ -86,7 +86,7 @@ def hashes_of(clusters: Groups) -> Array:
 
 def _mixed(hashes: Array) -> Array:
     """The same 32 bits spread evenly, as CRC of names that are alike are not (MurmurHash3)."""
-    x = hashes.astype(np.uint32)
+    x: Array = hashes.astype(np.uint32)
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
         x = (x ^ (x >> shift)) * np.uint32(factor)
     return (x ^ (x >> 16)).astype(np.int64)
