@@ -50,8 +50,8 @@ NOTES = {name for name, entry in catalogue().items() if entry.note}
 MISTAKES = set(catalogue()) - NOTES
 IN_GRADIENTS = {p.name for p in planted.PLANTED}
 IN_BATCHES = {name for name, *_ in batches.PLANTED.values()}
-NOTED = {"not compared", "confidence in the predicted label"}
-"""In tests/check/test_check_arguments.py and tests/check/test_check_batch.py."""
+NOTED = {"not compared"}
+"""In tests/check/test_check_arguments.py."""
 
 
 def test_every_known_mistake_is_planted() -> None:
