@@ -7,7 +7,7 @@ import numpy as np
 from xent._report import Finding
 from xent._validation import Array
 from xent.check._batch.logits import WORST
-from xent.check._batch.significance import ENOUGH, margin_of_error
+from xent.check._batch.significance import ENOUGH, margin_of_error, significantly_positive
 from xent.check._batch.statistics import Statistics
 from xent.check.mistakes import found
 from xent.check.naming import figure
@@ -18,6 +18,9 @@ CROWD = 15
 
 Probabilities of label 1 that come so close to 1/2 would go on below it, and logits beyond 1.
 """
+
+SEVERAL = 4
+"""The same where the loss alone is beyond chance."""
 
 
 def finding(statistics: Statistics, suspect: bool) -> Finding | None:
@@ -37,11 +40,12 @@ def finding(statistics: Statistics, suspect: bool) -> Finding | None:
         return None
     bounded = batch.kind == "logits" and raw.min() > 0.4  # from 1/2 to 1, or from 50 to 100
     crowd = (p > 0.95) if bounded else (p < 0.6)
-    if not suspect and crowd.sum() < CROWD:
+    above = np.minimum(statistics.losses, WORST) - statistics.share_losses
+    enough = SEVERAL if suspect or significantly_positive(above) else CROWD
+    if crowd.sum() < enough:
         return None
     # Scores that crowd at a bound are no chance: half the usual margin of error is enough for the
     # loss, and logits that crowd at 1 need none.
-    above = np.minimum(statistics.losses, WORST) - statistics.share_losses
     if above.mean() <= (0 if bounded else 0.5 * margin_of_error(above)):
         return None
     right = -(p * np.log(p) + (1 - p) * np.log1p(-np.minimum(p, 1 - 1e-12)))
