@@ -10,6 +10,7 @@ import typer
 
 from xent.check import diagnose
 from xent.check.mistakes import found as mistake
+from xent.check.naming import figure
 from xent.cli.app import app
 from xent.cli.options import Columns, Output, with_options
 from xent.scoring import read_predictions
@@ -63,7 +64,10 @@ def diagnose_command(
     findings = report.findings
     if found.predicted:
         seen = f"No score is below 1/2, and '{found.predicted}' holds predicted labels. The rest "
-        seen += "of this report reads each score as the probability of that label."
+        seen += (
+            "of this report reads each score as the probability of that label. With this fixed, "
+        )
+        seen += f"the mean loss is {figure(report.loss)}."
         findings = (mistake("confidence in the predicted label", seen), *findings)
     report = replace(report, source=file, remark=part, findings=findings)
     out.put(report)

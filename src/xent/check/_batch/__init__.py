@@ -12,11 +12,14 @@ from xent._engine.cpu import numpy_only
 from xent._kind import Kind
 from xent._report import Finding
 from xent._validation import Array
-from xent.check._batch import alignment, score_kind, scores
+from xent.check._batch import alignment, orders, score_kind, scores
 from xent.check._batch.data import Batch, batch_of
+from xent.check._batch.labels import REPAIRED
 from xent.check._batch.report import BatchReport
-from xent.check._batch.statistics import gather, mean
+from xent.check._batch.significance import mean
+from xent.check._batch.statistics import Statistics, gather
 from xent.check.mistakes import catalogue
+from xent.check.naming import figure
 
 
 def diagnose(
@@ -71,10 +74,12 @@ def diagnose(
     -----
     Losses and probabilities are those of the library, in float64. A symptom based on
     statistics (labels flipped or shifted, columns permuted, worse than chance) needs 20 rows and
-    a mean difference of more than 5 standard errors, and more for few rows. If labels seem to
+    a mean difference of more than 5.6 standard errors, and more for few rows. If labels seem to
     belong to other columns, this must also hold for scores less their columns' means, since a model
-    that always predicts the same class may be wrong because of its bias alone; a permutation of the
-    columns is found on one half of the rows and tested on the other.
+    that always predicts the same class may be wrong because of its bias alone. A permutation of the
+    columns, another order of the rows and several mistakes at once are found on one half of the
+    rows and tested on the other. Of explanations that are as good, up to a tenth of log K, the one
+    with the fewest changes is given.
 
     Examples
     --------
@@ -114,26 +119,54 @@ def diagnose_rows(
 
 def _report(batch: Batch) -> BatchReport:
     with np.errstate(all="ignore"):
-        statistics = gather(batch)
-        columns, found = statistics.columns, batch.findings
-        for symptoms in (scores, score_kind, alignment):
-            found += symptoms.findings(statistics)
-        return BatchReport(
-            findings=_without_consequences(found),
-            rows=len(batch.scores),
-            counted=len(statistics.losses),
-            classes=batch.classes,
-            kind=batch.kind,
-            binary=batch.binary,
-            dtype=batch.dtype,
-            loss=mean(statistics.losses),
-            chance=statistics.chance,
-            base_loss=mean(statistics.share_losses),
-            accuracy=mean(statistics.right),
-            majority=statistics.majority,
-            lowest=columns.lowest if np.isfinite(columns.lowest) else np.nan,
-            highest=columns.highest if np.isfinite(columns.highest) else np.nan,
-        )
+        given = statistics = gather(batch)
+        found = [_with_loss(f, given, f.name in REPAIRED) for f in batch.findings]
+        if reshaped := orders.by_sums(given):
+            statistics = gather(reshaped[1])
+            found.append(_with_loss(reshaped[0], statistics))
+        if "predicted labels given as scores" in [f.name for f in found]:
+            return _of(given, found)
+        found += scores.findings(statistics)
+        kinds = list(score_kind.findings(statistics))
+        in_scores = [f.name for f in (*found, *kinds) if f.level == "mistake"]
+        meant = score_kind.repaired(statistics.batch, in_scores)
+        if meant is not statistics.batch:
+            statistics = gather(meant)
+        for finding in kinds:
+            found.append(_with_loss(finding, statistics, meant is not given.batch))
+        found += alignment.findings(statistics)
+        return _of(given, found)
+
+
+def _of(given: Statistics, found: list[Finding]) -> BatchReport:
+    """The report, with the figures of the batch as given."""
+    batch, columns = given.batch, given.columns
+    return BatchReport(
+        findings=_without_consequences(found),
+        rows=len(batch.scores),
+        counted=len(given.losses),
+        classes=batch.classes,
+        kind=batch.kind,
+        binary=batch.binary,
+        dtype=batch.dtype,
+        loss=mean(given.losses),
+        chance=given.chance,
+        base_loss=mean(given.share_losses),
+        accuracy=mean(given.right),
+        majority=given.majority,
+        lowest=columns.lowest if np.isfinite(columns.lowest) else np.nan,
+        highest=columns.highest if np.isfinite(columns.highest) else np.nan,
+    )
+
+
+def _with_loss(finding: Finding, fixed: Statistics, is_fixed: bool = True) -> Finding:
+    """The finding with the loss after its fix."""
+    loss = mean(fixed.losses)
+    if finding.level == "note" or not is_fixed or np.isnan(loss):
+        return finding
+    return replace(
+        finding, seen=f"{finding.seen} With this fixed, the mean loss is {figure(loss)}."
+    )
 
 
 def _without_consequences(found: list[Finding]) -> tuple[Finding, ...]:

@@ -9,15 +9,10 @@ import numpy as np
 
 from xent._report import Finding, Level
 from xent._validation import Array
-from xent.check._batch.statistics import (
-    ENOUGH,
-    WORST,
-    Statistics,
-    as_logits,
-    log_probabilities,
-    mean,
-    significantly_positive,
-)
+from xent.check._batch import compositions, confidences, independence, sorting
+from xent.check._batch.logits import WORST, as_logits, log_probabilities
+from xent.check._batch.significance import ENOUGH, mean, significantly_positive
+from xent.check._batch.statistics import Statistics
 from xent.check.mistakes import found
 from xent.check.naming import figure, plural
 from xent.functions import log_softmax
@@ -27,6 +22,10 @@ LEAST = 0.1
 
 SLIGHT, FAR, VERY_FAR = 0.05, 1.5, 3.0
 """A loss 5 % above log K is worth a note; a loss of 1.5 or 3 times log K is a mistake."""
+
+
+SPREAD = 0.5
+"""The fraction of log K that scores of untrained models may cost beside their bias."""
 
 
 @dataclass(frozen=True)
@@ -56,8 +55,25 @@ def findings(statistics: Statistics) -> Iterator[Finding]:
         return
     if reading := _best_reading(statistics):
         yield reading
+    elif together := _composed(statistics):
+        yield from together
     else:
         yield from _against_chance(statistics)
+    yield from sorting.findings(statistics)
+
+
+def _composed(statistics: Statistics) -> list[Finding]:
+    """Another order of the scores, or several mistakes at once; at last, no order at all."""
+    losses = np.minimum(statistics.losses, WORST)
+    if losses.mean() < 0.9 * mean(statistics.share_losses):
+        return []
+    apart = independence.finding(statistics)
+    suspect = apart is not None or _level(statistics, float(losses.mean())) == "mistake"
+    if confident := confidences.finding(statistics, suspect):
+        return [confident]
+    if together := compositions.findings(statistics):
+        return together
+    return [apart] if apart else []
 
 
 def _never_a_label(statistics: Statistics) -> Iterator[Finding]:
@@ -100,11 +116,14 @@ def _best_reading(statistics: Statistics) -> Finding | None:
         # too.
         return significantly_positive(gain, least) and significantly_positive(moves)
 
+    # A bias or a drift of the scores may go with the labels, too, but makes no good model of them.
+    good = min(chance, mean(statistics.share_losses)) - least * sorting.caution(statistics)
     better: list[tuple[float, Finding]] = []
     for k, reading in enumerate(readings, 1):
         gain, moves = ((x[k] - x[0])[reading.test] for x in (level, above_usual))
         here, there = (-float(level[i, reading.test].mean()) for i in (0, k))
-        if here > chance and is_better(gain, moves):
+        enough = there < good or statistics.decisions
+        if here > chance and enough and is_better(gain, moves):
             loss = f"{figure(here)}, worse than chance ({_chance(statistics)})"
             seen = f"{reading.where} is {loss}; {reading.change} it would be {figure(there)}."
             better.append((there, found(reading.name, seen)))
@@ -112,7 +131,8 @@ def _best_reading(statistics: Statistics) -> Finding | None:
         here, there = -float(level[0].mean()), -float(negated.mean())
         change = f"with all logits negated it would be {figure(there)}"
         seen = f"The mean loss is {figure(here)}; {change}."
-        better.append((there, found("logits negated", seen)))
+        if there < good:
+            better.append((there, found("logits negated", seen)))
     if not better:
         return None
     # The first that is as good as the best, up to chance.
@@ -138,10 +158,17 @@ def _readings(statistics: Statistics) -> Iterator[Reading]:
                 columns = (labels + step) % classes
                 change = f"with each label {change}, mod {classes})"
                 yield Reading("labels off by one", columns, change, everyone)
-        for step, other, pairs in (
-            (-1, "next", "logits[:-1] with targets[1:]"),
-            (1, "previous", "logits[1:] with targets[:-1]"),
-        ):
+        # With several labels per row, the next one is of another label, with another bias.
+        in_one_row = statistics.batch.binary and len(statistics.batch.names.row_shape) > 1
+        steps = (
+            ()
+            if in_one_row
+            else (
+                (-1, "next", "logits[:-1] with targets[1:]"),
+                (1, "previous", "logits[1:] with targets[:-1]"),
+            )
+        )
+        for step, other, pairs in steps:
             change = f"with the label of the {other} row ({pairs})"
             yield Reading("labels one row off", np.roll(labels, step), change, everyone)
     if not named:
@@ -159,6 +186,13 @@ def _permuted(statistics: Statistics) -> Iterator[Reading]:
     if test.sum() < ENOUGH:
         return
     names, moved = statistics.batch.names, np.flatnonzero(place != np.arange(len(place)))
+    shift = (place - np.arange(len(place))) % len(place)
+    if (shift == shift[0]).all() and not names.of_classes:
+        change = (
+            f"with each label plus {shift[0]}, mod {len(place)}, in {test.sum()} held-out rows,"
+        )
+        yield Reading("labels shifted", columns, change, test)
+        return
     pairs = ", ".join(f"{names.of_class(j)} in column {place[j]}" for j in moved[:10].tolist())
     more = f" and {len(moved) - 10} more" if len(moved) > 10 else ""
     order = f", logits[:, {place.tolist()}]," if len(place) <= 20 else ""
@@ -202,7 +236,7 @@ def _look_up(statistics: Statistics, readings: list[Reading]) -> tuple[Array, Ar
     negated = np.empty(len(usable)) if sign else None
     done = 0  # usable rows of the blocks before
     for part, raw in batch.blocks():
-        z = as_logits(raw, batch)[~np.isnan(statistics.loss[part])]
+        z = as_logits(raw, batch.kind, batch.dtype)[~np.isnan(statistics.loss[part])]
         here, each = slice(done, done := done + len(z)), np.arange(len(z))
         level[:, here] = log_probabilities(z)[each, wanted[:, here]]
         if negated is not None:
@@ -250,5 +284,5 @@ def _level(statistics: Statistics, capped: float) -> Level:
         return "note"
     usual = log_softmax(statistics.columns.log_probability / len(statistics.usable))
     by_bias = -float(usual[statistics.labels].mean())
-    rows_too = capped > by_bias + LEAST * statistics.chance
+    rows_too = capped > by_bias + SPREAD * statistics.chance
     return "mistake" if rows_too or capped > VERY_FAR * statistics.chance else "note"

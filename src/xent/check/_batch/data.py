@@ -14,6 +14,8 @@ from xent._report import Finding
 from xent._target_checks import SUM_TOLERANCE, check_binary_shapes
 from xent._targets import class_targets
 from xent._validation import Array, as_floats, check_number, class_axis, class_names, to_numpy
+from xent.check._batch.given_labels import GivenLabels
+from xent.check._batch.labels import repaired, shares_of_rows
 from xent.check.arguments import are_distributions
 from xent.check.frameworks import framework_of
 from xent.check.mistakes import found
@@ -21,9 +23,6 @@ from xent.check.naming import Names
 
 IGNORED = -100
 """PyTorch's label of a row that is left out."""
-
-MARKS = (-1, 255)
-"""Other labels that often mark such a row."""
 
 BLOCK = 1 << 18
 """Scores that are processed at a time."""
@@ -92,6 +91,9 @@ def batch_of(
     given = to_numpy(_as_numpy(targets), "targets")
     if given.dtype.name == "bfloat16":
         given = given.astype(np.float32)
+    findings: list[Finding] = []
+    if given.shape == scores.shape and scores.ndim > 1:
+        given, findings = shares_of_rows(given, class_axis(scores, axis))
     if _is_binary(scores, given, axis):
         rows, labels, shape = *_binary(scores, given, ignore_index), scores.shape
     else:
@@ -100,12 +102,14 @@ def batch_of(
     own_names = Names(shape, _class_names(names, classes))
     mark = IGNORED if ignore_index is None else ignore_index
     kept = np.flatnonzero(labels != mark) if labels.ndim == 1 else np.arange(len(rows))
-    findings = [] if len(kept) == len(rows) else [_left_out(len(kept), len(rows), mark)]
+    if len(kept) < len(rows):
+        findings.append(_left_out(labels, kept, mark))
     labels, soft = labels[kept], None
     if labels.ndim == 2:
         soft, labels = labels, labels.argmax(axis=1)
     else:
-        labels, more = _repaired(labels, classes, kept, own_names, rows.ndim == 1)
+        as_given = GivenLabels(labels, classes, rows, kept, own_names, kind, dtype)
+        labels, more = repaired(as_given)
         findings += more
     valid = (labels >= 0) & (labels <= classes - 1)
     # Binary targets as floats are probabilities of label 1; if all are 0 or 1, they are labels.
@@ -123,13 +127,18 @@ def _as_numpy(value: Any) -> Any:
     return value if library.name == "numpy" else library.to_numpy(value)
 
 
-def _left_out(kept: int, rows: int, mark: int) -> Finding:
-    if not kept:
+def _left_out(labels: Array, kept: Array, mark: int) -> Finding:
+    rows = len(labels)
+    if not len(kept):
         seen = f"All {rows} rows have the label {mark}, which marks rows to leave out."
         return found("every row ignored", seen)
-    left = f"{rows - kept} of {rows} rows ({(rows - kept) / rows:.0%})"
+    left = f"{rows - len(kept)} of {rows} rows ({(rows - len(kept)) / rows:.0%})"
     seen = f"{left} have the label {mark} and are left out, as with ignore_index={mark}."
-    return found("ignored rows", seen)
+    fix = ""
+    if mark > 0 and not labels[kept].any():
+        seen += " All others have the label 0."
+        fix = f"If {mark} marks the positive class, as in an 8-bit mask, pass targets > 0 instead."
+    return found("ignored rows", seen, fix=fix)
 
 
 def _is_binary(scores: Array, targets: Array, axis: int) -> bool:
@@ -176,67 +185,3 @@ def _classes(
 
 def _class_names(names: Sequence[str] | None, classes: int) -> tuple[str, ...]:
     return () if names is None else tuple(class_names(names, classes))
-
-
-# Labels that are not classes: which they are, and what they were probably meant to be.
-
-
-def _repaired(
-    labels: Array, classes: int, rows: Array, names: Names, binary: bool
-) -> tuple[Array, list[Finding]]:
-    """Labels as they were meant, where that is clear, and what was wrong with them.
-
-    `rows` are the indices of the labels, to name them by.
-    """
-    bad = ~((labels >= 0) & (labels <= classes - 1))
-    if not bad.any():
-        return labels, []
-    values = set(np.unique(labels).tolist())
-    # Of classes, some labels may not occur; that the highest is K and none is 0 is enough.
-    if values <= {1, 2} if binary else labels.min() >= 1 and labels.max() == classes:
-        top = int((labels == classes).sum())
-        seen = (
-            f"The labels run from {labels.min():g} to {labels.max():g}; {top} of {len(labels)} are "
-            f"{classes}, and the {classes} classes are counted from 0 to {classes - 1}. The "
-            "rest of this report uses the labels minus 1."
-        )
-        return labels - 1, [found("labels one-based", seen)]
-    if binary and values <= {-1, 1}:
-        seen = f"{(labels == -1).sum()} of {len(labels)} labels are -1 and the others 1. "
-        seen += "The rest of this report uses 0 in place of -1."
-        return (labels + 1) // 2, [found("labels -1 and +1", seen)]
-    return labels, [_out_of_range(labels, bad, classes, rows, names, binary)]
-
-
-def _out_of_range(
-    labels: Array, bad: Array, classes: int, rows: Array, names: Names, binary: bool
-) -> Finding:
-    values = np.unique(labels[bad])
-    shown = ", ".join(f"{value:g}" for value in values[:5].tolist())
-    shown += f" and {len(values) - 5} other values" if len(values) > 5 else ""
-    expected = "0, 1 or a probability" if binary else f"0 to {classes - 1}"
-    number, first = int(bad.sum()), names.row(rows[bad.argmax()])
-    verb, left_out = ("is", "Its row is") if number == 1 else ("are", "Their rows are")
-    seen = (
-        f"{number} of {len(labels)} labels {verb} {shown}, where {expected} is expected; the "
-        f"first is in {first}. {left_out} left out of the rest."
-    )
-    return found("labels out of range", seen, fix=_way_out(labels, bad, classes, binary))
-
-
-def _way_out(labels: Array, bad: Array, classes: int, binary: bool) -> str:
-    """What to do about labels out of range; empty if there is nothing special to say."""
-    values = set(np.unique(labels[bad]).tolist())
-    if len(values) == 1 and values <= set(MARKS):
-        mark = int(values.pop())
-        return f"If {mark} marks rows to leave out, pass ignore_index={mark}."
-    if not np.isfinite(labels).all():
-        return "Fill in the labels that are missing, or leave their rows out."
-    if binary and bool((labels % 1 == 0).all()) and labels.min() >= 0:
-        return "For more than two classes pass one logit per class, shape (rows, classes)."
-    if binary:
-        return "Pass 0 and 1, or probabilities of label 1."
-    if labels.min() >= 0:
-        outputs = f"{int(labels.max()) + 1} outputs"
-        return f"Give the model {outputs}, or check how the labels are made; it has {classes}."
-    return ""

@@ -8,7 +8,7 @@ from typing import Any
 
 from xent._format import counted, plain
 from xent._report import Block, Finding, Report, Table, Text
-from xent.check._batch.statistics import ENOUGH
+from xent.check._batch.significance import ENOUGH
 from xent.check.naming import figure
 
 

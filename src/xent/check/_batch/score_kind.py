@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
@@ -16,8 +17,10 @@ from xent._plausible import (
 )
 from xent._report import Finding, Level
 from xent._validation import Array
+from xent.check._batch.data import Batch
 from xent.check._batch.scores import in_percent, sum_by_column, wrong_axis
-from xent.check._batch.statistics import Statistics, significantly_positive
+from xent.check._batch.significance import significantly_positive
+from xent.check._batch.statistics import Statistics
 from xent.check.mistakes import found
 from xent.check.naming import figure
 from xent.metrics import log_loss
@@ -30,9 +33,8 @@ def findings(statistics: Statistics) -> Iterator[Finding]:
     """What the scores seem to be instead of what they are called."""
     if not len(statistics.usable):
         return
-    if predicted_labels(statistics):
-        rows = len(statistics.batch.kept)
-        yield found("predicted labels given as scores", f"Every score of {_all(rows)} is 0 or 1.")
+    if statistics.decisions and statistics.batch.kind != "log-probabilities":
+        yield _predicted_labels(statistics)
     elif statistics.batch.binary:
         yield from _binary(statistics)
     elif statistics.batch.kind == "logits":
@@ -41,12 +43,36 @@ def findings(statistics: Statistics) -> Iterator[Finding]:
         yield from _softmax_of_softmax(statistics)
 
 
-def predicted_labels(statistics: Statistics) -> bool:
-    """Are the scores predicted labels? Logits of classes only if each row has a single 1."""
-    batch = statistics.batch
-    if not statistics.decisions or batch.kind == "log-probabilities":
-        return False
-    return batch.binary or bool((statistics.total == 1).all())
+def repaired(batch: Batch, names: list[str]) -> Batch:
+    """The batch with its scores as what they seem to be, by the names of the mistakes found."""
+    if "probabilities given as logits" in names:
+        return replace(batch, kind="probabilities")
+    if "log-probabilities given as logits" in names:
+        return replace(batch, kind="log-probabilities")
+    if "percentages" in names:
+        return replace(batch, kind="probabilities", scores=batch.scores / 100)
+    scores = batch.scores.astype(np.float64)
+    if "sigmoid applied twice" in names:
+        inner = np.log(scores) - np.log1p(-scores)
+        return replace(batch, scores=np.clip(inner, 0, 1))
+    if "softmax applied twice" in names:
+        log_p = scores if batch.kind == "log-probabilities" else np.log(scores)
+        inner = log_p + (1 - log_p.sum(axis=1, keepdims=True)) / batch.classes
+        return replace(batch, kind="probabilities", scores=np.clip(inner, 0, 1))
+    return batch
+
+
+def _predicted_labels(statistics: Statistics) -> Finding:
+    """Scores that are predicted labels, and what they would cost as constant probabilities."""
+    columns, rows = statistics.columns, len(statistics.batch.kept)
+    right, others = float(statistics.right.mean()), statistics.batch.classes - 1
+    low, high = (f"{value:g}" for value in (columns.lowest, columns.highest))
+    seen = f"Every score of {_all(rows)} is {low} or {high}, and the predicted label is right in "
+    seen += f"{right:.0%} of the rows."
+    if 0 < right < 1:
+        loss = -right * math.log(right) - (1 - right) * math.log((1 - right) / others)
+        seen += f" With that probability in each row the mean loss would be {figure(loss)}."
+    return found("predicted labels given as scores", seen)
 
 
 def _logits(statistics: Statistics) -> Iterator[Finding]:
@@ -157,10 +183,12 @@ def _are_log_probabilities(z: Array, targets: Array, losses: Array) -> bool:
 
 
 def _reads_better(losses: Array, targets: Array, p: Array) -> bool:
-    """With p as the probabilities, are the losses lower, and better than chance?
+    """With p as the probabilities, are the losses lower, and better than a constant's?
 
     Lower losses alone prove nothing: the bias of a model that has learned nothing may give them.
     """
+    share = targets.mean()
+    constant = log_loss(targets, np.full(len(targets), share), reduction="none")
     as_p = log_loss(targets, p, clip=1e-3, reduction="none")
     lower = significantly_positive(losses - as_p, 0.05)
-    return lower and significantly_positive(math.log(2) - as_p, 0.05)
+    return lower and significantly_positive(constant - as_p, 0.05)

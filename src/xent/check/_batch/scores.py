@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from xent._plausible import are_percentages, are_shares, rounding
+from xent._plausible import FEW, are_percentages, are_shares, rounding
 from xent._report import Finding
 from xent._validation import Array
 from xent.check._batch.statistics import CERTAIN, Statistics
@@ -98,7 +98,17 @@ def in_percent(statistics: Statistics) -> bool:
         return False
     if batch.binary:
         return are_percentages(batch.scores[batch.kept], batch.tolerance)
-    return are_shares(statistics.low, statistics.high, statistics.total, batch.tolerance, 100)
+    low, high, total = statistics.low, statistics.high, statistics.total
+    if are_shares(low, high, total, batch.tolerance, 100):
+        return True
+    # Whole percentages, or such with one decimal, sum to 100 only up to their rounding.
+    if not are_shares(low, high, total, 0.05, 100) or len(batch.kept) < FEW:
+        return False
+    scores = batch.scores[batch.kept]
+    for unit in (1, 0.1):
+        if (np.abs(scores / unit - np.round(scores / unit)) < 1e-3).all():
+            return are_shares(low, high, total, 0.005 * unit * batch.classes, 100)
+    return False
 
 
 def wrong_axis(statistics: Statistics) -> Finding:

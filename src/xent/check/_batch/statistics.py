@@ -8,26 +8,25 @@ from functools import cached_property
 
 import numpy as np
 
-from xent._plausible import FEW, are_decisions, rounding, within
+from xent._plausible import FEW
 from xent._validation import Array
 from xent.check._batch.data import Batch
+from xent.check._batch.logits import as_logits, log_probabilities
 from xent.functions import log_softmax, logsumexp, softmax
 from xent.losses import binary_cross_entropy, cross_entropy
 
 MOST_CLASSES = 1024
 """Up to this many classes, the mean probabilities of all classes are kept for each label."""
 
-WORST = 50.0
-"""The most nats that a row may count when losses are compared, so that no single row decides."""
-
 CERTAIN = 2.0**-24
 """1 - p(label) below which p rounds to 1 in float32."""
 
-ENOUGH = 20
-"""Below this many rows, statistics prove nothing."""
-
 SEED = 0x78656E74
 """A seed that the batch was hardly drawn with; otherwise the halves would follow its labels."""
+
+
+CLIPPED = 0.01
+"""How near to 0 and 1 predicted labels are that were clipped."""
 
 
 @dataclass
@@ -45,8 +44,6 @@ class Columns:
     lowest: float = np.inf
     """Of the finite scores; infinite if there are none."""
     highest: float = -np.inf
-    decided: bool = True
-    """Is each score 0 or 1?"""
 
     def add(self, raw: Array, log_p: Array) -> None:
         """Add a block of scores, and the log-probabilities of its usable rows."""
@@ -57,7 +54,6 @@ class Columns:
         self.lowest = min(self.lowest, float(finite.min(initial=np.inf)))
         self.highest = max(self.highest, float(finite.max(initial=-np.inf)))
         self.log_probability += log_p.sum(axis=0)
-        self.decided = self.decided and are_decisions(raw)
 
 
 @dataclass
@@ -140,12 +136,23 @@ class Statistics:
         cost[weight == 0] = 0  # no row has a share of the class, and 0·inf should be 0
         return np.asarray(targets @ cost)
 
-    @property
+    @cached_property
     def decisions(self) -> bool:
-        """Do the scores seem to be predicted labels: 0 and 1, one of each at least?"""
-        columns = self.columns
-        both = columns.lowest == 0 and columns.highest == 1
-        return columns.decided and both and len(self.batch.kept) >= FEW
+        """Do the scores seem to be predicted labels: 0 (or -1) and 1, or clipped to nearly that?"""
+        batch, columns = self.batch, self.columns
+        low, high = columns.lowest, columns.highest
+        known = (low == 0 or 0 < low < CLIPPED) and 1 - CLIPPED < high <= 1
+        if not known and (low, high) != (-1, 1):
+            return False
+        if len(batch.kept) < FEW or not low < high:
+            return False
+        rows = batch.scores[batch.kept]
+        first = rows[:FEW]
+        if not ((first == low) | (first == high)).all():
+            return False
+        if not ((rows == low) | (rows == high)).all():
+            return False
+        return batch.binary or bool(((rows == high).sum(axis=1) == 1).all())
 
     @property
     def right(self) -> Array:
@@ -160,44 +167,6 @@ class Statistics:
     def rows(self, mask: Array, detail: str = "") -> str:
         """How many of the kept rows, and the first of them; `detail` is about that one."""
         return self.batch.names.rows(self.batch.kept[mask], len(mask), detail)
-
-
-def mean(values: Array) -> float:
-    """The mean; NaN if there are no values."""
-    return float(values.mean()) if len(values) else math.nan
-
-
-def significantly_positive(differences: Array, least: float = 0.0) -> bool:
-    """Is the mean more than 5 standard errors above 0, and more than `least`?
-
-    The spread of few rows is itself uncertain, so more is required of them: 7.5 standard errors for
-    20 rows, 5.5 for 100.
-    """
-    rows = len(differences)
-    if rows < ENOUGH:
-        return False
-    error = float(np.std(differences, ddof=1)) / math.sqrt(rows)
-    return float(np.mean(differences)) > max(5 * (1 + 10 / rows) * error, least)
-
-
-def as_logits(raw: Array, batch: Batch) -> Array:
-    """Scores of any kind as logits, one column per class."""
-    slack = rounding(batch.dtype)
-    if batch.kind == "probabilities" and not within(raw, 0, 1):
-        raw = np.where((raw < 0) & (raw >= -slack), 0, raw)
-        raw = np.where((raw > 1) & (raw <= 1 + slack), 1, raw)
-    if batch.kind == "log-probabilities":
-        raw = np.where((raw > 0) & (raw <= slack), 0, raw)
-    if batch.kind == "probabilities":
-        raw = np.log(raw) - np.log1p(-raw) if batch.binary else np.log(raw)
-    elif batch.kind == "log-probabilities" and batch.binary:
-        raw = raw - np.log(-np.expm1(raw))
-    return np.asarray(np.stack([np.zeros_like(raw), raw], axis=-1) if batch.binary else raw)
-
-
-def log_probabilities(z: Array) -> Array:
-    """Logarithms of the probabilities, none below -50."""
-    return np.asarray(np.maximum(log_softmax(z), -WORST))
 
 
 def gather(batch: Batch) -> Statistics:
@@ -215,7 +184,7 @@ def gather(batch: Batch) -> Statistics:
     predicted, masked = np.empty(rows, dtype=np.int64), np.empty(rows, dtype=bool)
     for part, raw in batch.blocks():
         # The logarithms of probabilities are used as logits: their softmax is the probabilities.
-        z = as_logits(raw, batch)
+        z = as_logits(raw, batch.kind, batch.dtype)
         wide = raw.reshape(len(raw), -1)
         loss[part] = _row_losses(batch, z, part)
         predicted[part] = z.argmax(axis=1)

@@ -89,7 +89,7 @@ def _mixed(hashes: Array) -> Array:
     x: Array = hashes.astype(np.uint32)
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
         x = (x ^ (x >> shift)) * np.uint32(factor)
-    return (x ^ (x >> 16)).astype(np.int64)
+    return np.asarray(x ^ (x >> 16), np.int64)
 
 
 def _distinct(text: str) -> int:
