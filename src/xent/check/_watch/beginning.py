@@ -8,7 +8,7 @@ import numpy as np
 
 from xent._report import Finding
 from xent._validation import Array
-from xent.check._batch.statistics import ENOUGH, significantly_positive
+from xent.check._batch.significance import ENOUGH, significantly_positive
 from xent.check._watch.run import Run
 from xent.check._watch.sampling import FIRST
 from xent.check.mistakes import found
