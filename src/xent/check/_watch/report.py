@@ -37,12 +37,14 @@ CONSEQUENCES: dict[str, tuple[str, ...]] = {
     "learning rate too high": (*LATER[2:], "identical rows"),
     "loss does not fall": ("loss at the base rate", "identical rows"),
     "loss at the base rate": ("identical rows",),
-    "initial loss too high": (*LATER[5:], "initial loss above the base rate"),
+    "initial loss too high": (
+        *LATER[5:], "initial loss above the base rate", "scores and labels do not belong together",
+    ),
     "loss rises": (*LATER[5:], "logits negated"),
     "overconfident": ("logits drift apart",),
     "logits negated": ("worse than chance",),
     "logits drift apart": ("worse than chance", "loss does not fall"),
-}
+}  # fmt: skip
 """What a mistake explains of what is found besides."""
 
 

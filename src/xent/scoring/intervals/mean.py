@@ -26,7 +26,7 @@ METHOD = "Hall"
 FEWEST_ROWS = 10
 """Rows (or effective rows, if weighted) below which there is no interval."""
 
-FEWEST_OF_SIZES = 30
+FEWEST_OF_SIZES = 35
 """Rows of which the error is made, where they have sizes, below which there is none."""
 
 SPREAD = 43
