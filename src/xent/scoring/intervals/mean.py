@@ -29,6 +29,9 @@ FEWEST_ROWS = 10
 FEWEST_OF_SIZES = 35
 """Rows of which the error is made, where they have sizes, below which there is none."""
 
+EVEN = 0.5
+"""Sizes are even enough, however few rows there are, if so many of them make the error."""
+
 SPREAD = 43
 """A variance below 2**-43 of the mean square may come from the rounding of squares: it is none."""
 
@@ -273,7 +276,7 @@ def few_effective(m: LossMoments, units: Units = ROWS) -> str:
     """That weights or sizes leave too few effective rows, or that a few decide the error."""
     if m.effective < FEWEST_ROWS:
         return told_of_weights(m.rows, m.effective, FEWEST_ROWS, units=units)
-    if m.freedom + 1 < FEWEST_OF_SIZES:
-        few = f"a few large {units.name}s decide its error, as if there were {m.freedom + 1:.1f}"
+    if m.spread is not None and m.spread < min(FEWEST_OF_SIZES, EVEN * m.rows):
+        few = f"a few large {units.name}s decide its error, as if there were {m.spread:.1f}"
         return f"{few}: an interval needs {FEWEST_OF_SIZES}"
     return ""
