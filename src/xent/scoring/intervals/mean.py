@@ -26,9 +26,6 @@ METHOD = "Hall"
 FEWEST_ROWS = 10
 """Rows (or effective rows, if weighted) below which there is no interval."""
 
-FEWEST_OF_SIZES = 35
-"""Rows of which the error is made, where they have sizes, below which there is none."""
-
 EVEN = 0.5
 """Sizes are even enough, however few rows there are, if so many of them make the error."""
 
@@ -276,7 +273,7 @@ def few_effective(m: LossMoments, units: Units = ROWS) -> str:
     """That weights or sizes leave too few effective rows, or that a few decide the error."""
     if m.effective < FEWEST_ROWS:
         return told_of_weights(m.rows, m.effective, FEWEST_ROWS, units=units)
-    if m.spread is not None and m.spread < min(FEWEST_OF_SIZES, EVEN * m.rows):
+    if m.spread is not None and m.spread < min(units.fewest, EVEN * m.rows):
         few = f"a few large {units.name}s decide its error, as if there were {m.spread:.1f}"
-        return f"{few}: an interval needs {FEWEST_OF_SIZES}"
+        return f"{few}: an interval needs {units.fewest}"
     return ""

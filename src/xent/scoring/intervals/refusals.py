@@ -19,6 +19,8 @@ class Units(NamedTuple):
 
     name: str
     weights: str
+    fewest: int = 20
+    """If the weights are sizes: of how many units the error must be made, unless they are even."""
 
 
 ROWS = Units("row", "weights")

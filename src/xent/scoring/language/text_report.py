@@ -25,7 +25,7 @@ ALONE = "a row is a token, and tokens of one text are not independent"
 class TextScore(LanguageScore[TextState]):
     """How well a language model predicts texts."""
 
-    units = Units("text", "lengths")
+    units = Units("text", "lengths", fewest=35)  # long texts may be harder, too
 
     def __repr__(self) -> str:
         return f"TextScore({self.path!r}, tokens={self.tokens}, loss={self.loss:.6g})"
