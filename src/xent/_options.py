@@ -91,6 +91,9 @@ class LossOptions(NamedTuple):
     caller: Annotated[str, Option("str", "whose argument names errors use: a key of NAMES")] = (
         "xent"
     )
+    engine: Annotated[
+        str, Option("str", "for tensors: the engine, where it is not the one of the CPU's kernels")
+    ] = ""
     needs_grad: Annotated[
         int, Option("SymInt", "for tensors: the gradients made with the loss, a bit for each")
     ] = 0

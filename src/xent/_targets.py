@@ -143,7 +143,7 @@ def class_targets(
             row_weight = cast(xp, probabilities, dtype) @ class_weight
     rows = math.prod(shape) // max(1, classes)
     totals = _totals(xp, rows, weight, row_weight, options, readable)
-    ones = xp.ones(classes, dtype=dtype) if class_weight is None else class_weight
+    ones = _ones(xp, (classes,), dtype, targets) if class_weight is None else class_weight
     if _only_z_term(totals[0], options, readable):
         ones = 0 * ones
     return ClassTargets(
@@ -270,7 +270,7 @@ def _absent(
     if ignore_index is not None and _can_hold(xp, targets, ignore_index):
         ignored = targets == ignore_index
         if not readable or xp.any(ignored):
-            one = xp.ones(ignored.shape, dtype=dtype) if weight is None else weight
+            one = _ones(xp, ignored.shape, dtype, targets) if weight is None else weight
             weight = xp.where(ignored, xp.zeros_like(one), one)
     if weight is None:
         return None, None
@@ -285,6 +285,13 @@ def _can_hold(xp: Any, targets: Array, label: int) -> bool:
     return bool(xp.iinfo(targets.dtype).min <= label <= xp.iinfo(targets.dtype).max)
 
 
+def _ones(xp: Any, shape: tuple[int, ...], dtype: Any, like: Array) -> Array:
+    """Ones on an array's device."""
+    return (
+        xp.ones(shape, dtype=dtype) if xp is np else xp.ones(shape, dtype=dtype, device=like.device)
+    )
+
+
 def _number(value: Array, readable: bool) -> Any:
     return float(value) if readable else value
 
@@ -294,9 +301,9 @@ def _totals(
 ) -> tuple[Any, Any]:
     """Total of sample weight times class weight of the target, and of sample weight alone."""
     if weight is None and row_weight is None:
-        return float(rows), float(rows)
+        return 1.0 * rows, 1.0 * rows  # symbolic, if the rows are
     with np.errstate(over="ignore", under="ignore"):
-        whole = float(rows) if weight is None else _number(xp.sum(weight), readable)
+        whole = 1.0 * rows if weight is None else _number(xp.sum(weight), readable)
         if row_weight is None:
             return whole, whole
         product = row_weight if weight is None else weight * row_weight

@@ -13,6 +13,8 @@ import xent
 
 torch = import_torch()
 
+from xent.torch._array import choice  # noqa: E402
+
 NAMES = ["softmax", "log_softmax", "logsumexp", "sigmoid", "log_sigmoid"]
 OF_ROWS = NAMES[:3]
 RNG = np.random.default_rng(17)
@@ -105,4 +107,6 @@ def test_the_operator_keeps_torchs_rules() -> None:
     z = torch.tensor(Z, requires_grad=True)
     for name in NAMES:
         for axis in (-1, 0):
-            torch.library.opcheck(torch.ops.xent.evaluate.default, (z, name, axis))
+            for engine in ("", choice.NAME):
+                arguments = (z, name, axis, engine)
+                torch.library.opcheck(torch.ops.xent.evaluate.default, arguments)

@@ -10,6 +10,7 @@ from xent._engine import compute
 from xent._options import LossOptions
 from xent._target_checks import check_binary_shapes
 from xent.torch import _direct, _interop
+from xent.torch._array import binary as array
 from xent.torch._binary_derivatives import elements
 from xent.torch._classes import TENSORS, computed, vmap, with_needed_grads
 from xent.torch._operation_options import join_weights, loss_operation, split_weights
@@ -30,7 +31,7 @@ def fake(logits: Tensor, targets: Tensor, o: LossOptions) -> tuple[Tensor, Tenso
     shape = logits.shape if o.reduction == "none" else ()
     loss = logits.new_empty(shape, dtype=_interop.loss_dtype(logits.dtype))
     grad = logits.new_empty(logits.shape if o.needs_grad else (0,))
-    return loss, grad, logits.new_empty((2,), dtype=torch.float64)
+    return loss, grad, logits.new_empty((2,), dtype=_interop.sum_dtype(logits.device))
 
 
 def setup_context(
@@ -96,6 +97,7 @@ binary_cross_entropy = loss_operation(
     TENSORS,
     3,
     forward=forward,
+    array=array.forward,
     fake=fake,
     with_needed_grads=with_needed_grads,
     setup_context=setup_context,

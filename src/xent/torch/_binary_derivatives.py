@@ -17,7 +17,7 @@ import torch
 
 from xent._options import LossOptions
 from xent.torch._derivatives import divisor_depends_on_targets, reduced_weight
-from xent.torch._interop import loss_dtype
+from xent.torch._interop import loss_dtype, sum_dtype
 
 Tensor = torch.Tensor
 softplus = torch.nn.functional.softplus
@@ -105,7 +105,7 @@ def elements(logits: Tensor, targets: Tensor, o: LossOptions, divisors: Any) -> 
             weight_by_target = positive - negative
             weights = negative + weight_by_target * targets.to(kind)
             divisor = reduced_weight(targets, weights, o.replace(reduction="sum"), None)
-            divisor = (divisor * weights).double().sum()
+            divisor = (divisor * weights).sum(dtype=sum_dtype(divisor.device))
     if o.pos_weight is not None:
         positive = positive * o.pos_weight.to(kind)
     c, c_z = (reduced_weight(targets, t, o, each) for each in (divisor, z_divisor))

@@ -12,6 +12,8 @@ from xent._engine.numpy import STATS
 from xent._options import LossOptions
 from xent._target_checks import check_class_shapes
 from xent.torch import _buffer_pool, _compat, _direct, _interop
+from xent.torch._array import choice
+from xent.torch._array import classes as array
 from xent.torch._derivatives import (
     logsumexp_gradient,
     lse_as_stats,
@@ -52,6 +54,7 @@ def label_loss(z: Any, y: Any, ignore_index: Any, reduction: Any) -> Tensor | No
         or y.dtype is not torch.int64
         or z.dim() != 2
         or not (z.is_cpu and y.is_cpu)
+        or choice.is_forced()
         or not (z.layout is y.layout is torch.strided)
         or type(ignore_index) is not int
         or reduction not in REDUCTIONS
@@ -178,12 +181,13 @@ def fake(logits: Tensor, targets: Tensor, o: LossOptions) -> tuple[Tensor, ...]:
     shape = _rows(logits, o) if o.reduction == "none" else ()
     loss = logits.new_empty(shape, dtype=_interop.loss_dtype(logits.dtype))
     grad = logits.new_empty(logits.shape if o.needs_grad else (0,))
-    return loss, grad, logits.new_empty((2,), dtype=torch.float64)
+    return loss, grad, logits.new_empty((2,), dtype=_interop.sum_dtype(logits.device))
 
 
 def fake_with_stats(logits: Tensor, targets: Tensor, o: LossOptions) -> tuple[Tensor, ...]:
     """The same with statistics."""
-    stats = logits.new_empty((*_rows(logits, o), STATS), dtype=torch.float64)
+    dtype = _interop.sum_dtype(logits.device)
+    stats = logits.new_empty((*_rows(logits, o), STATS), dtype=dtype)
     return *fake(logits, targets, o), stats
 
 
@@ -313,6 +317,7 @@ cross_entropy = loss_operation(
     TENSORS,
     3,
     forward=forward,
+    array=array.forward,
     other_forwards=(label_forward,),
     fake=fake,
     **RULES,
@@ -322,6 +327,7 @@ cross_entropy_with_stats = loss_operation(
     TENSORS,
     4,
     forward=forward_with_stats,
+    array=array.forward_with_stats,
     fake=fake_with_stats,
     **RULES,
 )

@@ -145,6 +145,15 @@ _has_kernel: Callable[[str, str], bool] | None = _find(
 _dispatch_key: Callable[[str], str] | None = _find("torch._C", "_dispatch_key_for_device", None)
 
 
+_assert_async: Callable[[Tensor, str], None] | None = _find("torch", "_assert_async", None)
+
+
+def assert_on_device(condition: Tensor, message: str) -> None:
+    """Let the device stop if a condition is false, where PyTorch can; nothing waits for it."""
+    if _assert_async is not None and has_kernel("aten::_assert_async.msg", condition.device.type):
+        _assert_async(condition, message)
+
+
 def has_kernel(operator: str, device_type: str) -> bool:
     """Is an operator implemented for a type of device? If unknown, no."""
     if _has_kernel is None or _dispatch_key is None:

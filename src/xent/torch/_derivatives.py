@@ -23,7 +23,7 @@ from xent._engine.numpy import STATS
 from xent._options import LossOptions
 from xent._targets import ClassTargets
 from xent.torch._functions import evaluate
-from xent.torch._interop import loss_dtype
+from xent.torch._interop import loss_dtype, sum_dtype
 
 Tensor = torch.Tensor
 
@@ -169,7 +169,8 @@ def _targets_part(
     divisor, z_divisor = divisors
     y = target_rows(targets, like, o)
     if targets.dtype.is_floating_point and divisor_depends_on_targets(o):
-        rows = targets.movedim(o.axis, -1).to(torch.float64) @ o.class_weight.to(torch.float64)
+        exact = sum_dtype(targets.device)
+        rows = targets.movedim(o.axis, -1).to(exact) @ o.class_weight.to(exact)
         divisor = (rows if o.sample_weight is None else rows * o.sample_weight).sum()
     c = coefficients(targets, like, o, divisor)
     y = torch.where(c == 0, torch.zeros_like(y), y)  # whatever an absent row holds
@@ -241,21 +242,22 @@ class LayerTargetsGradient:
         o, gradient = self.o, self.gradient
         mean = o.reduction == "mean"
         scale, z_scale = (reciprocal(d, gradient.dtype) if mean else 1.0 for d in loss.divisors)
-        weight = None if self.rows.weight is None else torch.from_numpy(self.rows.weight)
+        weight = None if self.rows.weight is None else torch.as_tensor(self.rows.weight)
         gradient *= 1 - o.label_smoothing
         if o.class_weight is not None:
             gradient *= o.class_weight.to(gradient.dtype)
             if mean and o.divisor is None:
-                squares = self.squares.double()
+                squares = self.squares.to(sum_dtype(gradient.device))
                 squares = (
                     squares if weight is None else torch.where(weight == 0, 0.0, squares * weight)
                 )
-                z_term = o.z_loss * z_scale * float(squares.sum()) if o.z_loss else 0.0
-                gradient -= (float(loss.value) - z_term) * o.class_weight.to(gradient.dtype)
+                z_term = o.z_loss * z_scale * squares.sum() if o.z_loss else 0.0
+                value = loss.value if isinstance(loss.value, Tensor) else float(loss.value)
+                gradient -= (value - z_term) * o.class_weight.to(gradient.dtype)
         gradient *= scale
         if weight is not None:
             gradient *= weight[:, None].to(gradient.dtype)
-            gradient[weight == 0] = 0
+            gradient.masked_fill_((weight == 0).unsqueeze(1), 0)
 
 
 def logsumexp_gradient(logits: Tensor, o: LossOptions, upstream: Tensor) -> Tensor:

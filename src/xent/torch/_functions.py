@@ -12,6 +12,7 @@ import torch
 from xent._engine import compute
 from xent._engine.numpy import ELEMENTWISE
 from xent.torch import _interop
+from xent.torch._array import functions as array
 from xent.torch._operation import Operation, batch_dim_first
 
 Tensor = torch.Tensor
@@ -22,6 +23,11 @@ class Options(NamedTuple):
 
     function: str
     axis: int
+    engine: str = ""
+
+    def replace(self, **changes: Any) -> Options:
+        """The record with other values."""
+        return Options(**{**self._asdict(), **changes})
 
 
 def evaluate(logits: Tensor, function: str, axis: int) -> Tensor:
@@ -55,7 +61,11 @@ def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor]:
     """The derivative, times the upstream gradient; rounded to half precision only at the end."""
     (logits,) = ctx.saved_tensors
     z = logits.to(_interop.loss_dtype(logits.dtype))
-    return (_times_slope(z, upstream.to(z.dtype), *ctx.options).to(logits.dtype),)
+    return (
+        _times_slope(z, upstream.to(z.dtype), ctx.options.function, ctx.options.axis).to(
+            logits.dtype
+        ),
+    )
 
 
 def _times_slope(z: Tensor, upstream: Tensor, function: str, axis: int) -> Tensor:
@@ -81,7 +91,7 @@ def jvp(
     assert tangent is not None
     change = tangent.to(z.dtype)
     if o.function in ELEMENTWISE:
-        return _times_slope(z, change, *o)
+        return _times_slope(z, change, o.function, o.axis)
     p = evaluate(z, "softmax", o.axis)
     mean = (p * change).sum(o.axis, keepdim=True)
     if o.function == "softmax":
@@ -93,16 +103,17 @@ def vmap(
     operation: Operation, info: Any, dims: tuple[Any, ...], *arguments: Any
 ) -> tuple[Any, Any]:
     """A batch is one more axis."""
-    logits, function, axis = arguments
+    logits, function, axis, engine = arguments
     z = batch_dim_first(logits, dims[0], info.batch_size)
     axis = axis + 1 if axis >= 0 else axis
-    return operation.operator(z, function, axis), 0
+    return operation.operator(z, function, axis, engine), 0
 
 
 _evaluate = Operation(
-    "evaluate(Tensor logits, str function, SymInt axis) -> Tensor",
+    "evaluate(Tensor logits, str function, SymInt axis, str engine) -> Tensor",
     Options,
     forward=forward,
+    array=array.forward,
     fake=fake,
     setup_context=setup_context,
     backward=backward,

@@ -10,7 +10,6 @@ import torch
 from xent._options import LossOptions
 from xent._validation import NAMES, Array, Names
 from xent.torch._autograd_state import check_constant
-from xent.torch._operation import is_implemented_on
 from xent.torch._plain_calls import is_recorded
 
 _NUMPY = {torch.float16: np.float16, torch.float32: np.float32, torch.float64: np.float64}
@@ -62,6 +61,11 @@ def loss_dtype(dtype: torch.dtype) -> torch.dtype:
     return dtype if dtype == torch.float64 else torch.float32
 
 
+def sum_dtype(device: torch.device) -> torch.dtype:
+    """The dtype of weights and sums over rows: float64 where every device of the type has it."""
+    return torch.float64 if device.type in ("cpu", "cuda", "meta") else torch.float32
+
+
 def as_scores(value: Any, name: str, names: Names = NAMES["xent tensors"]) -> torch.Tensor:
     """The value as a dense floating-point tensor on any device; raises for anything else."""
     if not isinstance(value, torch.Tensor):
@@ -78,15 +82,6 @@ def as_scores(value: Any, name: str, names: Names = NAMES["xent tensors"]) -> to
         msg = f"{name} has layout {value.layout}; expected a dense tensor: pass {name}.to_dense()."
         raise TypeError(msg)
     return value
-
-
-def as_logits(value: Any, name: str, names: Names = NAMES["xent tensors"]) -> torch.Tensor:
-    """The same, on a device that xent supports."""
-    tensor = as_scores(value, name, names)
-    if not (tensor.is_cpu or tensor.is_meta or is_implemented_on(tensor.device)):
-        msg = f"{name} is on {tensor.device}; xent supports only the CPU so far: pass {name}.cpu()."
-        raise ValueError(msg)
-    return tensor
 
 
 def as_tensor_like(value: Any, like: torch.Tensor, name: str) -> torch.Tensor:
@@ -109,7 +104,7 @@ def _as_tensor(value: Any, name: str, like: torch.Tensor) -> torch.Tensor:
         tensor = torch.as_tensor(value, device=like.device)
         if tensor.dtype.is_floating_point and not hasattr(value, "dtype"):
             # Python numbers, which PyTorch would round to float32.
-            tensor = torch.as_tensor(value, dtype=torch.float64, device=like.device)
+            tensor = torch.as_tensor(value, dtype=sum_dtype(like.device), device=like.device)
         return tensor
     except (TypeError, ValueError, RuntimeError):
         targets = name in ("targets", "target")

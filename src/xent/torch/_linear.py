@@ -6,7 +6,9 @@ each row's gradient is scaled by its upstream gradient, so the backward pass rec
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,6 +21,7 @@ from xent._options import LossOptions
 from xent._target_checks import check_class_shapes
 from xent._targets import ClassTargets, class_targets
 from xent.torch import _interop
+from xent.torch._array import linear as array
 from xent.torch._derivatives import LayerTargetsGradient, lse_as_stats
 from xent.torch._linear_recomputed import (
     FLAGS,
@@ -36,17 +39,25 @@ Tensor = torch.Tensor
 TENSORS = "Tensor inputs, Tensor weight, Tensor targets, Tensor? bias"
 
 
-def forward(*arguments: Any) -> tuple[Tensor, ...]:
+class Engine(NamedTuple):
+    """How a layer's targets are made and its loss is computed."""
+
+    target_rows: Callable[[Tensor, tuple[int, ...], LossOptions], ClassTargets]
+    loss: Callable[..., Loss]
+
+
+def forward(*arguments: Any, engine: Engine | None = None) -> tuple[Tensor, ...]:
     """Loss and the gradients for the four tensors, empty where not needed."""
-    return _computed(*arguments)[:5]
+    return _computed(engine or KERNELS, *arguments)[:5]
 
 
-def forward_with_stats(*arguments: Any) -> tuple[Tensor, ...]:
+def forward_with_stats(*arguments: Any, engine: Engine | None = None) -> tuple[Tensor, ...]:
     """The same, with log-sum-exp, entropy and likeliest class of each row."""
-    return _computed(*arguments, stats=True)
+    return _computed(engine or KERNELS, *arguments, stats=True)
 
 
 def _computed(
+    engine: Engine,
     inputs: Tensor,
     weight: Tensor,
     targets: Tensor,
@@ -55,14 +66,14 @@ def _computed(
     *,
     stats: bool = False,
 ) -> tuple[Any, ...]:
-    layer, rows = _layer(inputs, weight, targets, bias, o)
-    loss, soft = _loss(layer, rows, o, _needed(o), inputs.dtype, stats=stats)
-    value = _interop.tensor(loss.value, _interop.loss_dtype(layer.dtype))
+    layer, rows = _layer(engine, inputs, weight, targets, bias, o)
+    loss, soft = _loss(engine, layer, rows, o, _needed(o), inputs.dtype, stats=stats)
+    value = _as_tensor(loss.value, _interop.loss_dtype(layer.dtype))
     if o.reduction == "none":
         value = value.reshape(rows_shape(inputs, weight))
     found = None
     if stats:
-        found = _interop.tensor(loss.stats, torch.float64)
+        found = _as_tensor(loss.stats, torch.float64)
         found = found.reshape(*rows_shape(inputs, weight), STATS)
     return value, *_shaped(layer, soft, inputs, weight, targets, bias), found
 
@@ -74,12 +85,14 @@ def backward_of_rows(
     targets: Tensor,
     bias: Tensor | None,
     o: LossOptions,
+    engine: Engine | None = None,
 ) -> tuple[Tensor, ...]:
     """Gradients of row losses, each times its upstream gradient."""
-    layer, rows = _layer(inputs, weight, targets, bias, o)
+    engine = engine or KERNELS
+    layer, rows = _layer(engine, inputs, weight, targets, bias, o)
     o = o.replace(reduction="sum")
     factors = upstream.detach().reshape(-1, 1).to(layer.dtype)
-    _, soft = _loss(layer, rows, o, o.needs_grad, inputs.dtype, row_factors=factors)
+    _, soft = _loss(engine, layer, rows, o, o.needs_grad, inputs.dtype, row_factors=factors)
     if soft is not None:
         soft.gradient *= factors
     return _shaped(layer, soft, inputs, weight, targets, bias)
@@ -91,28 +104,37 @@ def _needed(o: LossOptions) -> int:
 
 
 def _loss(
-    layer: Any, rows: ClassTargets, o: LossOptions, needed: int, dtype: torch.dtype, **how: Any
+    engine: Engine,
+    layer: Any,
+    rows: ClassTargets,
+    o: LossOptions,
+    needed: int,
+    dtype: torch.dtype,
+    **how: Any,
 ) -> tuple[Loss, LayerTargetsGradient | None]:
     """The loss, and the gradient for soft targets; the layer gets the other needed gradients."""
     soft = LayerTargetsGradient(layer, rows, o) if needed & TARGETS else None
-    with np.errstate(all="ignore"):
-        loss = compute.linear_loss(
-            layer,
-            rows,
-            o,
-            wanted=needed,
-            inputs_dtype=dtype,
-            as_array=Tensor.numpy,
-            before=None if soft is None else soft.add,
-            **how,
-        )
+    loss = engine.loss(
+        layer,
+        rows,
+        o,
+        wanted=needed,
+        inputs_dtype=dtype,
+        before=None if soft is None else soft.add,
+        **how,
+    )
     if soft is not None:
         soft.finish(loss)
     return loss, soft
 
 
 def _layer(
-    inputs: Tensor, weight: Tensor, targets: Tensor, bias: Tensor | None, o: LossOptions
+    engine: Engine,
+    inputs: Tensor,
+    weight: Tensor,
+    targets: Tensor,
+    bias: Tensor | None,
+    o: LossOptions,
 ) -> tuple[Any, ClassTargets]:
     """The layer with its rows along one axis, and their targets."""
     layer = (Layer if weight.ndim == 2 else LayerOfPositions)(
@@ -122,9 +144,26 @@ def _layer(
         None if bias is None else bias.detach(),
     )
     shape = (*rows_shape(inputs, weight), weight.shape[-2])
+    return layer, engine.target_rows(targets, shape, o)
+
+
+def _target_arrays(targets: Tensor, shape: tuple[int, ...], o: LossOptions) -> ClassTargets:
+    """The target rows as NumPy arrays."""
     arrays = _interop.with_arrays(o)
-    rows = class_targets(_interop.array(targets), shape, len(shape) - 1, arrays)
-    return layer, rows.flat(np)
+    return class_targets(_interop.array(targets), shape, len(shape) - 1, arrays).flat(np)
+
+
+@np.errstate(all="ignore")
+def _loss_of_arrays(layer: Any, rows: ClassTargets, o: LossOptions, **how: Any) -> Loss:
+    return compute.linear_loss(layer, rows, o, as_array=Tensor.numpy, **how)
+
+
+KERNELS = Engine(_target_arrays, _loss_of_arrays)
+ARRAYS = Engine(array.target_rows, array.loss)
+
+
+def _as_tensor(value: Any, dtype: torch.dtype) -> Tensor:
+    return value if isinstance(value, Tensor) else _interop.tensor(value, dtype)
 
 
 def _shaped(
@@ -155,7 +194,8 @@ def fake(*arguments: Any) -> tuple[Tensor, ...]:
 def fake_with_stats(*arguments: Any) -> tuple[Tensor, ...]:
     """The same with statistics."""
     inputs, weight = arguments[:2]
-    stats = inputs.new_empty((*rows_shape(inputs, weight), STATS), dtype=torch.float64)
+    dtype = _interop.sum_dtype(inputs.device)
+    stats = inputs.new_empty((*rows_shape(inputs, weight), STATS), dtype=dtype)
     return *fake(*arguments), stats
 
 
@@ -313,15 +353,23 @@ RULES: dict[str, Any] = {
     "jvp": jvp,
     "vmap": vmap,
     "function": "linear_cross_entropy",
+    "in_loops": True,
 }
 linear_cross_entropy = loss_operation(
-    "linear_cross_entropy", TENSORS, 5, forward=forward, fake=fake, **RULES
+    "linear_cross_entropy",
+    TENSORS,
+    5,
+    forward=forward,
+    array=partial(forward, engine=ARRAYS),
+    fake=fake,
+    **RULES,
 )
 linear_cross_entropy_with_stats = loss_operation(
     "linear_cross_entropy_with_stats",
     TENSORS,
     6,
     forward=forward_with_stats,
+    array=partial(forward_with_stats, engine=ARRAYS),
     fake=fake_with_stats,
     **RULES,
 )
@@ -330,6 +378,8 @@ rows_gradients = loss_operation(
     f"Tensor upstream, {TENSORS}",
     4,
     forward=backward_of_rows,
+    array=partial(backward_of_rows, engine=ARRAYS),
+    in_loops=True,
     fake=fake_of_rows,
     setup_context=setup_rows_context,
     backward=rows_backward,

@@ -30,6 +30,7 @@ from xent.torch._derivatives import (
     rows_of_logits,
     target_rows,
 )
+from xent.torch._interop import sum_dtype
 from xent.torch._positions import as_rows, rows_shape
 
 Tensor = torch.Tensor
@@ -254,7 +255,7 @@ def _divisors(tensors: Any, o: LossOptions) -> tuple[Any, Any]:
         return o.divisor, o.divisor
     classes, targets = tensors[1].shape[-2], _flat(tensors, tensors)[2]
     o = o.replace(reduction="sum", sample_weight=_flat_weight(o), label_smoothing=0.0, axis=1)
-    ones = torch.ones(targets.shape[0], dtype=torch.float64, device=targets.device)
+    ones = torch.ones(targets.shape[0], dtype=sum_dtype(targets.device), device=targets.device)
     of_rows = reduced_weight(targets, ones, o, None)
     if o.class_weight is None:
         return of_rows.sum(), of_rows.sum()

@@ -18,7 +18,7 @@ from xent._target_checks import check_class_shapes
 from xent._validation import NAMES, Names, check_layer, check_shape, class_axis
 from xent.torch import _binary, _classes, _compat, _functions, _interop, _linear
 from xent.torch._autograd_state import check_measurable, wants_gradient, widened
-from xent.torch._interop import as_logits, as_tensor_like, check_device, with_tensors
+from xent.torch._interop import as_scores, as_tensor_like, check_device, with_tensors
 from xent.torch._plain_calls import is_transformed
 from xent.torch._positions import rows_shape
 
@@ -66,7 +66,7 @@ def linear_cross_entropy(
 
 def evaluate(function: str, logits: Any, axis: int | None = None) -> Tensor:
     """Softmax and related functions, differentiable any number of times in reverse mode."""
-    z = as_logits(logits, "logits", WITHOUT_TARGETS)
+    z = as_scores(logits, "logits", WITHOUT_TARGETS)
     axis = -1 if axis is None else class_axis(z, axis, NAMES["xent tensors"])
     return _functions.evaluate(z, function, axis)
 
@@ -75,13 +75,18 @@ def metric(
     function: Callable[..., Any], y_true: Any, y_prob: Tensor, options: dict[str, Any]
 ) -> Tensor:
     """A metric of NumPy arrays over the tensors' memory, without a gradient."""
-    prob = as_logits(y_prob, "y_prob", NAMES["log_loss"])
+    prob = as_scores(y_prob, "y_prob", NAMES["log_loss"])
     given = {"y_prob": prob, "y_true": y_true, **options}
     tensors = {name: value for name, value in given.items() if isinstance(value, Tensor)}
     for name, tensor in tensors.items():
         check_measurable(tensor, name)
+        if not tensor.is_cpu:
+            msg = (
+                f"{name} is on {tensor.device}; log_loss is computed on the CPU: pass {name}.cpu()."
+            )
+            raise ValueError(msg)
     arrays = {name: _interop.array(tensor) for name, tensor in tensors.items()}
-    return torch.as_tensor(function(**given | arrays), device=prob.device)
+    return torch.as_tensor(function(**given | arrays), device="cpu")
 
 
 def checked_cross_entropy(
@@ -107,10 +112,10 @@ def checked_layer(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor | None]:
     """Inputs, weight, targets and bias as tensors with matching shapes and devices."""
     names = options.names
-    x = as_logits(inputs, names.inputs, names)
-    w = as_logits(weight, names.weight, names)
+    x = as_scores(inputs, names.inputs, names)
+    w = as_scores(weight, names.weight, names)
     check_layer(tuple(x.shape), tuple(w.shape), names)
-    b = None if bias is None else as_logits(bias, names.bias, names)
+    b = None if bias is None else as_scores(bias, names.bias, names)
     check_device(w, x, names.weight)
     if b is not None:
         check_device(b, x, names.bias)
@@ -133,7 +138,7 @@ def checked_layer_of_positions(
             msg += f" Pass {names.inputs}[None] and {names.targets}[None]."
         raise ValueError(msg)
     check_device(w, x, names.weight)
-    b = None if bias is None else as_logits(bias, names.bias, names)
+    b = None if bias is None else as_scores(bias, names.bias, names)
     if b is not None:
         check_device(b, x, names.bias)
         check_shape(b, tuple(w.shape[:-1]), names.bias, "one offset per class and position")
@@ -214,7 +219,7 @@ def _computed(
 
 
 def _logits_and_targets(logits: Any, targets: Any, names: Names, out: Any) -> tuple[Tensor, Tensor]:
-    z = as_logits(logits, names.logits, names)
+    z = as_scores(logits, names.logits, names)
     if out is not None:
         msg = "out= receives the gradient of NumPy arrays only. For tensors, call backward() or "
         raise TypeError(msg + "pass return_grad=True.")

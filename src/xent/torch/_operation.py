@@ -10,6 +10,7 @@ import torch
 from torch.autograd import forward_ad
 
 from xent.torch import _compat
+from xent.torch._array import choice
 from xent.torch._autograd_state import LEVEL, NO_TANGENT, check_constant
 from xent.torch._plain_calls import PLAIN_TYPES, is_plain_call, is_wrapped
 
@@ -33,9 +34,12 @@ class Operation:
     forward gets the context. Transforms and compilers cannot handle that form; for them it is
     called by a dispatcher kernel, one level of derivatives at a time.
 
-    The computation is registered for the CPU, and one that only computes shapes for fake and meta
-    tensors. Another package may register its own for another device; derivatives and vmap are the
-    same for all.
+    The computation is registered for the CPU, one in PyTorch's own operations for all other devices
+    (`array`), and one that only computes shapes for fake and meta tensors. Another package may
+    register its own for another device; derivatives and vmap are the same for all.
+
+    Compilers see the operations of `array`, and fuse them, unless it goes through its rows in a loop
+    (`in_loops`).
     """
 
     def __init__(
@@ -44,6 +48,8 @@ class Operation:
         options: Any,
         *,
         forward: Callable[..., Any],
+        array: Callable[..., Any],
+        in_loops: bool = False,
         other_forwards: tuple[Callable[..., Any], ...] = (),
         fake: Callable[..., Any],
         setup_context: Callable[..., None],
@@ -55,19 +61,22 @@ class Operation:
     ) -> None:
         name = schema[: schema.index("(")]
         self.forward, self.jvp, self.vmap = forward, jvp, vmap
+        self.array, self.in_loops = array, in_loops
         self.with_needed_grads = with_needed_grads
         self.options = options
         self.function = function
         """Name of the function that a user calls, for errors; it may depend on the options."""
         self.autograd_function = _autograd_function(
-            self, name, (forward, *other_forwards), setup_context, backward
+            self, name, (forward, array, *other_forwards), setup_context, backward
         )
         arguments = schema[: schema.index(")")].count(",") + 1
         self.tensors = arguments - len(options._fields)
         """How many arguments come before the options."""
         LIBRARY.define(schema, tags=(torch.Tag.pt2_compliant_tag,))
         self.operator = getattr(torch.ops.xent, name).default
-        LIBRARY.impl(name, self._as_kernel(forward), "CPU")
+        self.array_kernel = self._as_kernel(array)
+        LIBRARY.impl(name, self._as_kernel(self._on_cpu), "CPU")
+        LIBRARY.impl(name, self.array_kernel, "CompositeExplicitAutograd")
         if _compat.can_redispatch:
             LIBRARY.impl(name, self._autograd_kernel, "Autograd", with_keyset=True)
         else:
@@ -77,17 +86,22 @@ class Operation:
 
     def __call__(self, o: Any, *tensors: Tensor | None, forward: Any = None) -> Any:
         """The results, by the shortest path; `forward` may be one of `other_forwards`."""
+        first = tensors[0]
+        assert first is not None
+        if choice.takes(first):
+            o = o.replace(engine=choice.NAME)
         if not is_plain_call():
             return self._dispatched(o, tensors)
         dispatch = requires_grad = False
         for tensor in tensors:
             if tensor is not None:
                 requires_grad |= tensor.requires_grad
-                dispatch |= type(tensor) not in PLAIN_TYPES or not tensor.is_cpu
-                dispatch |= is_wrapped(tensor)
+                dispatch |= type(tensor) not in PLAIN_TYPES or is_wrapped(tensor)
+                if not tensor.is_cpu:
+                    dispatch |= tensor.is_meta or self.has_kernel_for(tensor.device)
         if dispatch:
             return self._dispatched(o, tensors)
-        forward = forward or self.forward
+        forward = self.array if o.engine else forward or self.forward
         if requires_grad and torch.is_grad_enabled():
             return self.autograd_function.apply(*tensors, o, forward, None)
         return forward(*tensors, o)
@@ -100,6 +114,22 @@ class Operation:
                 msg = f"{self._called(o)} {NO_REDISPATCH}"
                 raise NotImplementedError(msg)
         return self.operator(*tensors, *o)
+
+    def has_kernel_for(self, device: torch.device) -> bool:
+        """Has a kernel been registered for this type of device?"""
+        return _compat.has_kernel(self.operator.name().removesuffix(".default"), device.type)
+
+    def _on_cpu(self, *arguments: Any) -> Any:
+        return (self.array if arguments[-1].engine else self.forward)(*arguments)
+
+    def _is_open(self, o: Any, tensor: Tensor) -> bool:
+        """Should compilers and fake tensors see the array engine's operations?"""
+        return (
+            not self.in_loops
+            and bool(o.engine)
+            and not _compat.transforms_active()
+            and (tensor.is_cpu or not self.has_kernel_for(tensor.device))
+        )
 
     def _called(self, o: Any) -> str:
         return self.function if isinstance(self.function, str) else self.function(o)
@@ -160,6 +190,9 @@ class Operation:
         They are restored for the levels below, whose derivatives would otherwise be 0.
         """
         *tensors, o = arguments
+        if self._is_open(o, tensors[0]):
+            with torch.no_grad():
+                return self.array_kernel(*tensors, *o)
         if _compat.set_forward_mode is None:
             if _compat.in_dual_level():
                 msg = f"{self._called(o)} {NO_FORWARD_MODE}"
@@ -222,11 +255,6 @@ def _dual(result: Tensor, tangent: Tensor | None) -> Tensor:
         return result
     dual: Tensor = forward_ad.make_dual(result, tangent.to(result.dtype), level=LEVEL)
     return dual
-
-
-def is_implemented_on(device: torch.device) -> bool:
-    """Has xent or another package registered the losses for this type of device?"""
-    return _compat.has_kernel("xent::cross_entropy", device.type)
 
 
 def batch_dim_first(value: Any, dim: int | None, size: int) -> Any:

@@ -8,6 +8,7 @@ import torch
 
 from xent._engine.linear import NumPyProducts
 from xent.torch import _buffer_pool
+from xent.torch._interop import sum_dtype
 
 Tensor = torch.Tensor
 
@@ -15,10 +16,8 @@ Tensor = torch.Tensor
 class TensorProducts:
     """Products on one device, over memory that is reused."""
 
-    float64 = torch.float64
-
     def __init__(self, device: torch.device) -> None:
-        self.device = device
+        self.device, self.float64 = device, sum_dtype(device)
 
     def dtype(self, inputs: Tensor, weight: Tensor) -> torch.dtype:
         return torch.float64 if torch.float64 in (inputs.dtype, weight.dtype) else torch.float32
@@ -36,12 +35,12 @@ class TensorProducts:
         total.addmm_(a, b)
 
     def add_column_sums(self, total: Tensor, array: Tensor) -> None:
-        total.add_(array.sum(0, dtype=torch.float64))
+        total.add_(array.sum(0, dtype=self.float64))
 
     def zero_rows(self, array: Tensor, weight: Any) -> Tensor:
         absent = torch.as_tensor(weight, device=array.device) == 0
         return array.masked_fill(absent.unsqueeze(1), 0)
 
     def flush_subnormals(self, array: Tensor) -> None:
-        if array.is_cpu and array.numel():
+        if array.is_cpu and array.numel() and type(array) is Tensor:
             NumPyProducts().flush_subnormals(array.numpy())

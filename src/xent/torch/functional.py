@@ -10,7 +10,7 @@ import torch
 from xent._options import LossOptions
 from xent._validation import NAMES, Names
 from xent.torch import _classes, _losses
-from xent.torch._interop import as_logits, as_tensor_like, with_tensors
+from xent.torch._interop import as_scores, as_tensor_like, with_tensors
 from xent.torch.extras import Extras, with_extras
 
 Tensor = torch.Tensor
@@ -105,7 +105,7 @@ def cross_entropy(
         if loss is not None:
             return loss
     names = NAMES["torch"]
-    z = as_logits(input, names.logits, names)
+    z = as_scores(input, names.logits, names)
     axis = _class_axis(z, names)
     y = _one_label(as_tensor_like(target, z, names.targets), z.shape)
     ignored: int | None = ignore_index
@@ -185,7 +185,7 @@ def binary_cross_entropy_with_logits(
     0.1269
     """
     names = NAMES["torch binary"]
-    z = as_logits(input, names.logits, names)
+    z = as_scores(input, names.logits, names)
     y = as_tensor_like(target, z, names.targets)
     options = LossOptions(
         sample_weight=weight,
@@ -285,8 +285,8 @@ def linear_cross_entropy(
     """
     del options
     names = NAMES["torch linear"]
-    x = as_logits(input, names.inputs, names)
-    w = as_logits(linear_weight, names.weight, names)
+    x = as_scores(input, names.inputs, names)
+    w = as_scores(linear_weight, names.weight, names)
     classes = w.shape[0] if w.ndim else 1
     y = _one_label(as_tensor_like(target, x, names.targets), (*x.shape[:-1], classes))
     chosen = LossOptions(

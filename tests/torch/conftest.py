@@ -1,0 +1,39 @@
+"""The tests of the twins run twice: by the CPU's kernels, and by the array engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+TWICE = {
+    "test_torch_complaints",
+    "test_torch_entropy",
+    "test_torch_functions",
+    "test_torch_generators",
+    "test_torch_higher_derivatives",
+    "test_torch_label_loss",
+    "test_torch_losses",
+    "test_torch_positions",
+    "test_torch_transforms",
+    "test_torch_twins",
+}
+"""Files that compare losses with PyTorch's, or with the exact answer."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Both engines for the tests in these files, unless marked as about the CPU's."""
+    if metafunc.module.__name__.rpartition(".")[2] not in TWICE:
+        return
+    marked = metafunc.definition.get_closest_marker("of_the_cpu") is not None
+    metafunc.fixturenames.append("tensor_engine")
+    metafunc.parametrize("tensor_engine", ["cpu"] if marked else ["cpu", "array"], indirect=True)
+
+
+@pytest.fixture
+def tensor_engine(request: pytest.FixtureRequest) -> Iterator[str]:
+    """What computes tensors on the CPU."""
+    from xent.torch._array.choice import array_engine
+
+    with array_engine(forced=request.param == "array"):
+        yield request.param
