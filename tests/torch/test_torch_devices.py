@@ -27,7 +27,7 @@ OPERATORS = [
 
 
 @pytest.mark.parametrize("name", OPERATORS)
-def test_an_operator_is_implemented_for_the_cpu_for_all_devices_and_for_shapes_alone(
+def test_where_an_operator_is_implemented(
     name: str,
 ) -> None:
     def has(key: str) -> bool:

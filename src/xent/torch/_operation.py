@@ -38,8 +38,8 @@ class Operation:
     (`array`), and one that only computes shapes for fake and meta tensors. Another package may
     register its own for another device; derivatives and vmap are the same for all.
 
-    Compilers see the operations of `array`, and fuse them, unless it goes through its rows in a loop
-    (`in_loops`).
+    Compilers see the operations of `array`, and fuse them, unless it goes through its rows in a
+    loop (`in_loops`).
     """
 
     def __init__(

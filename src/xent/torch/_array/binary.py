@@ -8,12 +8,13 @@ import torch
 
 from xent import formula
 from xent._engine.linear import CHUNK
+from xent._engine.numpy import blocks
 from xent._options import LossOptions
 from xent._targets import BinaryTargets, binary_targets
 from xent.formula import array_namespace
 from xent.torch import _interop
 from xent.torch._array.classes import reduced
-from xent.torch._array.targets import Reduction, blocks, reduction
+from xent.torch._array.targets import Reduction, joined, reduction
 from xent.torch._plain_calls import is_recorded
 
 Tensor = torch.Tensor
@@ -39,17 +40,14 @@ def forward(logits: Tensor, targets: Tensor, o: LossOptions) -> tuple[Any, ...]:
     losses, z_terms, grads = [], [], []
     for index in pieces:
         loss, z_term, grad = _elements(z[index], rows.part(index), o, found)
-        losses.append(loss.flatten())
-        z_terms.append(None if z_term is None else z_term.flatten())
-        grads.append(None if grad is None else grad.flatten())
-    whole = [
-        parts[0] if len(parts) == 1 or parts[0] is None else torch.cat(parts)
-        for parts in (losses, z_terms, grads)
-    ]
-    value = reduced(*whole[:2], rows, found, o)
+        losses.append(loss)
+        z_terms.append(z_term)
+        grads.append(grad)
+    value = reduced(joined(losses), joined(z_terms), rows, found, o)
     if o.reduction == "none":
         value = value.reshape(z.shape)
-    grad = logits.new_empty(0) if whole[2] is None else whole[2].reshape(z.shape)
+    whole = joined(grads)
+    grad = logits.new_empty(0) if whole is None else whole.reshape(z.shape)
     return value, grad, found.tensor(z.device)
 
 

@@ -7,12 +7,12 @@ from typing import Any
 import torch
 
 from xent._engine.linear import CHUNK
+from xent._engine.numpy import STATS, blocks
 from xent._options import LossOptions
 from xent.torch import _interop
 from xent.torch._array.rows import class_rows
 from xent.torch._array.targets import (
-    STATS,
-    blocks,
+    joined,
     reduction,
     row_target,
     targets_on_device,
@@ -60,21 +60,22 @@ def _computed(
             stats_dtype=_interop.sum_dtype(device) if stats else None,
             memory=memory if memory is not None and memory.is_contiguous() else None,
         )
-        losses.append(made.loss.flatten())
-        z_terms.append(None if made.z_term is None else made.z_term.flatten())
+        losses.append(made.loss)
+        z_terms.append(made.z_term)
         statistics.append(made.stats)
+        if made.grad is None:
+            continue
         if last is not None and made.grad is not memory:
             last[index] = made.grad
-        elif made.grad is not None and last is None:
+        elif last is None:
             grad = made.grad.to(logits.dtype).movedim(-1, o.axis).contiguous()
-    value = reduced(_joined(losses), _joined(z_terms), rows, found, o)
+    value = reduced(joined(losses), joined(z_terms), rows, found, o)
     if o.reduction == "none":
         value = value.reshape(z.shape[:-1])
     results = value, grad, found.tensor(device)
     if not stats:
         return *results, None
-    flat = [each.reshape(-1, STATS) for each in statistics]
-    return *results, _joined(flat).reshape(*z.shape[:-1], STATS)
+    return *results, joined(statistics, STATS).reshape(*z.shape[:-1], STATS)
 
 
 def reduced(loss: Tensor, z_term: Any, rows: Any, found: Any, o: LossOptions) -> Tensor:
@@ -90,8 +91,5 @@ def reduced(loss: Tensor, z_term: Any, rows: Any, found: Any, o: LossOptions) ->
         value = value.masked_fill(found.scale == 0, 0)
     if z_loss is not None:
         value = value + z_loss.sum(dtype=dtype) * found.z_scale
-    return value.to(loss.dtype)
-
-
-def _joined(parts: list[Any]) -> Any:
-    return parts[0] if len(parts) == 1 else None if parts[0] is None else torch.cat(parts)
+    result: Tensor = value.to(loss.dtype)
+    return result

@@ -7,12 +7,13 @@ from typing import Any
 import torch
 
 from xent._engine.compute import Loss
+from xent._engine.numpy import STATS
 from xent._options import LossOptions
 from xent._targets import ClassTargets
 from xent.torch import _interop
 from xent.torch._array.classes import reduced
 from xent.torch._array.rows import class_rows
-from xent.torch._array.targets import STATS, reduction, row_target, targets_on_device
+from xent.torch._array.targets import joined, reduction, row_target, targets_on_device
 
 Tensor = torch.Tensor
 
@@ -61,13 +62,12 @@ def loss(
             stats_dtype=_interop.sum_dtype(logits.device) if stats else None,
             memory=logits if in_place else None,
         )
-        losses.append(made.loss.flatten())
-        z_terms.append(None if made.z_term is None else made.z_term.flatten())
+        losses.append(made.loss)
+        z_terms.append(made.z_term)
         statistics.append(made.stats)
         if made.grad is not None:
             grad = made.grad if row_factors is None else made.grad * row_factors[index]
             layer.add(index, inputs, grad, part.weight)
-    z_term = None if z_terms[0] is None else torch.cat(z_terms)
-    value = reduced(torch.cat(losses), z_term, rows, found, o)
-    joined = torch.cat([each.reshape(-1, STATS) for each in statistics]) if stats else None
-    return Loss(value, None, joined, (found.divisor, found.z_divisor))
+    value = reduced(joined(losses), joined(z_terms), rows, found, o)
+    divisors = found.divisor, found.z_divisor
+    return Loss(value, None, joined(statistics, STATS), divisors)

@@ -167,6 +167,7 @@ def _exponentials(
     z: Tensor, z_y: Tensor, labels: Tensor, memory: Tensor | None
 ) -> tuple[Tensor, ...]:
     """m, the shift, the exponentials with 0 for the label, that of the label, and their sum."""
+    del z_y  # which the exponentials hold
     m, k = z.max(-1, keepdim=True)
     shift, _ = _shift(m)
     e = torch.sub(z, shift, out=memory).exp_()

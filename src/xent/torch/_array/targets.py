@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 import torch
 
-from xent._engine.numpy import STATS, blocks
 from xent._options import LossOptions
 from xent._target_checks import is_integer
 from xent._targets import BinaryTargets, ClassTargets, class_targets, mean_divisors
@@ -22,7 +21,6 @@ WRONG_LABEL = (
     "a label is not a class: expected 0 to the number of classes less 1, or ignore_index. For the "
     "label and its place call the loss with tensors on the CPU."
 )
-__all__ = ["STATS", "Reduction", "blocks", "reduction", "row_target", "targets_on_device"]
 
 
 class Reduction(NamedTuple):
@@ -139,4 +137,14 @@ def _is_any_weight(rows: ClassTargets | BinaryTargets, o: LossOptions) -> Tensor
     else:
         of_rows = o.class_weight[rows.labels]
     counts = of_rows != 0
-    return (counts if rows.weight is None else counts & (rows.weight != 0)).any()
+    counts = counts if rows.weight is None else counts & (rows.weight != 0)
+    found: Tensor = counts.any()
+    return found
+
+
+def joined(parts: list[Any], *last: int) -> Any:
+    """Results of pieces as those of all rows, along one axis before the `last` ones; or None."""
+    if parts[0] is None:
+        return None
+    flat = [part.reshape(-1, *last) for part in parts]
+    return flat[0] if len(flat) == 1 else torch.cat(flat)
