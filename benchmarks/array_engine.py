@@ -24,7 +24,7 @@ import xent.torch
 from xent.torch._array.choice import array_engine
 
 SHAPES = [(4096, 32000), (65536, 1000)]
-ROUNDS = 15
+ROUNDS = 9
 LOSSES: dict[str, Callable[..., Any]] = {
     "xent": xent.torch.cross_entropy,
     "torch": F.cross_entropy,

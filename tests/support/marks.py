@@ -55,6 +55,8 @@ MEDIUM = [
     "tests/plots/test_plots.py",
     "tests/plots/test_score_plots.py",
     "tests/scoring/test_report_page.py",
+    "tests/torch/test_torch_array_engine.py",
+    "tests/torch/test_torch_fake_devices.py",
     "tests/torch/test_torch_generators.py",
     "tests/torch/test_torch_higher_derivatives.py",
     "tests/torch/test_torch_positions.py::test_compiled",

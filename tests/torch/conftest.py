@@ -35,5 +35,5 @@ def tensor_engine(request: pytest.FixtureRequest) -> Iterator[str]:
     """What computes tensors on the CPU."""
     from xent.torch._array.choice import array_engine
 
-    with array_engine(forced=request.param == "array"):
+    with array_engine(on_cpu=request.param == "array"):
         yield request.param

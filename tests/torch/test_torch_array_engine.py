@@ -131,7 +131,7 @@ def test_edges_are_those_of_the_cpus_kernels(way: str, dtype: Any) -> None:
 
         losses = WAYS[way](loss_of)(z)
         found = losses.detach(), gradient(losses, z)
-        with array_engine(forced=False):
+        with array_engine(on_cpu=False):
             losses = loss_of(z)
             due = losses.detach(), gradient(losses, z)
         for mine, other in zip(found, due, strict=True):
@@ -144,7 +144,7 @@ def test_edges_of_binary_losses(way: str) -> None:
     y = torch.tensor([1.0, 0.0, 0.0, 1.0, 0.3, 0.7, 1.0])
     losses = WAYS[way](lambda z: xent.binary_cross_entropy(z, y, reduction="none"))(z)
     found = losses.detach(), gradient(losses, z)
-    with array_engine(forced=False):
+    with array_engine(on_cpu=False):
         losses = xent.binary_cross_entropy(z, y, reduction="none")
         due = losses.detach(), gradient(losses, z)
     for mine, other in zip(found, due, strict=True):
@@ -156,7 +156,7 @@ def test_edges_of_functions(name: str) -> None:
     function = getattr(xent, name)
     for z in (torch.tensor(EDGES), torch.tensor(EDGES).double(), torch.empty(3, 0)):
         found = function(z)
-        with array_engine(forced=False):
+        with array_engine(on_cpu=False):
             torch.testing.assert_close(found, function(z), equal_nan=True)
 
 
@@ -274,7 +274,7 @@ def test_a_compiled_loss_follows_the_switch() -> None:
     z, y = normal(3, 4), torch.tensor([0, 1, 7])
     call = compiled(lambda z: twins.cross_entropy(z, y, reduction="none"))
     assert call(z).isnan().tolist() == [False, False, True]
-    with array_engine(forced=False), pytest.raises(ValueError, match="has 4 classes"):
+    with array_engine(on_cpu=False), pytest.raises(ValueError, match="has 4 classes"):
         call(z)
     assert choice.NAME.startswith("array ")
 
@@ -302,7 +302,7 @@ def test_batches_of_any_size_compile_once() -> None:
 
 @pytest.mark.parametrize("value", ["array", None])
 def test_the_variable_of_a_process(value: str | None) -> None:
-    code = "from xent.torch._array.choice import is_forced; print(is_forced())"
+    code = "from xent.torch._array import choice; print(choice.forced)"
     env = {k: v for k, v in os.environ.items() if k != choice.VARIABLE}
     env |= {"PYTHONPATH": os.pathsep.join(sys.path)} | ({choice.VARIABLE: value} if value else {})
     done = subprocess.run(
@@ -318,5 +318,5 @@ def test_the_switch_is_what_the_other_files_rely_on() -> None:
         for name in ("label_forward", "forward"):
             patch.setattr(f"xent.torch._classes.{name}", None)
         torch.testing.assert_close(twins.cross_entropy(z, y), F.cross_entropy(z, y))
-        with array_engine(forced=False), pytest.raises(TypeError):
+        with array_engine(on_cpu=False), pytest.raises(TypeError):
             twins.cross_entropy(z, y)

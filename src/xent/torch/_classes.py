@@ -54,7 +54,7 @@ def label_loss(z: Any, y: Any, ignore_index: Any, reduction: Any) -> Tensor | No
         or y.dtype is not torch.int64
         or z.dim() != 2
         or not (z.is_cpu and y.is_cpu)
-        or choice.is_forced()
+        or choice.forced
         or not (z.layout is y.layout is torch.strided)
         or type(ignore_index) is not int
         or reduction not in REDUCTIONS

@@ -88,7 +88,7 @@ class Operation:
         """The results, by the shortest path; `forward` may be one of `other_forwards`."""
         first = tensors[0]
         assert first is not None
-        if choice.takes(first):
+        if (choice.forced or not first.is_cpu) and choice.takes(first):
             o = o.replace(engine=choice.NAME)
         if not is_plain_call():
             return self._dispatched(o, tensors)

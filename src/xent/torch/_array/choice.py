@@ -18,28 +18,24 @@ NAME = f"array {zlib.crc32(b''.join(path.read_bytes() for path in _SOURCES)):08x
 the arguments of an operation, of which this is one, also for the next process."""
 
 VARIABLE = "XENT_TORCH_ENGINE"
-_forced = os.environ.get(VARIABLE) == "array"
-
-
-def is_forced() -> bool:
-    """Does the array engine compute CPU tensors too?"""
-    return _forced
+forced = os.environ.get(VARIABLE) == "array"
+"""Does the array engine compute CPU tensors too? A variable, which a small loss reads faster."""
 
 
 def takes(tensor: torch.Tensor) -> bool:
     """Is this a tensor for the array engine?"""
-    return _forced if tensor.is_cpu else not tensor.is_meta
+    return forced if tensor.is_cpu else not tensor.is_meta
 
 
 @contextlib.contextmanager
-def array_engine(*, forced: bool = True) -> Iterator[None]:
+def array_engine(*, on_cpu: bool = True) -> Iterator[None]:
     """Let the array engine compute CPU tensors too, as XENT_TORCH_ENGINE=array does for a process.
 
     It holds for all threads, because backward passes run in threads of their own.
     """
-    global _forced
-    before, _forced = _forced, forced
+    global forced
+    before, forced = forced, on_cpu
     try:
         yield
     finally:
-        _forced = before
+        forced = before
