@@ -286,10 +286,10 @@ def _can_hold(xp: Any, targets: Array, label: int) -> bool:
 
 
 def _ones(xp: Any, shape: tuple[int, ...], dtype: Any, like: Array) -> Array:
-    """Ones on an array's device."""
-    return (
-        xp.ones(shape, dtype=dtype) if xp is np else xp.ones(shape, dtype=dtype, device=like.device)
-    )
+    """Ones on an array's device; a tracer has none."""
+    if xp is np:
+        return np.ones(shape, dtype)
+    return xp.ones(shape, dtype=dtype, device=getattr(like, "device", None))
 
 
 def _number(value: Array, readable: bool) -> Any:
