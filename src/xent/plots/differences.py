@@ -98,7 +98,7 @@ def _dots(comparison: Any, column: str | None, least: int) -> list[Dot]:
             short(each.value) + f": {_pair(each)}" * several,
             each.rows, each.difference, each.interval,
         )
-        for each in comparison.with_best(column)
+        for each in comparison.beside_reference(column)
         if each.rows >= least
     ]  # fmt: skip
     return sorted(dots, key=lambda each: (-each.value, -each.rows, each.name))

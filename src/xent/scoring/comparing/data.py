@@ -8,6 +8,7 @@ from xent._format import plain
 from xent.scoring.comparing.compared import Compared
 from xent.scoring.comparing.differing import DifferingRow
 from xent.scoring.comparing.figures import ModelFigures, PairFigures, SliceFigures
+from xent.scoring.comparing.recalibrated import made_up_for
 from xent.scoring.intervals import Interval
 from xent.scoring.page.data import calibration_data, figures_data
 from xent.scoring.page.findings import findings
@@ -15,6 +16,10 @@ from xent.scoring.report import Score
 
 SCHEMA_VERSION = 1
 """A key that is removed or changes its meaning raises it."""
+
+
+NOT_ALIKE = "McNemar's test is of rows that are independent and count alike"
+"""Why it is not made with clusters or weights."""
 
 
 def comparison_data(comparison: Compared) -> dict[str, Any]:
@@ -31,6 +36,7 @@ def comparison_data(comparison: Compared) -> dict[str, Any]:
         "baseline_model": comparison.baseline,
         "conclusion": comparison.conclusion,
         "conclusions": comparison.conclusions,
+        "findings": [each._asdict() for each in made_up_for(comparison)],
         "models": [_model(model, scores[model.name]) for model in comparison.models],
         "pairs": [_pair(pair, margin=comparison.margin is not None) for pair in comparison.pairs],
         "slices": {
@@ -76,6 +82,8 @@ def _pair(pair: PairFigures, *, margin: bool) -> dict[str, Any]:
         "rows_right_alone": list(pair.right_alone),
         "mcnemar_p": plain(pair.mcnemar),
     }
+    if pair.mcnemar != pair.mcnemar:
+        data["mcnemar_p_reason"] = NOT_ALIKE
     if margin:
         data["worse_by_at_most_nats"] = [plain(each) for each in pair.bounds]
         data["p_worse_by_margin"] = [plain(each) for each in pair.not_worse]
