@@ -53,7 +53,9 @@ def _as_typed(message: str, arguments: Sequence[str]) -> str:
     """The message with the parameter that it begins with called as the option that was typed."""
     name, space, rest = message.partition(" ")
     option = "--" + {"ignored": "ignore-label"}.get(name, name.replace("_", "-"))
-    typed = any(each.partition("=")[0] == option for each in arguments)
+    typed = any(each.partition("=")[0] == option for each in arguments) and not rest.startswith(
+        "are "
+    )
     return f"{option}{space}{rest}" if typed else message
 
 

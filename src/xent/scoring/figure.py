@@ -54,10 +54,13 @@ def exp(loss: float) -> float:
 
 def data_of(interval: Interval) -> dict[str, Any]:
     """An interval as plain data, for JSON."""
-    known = {"low": plain(interval.low), "high": plain(interval.high)}
-    return {**known, "standard_error": plain(interval.error), "method": interval.method} | (
-        {"reason": interval.reason} if interval.reason else {}
-    )
+    return {
+        "low": plain(interval.low),
+        "high": plain(interval.high),
+        "standard_error": plain(interval.error),
+        "method": interval.method,
+        "reason": interval.reason,
+    }
 
 
 def intervals_data(figures: Iterable[Figure]) -> dict[str, Any]:

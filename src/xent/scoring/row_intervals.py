@@ -94,7 +94,8 @@ class RowIntervals:
         if (few := min(false, true)) >= FEWEST_OF_A_CLASS:
             return ""
         which = "true" if true < false else "false"
-        return f"label '{name}' is {which} in only {counted(few, 'row')}: skill needs {FEWEST_OF_A_CLASS}"
+        rows = counted(few, "row")
+        return f"label '{name}' is {which} in only {rows}: skill needs {FEWEST_OF_A_CLASS}"
 
     def _few(self, least: int) -> str:
         """That there are too few rows, or too few with a true label or a false one; or nothing."""
@@ -102,5 +103,6 @@ class RowIntervals:
             return told(rows, "row", FEWEST_ROWS)
         for name in ("true", "false"):
             if (n := self.together.count(name)) < least:
-                return f"only {counted(n, 'row has', 'rows have')} a {name} label: an interval needs {least}"
+                have = counted(n, "row has", "rows have")
+                return f"only {have} a {name} label: an interval needs {least}"
         return ""

@@ -162,13 +162,13 @@ class Figures:
             self.schema.models[a], self.schema.models[b],
             estimate.mean, estimate.interval(self.level),
             p, p, estimate.seen(strict), (lower[0], lower[1]), totals.rows - sum(lower),
-            right.mean, right.interval(self.level) if depends else self._paired(alone),
+            right.mean, right.interval(self.level) if depends else self._paired(*alone),
             (alone[0], alone[1]), math.nan if depends else mcnemar(*alone), infinite,
             rounding=rounding,
         )  # fmt: skip
 
-    def _paired(self, alone: Sequence[int]) -> Interval:
-        return paired_interval(*alone, self.state.totals.rows, self.level)
+    def _paired(self, first: int, second: int) -> Interval:
+        return paired_interval(first, second, self.state.totals.rows, self.level)
 
     def slices(self, column: str) -> list[SliceFigures]:
         """Of each value of a column and each pair, with Holm's correction over all columns."""

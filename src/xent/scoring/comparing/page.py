@@ -16,15 +16,12 @@ from xent.scoring.comparing.words import bounds, fixed, p_value, percent
 from xent.scoring.page import calibration, pictures
 from xent.scoring.page.findings import findings
 from xent.scoring.page.layout import PageReport, itemized
-from xent.scoring.page.report import MOST_COLUMNS, QUANTILES
+from xent.scoring.page.report import MOST_COLUMNS, NO_LOSSES, QUANTILES
 from xent.scoring.page.wording import lowered
 from xent.scoring.report import Score
 
 DETAILED = 6
 """Models of which findings and pictures are shown, those with the lowest losses."""
-
-LEFT_OUT = ("log_loss_bits", "perplexity", "base_rate_loss")
-"""Figures that say the same as the log loss, or are the same of all models."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -39,8 +36,7 @@ class ComparisonReport(PageReport):
         conclusions = 1 + len(found.conclusions)
         yield from opening[:conclusions]
         drawable = drawn and pictures.available()
-        if drawn and not drawable:
-            yield from pictures.missing()
+        yield from pictures.missing(drawn=drawn)
         yield Text("Differences", "section")
         yield from itemized(made_up_for(found), drawn=drawn)
         yield from self._differences(drawn=drawable)
@@ -133,7 +129,7 @@ class ComparisonReport(PageReport):
         found = self.comparison
         rows: list[tuple[str, ...]] = []
         for figures in zip(*(score.figures for score in found.scores.values()), strict=True):
-            if figures[0].key in LEFT_OUT:
+            if figures[0].key in tables.LEFT_OUT:
                 continue
             for i, (name, each) in enumerate(zip(found.scores, figures, strict=True)):
                 value = shown(each.value, trim=False)
@@ -159,7 +155,7 @@ class ComparisonReport(PageReport):
     def _losses(self, *, drawn: bool) -> Iterator[Block]:
         known = {n: s for n, s in self._detailed.items() if s.sampled_losses is not None}
         if not known:
-            yield Text("No losses: of so many classes no sample of rows is kept.", "plain")
+            yield Text(NO_LOSSES, "plain")
             return
         if drawn:
             yield from _beside(

@@ -1,4 +1,4 @@
-"""Which differences of log losses recalibrating the worse model would make up for."""
+"""Which differences of log losses are of calibration: recalibrating would make up for them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from xent.scoring.comparing.words import significant
 from xent.scoring.page.findings import METHODS, Found
 from xent.scoring.report import Score
 
+MOST = 0.9
+"""The part of a difference from which on almost all of it is one of calibration."""
+
 
 def made_up_for(comparison: Compared) -> Iterator[Found]:
     """For each pair whose difference is one of calibration, what recalibrating would gain."""
@@ -23,26 +26,27 @@ def made_up_for(comparison: Compared) -> Iterator[Found]:
 
 
 def _enough(score: Score, difference: float) -> Gain | None:
-    """The largest gain that is beyond chance, if it is at least the difference."""
+    """The largest gain that is beyond chance, if it is nearly the difference or more."""
     # The errors of gains are those of independent rows.
     if score.clustered or score.of_histogram or score.calibration is None:
         return None
     sure = [each for each in score.calibration.gains if not each.reason and each.gain.low > 0]
     most = max(sure, key=lambda each: each.gain.value, default=None)
-    return most if most and most.gain.value >= difference else None
+    return most if most and most.gain.value >= MOST * difference else None
 
 
-def _found(
-    comparison: Compared, pair: PairFigures, better: str, worse: str, gain: Gain
-) -> Found:
-    two = len(comparison.models) == 2
+def _found(comparison: Compared, pair: PairFigures, better: str, worse: str, gain: Gain) -> Found:
+    two, difference = len(comparison.models) == 2, abs(pair.difference)
     head = "The difference" if two else f"The difference of {pair.first} and {pair.second}"
+    whole = gain.gain.value >= difference
     told = (
         f"{METHODS[gain.method]}, fitted to other rows, would lower the log loss of {worse} by "
-        f"{shown(gain.gain.value)} nats ({shown(gain.gain.low)} to {shown(gain.gain.high)}): at "
-        f"least the {shown(abs(pair.difference))} nats by which it is higher than that of {better}."
+        f"{shown(gain.gain.value)} nats ({shown(gain.gain.low)} to {shown(gain.gain.high)}), "
+        f"{'at least' if whole else 'almost all of'} the {shown(difference)} nats by which it is higher "
+        f"than that of {better}."
     )
-    ranks = [comparison.scores[name].roc_auc for name in (worse, better)]
-    if all(each == each for each in ranks):
-        told += f" The AUC of {worse} is {shown(ranks[0])}, that of {better} {shown(ranks[1])}."
-    return Found("unsure", f"{head} is one of calibration", told)
+    ranks = [comparison.scores[name] for name in (worse, better)]
+    if len(ranks[0].classes) == 2:
+        first, second = (shown(each.roc_auc) for each in ranks)
+        told += f" The AUC of {worse} is {first}, that of {better} {second}."
+    return Found("unsure", f"{head} is {'' if whole else 'almost wholly '}one of calibration", told)

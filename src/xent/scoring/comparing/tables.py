@@ -18,6 +18,9 @@ from xent.scoring.report import Score
 FURTHER = ("skill", "brier_score", "roc_auc", "macro_log_loss_nats")
 """Figures that are shown beside log loss and accuracy."""
 
+LEFT_OUT = ("log_loss_bits", "perplexity", "base_rate_loss")
+"""Figures that say the same as the log loss, or are the same of all models."""
+
 TOLD = 5
 """Models of whose confidence something is said; of which a sentence names so many."""
 
@@ -174,6 +177,10 @@ def slice_blocks(comparison: Compared, column: str) -> Iterator[Block]:
         told = f"The {HIGHEST} highest differences and the {LOWEST} lowest, of {len(rows):,}; "
         yield Text(told + "--format json has all.", "plain")
     name = column_name(column)
+    slices = comparison.state.clusters.slices.get(column)
+    if slices is not None and slices.full:
+        yield Text(f"No interval by {name}: {cells[0].interval.reason}.", "plain")
+        return
     where = "{0.first} where " + f"{name} is " if several else ""
     intervals = ((where.format(e) + cut(e.value), e.interval) for e in cells)
     yield from without_interval(intervals, "" if several else f"{name} ", TOLD)
@@ -219,10 +226,10 @@ def models_without_interval(comparison: Compared) -> Iterator[Block]:
     for model, score in comparison.scores.items():
         reasons: dict[str, list[str]] = {}
         for each in score.figures:
-            if each.name and each.interval is not None and each.interval.reason:
+            if each.interval and not each.interval.known and each.key not in LEFT_OUT:
                 reasons.setdefault(each.interval.reason, []).append(each.name)
-        for reason, figures in reasons.items():
-            found.setdefault((reason, (*figures,)), []).append(model)
+        for reason, names in reasons.items():
+            found.setdefault((reason, (*names,)), []).append(model)
     for (reason, figures), models in found.items():
         what = f"the {listed(figures)} of {listed(models, TOLD)}"
         yield Text(f"No interval of {what}: {reason}.", "plain")

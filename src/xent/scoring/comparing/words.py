@@ -48,20 +48,21 @@ def percent(level: float) -> str:
 
 def conclusion_of_two(pair: PairFigures, rows: int, level: float) -> str:
     """What may be concluded about two models."""
+    of = counted(rows, "row")
     if pair.same:
-        return f"{pair.first} and {pair.second} have the same loss in each row ({counted(rows, 'row')})."
+        return f"{pair.first} and {pair.second} have the same loss in each row ({of})."
     if any(pair.infinite):
         return infinite(pair)
     if pair.rounding:
         both = f"{pair.first} and {pair.second} have the same loss in each row, but for rounding"
-        return f"{both} ({counted(rows, 'row')})."
+        return f"{both} ({of})."
     if pair.difference != pair.difference:
         return f"No difference of the log losses can be concluded: {pair.interval.reason}."
     better, worse = (pair.second, pair.first)[:: 1 if pair.difference > 0 else -1]
     size = f"{shown(abs(pair.difference))} nats"
     if not pair.interval.known and pair.lower[pair.first != better] == rows:
         return (
-            f"The log loss of {better} is lower than that of {worse} in each of {counted(rows, 'row')}, "
+            f"The log loss of {better} is lower than that of {worse} in each of {of}, "
             f"by {size} on average; there is no interval ({pair.interval.reason})."
         )
     if not pair.interval.known:
@@ -72,7 +73,7 @@ def conclusion_of_two(pair: PairFigures, rows: int, level: float) -> str:
     if pair.difference < 0:
         low, high = -high, -low
     told = f"the log loss of {better} is lower than that of {worse} by {size} "
-    told += f"({percent(level)} interval {shown(low)} to {shown(high)}, {counted(rows, 'row')})"
+    told += f"({percent(level)} interval {shown(low)} to {shown(high)}, {of})"
     if significant(pair, level):
         return f"{told[0].upper()}{told[1:]}: more than chance explains."
     seen = f"A difference of {shown(pair.detectable)} nats would have been seen with 80 % power"

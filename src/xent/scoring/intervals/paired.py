@@ -16,10 +16,8 @@ STEPS = 60
 """Halvings until a bound is known to the precision of a number."""
 
 
-def paired_interval(
-    only_first: int, only_second: int, rows: int, level: float = 0.95
-) -> Interval:
-    r"""Tango's interval of the first accuracy less the second: the differences no score test rejects.
+def paired_interval(only_first: int, only_second: int, rows: int, level: float = 0.95) -> Interval:
+    r"""Tango's interval of the first accuracy less the second: what no score test rejects.
 
     .. math::
         T(\Delta) = \frac{b - c - n \Delta}{\sqrt{n (2 q + \Delta (1 - \Delta))}}, \qquad

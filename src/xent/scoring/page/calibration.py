@@ -22,8 +22,8 @@ FEWEST = 20
 """Rows below which the short report says nothing of calibration."""
 
 DEPENDENT = (
-    "Rows of one cluster go together, but calibration takes rows as independent: no intervals, "
-    "p-values, bands or values under perfect calibration are given."
+    "Calibration takes rows as independent, which those of one cluster are not: it is told without "
+    "intervals, tests, bands and values under perfect calibration."
 )
 UNTESTED = (
     "these are estimates alone: intervals, tests, bands and values under perfect calibration would "

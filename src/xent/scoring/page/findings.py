@@ -157,8 +157,8 @@ def _gain(found: Calibration) -> str:
     best = max(sure, key=lambda each: each.gain.low)
     gain = best.gain
     return (
-        f" {METHODS[best.method]}, fitted to other rows, would lower the log loss by {gain.value:.2g} nats "
-        f"({gain.low:.2g} to {gain.high:.2g})."
+        f" {METHODS[best.method]}, fitted to other rows, would lower the log loss by "
+        f"{gain.value:.2g} nats ({gain.low:.2g} to {gain.high:.2g})."
     )
 
 

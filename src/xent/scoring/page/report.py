@@ -22,6 +22,8 @@ MOST_COLUMNS = 12
 QUANTILES = (0.5, 0.9, 0.95, 0.99, 1.0)
 """Of the losses of rows."""
 
+NO_LOSSES = "No losses: of so many classes no sample of rows is kept."
+
 MOST_ROWS = 100
 """Worst rows that are shown."""
 
@@ -46,8 +48,7 @@ class ScoreReport(PageReport):
         yield Text("What is wrong, and what is not", "section")
         yield from itemized(findings(score), drawn=drawn)
         drawable = drawn and pictures.available()
-        if drawn and not drawable:
-            yield from pictures.missing()
+        yield from pictures.missing(drawn=drawn)
         yield Text("Figures", "section")
         yield from score.figure_blocks()
         yield Text("Calibration", "section")
@@ -82,7 +83,7 @@ class ScoreReport(PageReport):
     def _losses(self, *, drawn: bool) -> Iterator[Block]:
         sampled = self.score.sampled_losses
         if sampled is None:
-            yield Text("No losses: of so many classes no sample of rows is kept.", "plain")
+            yield Text(NO_LOSSES, "plain")
             return
         if drawn:
             yield pictures.losses(self.score)
