@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -98,13 +99,14 @@ def without_interval(
 
     Reasons that differ in numbers alone, as "only 3 rows: an interval needs 10", share a sentence.
     """
-    found: dict[str, list[tuple[str, str]]] = {}
+    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for name, interval in of:
         if interval is not None and interval.reason:
             seen, _, needed = interval.reason.rpartition(": ")
-            found.setdefault(needed, []).append((name, seen))
-    for needed, pairs in found.items():
-        (first, *others) = dict.fromkeys(seen for _, seen in pairs)
-        names = [f"{name} ({seen})" if others and seen else name for name, seen in pairs]
-        reason = needed if others or not first else f"{first}: {needed}"
+            alike = re.sub(r"[\d.,]+ (\w+?)s?\b", r"# \1", seen)
+            found.setdefault((alike, needed), []).append((name, seen))
+    for (_, needed), pairs in found.items():
+        first, *others = dict.fromkeys(seen for _, seen in pairs)
+        names = [f"{name} ({seen})" if others else name for name, seen in pairs]
+        reason = f"{first}: {needed}" if first and not others else needed
         yield Text(f"No interval of {what}{listed(names, most)}: {reason}.", "plain")

@@ -39,11 +39,11 @@ def _found(comparison: Compared, pair: PairFigures, better: str, worse: str, gai
     two, difference = len(comparison.models) == 2, abs(pair.difference)
     head = "The difference" if two else f"The difference of {pair.first} and {pair.second}"
     whole = gain.gain.value >= difference
+    part = "at least" if whole else "almost all of"
     told = (
         f"{METHODS[gain.method]}, fitted to other rows, would lower the log loss of {worse} by "
         f"{shown(gain.gain.value)} nats ({shown(gain.gain.low)} to {shown(gain.gain.high)}), "
-        f"{'at least' if whole else 'almost all of'} the {shown(difference)} nats by which it is higher "
-        f"than that of {better}."
+        f"{part} the {shown(difference)} nats by which it is higher than that of {better}."
     )
     ranks = [comparison.scores[name] for name in (worse, better)]
     if len(ranks[0].classes) == 2:
