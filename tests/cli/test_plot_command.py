@@ -124,7 +124,7 @@ def test_names_are_drawn_as_they_are(run: Callable[..., Output], tmp_path: Path)
 def test_a_longer_file_is_drawn_in_part(run: Callable[..., Output], tmp_path: Path) -> None:
     (tmp_path / "long.csv").write_text("logit,label\n" + "0.5,1\n-0.5,0\n" * 1500)
     assert run("dataset", "long.csv", "--frame", "4", "-o", "a.svg").code == 0
-    assert "(first 2000 rows)" in (tmp_path / "a.svg").read_text("utf-8")
+    assert "(first 2,000 rows)" in (tmp_path / "a.svg").read_text("utf-8")
 
 
 @pytest.mark.parametrize(
