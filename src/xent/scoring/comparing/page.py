@@ -194,15 +194,18 @@ class ComparisonReport(PageReport):
 
 
 def _slim(block: Block) -> Block:
-    """A table of several models with value, rows and model in one column: it fits a phone."""
-    if not isinstance(block, Table) or block.heads[1:3] != ("rows", "log loss of"):
+    """A table with value, rows and model, if it names one, in one column: it fits a phone."""
+    if not isinstance(block, Table) or block.heads[1] != "rows":
         return block
-    heads = (f"{block.heads[0]} (rows): model", *block.heads[3:])
+    named = 1 + (block.heads[2] == "log loss of")
+    head, *heads = block.heads
     rows = (
-        (f"{value} ({rows}): {model}" if rows else value, *others)
-        for value, rows, model, *others in block.rows
-    )
-    return Table(heads, tuple(rows))
+        (": ".join([f"{value} ({others[0]})", *others[1:named]]) if others[0] else value,
+         *others[named:])
+        for value, *others in block.rows
+    )  # fmt: skip
+    of = ": model" * (named > 1)
+    return Table((f"{head} (rows){of}", *heads[named:]), tuple(rows))
 
 
 def _beside(found: Iterable[Picture]) -> Iterator[Block]:

@@ -168,12 +168,12 @@ def beside_each_other(scores: Mapping[str, Told]) -> Iterator[Block]:
     if not found:
         return
     rows = tuple(_row(name, each.miscalibration, clustered=c) for name, each, c in found)
-    what, event = "miscalibration, nats", found[0][1].event
+    what, unit = f"miscalibration of {found[0][1].event}", "nats"
     if found[0][2]:
-        yield Table((f"of {event}", what), rows)
+        yield Table((what, unit), rows)
         yield Text(DEPENDENT, "plain")
         return
-    yield Table((f"of {event}", what, *HEADS), rows, left=(0, 4))
+    yield Table((what, unit, *HEADS), rows, left=(0, 4))
     yield Text(CALIBRATED, "plain")
 
 

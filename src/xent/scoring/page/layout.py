@@ -35,7 +35,7 @@ OWN_STYLE = """
 @media (max-width: 40rem) {
   .xent-score th { white-space: normal; overflow-wrap: normal; }
   .xent-score table { border-spacing: 0; }
-  .xent-score td:first-child { max-width: 7rem; min-width: 3rem; overflow-wrap: anywhere; }
+  .xent-score td:first-child { max-width: 7rem; min-width: 4rem; overflow-wrap: anywhere; }
   .xent-score th, .xent-score td { font-size: 0.75rem; }
   .xent-score [style*="0.6em"] { padding: 0 0.3em !important; }
 }
