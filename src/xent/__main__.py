@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from typing import NoReturn
 
 from xent._signs import HANDLER
@@ -45,7 +46,17 @@ def _run() -> None:
     except (TypeError, ValueError) as error:
         if "XENT_DEBUG" in os.environ:
             raise
-        _fail(str(error), 2)
+        _fail(_as_typed(str(error), sys.argv[2:]), 2)
+
+
+def _as_typed(message: str, arguments: Sequence[str]) -> str:
+    """The message with the parameter that it begins with called as the option that was typed."""
+    name, space, rest = message.partition(" ")
+    option = "--" + {"ignored": "ignore-label"}.get(name, name.replace("_", "-"))
+    typed = any(each.partition("=")[0] == option for each in arguments) and not rest.startswith(
+        "are "
+    )
+    return f"{option}{space}{rest}" if typed else message
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal
 
+from xent._format import reasons
 from xent.scoring.errors import FileError
 from xent.scoring.language import columns, harness, plain, responses
 from xent.scoring.language.choice_report import ChoiceScore
@@ -101,7 +102,7 @@ def score_of(
     """The figures of a state; an error if it has no rows."""
     empty = isinstance(state, TextState) and state.known["tokens"] and not state.totals["tokens"]
     if not state.rows or empty:
-        told = ", ".join(f"{n} with {why}" for why, n in sorted(state.left_out.items()) if n)
+        told = reasons((why, n) for why, n in sorted(state.left_out.items()) if n)
         raise FileError(name, f"nothing is left: {told}." if told else "holds no rows.")
     if isinstance(state, ChoiceState):
         return ChoiceScore(name, form, state, skipped, level)
