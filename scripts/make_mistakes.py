@@ -28,23 +28,23 @@ PAGE = Path(__file__).parents[1] / "docs" / "mistakes.md"
 HEAD = """\
 # Mistakes by name
 
-{known} mistakes, each with its smallest code, how it shows in training, how it is recognised and how it
-is fixed. Of {planted} bugs planted in losses, gradients, batches and training runs, {named} are named
-rightly, and no correct implementation is called wrong.
+{known} mistakes, each with its smallest code, how it shows in training, how it is recognised and
+how it is fixed. Of {planted} that are planted in losses, gradients, batches and training runs,
+{named} are named rightly, and no correct implementation is called wrong.
 
 All checks use this catalogue, so a mistake has the same name wherever it is found:
-`xent.check.gradient` finds it in a loss or a gradient, `xent.check.diagnose` in a batch of scores and
-labels, `xent.check.watch` in a training run. [How surely](mistakes-told-apart.md) mistakes are told
-apart, alone and in pairs, has a page of its own.
+`xent.check.gradient` finds it in a loss or a gradient, `xent.check.diagnose` in a batch of scores
+and labels, `xent.check.watch` in a training run. [How surely](mistakes-told-apart.md) mistakes
+are told apart, alone and in pairs, has a page of its own.
 
 """
 
 CODE = """
 ## How to read the code
 
-Lines with a minus are those of the mistake, lines with a plus those of its correction. A test runs both:
-the first must be given the name of the mistake and no other, the second must pass. Every example begins
-with
+Lines with a minus are those of the mistake, lines with a plus those of its correction. A test
+runs both: the first must be given the name of the mistake and no other, the second must pass.
+Every example begins with
 
 ```text
 {setup}```
@@ -54,12 +54,13 @@ with
 END = """
 ## How this page was made
 
-`python scripts/make_mistakes.py` writes this page from `src/xent/check/catalogue/`, from which the checks
-take their words, and `tests/check/test_check_catalogue.py` runs every example. Bugs are planted in losses, in gradients and in both, of rows and of means
-(`tests/support/planted.py`), in batches (`tests/support/batches.py`), and in training runs, which are
-regressions in NumPy and networks in PyTorch on scikit-learn's digits
-(`tests/support/training_runs.py`). A bug in a loss, a gradient or a run counts as named if its name is
-the only one given; a batch may have further findings beside it.
+`python scripts/make_mistakes.py` writes this page from `src/xent/check/catalogue/`, from which
+the checks take their words, and `tests/check/test_check_catalogue.py` runs every example. Bugs
+are planted in losses, in gradients and in both, of rows and of means
+(`tests/support/planted.py`), in batches (`tests/support/batches.py`), and in training runs, which
+are regressions in NumPy and networks in PyTorch on scikit-learn's digits
+(`tests/support/training_runs.py`). A bug in a loss, a gradient or a run counts as named if its
+name is the only one given; a batch may have further findings beside it.
 """
 
 
@@ -139,9 +140,7 @@ def page() -> str:
         for name, entry in of_kind(kind).items():
             lines += section(name, entry)
     known = sum(not entry.note for entry in catalogue().values())
-    head = HEAD.format(
-        known=known, planted=counts().planted.total(), named=counts().named.total()
-    )
+    head = HEAD.format(known=known, planted=counts().planted.total(), named=counts().named.total())
     return head + "\n".join(lines).rstrip() + "\n" + END
 
 

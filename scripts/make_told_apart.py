@@ -31,21 +31,21 @@ HEAD = """\
 
 {singles}
 
-A loss is composed of parts: a link (how logits become probabilities), terms, targets, weights and a
-factor. In the tests every part may be wrong, alone and together with every wrong part of another place,
-in losses of classes and of binary labels, as losses of rows, their mean and their sum, in NumPy and in
-PyTorch. A cell says how many were named rightly, of how many: by the names of all wrong parts and no
-other, as the composition that is named or as one from which the report says that the same numbers
-follow. [Mistakes by name](mistakes.md) explains the names.
+A loss is composed of parts: a link (how logits become probabilities), terms, targets, weights and
+a factor. In the tests every part may be wrong, alone and together with every wrong part of
+another place, in losses of classes and of binary labels, as losses of rows, their mean and their
+sum, in NumPy and in PyTorch. A cell says how many were named rightly, of how many: by the names
+of all wrong parts and no other, as the composition that is named or as one from which the report
+says that the same numbers follow. [Mistakes by name](mistakes.md) explains the names.
 
 """
 
 END = """
 ## How this page was made
 
-`python scripts/make_told_apart.py` writes this page: it checks the losses of `tests/support/composed.py`
-and `tests/support/planted.py` again. A slow test (`tests/check/test_check_composed.py`) compares the page
-with what the checks say.
+`python scripts/make_told_apart.py` writes this page: it checks the losses of
+`tests/support/composed.py` and `tests/support/planted.py` again. A slow test
+(`tests/check/test_check_composed.py`) compares the page with what the checks say.
 """
 
 
@@ -60,7 +60,7 @@ def tried(number: int, task: str) -> Iterator[tuple[Composed, bool]]:
 def share(results: Iterable[bool]) -> str:
     """Named of tried."""
     found = list(results)
-    return f"{sum(found)} of {len(found)}" if found else ""
+    return f"{sum(found)}/{len(found)}" if found else ""
 
 
 def by_place(task: str) -> Table:
@@ -110,7 +110,7 @@ def not_told_apart() -> Table:
                         told[" and ".join(sorted(names[0]))] += 1
                         right, number = right + (pair in names), number + 1
             named = "; ".join(f"{name or 'nothing'} ({n})" for name, n in told.most_common())
-            rows.append((" and ".join(sorted(pair)), f"{right} of {number}", named, why))
+            rows.append((" and ".join(sorted(pair)), f"{right}/{number}", named, why))
     return Table(("pair", "named", "what the report says", "why"), tuple(rows), left=(0, 2, 3))
 
 
@@ -129,11 +129,14 @@ def page() -> str:
     results = {(n, task): [right for _, right in tried(n, task)] for n, task in both}
     one = results[1, "classes"] + results[1, "binary"]
     two = results[2, "classes"] + results[2, "binary"]
-    left_out = sum(len(pairs) for pairs in composed.SAME.values())
+    left_out = [pair for pairs in composed.SAME.values() for pair in pairs]
+    others = sum(
+        case.names in left_out for library in LIBRARIES for case in composed.cases(2, library)
+    )
     singles = (
         f"Of {len(one):,} losses with one wrong part, {sum(one):,} are named rightly, and of "
-        f"{len(two):,} with two, {sum(two):,}. {left_out} pairs of names are not told apart; they "
-        "are listed below, with the reason."
+        f"{len(two):,} with two, {sum(two):,}. Another {others}, of {len(left_out)} pairs of "
+        "names, are not told apart; they are listed below, with the reason."
     )
     blocks: list[Block] = [
         Text("Classes", "section"),

@@ -1,4 +1,4 @@
-"""Custom objectives, as the documentation of XGBoost and LightGBM writes them, are checked as given."""
+"""Custom objectives in the forms of XGBoost and LightGBM are checked as they are."""
 
 from __future__ import annotations
 

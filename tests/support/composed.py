@@ -189,7 +189,8 @@ SAME: dict[str, list[set[str]]] = {
         {"labels flipped", "class weights in another order"},
         {"labels flipped", "pos_weight on the wrong term"},
     ],
-    "The weights are those of a row by its label, which are not those of its term.": [
+    "Where targets are not 0 and 1, the weight of a row by its label is not that of each term by "
+    "its class: a third difference.": [
         {"labels off by one", "pos_weight on the wrong term"},
         {"labels -1 and +1", "pos_weight on the wrong term"},
         {"smoothing over the other classes", "class weights in another order"},

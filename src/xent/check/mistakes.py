@@ -16,7 +16,8 @@ from xent._report import Finding, Level
 
 KINDS = {
     "factors": "A wrong factor",
-    "formulas": "Another formula",
+    "gradients": "A gradient of another formula",
+    "formulas": "A loss of another formula",
     "targets": "Targets and labels",
     "weights": "Weights, ignored rows and options",
     "values": "Wrong values",

@@ -1,4 +1,4 @@
-"""Custom objectives of XGBoost and LightGBM: a gradient and a Hessian, often of (labels, scores)."""
+"""Custom objectives of XGBoost and LightGBM: gradient and Hessian, often of (labels, scores)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from xent.check.conventions import Convention, names_contradict, scores_first
 def gradient_alone(grad: Callable[..., Any], loss: Callable[..., Any]) -> Callable[..., Any]:
     """The gradient as a function of the loss's arguments, whatever else `grad` returns.
 
-    Of a pair of arrays of one shape the first is the gradient: the second is the Hessian's diagonal.
+    Of a pair of arrays of one shape the first is the gradient, the second the Hessian's diagonal.
     Where the names of its parameters say that the labels come first, and those of the loss's
     parameters that they come last, they are exchanged.
     """
