@@ -18,7 +18,7 @@ import training_runs
 
 from xent._report.markdown import escape
 from xent.check import diagnose
-from xent.check.mistakes import KINDS, Mistake, anchor, catalogue, setup
+from xent.check.mistakes import KINDS, Mistake, anchor, catalogue, setup, symptoms
 
 INDEXED = re.compile(r"\b[a-z]_[a-z]\b")
 """Mathematics in a text that is written for a terminal."""
@@ -102,12 +102,16 @@ def of_kind(kind: str) -> dict[str, Mistake]:
 
 
 def overview() -> Iterator[str]:
-    """A table of all names, by kind."""
+    """Tables of all names: by what one sees, and by kind."""
+    yield "| what you see | likely mistakes |"
+    yield "| :-- | :-- |"
+    for seen, names in symptoms().items():
+        yield f"| {escape(seen)} | {' · '.join(map(link, names))} |"
+    yield "\nAll of them, by kind:\n"
     yield "| kind | mistakes |"
     yield "| :-- | :-- |"
     for kind, title in KINDS.items():
-        links = " · ".join(map(link, of_kind(kind)))
-        yield f"| [{title}](#{anchor(title)}) | {links} |"
+        yield f"| [{title}](#{anchor(title)}) | {' · '.join(map(link, of_kind(kind)))} |"
 
 
 def section(name: str, entry: Mistake) -> Iterator[str]:
@@ -115,9 +119,9 @@ def section(name: str, entry: Mistake) -> Iterator[str]:
     yield f"### {escape(name)}\n"
     yield f"{prose(entry.matters)}\n"
     yield f"```diff\n{entry.code}```\n"
-    yield f"- **In training:** {prose(entry.shows)}"
-    yield f"- **Recognised by:** {prose(entry.recognised)}"
-    yield f"- **Fix:** {prose(entry.fix)}"
+    yield f"- **How it shows:** {prose(entry.shows)}"
+    yield f"- **How it is recognised:** {prose(entry.recognised)}"
+    yield f"- **How to fix it:** {prose(entry.fix)}"
     if number := counts().planted[name]:
         named, blamed = counts().named[name], counts().blamed[name]
         also = f" Blamed for another bug {times(blamed)}." if blamed else ""

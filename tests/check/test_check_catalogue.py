@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from xent.check.mistakes import KINDS, anchor, catalogue, setup
+from xent.check.mistakes import KINDS, anchor, catalogue, setup, symptoms
 
 
 def run(code: str) -> Any:
@@ -61,6 +61,13 @@ def test_every_kind_is_told() -> None:
     assert {entry.kind for entry in catalogue().values()} == set(KINDS)
     for entry in catalogue().values():
         assert entry.note == (entry.kind == "notes")
+
+
+def test_symptoms_lead_to_mistakes() -> None:
+    for seen, names in symptoms().items():
+        assert not seen.endswith(".")
+        assert len(set(names)) == len(names) > 1
+        assert set(names) <= set(catalogue())
 
 
 def test_what_is_common_to_all_is_right() -> None:

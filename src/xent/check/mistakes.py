@@ -69,17 +69,25 @@ def anchor(name: str) -> str:
 @cache
 def catalogue() -> dict[str, Mistake]:
     """All mistakes and notes, by name."""
-    folder = files("xent.check") / "catalogue"
     return {
         name: Mistake(kind=kind, **entry)
         for kind in KINDS
-        for name, entry in tomllib.loads((folder / f"{kind}.toml").read_text("utf-8")).items()
+        for name, entry in tomllib.loads(_text(f"{kind}.toml")).items()
     }
+
+
+def symptoms() -> dict[str, list[str]]:
+    """What one sees, and the mistakes that are its likely causes."""
+    return tomllib.loads(_text("symptoms.toml"))
 
 
 def setup() -> str:
     """What every example begins with."""
-    return (files("xent.check") / "catalogue" / "setup.txt").read_text("utf-8")
+    return _text("setup.txt")
+
+
+def _text(file: str) -> str:
+    return (files("xent.check") / "catalogue" / file).read_text("utf-8")
 
 
 def found(name: str, seen: str, *, level: Level | None = None, fix: str = "") -> Finding:
