@@ -124,13 +124,9 @@ def section(name: str, entry: Mistake) -> Iterator[str]:
     yield f"- **How to fix it:** {prose(entry.fix)}"
     if number := counts().planted[name]:
         named, blamed = counts().named[name], counts().blamed[name]
-        also = f" Blamed for another bug {times(blamed)}." if blamed else ""
-        yield f"- Planted {times(number)} in the tests, named {times(named)}.{also}"
+        also = f" Blamed for another bug: {blamed}." if blamed else ""
+        yield f"- In the tests: {named} of {number} planted ones are named.{also}"
     yield ""
-
-
-def times(number: int) -> str:
-    return {0: "never", 1: "once", 2: "twice"}.get(number, f"{number} times")
 
 
 def prose(text: str) -> str:
