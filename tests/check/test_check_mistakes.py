@@ -90,6 +90,6 @@ def test_the_catalogue_is_of_one_piece() -> None:
         assert not entry.option or (entry.formula and entry.option in options), name
         assert set(entry.explains) <= NOTES, name
         assert entry.matters != entry.fix, name
-        for text in (entry.matters, entry.fix):
+        for text in (entry.matters, entry.shows, entry.recognised, entry.fix):
             assert re.fullmatch(r"\S.*[^.]\.", text), name
             assert "  " not in text, name

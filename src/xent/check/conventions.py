@@ -88,6 +88,13 @@ def names_contradict(function: Any, convention: Convention) -> bool:
     return score in TARGETS and target in every
 
 
+def scores_first(function: Any) -> bool:
+    """Do the names of its first two parameters say that the scores come first?"""
+    names = [_plain(name) for name in required(function)[:2]]
+    every = {name for names in SCORES.values() for name in names}
+    return len(names) == 2 and names[0] in every and names[1] in TARGETS
+
+
 def _plain(name: str) -> str:
     return name.lower().strip("_")
 

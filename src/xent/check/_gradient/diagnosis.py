@@ -101,11 +101,12 @@ def _loss(case: Case, reference: Reference, numeric: Measured) -> Loss:
         return loss
     if lost := values.digits_lost(case, reference, numeric):
         return Loss([lost], reference)
-    if clip := fitting.fit_clipping(numeric, reference, scales):
-        return Loss([found("clipping", f"The loss {clip}")], reference)
+    # Before clipping, which would explain some of the rows of an accuracy, say.
     if not numeric.value.any() and not np.isnan(numeric.error).any():
         seen = "No derivative of the loss differs from 0, though the loss does change."
         return Loss([found("gradient is zero", seen)], reference)
+    if clip := fitting.fit_clipping(numeric, reference, scales):
+        return Loss([found("clipping", f"The loss {clip}")], reference)
     if loss := _other_weights(case, reference, numeric):
         return loss
     match = first_match(numeric, fitting.permuted(numeric, reference, case.scales))

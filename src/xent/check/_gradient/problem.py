@@ -100,6 +100,8 @@ class Problem:
             msg = f"grad returned shape {value.shape}; expected the logits' shape, {self.shape}."
             if value.shape == self.shape[::-1]:
                 msg += " It is transposed."
+            elif value.shape in ((logits.size,), (logits.size, 1)):
+                msg += " It is flat: reshape it, with order='F' if it goes class by class."
             raise ValueError(msg)
         if self.task == "classes":
             value = np.moveaxis(value, self.axis, -1)
