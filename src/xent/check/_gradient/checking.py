@@ -10,9 +10,10 @@ import numpy as np
 from xent._report import Finding
 from xent.check._gradient.behaviour import observe
 from xent.check._gradient.case import Case
-from xent.check._gradient.comparison import FAIL, along_directions, compare
+from xent.check._gradient.comparison import FAIL, compare
 from xent.check._gradient.derivatives import TINY_STEP, Method, Steps, derivatives
 from xent.check._gradient.diagnosis import findings
+from xent.check._gradient.directions import along_directions
 from xent.check._gradient.entries import choose_entries
 from xent.check._gradient.problem import Problem
 from xent.check._gradient.progress import Progress

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from xent._format import counted
+from xent._format import counted, plain
 from xent._report import Block, Finding, Report, Table, Text
 from xent._validation import Array
-from xent.check._gradient.comparison import FAIL, INCONCLUSIVE, PASS, Directions
+from xent.check._gradient.comparison import FAIL, INCONCLUSIVE, PASS
 from xent.check._gradient.derivatives import Derivatives
+from xent.check._gradient.directions import CHANCE, Directions
 from xent.check._gradient.problem import Problem
 
 ENOUGH = 0.5
@@ -149,7 +150,11 @@ class GradientReport(Report):
         i = int(np.argmin(d.verdict))
         does = {PASS: "passes", INCONCLUSIVE: "is inconclusive", FAIL: "fails"}[int(d.verdict[i])]
         worst = f"{d.analytic[i]:.9g} analytic, {d.numeric[i]:.9g} numeric"
-        return f"{looked}, and {through}: {counts}. One that {does}: {worst}."
+        text = f"{looked}, and {through}: {counts}. One that {does}: {worst}."
+        if not d.failed:
+            text += f" An error of more than {100 * d.excluded:.2g}% of the gradient, by norm, "
+            text += f"would have shown with a probability of 1 - {CHANCE:.0e}."
+        return text
 
     def _how(self) -> str:
         noun = "logit" if self.problem.task == "binary" else "row"
@@ -193,6 +198,8 @@ class GradientReport(Report):
             "passed": self.passed,
             "failed": self.failed,
             "inconclusive": self.inconclusive,
+            "entries": int(self.problem.logits.size),
+            "directions": None if self.directions is None else _plain(self.directions),
             "findings": [finding.to_dict() for finding in self.findings],
             "worst": self.worst(),
             "method": self.method,
@@ -206,6 +213,18 @@ class GradientReport(Report):
     def __repr__(self) -> str:
         named = f"; {', '.join(self.mistakes)}" if self.mistakes else ""
         return f"<GradientReport: {self.verdict}{named}>"
+
+
+def _plain(d: Directions) -> dict[str, Any]:
+    """Plain data of random directions."""
+    passed, inconclusive, failed = (int((d.verdict == verdict).sum()) for verdict in WORDS)
+    return {
+        "passed": passed,
+        "failed": failed,
+        "inconclusive": inconclusive,
+        "excluded_error": plain(d.excluded),
+        "probability_of_missing_it": CHANCE,
+    }
 
 
 def _entries(entries: list[dict[str, Any]]) -> Table:

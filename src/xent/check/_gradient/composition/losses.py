@@ -17,7 +17,7 @@ from xent.check._gradient.composition.changes import (
     of_weights,
     target_rows,
 )
-from xent.check._gradient.composition.links import Link, at_temperature, links
+from xent.check._gradient.composition.links import Link, links
 from xent.check._gradient.composition.terms import Part, Term, terms
 from xent.check._gradient.reference import Reference
 
@@ -91,11 +91,6 @@ def _parts(*every: Link | Term | Change) -> list[tuple[str, str]]:
 def right(reference: Reference) -> Composition:
     """The composition without a mistake."""
     return next(compositions(reference, 0))
-
-
-def at(reference: Reference, temperature: float) -> Composition:
-    """The right loss of logits that are divided by a temperature."""
-    return replace(right(reference), link=at_temperature(reference, temperature))
 
 
 def _changed(reference: Reference, changes: tuple[Change, ...]) -> tuple[Reference, Rows]:
