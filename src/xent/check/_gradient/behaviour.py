@@ -39,7 +39,7 @@ class Behaviour:
 def observe(problem: Problem, rng: np.random.Generator) -> Behaviour:
     """Call the functions and observe how they behave."""
     precision, grad_precision = _precisions(problem)
-    deterministic = _same_again(problem)
+    deterministic = is_deterministic(problem, calls=1)
     rows_coupled = problem.per_row and _are_rows_coupled(problem, precision, rng)
     if rows_coupled:
         # A loss that changes only occasionally looks the same.
@@ -48,16 +48,14 @@ def observe(problem: Problem, rng: np.random.Generator) -> Behaviour:
     return Behaviour(precision, grad_precision, deterministic, rows_coupled, independent)
 
 
-def is_deterministic(problem: Problem) -> bool:
-    """Does the loss stay the same in many calls? Two equal ones prove little."""
-    return all(_same_again(problem) for _ in range(8))
-
-
-def _same_again(problem: Problem) -> bool:
-    """Is the loss the same when it is called again?"""
-    first, again = problem.losses(problem.logits), problem.losses(problem.logits)
+def is_deterministic(problem: Problem, calls: int = 8) -> bool:
+    """Is the loss the same when it is called again? One equal value proves little."""
+    first = problem.losses(problem.logits)
     # The tolerance is wide: a sum over threads may differ in its last digits.
-    return bool(np.allclose(first, again, rtol=1e-3, atol=1e-6, equal_nan=True))
+    return all(
+        np.allclose(first, problem.losses(problem.logits), rtol=1e-3, atol=1e-6, equal_nan=True)
+        for _ in range(calls)
+    )
 
 
 def _are_rows_coupled(problem: Problem, precision: str, rng: np.random.Generator) -> bool:

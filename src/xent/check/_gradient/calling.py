@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from xent._report import Finding
 from xent._validation import Array
 from xent.check._gradient.composition.explanation import explain, is_right
-from xent.check._gradient.composition.search import Probes
+from xent.check._gradient.composition.search import Probes, enough_rows
 from xent.check._gradient.factors import Counts
 from xent.check._gradient.problem import CallError, Problem, task_of
 from xent.check._gradient.reference import Reference
@@ -105,7 +105,7 @@ def problem_of(functions: Functions) -> tuple[Problem, list[Finding]]:
             assert error is not None
             raise error
         return plain, []
-    how = _best(functions, plain)
+    how = _best(*_at_some_rows(functions, plain))
     if how is None:
         if plain is None:
             assert error is not None
@@ -154,6 +154,27 @@ def _may_be_probabilities(problem: Problem) -> bool:
         return bool(((z >= 0) & (z <= 1)).all())
     sums = z.sum(axis=1), np.exp(z).sum(axis=1)
     return any(bool(np.allclose(one, 1, atol=1e-3)) for one in sums)
+
+
+def _at_some_rows(
+    functions: Functions, plain: Problem | None
+) -> tuple[Functions, Problem | None]:
+    """Those rows of a large batch that are enough to tell ways of calling apart."""
+    shape = tuple(getattr(functions.logits, "shape", ()))
+    if len(shape) not in (1, 2) or functions.axis % len(shape) != len(shape) - 1:
+        return functions, plain
+    step = shape[0] // enough_rows(shape[1] if len(shape) == 2 else 1)
+    of_entries = np.size(functions.options.get("pos_weight", 1)) > 1
+    if step < 8 or of_entries:
+        return functions, plain
+    if "sample_weight" in functions.options or np.shape(functions.targets)[:1] != shape[:1]:
+        return functions, plain
+    few = replace(functions, logits=functions.logits[::step], targets=functions.targets[::step])
+    try:
+        return few, few.as_given()
+    except CallError:
+        # A loss may need the rows that it was made for.
+        return (few, None) if plain is None else (functions, plain)
 
 
 def _best(functions: Functions, plain: Problem | None) -> Convention | None:

@@ -17,8 +17,8 @@ from xent.check._gradient import edges, fitting, values, wording
 from xent.check._gradient.behaviour import is_deterministic
 from xent.check._gradient.case import Case
 from xent.check._gradient.composition.changes import in_order
-from xent.check._gradient.composition.explanation import explain
 from xent.check._gradient.composition.search import Probes
+from xent.check._gradient.explaining import explained_by
 from xent.check._gradient.factors import Counts, names_of, near
 from xent.check._gradient.fitting import Measured, first_match
 from xent.check._gradient.formulas import Formula, wrong_gradients
@@ -79,12 +79,12 @@ def _loss(case: Case, reference: Reference, numeric: Measured) -> Loss:
     match = None if case.behaviour.rows_coupled else _right(case, reference, numeric)
     if match is not None and not _is_merely_scaled(case, reference, match):
         return _up_to_a_constant(case, reference, match)
-    probes = Probes.of(case.problem)
+    probes = case.probes
     if probes.constant and not numeric.value.any():
         seen = f"The loss is {np.ravel(probes.losses)[0]:.6g}, whatever the logits."
         return Loss([found("loss is constant", seen)], reference)
     # An option that was requested and left out comes before any that was not requested.
-    explained = explain(reference, probes, case.behaviour.precision, case.reduction)
+    explained = explained_by(case, reference)
     if match is not None and (explained is None or not explained.parts):
         # The derivatives of few rows may be a multiple of the right ones by chance.
         if explained is not None:
@@ -137,8 +137,7 @@ def _up_to_a_constant(case: Case, reference: Reference, match: Formula) -> Loss:
     named = _told(case, reference, match)
     added = values.at_zero_logits(case, reference, [match.scale, *case.scales])
     if not named and added:
-        probes = Probes.of(case.problem)
-        explained = explain(reference, probes, case.behaviour.precision, case.reduction)
+        explained = explained_by(case, reference)
         if explained is not None and explained.less_entropy and not explained.names:
             added = wording.explanation(explained, reference)
     return Loss(named or added, reference, match)

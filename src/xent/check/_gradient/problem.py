@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Callable
 from typing import Any, get_args
@@ -104,6 +105,22 @@ class Problem:
         if self.task == "classes":
             value = np.moveaxis(value, self.axis, -1)
         return value.astype(np.float64).reshape(-1, self.classes)
+
+    def of_rows(self, rows: Array) -> Problem | None:
+        """The same functions at some of the rows; None unless rows run along one axis."""
+        along = 1 if self.axis == 0 else 0
+        if len(self.row_shape) != 1 or (
+            self.targets is not None and self.targets.shape[-1 if along else 0] != len(self.logits)
+        ):
+            return None
+        few = copy.copy(self)
+        few.logits = self.logits[rows]
+        few.row_shape = (len(rows),)
+        few._class_last_shape = few.row_shape + self._class_last_shape[1:]
+        few.shape = few._class_last_shape[::-1] if along else few._class_last_shape
+        if self.targets is not None:
+            few.targets = np.take(self.targets, rows, axis=-1 if along else 0)
+        return few
 
     def row_name(self, row: int) -> str:
         """The row, by its index in the caller's arrays."""

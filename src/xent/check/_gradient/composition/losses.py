@@ -45,6 +45,11 @@ class Composition:
         found = self.term.value(Part(*self.rows, log_p, log_q)).sum(axis=-1)
         return np.asarray(found if self.weights.factor is None else found * self._factor(z))
 
+    def own_losses(self) -> Array:
+        """Losses of rows at the reference's own logits."""
+        forward = self.link.forward(capped(self.reference)[0])
+        return self.losses(self.reference.logits, *forward) + of_z_loss(self.reference)[0]
+
     def of(self, reference: Reference) -> Composition:
         """The same for another reference, of more rows."""
         changed, rows = _changed(reference, (self.targets, self.weights, self.logits))
