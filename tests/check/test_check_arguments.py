@@ -207,7 +207,9 @@ def test_of_many_classes_the_label_and_some_others_are_looked_at() -> None:
     assert set(report.numeric.row[at_label]) == set(range(6))
     assert report.directions is not None
     number = len(report.directions.verdict)
-    assert f"{len(report.verdicts)} of 6000 entries were checked, and {number} random" in str(report)
+    assert f"{len(report.verdicts)} of 6000 entries were checked, and {number} random" in str(
+        report
+    )
 
 
 # What it costs.

@@ -156,9 +156,7 @@ def _may_be_probabilities(problem: Problem) -> bool:
     return any(bool(np.allclose(one, 1, atol=1e-3)) for one in sums)
 
 
-def _at_some_rows(
-    functions: Functions, plain: Problem | None
-) -> tuple[Functions, Problem | None]:
+def _at_some_rows(functions: Functions, plain: Problem | None) -> tuple[Functions, Problem | None]:
     """Those rows of a large batch that are enough to tell ways of calling apart."""
     shape = tuple(getattr(functions.logits, "shape", ()))
     if len(shape) not in (1, 2) or functions.axis % len(shape) != len(shape) - 1:

@@ -47,9 +47,7 @@ def _columns(shape: tuple[int, ...], labels: Array | None, rng: np.random.Genera
     return [(np.arange(rows), column) for column in columns]
 
 
-def _single(
-    shape: tuple[int, ...], labels: Array | None, rng: np.random.Generator
-) -> Entries:
+def _single(shape: tuple[int, ...], labels: Array | None, rng: np.random.Generator) -> Entries:
     rows, classes = shape
     size = rows * classes
     number = min(size, max(FEWEST, min(MOST, int(BUDGET / (4 * size)))))

@@ -9,24 +9,28 @@ from typing import Any
 import numpy as np
 
 from xent._format import counted, plain
-from xent._report import Block, Finding, Report, Table, Text
+from xent._report import Block, Finding, Table, Text
 from xent._validation import Array
 from xent.check._gradient.comparison import FAIL, INCONCLUSIVE, PASS
 from xent.check._gradient.derivatives import Derivatives
 from xent.check._gradient.directions import CHANCE, Directions
 from xent.check._gradient.problem import Problem
+from xent.check.raising import CheckError, CheckReport
 
 ENOUGH = 0.5
 """Share of the gradient, by size, that must pass for the verdict to be `pass`."""
 WORDS = {PASS: "pass", INCONCLUSIVE: "inconclusive", FAIL: "FAIL"}
 
 
-class GradientError(AssertionError):
+class GradientError(CheckError):
     """A gradient check failed; the text is the report."""
 
 
+GradientError.__module__ = "xent.check"
+
+
 @dataclass(frozen=True, repr=False, eq=False)
-class GradientReport(Report):
+class GradientReport(CheckReport):
     """The outcome of `check.gradient`. It is true if the gradient is right.
 
     `numeric` holds the derivatives and their estimated errors, `analytic` the given gradient at the
@@ -47,6 +51,8 @@ class GradientReport(Report):
     grad_precision: str
     independent: bool
     definition: str | None
+
+    _error = GradientError
 
     @property
     def passed(self) -> int:
@@ -90,13 +96,9 @@ class GradientReport(Report):
     def __bool__(self) -> bool:
         return self.verdict == "pass"
 
-    def raise_if_failed(self) -> None:
-        """Raise GradientError (an AssertionError) with the report, unless the verdict is `pass`.
-
-        An inconclusive gradient has not passed.
-        """
-        if not self:
-            raise GradientError("\n" + self.to_text())
+    def _failed(self) -> str:
+        """An inconclusive gradient has not passed either."""
+        return ", ".join(self.mistakes) or f"the gradient check is {self.verdict}"
 
     def worst(self, number: int = 5) -> list[dict[str, Any]]:
         """The entries furthest beyond what is allowed, as plain data."""
@@ -195,13 +197,14 @@ class GradientReport(Report):
         """Plain data, for JSON: the counts, the findings and the worst entries."""
         return {
             "verdict": self.verdict,
+            "mistakes": self.mistakes,
             "passed": self.passed,
             "failed": self.failed,
             "inconclusive": self.inconclusive,
             "entries": int(self.problem.logits.size),
             "directions": None if self.directions is None else _plain(self.directions),
             "findings": [finding.to_dict() for finding in self.findings],
-            "worst": self.worst(),
+            "worst": [{name: plain(v) for name, v in one.items()} for one in self.worst()],
             "method": self.method,
             "h": self.h,
             "dtype": self.problem.dtype,
