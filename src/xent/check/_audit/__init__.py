@@ -211,6 +211,8 @@ def audit(
         groups = [group for group in vectors() if group.task == one.task and group.has_margin]
         findings, accuracy = _mistakes(one), tuple(_accuracy(one, group) for group in groups)
         called = str(one.convention)
+        if one.classes is not None:
+            called += f", of {one.classes} classes only"
         return ScoreCard(one.name, one.task, called, findings, accuracy, tuple(answers(one)))
 
 
@@ -248,6 +250,18 @@ def _accuracy(one: Implementation, group: Group) -> Accuracy:
     return Accuracy(group.dtype, group.name, compared("losses"), gradient)
 
 
+def _other_scores(one: Implementation) -> Finding:
+    """It takes other scores than the name of its parameter says."""
+    link = "sigmoid" if one.task == "binary" else "softmax"
+    takes = one.convention.takes
+    if takes == "logits":
+        seen = f"The parameter is called {one.says}, and the loss applies its {link} to it."
+        return found(f"{link} applied twice", seen)
+    seen = f"The parameter is called {one.says}, but the loss fits only if it gets {takes}."
+    fix = f"Apply the {link} inside, or call the parameter by what it takes."
+    return found(f"takes {takes}", seen, fix=fix, level="mistake")
+
+
 def _mistakes(one: Implementation) -> tuple[Finding, ...]:
     """What is wrong with its loss on ordinary rows, by name."""
     named = []
@@ -255,6 +269,8 @@ def _mistakes(one: Implementation) -> tuple[Finding, ...]:
         seen = "By their names the arguments are the other way round, but the loss was called as "
         seen += f"{one.convention.plain.call(one.task == 'binary')}."
         named.append(found("arguments named the wrong way round", seen))
+    if one.says:
+        named.append(_other_scores(one))
     try:
         problem = problem_of(one)
         with closing(Progress(False)) as bar, np.errstate(all="ignore"):

@@ -17,6 +17,7 @@ from xent.check._gradient.problem import CallError, Problem, task_of
 from xent.check._gradient.reference import Reference
 from xent.check.arguments import Task
 from xent.check.conventions import (
+    PLAIN_NAMES,
     Convention,
     as_logits,
     conventions,
@@ -24,6 +25,7 @@ from xent.check.conventions import (
     names_contradict,
     names_speak_for,
     one_hot,
+    scores_named,
 )
 from xent.check.dtypes import rounded
 from xent.check.frameworks import framework_of
@@ -244,7 +246,12 @@ def _told(functions: Functions, how: Convention) -> Iterator[Finding]:
         through = how.link(binary)
         seen = f"The loss takes {how.takes}, so it was checked through the {through}."
         fix = f"Pass lambda z, y: {call} to check it as it is trained, from the logits."
-        yield found(f"takes {how.takes}", seen, fix=fix)
+        name = scores_named(functions.loss)
+        wrong = PLAIN_NAMES.get(name) == "logits"
+        if wrong:
+            seen += f" But its parameter is called {name}: the {through} is missing, or misnamed."
+            fix = f"Apply the {through} inside, or call the parameter by what it takes."
+        yield found(f"takes {how.takes}", seen, fix=fix, level="mistake" if wrong else None)
     if names_contradict(functions.loss, how):
         seen = "By their names the arguments are the other way round, but the loss is "
         yield found("arguments named the wrong way round", f"{seen}right only as {call}.")

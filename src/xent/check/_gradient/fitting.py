@@ -220,9 +220,7 @@ def _hard(p: Array, share: Array) -> tuple[str, Array]:
         return "", share
     top = p[below].max()
     above = ~gone & (p > top)
-    if not above.any() or (known & ~below & (p < top)).any():
-        return "", share
-    if below.sum() + (above & known).sum() < 2:
+    if above.sum() < 2 or (known & ~below & (p < top)).any():
         return "", share
     # A clip may have an upper bound too, so rows without gradient count as clipped at any p.
     unsure = ~known & (p > top) & (p < p[above & known].min(initial=1))
