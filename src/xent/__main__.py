@@ -10,6 +10,9 @@ from typing import NoReturn
 
 from xent._signs import HANDLER
 
+CHECKS = (["audit"], ["diagnose"])
+"""Commands whose exit code 1 says that something is wrong with what they check."""
+
 
 def main() -> None:
     """Run the command line; no traceback reaches a user."""
@@ -35,14 +38,15 @@ def _run() -> None:
         )
     from xent.scoring.errors import FileError
 
+    code = 2 if sys.argv[1:2] in CHECKS else 1
     try:
         application(*sys.argv[1:2])()
     except (FileError, ModuleNotFoundError) as error:
-        _fail(str(error), 1)
+        _fail(str(error), code)
     except OSError as error:
-        _fail(": ".join(str(part) for part in (error.filename, error.strerror) if part), 1)
+        _fail(": ".join(str(part) for part in (error.filename, error.strerror) if part), code)
     except MemoryError:
-        _fail("out of memory.", 1)
+        _fail("out of memory.", code)
     except (TypeError, ValueError) as error:
         if "XENT_DEBUG" in os.environ:
             raise

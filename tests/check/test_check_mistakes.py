@@ -53,11 +53,11 @@ IN_GRADIENTS = {p.name for p in planted.PLANTED}
 IN_BATCHES = {name for name, *_ in batches.PLANTED.values()}
 IN_RUNS = {name for name, *_ in training_runs.PLANTED.values()}
 NOTED = {
-    "not compared", "entropy of the targets taken off",
+    "not compared", "log-probabilities as targets", "entropy of the targets taken off",
     "takes probabilities", "takes log-probabilities", "called otherwise", "warnings",
     "gradient for the logits", "arguments named the wrong way round",
 }  # fmt: skip
-"""In tests/check/test_check_arguments.py, test_check_composed.py and
+"""In tests/check/test_check_arguments.py, test_check_real.py, test_check_composed.py and
 test_check_called.py."""
 
 
