@@ -7,7 +7,6 @@ import os
 import random
 import re
 import sys
-from collections.abc import Iterator
 from importlib.util import find_spec
 from typing import Any
 
@@ -15,8 +14,6 @@ import hypothesis
 import numpy as np
 import pytest
 from marks import marks_of
-
-from xent.check._gradient import entries
 
 PAGES = r"README\.md|docs/.*\.md|tests/docs/test_readme\.py"
 """Files for one process: their examples write the same files."""
@@ -104,14 +101,6 @@ hypothesis.settings.register_profile(
     "search", hypothesis.settings.get_profile("same"), derandomize=False
 )
 hypothesis.settings.load_profile("same")
-
-
-@pytest.fixture(autouse=True, scope="session")
-def unhurried() -> Iterator[None]:
-    """The gradient check measures as many entries of a slow loss as of a fast one."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(entries, "PATIENCE", float("inf"))
-        yield
 
 
 # What is not installed.

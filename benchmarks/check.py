@@ -29,6 +29,16 @@ def scipy_grad(z: Any, y: Any) -> Any:
     return special.softmax(z, axis=1) - np.eye(CLASSES)[y]
 
 
+def focal_loss(z: Any, y: Any) -> Any:
+    """A loss that the check cannot name, which takes its longest search."""
+    log_p = special.log_softmax(z, axis=1)[np.arange(len(y)), y]
+    return -((1 - np.exp(log_p)) ** 2) * log_p
+
+
+def mean(loss: Any) -> Any:
+    return lambda z, y: loss(z, y).mean()
+
+
 def seconds(call: Callable[[], Any]) -> float:
     began = time.perf_counter()
     call()
@@ -55,12 +65,15 @@ def main() -> None:
             torch.from_numpy(z),
             torch.from_numpy(y),
         ),
+        "SciPy, mean": (mean(scipy_loss), lambda z, y: scipy_grad(z, y) / len(y), z, y),
+        "no known loss": (focal_loss, scipy_grad, z, y),
+        "its mean": (mean(focal_loss), lambda z, y: scipy_grad(z, y) / len(y), z, y),
     }
     print(f"{machine.today()}, {machine.processor()}, {machine.cores()} cores")
-    print(f"{ROWS:,} rows of {CLASSES} classes, every entry checked; over 20 evaluations:")
+    print(f"{ROWS:,} rows of {CLASSES} classes, over 20 evaluations:")
     for name, case in cases.items():
         times = ratio(*case)
-        print(f"{name:6} {median(times):.2f} ({min(times):.2f} to {max(times):.2f})")
+        print(f"{name:13} {median(times):.2f} ({min(times):.2f} to {max(times):.2f})")
 
 
 if __name__ == "__main__":

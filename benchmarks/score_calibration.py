@@ -70,7 +70,7 @@ def classes(n: int, runs: int, over: float = 1.0) -> Iterator[tuple[Array, npt.N
 
 def nulls(part: float) -> Iterator[Null]:
     """Figures of perfectly calibrated models, and how often they exceed their 95 % quantile."""
-    for n, runs in ((300, 120), (2000, 60), (100_000, 40)):
+    for n, runs in ((300, 1000), (2000, 600), (100_000, 200)):
         found: dict[str, list[tuple[float, float, bool]]] = {}
         for each in binary("balanced", n, max(4, int(runs * part))):
             outcomes = each.coarse()
@@ -98,13 +98,13 @@ def nulls(part: float) -> Iterator[Null]:
 
 def levels(part: float) -> Iterator[Level]:
     """How often Z's p-value is below 0.05 though the model is calibrated."""
-    for n, runs in ((300, 6000), (2000, 2000), (100_000, 200)):
+    for n, runs in ((300, 10_000), (2000, 5000), (100_000, 1000)):
         several = max(4, int(runs * part))
         for kind in LOGITS:
             tests = [z_of(each) for each in binary(kind, n, several)]
             yield level(kind, n, [each.p_value for each in tests])
         if n <= 2000:
-            tests = [z_of_classes(*each) for each in classes(n, several // 4 + 1)]
+            tests = [z_of_classes(*each) for each in classes(n, several // 2)]
             yield level(f"{CLASSES} classes", n, [each.p_value for each in tests])
 
 
@@ -124,7 +124,7 @@ def level(kind: str, n: int, p_values: list[float]) -> Level:
 def covered(part: float) -> Iterator[Covered]:
     """Coverage of the intervals of the slope, and how often a gain is claimed."""
     for over in (1.0, OVER):
-        for n, runs in ((100, 2000), (1000, 1000), (10_000, 200)):
+        for n, runs in ((100, 4000), (1000, 2000), (10_000, 1000)):
             several = max(4, int(runs * part))
             for kind in LOGITS:
                 slopes, claims = [], []
@@ -135,7 +135,7 @@ def covered(part: float) -> Iterator[Covered]:
                 bounds = np.array([(each.low, each.high) for each in slopes])
                 yield coverage(kind, n, over, bounds, claims)
             slopes, claims = [], []
-            for u, labels in classes(n, several // 8 + 1, over):
+            for u, labels in classes(n, several // 2, over):
                 slopes.append(temperature_of(u, labels).slope)
                 claims.append(gain_of_classes(u, labels).gain.low)
             bounds = np.array([(each.low, each.high) for each in slopes])
@@ -162,7 +162,7 @@ def coverage(kind: str, n: int, over: float, bounds: Array, claims: list[float])
 def bands(part: float) -> Iterator[Bands]:
     """How often the band holds the whole curve, and how wide it is."""
     for over in (1.0, OVER):
-        for n, runs in ((100, 1000), (1000, 600), (10_000, 200)):
+        for n, runs in ((100, 2000), (1000, 2000), (10_000, 1000)):
             for kind in LOGITS:
                 held, widths, rejected = [], [], []
                 for outcomes in binary(kind, n, max(4, int(runs * part)), over):

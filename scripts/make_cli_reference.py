@@ -23,7 +23,8 @@ HEAD = """\
 
 Every command with its arguments and options, as `--help` shows them. Problems with a file end with
 exit code 1 and name file, row and column; incorrect use ends with 2, and a condition of `--fail-if`
-that is true with 3. `XENT_DEBUG=1` shows the traceback behind a message.
+that is true with 3. `xent audit` and `xent diagnose` end with 1 if something is wrong with what
+they check, and with 2 for any error. `XENT_DEBUG=1` shows the traceback behind a message.
 
 """
 

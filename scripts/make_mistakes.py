@@ -1,4 +1,4 @@
-"""Write docs/mistakes.md: what the check knows by name, and the planted bugs it was held to.
+"""Write docs/mistakes.md: what the checks know by name, from the catalogue that they use.
 
 PYTHONPATH=tests/support python scripts/make_mistakes.py
 """
@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import batches
 import planted
 import training_runs
 
-from xent._report import Block, Table, Text, to_markdown
+from xent._report.markdown import escape
 from xent.check import diagnose
-from xent.check.mistakes import Mistake, catalogue
+from xent.check.mistakes import KINDS, Mistake, anchor, catalogue, setup, symptoms
 
 INDEXED = re.compile(r"\b[a-z]_[a-z]\b")
 """Mathematics in a text that is written for a terminal."""
@@ -25,121 +28,120 @@ PAGE = Path(__file__).parents[1] / "docs" / "mistakes.md"
 HEAD = """\
 # Mistakes by name
 
-{finding}
+{known} mistakes, each with its smallest code, how it shows in training, how it is recognised and
+how it is fixed. Of {planted} that are planted in losses, gradients, batches and training runs,
+{named} are named rightly, and no correct implementation is called wrong.
 
-`xent.check.gradient` compares three gradients: the one you give it, the numerical derivative of
-your loss, and the gradient of the cross-entropy that the loss should be. Which of them agree, and
-the formula and factor by which they differ, show the mistake. `xent.check.diagnose` looks at a
-batch of scores and labels, `xent.check.watch` at a training run. All use the same catalogue, so a
-mistake has the same name in each.
+All checks use this catalogue, so a mistake has the same name wherever it is found:
+`xent.check.gradient` finds it in a loss or a gradient, `xent.check.diagnose` in a batch of scores
+and labels, `xent.check.watch` in a training run. [How surely](mistakes-told-apart.md) mistakes
+are told apart, alone and in pairs, has a page of its own.
 
-*Planted* is the number of bugs of that kind in the tests, *named* how many of them the check named
-correctly, and *blamed in error* how often it gave that name to another bug.
+"""
+
+CODE = """
+## How to read the code
+
+Lines with a minus are those of the mistake, lines with a plus those of its correction. A test
+runs both: the first must be given the name of the mistake and no other, the second must pass.
+Every example begins with
+
+```text
+{setup}```
 
 """
 
 END = """
 ## How this page was made
 
-{planted} bugs are planted in `tests/support/planted.py`, in losses, in gradients and in both, of
-rows and of means. A bug counts as named if its name is the only one given. Correct implementations
-in NumPy, PyTorch, SciPy, scikit-learn and JAX (`tests/support/correct.py`) are tested not to be
-called wrong, with logits of scale 0.1 to 100, in float64 and float32
-(`tests/check/test_check_correct.py`).
-
-Training runs are planted in `tests/support/training_runs.py`: regressions in NumPy and networks in
-PyTorch on scikit-learn's digits. Right runs of the same kinds, with several seeds and settings, are
-tested to have no finding (`tests/check/test_check_watch.py`).
-
-`python scripts/make_mistakes.py` writes this page, and a test compares it with what the checks say.
+`python scripts/make_mistakes.py` writes this page from `src/xent/check/catalogue/`, from which
+the checks take their words, and `tests/check/test_check_catalogue.py` runs every example. Bugs
+are planted in losses, in gradients and in both, of rows and of means
+(`tests/support/planted.py`), in batches (`tests/support/batches.py`), and in training runs, which
+are regressions in NumPy and networks in PyTorch on scikit-learn's digits
+(`tests/support/training_runs.py`). A bug in a loss, a gradient or a run counts as named if its
+name is the only one given; a batch may have further findings beside it.
 """
 
 
-def every_bug(task: str, bugs: list[planted.Planted]) -> Table:
-    """Planted bugs, and the names they are given."""
-    rows = []
-    for bug in bugs:
-        named = bug.check().mistakes
-        told = ", ".join(named) or "nothing"
-        rows.append((bug.what, told, "yes" if named == [bug.name] else f"no: {bug.name}"))
-    return Table((f"planted in {task}", "named", "correctly"), tuple(rows), left=(0, 1, 2))
-
-
-def in_gradients() -> Table:
+class Counts(NamedTuple):
     """How often each mistake was planted, and how often it was named, rightly or wrongly."""
-    planted_, right, wrong = Counter[str](), Counter[str](), Counter[str]()
+
+    planted: Counter[str]
+    named: Counter[str]
+    blamed: Counter[str]
+
+
+@cache
+def counts() -> Counts:
+    planted_, named, blamed = Counter[str](), Counter[str](), Counter[str]()
     for bug in planted.PLANTED:
         planted_[bug.name] += 1
-        for name in bug.check().mistakes:
-            (right if name == bug.name else wrong)[name] += 1
-    names = sorted(set(planted_) | set(wrong), key=list(catalogue()).index)
-    rows = [
-        (name, *texts(catalogue()[name]), str(planted_[name]), str(right[name]), str(wrong[name]))
-        for name in names
-    ]
-    heads = ("mistake", "why it matters", "what to change", "planted", "named", "blamed in error")
-    return Table(heads, tuple(rows), left=(0, 1, 2))
-
-
-def in_batches() -> Table:
-    """How often each mistake was planted in a batch, and how often named."""
-    planted_, named = Counter[str](), Counter[str]()
-    for name, level, arguments, options, _ in batches.PLANTED.values():
-        if level == "mistake":
-            planted_[name] += 1
-            named[name] += name in diagnose(*arguments, **options).mistakes
-    rows = tuple(
-        (name, *texts(entry), str(planted_[name]), str(named[name]))
-        for name, entry in catalogue().items()
-        if planted_[name]
-    )
-    heads = ("mistake", "why it matters", "what to change", "planted", "named")
-    return Table(heads, rows, left=(0, 1, 2))
-
-
-def in_runs() -> Table:
-    """How often each mistake was planted in a training run, and how often named, alone."""
-    planted_, named = Counter[str](), Counter[str]()
+        told = bug.check().mistakes
+        named[bug.name] += told == [bug.name]
+        blamed.update(set(told) - {bug.name})
+    for name, _, arguments, options, _ in batches.PLANTED.values():
+        planted_[name] += 1
+        told = [finding.name for finding in diagnose(*arguments, **options).findings]
+        named[name] += name in told
+        blamed.update([] if name in told else told)
     for case, (name, *_) in training_runs.PLANTED.items():
         planted_[name] += 1
-        found = training_runs.planted(case).findings
-        named[name] += [finding.name for finding in found] == [name]
-    rows = tuple(
-        (name, *texts(entry), str(planted_[name]), str(named[name]))
-        for name, entry in catalogue().items()
-        if planted_[name] and not entry.note
-    )
-    heads = ("mistake", "why it matters", "what to change", "planted", "named")
-    return Table(heads, rows, left=(0, 1, 2))
+        told = [finding.name for finding in training_runs.planted(case).findings]
+        named[name] += told == [name]
+        blamed.update(set(told) - {name})
+    return Counts(planted_, named, blamed)
 
 
-def texts(entry: Mistake) -> tuple[str, str]:
-    return entry.matters, entry.fix
+def link(name: str) -> str:
+    return f"[{escape(name)}](#{anchor(name)})"
+
+
+def of_kind(kind: str) -> dict[str, Mistake]:
+    return {name: entry for name, entry in catalogue().items() if entry.kind == kind}
+
+
+def overview() -> Iterator[str]:
+    """Tables of all names: by what one sees, and by kind."""
+    yield "| what you see | likely mistakes |"
+    yield "| :-- | :-- |"
+    for seen, names in symptoms().items():
+        yield f"| {escape(seen)} | {' · '.join(map(link, names))} |"
+    yield "\nAll of them, by kind:\n"
+    yield "| kind | mistakes |"
+    yield "| :-- | :-- |"
+    for kind, title in KINDS.items():
+        yield f"| [{title}](#{anchor(title)}) | {' · '.join(map(link, of_kind(kind)))} |"
+
+
+def section(name: str, entry: Mistake) -> Iterator[str]:
+    """What is known of one mistake."""
+    yield f"### {escape(name)}\n"
+    yield f"{prose(entry.matters)}\n"
+    yield f"```diff\n{entry.code}```\n"
+    yield f"- **How it shows:** {prose(entry.shows)}"
+    yield f"- **How it is recognised:** {prose(entry.recognised)}"
+    yield f"- **How to fix it:** {prose(entry.fix)}"
+    if number := counts().planted[name]:
+        named, blamed = counts().named[name], counts().blamed[name]
+        also = f" Blamed for another bug: {blamed}." if blamed else ""
+        yield f"- In the tests: {named} of {number} planted ones are named.{also}"
+    yield ""
+
+
+def prose(text: str) -> str:
+    return INDEXED.sub(r"$\g<0>$", escape(text))
 
 
 def page() -> str:
-    bugs = planted.PLANTED
-    named = sum(bug.check().mistakes == [bug.name] for bug in bugs)
+    lines = [*overview(), CODE.format(setup=setup())]
+    for kind, title in KINDS.items():
+        lines.append(f"## {title}\n")
+        for name, entry in of_kind(kind).items():
+            lines += section(name, entry)
     known = sum(not entry.note for entry in catalogue().values())
-    finding = (
-        f"The checks know {known} mistakes by name. Of {len(bugs)} bugs planted in losses and "
-        f"gradients they name {named} correctly, and they call no correct implementation wrong."
-    )
-    notes = tuple((name, *texts(entry)) for name, entry in catalogue().items() if entry.note)
-    blocks: list[Block] = [
-        in_gradients(),
-        Text("In a batch", "section"),
-        in_batches(),
-        Text("In a training run", "section"),
-        in_runs(),
-        Text("Not mistakes, but worth saying", "section"),
-        Table(("note", "why it matters", "what to change"), notes, left=(0, 1, 2)),
-        Text("Every planted bug", "section"),
-        every_bug("softmax cross-entropy", planted.CLASS_MISTAKES),
-        every_bug("binary cross-entropy", planted.BINARY_MISTAKES),
-    ]
-    tables = INDEXED.sub(r"$\g<0>$", to_markdown(blocks))
-    return HEAD.format(finding=finding) + tables + END.format(planted=len(bugs))
+    head = HEAD.format(known=known, planted=counts().planted.total(), named=counts().named.total())
+    return head + "\n".join(lines).rstrip() + "\n" + END
 
 
 if __name__ == "__main__":

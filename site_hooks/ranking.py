@@ -13,6 +13,7 @@ BOOSTS = {"questions.md": 5.0} | dict.fromkeys(
         "comparison.md",
         "complaints.md",
         "mistakes.md",
+        "mistakes-told-apart.md",
         "performance.md",
         "reference/cli.md",
         "score-coverage.md",

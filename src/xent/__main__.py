@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from typing import NoReturn
 
 from xent._signs import HANDLER
+
+CHECKS = (["audit"], ["diagnose"])
+"""Commands whose exit code 1 says that something is wrong with what they check."""
 
 
 def main() -> None:
@@ -34,18 +38,29 @@ def _run() -> None:
         )
     from xent.scoring.errors import FileError
 
+    code = 2 if sys.argv[1:2] in CHECKS else 1
     try:
         application(*sys.argv[1:2])()
     except (FileError, ModuleNotFoundError) as error:
-        _fail(str(error), 1)
+        _fail(str(error), code)
     except OSError as error:
-        _fail(": ".join(str(part) for part in (error.filename, error.strerror) if part), 1)
+        _fail(": ".join(str(part) for part in (error.filename, error.strerror) if part), code)
     except MemoryError:
-        _fail("out of memory.", 1)
+        _fail("out of memory.", code)
     except (TypeError, ValueError) as error:
         if "XENT_DEBUG" in os.environ:
             raise
-        _fail(str(error), 2)
+        _fail(_as_typed(str(error), sys.argv[2:]), 2)
+
+
+def _as_typed(message: str, arguments: Sequence[str]) -> str:
+    """The message with the parameter that it begins with called as the option that was typed."""
+    name, space, rest = message.partition(" ")
+    option = "--" + {"ignored": "ignore-label"}.get(name, name.replace("_", "-"))
+    typed = any(each.partition("=")[0] == option for each in arguments) and not rest.startswith(
+        "are "
+    )
+    return f"{option}{space}{rest}" if typed else message
 
 
 def _fail(message: str, code: int) -> NoReturn:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,8 +46,22 @@ def shown(value: float, digits: int = 4, *, trim: bool = True) -> str:
 
 
 def counted(number: int, one: str, many: str = "") -> str:
-    """A number and its noun: "1 row", "2 rows", "3 entries"."""
-    return f"{number} {one if number == 1 else many or one + 's'}"
+    """A number and its noun: "1 row", "2,000 rows", "3 entries"."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def listed(names: Sequence[str], most: int | None = None, last: str = "and") -> str:
+    """Names as a sentence has them: "a", "a and b", "a, b and c"; beyond `most`, "a and 2 more"."""
+    told = [*names[:most]]
+    if len(told) < len(names):
+        told.append(f"{len(names) - len(told):,} more")
+    *first, end = told
+    return f"{', '.join(first)} {last} {end}" if first else end
+
+
+def reasons(counts: Iterable[tuple[str, int]]) -> str:
+    """Of what there are how many: "1,000 with weight 0, 2 with a missing label"."""
+    return ", ".join(f"{number:,} with {why}" for why, number in counts)
 
 
 def plain(value: Any) -> Any:

@@ -12,7 +12,14 @@ from typing import Annotated, Any, NamedTuple, get_type_hints
 
 import numpy as np
 
-from xent._validation import NAMES, Names, Reduction, check_number, check_reduction
+from xent._validation import (
+    NAMES,
+    Names,
+    Reduction,
+    check_not_by_name,
+    check_number,
+    check_reduction,
+)
 
 CLASSES = ("cross_entropy", "linear_cross_entropy")
 ALL = ("cross_entropy", "binary_cross_entropy", "linear_cross_entropy")
@@ -137,11 +144,12 @@ class LossOptions(NamedTuple):
         """The record with each weight that is given as `convert(weight, its name)` makes it."""
         if self.class_weight is self.sample_weight is self.pos_weight is None:
             return self
-        made: dict[str, Any] = {
-            name: convert(value, getattr(self.names, name))
-            for name in WEIGHTS
-            if (value := getattr(self, name)) is not None
-        }
+        made: dict[str, Any] = {}
+        for option in WEIGHTS:
+            if (weight := getattr(self, option)) is not None:
+                name = getattr(self.names, option)
+                check_not_by_name(weight, name)
+                made[option] = convert(weight, name)
         return self.replace(**made)
 
     def checked(self) -> LossOptions:

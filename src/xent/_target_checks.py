@@ -213,7 +213,7 @@ def check_labels(labels: Array, classes: int, names: Names = NAMES["xent"], xp: 
         f"{'class' if classes == 1 else 'classes'} (0 to {classes - 1})."
     )
     if classes == 1:
-        msg += f" One logit per row goes to {names.binary_function}, without the class axis."
+        msg += f" {names.one_column}"
     elif low >= 1 and high == classes:
         msg += " If your labels start at 1, subtract 1."
     elif found < 0 or found == 255:  # the mark of segmentation maps

@@ -31,6 +31,8 @@ class Names(NamedTuple):
     score: str = "logit"
     target: str = "target"
     binary_function: str = "binary_cross_entropy"
+    one_column: str = "One logit per row goes to binary_cross_entropy, without the class axis."
+    """The fix for scores of a single class beside labels of more."""
     more_classes: str = "use cross_entropy"
     several_labels: str = "use binary_cross_entropy"
     pass_axis: str | None = "pass axis={axis}"
@@ -71,6 +73,9 @@ _TORCH = _TWIN._replace(
     of_logits="input's",
     own_shape="input's own shape",
     binary_function="binary_cross_entropy_with_logits",
+    one_column=(
+        "One logit per row goes to binary_cross_entropy_with_logits, without the class axis."
+    ),
     several_labels="use binary_cross_entropy_with_logits",
     pass_axis="pass input.movedim({axis}, 1)",
 )
@@ -92,6 +97,7 @@ NAMES = {
         target="label",
         more_classes="pass one column of y_prob per class",
         several_labels="pass y_true.astype(int)",
+        one_column="If these are probabilities of label 1, pass y_prob[:, 0].",
     ),
 }
 """The names by caller: xent's own functions, the twins of torch's, the metric."""
@@ -159,6 +165,20 @@ def as_floats(value: Any, name: str, partner: str = "") -> Array:
         msg += f" Are {name} and {partner} swapped? If not, pass" if partner else " Pass"
         msg += f" {name}.astype(numpy.float64)."
     raise TypeError(msg)
+
+
+def check_not_by_name(weight: Any, name: str) -> None:
+    """Weights are numbers: not a dict as Keras takes, nor a word as scikit-learn does."""
+    if isinstance(weight, dict):
+        listed = f"[{name}[k] for k in range({len(weight)})]"
+        msg = f"{name} is a dict; expected numbers, in the order of the classes. Pass {listed}."
+        raise TypeError(msg)
+    if isinstance(weight, str) and weight == "balanced":
+        msg = (
+            f"{name} is 'balanced'; expected numbers. Pass n / (K * counts), with the counts of "
+            "the K classes among n labels."
+        )
+        raise TypeError(msg)
 
 
 def class_axis(logits: Any, axis: int, names: Names = NAMES["xent"]) -> int:

@@ -459,14 +459,14 @@ def test_a_function_of_ones_own(
     )
     monkeypatch.chdir(tmp_path)
     output = run("audit", "my_losses:mine", "--task", "binary")
-    assert output.code == 0
+    assert output.code == 1
     assert "MISTAKE: labels flipped" in output.out
 
 
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (("nothing_here:loss",), 1, "No module named 'nothing_here'"),
+        (("nothing_here:loss",), 2, "No module named 'nothing_here'"),
         (("xent:nothing",), 2, "xent has no 'nothing'."),
         (("xent",), 2, "'xent' names no function; expected package.module:name."),
         (("xent:__version__",), 2, "xent:__version__ is str, which cannot be called."),

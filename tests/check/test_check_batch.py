@@ -470,7 +470,7 @@ def test_only_the_first_rows_are_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     path = table(tmp_path / "a.csv", ZF, [*named(YF[:-1]), "bird"])
-    assert run("diagnose", path).code == 1
+    assert run("diagnose", path).code == 2
     labels = put(YF, -1, -1)
     np.savez(tmp_path / "a.npz", logits=ZF, label=labels)
     path = tmp_path / "a.npz"
@@ -555,7 +555,7 @@ def test_a_file_that_cannot_be_read_is_an_error(
 ) -> None:
     path = tmp_path / "a.csv"
     path.write_text(f"logit,label\n{rows}\n")
-    assert run("diagnose", path) == (1, "", f"xent: {path}: {message}\n")
+    assert run("diagnose", path) == (2, "", f"xent: {path}: {message}\n")
 
 
 def test_wrong_use_of_the_command(tmp_path: Path, run: Run) -> None:
@@ -564,4 +564,7 @@ def test_wrong_use_of_the_command(tmp_path: Path, run: Run) -> None:
     assert run("diagnose", path, "--format", "pdf").code == 2
     assert run("diagnose", tmp_path / "none.csv").err.endswith("none.csv: no such file.\n")
     help_ = run("diagnose", "--help").out
-    assert "exit code is 0 if no mistake is found, and 1 if one is" in " ".join(help_.split())
+    assert (
+        "Exit codes: 0 if no mistake is found, 1 if one is, 2 if the file cannot be read"
+        in " ".join(help_.split())
+    )

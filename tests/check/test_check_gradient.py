@@ -12,7 +12,7 @@ import pytest
 from helpers import import_torch
 
 import xent
-from xent.check._gradient import entries
+from xent.check._gradient import directions, entries
 from xent.check.dtypes import rounded
 
 check = xent.check.gradient
@@ -222,11 +222,68 @@ def test_one_wrong_entry_in_a_hundred_thousand_is_caught_by_directions(
         "other entries are wrong."
     ) in said(report)
     assert re.search(
-        rf"{len(looked_at)} of 100000 entries were checked, and 8 random directions through all "
-        r"of them: 0 pass, 8 fail, 0 are inconclusive\. One that fails: \S+ analytic, ",
+        rf"{len(looked_at)} of 100000 entries were checked, and 4 random directions through all "
+        r"of them: 0 pass, 4 fail, 0 are inconclusive\. "
+        r"One that fails: \S+ analytic, \S+ numeric\. How it was checked",
         said(report),
     )
     assert check(mean, lambda z, y: grad_of(z, y) / len(z), z, y)
+
+
+def scaled_right(z: Any, y: Any) -> Any:
+    return grad_of(z, y) / len(z)
+
+
+def test_the_report_says_which_error_the_directions_exclude() -> None:
+    z, y = batch(2_000, 10)
+    report = check(mean, scaled_right, z, y)
+    along = report.directions
+    assert along is not None
+    assert along.excluded <= directions.LEAST_ERROR
+    assert len(report.verdicts) < 1024
+    share = f"{100 * along.excluded:.2g}%"
+    assert (
+        f"{len(report.verdicts)} of 20000 entries were checked, and {len(along.verdict)} random "
+        f"directions through all of them: {len(along.verdict)} pass, 0 fail, 0 are inconclusive."
+    ) in said(report)
+    assert (
+        f"An error of more than {share} of the gradient, by norm, would have shown with a "
+        "probability of 1 - 1e-09."
+    ) in said(report)
+    told = report.to_dict()["directions"]
+    assert told["excluded_error"] == along.excluded
+    assert told["probability_of_missing_it"] == 1e-9
+
+
+def test_a_loss_that_rounds_more_gets_more_directions() -> None:
+    """Their number follows from the error that each of them can exclude."""
+    z, y = batch(2_000, 10)
+
+    def narrow(z: Any, y: Any) -> Any:
+        return float(np.mean(planted.rows(z.astype(np.float32), y)))
+
+    wide, coarse = check(mean, scaled_right, z, y), check(narrow, scaled_right, z, y)
+    assert coarse.precision == "float32"
+    assert wide.directions is not None
+    assert coarse.directions is not None
+    assert len(wide.directions.verdict) < len(coarse.directions.verdict) == directions.MOST
+    assert coarse.directions.excluded > 100 * wide.directions.excluded
+
+
+def test_an_error_that_is_excluded_is_found() -> None:
+    """Whether it is spread over all entries or in one."""
+    z, y = batch(2_000, 10)
+    right = check(mean, scaled_right, z, y).directions
+    assert right is not None
+    rng = np.random.default_rng(5)
+    missed = 0
+    for seed in range(20):
+        error = rng.normal(size=z.shape) if seed % 2 else np.eye(z.size)[seed].reshape(z.shape)
+        error *= right.excluded * right.norm / np.linalg.norm(error)
+        report = check(mean, lambda z, y, error=error: scaled_right(z, y) + error, z, y, seed=seed)
+        assert report.directions is not None
+        missed += not report.directions.failed
+    assert missed == 0
 
 
 def test_labels_and_their_neighbours_are_among_the_entries(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -147,14 +147,15 @@ USAGE: list[tuple[tuple[str, ...], str]] = [
     (("explain", "a.csv"),
      "'a.csv' is not a number. To explain a row of a file, add --row N."),
     (("explain", "1", "2", "--label", "2"),
-     "label is 2, but there are 2 classes (0 to 1). If your labels start at 1, subtract 1."),
-    (("explain", "1", "2", "--label", "-1"), "label is -1, but there are 2 classes (0 to 1)."),
+     "--label is 2, but there are 2 classes (0 to 1). If your labels start at 1, subtract 1."),
+    (("explain", "1", "2", "--label", "-1"), "--label is -1, but there are 2 classes (0 to 1)."),
     (("explain", "1", "2", "--label", "cat"),
      "--label is 'cat'; expected the index of a class, from 0."),
     (("explain", "1", "2", "--label", "c", "--classes", "a,b"),
      "--label is 'c'; expected the index of a class, from 0 or one of a, b."),
     (("explain", "1", "2", "--label", "0.5"),
-     "label is 0.5; expected the index of the true class, an integer, or 2 shares that sum to 1."),
+     "--label is 0.5; expected the index of the true class, an integer, or 2 shares that sum to "
+     "1."),
     (("explain", "1", "2", "--label", "1.5"),
      "--label is '1.5'; expected the index of a class, from 0."),
     (("explain", "1", "2", "--label", "0.5,x"), "'x' is not a number (--label)."),
@@ -187,7 +188,7 @@ USAGE: list[tuple[tuple[str, ...], str]] = [
     (("explain", "2", "--label", "1", "--label-column", "y"),
      "--labels, --label-column and --score-columns need FILE --row N."),
     (("explain", "2", "--label", "1", "--kind", "prob"),
-     "kind is 'prob'; expected logits, probabilities, log-probabilities."),
+     "--kind is 'prob'; expected logits, probabilities, log-probabilities."),
     (("explain", "2", "--label", "1", "--kind", "logits", "--probabilities"),
      "--probabilities cannot be combined with --kind logits."),
     (("explain", "2", "--label", "1", "--kind", "log-probabilities"),
@@ -196,16 +197,25 @@ USAGE: list[tuple[tuple[str, ...], str]] = [
     (("explain", "a.csv", "--row", "1", "--label", "0"),
      "--row takes label and scores from the file; leave the other inputs out."),
     (("score", "a.csv", "--worst", "-1"),
-     "worst is -1; expected a number of rows, 0 or more."),
+     "--worst is -1; expected a number of rows, 0 or more."),
     (("score", "a.csv", "--clip", "0"),
-     "clip is 0.0; expected a number above 0 and at most 0.5."),
+     "--clip is 0.0; expected a number above 0 and at most 0.5."),
     (("score", "a.csv", "--tolerance", "2"),
-     "tolerance is 2.0; expected a number between 0 and 1."),
+     "--tolerance is 2.0; expected a number between 0 and 1."),
     (("score", "a.csv", "--kind", "prob"),
-     "kind is 'prob'; expected logits, probabilities, log-probabilities, percent."),
+     "--kind is 'prob'; expected logits, probabilities, log-probabilities, percent."),
     (("score", "a.csv", "--classes", "a,b,c"),
      "3 classes are named, but the scores are for 2."),
-    (("score", "a.csv", "--classes", "a,a"), "classes a, a contain duplicates."),
+    (("score", "lm.jsonl", "--by", "X"),
+     "--by is for predictions of classes, but lm.jsonl holds log-probabilities of a language "
+     "model."),
+    (("score", "lm.jsonl", "--cluster=X"),
+     "--cluster is for predictions of classes, but lm.jsonl holds log-probabilities of a language "
+     "model."),
+    (("score", "a.csv", "--by", "x:b"),
+     "--by has 'x:b'; expected a column, or one with rising edges of bins, as in "
+     "'age:18:40:65'."),
+    (("score", "a.csv", "--classes", "a,a"), "--classes a, a contain duplicates."),
 ]  # fmt: skip
 
 
@@ -218,6 +228,7 @@ def test_wrong_use_is_answered_in_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     (tmp_path / "a.csv").write_text("prob,label\n0.5,1\n")
+    (tmp_path / "lm.jsonl").write_text('{"logprobs": [-0.1, -2]}\n{"logprobs": [-0.3]}\n')
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path)
     assert run(*arguments) == (2, "", f"xent: {message}\n")

@@ -86,7 +86,7 @@ def test_files_by_key_with_names(run: Callable[..., Output]) -> None:
         (("lr.csv", "gb.csv"), "gb.csv: row 0 (line 2), column 'label': the label is"),
         (("lr.csv", "none.csv"), "none.csv: no such file."),
         (("all.csv", "--output", "all.csv"), "--output is 'all.csv'; expected a name that ends"),
-        (("all.csv", "--level", "2"), "level is 2.0; expected a number above 0.5 and below 1."),
+        (("all.csv", "--level", "2"), "--level is 2.0; expected a number above 0.5 and below 1."),
     ],
 )
 def test_what_is_wrong_is_said(

@@ -124,7 +124,7 @@ def test_names_are_drawn_as_they_are(run: Callable[..., Output], tmp_path: Path)
 def test_a_longer_file_is_drawn_in_part(run: Callable[..., Output], tmp_path: Path) -> None:
     (tmp_path / "long.csv").write_text("logit,label\n" + "0.5,1\n-0.5,0\n" * 1500)
     assert run("dataset", "long.csv", "--frame", "4", "-o", "a.svg").code == 0
-    assert "(first 2000 rows)" in (tmp_path / "a.svg").read_text("utf-8")
+    assert "(first 2,000 rows)" in (tmp_path / "a.svg").read_text("utf-8")
 
 
 @pytest.mark.parametrize(
@@ -168,18 +168,18 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("loss", "2"), "--label is missing: the true label, as in xent plot loss 2.0 --label 1."),
     (("gradient", "--label", "1"),
      "--label needs a logit, as in xent plot gradient 2.0 --label 1."),
-    (("loss", "2", "--label", "2"), "label is 2; expected 0 or 1."),
+    (("loss", "2", "--label", "2"), "--label is 2; expected 0 or 1."),
     (("loss", "inf", "--label", "1"), "logit is inf; a picture needs a finite one."),
     (("sigmoid", "nan"), "logit is nan; a picture needs a finite one."),
     (("sigmoid", "x"), "'x' is not a number."),
     (("error", "inf"), "logit is inf; a picture needs a finite one."),
-    (("error", "--label", "3"), "label is 3; expected 0 or 1."),
+    (("error", "--label", "3"), "--label is 3; expected 0 or 1."),
     (("classes", "2", "--label", "1"),
      "bars need two classes or more; for one logit use xent plot loss."),
     (("classes", "2", "1"),
      "--label is missing: the true label, as in xent plot classes 2.0 1.0 --label 1."),
     (("classes", "2", "1", "--label", "2"),
-     "label is 2, but there are 2 classes (0 to 1). If your labels start at 1, subtract 1."),
+     "--label is 2, but there are 2 classes (0 to 1). If your labels start at 1, subtract 1."),
     (("classes", "2", "inf", "--label", "0"),
      "logits are [2.0, inf]; an explanation needs finite ones, or -inf for a mask."),
     (("classes", "a.csv", "--row", "0", "--label", "1"),
@@ -201,12 +201,12 @@ WRONG: list[tuple[tuple[str, ...], str]] = [
     (("surface", "--features", "1", "--labels", "1", "--rate", "inf"),
      "--rate is inf; expected a finite number above 0, such as 1."),
     (("surface", "--features", "1", "--labels", "1", "--rate", "1e300"),
-     "rate is 1e+300, and step 1 takes the weights beyond 1e+100; expected a smaller rate, or "
+     "--rate is 1e+300, and step 1 takes the weights beyond 1e+100; expected a smaller rate, or "
      "features closer to 1 in size."),
     (("surface", "--features", "1", "--labels", "1", "--steps", "-1"),
      "--steps is -1; expected 0 or more."),
     (("surface", "--features", "1,inf", "--labels", "1,0"),
-     "features holds inf; expected finite numbers of at most 1e+100 in size."),
+     "--features holds inf; expected finite numbers of at most 1e+100 in size."),
     (("loss", "--size", "50,40", "--dpi", "300"),
      "--size 50,40 at --dpi 300 makes a PNG of 15000 x 12000 pixels; expected at most 100 million: "
      "reduce either, or write an SVG."),

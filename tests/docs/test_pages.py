@@ -19,7 +19,9 @@ from xent.check.mistakes import catalogue
 def test_the_mistakes_are_as_the_check_names_them() -> None:
     page = make_mistakes.page()
     assert make_mistakes.PAGE.read_text(encoding="utf-8") == page
-    assert " no: " not in page, "a planted bug is named otherwise"
+    assert "Blamed for another bug" not in page
+    counts = make_mistakes.counts()
+    assert counts.named == counts.planted
 
 
 def test_the_glossary_page_is_that_of_the_explanations() -> None:
@@ -42,7 +44,7 @@ HISTORY = re.compile(r"[Mm]easured on \d|written by `python|writes this page")
 
 @pytest.mark.parametrize(
     "name",
-    [*pages.FOUND[:-1], "glossary", "mistakes", "reference/cli"],
+    [*pages.FOUND[:-1], "glossary", "mistakes", "mistakes-told-apart", "reference/cli"],
 )
 def test_a_page_says_last_how_it_was_made(name: str) -> None:
     text = (pages.DOCS / f"{name}.md").read_text(encoding="utf-8")

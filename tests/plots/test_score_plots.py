@@ -158,4 +158,39 @@ def test_of_several_models_each_dot_names_its_pair() -> None:
     assert ax.get_xlabel() == "log loss (nats): first less second"
     ax = plots.difference_dots(found, "g")
     first = ax.get_yticklabels()[0].get_text()
-    assert ": a less " in first, "each beside the one with the lowest loss"
+    assert " less a (" in first, "each beside the one with the lowest loss"
+
+
+def test_one_far_slice_does_not_squeeze_the_others() -> None:
+    far = GROUP == "group 3"
+    logits = np.where(far, -np.where(Y == 1, 1, -1) * 40.0, Z)
+    found = xent.score({"logit": logits, "label": Y, "group": GROUP}, by=["group"])
+    ax = plots.slice_dots(found, "group", most=30)
+    worst, second, *_ = sorted(found.by_value("group"), key=lambda each: -each.loss)
+    left, right = ax.get_xlim()
+    assert worst.name == "group 3"
+    assert second.loss < right < 5 < worst.loss
+    assert [text.get_text() for text in ax.texts] == ["40"], "the number stands beside its mark"
+    names = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert "beyond the axis" in names
+    assert left < found.loss < right, "so that all dots stand beside that of all rows"
+
+
+def test_dots_that_are_near_all_lie_within_the_axis(over: Any) -> None:
+    ax = plots.slice_dots(over, "group", most=30)
+    left, right = ax.get_xlim()
+    for each in over.by_value("group"):
+        assert left < each.interval.low < each.interval.high < right
+    assert "beyond the axis" not in [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def test_short_ranges_outside_the_band_have_a_mark() -> None:
+    z = np.random.default_rng(0).normal(-6, 1, 60_000)
+    y = (np.random.default_rng(1).random(60_000) < 1 / (1 + np.exp(-z))).astype(int)
+    found = xent.score({"logit": 1.6 * z + 2, "label": y})
+    wrong = found.calibration.curve.bands.excluded()
+    short = [(a, b) for a, b, _ in wrong if b - a < 0.02]
+    assert short, "the test is of these"
+    lines = [each for each in plots.reliability_curve(found).lines if each.get_linewidth() == 3.5]
+    marked = [tuple(each.get_xdata()) for each in lines if each.get_marker() == "o"]
+    assert marked == short

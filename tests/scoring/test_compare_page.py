@@ -50,7 +50,6 @@ def test_which_is_better_and_what_is_wrong_with_the_other(found: Comparison) -> 
     fit = listed_of(page, "fit")
     assert "No sign of over- or under-confidence" in fit
     assert "Over-confident" not in fit
-    assert page.index("<b>fit</b>") < page.index("<b>over</b>"), "the lowest loss first"
 
 
 def test_figures_are_those_of_each_score(found: Comparison) -> None:
@@ -126,6 +125,131 @@ def test_of_many_models_the_best_are_shown_in_detail() -> None:
     assert seen.text.count("m7") > 0, "figures are those of all"
 
 
+def test_models_stand_in_one_order() -> None:
+    found = xent.compare(made(400, over=2.0, best=1.0, flat=0.3))
+    page = found.to_page()
+    names = re.findall(r"<p><b>(\w+)</b></p>", page)
+    pictures = re.findall(r"<title[^>]*>\s*(\w+): reliability", page)
+    text = Seen(page).text
+    figures = [text.index(f"{name} {found.scores[name].loss:.4f}") for name in names]
+    assert names == pictures == [*found.scores] == ["over", "best", "flat"]
+    assert figures == sorted(figures)
+
+
+def test_a_difference_of_calibration_is_called_so() -> None:
+    found = xent.compare(made(fit=1.0, over=2.0))
+    (told,) = found.to_dict()["findings"]
+    assert told["head"] == "The difference is almost wholly one of calibration"
+    (pair,) = found.pairs
+    gains = [each.gain for each in found.scores["over"].calibration.gains]
+    most = max(gains, key=lambda each: each.value)
+    assert -pair.difference > most.value >= 0.9 * -pair.difference
+    assert f"would lower the log loss of over by {most.value:.4f} nats" in told["text"]
+    assert f"({most.low:.4f} to {most.high:.4f})" in told["text"]
+    assert f"almost all of the {-pair.difference:.4f} nats by which it is higher" in told["text"]
+    auc = f"The AUC of over is {found.scores['over'].roc_auc:.4f}, that of fit"
+    assert auc in told["text"]
+    seen = Seen(found.to_page()).text
+    assert seen.index("Differences") < seen.index(told["head"]) < seen.index("Figures")
+    assert told["head"] in found.to_markdown()
+
+
+def test_a_difference_of_other_kinds_is_not() -> None:
+    table = made(fit=1.0, over=2.0)
+    noise = np.random.default_rng(1).normal(0, 2, 1500)
+    table["prob_over"] = 1 / (1 + np.exp(-noise))  # it tells nothing
+    found = xent.compare(table)
+    assert found.pairs[0].p < 1e-4
+    assert max(each.gain.low for each in found.scores["over"].calibration.gains) > 0
+    assert found.to_dict()["findings"] == []
+    same = xent.compare(made(fit=1.0, over=1.02))
+    assert same.to_dict()["findings"] == [], "no difference can be concluded"
+    table = made(600, fit=1.0, over=2.0) | {"user": np.arange(600) // 4}
+    assert xent.compare(table, cluster="user").to_dict()["findings"] == []
+
+
+def test_of_several_models_the_finding_names_both() -> None:
+    heads = [each["head"] for each in xent.compare(made(a=1.0, b=2.0, c=3.0)).to_dict()["findings"]]
+    assert heads == [
+        "The difference of a and b is almost wholly one of calibration",
+        "The difference of a and c is almost wholly one of calibration",
+        "The difference of b and c is one of calibration",
+    ]
+
+
+def test_rows_of_many_models_show_the_lowest_and_the_highest_loss() -> None:
+    found = xent.compare(made(300, **{f"m{k}": 1 + k / 4 for k in range(4)}), differing=2)
+    first = found.differing[0]
+    low, high = min(first.losses), max(first.losses)
+    names = [model.name for model in found.models]
+    row = f"{first.row} {found.state.schema.classes[first.label]} {low:.4f} "
+    row += f"({names[first.losses.index(low)]}) {high:.4f} ({names[first.losses.index(high)]})"
+    for text in (found.to_text(), Seen(found.to_page()).text):
+        assert row in " ".join(text.split())
+        assert "Of 4 models, those with the lowest and the highest loss; --format json has" in (
+            " ".join(text.split())
+        )
+    three = xent.compare(made(300, a=1.0, b=2.0, c=3.0), differing=1)
+    assert "loss of c" in three.to_text()
+    assert "lowest loss" not in three.to_text()
+
+
+def test_slices_of_many_models_are_told_beside_the_best() -> None:
+    found = xent.compare(made(400, b=2.0, best=1.0, c=3.0), by=["country"])
+    cells = found.beside_reference("country")
+    assert {each.second for each in cells} == {"best"}
+    assert {each.first for each in cells} == {"b", "c"}
+    turned = {(each.value, each.first): each for each in cells}
+    for each in found.by_value("country"):
+        if each.first == "best":
+            other = turned[each.value, each.second]
+            assert other.difference == -each.difference
+            assert (other.interval.low, other.interval.high) == (
+                -each.interval.high, -each.interval.low
+            )  # fmt: skip
+    assert "Log loss of each other model less that of best, by country:" in found.to_text()
+    each = cells[0]
+    seen = Seen(found.to_page()).text.replace("\N{NO-BREAK SPACE}", " ")
+    assert f"{each.value} ({each.rows}): {each.first} {each.difference:.4f}" in seen
+
+
+def test_one_word_stands_for_what_is_not_known_with_the_reason_below() -> None:
+    table = made(300, fit=1.0, over=2.0)
+    table["country"] = np.where(np.arange(300) < 5, "few", "manymany")
+    table["country"][5:9] = "fewer"
+    found = xent.compare(table, by=["country"])
+    for text in (found.to_text(), found.to_markdown()):
+        flat = " ".join(text.replace("|", " ").split())
+        assert re.search(r"few \(?5\)? -?0\.\d+ none none", flat)
+        assert (
+            "No interval of country few (only 5 rows) and fewer (only 4 rows): an interval needs "
+            "10."
+            in flat
+            or "No interval of country fewer (only 4 rows) and few (only 5 rows): an "
+            "interval needs 10."
+            in flat
+        )
+
+
+def test_figures_without_an_interval_are_named_by_model() -> None:
+    table = made(300, fit=1.0, over=2.0)
+    table |= {"prob_one": np.full(300, 0.5), "prob_two": np.full(300, 0.6)}
+    text = xent.compare(table).to_markdown()
+    told = [line for line in text.splitlines() if line.startswith("No interval of the ")]
+    assert told == [
+        "No interval of the log loss and Brier score of one: all 300 rows have the same loss: its "
+        "spread is unknown.",
+        "No interval of the skill of one and two: the rows of each class have the same loss: "
+        "nothing tells its spread.",
+        "No interval of the AUC of one and two: the AUC of 157 and 143 rows is 0.5 without any "
+        "spread: how far it may be off is unknown.",
+        "No interval of the macro loss of one: all rows of a class have the same loss: its spread "
+        "is unknown.",
+        "No interval of the macro loss of two: about 1.0 of 300 rows decide it: an interval needs "
+        "3.",
+    ]
+
+
 def test_of_an_infinite_loss_no_difference_is_drawn() -> None:
     table = made(300, fit=1.0, over=2.0)
     table["prob_over"][0] = 1 - table["label"][0]
@@ -143,7 +267,8 @@ def test_rows_of_clusters_have_no_band_or_test() -> None:
     seen = Seen(found.to_page())
     assert "Errors are those of 150 clusters in 'user'." in seen.text
     assert "Calibration not tested" in seen.text
-    assert "5 % above" not in seen.text
+    assert "critical value" not in seen.text
+    assert "estimates alone" in seen.text
     (pair,) = found.pairs
     interval = pair.accuracy_interval
     assert interval is not None

@@ -223,6 +223,19 @@ def test_kinds_and_the_order_of_classes_may_differ() -> None:
     assert first.predicted == tuple(int(p > 0.5) for p in (P[first.row], Q[first.row]))
 
 
+@pytest.mark.parametrize("name", ["weight", "w", "sample_weight", "Weights"])
+def test_weights_are_no_model(name: str) -> None:
+    weights = np.linspace(0.1, 1, 60)
+    told = problem({"label": [0, 1] * 30, name: weights, "prob": P})
+    assert "holds the scores of one model, in 'prob'." in told
+    assert told.endswith("--model A=prob --model B=COLUMN.")
+    told = problem({"label": [0, 1] * 30, name: weights, "a": P, "b": 1 - P})
+    assert told.endswith("--model A=a --model B=b.")
+    found = xent.compare({"label": [0, 1] * 30, name: weights, "prob_a": P, "prob_b": P**2})
+    assert [model.name for model in found.models] == ["a", "b"]
+    assert f"--weight-column {name} would weigh them." in found.to_text()
+
+
 def test_different_classes_are_named() -> None:
     one = {"label": ["cat", "dog"] * 30, "prob_cat": 1 - P, "prob_dog": P}
     two = {"label": ["cat", "dog"] * 30, "prob_cat": 1 - P, "prob_dog": P / 2, "prob_cow": P / 2}
@@ -232,8 +245,8 @@ def test_different_classes_are_named() -> None:
     )
     three = {"label": ["Cat", "Dog"] * 30, "prob_Cat": 1 - P, "prob_Dog": P}
     assert problem(one, three) == (
-        "A and B: the models have different classes: only A has cat, dog; only B has Cat, Dog. If "
-        "they are the same ones by other names, pass --classes A,B,..."
+        "A and B: the models have different classes: only A has cat and dog; only B has Cat and "
+        "Dog. If they are the same ones by other names, pass --classes A,B,..."
     )
 
 

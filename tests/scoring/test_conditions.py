@@ -182,12 +182,28 @@ def test_figures_of_two_models() -> None:
         "worse_by_at_most": pair.bounds[0], "worse_by_at_most.a.b": pair.bounds[0],
         "worse_by_at_most.b.a": pair.bounds[1], "p_worse_by_margin.b.a": pair.not_worse[1],
     }  # fmt: skip
-    assert pair.accuracy_interval is not None
-    found["accuracy_difference.b.a.high"] = -pair.accuracy_interval.low
+    found |= {
+        "accuracy_difference.low": pair.accuracy_interval.low,
+        "accuracy_difference.b.a.high": -pair.accuracy_interval.low,
+    }
+    if pair.mcnemar == pair.mcnemar:
+        found |= {"mcnemar_p": pair.mcnemar, "mcnemar_p.b.a": pair.mcnemar}
     assert {name: value_of(name, TWO) for name in found} == pytest.approx(found, rel=1e-5)
     assert pair.difference > 0
     assert failed(["difference > 0.01", "difference.b.a > 0", "p > 0.05"], TWO.to_dict()) == [
         f"difference > 0.01: difference is {pair.difference:.6g}."
+    ]
+
+
+def test_mcnemars_test_is_of_independent_rows() -> None:
+    found = xent.compare(TABLE)
+    assert value_of("mcnemar_p.b.a", found) == pytest.approx(found.pairs[0].mcnemar, rel=1e-5)
+    bound = found.pairs[0].accuracy_interval.high
+    assert value_of("accuracy_difference.high", found) == pytest.approx(bound, rel=1e-5)
+    grouped = xent.compare(TABLE | {"user": np.arange(len(TABLE["label"])) // 5}, cluster="user")
+    assert failed(["mcnemar_p > 1"], grouped.to_dict()) == [
+        "mcnemar_p > 1: mcnemar_p is not known: McNemar's test is of rows that are independent and "
+        "count alike."
     ]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import mpmath
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 from score_coverage_clusters import Clustered, clustered
 from score_coverage_page import coverage
 from score_coverage_rows import ACCURATE, RARE, Population, binary, independent
@@ -35,6 +35,7 @@ from xent.scoring.intervals import (
     moments_of,
     moments_of_sums,
     normal_quantile,
+    paired_interval,
     proportion_interval,
     ratio_interval,
     skill_interval,
@@ -116,6 +117,53 @@ def test_holm_by_its_definition(rng: np.random.Generator) -> None:
             assert found == pytest.approx(min(1.0, max(below)))
     with pytest.raises(ValueError, match=r"a p-value is 1\.2"):
         holm([0.1, 1.2])
+
+
+def score_of(b: int, c: int, n: int, difference: float) -> float:
+    """Tango's statistic, with the likeliest share found by a search."""
+
+    def surprise(q: float) -> float:
+        p = q + difference
+        shares = p, q, 1 - p - q
+        return -sum(k * math.log(s) for k, s in zip((b, c, n - b - c), shares, strict=True) if k)
+
+    bounds = max(0.0, -difference) + 1e-12, (1 - difference) / 2 - 1e-12
+    q = optimize.minimize_scalar(surprise, bounds=bounds, method="bounded",
+                                 options={"xatol": 1e-13}).x  # fmt: skip
+    return (b - c - n * difference) / math.sqrt(n * (2 * q + difference * (1 - difference)))
+
+
+@pytest.mark.parametrize(("b", "c", "n"), [(12, 3, 100), (3, 12, 100), (1, 0, 40), (40, 44, 90)])
+@pytest.mark.parametrize("level", [0.8, 0.95])
+def test_the_bounds_of_paired_accuracies_are_just_not_rejected(
+    b: int, c: int, n: int, level: float
+) -> None:
+    found, z = paired_interval(b, c, n, level), stats.norm.ppf((1 + level) / 2)
+    assert score_of(b, c, n, found.low) == pytest.approx(z, rel=1e-4)
+    assert score_of(b, c, n, found.high) == pytest.approx(-z, rel=1e-4)
+    turned = paired_interval(c, b, n, level)
+    assert (turned.low, turned.high) == (-found.high, -found.low)
+
+
+def test_paired_accuracies_at_their_ends() -> None:
+    assert paired_interval(0, 0, 20).low == -paired_interval(0, 0, 20).high < 0
+    assert paired_interval(20, 0, 20).high == 1.0
+    assert paired_interval(3, 1, 9).reason == "only 9 rows: an interval needs 10"
+    assert 0 < paired_interval(44, 5, 2_000_000).low < 39 / 2_000_000
+
+
+@pytest.mark.parametrize(
+    ("p", "q"), [(0.02, 0.02), (0.05, 0.02), (0.1, 0.0), (0.3, 0.1), (0.5, 0.4)]
+)
+def test_intervals_of_paired_accuracies_cover(p: float, q: float) -> None:
+    n = 30  # summed over all outcomes
+    covered = 0.0
+    for b, c in itertools.product(range(n + 1), range(n + 1)):
+        chance = stats.multinomial.pmf([b, c, n - b - c], n, [p, q, 1 - p - q]) if b + c <= n else 0
+        if chance > 1e-7:
+            found = paired_interval(b, c, n)
+            covered += chance * (found.low <= p - q <= found.high)
+    assert covered > 0.929
 
 
 def test_mcnemar_is_the_binomial_test() -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from helpers import problem_with
 
+import xent
+
 GOOD = {
     "object": '{"label":"a","p":{"a":0.9,"b":0.1}}',
     "labelled": '{"label":"a","p":[{"label":"a","score":0.9},{"label":"b","score":0.1}]}',
@@ -20,6 +22,8 @@ CHANGES = [
      "number."),
     ("object", '{"label":"a","p":{"a":{"c":1},"b":0.1}}', "'p.a': {\"c\": 1} is an object, but "
      "earlier rows have a number."),
+    ("object", '{"label":"a","p":{"a":0.9,"b":0.1,"c":-3}}', "'p.c': the first rows, which say "
+     "what there is to read, have no 'c' there. Give each row the scores of all classes."),
     ("labelled", '{"label":"a","p":[0.9,0.1]}', "'p[]': 0.9 is a number, but earlier rows have an "
      "object."),
     ("labelled", '{"label":"a","p":{"a":1}}', "'p': {\"a\": 1} is an object, but earlier rows have "
@@ -40,3 +44,10 @@ def test_the_row_is_named(good: str, bad: str, message: str, form: str, tmp_path
     line = " (line 1101)" if form == "lines" else ""
     options = {"score_columns": ["p"], "kind": "probabilities"} if good == "number" else {}
     assert problem_with(path, **options) == f"a.jsonl: row 1100{line}, column {message}"
+
+
+def test_other_fields_may_come_late(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    late = '{"label":"a","p":{"a":0.9,"b":0.1,"note":"x","none":null,"sure":true},"q":{"c":1}}'
+    path.write_text("\n".join([*[GOOD["object"]] * 1100, late]))
+    assert xent.score(path).rows == 1101

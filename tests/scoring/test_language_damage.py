@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from language_files import ENTRIES, Record, cut, sample
 
 from xent.scoring.errors import FileError
-from xent.scoring.language import recognise, score_language
+from xent.scoring.language import recognise
 
 SOUND: list[Record] = [
     files.chat(),
@@ -82,7 +82,7 @@ def test_damaged_records(rows: list[Record], part: Any, in_columns: bool, size: 
         form = recognise(names, data, "file", part)
         if form is None:
             return
-        result = score_language(form, cut(data, size), "file", missing="drop")
+        result = files.score_language(form, cut(data, size), "file", missing="drop")
     except FileError as error:
         if not str(error).startswith("file: "):
             raise
@@ -97,4 +97,4 @@ def test_sound_records_are_scored():
     for row in SOUND:
         form = recognise(list(row), [row], "file")
         assert form is not None
-        assert score_language(form, [(0, [row])], "file").loss > 0
+        assert files.score_language(form, [(0, [row])], "file").loss > 0

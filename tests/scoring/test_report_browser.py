@@ -33,13 +33,17 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     names = {f"{m}_{k}": many[:, k] for m in ("<i>", "m" * 80, "third") for k in range(12)}
     several = xent.compare({**names, "label": labels}, kind="logits")
     (folder / "several.html").write_text(several.to_page(), "utf-8")
+    nine = {f"prob_model_{k}": 1 / (1 + np.exp(-(0.6 + k / 5) * z)) for k in range(9)}
+    of_nine = xent.compare({**nine, "label": y, "country": rng.choice(["Austria", "Chile"], 1000)},
+                           by=["country"])  # fmt: skip
+    (folder / "nine.html").write_text(of_nine.to_page(), "utf-8")
     with browser.served(folder) as where:
         yield where
 
 
 @pytest.mark.parametrize("dark", [False, True])
 @pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("name", ["binary", "classes", "comparison", "several"])
+@pytest.mark.parametrize("name", ["binary", "classes", "comparison", "several", "nine"])
 def test_the_report(chromium: Any, address: str, name: str, width: int, dark: bool) -> None:
     with browser.page(chromium, width=width, dark=dark) as page:
         page.goto(f"{address}/{name}.html")
@@ -58,3 +62,14 @@ def test_the_report(chromium: Any, address: str, name: str, width: int, dark: bo
         assert (ground == "rgb(255, 255, 255)") != dark
         for picture in page.query_selector_all("figure svg"):
             assert picture.bounding_box()["width"] > 250
+
+
+def test_tables_of_nine_models_fit_a_phone(chromium: Any, address: str) -> None:
+    with browser.page(chromium, width=390) as page:
+        page.goto(f"{address}/nine.html")
+        wide = page.evaluate(
+            "[...document.querySelectorAll('table')]"
+            ".filter(each => each.offsetWidth > each.parentElement.clientWidth + 1)"
+            ".map(each => each.rows[0].innerText)"
+        )
+        assert wide == [], "none scrolls sideways"

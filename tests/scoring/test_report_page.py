@@ -130,6 +130,18 @@ def test_rows_of_a_cluster_have_no_test_of_calibration() -> None:
     assert data["band"] is None
     assert "% band" not in Seen(score.to_page()).text
     assert "(slope" not in score.to_text()
+    found = score.calibration
+    told = (
+        f"slope of the logits is {found.slope.slope.value:.3g} (above 1 is under-confident); the "
+        f"mean prediction is {found.slope.predicted:.3g}, and the share {found.slope.share:.3g}; "
+        f"miscalibration is {found.log.miscalibration.value:.4f} nats, above 0 even if calibrated; "
+        "these are estimates alone: intervals, tests, bands and values under perfect calibration "
+        "would take the rows of one cluster as independent."
+    ).replace(
+        "above 1 is under", "below 1 is over" if found.slope.slope.value < 1 else "above 1 is under"
+    )
+    for text in (score.to_text(), score.to_markdown(), Seen(score.to_page()).text):
+        assert told in " ".join(text.replace("\N{NO-BREAK SPACE}", " ").split())
 
 
 def test_the_page_has_every_part(over: xent.scoring.Score) -> None:
@@ -349,3 +361,30 @@ def test_a_refused_interval_names_class_or_column() -> None:
     text = xent.score(table, by=["age:40"]).to_markdown()
     assert "No interval of class 0: all 30 rows have the same loss: its spread" in text
     assert "No interval of age below 40: all 30 rows have the same loss: its spread" in text
+    assert "No interval of age below 40: all 30" in " ".join(
+        xent.score(table, by=["age:40"]).to_text().split()
+    )
+
+
+def test_reasons_that_differ_in_numbers_share_a_sentence() -> None:
+    table = made(200)
+    table["country"] = np.resize(["a"] * 95 + ["b"] * 3 + ["c"] * 2, 200)
+    text = " ".join(xent.score(table, by=["country"]).to_text().split())
+    assert (
+        "No interval of country b (only 6 rows) and c (only 4 rows): an interval needs 10." in text
+    )
+
+
+def test_rows_are_counted_with_commas() -> None:
+    text = xent.score(made(), by=["country"]).to_text()
+    assert text.startswith("dict: 2,000 rows, logits")
+    assert re.search(r"^0 +\d,\d{3} ", text, re.M) or re.search(r"^1 +\d,\d{3} ", text, re.M)
+
+
+def test_latex_has_no_empty_heading() -> None:
+    table = made()
+    both = {"prob_a": 1 / (1 + np.exp(-table["logit"])), "prob_b": np.full(2000, 0.4)}
+    found = xent.compare({**both, "label": table["label"]})
+    latex = found.to_latex()
+    assert ":}" not in latex
+    assert rf"\textbf{{{found.conclusion.replace('%', chr(92) + '%')}}}" in latex

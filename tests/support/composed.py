@@ -5,7 +5,9 @@ The parts are written here anew, as users write them: none of them uses the chec
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import combinations, product
 from typing import Any, NamedTuple
 
@@ -166,31 +168,37 @@ BINARY_PARTS = [
 VALUES = {"label_smoothing": SMOOTH, "class_weight": None, "pos_weight": POS}
 
 
-SAME = [
-    # The mean of K questions is as usual as their sum, and the sigmoid belongs to them.
-    {"binary terms over the classes", "sigmoid in place of softmax"},
-    {"binary terms over the classes", "mean over classes as well"},
-    {"sign of the (1 - y) term", "mean over classes as well"},
-    {"squared error", "mean over classes as well"},
-    {"absolute error", "mean over classes as well"},
-    # Clipped targets of 1 or more are 1, and those of 0 or less the floor.
-    {"prediction and target exchanged", "smoothed targets do not sum to 1"},
-    {"prediction and target exchanged", "labels off by one"},
-    {"prediction and target exchanged", "labels -1 and +1"},
-    # The absolute error with the wrong sign.
-    {"labels flipped", "log forgotten"},
-    # The weight of one label alone is that of the term alone.
-    {"y term forgotten", "pos_weight missing"},
-    {"labels flipped", "class weights in another order"},
-    {"labels flipped", "pos_weight on the wrong term"},
-    # Weights of a row by its label, which are not those of its term.
-    {"labels off by one", "pos_weight on the wrong term"},
-    {"labels -1 and +1", "pos_weight on the wrong term"},
-    {"smoothing over the other classes", "class weights in another order"},
-    {"smoothing over the other classes", "class weights inverted"},
-    {"smoothing over the other classes", "class weights applied twice"},
-]
-"""Pairs that are not asked for."""
+SAME: dict[str, list[set[str]]] = {
+    "The mean of K questions is as usual as their sum, and the sigmoid belongs to them.": [
+        {"binary terms over the classes", "sigmoid in place of softmax"},
+        {"binary terms over the classes", "mean over classes as well"},
+        {"sign of the (1 - y) term", "mean over classes as well"},
+        {"squared error", "mean over classes as well"},
+        {"absolute error", "mean over classes as well"},
+    ],
+    "Clipped targets of 1 or more are 1, and those of 0 or less the floor.": [
+        {"prediction and target exchanged", "smoothed targets do not sum to 1"},
+        {"prediction and target exchanged", "labels off by one"},
+        {"prediction and target exchanged", "labels -1 and +1"},
+    ],
+    "It is the same number as the absolute error with the wrong sign.": [
+        {"labels flipped", "log forgotten"},
+    ],
+    "The weight of one label alone is that of the term alone.": [
+        {"y term forgotten", "pos_weight missing"},
+        {"labels flipped", "class weights in another order"},
+        {"labels flipped", "pos_weight on the wrong term"},
+    ],
+    "Where targets are not 0 and 1, the weight of a row by its label is not that of each term by "
+    "its class: a third difference.": [
+        {"labels off by one", "pos_weight on the wrong term"},
+        {"labels -1 and +1", "pos_weight on the wrong term"},
+        {"smoothing over the other classes", "class weights in another order"},
+        {"smoothing over the other classes", "class weights inverted"},
+        {"smoothing over the other classes", "class weights applied twice"},
+    ],
+}
+"""Pairs that are not told apart, by the reason."""
 
 
 class Composed(NamedTuple):
@@ -208,7 +216,7 @@ class Composed(NamedTuple):
     def meaningless(self) -> bool:
         """Is it another one of these by another name, or none that the checker need tell apart?"""
         by_classes = self.reduction == "sum" and "mean over classes as well" in self.names
-        return by_classes or any(pair <= self.names for pair in SAME)
+        return by_classes or any(pair <= self.names for pairs in SAME.values() for pair in pairs)
 
     def describe(self) -> str:
         return f"{self.task}, {self.reduction}: {' and '.join(p.name for p in self.wrong)}"
@@ -259,3 +267,27 @@ def composed(task: str, number: int, reductions: tuple[str, ...]) -> Iterator[Co
             part.name for part in wrong if number > 1
         }:
             yield Composed(task, wrong, reduction)
+
+
+TRIED = {1: {"numpy": ("rows", "mean", "sum"), "torch": ("rows", "mean")},
+         2: {"numpy": ("rows", "mean"), "torch": ("mean",)}}  # fmt: skip
+"""Reductions that are tried, by the number of wrong parts and the library."""
+
+
+def cases(number: int, library: str) -> list[Composed]:
+    """What is tried, and those that are not told apart too."""
+    return [
+        case
+        for task in ("classes", "binary")
+        for case in composed(task, number, TRIED[number][library])
+    ]
+
+
+@cache
+def named(case: Composed, library: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The mistakes that the check names, and those from which the same numbers follow."""
+    report = case.check(library)
+    said = " ".join(str(report).split())
+    same = re.search(r"The same numbers follow from: ([^.]*)\.", said)
+    also = frozenset(same[1].split(", ")) if same else frozenset()
+    return frozenset(report.mistakes) - {"gradient is zero"}, also

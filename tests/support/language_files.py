@@ -4,21 +4,35 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from xent.scoring.language import Form, recognise, score_language
+from xent.scoring.language import Form, Missing, add_batch, new_state, recognise, score_of
 
 Record = dict[str, Any]
 
 
 def scored(rows: Any, name: str = "file", *, batch: int = 10**9, **options: Any) -> Any:
     """The score of records, or of columns, in batches of so many rows."""
-    return score_language(
-        form_of(rows, options.pop("part", None)), cut(rows, batch), name, **options
-    )
+    form = form_of(rows, options.pop("part", None))
+    return score_language(form, cut(rows, batch), name, **options)
+
+
+def score_language(
+    form: Form,
+    batches: Iterable[tuple[int, Any]],
+    name: str,
+    worst: int = 5,
+    missing: Missing = "error",
+    level: float = 0.95,
+) -> Any:
+    """The score of batches, each with the number of its first row."""
+    state = new_state(form, worst, name)
+    for first, batch in batches:
+        add_batch(state, form, first, batch, name, missing)
+    return score_of(state, form, name, level=level)
 
 
 def form_of(rows: Any, part: Any = None, name: str = "file") -> Form:

@@ -9,8 +9,9 @@ from __future__ import annotations
 SLOW = {
     "tests/check/test_check_composed.py::test_two_parts_are_named": "thorough",  # 60 s
     "tests/check/test_check_composed.py::test_two_parts_are_named_of_tensors": "thorough",  # 50 s
+    "tests/check/test_check_composed.py::test_the_page_says_which_are_told_apart": "thorough",
     "tests/check/test_check_correct.py": "compiling",  # 33 s: JAX compiles every case
-    "tests/check/test_check_right_losses.py": "thorough",  # 60 s
+    "tests/check/test_check_right_losses.py": "thorough",  # 150 s
     "tests/core/test_properties.py": "thorough",  # 24 s
     "tests/docs/test_axe.py": "browser",  # 150 s: 60 pages, twice
     "tests/docs/test_browser.py": "browser",
@@ -43,6 +44,7 @@ SLOW = {
 
 MEDIUM = [
     "tests/check/test_check_audit.py",
+    "tests/check/test_check_catalogue.py",
     "tests/cli/test_cli.py",
     "tests/cli/test_plot_command.py",
     "tests/docs/test_readme.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -143,18 +144,139 @@ def of_torch() -> dict[str, Right]:
     }  # fmt: skip
 
 
+def of_jax() -> dict[str, Right]:
+    import jax
+    import optax
+
+    def rows(z: Any, y: Any) -> Any:
+        return -jax.numpy.take_along_axis(jax.nn.log_softmax(z), y[:, None], axis=1)[:, 0]
+
+    def hot(z: Any, y: Any) -> Any:
+        return jax.nn.one_hot(y, z.shape[1], dtype=z.dtype)
+
+    integer = optax.softmax_cross_entropy_with_integer_labels
+    kind = {"library": "jax"}
+    return {
+        "log_softmax": Right(rows, None, **kind),
+        "mean of log_softmax": Right(lambda z, y: rows(z, y).mean(), None, **kind),
+        "optax, integer labels": Right(integer, None, **kind),
+        "optax, mean": Right(lambda z, y: integer(z, y).mean(), None, **kind),
+        "optax, one-hot": Right(
+            lambda z, y: optax.softmax_cross_entropy(z, hot(z, y)), None, **kind
+        ),
+        "optax, soft": Right(optax.softmax_cross_entropy, None, soft=True, **kind),
+        "optax, smoothing": Right(
+            lambda z, y: optax.softmax_cross_entropy(z, optax.smooth_labels(hot(z, y), 0.1)),
+            None, options=lambda k: {"label_smoothing": 0.1}, **kind,
+        ),
+        "optax, binary": Right(optax.sigmoid_binary_cross_entropy, None, "binary", **kind),
+    }  # fmt: skip
+
+
+def of_keras() -> dict[str, Right]:
+    """By PyTorch: without a backend of its own, Keras takes one that is named."""
+    os.environ.setdefault("KERAS_BACKEND", "torch")
+    torch = import_torch()
+    from keras import losses
+
+    def turned(loss: Any) -> Any:
+        return lambda z, y: loss(y, z)
+
+    def binary(loss: Any) -> Any:
+        return lambda z, y: loss(y[:, None].to(z.dtype), z[:, None])
+
+    def hot(loss: Any) -> Any:
+        return lambda z, y: loss(torch.nn.functional.one_hot(y, z.shape[1]).to(z.dtype), z)
+
+    kind = {"library": "torch"}
+    logits = {"from_logits": True}
+    return {
+        "SparseCategorical": Right(
+            turned(losses.SparseCategoricalCrossentropy(**logits)), None, **kind
+        ),
+        "SparseCategorical, labels first": Right(
+            losses.SparseCategoricalCrossentropy(reduction="sum", **logits), None, **kind
+        ),
+        "Categorical": Right(hot(losses.CategoricalCrossentropy(**logits)), None, **kind),
+        "Categorical, smoothing": Right(
+            hot(losses.CategoricalCrossentropy(label_smoothing=0.1, **logits)), None,
+            options=lambda k: {"label_smoothing": 0.1}, **kind,
+        ),
+        "Binary": Right(binary(losses.BinaryCrossentropy(**logits)), None, "binary", **kind),
+        "Binary, rows": Right(
+            binary(losses.BinaryCrossentropy(reduction="none", **logits)), None, "binary", **kind
+        ),
+        "SparseCategorical of probabilities": Right(
+            losses.SparseCategoricalCrossentropy(), None, takes="probabilities", largest=1, **kind
+        ),
+    }  # fmt: skip
+
+
+def softprob(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    """As XGBClassifier and LGBMClassifier call an objective: labels first, raw scores."""
+    p = planted.softmax(y_pred)
+    return p - one_hot(p, y_true), np.maximum(2 * p * (1 - p), 1e-6)
+
+
+def logistic(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+    p = planted.sigmoid(y_pred)
+    return p - y_true, p * (1 - p)
+
+
+def native(predt: Any, label: Any) -> tuple[Any, Any]:
+    """As `xgboost.train` calls it, but for the labels, which are those of a DMatrix there."""
+    rows, classes = predt.shape
+    grad, hess = np.zeros((rows, classes)), np.zeros((rows, classes))
+    for r in range(rows):
+        e = np.exp(predt[r] - predt[r].max())
+        p = e / e.sum()
+        grad[r], hess[r] = p, np.maximum(2 * p * (1 - p), 1e-6)
+        grad[r, label[r]] -= 1
+    return grad, hess
+
+
+def by_class(preds: Any, label: Any) -> Any:
+    """As LightGBM before version 4 called it: flat arrays, class by class."""
+    z = preds.reshape(len(label), -1, order="F")
+    return softprob(label, z)[0].ravel(order="F")
+
+
+OBJECTIVES = {
+    "classes, labels first": Right(planted.rows, softprob),
+    "classes, sum": Right(lambda z, y: planted.rows(z, y).sum(), softprob),
+    "classes, by a loop": Right(planted.rows, native),
+    "classes, flat": Right(
+        planted.rows,
+        lambda z, y: by_class(z.ravel(order="F"), y).reshape(z.shape, order="F")),
+    "binary, labels first": Right(planted.binary, logistic, "binary"),
+    "binary, of margins and labels": Right(
+        planted.binary, lambda predt, label: logistic(label, predt), "binary"),
+}  # fmt: skip
+"""Custom objectives in the forms that the documentation of XGBoost and LightGBM gives."""
+
 LIBRARIES: dict[str, Callable[[], dict[str, Right]]] = {
     "numpy": lambda: NUMPY,
     "scipy": lambda: SCIPY,
     "sklearn": lambda: SKLEARN,
     "torch": of_torch,
+    "jax": of_jax,
+    "keras": of_keras,
+    "objectives": lambda: OBJECTIVES,
 }
 SHAPES = (
     (1, 2), (1, 10), (2, 2), (2, 5), (3, 3), (5, 1000), (7, 4), (50, 2), (50, 30), (500, 2),
     (500, 10),
 )  # fmt: skip
 """Rows and classes."""
+COMPILED = ((1, 2), (2, 5), (5, 1000), (50, 30), (500, 2), (500, 10))
+"""Those for JAX, which compiles every operation for every shape."""
 SCALES = (0.1, 1.0, 10.0, 100.0)
+
+
+def shapes(library: str, right: Right) -> list[tuple[int, int]]:
+    """The rows and classes with which a loss is tried."""
+    tried = COMPILED if library == "jax" else SHAPES
+    return [shape for shape in tried if shape[1] == 2 or right.task == "classes"]
 
 
 def check(
@@ -176,6 +298,10 @@ def check(
         import torch
 
         z, y = torch.tensor(z), torch.tensor(y)
+    elif right.library == "jax":
+        import jax
+
+        z, y = jax.numpy.asarray(z), jax.numpy.asarray(y)
     task = right.task if rows == 1 or right.soft else None
     return xent.check.gradient(
         right.loss, right.grad, z, y, dtype=dtype, task=task, **right.options(classes)

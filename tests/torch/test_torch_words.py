@@ -53,6 +53,12 @@ ce(z[0, 0], y)
     logit per row use binary_cross_entropy_with_logits.
 ce(z[:, :0], y)
     ValueError: input has shape (2, 0): no classes along axis 1.
+ce(z, y, weight={0: 1.0, 1: 2.0, 2: 1.0})
+    TypeError: weight is a dict; expected numbers, in the order of the classes. Pass [weight[k]
+    for k in range(3)].
+ce(z, y, weight="balanced")
+    TypeError: weight is 'balanced'; expected numbers. Pass n / (K * counts), with the counts of
+    the K classes among n labels.
 ce(z[:, :1], y)
     ValueError: target[1] is 1, but input has 1 class (0 to 0). One logit per row goes to
     binary_cross_entropy_with_logits, without the class axis.

@@ -15,6 +15,9 @@ HEADINGS = {
 }
 """The command, by role."""
 
+SHORT = "In short: "
+"""How the summary of an explanation begins."""
+
 
 def to_latex(blocks: Iterable[Block]) -> str:
     """A fragment for a document that loads amsmath."""
@@ -27,9 +30,10 @@ def _parts(blocks: Iterable[Block]) -> Iterator[str]:
         match block:
             case Text(text, role) if role in HEADINGS:
                 yield _heading(text, role)
+            case Text(text, "summary") if text.startswith(SHORT):
+                yield _paragraph(SHORT.strip(), text.removeprefix(SHORT))
             case Text(text, "summary"):
-                head, _, rest = text.partition(": ")
-                yield _paragraph(f"{head}:", rest)
+                yield rf"\textbf{{{escape_latex(text)}}}"
             case Text(text, role) if role != "hint":
                 yield escape_latex(text)
             case Table():

@@ -27,6 +27,12 @@ SCORES = {
     ),
 }  # fmt: skip
 """Names of parameters, by what they stand for."""
+PLAIN_NAMES = {
+    "logit": "logits", "logits": "logits", "prob": "probabilities", "probs": "probabilities",
+    "proba": "probabilities", "probabilities": "probabilities", "y_prob": "probabilities",
+    "y_proba": "probabilities",
+}  # fmt: skip
+"""Names that leave no doubt."""
 TARGETS = (
     "y_true", "y", "t", "target", "targets", "label", "labels", "act", "actual", "true", "truth",
     "ground_truth", "gt", "expected", "one_hot", "onehot", "y_onehot",
@@ -86,6 +92,23 @@ def names_contradict(function: Any, convention: Convention) -> bool:
     score, target = names[::-1] if convention.targets_first else names
     every = {name for names in SCORES.values() for name in names}
     return score in TARGETS and target in every
+
+
+def scores_first(function: Any) -> bool:
+    """Do the names of its first two parameters say that the scores come first?"""
+    names = [_plain(name) for name in required(function)[:2]]
+    every = {name for names in SCORES.values() for name in names}
+    return len(names) == 2 and names[0] in every and names[1] in TARGETS
+
+
+def scores_named(function: Any) -> str:
+    """The name of its parameter that says "logits" or "probabilities" beyond doubt, if one does."""
+    return next((n for n in required(function)[:2] if _plain(n) in PLAIN_NAMES), "")
+
+
+def contradicts(name: str, convention: Convention) -> bool:
+    """Does such a name say that it takes something else?"""
+    return bool(name) and PLAIN_NAMES[_plain(name)] != convention.takes
 
 
 def _plain(name: str) -> str:

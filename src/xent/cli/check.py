@@ -15,6 +15,8 @@ from xent.cli.app import app
 from xent.cli.options import Columns, Output, with_options
 from xent.scoring import read_predictions
 
+WRONG = 1
+"""The exit code if something is wrong with what is checked; `__main__` ends with 2 for errors."""
 MOST_ROWS = 1_000_000
 """Rows of a file that are diagnosed."""
 
@@ -31,11 +33,17 @@ def audit_command(
     `xent audit my_losses:focal_loss --task binary`
 
     How to call the function is found by trial. Modules in the current folder can be named too.
+
+    Exit codes: 0 if nothing is wrong with the loss, 1 if a mistake is found or an answer is wrong,
+    2 if the function cannot be imported or called, or the command is used incorrectly.
     """
     from xent.check import audit
 
     sys.path.insert(0, "")
-    out.put(audit(function, task))
+    card = audit(function, task)
+    out.put(card)
+    if not card:
+        raise typer.Exit(WRONG)
 
 
 @app.command("diagnose")
@@ -49,7 +57,8 @@ def diagnose_command(
     of range, columns in another order, NaN, masked labels, a loss worse than chance, and more.
     Columns are found as in `xent score`. Only the first 1,000,000 rows of a longer file are read.
 
-    The exit code is 0 if no mistake is found, and 1 if one is.
+    Exit codes: 0 if no mistake is found, 1 if one is, 2 if the file cannot be read or lacks a
+    column, or the command is used incorrectly.
     """
     found = read_predictions(file, most_rows=MOST_ROWS, **columns.arguments)
     report = diagnose(
@@ -72,4 +81,4 @@ def diagnose_command(
     report = replace(report, source=file, remark=part, findings=findings)
     out.put(report)
     if not report:
-        raise typer.Exit(1)
+        raise typer.Exit(WRONG)

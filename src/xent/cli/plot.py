@@ -184,7 +184,7 @@ def dataset_command(
     """From scores to the loss of a data set, in four frames.
 
     Points on the sigmoid; the probability of each true label; the same as -log p; their mean.
-    Only the first 2000 rows of a longer file are drawn.
+    Only the first 2,000 rows of a longer file are drawn.
 
     `xent plot dataset predictions.csv --frame 3`
     """
@@ -192,7 +192,7 @@ def dataset_command(
         usage(f"--frame is {frame}; expected 1, 2, 3 or 4.")
     found = read_predictions(file, most_rows=MOST_ROWS, **columns.arguments)
     logits = _binary_logits(found.scores, found.kind, file)
-    part = "" if found.whole else f" (first {len(logits)} rows)"
+    part = "" if found.whole else f" (first {len(logits):,} rows)"
 
     def draw(number: int, plots: Any, ax: Any) -> None:
         plots.dataset(logits, found.labels, number, ax=ax)

@@ -8,10 +8,11 @@ from typing import Any
 
 from matplotlib.axes import Axes
 
+from xent._format import listed
 from xent.plots.bars import literal
 from xent.plots.checks import require
-from xent.plots.dots import LEAST, MOST, TOLD, Dot, called, draw_dots, short
-from xent.plots.style import axes_or_new, describe, titled
+from xent.plots.dots import LEAST, MOST, TOLD, Dot, called, check_column, draw_dots, short
+from xent.plots.style import axes_or_new, describe
 
 LONGEST = 10
 """The most characters shown of a model's name beside another one."""
@@ -64,24 +65,21 @@ def difference_dots(
     >>> print(plots.description(ax))
     Log losses of pairs of models, in nats, the first one's less the second's: A less B -0.2656.
     """
-    known = comparison.state.schema.by
-    require(
-        column is None or column in known,
-        f"there are no slices by {column!r}; by={sorted(known)}.",
-    )
+    if column is not None:
+        check_column(comparison.state.schema.by, column, repr(column))
     dots = [each for each in _dots(comparison, column, least) if not math.isnan(each.value)]
     require(bool(dots), "no difference is known" + f" of {least} rows" * (column is not None) + ".")
     ax = axes_or_new(ax)
-    drawn = dots[:most]
-    draw_dots(ax, drawn, level=comparison.level, line=0.0, line_name="no difference")
+    by = "" if column is None else f" by {called([column])}"
+    draw_dots(
+        ax, dots, title=f"Differences of the log loss{by}", most=most, level=comparison.level,
+        line=0.0, line_name="no difference",
+    )  # fmt: skip
     two = len(comparison.models) == 2
     first, second = (literal(short(each.name, LONGEST)) for each in comparison.models[:2])
     ax.set(xlabel=f"log loss (nats): {f'{first} less {second}' if two else 'first less second'}")
     if column is not None:
         ax.set_ylabel(f"{called([column])} (rows)")
-    some = f", {most} of {len(dots):,}" if len(dots) > most else ""
-    by = "" if column is None else f" by {called([column])}"
-    titled(ax, f"Differences of the log loss{by}{some}")
     describe(ax, _told(comparison, column, dots, two=two))
     return ax
 
@@ -98,7 +96,7 @@ def _dots(comparison: Any, column: str | None, least: int) -> list[Dot]:
             short(each.value) + f": {_pair(each)}" * several,
             each.rows, each.difference, each.interval,
         )
-        for each in comparison.with_best(column)
+        for each in comparison.beside_reference(column)
         if each.rows >= least
     ]  # fmt: skip
     return sorted(dots, key=lambda each: (-each.value, -each.rows, each.name))
@@ -112,9 +110,7 @@ def _told(comparison: Any, column: str | None, dots: Sequence[Dot], *, two: bool
     """What the picture shows, in words."""
     if column is None:
         of = "pairs of models, in nats, the first one's less the second's"
-        shown_dots = ", ".join(each.told for each in dots[:TOLD])
-        more = f", and {len(dots) - TOLD} more" if len(dots) > TOLD else ""
-        return f"Log losses of {of}: {shown_dots}{more}."
+        return f"Log losses of {of}: {listed([each.told for each in dots], TOLD)}."
     pair = comparison.pairs[0]
     of = f"{short(pair.first)}, less that of {short(pair.second)}" if two else "pairs of models"
     told = f"Log loss of {of}, in nats, by {short(column)}. The highest: "

@@ -19,6 +19,9 @@ BOTTOM, HEIGHT = -0.42, 0.32
 
 BINS = 40
 
+NARROW = 0.02
+"""How short a range of predictions is that a line does not show."""
+
 TOLD = 3
 """Ranges of predictions that are named in words."""
 
@@ -73,6 +76,8 @@ def reliability_curve(score: Any, *, ax: Axes | None = None) -> Axes:
     ax.plot([0, 1], [0, 1], "--", color=shade("other"), linewidth=1, label="perfect calibration")
     for i, (start, end, _) in enumerate(wrong):
         name: dict[str, Any] = {"label": "outside the band"} if not i else {}
+        if end - start < NARROW:  # a mark that is seen, where a line would not be
+            name |= {"marker": "o", "markersize": 6, "zorder": 4}
         ax.plot([start, end], [start, end], color=shade("true"), linewidth=3.5, **name)
     x = np.column_stack([curve.first, curve.last]).ravel()
     y = np.repeat(curve.observed, 2)

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes
 
 from xent._format import shown
 from xent.plots.checks import require
-from xent.plots.dots import LEAST, MOST, TOLD, Dot, called, draw_dots, short
-from xent.plots.style import axes_or_new, describe, titled
+from xent.plots.dots import LEAST, MOST, TOLD, Dot, called, check_column, draw_dots, short
+from xent.plots.style import axes_or_new, describe
 
 
 def slice_dots(
@@ -54,20 +54,17 @@ def slice_dots(
     >>> [tick.get_text() for tick in ax.get_yticklabels()]
     ['b (10)', 'a (10)']
     """
-    known = score.state.slices.cells
-    require(
-        columns in known,
-        f"there are no slices by {', '.join(map(repr, columns))}; by={sorted(known)}.",
-    )
+    check_column(score.state.slices.cells, columns, ", ".join(map(repr, columns)))
     found = (Dot(short(g.name), g.rows, g.loss, g.interval) for g in score.by_value(*columns))
     dots = [each for each in found if each.rows >= least]
     require(bool(dots), f"no slice by {', '.join(columns)} has {least} rows.")
     dots.sort(key=lambda each: (-each.value, -each.rows, each.name))
     ax, name = axes_or_new(ax), called(columns)
-    draw_dots(ax, dots[:most], level=score.level, line=score.loss, line_name="all rows", least=0.0)
+    draw_dots(
+        ax, dots, title=f"Log loss by {name}", most=most, level=score.level, line=score.loss,
+        line_name="all rows", which="worst ", least=0.0,
+    )  # fmt: skip
     ax.set(xlabel="log loss (nats)", ylabel=f"{name} (rows)")
-    some = f", worst {most} of {len(dots):,}" if len(dots) > most else ""
-    titled(ax, f"Log loss by {name}{some}")
     describe(ax, _told(score, columns, dots))
     return ax
 

@@ -28,7 +28,7 @@ from xent.scoring.choosing_classes import ClassChooser
 from xent.scoring.choosing_kinds import KindChooser
 from xent.scoring.labels import Labels, indices, whole_number
 from xent.scoring.naming import ScoreSet
-from xent.scoring.reading import Options, Reading, Shape, all_of, listed
+from xent.scoring.reading import Options, Reading, Shape, all_of, quoted
 from xent.scoring.sources.reader import Reader
 from xent.scoring.sources.sample import Sample
 from xent.scoring.values import is_written_list
@@ -127,7 +127,7 @@ class Chooser(KindChooser, ClassChooser):
             return self._only_other(taken)
         values = [self.sample.texts(name) for name in found]
         if any(each != values[0] for each in values):
-            several = f"several columns may hold the true labels: {listed(found)}"
+            several = f"several columns may hold the true labels: {quoted(found)}"
             if likely := self.tries and self._likely_labels(found):
                 self._several(several, likely)
             self.fail(f"{several}. Name one with --label-column.")
@@ -208,7 +208,7 @@ class Chooser(KindChooser, ClassChooser):
                 how = option if kind is None else f"{option} --kind {kind}"
                 reading = self._tried(label_column=label, score_columns=columns, kind=kind)
                 if reading is not None:
-                    found.append(Candidate(f"{reading.kind} in {listed(columns)}", how, reading))
+                    found.append(Candidate(f"{reading.kind} in {quoted(columns)}", how, reading))
                 if reading is not None and kind in (None, "probabilities"):
                     break  # what the names or the rows say
         return found

@@ -17,7 +17,7 @@ from xent.scoring.choosing_base import (
 )
 from xent.scoring.labels import MARKS, Labels, indices, present, whole_number, with_last, yes_or_no
 from xent.scoring.naming import ScoreSet
-from xent.scoring.reading import Reading, Shape, listed
+from xent.scoring.reading import Reading, Shape, quoted
 
 
 class ClassChooser(BaseChooser):
@@ -148,7 +148,7 @@ class ClassChooser(BaseChooser):
                 found.append(Candidate(f"{name} alone", f"--score-columns {name}", alone))
         if found:
             self._several(f"the labels are {few(sorted(present))}, and the columns of scores are "
-                          f"{listed(reading.scores)}", found)  # fmt: skip
+                          f"{quoted(reading.scores)}", found)  # fmt: skip
         return reading
 
 

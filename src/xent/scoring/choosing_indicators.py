@@ -21,7 +21,7 @@ from xent.scoring.choosing_base import PERCENT, Candidate
 from xent.scoring.indicators import Indicators, MultiLabel, OneHot, TruthLabels, indicators, numbers
 from xent.scoring.labels import MARKS, Labels, indices, present, whole_number, yes_or_no
 from xent.scoring.naming import ScoreSet
-from xent.scoring.reading import Options, Reading, listed
+from xent.scoring.reading import Options, Reading, quoted
 from xent.scoring.sources.reader import Reader
 from xent.scoring.sources.sample import Sample
 from xent.scoring.values import is_written_list
@@ -128,8 +128,8 @@ class _IndicatorChooser(Chooser):
                 ScoreSet(tuple(of[name] for name in names), found.kind, names),
                 names,
             )
-        shown = " and ".join(listed(list(each.values())) for each in truths)
-        beside = " and ".join(listed(each.columns) for each in scores) or "none"
+        shown = " and ".join(quoted(list(each.values())) for each in truths)
+        beside = " and ".join(quoted(each.columns) for each in scores) or "none"
         what = f"the columns of labels are {shown}, those of scores {beside}. {NAME_BOTH}"
         return self.fail(what)
 

@@ -25,7 +25,7 @@ from xent.scoring.choosing_base import (
 )
 from xent.scoring.labels import Labels, present, whole_number
 from xent.scoring.naming import ScoreSet
-from xent.scoring.reading import Reading, listed
+from xent.scoring.reading import Reading, quoted
 
 
 class KindChooser(BaseChooser):
@@ -57,7 +57,7 @@ class KindChooser(BaseChooser):
             return reading
         if kept.ndim > 1:
             if are_decisions(kept) and probable:
-                self.fail(f"{listed(reading.scores)} hold 0 and 1 and nothing else: predicted "
+                self.fail(f"{quoted(reading.scores)} hold 0 and 1 and nothing else: predicted "
                           "labels? Save probabilities, as predict_proba returns them. Or say what "
                           "they are with --kind.")  # fmt: skip
             if probable:

@@ -13,6 +13,7 @@ OF_PAIRS = {
     "p": ("p_holm", ""),
     "detectable": ("detectable_nats", ""),
     "accuracy_difference": ("accuracy_difference", "accuracy_difference_interval"),
+    "mcnemar_p": ("mcnemar_p", ""),
     "worse_by_at_most": ("worse_by_at_most_nats", ""),
     "p_worse_by_margin": ("p_worse_by_margin", ""),
 }
@@ -86,7 +87,7 @@ def _of_pairs(pairs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         for pair in pairs:
             if key in pair:
                 a, b = pair["first"], pair["second"]
-                first, second = _either_way(name, pair, pair[key], pair.get(interval))
+                first, second = _either_way(name, pair, key, pair.get(interval))
                 by_models.setdefault(a, {})[b] = first
                 by_models.setdefault(b, {})[a] = second
                 alone[name] = first
@@ -102,10 +103,11 @@ def _of_pairs(pairs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _either_way(
-    name: str, pair: Mapping[str, Any], value: Any, interval: Mapping[str, Any] | None
+    name: str, pair: Mapping[str, Any], key: str, interval: Mapping[str, Any] | None
 ) -> tuple[Figure, Figure]:
     """A figure of the first model beside the second, and of the second beside the first."""
-    reason = (pair.get("interval") or {}).get("reason", "")
+    value = pair[key]
+    reason = pair.get(f"{key}_reason") or (pair.get("interval") or {}).get("reason", "")
     if isinstance(value, list):  # one for each
         return Figure(value[0], None, reason), Figure(value[1], None, reason)
     first = Figure(value, interval, reason)

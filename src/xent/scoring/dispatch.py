@@ -9,6 +9,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
+from xent._format import reasons
 from xent.scoring import naming
 from xent.scoring.baseline import shares_of
 from xent.scoring.errors import FileError
@@ -135,8 +136,7 @@ def _score(run: Run, tallies: Tallies) -> Score | MultiLabelScore:
     counts = sum((each.left_out for each in parts), Counter[str]())
     left_out = tuple((why, n) for why, n in sorted(counts.items()) if n)
     if not any(sum(each.state.counts) for each in parts):
-        told = ", ".join(f"{n} with {why}" for why, n in left_out)
-        what = f"no row is left: {told}." if told else "holds no rows."
+        what = f"no row is left: {reasons(left_out)}." if left_out else "holds no rows."
         seen = any(each.seen for each in parts)
         raise FileError(run.source.name, "holds no row of weight above 0." if seen else what)
     described: dict[str, Any] = {

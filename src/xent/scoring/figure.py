@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from xent._format import plain, shown
+from xent._format import listed, plain, shown
 from xent._report import Block, Table, Text
 from xent.scoring.file_score import cells
 from xent.scoring.intervals import Interval
@@ -42,6 +43,11 @@ def flipped(interval: Interval) -> Interval:
     return replace(interval, low=1 - interval.high, high=1 - interval.low)
 
 
+def negated(interval: Interval) -> Interval:
+    """The interval of minus a figure."""
+    return replace(interval, low=-interval.high, high=-interval.low)
+
+
 def exp(loss: float) -> float:
     """exp(loss), or inf where that is too large."""
     return math.exp(loss) if not loss >= 709 else math.inf
@@ -49,10 +55,13 @@ def exp(loss: float) -> float:
 
 def data_of(interval: Interval) -> dict[str, Any]:
     """An interval as plain data, for JSON."""
-    known = {"low": plain(interval.low), "high": plain(interval.high)}
-    return {**known, "standard_error": plain(interval.error), "method": interval.method} | (
-        {"reason": interval.reason} if interval.reason else {}
-    )
+    return {
+        "low": plain(interval.low),
+        "high": plain(interval.high),
+        "standard_error": plain(interval.error),
+        "method": interval.method,
+        "reason": interval.reason,
+    }
 
 
 def intervals_data(figures: Iterable[Figure]) -> dict[str, Any]:
@@ -80,13 +89,24 @@ def between(interval: Interval | None) -> str:
 
 def refusals(figures: Iterable[Figure]) -> Iterator[Block]:
     """Why figures have no interval; those with one reason together."""
-    reasons: dict[str, list[str]] = {}
-    for figure in figures:
-        if figure.interval is not None and figure.interval.reason and figure.name:
-            reasons.setdefault(figure.interval.reason, []).append(figure.name)
-    for reason, names in reasons.items():
-        yield Text(f"No interval of {_listed(names)}: {reason}.", "plain")
+    return without_interval((f.name, f.interval) for f in figures if f.name)
 
 
-def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+def without_interval(
+    of: Iterable[tuple[str, Interval | None]], what: str = "", most: int | None = None
+) -> Iterator[Block]:
+    """Why some have no interval, in a sentence for each reason; `what` stands before the names.
+
+    Reasons that differ in numbers alone, as "only 3 rows: an interval needs 10", share a sentence.
+    """
+    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for name, interval in of:
+        if interval is not None and interval.reason:
+            seen, _, needed = interval.reason.rpartition(": ")
+            alike = re.sub(r"[\d.,]+ (\w+?)s?\b", r"# \1", seen)
+            found.setdefault((alike, needed), []).append((name, seen))
+    for (_, needed), pairs in found.items():
+        first, *others = dict.fromkeys(seen for _, seen in pairs)
+        names = [f"{name} ({seen})" if others else name for name, seen in pairs]
+        reason = f"{first}: {needed}" if first and not others else needed
+        yield Text(f"No interval of {what}{listed(names, most)}: {reason}.", "plain")

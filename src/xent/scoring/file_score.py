@@ -11,7 +11,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from xent._format import counted, plain, shown
+from xent._format import counted, plain, reasons, shown
 from xent._kind import Kind
 from xent._plausible import ABOVE_ONE, FEW
 from xent._report import Block, Report, Table, Text
@@ -118,10 +118,9 @@ class FileScore(Report):
         if clip := self._states[0].schema.clip:
             yield Text(f"No probability counts as less than {clip:g} (--clip).", "plain")
         if self.left_out:
-            told = ", ".join(f"{n} with {why}" for why, n in self.left_out)
-            yield Text(f"Left out: {told}.", "plain")
+            yield Text(f"Left out: {reasons(self.left_out)}.", "plain")
         if len(self.files) > 1:
-            yield Text(f"Read from {len(self.files)} files.", "plain")
+            yield Text(f"Read from {counted(len(self.files), 'file')}.", "plain")
         for reason in self.skipped:
             yield Text(f"Left out: {reason}", "plain")
 
@@ -150,7 +149,7 @@ class FileScore(Report):
         several = ("file",) * (len(self.files) > 1)
         first = ("worst row", *several, *self.show)
         found = [
-            (row, *([self._short(file)] if several else []), *texts, *figures)
+            (str(row), *([self._short(file)] if several else []), *texts, *figures)
             for file, row, texts, figures in rows
         ]
         texts = tuple(len(first) + place for place in left)
@@ -243,9 +242,13 @@ def by_group(
 
 def cells(rows: Iterable[Iterable[Any]]) -> tuple[tuple[str, ...], ...]:
     """Text for a table; floats to four decimals, so that the cells of a column line up."""
-    return tuple(
-        tuple(shown(x, trim=False) if isinstance(x, float) else str(x) for x in row) for row in rows
-    )
+    return tuple(tuple(map(_cell, row)) for row in rows)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, float):
+        return shown(value, trim=False)
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def records(names: str, rows: Iterable[Iterable[Any]]) -> list[dict[str, Any]]:

@@ -20,7 +20,7 @@ from xent.scoring.intervals import (
     refused,
 )
 from xent.scoring.intervals.clusters import METHOD as CLUSTERED
-from xent.scoring.intervals.refusals import of_two
+from xent.scoring.intervals.refusals import infinite_losses, of_two
 from xent.scoring.state import ratio
 from xent.scoring.state.clustered_slices import TOO_MANY, Sliced
 from xent.scoring.state.clusters import MOST_CELLS
@@ -81,8 +81,7 @@ class Grouped(Summed):
         counts: Mapping[str, int] | None = None,
     ) -> Interval:
         if infinite:
-            rows_have = "1 row has" if infinite == 1 else f"{infinite:,} rows have"
-            return refused(f"{rows_have} an infinite loss: the mean has no interval", "Hall")
+            return refused(infinite_losses(infinite), "Hall")
         return mean_interval(moments_of_sums(rows, ONE, sums), self.level, counts=counts)
 
     def by_value(self, *columns: str) -> list[Group]:

@@ -12,7 +12,7 @@ from pyarrow import types
 
 from xent._validation import Array
 from xent.scoring.labels import GONE, NO_CLASS, SOFT, Labels, is_share, whole_number
-from xent.scoring.reading import Reading, listed
+from xent.scoring.reading import Reading, quoted
 from xent.scoring.values import Values
 
 
@@ -86,7 +86,7 @@ class OneHot(Indicators):
 
     @property
     def _labels_in(self) -> str:
-        return f"Labels one-hot in {listed(self.truths)}"
+        return f"Labels one-hot in {quoted(self.truths)}"
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class MultiLabel(Indicators):
         """How the file is read, in a sentence for the result."""
         kind = "percentages" if self.percent else self.kind
         places = (
-            f"in {listed(names)}" if len(names) > 1 else f"in '{names[0]}', a list per row"
+            f"in {quoted(names)}" if len(names) > 1 else f"in '{names[0]}', a list per row"
             for names in (self.truths, self.scores)
         )
         names = ", ".join(self.classes[:6]) + f", ... ({len(self.classes)})" * (

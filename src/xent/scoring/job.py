@@ -10,7 +10,7 @@ from xent.scoring import naming
 from xent.scoring.columns import Layout, Rows
 from xent.scoring.errors import FileError
 from xent.scoring.losses_file import LossesFile
-from xent.scoring.reading import Reading, listed
+from xent.scoring.reading import Reading, quoted
 from xent.scoring.sources import Source, check_columns
 from xent.scoring.sources.ahead import ahead
 from xent.scoring.sources.reader import Reader, Split
@@ -89,7 +89,7 @@ class Job:
             for found in naming.score_sets(reader.names):
                 if mine < set(found.columns):
                     more = sorted(set(found.columns) - mine)
-                    what = f"has scores in {listed(more)}, too, unlike the first file. Name the "
+                    what = f"has scores in {quoted(more)}, too, unlike the first file. Name the "
                     raise FileError(
                         name, what + "columns with --score-columns if they are no class."
                     )

@@ -9,7 +9,7 @@ from functools import cached_property
 from heapq import nsmallest
 from typing import Any, NamedTuple
 
-from xent._format import counted, plain
+from xent._format import counted, listed, plain
 from xent._report import Block, Text
 from xent.scoring.figure import (
     Figure,
@@ -19,6 +19,7 @@ from xent.scoring.figure import (
     intervals_data,
     refusals,
     scaled,
+    without_interval,
 )
 from xent.scoring.figures import Figures
 from xent.scoring.file_score import FileScore, by_group, records
@@ -29,6 +30,9 @@ from xent.scoring.state.label_rows import LabelRows
 
 LABEL = "label rows true share log_loss_nats base_rate_loss skill accuracy"
 WORST = "label truth probability log_loss_nats"
+
+TOLD = 5
+"""Labels that a sentence names."""
 
 TAKEN = "Intervals take into account that the cells of one row go together"
 
@@ -178,13 +182,13 @@ class MultiLabelScore(FileScore):
         always = [each.name for each in by_label if each.positive == each.rows]
         worse = [each.name for each in by_label if each.loss > each.base_loss]
         if missing:
-            notes.append(f"No row is left of {_few(missing)}.")
+            notes.append(f"No row is left of {listed(missing, TOLD)}.")
         if never:
-            notes.append(f"Never true: {_few(never)}. Skill is undefined there.")
+            notes.append(f"Never true: {listed(never, TOLD)}. Skill is undefined there.")
         if always:
-            notes.append(f"Always true: {_few(always)}. Skill is undefined there.")
+            notes.append(f"Always true: {listed(always, TOLD)}. Skill is undefined there.")
         if worse:
-            notes.append(f"Worse than always predicting the label's share: {_few(worse)}.")
+            notes.append(f"Worse than always predicting the label's share: {listed(worse, TOLD)}.")
         return notes
 
     def blocks(self) -> Iterator[Block]:
@@ -199,6 +203,7 @@ class MultiLabelScore(FileScore):
         heads = ("label", "rows", "true", "share", "log loss", sure, "skill", "accuracy")
         shown = [_Shown.of(each) for each in self.by_label]
         yield from by_group(heads, shown, "labels", left=(0, 5))
+        yield from without_interval(((e.name, e.interval) for e in self.by_label), "label ", TOLD)
         if self.worst:
             named = ("label", "truth", "p(true)", "log loss")
             rows = ((cell.file, cell.row, cell.shown, cell[1:5]) for cell in self.worst)
@@ -277,7 +282,3 @@ class _Shown(NamedTuple):
     def of(cls, label: LabelScore) -> _Shown:
         interval = between(label.interval)
         return cls(*label[:5], interval, label.skill, label.accuracy)
-
-
-def _few(names: list[str]) -> str:
-    return ", ".join(names[:5]) + f" and {len(names) - 5} more" * (len(names) > 5)

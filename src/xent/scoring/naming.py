@@ -61,7 +61,7 @@ INDEX = re.compile(r"|index|unnamed: ?\d+|__index_level_\d+__", re.IGNORECASE)
 """Columns that pandas writes beside the data."""
 
 
-WEIGHT = re.compile(r"(?:sample|case|row|instance)?[ _.-]?weights?", re.IGNORECASE)
+WEIGHT = re.compile(r"(?:sample|case|row|instance)?[ _.-]?weights?|w", re.IGNORECASE)
 """Columns that may hold weights, which count only if that is asked for."""
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from xent._format import listed
 from xent._kind import Kind
 from xent.scoring.labels import Labels
 from xent.scoring.slicing import Slicing
@@ -120,7 +121,7 @@ class Reading:
         """How the file is read, in a sentence for the result."""
         kind = "percentages" if self.percent else self.kind
         if self.shape == "columns":
-            where = f"in {listed(self.scores)}"
+            where = f"in {quoted(self.scores)}"
         else:
             where = f"in '{self.scores[0]}'" + ", a list per row" * (self.shape == "lists")
         classes = ", ".join(self.classes[:6]) + f", ... ({len(self.classes)})" * (
@@ -140,10 +141,10 @@ class Reading:
         return f"Labels in '{self.label}'"
 
 
-def listed(names: Sequence[str]) -> str:
+def quoted(names: Sequence[str]) -> str:
     """Names of columns for a message."""
-    shown = ", ".join(f"'{name}'" for name in names[:4])
-    return shown + f" and {len(names) - 4} more" * (len(names) > 4)
+    shown = [f"'{name}'" for name in names]
+    return listed(shown, 4) if len(shown) > 4 else ", ".join(shown)
 
 
 def all_of(names: Sequence[str]) -> str:

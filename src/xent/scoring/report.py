@@ -7,14 +7,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from xent._format import counted, plain
+from xent._format import counted, listed, plain
 from xent._report import Block, Report, Table, Text, to_markdown
-from xent.scoring.figure import between, data_of, figure_table, refusals
+from xent.scoring.figure import between, data_of, figure_table, refusals, without_interval
 from xent.scoring.file_score import by_group, cells, records
 from xent.scoring.grouped import TOO_MANY_CELLS, Group
 from xent.scoring.intervals.clusters import FEWEST_CLUSTERS
 from xent.scoring.page.calibration import brief
 from xent.scoring.page.told import Told
+from xent.scoring.page.wording import column_name, cut
 from xent.scoring.state import State, WorstRow
 from xent.scoring.state.clips import CLIPS
 from xent.scoring.weak_slices import FEWEST
@@ -25,6 +26,9 @@ CLIPPED = "The log loss if no label had a probability below the one in parenthes
 
 WEAKEST = 10
 """How many slices are shown that are worse than the other rows."""
+
+TOLD = 5
+"""Groups of rows of which it is told together why they have no interval."""
 
 CONFUSED = 5
 """How many pairs of classes are shown that are taken for one another."""
@@ -80,8 +84,7 @@ class Score(Told):
             notes.append(f"{CLIPPED}: {told}.")
         missing = [name for name, n in zip(self.classes, self.state.counts, strict=True) if not n]
         if missing:
-            more = f" or {len(missing) - 5} more" if len(missing) > 5 else ""
-            notes.append(f"No row has the label {', '.join(missing[:5])}{more}.")
+            notes.append(f"No row has the label {listed(missing, 5, 'or')}.")
         if len(self.by_class) == 1:
             notes.append("Only one class occurs, so the base rate is 0 and skill undefined.")
         if self.clustered and (
@@ -169,6 +172,10 @@ class Score(Told):
     def _groups(self, head: str, what: str, groups: Sequence[Group]) -> Iterator[Block]:
         heads = (head, "rows", "share", "log loss", f"{100 * self.level:g} %", "accuracy")
         yield from by_group(heads, [_Shown.of(each) for each in groups], what, left=(0, 4))
+        # Of columns with too many cells `weak_blocks` says it.
+        told = [each for each in groups if each.interval.reason != TOO_MANY_CELLS]
+        intervals = ((cut(each.name), each.interval) for each in told)
+        yield from without_interval(intervals, f"{column_name(head)} ", TOLD)
 
     @property
     def _told_of_clusters(self) -> str:

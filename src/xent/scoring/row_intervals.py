@@ -8,6 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
+from xent._format import counted
 from xent.scoring.intervals import (
     Interval,
     Shares,
@@ -18,7 +19,7 @@ from xent.scoring.intervals import (
     refused,
 )
 from xent.scoring.intervals.mean import FEWEST_ROWS
-from xent.scoring.intervals.refusals import FEWEST_OF_A_CLASS, told
+from xent.scoring.intervals.refusals import FEWEST_OF_A_CLASS, infinite_losses, told
 from xent.scoring.state.label_rows import MISSING, MOST, LabelRows
 
 FEWEST_FOR_MEAN, FEWEST_FOR_SKILL = 5, 10
@@ -82,10 +83,9 @@ class RowIntervals:
     def _unusable(self) -> str:
         """Why the moments of the losses are of no use; or nothing."""
         if self.infinite:
-            cells = "1 cell has" if self.infinite == 1 else f"{self.infinite:,} cells have"
-            return f"{cells} an infinite loss: the mean has no interval"
+            return infinite_losses(self.infinite, "cell")
         if n := self.together.count("left_out"):
-            return f"the losses of {n:,} row{'s' * (n > 1)} are too large to square"
+            return f"the losses of {counted(n, 'row')} are too large to square"
         return ""
 
     def _rare(self) -> str:
@@ -94,7 +94,7 @@ class RowIntervals:
         if (few := min(false, true)) >= FEWEST_OF_A_CLASS:
             return ""
         which = "true" if true < false else "false"
-        rows = f"{few} row{'s' * (few != 1)}"
+        rows = counted(few, "row")
         return f"label '{name}' is {which} in only {rows}: skill needs {FEWEST_OF_A_CLASS}"
 
     def _few(self, least: int) -> str:
@@ -103,6 +103,6 @@ class RowIntervals:
             return told(rows, "row", FEWEST_ROWS)
         for name in ("true", "false"):
             if (n := self.together.count(name)) < least:
-                have = "1 row has" if n == 1 else f"{n:,} rows have"
+                have = counted(n, "row has", "rows have")
                 return f"only {have} a {name} label: an interval needs {least}"
         return ""

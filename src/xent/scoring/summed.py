@@ -7,6 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
+from xent._format import counted
 from xent._validation import Array
 from xent.scoring.intervals import (
     ClassMoments,
@@ -76,10 +77,9 @@ class Summed:
     def _unusable(self) -> str:
         """Why the moments of the losses are of no use; or nothing."""
         if self.infinite:
-            rows = "1 row has" if self.infinite == 1 else f"{self.infinite:,} rows have"
-            return f"{rows} an infinite loss"
+            return f"{counted(self.infinite, 'row has', 'rows have')} an infinite loss"
         if n := self.state.moments.beyond:
-            return f"the losses of {n:,} row{'s' * (n > 1)} are too large to square"
+            return f"the losses of {counted(n, 'row')} are too large to square"
         return ""
 
     @property

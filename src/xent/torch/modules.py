@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import torch
 
+from xent._validation import check_not_by_name
 from xent.torch import _older, functional
 from xent.torch._interop import as_tensor_like
 
@@ -17,6 +18,7 @@ def _as_buffer(value: Any, name: str) -> Any:
     """Copy weights given as a list or NumPy array into a tensor."""
     if value is None or isinstance(value, Tensor):
         return value
+    check_not_by_name(value, name)
     like = torch.empty(0)  # on the default device, where modules are created
     return as_tensor_like(value, like, name).clone()
 

@@ -33,21 +33,26 @@ LIMIT = 2.0**16
 CUTS = (1.5 * 2.0 ** (52 - 26), 1.5 * 2.0 ** (52 - 68), 1.5 * 2.0 ** (52 - 110))
 
 
+@inner
+def _parts(value):
+    """A number cut at each unit, and the rest; all of it is rest if it is not below the limit."""
+    fits = abs(value) < LIMIT
+    r = value if fits else 0.0
+    a = (r + CUTS[0]) - CUTS[0]
+    r -= a
+    b = (r + CUTS[1]) - CUTS[1]
+    r -= b
+    c = (r + CUTS[2]) - CUTS[2]
+    r -= c
+    return a, b, c, r if fits else value
+
+
 @loop
 def _cut(values, rest):
     """Return three sums of the values, and store what is not in them."""
     a_sum, b_sum, c_sum, left = 0.0, 0.0, 0.0, 0
     for i in range(values.size):
-        value = values[i]
-        fits = abs(value) < LIMIT
-        r = value if fits else 0.0
-        a = (r + CUTS[0]) - CUTS[0]
-        r -= a
-        b = (r + CUTS[1]) - CUTS[1]
-        r -= b
-        c = (r + CUTS[2]) - CUTS[2]
-        r -= c
-        r = r if fits else value
+        a, b, c, r = _parts(values[i])
         a_sum, b_sum, c_sum = any_order(a_sum, a), any_order(b_sum, b), any_order(c_sum, c)
         rest[i] = r
         left |= r != 0.0
@@ -60,16 +65,8 @@ def _cut_both(values, of, rest):
     a_sum, b_sum, c_sum, left = 0.0, 0.0, 0.0, 0
     a_one, b_one, c_one = 0.0, 0.0, 0.0
     for i in range(values.size):
-        value, one = values[i], of[i] != 0
-        fits = abs(value) < LIMIT
-        r = value if fits else 0.0
-        a = (r + CUTS[0]) - CUTS[0]
-        r -= a
-        b = (r + CUTS[1]) - CUTS[1]
-        r -= b
-        c = (r + CUTS[2]) - CUTS[2]
-        r -= c
-        r = r if fits else value
+        one = of[i] != 0
+        a, b, c, r = _parts(values[i])
         a_sum, b_sum, c_sum = any_order(a_sum, a), any_order(b_sum, b), any_order(c_sum, c)
         a_one = any_order(a_one, a if one else 0.0)
         b_one = any_order(b_one, b if one else 0.0)

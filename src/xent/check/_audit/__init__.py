@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from xent._report import Block, Finding, Report, Table, Text
+from xent._format import plain
+from xent._report import Block, Finding, Table, Text
 from xent.check._audit.calling import implementation
 from xent.check._audit.explaining import problem_of
 from xent.check._audit.implementation import Implementation
@@ -20,7 +21,9 @@ from xent.check._audit.vectors import Group, vectors
 from xent.check._gradient.checking import checked
 from xent.check._gradient.progress import Progress
 from xent.check.arguments import Task
+from xent.check.methods import told
 from xent.check.mistakes import found
+from xent.check.raising import CheckReport
 from xent.check.ulps import Errors, errors
 
 LEGEND = (
@@ -45,8 +48,11 @@ class Accuracy:
 
 
 @dataclass(frozen=True, repr=False, eq=False)
-class ScoreCard(Report):
-    """What an audit found. It prints as text; `answers` and `accuracy` hold the details."""
+class ScoreCard(CheckReport):
+    """What an audit found. It is true if nothing is wrong with the loss.
+
+    It prints as text; `findings`, `answers` and `accuracy` hold the details.
+    """
 
     name: str
     task: Task
@@ -54,6 +60,18 @@ class ScoreCard(Report):
     findings: tuple[Finding, ...]
     accuracy: tuple[Accuracy, ...]
     answers: tuple[Answer, ...]
+
+    @property
+    def mistakes(self) -> list[str]:
+        """Names of the mistakes found."""
+        return [finding.name for finding in self.findings if finding.level == "mistake"]
+
+    def __bool__(self) -> bool:
+        return not (self.mistakes or self.wrong)
+
+    def _failed(self) -> str:
+        wrong = [f"{answer.question}: {answer.answer}" for answer in self.wrong]
+        return ", ".join(self.mistakes) or f"wrong: {'; '.join(wrong)}"
 
     @property
     def wrong(self) -> list[Answer]:
@@ -86,11 +104,34 @@ class ScoreCard(Report):
         yield Table(("question", "", "answer"), answers, left=(0, 1, 2))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data, for JSON."""
-        return asdict(self)
+        """Plain data, for JSON: infinities as "inf", what is undefined as null."""
+        return {
+            "name": self.name,
+            "task": self.task,
+            "called": self.called,
+            "passed": bool(self),
+            "mistakes": self.mistakes,
+            "findings": [finding.to_dict() for finding in self.findings],
+            "accuracy": [
+                {
+                    "dtype": one.dtype,
+                    "margin": one.margin,
+                    "loss": _plain(one.loss),
+                    "gradient": _plain(one.gradient),
+                }
+                for one in self.accuracy
+            ],
+            "answers": [asdict(answer) for answer in self.answers],
+        }
 
     def __repr__(self) -> str:
         return f"<ScoreCard: {self.name}; {len(self.right)} right, {len(self.wrong)} wrong>"
+
+
+def _plain(errors: Errors | str) -> dict[str, Any] | str:
+    if isinstance(errors, str):
+        return errors
+    return {name: plain(value) for name, value in asdict(errors).items()}
 
 
 def audit(
@@ -126,14 +167,18 @@ def audit(
     ScoreCard
         Errors in ULP by dtype and margin; answers on masks, infinities, reductions, weights,
         smoothing, ignored rows, bad input and long means, each right, wrong or noted; and the
-        mistake by name if the loss is wrong on ordinary rows. All in nats.
+        mistake by name if the loss is wrong on ordinary rows. All in nats. It is true if nothing is
+        wrong; ``raise_if_failed()`` raises an AssertionError with the report if something is.
 
     Raises
     ------
     TypeError
         If no way to call it was found.
+    ValueError
+        If the name is none, or importing its module raises an exception.
     ModuleNotFoundError
-        If mpmath is not installed (``pip install mpmath``, or xent with its extra check).
+        If the module is not found, or mpmath is not installed (``pip install mpmath``, or xent with
+        its extra check).
 
     Notes
     -----
@@ -167,6 +212,8 @@ def audit(
         groups = [group for group in vectors() if group.task == one.task and group.has_margin]
         findings, accuracy = _mistakes(one), tuple(_accuracy(one, group) for group in groups)
         called = str(one.convention)
+        if one.classes is not None:
+            called += f", of {one.classes} classes only"
         return ScoreCard(one.name, one.task, called, findings, accuracy, tuple(answers(one)))
 
 
@@ -176,7 +223,13 @@ def imported(path: str) -> Any:
     if not attribute:
         msg = f"{path!r} names no function; expected package.module:name."
         raise ValueError(msg)
-    found = import_module(module)
+    try:
+        found = import_module(module)
+    except ModuleNotFoundError:
+        raise
+    except Exception as error:
+        msg = f"Importing {module} raised {told(error)}."
+        raise ValueError(msg) from error
     for part in attribute.split("."):
         if not hasattr(found, part):
             msg = f"{module} has no {attribute!r}."
@@ -198,6 +251,18 @@ def _accuracy(one: Implementation, group: Group) -> Accuracy:
     return Accuracy(group.dtype, group.name, compared("losses"), gradient)
 
 
+def _other_scores(one: Implementation) -> Finding:
+    """It takes other scores than the name of its parameter says."""
+    link = "sigmoid" if one.task == "binary" else "softmax"
+    takes = one.convention.takes
+    if takes == "logits":
+        seen = f"The parameter is called {one.says}, and the loss applies its {link} to it."
+        return found(f"{link} applied twice", seen)
+    seen = f"The parameter is called {one.says}, but the loss fits only if it gets {takes}."
+    fix = f"Apply the {link} inside, or call the parameter by what it takes."
+    return found(f"takes {takes}", seen, fix=fix, level="mistake")
+
+
 def _mistakes(one: Implementation) -> tuple[Finding, ...]:
     """What is wrong with its loss on ordinary rows, by name."""
     named = []
@@ -205,6 +270,8 @@ def _mistakes(one: Implementation) -> tuple[Finding, ...]:
         seen = "By their names the arguments are the other way round, but the loss was called as "
         seen += f"{one.convention.plain.call(one.task == 'binary')}."
         named.append(found("arguments named the wrong way round", seen))
+    if one.says:
+        named.append(_other_scores(one))
     try:
         problem = problem_of(one)
         with closing(Progress(False)) as bar, np.errstate(all="ignore"):

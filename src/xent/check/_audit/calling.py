@@ -30,6 +30,10 @@ LIBRARIES = {"torch": "torch", "jax": "jax", "optax": "jax", "flax": "jax"}
 """Packages whose functions take the arrays of one library."""
 
 
+NUMBERS = (4, 2, 5, 6, 7, 8, 9, 10, 12, 16, 20, 26, 32, 64, 100, 200, 1000)
+"""Numbers of classes that are tried where three are refused."""
+
+
 class UncallableError(TypeError):
     """No way was found to call an implementation."""
 
@@ -54,20 +58,41 @@ def implementation(
     always = {"from_logits": True} if "from_logits" in parameters else {}
     needs_labels = "labels" in parameters and "y_pred" in parameters
     errors: list[str] = []
+    plain = Implementation(
+        name, "classes", function, Convention("numpy", "logits", False, False, binary=False),
+        always=always, grad=grad, needs_labels=needs_labels, own_grad=own_grad,
+    )  # fmt: skip
+    if found := _found(plain, tasks, parameters, errors):
+        return found
+    if "classes" in tasks:  # the number of its classes may be fixed
+        for classes in NUMBERS:
+            if found := _found(replace(plain, classes=classes), ["classes"], parameters, errors):
+                return found
+    msg = f"{name}: no way was found to call it on logits and labels. "
+    if errors:
+        msg += f"The first call raised {errors[0]}. "
+    msg += "Wrap it in a function of (logits, labels); task='binary' is for one logit per row."
+    raise UncallableError(msg)
+
+
+def _found(
+    plain: Implementation, tasks: list[Task], parameters: list[str], errors: list[str]
+) -> Implementation | None:
+    """The way of calling in which it is right, or else simplest to explain; None if it never runs.
+
+    A way of calling that runs may still be wrong: probabilities given as logits raise no error. So
+    the first one that gives the known losses is taken.
+    """
     callable_: list[Implementation] = []
-    # A way of calling that runs may still be wrong: probabilities given as logits raise no error.
-    # So the first one that gives the known losses is taken.
     for one in tasks:
         options = {OWN_NAMES.get(name, name): name for name in parameters}
         if one == "binary" and options.get("class_weight") == "weight":
             del options["class_weight"]  # PyTorch's weighs single entries
         before = len(callable_)
-        for convention in _conventions(function, one, parameters):
+        for convention in _conventions(plain.function, one, parameters):
             if convention.one_row and len(callable_) > before:
                 break  # it takes a batch, whose rows may depend on each other
-            made = Implementation(
-                name, one, function, convention, options, always, grad, needs_labels, own_grad
-            )
+            made = replace(plain, task=one, convention=convention, options=options)
             try:
                 if _is_right(made):
                     return _completed(_with_own_arrays(made))
@@ -76,13 +101,8 @@ def implementation(
                 continue
             except Exception as error:
                 errors.append(told(error))
-    if callable_:  # it is wrong, and the audit will report it
-        return _completed(simplest(callable_))
-    msg = f"{name}: no way was found to call it on logits and labels. "
-    if errors:
-        msg += f"The first call raised {errors[0]}. "
-    msg += "Wrap it in a function of (logits, labels); task='binary' is for one logit per row."
-    raise UncallableError(msg)
+    # If it is wrong, the audit will report it.
+    return _completed(simplest(callable_)) if callable_ else None
 
 
 def _tasks(name: str) -> list[Task]:
@@ -94,10 +114,13 @@ def _tasks(name: str) -> list[Task]:
 def _completed(made: Implementation) -> Implementation:
     """The same, with what its names and its gradient show."""
     misnamed = conventions.names_contradict(made.function, made.convention.plain)
-    made = replace(made, misnamed=misnamed)
+    says = conventions.scores_named(made.function)
+    if not conventions.contradicts(says, made.convention.plain):
+        says = ""
+    made = replace(made, misnamed=misnamed, says=says)
     if made.grad is None or made.convention.takes == "logits":
         return made
-    logits, labels = two_rows(made.task)
+    logits, labels = two_rows(made.task, made.classes)
     right = made.reference(logits, labels, reduction="sum", return_grad=True)[1]
     for for_logits_ in (False, True):
         other = replace(made, grad_for_logits=for_logits_)
@@ -176,7 +199,7 @@ def _with_own_arrays(found: Implementation) -> Implementation:
     """
     if found.convention.library != "numpy":
         return found
-    logits, labels = two_rows(found.task)
+    logits, labels = two_rows(found.task, found.classes)
     answer = found.call(*found.arguments(logits, labels, "float64"), "float64", {})
     convention = replace(found.convention, library=framework_of(answer).name)
     other = replace(found, convention=convention)
@@ -188,7 +211,7 @@ def _with_own_arrays(found: Implementation) -> Implementation:
 
 def _is_right(found: Implementation) -> bool:
     """Does this way of calling give the known losses of two rows, or their mean or sum?"""
-    logits, labels = two_rows(found.task)
+    logits, labels = two_rows(found.task, found.classes)
     rows = found.reference(logits, labels, reduction="none")
     value = of_two_rows(found)
     # Wide, so that a loss that rounds or clips passes; other ways of calling are far off.

@@ -47,7 +47,7 @@ def explanation(one: Implementation) -> Explanation | None:
 
 def problem_of(one: Implementation) -> Problem:
     """Its loss on ordinary rows, for the gradient check; with a gradient of zeros."""
-    logits, labels = ordinary_rows(one.task)
+    logits, labels = ordinary_rows(one.task, one.classes)
     # Losses of rows where they can be had; otherwise as it returns them, a mean or a sum.
     compute = one.value
     if "reduction" in one.options:
@@ -64,24 +64,28 @@ def problem_of(one: Implementation) -> Problem:
     return Problem(loss, zeros, logits, labels, -1, one.task, "float64", lambda: None)
 
 
-def ordinary_rows(task: Task) -> tuple[Array, Array]:
-    """A batch of ordinary rows, with every class among the labels."""
+def ordinary_rows(task: Task, classes: int | None = None) -> tuple[Array, Array]:
+    """A batch of ordinary rows, with every class among the labels if there are few."""
     rng = np.random.default_rng(3)
     if task == "binary":
         return rng.normal(size=16) * 2, np.arange(16) % 3 % 2
-    z = rng.normal(size=(16, 4)) * 2
-    return z, np.concatenate([np.arange(4), rng.integers(4, size=12)])
+    number = classes or 4
+    z = rng.normal(size=(16, number)) * 2
+    return z, np.concatenate([np.arange(4) % number, rng.integers(number, size=12)])
 
 
-def two_rows(task: Task) -> tuple[Array, Array]:
+def two_rows(task: Task, classes: int | None = None) -> tuple[Array, Array]:
+    """Two rows whose loss is known, of three classes unless the loss takes another number."""
     if task == "binary":
         return np.array([1.5, 0.25]), np.array([1, 0])
+    if classes is not None:
+        return np.random.default_rng(2).normal(size=(2, classes)) * 2, np.array([0, classes - 1])
     return np.array([[2.0, 1.0, 0.25], [0.5, 1.5, -1.0]]), np.array([0, 2])
 
 
 def of_two_rows(found: Implementation) -> Array:
     """What it returns for two rows: their losses, or one number."""
-    logits, labels = two_rows(found.task)
+    logits, labels = two_rows(found.task, found.classes)
     value = found.value(logits, labels, "float64").astype(np.float64)
     if value.size not in (1, 2):
         msg = f"it returned shape {value.shape} for two rows"

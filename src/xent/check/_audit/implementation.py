@@ -65,6 +65,10 @@ class Implementation:
     """Is the gradient a method of the same object, with its arguments in the same order?"""
     grad_for_logits: bool = True
     """Is the gradient that for the logits, and not for the probabilities that it takes?"""
+    says: str = ""
+    """The name of its parameter that says logits or probabilities, where it takes the other."""
+    classes: int | None = None
+    """How many classes it takes, if not any number."""
     misnamed: bool = False
     """Do the names of its parameters say that they are in the other order?"""
 

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from xent._format import counted, plain
-from xent._report import Block, Finding, Report, Table, Text
+from xent._report import Block, Finding, Table, Text
 from xent.check._batch.significance import ENOUGH
 from xent.check.naming import figure
+from xent.check.raising import CheckReport
 
 
 @dataclass(frozen=True, repr=False)
-class BatchReport(Report):
+class BatchReport(CheckReport):
     """What is odd about a batch. It is true if no mistake was found.
 
     `findings` holds mistakes first, then notes. Losses are means in nats over the `counted` rows:

@@ -16,6 +16,7 @@ from xent.check._gradient.progress import Progress
 from xent.check._gradient.report import GradientReport
 from xent.check.arguments import Task, check_choice
 from xent.check.methods import gradient_of, instance, loss_of
+from xent.check.objectives import gradient_alone
 
 __all__ = ["gradient"]
 
@@ -55,7 +56,9 @@ def gradient(
         if `targets` is None. It gets arrays of the same library as `logits`.
     grad : callable or None
         ``grad(logits, targets)``, the gradient of the loss with respect to the logits; for row
-        losses, the gradient of their sum. None means the autograd of PyTorch or JAX.
+        losses, the gradient of their sum. None means the autograd of PyTorch or JAX. A custom
+        objective of XGBoost or LightGBM works too: of two arrays of one shape the second, the
+        Hessian, is left out, and labels may come first if the parameters' names say so.
     logits : array
         NumPy, PyTorch or JAX; shape (..., K) with the class axis at `axis`, or any shape for a
         binary loss.
@@ -147,6 +150,7 @@ def gradient(
     with closing(Progress(progress)) as bar, np.errstate(all="ignore"):
         grad = gradient_of(loss) if grad is None else grad
         loss = loss_of(loss)
+        grad = gradient_alone(grad, loss) if callable(grad) else grad
         functions = Functions(
             loss, grad, logits, targets, axis, task, dtype, bar.step, options, reduction, definition
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,7 +17,9 @@ STEPS = {"float64": 2.0**-34, "float32": 2.0**-16, "float16": 2.0**-9.5, "bfloat
 """Relative steps that a dtype resolves and the next narrower one does not."""
 
 NARROWNESS = {name: i for i, name in enumerate(PRECISION)}
-TRIALS = 16
+TRIALS, FEWER_TRIALS = 16, 4
+MANY = 1 << 14
+"""Logits that react together, so that fewer trials are enough."""
 
 
 @dataclass(frozen=True)
@@ -33,36 +34,28 @@ class Behaviour:
     """Does the loss of a row change with another row's logits?"""
     independent: bool
     """Is there a loss per row, which depends on that row alone?"""
-    seconds: float
-    """Duration of one call of the loss."""
 
 
 def observe(problem: Problem, rng: np.random.Generator) -> Behaviour:
     """Call the functions and observe how they behave."""
     precision, grad_precision = _precisions(problem)
-    deterministic, seconds = _call_twice(problem)
+    deterministic = is_deterministic(problem, calls=1)
     rows_coupled = problem.per_row and _are_rows_coupled(problem, precision, rng)
     if rows_coupled:
         # A loss that changes only occasionally looks the same.
         deterministic = deterministic and is_deterministic(problem)
     independent = problem.per_row and not rows_coupled
-    return Behaviour(precision, grad_precision, deterministic, rows_coupled, independent, seconds)
+    return Behaviour(precision, grad_precision, deterministic, rows_coupled, independent)
 
 
-def is_deterministic(problem: Problem) -> bool:
-    """Does the loss stay the same in many calls? Two equal ones prove little."""
-    return all(_call_twice(problem)[0] for _ in range(8))
-
-
-def _call_twice(problem: Problem) -> tuple[bool, float]:
-    """Whether the loss is the same when called again, and how long a call takes."""
-    # The first call may compile or allocate, so the second one is timed.
+def is_deterministic(problem: Problem, calls: int = 8) -> bool:
+    """Is the loss the same when it is called again? One equal value proves little."""
     first = problem.losses(problem.logits)
-    began = time.perf_counter()
-    again = problem.losses(problem.logits)
-    seconds = time.perf_counter() - began
     # The tolerance is wide: a sum over threads may differ in its last digits.
-    return bool(np.allclose(first, again, rtol=1e-3, atol=1e-6, equal_nan=True)), seconds
+    return all(
+        np.allclose(first, problem.losses(problem.logits), rtol=1e-3, atol=1e-6, equal_nan=True)
+        for _ in range(calls)
+    )
 
 
 def _are_rows_coupled(problem: Problem, precision: str, rng: np.random.Generator) -> bool:
@@ -136,9 +129,10 @@ def _resolved(function: Callable[[Array], Any], base: Array, dtype: str) -> str 
     usual = np.asarray(function(base))
     rng = np.random.default_rng(0)
     # A loss of many rows shows each row's reaction at once; a single number needs more trials.
+    trials = -(-TRIALS // usual.size)
     patterns = [
         size * rng.choice([-1, 1], size.shape) * rng.uniform(0.5, 1, size.shape)
-        for _ in range(-(-TRIALS // usual.size))
+        for _ in range(trials if size.size <= MANY else min(trials, FEWER_TRIALS))
     ]
 
     def after(step: float) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,13 @@ import numpy as np
 from xent._report import Finding
 from xent._validation import Array
 from xent.check._gradient.composition.explanation import explain, is_right
-from xent.check._gradient.composition.search import Probes
+from xent.check._gradient.composition.search import Probes, enough_rows
 from xent.check._gradient.factors import Counts
 from xent.check._gradient.problem import CallError, Problem, task_of
 from xent.check._gradient.reference import Reference
 from xent.check.arguments import Task
 from xent.check.conventions import (
+    PLAIN_NAMES,
     Convention,
     as_logits,
     conventions,
@@ -24,6 +25,7 @@ from xent.check.conventions import (
     names_contradict,
     names_speak_for,
     one_hot,
+    scores_named,
 )
 from xent.check.dtypes import rounded
 from xent.check.frameworks import framework_of
@@ -105,7 +107,7 @@ def problem_of(functions: Functions) -> tuple[Problem, list[Finding]]:
             assert error is not None
             raise error
         return plain, []
-    how = _best(functions, plain)
+    how = _best(*_at_some_rows(functions, plain))
     if how is None:
         if plain is None:
             assert error is not None
@@ -154,6 +156,25 @@ def _may_be_probabilities(problem: Problem) -> bool:
         return bool(((z >= 0) & (z <= 1)).all())
     sums = z.sum(axis=1), np.exp(z).sum(axis=1)
     return any(bool(np.allclose(one, 1, atol=1e-3)) for one in sums)
+
+
+def _at_some_rows(functions: Functions, plain: Problem | None) -> tuple[Functions, Problem | None]:
+    """Those rows of a large batch that are enough to tell ways of calling apart."""
+    shape = tuple(getattr(functions.logits, "shape", ()))
+    if len(shape) not in (1, 2) or functions.axis % len(shape) != len(shape) - 1:
+        return functions, plain
+    step = shape[0] // enough_rows(shape[1] if len(shape) == 2 else 1)
+    of_entries = np.size(functions.options.get("pos_weight", 1)) > 1
+    if step < 8 or of_entries:
+        return functions, plain
+    if "sample_weight" in functions.options or np.shape(functions.targets)[:1] != shape[:1]:
+        return functions, plain
+    few = replace(functions, logits=functions.logits[::step], targets=functions.targets[::step])
+    try:
+        return few, few.as_given()
+    except CallError:
+        # A loss may need the rows that it was made for.
+        return (few, None) if plain is None else (functions, plain)
 
 
 def _best(functions: Functions, plain: Problem | None) -> Convention | None:
@@ -225,7 +246,12 @@ def _told(functions: Functions, how: Convention) -> Iterator[Finding]:
         through = how.link(binary)
         seen = f"The loss takes {how.takes}, so it was checked through the {through}."
         fix = f"Pass lambda z, y: {call} to check it as it is trained, from the logits."
-        yield found(f"takes {how.takes}", seen, fix=fix)
+        name = scores_named(functions.loss)
+        wrong = PLAIN_NAMES.get(name) == "logits"
+        if wrong:
+            seen += f" But its parameter is called {name}: the {through} is missing, or misnamed."
+            fix = f"Apply the {through} inside, or call the parameter by what it takes."
+        yield found(f"takes {how.takes}", seen, fix=fix, level="mistake" if wrong else None)
     if names_contradict(functions.loss, how):
         seen = "By their names the arguments are the other way round, but the loss is "
         yield found("arguments named the wrong way round", f"{seen}right only as {call}.")

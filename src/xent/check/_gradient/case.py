@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from xent._validation import Array
 from xent.check._gradient.behaviour import Behaviour
+from xent.check._gradient.composition.search import Probes, enough_rows
 from xent.check._gradient.derivatives import Derivatives
 from xent.check._gradient.factors import Counts
 from xent.check._gradient.fitting import Measured
-from xent.check._gradient.problem import Problem
+from xent.check._gradient.problem import CallError, Problem
 from xent.check._gradient.reference import Reference
 from xent.check.dtypes import largest, unit_roundoff
 
@@ -61,6 +63,29 @@ class Case:
         """Disagreements without a finding of their own; those at the edges and NaN have one."""
         explained = self.edge | ~np.isfinite(self.analytic)
         return np.asarray(self.failed & ~explained[self.numeric.row, self.numeric.column])
+
+    @cached_property
+    def few_rows(self) -> tuple[Array, Problem] | None:
+        """Some rows and the problem of them, where there are many that do not depend on others."""
+        problem, options = self.problem, {} if self.reference is None else self.reference.options
+        number = enough_rows(problem.classes) * (4 if problem.per_row else 1)
+        of_rows = "sample_weight" in options or np.size(options.get("pos_weight", 1)) > 1
+        several = self.reference is not None and self.reference.labels_per_row > 1
+        if self.behaviour.rows_coupled or of_rows or several or len(problem.logits) < 8 * number:
+            return None
+        rows = np.linspace(0, len(problem.logits) - 1, number).astype(int)
+        few = problem.of_rows(rows)
+        try:
+            if few is not None:
+                few.losses(few.logits)
+        except (CallError, TypeError, ValueError):
+            return None  # it needs the rows that it was made for
+        return None if few is None else (rows, few)
+
+    @cached_property
+    def probes(self) -> Probes:
+        """Values of the loss at random logits, of some rows if there are many."""
+        return Probes.of(self.problem if self.few_rows is None else self.few_rows[1])
 
     def measured(self) -> tuple[Measured, Measured]:
         """Numerical derivatives at ordinary entries, and the given gradient there."""

@@ -9,10 +9,12 @@ import numpy as np
 
 from xent._report import Finding
 from xent.check._gradient.behaviour import observe
+from xent.check._gradient.binary_targets import targets_outside
 from xent.check._gradient.case import Case
-from xent.check._gradient.comparison import FAIL, along_directions, compare
+from xent.check._gradient.comparison import FAIL, compare
 from xent.check._gradient.derivatives import TINY_STEP, Method, Steps, derivatives
 from xent.check._gradient.diagnosis import findings
+from xent.check._gradient.directions import along_directions
 from xent.check._gradient.entries import choose_entries
 from xent.check._gradient.problem import Problem
 from xent.check._gradient.progress import Progress
@@ -57,8 +59,13 @@ def checked(
     elsewhere = directions is not None and directions.failed and not failed.any()
     case = Case(problem, behaviour, reference, reduction, numeric, given, failed, elsewhere)
     named = [*findings(case), *notes]
+    if problem.log_targets:
+        seen = "The targets are logarithms of probabilities, by which the loss was compared."
+        named.append(found("log-probabilities as targets", seen))
     named += [found("warnings", text) for text in problem.warned]
-    if why_not:
+    if why_not and (outside := targets_outside(problem)):
+        named.insert(0, outside)
+    elif why_not:
         seen = f"The loss could not be compared with cross-entropy: {why_not}"
         named.append(found("not compared", seen))
     return GradientReport(

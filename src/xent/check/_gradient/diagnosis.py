@@ -17,8 +17,8 @@ from xent.check._gradient import edges, fitting, values, wording
 from xent.check._gradient.behaviour import is_deterministic
 from xent.check._gradient.case import Case
 from xent.check._gradient.composition.changes import in_order
-from xent.check._gradient.composition.explanation import explain
 from xent.check._gradient.composition.search import Probes
+from xent.check._gradient.explaining import explained_by
 from xent.check._gradient.factors import Counts, names_of, near
 from xent.check._gradient.fitting import Measured, first_match
 from xent.check._gradient.formulas import Formula, wrong_gradients
@@ -56,6 +56,8 @@ def _found(case: Case) -> list[Finding]:
     all_zero = [found("gradient is zero", "Every entry is 0.")] if zero else []
     # A mean over a total weight of 0 has no correct value, so there is nothing to compare with.
     if case.reference is None or not (case.reference.total or case.problem.per_row):
+        if case.reference is None and not named:
+            named += _constant(case, numeric)
         if (case.failed.any() or case.only_directions_failed) and not named:
             named += all_zero or _against_the_loss(case, numeric, given)
         return named
@@ -76,15 +78,15 @@ def _loss(case: Case, reference: Reference, numeric: Measured) -> Loss:
             "The loss is infinite whatever the logits, as the logarithm of a target of 0 makes it."
         )
         return Loss([found("prediction and target exchanged", seen)], reference)
+    # With one class, a softmax makes every loss constant.
+    varies = (reference.total and reference.gradient().any()) or case.problem.classes == 1
+    if varies and (constant := _constant(case, numeric)):
+        return Loss(constant, reference)
     match = None if case.behaviour.rows_coupled else _right(case, reference, numeric)
     if match is not None and not _is_merely_scaled(case, reference, match):
         return _up_to_a_constant(case, reference, match)
-    probes = Probes.of(case.problem)
-    if probes.constant and not numeric.value.any():
-        seen = f"The loss is {np.ravel(probes.losses)[0]:.6g}, whatever the logits."
-        return Loss([found("loss is constant", seen)], reference)
     # An option that was requested and left out comes before any that was not requested.
-    explained = explain(reference, probes, case.behaviour.precision, case.reduction)
+    explained = explained_by(case, reference)
     if match is not None and (explained is None or not explained.parts):
         # The derivatives of few rows may be a multiple of the right ones by chance.
         if explained is not None:
@@ -114,6 +116,15 @@ def _loss(case: Case, reference: Reference, numeric: Measured) -> Loss:
     return Loss(_told(case, reference, match), reference, match)
 
 
+def _constant(case: Case, numeric: Measured) -> list[Finding]:
+    """Is the loss the same, whatever the logits?"""
+    targets = case.problem.targets
+    if targets is None or numeric.value.any() or (targets < 0).all() or not case.probes.constant:
+        return []
+    value = np.ravel(case.probes.losses)[0] + 0.0  # without the sign of a zero
+    return [found("loss is constant", f"The loss is {value:.6g}, whatever the logits.")]
+
+
 def _right(case: Case, reference: Reference, numeric: Measured) -> Formula | None:
     """The reference's gradient, if the derivatives of the loss follow it up to a factor."""
     right = Formula("", reference.gradient())
@@ -137,8 +148,7 @@ def _up_to_a_constant(case: Case, reference: Reference, match: Formula) -> Loss:
     named = _told(case, reference, match)
     added = values.at_zero_logits(case, reference, [match.scale, *case.scales])
     if not named and added:
-        probes = Probes.of(case.problem)
-        explained = explain(reference, probes, case.behaviour.precision, case.reduction)
+        explained = explained_by(case, reference)
         if explained is not None and explained.less_entropy and not explained.names:
             added = wording.explanation(explained, reference)
     return Loss(named or added, reference, match)

@@ -15,10 +15,10 @@ MANY_CLASSES = 256
 """Up to this many classes, every class of every row is probed."""
 OFFSETS_FROM_LABEL = (0, 1, -1)
 """Classes that are always probed: the label, and its neighbours, for labels off by one."""
-BUDGET = 2e8
-"""Logits that single-entry probes may evaluate; 32 entries are probed in any case."""
-PATIENCE = 20.0
-"""Seconds that such probes may take."""
+FEWEST, MOST = 16, 1024
+"""Entries that are probed one by one, at least and at most, unless there are fewer."""
+BUDGET = 6e7
+"""Logits that such probes evaluate, if that allows more than the fewest."""
 
 
 def choose_entries(problem: Problem, behaviour: Behaviour, rng: np.random.Generator) -> Entries:
@@ -32,7 +32,7 @@ def choose_entries(problem: Problem, behaviour: Behaviour, rng: np.random.Genera
         labels = np.clip(problem.targets.reshape(-1), 0, problem.logits.shape[1] - 1)
     if behaviour.independent:
         return _columns(problem.logits.shape, labels, rng)
-    return _single(problem.logits.shape, labels, behaviour.seconds, rng)
+    return _single(problem.logits.shape, labels, rng)
 
 
 def _columns(shape: tuple[int, ...], labels: Array | None, rng: np.random.Generator) -> Entries:
@@ -47,13 +47,10 @@ def _columns(shape: tuple[int, ...], labels: Array | None, rng: np.random.Genera
     return [(np.arange(rows), column) for column in columns]
 
 
-def _single(
-    shape: tuple[int, ...], labels: Array | None, seconds: float, rng: np.random.Generator
-) -> Entries:
+def _single(shape: tuple[int, ...], labels: Array | None, rng: np.random.Generator) -> Entries:
     rows, classes = shape
     size = rows * classes
-    affordable = min(BUDGET / (4 * size), PATIENCE / (4 * max(seconds, 1e-9)))
-    number = min(size, max(32, int(affordable)))
+    number = min(size, max(FEWEST, min(MOST, int(BUDGET / (4 * size)))))
     if number == size:
         chosen = np.arange(size)
     else:

@@ -13,6 +13,9 @@ from xent.check._gradient.factors import near
 from xent.check._gradient.formulas import Formula
 from xent.check._gradient.reference import Reference
 
+MANY = 1 << 15
+"""Entries of which some are fitted first."""
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -26,6 +29,13 @@ class Measured:
     value: Array
     error: Array
     relative: float
+
+    def where(self, chosen: Array) -> Measured:
+        """Some of them."""
+        row, column = self.row[chosen], self.column[chosen]
+        return replace(
+            self, row=row, column=column, value=self.value[chosen], error=self.error[chosen]
+        )
 
     def at(self, gradient: Array) -> Array:
         """A gradient at the entries."""
@@ -95,6 +105,15 @@ def fit_smoothing(measured: Measured, reference: Reference) -> tuple[float, Form
     """Label smoothing that was not requested, by least squares: the gradient is linear in it."""
     if reference.options.get("label_smoothing"):
         return None
+    if len(measured.row) > MANY:
+        # What does not fit some of the entries does not fit all.
+        rows = measured.row % (len(measured.row) // MANY + 1) == 0
+        if _smoothing_of(measured.where(rows), reference) is None:
+            return None
+    return _smoothing_of(measured, reference)
+
+
+def _smoothing_of(measured: Measured, reference: Reference) -> tuple[float, Formula] | None:
     plain = measured.at(reference.gradient())
     slope = measured.at(reference.changed(label_smoothing=1.0).gradient()) - plain
     known = np.isfinite(measured.value) & np.isfinite(plain) & np.isfinite(slope)
@@ -200,9 +219,10 @@ def _hard(p: Array, share: Array) -> tuple[str, Array]:
         return "", share
     top = p[below].max()
     above = ~gone & (p > top)
-    if not above.any() or (known & ~below & (p < top)).any():
+    if above.sum() < 2 or (known & ~below & (p < top)).any():
         return "", share
-    if below.sum() + (above & known).sum() < 2:
+    # Where no row is known to be left alone, as in an accuracy, the others must be nearly certain.
+    if not (above & known).any() and (gone & ~below & (p < 0.99)).any():
         return "", share
     # A clip may have an upper bound too, so rows without gradient count as clipped at any p.
     unsure = ~known & (p > top) & (p < p[above & known].min(initial=1))

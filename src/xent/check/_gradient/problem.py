@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Callable
 from typing import Any, get_args
@@ -18,6 +19,14 @@ from xent.check.naming import row_name
 
 class CallError(ValueError):
     """A function under test raised an exception, or a loss is no loss of these logits."""
+
+
+class ShapeError(CallError):
+    """A loss has a shape that is none of rows and none of all."""
+
+    def __init__(self, message: str, shape: tuple[int, ...]) -> None:
+        super().__init__(message)
+        self.shape = shape
 
 
 class Problem:
@@ -57,18 +66,35 @@ class Problem:
         # NumPy cannot compute with bfloat16 of ml_dtypes everywhere; float32 holds its numbers.
         if self.targets is not None and self.targets.dtype.name == "bfloat16":
             self.targets = self.targets.astype(np.float32)
-        self.task = task or task_of(array, self.targets)
+        self.given_targets = self.targets
+        """As the functions get them; `targets` are probabilities if these are their logarithms."""
+        self.log_targets = _are_logarithms(self.targets, array.shape, axis)
+        if self.log_targets:
+            assert self.targets is not None
+            self.targets = np.exp(self.targets)
+        self.grad = self.framework.autograd(loss) if grad is None else grad
+        self._read(array, task or task_of(array, self.targets), axis)
+        # Only a call can tell whether there is a loss per row or one number.
+        try:
+            self.per_row = np.ndim(self.losses(self.logits)) == 1
+        except ShapeError as error:
+            # One column of logits: a loss for each row is one over a single class.
+            if task is not None or error.shape != array.shape[:-1] or array.shape[-1:] != (1,):
+                raise
+            self._read(array, "classes", axis)
+            self.per_row = True
+
+    def _read(self, array: Array, task: Task, axis: int) -> None:
+        """Logits as rows of classes."""
+        self.task: Task = task
         self.axis, self.classes, self.row_shape = -1, 1, array.shape
-        if self.task == "classes":
+        if task == "classes":
             self.axis = class_axis(array, axis)
             array = np.moveaxis(array, self.axis, -1)
             self.row_shape, self.classes = array.shape[:-1], array.shape[-1]
         self._class_last_shape = array.shape
         # Rounded first, so that loss and gradient see exactly the logits that the steps start from.
-        self.logits = rounded(np.ascontiguousarray(array.reshape(-1, self.classes)), dtype)
-        self.grad = self.framework.autograd(loss) if grad is None else grad
-        # Only a call can tell whether there is a loss per row or one number.
-        self.per_row = np.ndim(self.losses(self.logits)) == 1
+        self.logits = rounded(np.ascontiguousarray(array.reshape(-1, self.classes)), self.dtype)
 
     def losses(self, logits: Array) -> Any:
         """Losses of the rows as float64 of shape (rows,), or one float if the loss is one number.
@@ -91,7 +117,7 @@ class Problem:
             msg += " Sum over the classes, or pass task='binary' if each logit is a row of its own."
         elif self.task == "binary" and value.shape == self.shape[:-1]:
             msg += " Return the losses of the labels before they are added, or the sum of all."
-        raise CallError(msg)
+        raise ShapeError(msg, value.shape)
 
     def gradient(self, logits: Array) -> Array:
         """What `grad` returns, as float64 of shape (rows, classes)."""
@@ -100,10 +126,29 @@ class Problem:
             msg = f"grad returned shape {value.shape}; expected the logits' shape, {self.shape}."
             if value.shape == self.shape[::-1]:
                 msg += " It is transposed."
+            elif value.shape in ((logits.size,), (logits.size, 1)):
+                msg += " It is flat: reshape it, with order='F' if it goes class by class."
             raise ValueError(msg)
         if self.task == "classes":
             value = np.moveaxis(value, self.axis, -1)
         return value.astype(np.float64).reshape(-1, self.classes)
+
+    def of_rows(self, rows: Array) -> Problem | None:
+        """The same functions at some of the rows; None unless rows run along one axis."""
+        along = 1 if self.axis == 0 else 0
+        if len(self.row_shape) != 1 or (
+            self.targets is not None and self.targets.shape[-1 if along else 0] != len(self.logits)
+        ):
+            return None
+        few = copy.copy(self)
+        few.logits = self.logits[rows]
+        few.row_shape = (len(rows),)
+        few._class_last_shape = few.row_shape + self._class_last_shape[1:]
+        few.shape = few._class_last_shape[::-1] if along else few._class_last_shape
+        if self.targets is not None and self.given_targets is not None:
+            few.targets = np.take(self.targets, rows, axis=-1 if along else 0)
+            few.given_targets = np.take(self.given_targets, rows, axis=-1 if along else 0)
+        return few
 
     def row_name(self, row: int) -> str:
         """The row, by its index in the caller's arrays."""
@@ -182,17 +227,27 @@ class Problem:
             array = np.moveaxis(array, -1, self.axis)
         dtype = "complex128" if array.dtype.kind == "c" else self.dtype
         z = self.framework.from_numpy(np.array(array, order="C"), dtype)
-        if self.targets is None:
+        given = self.given_targets
+        if given is None:
             return (z,)
         # Soft targets in a wider dtype than the logits would widen the whole computation.
-        if self.targets.dtype.kind == "f":
-            return z, self.framework.from_numpy(self.targets, self.dtype)
-        return z, self.framework.labels_from_numpy(self.targets.copy())
+        if given.dtype.kind == "f":
+            return z, self.framework.from_numpy(given, self.dtype)
+        return z, self.framework.labels_from_numpy(given.copy())
 
 
 def _is_of_age(warning: Warning) -> bool:
     """Is it about what a library will no longer have, and not about the numbers?"""
     return isinstance(warning, (DeprecationWarning, PendingDeprecationWarning))
+
+
+def _are_logarithms(targets: Array | None, shape: tuple[int, ...], axis: int) -> bool:
+    """Are the targets logarithms of probabilities that sum to 1?"""
+    if targets is None or targets.dtype.kind != "f" or targets.shape != shape or not shape:
+        return False
+    if not -targets.ndim <= axis < targets.ndim or not (targets <= 0).all() or not targets.any():
+        return False
+    return are_distributions(np.exp(targets), axis, 1e-3)
 
 
 def task_of(logits: Array, targets: Array | None) -> Task:

@@ -84,6 +84,10 @@ class Reference:
 
     def losses(self) -> Array:
         """Loss of each row."""
+        return self._losses
+
+    @cached_property
+    def _losses(self) -> Array:
         return np.asarray(self.call(reduction="none")).reshape(-1)
 
     def summed(self) -> float:
@@ -94,6 +98,10 @@ class Reference:
 
     def gradient(self) -> Array:
         """Gradient of the sum of the losses; of a mean, its gradient times the total weight."""
+        return self._gradient
+
+    @cached_property
+    def _gradient(self) -> Array:
         averaged = self.averaged and bool(self.total)
         how = "mean" if averaged else "sum"
         grad = np.asarray(self.call(reduction=how, return_grad=True)[1]).reshape(self.logits.shape)
@@ -112,7 +120,7 @@ class Reference:
         """Class index of each row if targets are labels; ignored rows keep their mark."""
         return self.targets if self.targets.dtype.kind in "iu" else None
 
-    @property
+    @cached_property
     def ignored(self) -> Array:
         """Rows that do not count: marked as ignored, or of weight 0."""
         mask = np.zeros(len(self.logits), dtype=bool)
@@ -123,13 +131,13 @@ class Reference:
             mask |= np.reshape(self.options["sample_weight"], -1) == 0
         return mask
 
-    @property
+    @cached_property
     def probabilities(self) -> Array:
         """Softmax of the logits, or their sigmoid."""
         with numpy_only():
             return np.asarray((sigmoid if self.task == "binary" else softmax)(self.logits))
 
-    @property
+    @cached_property
     def label_probabilities(self) -> Array:
         """Probability of each row's label; 1 in ignored rows."""
         return np.exp(-self.only("ignore_index", "softcap").losses())

@@ -8,24 +8,29 @@ from typing import Any
 
 import numpy as np
 
-from xent._format import counted
-from xent._report import Block, Finding, Report, Table, Text
+from xent._format import counted, plain
+from xent._report import Block, Finding, Table, Text
 from xent._validation import Array
-from xent.check._gradient.comparison import FAIL, INCONCLUSIVE, PASS, Directions
+from xent.check._gradient.comparison import FAIL, INCONCLUSIVE, PASS
 from xent.check._gradient.derivatives import Derivatives
+from xent.check._gradient.directions import CHANCE, Directions
 from xent.check._gradient.problem import Problem
+from xent.check.raising import CheckError, CheckReport
 
 ENOUGH = 0.5
 """Share of the gradient, by size, that must pass for the verdict to be `pass`."""
 WORDS = {PASS: "pass", INCONCLUSIVE: "inconclusive", FAIL: "FAIL"}
 
 
-class GradientError(AssertionError):
+class GradientError(CheckError):
     """A gradient check failed; the text is the report."""
 
 
+GradientError.__module__ = "xent.check"
+
+
 @dataclass(frozen=True, repr=False, eq=False)
-class GradientReport(Report):
+class GradientReport(CheckReport):
     """The outcome of `check.gradient`. It is true if the gradient is right.
 
     `numeric` holds the derivatives and their estimated errors, `analytic` the given gradient at the
@@ -46,6 +51,8 @@ class GradientReport(Report):
     grad_precision: str
     independent: bool
     definition: str | None
+
+    _error = GradientError
 
     @property
     def passed(self) -> int:
@@ -89,13 +96,9 @@ class GradientReport(Report):
     def __bool__(self) -> bool:
         return self.verdict == "pass"
 
-    def raise_if_failed(self) -> None:
-        """Raise GradientError (an AssertionError) with the report, unless the verdict is `pass`.
-
-        An inconclusive gradient has not passed.
-        """
-        if not self:
-            raise GradientError("\n" + self.to_text())
+    def _failed(self) -> str:
+        """An inconclusive gradient has not passed either."""
+        return ", ".join(self.mistakes) or f"the gradient check is {self.verdict}"
 
     def worst(self, number: int = 5) -> list[dict[str, Any]]:
         """The entries furthest beyond what is allowed, as plain data."""
@@ -149,7 +152,11 @@ class GradientReport(Report):
         i = int(np.argmin(d.verdict))
         does = {PASS: "passes", INCONCLUSIVE: "is inconclusive", FAIL: "fails"}[int(d.verdict[i])]
         worst = f"{d.analytic[i]:.9g} analytic, {d.numeric[i]:.9g} numeric"
-        return f"{looked}, and {through}: {counts}. One that {does}: {worst}."
+        text = f"{looked}, and {through}: {counts}. One that {does}: {worst}."
+        if not d.failed:
+            text += f" An error of more than {100 * d.excluded:.2g}% of the gradient, by norm, "
+            text += f"would have shown with a probability of 1 - {CHANCE:.0e}."
+        return text
 
     def _how(self) -> str:
         noun = "logit" if self.problem.task == "binary" else "row"
@@ -190,11 +197,14 @@ class GradientReport(Report):
         """Plain data, for JSON: the counts, the findings and the worst entries."""
         return {
             "verdict": self.verdict,
+            "mistakes": self.mistakes,
             "passed": self.passed,
             "failed": self.failed,
             "inconclusive": self.inconclusive,
+            "entries": int(self.problem.logits.size),
+            "directions": None if self.directions is None else _plain(self.directions),
             "findings": [finding.to_dict() for finding in self.findings],
-            "worst": self.worst(),
+            "worst": [{name: plain(v) for name, v in one.items()} for one in self.worst()],
             "method": self.method,
             "h": self.h,
             "dtype": self.problem.dtype,
@@ -206,6 +216,18 @@ class GradientReport(Report):
     def __repr__(self) -> str:
         named = f"; {', '.join(self.mistakes)}" if self.mistakes else ""
         return f"<GradientReport: {self.verdict}{named}>"
+
+
+def _plain(d: Directions) -> dict[str, Any]:
+    """Plain data of random directions."""
+    passed, inconclusive, failed = (int((d.verdict == verdict).sum()) for verdict in WORDS)
+    return {
+        "passed": passed,
+        "failed": failed,
+        "inconclusive": inconclusive,
+        "excluded_error": plain(d.excluded),
+        "probability_of_missing_it": CHANCE,
+    }
 
 
 def _entries(entries: list[dict[str, Any]]) -> Table:

@@ -15,6 +15,11 @@ from xent.check._gradient.formulas import Formula
 from xent.check._gradient.reference import Reference
 from xent.check.mistakes import catalogue, found
 
+DISTILLED = (
+    "Nothing, if a teacher is distilled whose logits are divided by T too: T² keeps the size of "
+    "the gradient. Otherwise use the logits as they are."
+)
+
 
 def named(match: Formula, what: str, factors: list[str], expected: float) -> Iterator[Finding]:
     """The mistake of a formula, if it is one, and those that its factor indicates."""
@@ -41,7 +46,10 @@ def explanation(explained: Explanation, reference: Reference) -> list[Finding]:
     for name, detail in explained.parts:
         others = [other for other in names if other != name]
         finding = part(name, detail, "loss", reference.logits.shape[1], others)
-        told.append(replace(finding, level="note") if explained.distilled else finding)
+        if explained.distilled:
+            # As in distillation, where it is meant.
+            finding = found(name, finding.seen, level="note", fix=DISTILLED)
+        told.append(finding)
     if told and explained.also:
         same = f" The same numbers follow from: {', '.join(explained.also)}."
         told[0] = replace(told[0], seen=told[0].seen + same)

@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 
 from xent._format import counted, plain
-from xent._report import Block, Finding, Report, Table, Text
+from xent._report import Block, Finding, Table, Text
 from xent.check._watch import beginning, course, forms, held_out, scores
 from xent.check._watch.run import Record, Run
 from xent.check.mistakes import catalogue, found
 from xent.check.naming import figure
+from xent.check.raising import CheckReport
 
 PARTS = 8
 """Rows of the table of the course."""
@@ -66,7 +67,7 @@ class Part:
 
 
 @dataclass(frozen=True, repr=False)
-class TrainingReport(Report):
+class TrainingReport(CheckReport):
     """What is odd about a training run. It is true if no mistake was found.
 
     `findings` holds mistakes first, then notes. Losses are in nats per row.

@@ -13,7 +13,7 @@ from xent.scoring.calibration.calibration import Calibration, Glance, calibratio
 from xent.scoring.calibration.classwise import Classwise
 from xent.scoring.calibration.corp import Corp
 from xent.scoring.calibration.curve import Curve
-from xent.scoring.calibration.gain import Gain
+from xent.scoring.calibration.gain import Gain, Method
 from xent.scoring.calibration.outcomes import Outcomes
 from xent.scoring.calibration.slope import Slope
 from xent.scoring.calibration.temperature import Temperature
@@ -30,6 +30,7 @@ __all__ = [
     "Estimate",
     "Gain",
     "Glance",
+    "Method",
     "Outcomes",
     "Slope",
     "Temperature",

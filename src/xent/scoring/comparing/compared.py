@@ -6,17 +6,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+from xent._format import listed
 from xent._report import Report
 from xent.scoring.comparing.differing import DifferingRow
 from xent.scoring.comparing.figures import Figures, ModelFigures, PairFigures, SliceFigures, best
 from xent.scoring.comparing.state import CompareState
-from xent.scoring.comparing.words import (
-    conclusions,
-)
+from xent.scoring.comparing.words import conclusions
 from xent.scoring.report import Score
 
 MOST_PAIRS = 30
 """The most pairs of which a report tells all."""
+
+
+NAMED = 3
+"""Models and pairs that a note names."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -110,13 +113,23 @@ class Compared(Report):
         """The differences by the values of a column that was named after `by`."""
         return self._figures.slices(column)
 
-    def with_best(self, column: str) -> list[SliceFigures]:
-        """The same of the pairs with the baseline, or else with the model of the lowest loss."""
-        least = best(self.models).name
+    @property
+    def reference(self) -> str:
+        """The model beside which slices are told: the baseline, or that with the lowest loss.
+
+        Of two models it is the second one.
+        """
+        if len(self.models) == 2:
+            return self.pairs[0].second
+        return best(self.models).name if self.baseline is None else self.baseline
+
+    def beside_reference(self, column: str) -> list[SliceFigures]:
+        """The differences by the values of a column, of each other model less the reference."""
+        reference = self.reference
         return [
-            each
+            each if each.second == reference else each.turned
             for each in self.by_value(column)
-            if self.baseline is not None or least in (each.first, each.second)
+            if reference in (each.first, each.second)
         ]
 
     @property
@@ -145,24 +158,27 @@ class Compared(Report):
                 )
 
     def _notes_on_intervals(self) -> Iterator[str]:
-        found: dict[str, list[str]] = {}
+        losses: dict[str, list[str]] = {}
+        differences: dict[str, list[str]] = {}
         for model in self.models:
             if not model.loss_interval.known and not model.infinite:
-                found.setdefault(model.loss_interval.reason, []).append(
-                    f"the log loss of {model.name}"
-                )
+                losses.setdefault(model.loss_interval.reason, []).append(model.name)
         for pair in self.pairs:
             if not pair.interval.known and not pair.same and not any(pair.infinite):
-                what = f"the difference of {pair.first} and {pair.second}"
-                found.setdefault(pair.interval.reason, []).append(what)
-        for reason, names in found.items():
-            more = f" and {len(names) - 3} more" * (len(names) > 3)
-            yield f"No interval of {', '.join(names[:3])}{more}: {reason}."
+                both = f"{pair.first} less {pair.second}"
+                differences.setdefault(pair.interval.reason, []).append(both)
+        for reason in {**losses, **differences}:
+            of = []
+            if names := losses.get(reason):
+                of.append(f"the log loss of {listed(names, NAMED)}")
+            if names := differences.get(reason):
+                of.append(f"the difference{'s' * (len(names) > 1)} {listed(names, NAMED)}")
+            yield f"No interval of {', or of '.join(of)}: {reason}."
         if (tested := sum(pair.tested for pair in self.pairs)) > 1:
             alone = "intervals are"
             if self.state.schema.cluster is None:
                 alone = "intervals and McNemar's p are"
             yield (
-                f"The p of log losses is by Holm's correction over {tested} pairs; "
+                f"The p of log losses is by Holm's correction over {tested:,} pairs; "
                 f"{alone} for each pair alone."
             )

@@ -8,13 +8,18 @@ from xent._format import plain
 from xent.scoring.comparing.compared import Compared
 from xent.scoring.comparing.differing import DifferingRow
 from xent.scoring.comparing.figures import ModelFigures, PairFigures, SliceFigures
-from xent.scoring.intervals import Interval
+from xent.scoring.comparing.recalibrated import made_up_for
+from xent.scoring.figure import data_of
 from xent.scoring.page.data import calibration_data, figures_data
 from xent.scoring.page.findings import findings
 from xent.scoring.report import Score
 
 SCHEMA_VERSION = 1
 """A key that is removed or changes its meaning raises it."""
+
+
+NOT_ALIKE = "McNemar's test is of rows that are independent and count alike"
+"""Why it is not made with clusters or weights."""
 
 
 def comparison_data(comparison: Compared) -> dict[str, Any]:
@@ -31,6 +36,7 @@ def comparison_data(comparison: Compared) -> dict[str, Any]:
         "baseline_model": comparison.baseline,
         "conclusion": comparison.conclusion,
         "conclusions": comparison.conclusions,
+        "findings": [each._asdict() for each in made_up_for(comparison)],
         "models": [_model(model, scores[model.name]) for model in comparison.models],
         "pairs": [_pair(pair, margin=comparison.margin is not None) for pair in comparison.pairs],
         "slices": {
@@ -48,9 +54,9 @@ def _model(model: ModelFigures, score: Score) -> dict[str, Any]:
         "read": score.read,
         "scores": score.kind,
         "log_loss_nats": plain(model.loss),
-        "log_loss_interval": _interval(model.loss_interval),
+        "log_loss_interval": data_of(model.loss_interval),
         "accuracy": plain(model.accuracy),
-        "accuracy_interval": _interval(model.accuracy_interval),
+        "accuracy_interval": data_of(model.accuracy_interval),
         "infinite_rows": model.infinite,
         "same_scores_in_each_row": model.constant,
         **figures_data(score),
@@ -64,7 +70,7 @@ def _pair(pair: PairFigures, *, margin: bool) -> dict[str, Any]:
         "first": pair.first,
         "second": pair.second,
         "difference_nats": plain(pair.difference),
-        "interval": _interval(pair.interval),
+        "interval": data_of(pair.interval),
         "p": plain(pair.p),
         "p_holm": plain(pair.corrected),
         "detectable_nats": plain(pair.detectable),
@@ -72,10 +78,12 @@ def _pair(pair: PairFigures, *, margin: bool) -> dict[str, Any]:
         "rows_equal": pair.equal,
         "infinite_rows": list(pair.infinite),
         "accuracy_difference": plain(pair.accuracy_difference),
-        "accuracy_difference_interval": _interval(pair.accuracy_interval),
+        "accuracy_difference_interval": data_of(pair.accuracy_interval),
         "rows_right_alone": list(pair.right_alone),
         "mcnemar_p": plain(pair.mcnemar),
     }
+    if pair.mcnemar != pair.mcnemar:
+        data["mcnemar_p_reason"] = NOT_ALIKE
     if margin:
         data["worse_by_at_most_nats"] = [plain(each) for each in pair.bounds]
         data["p_worse_by_margin"] = [plain(each) for each in pair.not_worse]
@@ -89,7 +97,7 @@ def _slice(found: SliceFigures) -> dict[str, Any]:
         "second": found.second,
         "rows": found.rows,
         "difference_nats": plain(found.difference),
-        "interval": _interval(found.interval),
+        "interval": data_of(found.interval),
         "p": plain(found.p),
         "p_holm": plain(found.corrected),
     }
@@ -103,16 +111,4 @@ def _row(row: DifferingRow, classes: tuple[str, ...]) -> dict[str, Any]:
         "label": classes[row.label],
         "predicted": [classes[each] for each in row.predicted],
         "log_losses_nats": [plain(loss) for loss in row.losses],
-    }
-
-
-def _interval(interval: Interval | None) -> dict[str, Any] | None:
-    if interval is None:
-        return None
-    return {
-        "low": plain(interval.low),
-        "high": plain(interval.high),
-        "standard_error": plain(interval.error),
-        "method": interval.method,
-        "reason": interval.reason,
     }

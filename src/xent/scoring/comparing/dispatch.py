@@ -9,6 +9,7 @@ from pathlib import PurePath
 from shlex import quote
 from typing import Any
 
+from xent._format import reasons
 from xent.scoring import naming
 from xent.scoring.comparing.agreement import shared_columns
 from xent.scoring.comparing.models import Asked, found_models, open_side, placed, readings
@@ -96,10 +97,9 @@ def compare_any(
     left_out = tuple((why, n) for why, n in sorted(run.left_out.items()) if n)
     path = " and ".join(dict.fromkeys(side.name for side in sides))
     if not state.totals.rows:
-        told = ", ".join(f"{n:,} with {why}" for why, n in left_out)
         only_weights = [why for why, _ in left_out] == ["weight 0"]
-        what = "holds no row of weight above 0." if only_weights else f"no row is left: {told}."
-        raise FileError(path, what if told else "holds no rows.")
+        what = f"no row is left: {reasons(left_out)}." if left_out else "holds no rows."
+        raise FileError(path, "holds no row of weight above 0." if only_weights else what)
     return Comparison(
         path,
         state,

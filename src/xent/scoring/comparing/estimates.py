@@ -8,8 +8,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from xent._format import counted
 from xent.scoring.intervals import Estimate, LossMoments, mean_interval
 from xent.scoring.intervals.clusters import ratio_estimate, unknown
+from xent.scoring.intervals.refusals import infinite_losses
 from xent.scoring.state import ratio
 
 
@@ -34,10 +36,9 @@ def of_differences(estimate: Estimate) -> Estimate:
 def _lost(powers: int, values: int) -> str:
     """Why there is no interval where the powers of some values, or these themselves, are lost."""
     if values:
-        rows = "1 row has" if values == 1 else f"{values:,} rows have"
-        return f"{rows} an infinite loss: the mean has no interval"
+        return infinite_losses(values)
     if powers:
-        rows = "1 row has a loss" if powers == 1 else f"{powers:,} rows have losses"
+        rows = counted(powers, "row has a loss", "rows have losses")
         return f"{rows} whose powers are too large to sum"
     return ""
 

@@ -11,7 +11,8 @@ from xent.scoring.comparing.estimates import of_clusters, of_differences, of_row
 from xent.scoring.comparing.groups import most_cells
 from xent.scoring.comparing.schema import Places
 from xent.scoring.comparing.state import CompareState
-from xent.scoring.intervals import Estimate, Interval, holm, mcnemar
+from xent.scoring.figure import negated
+from xent.scoring.intervals import Estimate, Interval, holm, mcnemar, paired_interval
 from xent.scoring.intervals.clusters import unknown
 from xent.scoring.intervals.refusals import of_two
 from xent.scoring.report import Score
@@ -65,8 +66,7 @@ class PairFigures:
     equal: int
     """Rows with the same loss."""
     accuracy_difference: float
-    accuracy_interval: Interval | None
-    """Over clusters; of independent rows there is McNemar's test instead."""
+    accuracy_interval: Interval
     right_alone: tuple[int, int]
     """Rows in which only the first one is right, and those in which only the second one is."""
     mcnemar: float
@@ -105,6 +105,14 @@ class SliceFigures:
     p: float
     corrected: float
     """By Holm's correction over all values of all columns, and all pairs."""
+
+    @property
+    def turned(self) -> SliceFigures:
+        """The second model beside the first."""
+        return replace(
+            self, first=self.second, second=self.first, difference=-self.difference,
+            interval=negated(self.interval),
+        )  # fmt: skip
 
 
 class Figures:
@@ -154,10 +162,13 @@ class Figures:
             self.schema.models[a], self.schema.models[b],
             estimate.mean, estimate.interval(self.level),
             p, p, estimate.seen(strict), (lower[0], lower[1]), totals.rows - sum(lower),
-            right.mean, right.interval(self.level) if depends else None,
+            right.mean, right.interval(self.level) if depends else self._paired(*alone),
             (alone[0], alone[1]), math.nan if depends else mcnemar(*alone), infinite,
             rounding=rounding,
         )  # fmt: skip
+
+    def _paired(self, first: int, second: int) -> Interval:
+        return paired_interval(first, second, self.state.totals.rows, self.level)
 
     def slices(self, column: str) -> list[SliceFigures]:
         """Of each value of a column and each pair, with Holm's correction over all columns."""

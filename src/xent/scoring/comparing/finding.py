@@ -10,7 +10,7 @@ from xent.scoring import naming
 from xent.scoring.choosing import Chooser
 from xent.scoring.labels import whole_number
 from xent.scoring.naming import ScoreSet
-from xent.scoring.reading import all_of, listed
+from xent.scoring.reading import all_of, quoted
 
 Columns = tuple[str, ...]
 HOW = "Name a file for each model, or the columns of each: "
@@ -31,6 +31,7 @@ class ModelFinder(Chooser):
             for name in self.reader.names
             if name not in {label, *taken}
             and not naming.INDEX.fullmatch(name.strip())
+            and not naming.WEIGHT.fullmatch(name.strip())
             and (self.sample.holds_numbers(name) or naming.kind_of(name))
         ]
         sets = naming.score_sets(usable)
@@ -69,7 +70,7 @@ class ModelFinder(Chooser):
         how = " ".join(f"--model {quote(f'{n}={c}')}" for n, c in zip("AB", example, strict=True))
         if found:
             (columns,) = found.values()
-            self.fail(f"holds the scores of one model, in {listed(columns)}. {HOW}{how}.")
+            self.fail(f"holds the scores of one model, in {quoted(columns)}. {HOW}{how}.")
         what = f"no columns of models among {all_of(self.reader.names)}. They are found by name: "
         self.fail(f"{what}prob_A and prob_B, or A_cat, A_dog, B_cat, B_dog. {HOW}{how}.")
 

@@ -6,24 +6,22 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from xent._format import shown
+from xent._format import listed, shown
 from xent._report import Block, Picture, Table, Text
 from xent.scoring.comparing import tables
 from xent.scoring.comparing.compared import Compared
 from xent.scoring.comparing.pictures import differences, slice_differences
-from xent.scoring.comparing.words import bounds, p_value, percent
+from xent.scoring.comparing.recalibrated import made_up_for
+from xent.scoring.comparing.words import bounds, fixed, p_value, percent
 from xent.scoring.page import calibration, pictures
 from xent.scoring.page.findings import findings
-from xent.scoring.page.layout import PageReport, listed
-from xent.scoring.page.report import MOST_COLUMNS, QUANTILES
+from xent.scoring.page.layout import PageReport, itemized
+from xent.scoring.page.report import MOST_COLUMNS, NO_LOSSES, QUANTILES
 from xent.scoring.page.wording import lowered
 from xent.scoring.report import Score
 
 DETAILED = 6
 """Models of which findings and pictures are shown, those with the lowest losses."""
-
-LEFT_OUT = ("log_loss_bits", "perplexity", "base_rate_loss")
-"""Figures that say the same as the log loss, or are the same of all models."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -38,9 +36,9 @@ class ComparisonReport(PageReport):
         conclusions = 1 + len(found.conclusions)
         yield from opening[:conclusions]
         drawable = drawn and pictures.available()
-        if drawn and not drawable:
-            yield from pictures.missing()
+        yield from pictures.missing(drawn=drawn)
         yield Text("Differences", "section")
+        yield from itemized(made_up_for(found), drawn=drawn)
         yield from self._differences(drawn=drawable)
         yield Text("What is wrong with each model, and what is not", "section")
         yield from self._findings(drawn=drawn)
@@ -55,7 +53,7 @@ class ComparisonReport(PageReport):
             yield from self._slices(drawn=drawable)
         if found.differing:
             yield Text("Rows in which the losses differ most", "section")
-            yield tables.rows_table(found)
+            yield from tables.rows_blocks(found)
         if found.notes:
             yield Text("Notes", "section")
             yield from (Text(note, "unsure") for note in found.notes)
@@ -64,10 +62,10 @@ class ComparisonReport(PageReport):
 
     @property
     def _detailed(self) -> dict[str, Score]:
-        """The scores of which all is shown, that with the lowest loss first."""
+        """The scores of which all is shown, in the order of the models."""
         scores = self.comparison.scores
         best = sorted(scores, key=lambda name: (scores[name].loss, name))[:DETAILED]
-        return {name: scores[name] for name in best}
+        return {name: score for name, score in scores.items() if name in best}
 
     def _some(self) -> Iterator[Block]:
         """That something is not shown of all models."""
@@ -84,8 +82,8 @@ class ComparisonReport(PageReport):
         yield Table(
             heads,
             tuple(
-                (f"{pair.first} less {pair.second}", tables.number(pair.difference) or "none",
-                 bounds(pair.interval) or "none", p_value(pair.corrected) or "none")
+                (f"{pair.first} less {pair.second}", fixed(pair.difference),
+                 bounds(pair.interval), p_value(pair.corrected))
                 for pair in found.told_pairs
             ),
         )  # fmt: skip
@@ -97,7 +95,7 @@ class ComparisonReport(PageReport):
         ]
         if seen:
             told = "A difference of so many nats would have been seen with a power of 80 %: "
-            yield Text(f"{told}{', '.join(seen[:DETAILED])}.", "plain")
+            yield Text(f"{told}{listed(seen, DETAILED)}.", "plain")
         yield from self._wins()
         if found.state.schema.cluster is not None:
             yield Text(tables.told_of_clusters(found), "plain")
@@ -105,6 +103,7 @@ class ComparisonReport(PageReport):
     def _wins(self) -> Iterator[Block]:
         found = self.comparison
         rows, tests = [], []
+        depends = math.isnan(found.pairs[0].mcnemar)
         for pair in found.told_pairs:
             for i, (name, other) in enumerate(
                 ((pair.first, pair.second), (pair.second, pair.first))
@@ -112,36 +111,32 @@ class ComparisonReport(PageReport):
                 share = f"{pair.lower[i]:,} ({100 * pair.lower[i] / found.rows:.1f} %)"
                 rows.append((name, other, share, f"{pair.right_alone[i]:,}"))
             both = f"{pair.first} less {pair.second}"
-            test = bounds(pair.accuracy_interval) or p_value(pair.mcnemar) or "none"
-            tests.append((both, shown(pair.accuracy_difference, trim=False), test))
+            interval = bounds(pair.accuracy_interval)
+            test = [] if depends else [p_value(pair.mcnemar)]
+            tests.append((both, shown(pair.accuracy_difference, trim=False), interval, *test))
         yield Table(("rows of", "beside", "lower loss", "right alone"), tuple(rows), left=(0, 1))
-        depends = math.isnan(found.pairs[0].mcnemar)
-        test = f"{percent(found.level)} interval" if depends else "p (McNemar)"
-        yield Table(("accuracy", "difference", test), tuple(tests))
+        test = [] if depends else ["p (McNemar)"]
+        heads = ("accuracy", "difference", f"{percent(found.level)} interval", *test)
+        yield Table(heads, tuple(tests))
 
     def _findings(self, *, drawn: bool) -> Iterator[Block]:
         for name, score in self._detailed.items():
             yield Text(name, "name")
-            yield from listed(findings(score), drawn=drawn)
+            yield from itemized(findings(score), drawn=drawn)
         yield from self._some()
 
     def _figures(self) -> Iterator[Block]:
         found = self.comparison
         rows: list[tuple[str, ...]] = []
-        reasons: dict[str, list[str]] = {}
         for figures in zip(*(score.figures for score in found.scores.values()), strict=True):
-            if figures[0].key in LEFT_OUT:
+            if figures[0].key in tables.LEFT_OUT:
                 continue
             for i, (name, each) in enumerate(zip(found.scores, figures, strict=True)):
                 value = shown(each.value, trim=False)
-                rows.append(("" if i else each.name, name, value, bounds(each.interval) or "none"))
-                if each.interval is not None and each.interval.reason:
-                    reasons.setdefault(each.interval.reason, []).append(f"{each.name} of {name}")
+                rows.append(("" if i else each.name, name, value, bounds(each.interval)))
         heads = ("", "model", "value", f"{percent(found.level)} interval")
         yield Table(heads, tuple(rows), left=(0, 1))
-        for reason, names in reasons.items():
-            more = f" and {len(names) - DETAILED} more" if len(names) > DETAILED else ""
-            yield Text(f"No interval of {', '.join(names[:DETAILED])}{more}: {reason}.", "plain")
+        yield from tables.models_without_interval(found)
 
     def _calibration(self, *, drawn: bool) -> Iterator[Block]:
         detailed = self._detailed
@@ -160,7 +155,7 @@ class ComparisonReport(PageReport):
     def _losses(self, *, drawn: bool) -> Iterator[Block]:
         known = {n: s for n, s in self._detailed.items() if s.sampled_losses is not None}
         if not known:
-            yield Text("No losses: of so many classes no sample of rows is kept.", "plain")
+            yield Text(NO_LOSSES, "plain")
             return
         if drawn:
             yield from _beside(
@@ -182,20 +177,35 @@ class ComparisonReport(PageReport):
     def _slices(self, *, drawn: bool) -> Iterator[Block]:
         found = self.comparison
         for number, column in enumerate(found.state.schema.by):
-            known = [each for each in found.with_best(column) if each.rows >= pictures.LEAST]
+            known = [each for each in found.beside_reference(column) if each.rows >= pictures.LEAST]
             if (
                 drawn
                 and number < MOST_COLUMNS
                 and any(each.difference == each.difference for each in known)
             ):
                 yield slice_differences(found, column, number)
-            yield from tables.slice_blocks(found, column)
+            yield from map(_slim, tables.slice_blocks(found, column))
         slices = (each for name in found.state.schema.by for each in found.by_value(name))
         tested = sum(each.p == each.p for each in slices)
         if tested > 1:
             told = "Intervals are for each of these alone; p is by Holm's correction over "
             told += f"{tested:,}: all values of all columns, and all pairs of models."
             yield Text(told, "plain")
+
+
+def _slim(block: Block) -> Block:
+    """A table with value, rows and model, if it names one, in one column: it fits a phone."""
+    if not isinstance(block, Table) or block.heads[1] != "rows":
+        return block
+    named = 1 + (block.heads[2] == "log loss of")
+    head, *heads = block.heads
+    rows = (
+        (": ".join([f"{value} ({others[0]})", *others[1:named]]) if others[0] else value,
+         *others[named:])
+        for value, *others in block.rows
+    )  # fmt: skip
+    of = ": model" * (named > 1)
+    return Table((f"{head} (rows){of}", *heads[named:]), tuple(rows))
 
 
 def _beside(found: Iterable[Picture]) -> Iterator[Block]:

@@ -19,6 +19,6 @@ def slice_differences(comparison: Compared, column: str, number: int) -> Picture
     """The same by the values of a column."""
     from xent import plots
 
-    count = sum(each.rows >= LEAST for each in comparison.with_best(column))
+    count = sum(each.rows >= LEAST for each in comparison.beside_reference(column))
     draw = lambda ax: plots.difference_dots(comparison, column, ax=ax)  # noqa: E731
     return drawn(draw, f"differences{number}", height_of(count))

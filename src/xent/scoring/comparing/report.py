@@ -32,7 +32,7 @@ class Comparison(Compared):
         if self.state.schema.cluster is not None:
             yield Text(tables.told_of_clusters(self), "plain")
         if self.differing:
-            yield tables.rows_table(self)
+            yield from tables.rows_blocks(self)
         for note in self.notes:
             yield Text(f"Note: {note}", "note")
 

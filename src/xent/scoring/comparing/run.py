@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from xent._format import listed
 from xent._validation import Array
 from xent.scoring.columns import Rows
 from xent.scoring.comparing.agreement import Agreement
@@ -164,8 +165,7 @@ def check_classes(models: Mapping[str, Reading]) -> tuple[str, ...]:
         for model, own, theirs in ((first, classes, other.classes), (name, other.classes, classes)):
             only = [each for each in own if each not in set(theirs)]
             if only:
-                more = f" and {len(only) - 5} more" * (len(only) > 5)
-                told.append(f"only {model} has {', '.join(only[:5])}{more}")
+                told.append(f"only {model} has {listed(only, 5)}")
         what = f"the models have different classes: {'; '.join(told)}."
         if len(classes) == len(other.classes):
             what += " If they are the same ones by other names, pass --classes A,B,..."

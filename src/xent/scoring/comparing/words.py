@@ -4,33 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from xent._format import counted, shown
+from xent._format import counted, listed, shown
 from xent.scoring.comparing.figures import ModelFigures, PairFigures, best
 from xent.scoring.intervals import Interval
 
 CLIP = "--clip 1e-6, say, sets a floor under the probabilities; the result then depends on it."
 
 
+NONE = "none"
+"""What stands in a table for a number that is not known."""
+
 NAMED = 3
 """Models whose differences stand in the conclusion."""
 
 
 def p_value(p: float) -> str:
-    """A p-value for a table; nothing where there is none."""
+    """A p-value for a table."""
     if p != p:
-        return ""
+        return NONE
     return "<0.0001" if p < 1e-4 else f"{p:.4f}"
 
 
 def bounds(interval: Interval | None) -> str:
-    """An interval for a table; nothing where there is none."""
-    if interval is None or not interval.known:
+    """An interval for a table; nothing of figures that are no estimates."""
+    if interval is None:
         return ""
+    if not interval.known:
+        return NONE
     return f"{fixed(interval.low)} to {fixed(interval.high)}"
 
 
 def fixed(value: float) -> str:
     """A number with four digits after the point, if it has any other digit than 0 there."""
+    if value != value:
+        return NONE
     return f"{value:.4f}" if value == 0 or 5e-5 <= abs(value) < 1e5 else shown(value, trim=False)
 
 
@@ -39,27 +46,23 @@ def percent(level: float) -> str:
     return f"{100 * level:.6g} %"
 
 
-def rows_of(count: int) -> str:
-    """A number of rows."""
-    return f"{count:,} row{'s' * (count != 1)}"
-
-
 def conclusion_of_two(pair: PairFigures, rows: int, level: float) -> str:
     """What may be concluded about two models."""
+    of = counted(rows, "row")
     if pair.same:
-        return f"{pair.first} and {pair.second} have the same loss in each row ({rows_of(rows)})."
+        return f"{pair.first} and {pair.second} have the same loss in each row ({of})."
     if any(pair.infinite):
         return infinite(pair)
     if pair.rounding:
         both = f"{pair.first} and {pair.second} have the same loss in each row, but for rounding"
-        return f"{both} ({rows_of(rows)})."
+        return f"{both} ({of})."
     if pair.difference != pair.difference:
         return f"No difference of the log losses can be concluded: {pair.interval.reason}."
     better, worse = (pair.second, pair.first)[:: 1 if pair.difference > 0 else -1]
     size = f"{shown(abs(pair.difference))} nats"
     if not pair.interval.known and pair.lower[pair.first != better] == rows:
         return (
-            f"The log loss of {better} is lower than that of {worse} in each of {rows_of(rows)}, "
+            f"The log loss of {better} is lower than that of {worse} in each of {of}, "
             f"by {size} on average; there is no interval ({pair.interval.reason})."
         )
     if not pair.interval.known:
@@ -70,7 +73,7 @@ def conclusion_of_two(pair: PairFigures, rows: int, level: float) -> str:
     if pair.difference < 0:
         low, high = -high, -low
     told = f"the log loss of {better} is lower than that of {worse} by {size} "
-    told += f"({percent(level)} interval {shown(low)} to {shown(high)}, {rows_of(rows)})"
+    told += f"({percent(level)} interval {shown(low)} to {shown(high)}, {of})"
     if significant(pair, level):
         return f"{told[0].upper()}{told[1:]}: more than chance explains."
     seen = f"A difference of {shown(pair.detectable)} nats would have been seen with 80 % power"
@@ -85,8 +88,8 @@ def significant(pair: PairFigures, level: float) -> bool:
 def infinite(pair: PairFigures) -> str:
     """That no difference is defined, since losses are infinite."""
     first, second = pair.infinite
-    told = f"{pair.first} gives the true class a probability of 0 in {rows_of(first)}, "
-    told += f"{pair.second} in {rows_of(second)}; the log loss is infinite there"
+    told = f"{pair.first} gives the true class a probability of 0 in {counted(first, 'row')}, "
+    told += f"{pair.second} in {counted(second, 'row')}; the log loss is infinite there"
     return f"No difference of the log losses can be computed: {told}. {CLIP}"
 
 
@@ -151,9 +154,9 @@ def _of_many(
             if found
         ]
     if unclear:
-        parts.append(f"no difference from {_and(unclear)} can be concluded")
+        parts.append(f"no difference from {listed(unclear)} can be concluded")
     if unknown:
-        parts.append(f"there is no interval of the difference from {_and(unknown)}")
+        parts.append(f"there is no interval of the difference from {listed(unknown)}")
     if not parts:
         return f"Only the log loss of {against} is finite.{beyond}"
     if baseline is not None:
@@ -179,7 +182,7 @@ def _of_others(least: str, pairs: Sequence[PairFigures], level: float) -> Iterat
 def _sizes(found: Mapping[str, PairFigures], level: float, what: str = "") -> str:
     """Models, each with its difference and interval unless there are many."""
     if len(found) > NAMED:
-        return _and([*found]) + what.replace(" is ", " are ")
+        return listed([*found]) + what.replace(" is ", " are ")
     sizes = []
     for i, (name, pair) in enumerate(found.items()):
         low, high = sorted(map(abs, (pair.interval.low, pair.interval.high)))
@@ -193,7 +196,7 @@ def _sizes(found: Mapping[str, PairFigures], level: float, what: str = "") -> st
 def _endless(names: Sequence[str], models: Sequence[ModelFigures]) -> str:
     """That losses of these models are infinite."""
     of = {model.name: model.infinite for model in models}
-    told = _and([f"{name} ({rows_of(of[name])})" for name in names])
+    told = listed([f"{name} ({counted(of[name], 'row')})" for name in names])
     return f"The log loss is infinite where the true class has a probability of 0: that of {told}"
 
 
@@ -218,13 +221,8 @@ def of_margin(
     if baseline is None and first == second:
         may = "Neither of" if first else "Each of"
         what = "is worse" if first else "may be worse"
-        return f"{may} {_and(names)} {what} than the other by more than {size} ({both})."
+        return f"{may} {listed(names)} {what} than the other by more than {size} ({both})."
     if first or baseline is not None:
         what = "is not worse" if first else "may be worse"
         return f"{names[0]} {what} than {names[1]} by more than {size} ({how[0]})."
     return f"{names[1]} is not worse than {names[0]} by more than {size} ({how[1]})."
-
-
-def _and(names: Sequence[str]) -> str:
-    *first, last = names
-    return f"{', '.join(first)} and {last}" if first else last

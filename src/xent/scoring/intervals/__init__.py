@@ -17,6 +17,7 @@ from xent.scoring.intervals.macro import macro_interval
 from xent.scoring.intervals.mcnemar import mcnemar
 from xent.scoring.intervals.mean import LossMoments, mean_interval, moments_of, moments_of_sums
 from xent.scoring.intervals.multiple import holm
+from xent.scoring.intervals.paired import paired_interval
 from xent.scoring.intervals.proportion import (
     mean_share_interval,
     proportion_interval,
@@ -50,6 +51,7 @@ __all__ = [
     "moments_of",
     "moments_of_sums",
     "normal_quantile",
+    "paired_interval",
     "proportion_interval",
     "ratio_estimate",
     "ratio_interval",

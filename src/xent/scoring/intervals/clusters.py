@@ -11,7 +11,7 @@ from xent._validation import Array
 from xent.scoring.intervals.estimate import Estimate
 from xent.scoring.intervals.interval import Interval, refused
 from xent.scoring.intervals.quantiles import t_quantile
-from xent.scoring.intervals.refusals import few_carriers, few_of_a_class, told
+from xent.scoring.intervals.refusals import few_carriers, few_of_a_class, infinite_losses, told
 
 METHOD = "clusters, Hall"
 JACKKNIFE = "jackknife over clusters"
@@ -81,8 +81,7 @@ def ratio_interval(
     McCaffrey (2002) for the residuals.
     """
     if infinite:
-        rows = "1 row has" if infinite == 1 else f"{infinite:,} rows have"
-        return refused(f"{rows} an infinite loss: the mean has no interval", METHOD)
+        return refused(infinite_losses(infinite), METHOD)
     return ratio_estimate(sums, sizes, counts=counts, positive=positive).interval(level)
 
 

@@ -16,6 +16,7 @@ from xent.scoring.intervals.refusals import (
     Units,
     few_carriers,
     few_of_a_class,
+    infinite_losses,
     told,
     told_of_weights,
 )
@@ -258,8 +259,7 @@ def mean_interval(
 def _refusal(m: LossMoments, infinite: int, counts: Mapping[str, int] | None, units: Units) -> str:
     name = units.name
     if infinite:
-        rows = f"1 {name} has" if infinite == 1 else f"{infinite:,} {name}s have"
-        return f"{rows} an infinite loss: the mean has no interval"
+        return infinite_losses(infinite, name)
     if m.rows < FEWEST_ROWS:
         return told(m.rows, name, FEWEST_ROWS)
     if few := few_of_a_class(counts or {}):

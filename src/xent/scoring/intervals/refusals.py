@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from xent._format import counted
 from xent.scoring.intervals.by_class import ClassMoments
 
 FEWEST_OF_A_CLASS = 5
@@ -12,6 +13,9 @@ FEWEST_OF_A_CLASS = 5
 
 FEWEST_CARRIERS = 3
 """A figure as skewed as if fewer rare rows than this decided it has no interval."""
+
+
+NO_MEAN = "the mean has no interval"
 
 
 class Units(NamedTuple):
@@ -28,14 +32,19 @@ ROWS = Units("row", "weights")
 
 def told(count: int, what: str, least: int) -> str:
     """That there are too few of something."""
-    return f"only {count:,} {what}{'s' * (count != 1)}: an interval needs {least:,}"
+    return f"only {counted(count, what)}: an interval needs {least:,}"
+
+
+def infinite_losses(count: int, what: str = "row") -> str:
+    """That a mean has no interval, since some losses are infinite."""
+    return f"{counted(count, f'{what} has', f'{what}s have')} an infinite loss: {NO_MEAN}"
 
 
 def told_of_class(count: int, name: str, least: int) -> str:
     """That a class has too few rows."""
     if not count:
         return f"no row of class '{name}': an interval needs {least:,}"
-    return f"only {count:,} row{'s' * (count != 1)} of class '{name}': an interval needs {least:,}"
+    return f"only {counted(count, 'row')} of class '{name}': an interval needs {least:,}"
 
 
 def told_of_weights(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal
 
+from xent._format import reasons
 from xent.scoring.errors import FileError
 from xent.scoring.language import columns, harness, plain, responses
 from xent.scoring.language.choice_report import ChoiceScore
@@ -25,7 +26,6 @@ __all__ = [
     "add_batch",
     "new_state",
     "recognise",
-    "score_language",
     "score_of",
 ]
 
@@ -42,7 +42,7 @@ def recognise(
     """How a file of a language model is read; None if it is none, such as ordinary predictions.
 
     `sample` has the first rows of the file: records of JSON Lines, or columns by name. A form with
-    a problem is of a language model but cannot be scored; `score_language` raises it. `part` says
+    a problem is of a language model but cannot be scored; `new_state` raises it. `part` says
     which tokens of responses count, where there are those of prompts and generated ones.
     """
     if isinstance(sample, Mapping):
@@ -65,42 +65,6 @@ def _holds_records(columns: Mapping[str, Any]) -> bool:
     """May the columns be those of a tool's records, with objects or lists of lists in them?"""
     types = [str(getattr(column, "type", "")) for column in columns.values()]
     return any(field in columns for field in harness.FIELDS) or any("struct<" in t for t in types)
-
-
-def score_language(
-    form: Form,
-    batches: Iterable[tuple[int, Batch]],
-    name: str,
-    worst: int = 5,
-    missing: Missing = "error",
-    level: float = 0.95,
-) -> TextScore | ChoiceScore:
-    """The figures of a file.
-
-    Parameters
-    ----------
-    form : Form
-        How the file is read, by `recognise`.
-    batches : iterable of (int, batch)
-        Number of the first row of each batch, from 0; and its rows, as records or columns.
-    name : str
-        The file's name, for messages.
-    worst : int, default 5
-        How many of the rows with the highest loss to list.
-    missing : {"error", "drop"}, default "error"
-        What to do with rows without a log-probability; those left out are counted.
-    level : float, default 0.95
-        Confidence level of the intervals.
-
-    Raises
-    ------
-    FileError
-        Names the file, and the row and field where there is one.
-    """
-    state = new_state(form, worst, name)
-    for first, batch in batches:
-        add_batch(state, form, first, batch, name, missing)
-    return score_of(state, form, name, level=level)
 
 
 def new_state(form: Form, worst: int, name: str) -> State:
@@ -138,7 +102,7 @@ def score_of(
     """The figures of a state; an error if it has no rows."""
     empty = isinstance(state, TextState) and state.known["tokens"] and not state.totals["tokens"]
     if not state.rows or empty:
-        told = ", ".join(f"{n} with {why}" for why, n in sorted(state.left_out.items()) if n)
+        told = reasons((why, n) for why, n in sorted(state.left_out.items()) if n)
         raise FileError(name, f"nothing is left: {told}." if told else "holds no rows.")
     if isinstance(state, ChoiceState):
         return ChoiceScore(name, form, state, skipped, level)

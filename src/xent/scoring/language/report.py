@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
-from xent._format import counted
+from xent._format import counted, reasons
 from xent._report import Block, Report, Text
 from xent._report.files import write_file
 from xent.scoring.figure import Figure, figure_table, refusals
@@ -125,8 +125,7 @@ class LanguageScore(Report, Generic[State]):
         yield Text(headline, "headline")
         yield Text(self.read, "plain")
         if self.left_out:
-            told = ", ".join(f"{n} with {why}" for why, n in self.left_out)
-            yield Text(f"Left out: {told}.", "plain")
+            yield Text(f"Left out: {reasons(self.left_out)}.", "plain")
         for reason in self.skipped:
             yield Text(f"Left out: {reason}", "plain")
         yield figure_table(self.figures, self.level)

@@ -22,13 +22,18 @@ FEWEST = 20
 """Rows below which the short report says nothing of calibration."""
 
 DEPENDENT = (
-    "Rows of one cluster go together, but calibration takes rows as independent: no intervals, "
-    "p-values, bands or values under perfect calibration are given."
+    "Calibration takes rows as independent, which those of one cluster are not: it is told without "
+    "intervals, tests, bands and values under perfect calibration."
 )
+UNTESTED = (
+    "these are estimates alone: intervals, tests, bands and values under perfect calibration would "
+    "take the rows of one cluster as independent"
+)
+HEADS = ("if calibrated", "5 % critical value", "")
 CALIBRATED = (
-    "Calibrated: the mean of the same figure for labels drawn from the predictions themselves; 5 % "
-    "above: what it exceeds in 5 % of such draws. Only a value above that is evidence of "
-    "miscalibration."
+    "If calibrated: the mean of the same figure for labels drawn from the predictions themselves. "
+    "5 % critical value: what the figure exceeds in 5 % of such draws; only a value above it is "
+    "evidence of miscalibration."
 )
 BINS_ALONE = (
     "No rows are kept of so many classes: calibration is that of the likeliest class alone, from a "
@@ -46,17 +51,17 @@ def brief(score: Told) -> Iterator[Block]:
     if found is None:
         yield Text(score.no_calibration, "plain")
         return
-    told = f"Calibration: {lowered(slope_words(score, found))}"
-    if not score.clustered:
-        told += f" {miscalibration_words(found)} {found.z.words}"
-    yield Text(told, "plain")
+    if score.clustered:
+        told = lowered(clustered_words(score, found))
+    else:
+        slope = lowered(slope_words(score, found))
+        told = f"{slope} {miscalibration_words(found)} {found.z.words}"
+    yield Text(f"Calibration: {told}", "plain")
     yield from _remarks(score, found)
 
 
 def _remarks(score: Told, found: Glance) -> Iterator[Block]:
     """Of what calibration is computed, where that needs saying."""
-    if score.clustered:
-        yield Text(DEPENDENT, "plain")
     if score.of_histogram:
         yield Text(BINS_ALONE, "plain")
     if found.note:
@@ -70,7 +75,7 @@ def slope_words(score: Told, found: Glance) -> str:
         return found.slope.reason
     if score.clustered:
         side = "below 1 is over-confident" if slope.value < 1 else "above 1 is under-confident"
-        return f"The slope of the logits is {slope.value:.3g}; {side}."
+        return f"The slope of the logits is {slope.value:.3g} ({side})."
     if not score.of_histogram:
         return found.slope.words
     # The logit of one class against all others is not one of the model's, which could be divided.
@@ -81,13 +86,27 @@ def slope_words(score: Told, found: Glance) -> str:
     return f"{side}-confident: about the likeliest class, {told}."
 
 
+def clustered_words(score: Told, found: Glance) -> str:
+    """What is estimated of rows in clusters, and why nothing more is said."""
+    told = slope_words(score, found).rstrip(".")
+    if isinstance(found.slope, Slope) and not found.slope.reason:
+        predicted, share = found.slope.predicted, found.slope.share
+        told += f"; the mean prediction is {predicted:.3g}, and the share {share:.3g}"
+    if (value := found.miscalibration.value) == value:
+        told += f"; miscalibration{_of(found)} is {shown(value)} nats, above 0 even if calibrated"
+    return f"{told}; {UNTESTED}."
+
+
 def miscalibration_words(found: Glance) -> str:
     """Miscalibration beside its value under perfect calibration."""
-    of = "" if found.event == "label 1" else f" of the probability of {found.event}"
     value = found.miscalibration
     if value.reason:
         return value.reason
-    return f"Miscalibration{of} is {shown(value.value)} nats; {beside_words(value)}."
+    return f"Miscalibration{_of(found)} is {shown(value.value)} nats; {beside_words(value)}."
+
+
+def _of(found: Glance) -> str:
+    return "" if found.event == "label 1" else f" of the probability of {found.event}"
 
 
 def beside_words(value: Beside) -> str:
@@ -105,8 +124,10 @@ def section(score: Told) -> Iterator[Block]:
         yield Text(score.no_calibration, "plain")
         return
     clustered = score.clustered
-    yield Text(f"Slope: {lowered(slope_words(score, found))}", "plain")
-    if not clustered:
+    if clustered:
+        yield Text(clustered_words(score, found), "plain")
+    else:
+        yield Text(f"Slope: {lowered(slope_words(score, found))}", "plain")
         yield Text(f"Z: {lowered(found.z.words)}", "plain")
         for gain in () if score.of_histogram else found.gains:
             told = gain.reason or f"To gain by recalibrating: {gain.words}"
@@ -138,7 +159,7 @@ def _figures(score: Told, found: Calibration) -> Table:
     event = f"of {found.event}"
     if score.clustered:
         return Table((event, "value"), rows)
-    return Table((event, "value", "calibrated", "5 % above", ""), rows, left=(0, 4))
+    return Table((event, "value", *HEADS), rows, left=(0, 4))
 
 
 def beside_each_other(scores: Mapping[str, Told]) -> Iterator[Block]:
@@ -147,12 +168,12 @@ def beside_each_other(scores: Mapping[str, Told]) -> Iterator[Block]:
     if not found:
         return
     rows = tuple(_row(name, each.miscalibration, clustered=c) for name, each, c in found)
-    what, event = "miscalibration, nats", found[0][1].event
+    what, unit = f"miscalibration of {found[0][1].event}", "nats"
     if found[0][2]:
-        yield Table((f"of {event}", what), rows)
+        yield Table((what, unit), rows)
         yield Text(DEPENDENT, "plain")
         return
-    yield Table((f"of {event}", what, "calibrated", "5 % above", ""), rows, left=(0, 4))
+    yield Table((what, unit, *HEADS), rows, left=(0, 4))
     yield Text(CALIBRATED, "plain")
 
 
@@ -192,7 +213,7 @@ def _by_class(score: Told, found: Classwise) -> Iterator[Block]:
     heads = ("class or another", "miscalibration", "if calibrated")
     yield Table(heads[: 1 + len(shown_figures)], rows)
     if len(excess) > MOST_CLASSES:
-        yield Text(f"The {MOST_CLASSES} most miscalibrated of {len(excess)} classes.", "plain")
+        yield Text(f"The {MOST_CLASSES} most miscalibrated of {len(excess):,} classes.", "plain")
     if found.rare:
         yield Text(f"Classes with fewer than 5 rows: {found.rare}; theirs is chance.", "plain")
 
@@ -206,7 +227,7 @@ def curve_table(found: Calibration) -> tuple[Table, str]:
     if len(steps) > MOST_STEPS:
         least = sorted((rows for *_, rows in steps), reverse=True)[MOST_STEPS - 1]
         chosen = [step for step in steps if step[-1] >= least][:MOST_STEPS]
-        told = f"The {MOST_STEPS} steps with the most rows, of {len(steps)}."
+        told = f"The {MOST_STEPS} steps with the most rows, of {len(steps):,}."
     rows = tuple((_cell(a), _cell(b), _cell(seen), f"{int(n):,}") for a, b, seen, n in chosen)
     return Table(("predicted from", "to", "came true", "rows"), rows, left=()), told
 

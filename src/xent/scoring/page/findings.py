@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from xent._format import counted, shown
-from xent.scoring.calibration import Calibration, Slope
-from xent.scoring.page.calibration import DEPENDENT, beside_words, slope_words
+from xent._format import counted, listed, shown
+from xent.scoring.calibration import Calibration, Method, Slope
+from xent.scoring.page.calibration import beside_words, clustered_words, slope_words
 from xent.scoring.page.told import Told
 from xent.scoring.page.warnings import warnings_of
-from xent.scoring.page.wording import between, cut, listed, percent
+from xent.scoring.page.wording import between, cut, percent
 
 TOLD = 3
 """Slices and pairs of classes that are named."""
@@ -22,6 +22,14 @@ ENOUGH = 100
 
 SAID = ("probability 0 for the label", "label on a masked class", "worse than chance")
 """Mistakes in the catalogue of `diagnose` that other findings say."""
+
+
+METHODS: dict[Method, str] = {
+    "temperature": "A temperature",
+    "Platt": "Platt's scaling",
+    "isotonic": "Isotonic regression",
+}
+"""How predictions are recalibrated, in words."""
 
 
 class Found(NamedTuple):
@@ -119,7 +127,7 @@ def _calibration(score: Told) -> Iterator[Found]:
         yield Found("unsure", "Calibration unknown", score.no_calibration)
         return
     if score.clustered:
-        yield Found("unsure", "Calibration not tested", f"{DEPENDENT} {slope_words(score, found)}")
+        yield Found("unsure", "Calibration not tested", clustered_words(score, found))
         return
     yield from _confidence(score, found)
     yield from _shift(found)
@@ -148,12 +156,9 @@ def _gain(found: Calibration) -> str:
         return ""
     best = max(sure, key=lambda each: each.gain.low)
     gain = best.gain
-    method = {"Platt": "Platt's scaling", "isotonic": "Isotonic regression"}.get(
-        best.method, "A temperature"
-    )
     return (
-        f" {method}, fitted to other rows, would lower the log loss by {gain.value:.2g} nats "
-        f"({gain.low:.2g} to {gain.high:.2g})."
+        f" {METHODS[best.method]}, fitted to other rows, would lower the log loss by "
+        f"{gain.value:.2g} nats ({gain.low:.2g} to {gain.high:.2g})."
     )
 
 
@@ -203,11 +208,10 @@ def _slices(score: Told) -> Iterator[Found]:
     names = [
         f"{cut(each.name)} ({shown(each.loss)} nats in {each.rows:,} rows, elsewhere "
         f"{shown(each.elsewhere)})"
-        for each in weak[:TOLD]
+        for each in weak
     ]
-    more = f", and {len(weak) - TOLD} more" if len(weak) > TOLD else ""
-    named = ", ".join(names) + more if more else listed(names)
-    yield Found("bad", "Slices with a higher loss", f"{named}, beyond chance, {tested}.")
+    told = listed(names, TOLD)
+    yield Found("bad", "Slices with a higher loss", f"{told}, beyond chance, {tested}.")
 
 
 def _classes(score: Told) -> Iterator[Found]:

@@ -34,8 +34,10 @@ OWN_STYLE = """
 .xent-score details > div { border-left: 2px solid; padding-left: 0.8rem; }
 @media (max-width: 40rem) {
   .xent-score th { white-space: normal; overflow-wrap: normal; }
-  .xent-score td:first-child { max-width: 7rem; overflow-wrap: anywhere; }
+  .xent-score table { border-spacing: 0; }
+  .xent-score td:first-child { max-width: 7rem; min-width: 4rem; overflow-wrap: anywhere; }
   .xent-score th, .xent-score td { font-size: 0.75rem; }
+  .xent-score [style*="0.6em"] { padding: 0 0.3em !important; }
 }
 """
 
@@ -70,7 +72,7 @@ class PageReport(Report):
         return page(title, self.to_html(), STYLE + OWN_STYLE)
 
 
-def listed(found: Iterable[Found], *, drawn: bool) -> Iterator[Block]:
+def itemized(found: Iterable[Found], *, drawn: bool) -> Iterator[Block]:
     """What was found, as a list in HTML."""
     if not drawn:
         for each in found:

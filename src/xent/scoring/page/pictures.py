@@ -39,9 +39,10 @@ def available() -> bool:
     return True
 
 
-def missing() -> Iterator[Block]:
-    """A note in place of the pictures."""
-    yield Text(MISSING, "note")
+def missing(*, drawn: bool) -> Iterator[Block]:
+    """A note in place of pictures that cannot be drawn."""
+    if drawn and not available():
+        yield Text(MISSING, "note")
 
 
 def reliability(score: Told, model: str = "", number: int = 0) -> Picture:

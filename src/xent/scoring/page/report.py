@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from xent._format import shown
+from xent._format import listed, shown
 from xent._report import Block, Picture, Table, Text
-from xent.scoring.grouped import Group
 from xent.scoring.page import calibration, pictures
 from xent.scoring.page.findings import findings, summary
-from xent.scoring.page.layout import PageReport, apart, folded, listed
+from xent.scoring.page.layout import PageReport, apart, folded, itemized
 from xent.scoring.page.told import Told
 from xent.scoring.page.warnings import warnings_of
 from xent.scoring.page.wording import LONGEST, column_name, cut
@@ -23,8 +22,7 @@ MOST_COLUMNS = 12
 QUANTILES = (0.5, 0.9, 0.95, 0.99, 1.0)
 """Of the losses of rows."""
 
-TOLD = 3
-"""Groups of which it is told why they have no interval."""
+NO_LOSSES = "No losses: of so many classes no sample of rows is kept."
 
 MOST_ROWS = 100
 """Worst rows that are shown."""
@@ -48,10 +46,9 @@ class ScoreReport(PageReport):
         yield opening[0]
         yield Text(summary(score), "summary")
         yield Text("What is wrong, and what is not", "section")
-        yield from listed(findings(score), drawn=drawn)
+        yield from itemized(findings(score), drawn=drawn)
         drawable = drawn and pictures.available()
-        if drawn and not drawable:
-            yield from pictures.missing()
+        yield from pictures.missing(drawn=drawn)
         yield Text("Figures", "section")
         yield from score.figure_blocks()
         yield Text("Calibration", "section")
@@ -60,7 +57,6 @@ class ScoreReport(PageReport):
         yield from self._losses(drawn=drawable)
         yield Text("Classes", "section")
         yield from score.class_blocks()
-        yield from _refusals("class", score.by_class)
         if score.state.schema.by:
             yield Text("Slices", "section")
             yield from self._slices(drawn=drawable)
@@ -87,7 +83,7 @@ class ScoreReport(PageReport):
     def _losses(self, *, drawn: bool) -> Iterator[Block]:
         sampled = self.score.sampled_losses
         if sampled is None:
-            yield Text("No losses: of so many classes no sample of rows is kept.", "plain")
+            yield Text(NO_LOSSES, "plain")
             return
         if drawn:
             yield pictures.losses(self.score)
@@ -120,13 +116,12 @@ class ScoreReport(PageReport):
             if few:
                 told = f"{few:,} of {len(groups):,} values have fewer than {pictures.LEAST} rows, "
                 yield Text(f"{told}and are not shown; --format json has all.", "plain")
-            yield from _refusals(column, [each for each in groups if each.rows >= pictures.LEAST])
 
     def _worst(self, *, drawn: bool) -> Iterator[Block]:
         table = self.score.worst_table()
         yield replace(table, rows=table.rows[:MOST_ROWS])
         if len(table.rows) > MOST_ROWS:
-            yield Text(f"{MOST_ROWS} of {len(table.rows)}; --format json has all.", "plain")
+            yield Text(f"{MOST_ROWS} of {len(table.rows):,}; --format json has all.", "plain")
         for number, row in enumerate(self.score.worst[:EXPLAINED]):
             found = explained(self.score, row)
             if found is None:
@@ -151,9 +146,8 @@ class ScoreReport(PageReport):
     def _files(self) -> Iterator[Block]:
         files = self.score.files
         if len(files) > 1:
-            names = ", ".join(cut(name, 2 * LONGEST) for name in files[:MOST_COLUMNS])
-            more = f" and {len(files) - MOST_COLUMNS:,} more" if len(files) > MOST_COLUMNS else ""
-            yield Text(f"Files: {names}{more}.", "plain")
+            names = [cut(name, 2 * LONGEST) for name in files]
+            yield Text(f"Files: {listed(names, MOST_COLUMNS)}.", "plain")
 
 
 def _slim(table: Table) -> Table:
@@ -164,18 +158,3 @@ def _slim(table: Table) -> Table:
     return replace(
         table, heads=heads, rows=tuple(rows), left=tuple(i - (i > 2) for i in table.left)
     )
-
-
-def _refusals(column: str, groups: Sequence[Group]) -> Iterator[Block]:
-    """Why some groups have no interval: values of a column, or classes."""
-    without = [each for each in groups if each.interval.reason]
-    reasons = {each.interval.reason for each in without}
-    if len(reasons) == 1 and len(without) > 1:
-        yield Text(f"No interval of {len(without)} of these: {reasons.pop()}.", "plain")
-    elif without:
-        told = "; ".join(
-            f"{column_name(column)} {cut(each.name)}: {each.interval.reason}"
-            for each in without[:TOLD]
-        )
-        more = f"; and {len(without) - TOLD} more" if len(without) > TOLD else ""
-        yield Text(f"No interval of {told}{more}.", "plain")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from xent._format import shown, visible
 from xent.scoring.intervals import Interval
@@ -35,11 +34,6 @@ def between(interval: Interval | None, level: float, *, shares: bool = False) ->
     if shares:
         return f" ({100 * interval.low:.1f} to {percent(interval.high)})"
     return f" ({100 * level:g} % interval {shown(interval.low)} to {shown(interval.high)})"
-
-
-def listed(names: Sequence[str]) -> str:
-    """Names with commas, and "and" before the last."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def lowered(sentence: str) -> str:

@@ -70,6 +70,7 @@ class JsonReader(TextReader):
             yield row + 1 - len(held), held
 
     def _stream(self, wanted: Wanted) -> Any:
+        self._check_fields(wanted)
         schema = pa.schema([(name, self._type(name, wanted)) for name in wanted.columns])
         return pyarrow.json.open_json(
             json_lines.lines_of(self.file) or self._content(),
@@ -78,6 +79,20 @@ class JsonReader(TextReader):
                 explicit_schema=schema, unexpected_field_behavior="ignore"
             ),
         )
+
+    def _check_fields(self, wanted: Wanted) -> None:
+        """Fail where objects have a number more than those that say what there is to read.
+
+        PyArrow would pass over it, and the other scores of the row would count as all of them.
+        """
+        kinds = {name: self._sampled_type(name) for name in wanted.columns}
+        fields = {
+            name: frozenset(field.name for field in kind)
+            for name, kind in kinds.items()
+            if types.is_struct(kind)
+        }
+        if fields and len(self.rows) == ROWS:
+            json_lines.check_fields(self.file, fields)
 
     def _type(self, name: str, wanted: Wanted) -> Any:
         """Numbers are read as floats, since later rows may have fractions."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 import math
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from itertools import islice
 from typing import IO, Any
@@ -182,6 +182,28 @@ def check(file: File, wanted: Wanted, objects_in: Collection[str] = ()) -> None:
                     continue
                 if what := _problem(record.get(name), name, wanted, kinds):
                     raise FileError(file.name, what, column=name, **at)
+
+
+def check_fields(file: File, known: Mapping[str, Collection[str]]) -> None:
+    """Raise FileError at the first row whose objects have a number under a name that is not known.
+
+    `known` has the names in the objects of each column.
+    """
+    with objects(file) as found:
+        for at, text in found:
+            try:
+                record = json.loads(text)
+            except (ValueError, RecursionError):
+                return  # for this there is an error once the row is read
+            for column, names in known.items():
+                value = record.get(column) if isinstance(record, dict) else None
+                for name, each in value.items() if isinstance(value, dict) else ():
+                    if name not in names and _kind(each) == "a number":
+                        what = (
+                            f"the first rows, which say what there is to read, have no '{name}' "
+                            "there. Give each row the scores of all classes."
+                        )
+                        raise FileError(file.name, what, column=f"{column}.{name}", **at)
 
 
 def _problem(value: Any, name: str, wanted: Wanted, kinds: dict[str, str]) -> str:

@@ -11,7 +11,7 @@ from xent.scoring.sources.sample import Sample
 BATCH = 1 << 16
 """The most rows of a batch."""
 
-BATCH_BYTES = 1 << 23
+BATCH_BYTES = 1 << 24
 """Bytes of the numbers of a batch, about: its arrays then fit into a cache of a processor."""
 
 FEWEST = 256

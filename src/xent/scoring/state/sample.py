@@ -16,6 +16,12 @@ MOST_ROWS, MOST_NUMBERS = 1 << 16, 1 << 20
 FEWEST = 1000
 """No sample is kept where it would be smaller than this."""
 
+ANY = np.uint64(2**64 - 1)
+"""The highest priority that there can be."""
+
+STEP = 1 << 14
+"""Rows whose priorities are computed at a time."""
+
 Part = tuple[Array, ...]
 
 
@@ -40,8 +46,8 @@ class Sample(Accumulator):
             self.most = 0
         self._parts: list[Part] = []
         self._size = 0
-        self._limit: np.uint64 | None = None
-        """The highest priority of as many rows as are kept, once there are these."""
+        self._limit = ANY
+        """No row of a higher priority is kept: of the rows so far, enough have lower ones."""
 
     def _sums(self, schema: Schema) -> dict[str, Any]:  # noqa: ARG002
         return {}
@@ -49,17 +55,10 @@ class Sample(Accumulator):
     def add(self, batch: Batch) -> None:
         if not self.most:
             return
-        priorities = _priorities(batch.places, batch.losses)
-        weights = np.ones(len(priorities)) if batch.weight is None else batch.weight
-        part: Part = (priorities, batch.scores, batch.labels, weights)
-        if self._limit is not None:
-            chosen = np.flatnonzero(priorities <= self._limit)
-            part = tuple(values[chosen] for values in part)
-        elif len(priorities) > self.most:
-            part = _lowest(part, self.most)
-        else:  # batches are views of memory that is used again
-            part = tuple(np.array(values) for values in part)
-        self._take([part])
+        priorities, chosen = _chosen(batch.places, batch.losses, self._limit)
+        # Copies: batches are views of memory that is used again.
+        weights = np.ones(len(chosen)) if batch.weight is None else batch.weight[chosen]
+        self._take([(priorities, batch.scores[chosen], batch.labels[chosen], weights)])
 
     def merge(self, other: Sample) -> Sample:
         merged = Sample(self.schema)
@@ -69,7 +68,7 @@ class Sample(Accumulator):
     def _take(self, parts: list[Part]) -> None:
         self._parts += parts
         self._size += sum(len(part[0]) for part in parts)
-        if self._size > 2 * self.most:  # seldom, since it sorts
+        if self._size > 2 * self.most:
             self._keep_lowest()
 
     def _keep_lowest(self) -> None:
@@ -79,7 +78,7 @@ class Sample(Accumulator):
         self._parts = [_lowest(whole, self.most)]
         self._size = len(self._parts[0][0])
         if self._size == self.most:
-            self._limit = self._parts[0][0][-1]
+            self._limit = self._parts[0][0].max()
 
     @property
     def rows(self) -> SampledRows | None:
@@ -114,9 +113,24 @@ class Sample(Accumulator):
         self._take([part])
 
 
+def _chosen(places: Array, losses: Array, limit: np.uint64) -> tuple[Array, Array]:
+    """The rows whose priority is at most a limit: their priorities, and their places in arrays.
+
+    Some rows at a time, so that what is computed of them stays in the processor's cache.
+    """
+    priorities, chosen = [], []
+    for start in range(0, len(places), STEP):
+        rows = slice(start, start + STEP)
+        found = _priorities(places[rows], losses[rows])
+        kept = np.flatnonzero(found <= limit)
+        priorities.append(found[kept])
+        chosen.append(kept + start)
+    return np.concatenate(priorities), np.concatenate(chosen)
+
+
 def _priorities(places: Array, losses: Array) -> Array:
     """Random numbers of rows by their numbers and losses: no other row matters."""
-    x = places.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    x = places.view(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     x ^= losses.view(np.uint64)
     x ^= x >> np.uint64(32)
     x *= np.uint64(0x94D049BB133111EB)  # the highest bits depend on all others
@@ -124,19 +138,19 @@ def _priorities(places: Array, losses: Array) -> Array:
 
 
 def _lowest(part: Part, most: int) -> Part:
-    """The rows with the lowest priorities, in their order."""
+    """The rows with the lowest priorities."""
     priorities = part[0]
-    if len(priorities) > most:
-        limit = np.partition(priorities, most - 1)[most - 1]
-        part = tuple(values[priorities <= limit] for values in part)
-    priorities = part[0]
-    order = np.argsort(priorities)
-    ranked = priorities[order]
-    if (ranked[1:] == ranked[:-1]).any():
+    if len(priorities) <= most:
+        return part
+    limit = np.partition(priorities, most - 1)[most - 1]
+    kept = np.flatnonzero(priorities <= limit)
+    part = tuple(values[kept] for values in part)
+    if len(kept) > most:
         # Rows of several files with one number and one loss: what they hold decides.
         order = _by_content(part)
-        order = order[np.argsort(priorities[order], kind="stable")]
-    return tuple(values[order[:most]] for values in part)
+        order = order[np.argsort(part[0][order], kind="stable")][:most]
+        part = tuple(values[order] for values in part)
+    return part
 
 
 def _by_content(part: Part) -> Array:

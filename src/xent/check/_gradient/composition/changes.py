@@ -81,6 +81,8 @@ def of_targets(reference: Reference) -> Iterator[Change]:
         if len(reference.logits) > 1 and not reference.ignored.any():
             yield Change("broadcast", rows=_averaged)
         return
+    if labels is None:
+        yield Change("targets exponentiated", rows=_exponentiated)
     if labels is not None:
         # With two classes, both steps swap them.
         for step, detail in STEPS if classes > 2 else STEPS[:1]:
@@ -109,6 +111,9 @@ def of_weights(reference: Reference) -> Iterator[Change]:
         yield Change("class weights applied twice", _changed(class_weight=weight**2))
     if "pos_weight" in reference.options:
         times = np.reshape(reference.options["pos_weight"], (-1, 1))
+        if (times > 0).all():
+            inverse = _changed(pos_weight=1 / np.asarray(reference.options["pos_weight"], float))
+            yield Change("pos_weight inverted", inverse)
         name = "pos_weight on the wrong term"
         plain = _changed(pos_weight=None)
         yield Change(name, plain, lambda pos, neg: (pos, neg * times))
@@ -168,6 +173,13 @@ def _rolled(step: int) -> Callable[[Array, Array], Rows]:
         return moved, pos + neg - moved
 
     return rows
+
+
+def _exponentiated(pos: Array, neg: Array) -> Rows:
+    """exp(y) for y, as where probabilities are taken for their logarithms."""
+    total = pos + neg
+    moved = total * np.exp(pos / np.where(total == 0, 1, total))
+    return moved, total - moved
 
 
 def _averaged(pos: Array, neg: Array) -> Rows:

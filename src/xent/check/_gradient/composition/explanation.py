@@ -70,17 +70,20 @@ def explain(
         reference, probes = reference.of_rows(rows), probes.of_rows(rows)
     small = probes.logits.size <= LARGE
     # First to within rounding, then with room for an epsilon inside the logarithm.
+    search = Search(reference, probes, EXACT if precision == "float64" else CLOSE)
+    cooled: list[Composition] = []
     for tolerance in (EXACT, CLOSE) if precision == "float64" else (CLOSE,):
-        search = Search(reference, probes, tolerance)
+        search = replace(search, tolerance=tolerance)
         best: Explanation | None = None
         for number in range(3 if small else 2):
             if best is not None and best.cost <= number:
                 break
             best = _simplest(search, compositions(reference, number), reduction, best)
-        if best is None:
-            best = _simplest(search, [temperature.best(search)], reduction, None) if small else None
+        if best is None and small:
+            cooled = cooled or [temperature.best(search)]
+            best = _simplest(search, cooled, reduction, None)
         if best is not None:
-            return best if rows is None else _of_every_row(best, every, reduction)
+            return best if rows is None else of_every_row(best, every, reduction)
     return None
 
 
@@ -93,7 +96,7 @@ def _some_rows(reference: Reference, probes: Probes) -> Array | None:
     return np.linspace(0, len(reference.logits) - 1, number).astype(int)
 
 
-def _of_every_row(one: Explanation, reference: Reference, reduction: str | None) -> Explanation:
+def of_every_row(one: Explanation, reference: Reference, reduction: str | None) -> Explanation:
     """An explanation of some rows as that of all, whose number may be the factor."""
     composition = one.composition.of(reference)
     factors = one.factors
@@ -164,14 +167,14 @@ def _offset(fit: Fit) -> tuple[bool, float] | None:
     off = fit.offset[known]
     if (np.abs(off) <= fit.slack).all():
         return False, 0.0
-    entropy = _entropy(*fit.composition.rows)
-    entropy = entropy[known] if known.ndim else entropy.sum()
-    if (np.abs(off + fit.scale * entropy) <= fit.slack).all():
+    of_targets = entropy(*fit.composition.rows)
+    of_targets = of_targets[known] if known.ndim else of_targets.sum()
+    if (np.abs(off + fit.scale * of_targets) <= fit.slack).all():
         return True, 0.0
     return (False, float(np.median(off))) if np.ptp(off) <= 2 * fit.slack else None
 
 
-def _entropy(pos: Array, neg: Array) -> Array:
+def entropy(pos: Array, neg: Array) -> Array:
     """Entropy of each row's targets, times the row's weight."""
     total = pos + neg
     target = np.where(total == 0, 0, pos / np.where(total == 0, 1, total))

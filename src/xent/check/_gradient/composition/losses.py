@@ -17,7 +17,7 @@ from xent.check._gradient.composition.changes import (
     of_weights,
     target_rows,
 )
-from xent.check._gradient.composition.links import Link, at_temperature, links
+from xent.check._gradient.composition.links import Link, links
 from xent.check._gradient.composition.terms import Part, Term, terms
 from xent.check._gradient.reference import Reference
 
@@ -44,6 +44,11 @@ class Composition:
         """Losses of rows, from the logits and what the link makes of them."""
         found = self.term.value(Part(*self.rows, log_p, log_q)).sum(axis=-1)
         return np.asarray(found if self.weights.factor is None else found * self._factor(z))
+
+    def own_losses(self) -> Array:
+        """Losses of rows at the reference's own logits."""
+        forward = self.link.forward(capped(self.reference)[0])
+        return self.losses(self.reference.logits, *forward) + of_z_loss(self.reference)[0]
 
     def of(self, reference: Reference) -> Composition:
         """The same for another reference, of more rows."""
@@ -91,11 +96,6 @@ def _parts(*every: Link | Term | Change) -> list[tuple[str, str]]:
 def right(reference: Reference) -> Composition:
     """The composition without a mistake."""
     return next(compositions(reference, 0))
-
-
-def at(reference: Reference, temperature: float) -> Composition:
-    """The right loss of logits that are divided by a temperature."""
-    return replace(right(reference), link=at_temperature(reference, temperature))
 
 
 def _changed(reference: Reference, changes: tuple[Change, ...]) -> tuple[Reference, Rows]:

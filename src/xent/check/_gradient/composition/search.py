@@ -27,7 +27,12 @@ EXACT, CLOSE = 1e-9, 2e-5
 LARGE = 1 << 17
 """Entries of the probes up to which pairs of parts are tried."""
 ENOUGH = 1 << 15
-"""Entries of the probes that are compared, if there is a loss for each row."""
+"""Entries of the probes that are compared, if the loss can be called on fewer rows."""
+
+
+def enough_rows(classes: int) -> int:
+    """Rows that are enough if the loss is one number."""
+    return max(ENOUGH // (NUMBERS * classes), 32)
 
 
 @dataclass(frozen=True)

@@ -170,7 +170,7 @@ def _exchanged(binary: bool, pos: Array) -> Iterator[Term]:
         yield Term(name, floored, floored_slope, clipped=True)
     else:
         yield Term(name, soft, soft_slope)
-        yield Term(name, divergence, divergence_slope, "with the logarithm of p added")
+        yield Term(name, divergence, divergence_slope, ", with the logarithm of p added")
 
 
 def _squared(a: Part) -> Array:
