@@ -42,12 +42,17 @@ def solved(mean: float, error: float, a: float, b: float, t: float) -> float:
 
 
 def brute(
-    x: np.ndarray, w: np.ndarray, level: float, labels: np.ndarray | None = None
+    x: np.ndarray,
+    w: np.ndarray,
+    level: float,
+    labels: np.ndarray | None = None,
+    *,
+    differences: bool = False,
 ) -> dict[str, float]:
     """Mean, interval, p-value and detectable difference of one column, by their definitions.
 
     With labels, third powers of weights are what they are on average if, in each class, weights are
-    log-normal and independent of x.
+    log-normal and independent of x. Differences have the degrees of freedom of their squares.
     """
     n, mean = len(x), float(np.average(x, weights=w))
     off = x - mean
@@ -61,9 +66,15 @@ def brute(
             for v, o in of_class
         )
     skewness = cubes / ((w * off) ** 2).sum() ** 1.5
+    freedom = effective - 1
+    if differences:
+        squares = (w * off) ** 2
+        kurtosis = (squares**2).sum() / squares.sum() ** 2
+        freedom = min(freedom, 2 / (kurtosis - (w**4).sum() / (w**2).sum() ** 2))
+        skewness *= freedom / (freedom + 8)
     a = skewness / 3 - (w**2 * off).sum() / w.sum() ** 2 / error
     b = skewness / 6
-    t = scipy.stats.t(effective - 1)
+    t = scipy.stats.t(int(freedom) if freedom < 200 else freedom)
     studentised = mean / error
     transformed = studentised + a * studentised**2 + b + a * a * studentised**3 / 3
     quantile = t.ppf((1 + level) / 2)
@@ -88,7 +99,7 @@ def test_two_models(weighted: bool, level: float) -> None:
     )  # fmt: skip
     (pair,) = result.pairs
     a, b = losses_of(frame, "logistic"), losses_of(frame, "boosted")
-    wanted = brute(a - b, w, level)
+    wanted = brute(a - b, w, level, differences=True)
     found = {
         "mean": pair.difference, "error": pair.interval.error, "low": pair.interval.low,
         "high": pair.interval.high, "p": pair.p, "detectable": pair.detectable,
@@ -122,7 +133,7 @@ def test_two_models(weighted: bool, level: float) -> None:
         assert (model.accuracy, model.accuracy_interval) == (own.accuracy, own.accuracy_interval)
     for each in result.by_value("size"):
         of = (frame["size"] == each.value).to_numpy()
-        wanted = brute((a - b)[of], w[of], level)
+        wanted = brute((a - b)[of], w[of], level, differences=True)
         assert (each.rows, each.difference) == (of.sum(), pytest.approx(wanted["mean"], rel=1e-9))
         assert each.interval.low == pytest.approx(wanted["low"], rel=1e-7)
         assert each.p == pytest.approx(wanted["p"], rel=1e-7)
@@ -161,17 +172,16 @@ def test_three_models_and_holms_correction() -> None:
     result = xent.compare(frame, clip=FLOOR)
     losses = {name: losses_of(frame, name) for name in NAMES}
     assert [(pair.first, pair.second) for pair in result.pairs] == [*combinations(NAMES, 2)]
-    raw = [brute(losses[a] - losses[b], np.ones(len(frame)), 0.95)["p"]
-           for a, b in combinations(NAMES, 2)]  # fmt: skip
+    ones = np.ones(len(frame))
+    differences = [losses[a] - losses[b] for a, b in combinations(NAMES, 2)]
+    raw = [brute(each, ones, 0.95, differences=True)["p"] for each in differences]
     assert [pair.p for pair in result.pairs] == pytest.approx(raw, rel=1e-8)
     order = np.argsort(raw)
     steps = np.maximum.accumulate(np.array(raw)[order] * [3, 2, 1]).clip(max=1)
     assert [result.pairs[i].corrected for i in order] == pytest.approx(steps.tolist(), rel=1e-8)
-    strict = scipy.stats.t(len(frame) - 1).ppf(1 - 0.05 / 6) + scipy.stats.t(len(frame) - 1).ppf(
-        0.8
-    )
-    for pair in result.pairs:
-        assert pair.detectable == pytest.approx(strict * pair.interval.error, rel=1e-9)
+    for pair, each in zip(result.pairs, differences, strict=True):
+        strict = brute(each, ones, 1 - 0.05 / 3, differences=True)["detectable"]
+        assert pair.detectable == pytest.approx(strict, rel=1e-9)
     baseline = xent.compare(frame, clip=FLOOR, baseline_model="boosted")
     assert [(p.first, p.second) for p in baseline.pairs] == [
         ("logistic", "boosted"), ("forest", "boosted")
