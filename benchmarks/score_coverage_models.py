@@ -100,6 +100,8 @@ def of_set(tally: Tally, population: Models, kinds: Array, weight: Array | None)
     rows, ones = len(kinds), int(population.label[kinds].sum())
     counts = {"0": rows - ones, "1": ones}
     tally.add("log loss", of_mean(population.difference[kinds], weight, counts))
+    if not population.alone.any():
+        return
     alone = population.alone[kinds]
     if weight is not None:
         tally.add("accuracy", of_mean(alone, weight, counts))
