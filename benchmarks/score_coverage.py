@@ -18,6 +18,7 @@ import machine
 import score_coverage_clusters
 import score_coverage_labels
 import score_coverage_language
+import score_coverage_models
 import score_coverage_page
 import score_coverage_rows
 from score_coverage_page import Cell, Report
@@ -35,6 +36,7 @@ def cells() -> Iterator[Case]:
         score_coverage_clusters,
         score_coverage_labels,
         score_coverage_language,
+        score_coverage_models,
     )
     return chain.from_iterable(part.cells() for part in parts)
 

@@ -41,7 +41,7 @@ LOWEST, HIGHEST = 93.0, 98.0
 OFTEN = 50.0
 """Percentage of refusals above which the coverage of what is left says little."""
 
-PLAIN = ("normal", "as if independent")
+PLAIN = ("normal", "as if independent", "Wald")
 """Columns of intervals that others show, for comparison; xent does not."""
 
 CALLED = "a slice called worse"
@@ -102,6 +102,21 @@ The same; the weights are 0.25, 0.5, 1, 2 or 4, and those of label 1 five times 
 
 Each class is 0.7 times as frequent as the one before. The macro loss is refused where a class has
 fewer than 5 rows.
+
+""",
+    "models": """\
+## Two models on the same rows
+
+Differences between the log losses and between the accuracies of two models (`compare`). The models'
+logits are the true ones of the independent rows above, with normal noise of standard deviation 0.5
+each (equally good), of 0.7 in one of them (one noisy) or of 0.1 (nearly alike), or one has 2 times
+or 0.5 times the true logits (one over- or under-confident), which changes no prediction. Weights
+are those of the weighted rows, but independent of the labels. *Wald* is the usual interval of a
+difference of accuracies.
+
+Where hardly any row is right by one model alone, the interval of the accuracies is wider than it
+needs to be: if fewer than about five such rows are expected, most data sets have none, or one, and
+all of these hold the true difference.
 
 """,
     "clusters": """\
@@ -177,6 +192,7 @@ SUBJECTS = {
     "weights": "weighted rows",
     "few": "few rows of a class",
     "classes": "ten classes",
+    "models": "two models",
     "clusters": "clusters",
     "slices": "slices",
     "labels": "several labels",
@@ -197,6 +213,8 @@ REFUSALS = {
     "AUC": "fewer than 10 (effective) rows of a class; no row out of order; the same skewness, or "
     "with weights one as if fewer than 5 rows decided",
     "average precision": "fewer than 10 rows of a class; weights",
+    "difference of two models": "as the mean loss; of accuracies, fewer than 10 rows, and with "
+    "weights as the mean loss",
     "clusters": "fewer than 10 clusters, or 5 effective ones; for skill and AUC fewer than 10 with "
     "a row of the rarer class; the same skewness, of clusters; a slice, as all rows",
     "several labels": "an infinite loss; fewer than 10 rows, or effective ones by weight and "
@@ -232,8 +250,8 @@ sums; those of clusters, several labels and texts are integrals by quadrature; q
 from 2,000 kinds, so that their true figures are sums. Random numbers have fixed seeds.
 
 `python benchmarks/score_coverage.py` writes this page and `benchmarks/score_coverage.json`. The
-tables of slices, of several labels, of texts and of questions were measured after the others, by
-`--only slices` and so on, which leaves these as they are.
+tables of slices, of two models, of several labels, of texts and of questions were measured after
+the others, by `--only slices` and so on, which leaves these as they are.
 """
 
 

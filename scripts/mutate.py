@@ -165,7 +165,7 @@ MUTATIONS = [
     ),
     Mutation(
         "torch/_plain_calls.py",
-        "        or _compat.storage_uses(gradient) > SOLE_USES\n",
+        "        or _compat.is_held_by_others(gradient)\n",
         "",
         "tests/torch/test_torch_places.py tests/torch/test_torch_memory.py",
         "a gradient that somebody holds is scaled in place",
@@ -236,9 +236,9 @@ MUTATIONS = [
     ),
     Mutation(
         "_engine/cpu/exact_sums.py",
-        "if left != 0:",
-        "if left > 1:",
-        STATE,
+        "_add_exactly(c, limbs)\n    if left != 0:",
+        "_add_exactly(c, limbs)\n    if left > 1:",
+        "tests/scoring/test_state.py tests/scoring/test_compare_state.py",
         "what is cut off from a number is lost",
     ),
     Mutation(
@@ -247,6 +247,20 @@ MUTATIONS = [
         "8 * b * difference",
         "tests/scoring/test_intervals.py",
         "interval of paired accuracies",
+    ),
+    Mutation(
+        "scoring/comparing/estimates.py",
+        "freedom = min(freedom, m.error_freedom)",
+        "freedom = min(freedom, 2 * m.error_freedom)",
+        "tests/scoring/test_compare.py",
+        "degrees of freedom of a difference",
+    ),
+    Mutation(
+        "scoring/products.py",
+        "fourths += 6 * l1 * l1",
+        "fourths += 4 * l1 * l1",
+        "tests/scoring/test_compare.py",
+        "fourth moment of a difference",
     ),
     Mutation(
         "scoring/comparing/recalibrated.py",
@@ -404,8 +418,8 @@ MUTATIONS = [
     ),
     Mutation(
         "torch/_derivatives.py",
-        "change = self.q * (of_u - mean)",
-        "change = self.q * of_u",
+        "return apart - mean, mean + at_likeliest",
+        "return of_u, mean + at_likeliest",
         "tests/torch/test_torch_losses.py",
         "second derivative without its outer product",
     ),
@@ -432,7 +446,7 @@ MUTATIONS = [
     ),
     Mutation(
         "torch/_derivatives.py",
-        "change = self.slope * change + self.bend * v * (self.q - self.c * self.y)",
+        "change = self.slope * change + self.bend * v * self._of_u()",
         "change = self.slope * change",
         HIGHER,
         "second derivatives of softcap without its own",

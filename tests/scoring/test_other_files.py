@@ -53,10 +53,10 @@ def test_weights_that_cannot_count_exactly(weight: float, dtype: Any) -> None:
         assert score({"label": [1, 0], "prob": [0.9, 0.2], "w": w}, weight_column="w").rows == 1
         return
     message = problem_with({"label": [1, 0], "prob": [0.9, 0.2], "w": w}, weight_column="w")
-    assert message.endswith(f"{w[1]}: a weight is 0, or lies between 1e-100 and 1e+100.")
+    assert message.endswith(f"{w[1]}: a weight is 0, or lies between 1e-75 and 1e+75.")
 
 
-@pytest.mark.parametrize("scale", [1e-99, 1e-45, 1.0, 1e40, 1e99])
+@pytest.mark.parametrize("scale", [1e-74, 1e-45, 1.0, 1e40, 1e74])
 def test_weights_are_relative(scale: float) -> None:
     w = scale * np.array([1.0, 2.0, 3.0])
     table = {"label": [1, 0, 1], "prob": [0.9, 0.2, 0.4], "w": w}

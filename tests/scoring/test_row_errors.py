@@ -107,12 +107,12 @@ CSV: dict[str, tuple[str, str, str]] = {
     "negative weight": (
         "label,prob,w",
         "1,0.5,-2\n",
-        "row {0} (line {1}), column 'w': -2.0: a weight is 0, or lies between 1e-100 and 1e+100.",
+        "row {0} (line {1}), column 'w': -2.0: a weight is 0, or lies between 1e-75 and 1e+75.",
     ),
     "infinite weight": (
         "label,prob,w",
         "1,0.5,inf\n",
-        "row {0} (line {1}), column 'w': inf: a weight is 0, or lies between 1e-100 and 1e+100.",
+        "row {0} (line {1}), column 'w': inf: a weight is 0, or lies between 1e-75 and 1e+75.",
     ),
     "label past the last": (
         "label,logit_0,logit_1",

@@ -13,7 +13,7 @@ from xent.check._gradient.report import GradientError, GradientReport
 from xent.check._watch import watch
 from xent.check._watch.report import TrainingReport
 from xent.check._watch.watching import Watch
-from xent.check.raising import CheckError
+from xent.check.report import CheckError
 
 if TYPE_CHECKING:
     from xent.check._audit import ScoreCard, audit

@@ -21,7 +21,7 @@ from xent.scoring.sources.reader import Batch, Reader
 from xent.scoring.state.accumulator import Groups
 from xent.scoring.values import DROP, Values
 
-MIN_WEIGHT, MAX_WEIGHT = 1e-100, 1e100
+MIN_WEIGHT, MAX_WEIGHT = 1e-75, 1e75
 """Keep products with any plausible loss exact and finite."""
 
 ROUNDED = " If they were rounded when written, pass a larger --tolerance"

@@ -21,6 +21,10 @@ WEIGHTED = ("wl", "wwl", "wwll", "wwwl", "wwwll", "wwwlll")
 WEIGHTS = ("w", "ww", "www")
 """Powers of the weight, of which there are sums, too."""
 
+FOURTH = ("wllll",)
+FOURTH_WEIGHTED = ("wwwwl", "wwwwll", "wwwwlll", "wwwwllll")
+"""What the fourth moment of the mean needs besides, and the fourth power of the weight."""
+
 
 def products(values: Array, weight: Array | None) -> dict[str, Array]:
     """The products by name, each of them rounded at every multiplication; some may be infinite."""
@@ -41,10 +45,30 @@ def products_of_totals(first: Array, weight: Array) -> dict[str, Array]:
         }  # fmt: skip
 
 
+def fourth_products(values: Array, weight: Array | None) -> dict[str, Array]:
+    """Those of four factors."""
+    with np.errstate(all="ignore"):
+        if weight is None:
+            square = values * values
+            return {"wllll": square * square}
+        first, square = weight * values, weight * weight
+        second = first * first
+        return {
+            "wwwwl": square * weight * first, "wwwwll": square * second,
+            "wwwwlll": weight * second * first, "wwwwllll": second * second,
+        }  # fmt: skip
+
+
 def powers(weight: Array) -> dict[str, Array]:
     """The powers of weights by name."""
     square = weight * weight
     return {"w": weight, "ww": square, "www": square * weight}
+
+
+def fourth_power(weight: Array) -> dict[str, Array]:
+    """That of weights."""
+    square = weight * weight
+    return {"wwww": square * square}
 
 
 def usable(made: Mapping[str, Array]) -> tuple[Array, Array] | None:
@@ -78,12 +102,38 @@ def moments(rows: int, sums: Mapping[str, int], lost: int, *, sizes: bool = Fals
         return LossMoments(rows, mean, nothing, nothing, float(rows), nothing)
     if "ww" not in sums:
         plain = moments_of_sums(rows, ONE, sums)
+        if "wllll" in sums:
+            return replace(plain, error_freedom=_error_freedom(_of_equal_weights(rows, sums)))
         if not sizes or not sums["wlll"]:
             return plain
         # Losses of whole texts are as uneven as their lengths, which may not be known.
         return replace(plain, spread=ratio(sums["wll"] ** 3, sums["wlll"] ** 2 * ONE))
     found = _weighted(rows, mean, sums)
+    if "wwww" in sums:
+        return replace(found, error_freedom=_error_freedom(sums))
     return _sized(found, sums) if sizes else found
+
+
+def _of_equal_weights(rows: int, sums: Mapping[str, int]) -> dict[str, int]:
+    """The sums of the same rows, by their names if the rows have weights."""
+    w, l1, l2, l3, l4 = (rows * ONE, *(sums[name] for name in (*PLAIN, *FOURTH)))
+    return {
+        "w": w, "ww": w, "wwww": w, "wl": l1, "wwl": l1, "wwll": l2,
+        "wwwwl": l1, "wwwwll": l2, "wwwwlll": l3, "wwwwllll": l4,
+    }  # fmt: skip
+
+
+def _error_freedom(sums: Mapping[str, int]) -> float:
+    """Twice the squared mean of SE² divided by its variance; see `LossMoments`."""
+    w, l1, ww, wwl, wwll = (sums[name] for name in ("w", "wl", "ww", "wwl", "wwll"))
+    squares = wwll * w * w - 2 * l1 * w * wwl + l1 * l1 * ww
+    if squares << SPREAD < wwll * w * w:
+        return math.nan
+    fourths = sums["wwwwllll"] * w**4 - 4 * l1 * sums["wwwwlll"] * w**3
+    fourths += 6 * l1 * l1 * sums["wwwwll"] * w * w
+    fourths += l1**3 * (l1 * sums["wwww"] - 4 * sums["wwwwl"] * w)
+    variance = ratio(fourths * ONE, squares * squares) - ratio(sums["wwww"] * ONE, ww * ww)
+    return 2 / variance if variance > 0 else math.inf
 
 
 def _weighted(rows: int, mean: float, sums: Mapping[str, int]) -> LossMoments:

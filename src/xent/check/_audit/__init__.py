@@ -23,7 +23,7 @@ from xent.check._gradient.progress import Progress
 from xent.check.arguments import Task
 from xent.check.methods import told
 from xent.check.mistakes import found
-from xent.check.raising import CheckReport
+from xent.check.report import CheckReport
 from xent.check.ulps import Errors, errors
 
 LEGEND = (
@@ -60,11 +60,6 @@ class ScoreCard(CheckReport):
     findings: tuple[Finding, ...]
     accuracy: tuple[Accuracy, ...]
     answers: tuple[Answer, ...]
-
-    @property
-    def mistakes(self) -> list[str]:
-        """Names of the mistakes found."""
-        return [finding.name for finding in self.findings if finding.level == "mistake"]
 
     def __bool__(self) -> bool:
         return not (self.mistakes or self.wrong)

@@ -10,7 +10,7 @@ from xent._format import counted, plain
 from xent._report import Block, Finding, Table, Text
 from xent.check._batch.significance import ENOUGH
 from xent.check.naming import figure
-from xent.check.raising import CheckReport
+from xent.check.report import CheckReport
 
 
 @dataclass(frozen=True, repr=False)
@@ -41,26 +41,6 @@ class BatchReport(CheckReport):
     source: str = ""
     """The file, if the batch is from one."""
     remark: str = ""
-
-    @property
-    def mistakes(self) -> list[str]:
-        """Names of the mistakes found."""
-        return [finding.name for finding in self.findings if finding.level == "mistake"]
-
-    @property
-    def notes(self) -> list[str]:
-        """Names of the notes."""
-        return [finding.name for finding in self.findings if finding.level == "note"]
-
-    @property
-    def verdict(self) -> str:
-        """The findings counted, in words."""
-        mistakes, notes = len(self.mistakes), len(self.notes)
-        text = counted(mistakes, "mistake") if mistakes else "no mistake found"
-        return f"{text}, {counted(notes, 'note')}" if notes else text
-
-    def __bool__(self) -> bool:
-        return not self.mistakes
 
     def blocks(self) -> Iterator[Block]:
         """The report as text and tables."""

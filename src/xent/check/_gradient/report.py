@@ -15,7 +15,7 @@ from xent.check._gradient.comparison import FAIL, INCONCLUSIVE, PASS
 from xent.check._gradient.derivatives import Derivatives
 from xent.check._gradient.directions import CHANCE, Directions
 from xent.check._gradient.problem import Problem
-from xent.check.raising import CheckError, CheckReport
+from xent.check.report import CheckError, CheckReport
 
 ENOUGH = 0.5
 """Share of the gradient, by size, that must pass for the verdict to be `pass`."""
@@ -68,11 +68,6 @@ class GradientReport(CheckReport):
     def inconclusive(self) -> int:
         """How many entries are inconclusive."""
         return int((self.verdicts == INCONCLUSIVE).sum())
-
-    @property
-    def mistakes(self) -> list[str]:
-        """Names of the mistakes found."""
-        return [finding.name for finding in self.findings if finding.level == "mistake"]
 
     @property
     def verdict(self) -> str:

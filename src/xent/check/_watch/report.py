@@ -16,7 +16,7 @@ from xent.check._watch import beginning, course, forms, held_out, scores
 from xent.check._watch.run import Record, Run
 from xent.check.mistakes import catalogue, found
 from xent.check.naming import figure
-from xent.check.raising import CheckReport
+from xent.check.report import CheckReport
 
 PARTS = 8
 """Rows of the table of the course."""
@@ -91,26 +91,6 @@ class TrainingReport(CheckReport):
     """The least possible loss with the label smoothing of the run; NaN without."""
     parts: tuple[Part, ...]
     """The course of the run, by its finite losses."""
-
-    @property
-    def mistakes(self) -> list[str]:
-        """Names of the mistakes found."""
-        return [finding.name for finding in self.findings if finding.level == "mistake"]
-
-    @property
-    def notes(self) -> list[str]:
-        """Names of the notes."""
-        return [finding.name for finding in self.findings if finding.level == "note"]
-
-    @property
-    def verdict(self) -> str:
-        """The findings counted, in words."""
-        mistakes, notes = len(self.mistakes), len(self.notes)
-        text = counted(mistakes, "mistake") if mistakes else "no mistake found"
-        return f"{text}, {counted(notes, 'note')}" if notes else text
-
-    def __bool__(self) -> bool:
-        return not self.mistakes
 
     def blocks(self) -> Iterator[Block]:
         """The report as text and tables."""

@@ -14,17 +14,30 @@ from xent.scoring.intervals.clusters import ratio_estimate, unknown
 from xent.scoring.intervals.refusals import infinite_losses
 from xent.scoring.state import ratio
 
+SHRINK = 8.0
+"""Degrees of freedom of the error at which half of the skewness is corrected for."""
+
 
 def of_rows(
     moments: LossMoments, lost: tuple[int, int], counts: Mapping[str, int] | None = None
 ) -> Estimate:
-    """The mean of independent rows; of so many the powers, or the value itself, are not finite."""
+    """The mean of independent rows; of so many the powers, or the value itself, are not finite.
+
+    Differences of losses are hardly skewed, but their tails are heavy: where 10 rows of a rare
+    class make the error, it is as uncertain as that of 10 rows, and so is the skewness. So the
+    degrees of freedom ν are those of the fourth moment, and the skewness is taken times ν/(ν + 8).
+    With n - 1 and the whole skewness, 88 % of simulated intervals held the difference, not 95 %.
+    """
     m = moments
     reason = _lost(*lost) or mean_interval(m, counts=counts).reason
     if reason:
         return Estimate(math.nan if lost[1] else m.mean, m.error, 1.0, reason=reason)
-    bend = m.skewness / 3 - m.pull / m.error
-    return Estimate(m.mean, m.error, max(1.0, m.effective - 1), bend, m.skewness / 6)
+    freedom = m.effective - 1
+    if m.error_freedom is not None:
+        freedom = min(freedom, m.error_freedom)
+    skewness = m.skewness * freedom / (freedom + SHRINK)
+    bend = skewness / 3 - m.pull / m.error
+    return Estimate(m.mean, m.error, max(1.0, freedom), bend, skewness / 6)
 
 
 def of_differences(estimate: Estimate) -> Estimate:

@@ -8,17 +8,9 @@ import numpy as np
 
 from xent._validation import Array
 from xent.scoring.comparing.schema import Batch, Places, Schema
+from xent.scoring.comparing.sums import names, powers, products, weights
 from xent.scoring.intervals import LossMoments
-from xent.scoring.products import (
-    PLAIN,
-    WEIGHTED,
-    WEIGHTS,
-    kept,
-    moments,
-    powers,
-    products,
-    usable,
-)
+from xent.scoring.products import kept, moments, usable
 from xent.scoring.state.cluster_sizes import ClusterSizes, hashes_of
 from xent.scoring.state.clustered_slices import ClusteredSlices, grouped
 from xent.scoring.state.clusters import BUCKETS
@@ -52,8 +44,8 @@ class Slices:
 
     def __init__(self, schema: Schema) -> None:
         self.schema = schema
-        self.names = WEIGHTED if schema.weighted else PLAIN
-        self.weights = WEIGHTS if schema.weighted else ()
+        self.names = names(schema)
+        self.weights = weights(schema)
         pairs = len(schema.pairs)
         counts = {"rows": 1, "ones": 1, "left_out": pairs, "undefined": pairs}
         sums = dict.fromkeys(self.weights, 1) | dict.fromkeys(self.names, pairs)

@@ -7,17 +7,9 @@ from typing import Any
 import numpy as np
 
 from xent.scoring.comparing.schema import Batch, Places, Schema
+from xent.scoring.comparing.sums import names, powers, products, weights
 from xent.scoring.intervals import LossMoments
-from xent.scoring.products import (
-    PLAIN,
-    WEIGHTED,
-    WEIGHTS,
-    kept,
-    moments,
-    powers,
-    products,
-    usable,
-)
+from xent.scoring.products import kept, moments, usable
 from xent.scoring.state.exact import ExactSums
 
 COUNTS = ("classes", "infinite", "left_out", "undefined", "wins", "alone")
@@ -29,7 +21,7 @@ class Totals:
 
     def __init__(self, schema: Schema) -> None:
         self.schema, self.places = schema, Places(schema)
-        self.names = WEIGHTED if schema.weighted else PLAIN
+        self.names = names(schema)
         self.rows = 0
         self.classes = np.zeros(len(schema.classes), np.int64)
         """Rows of each class."""
@@ -44,7 +36,7 @@ class Totals:
         self.alone = np.zeros((len(schema.pairs), 2), np.int64)
         """For each pair, rows in which only the first one is right, or only the second one."""
         self.sums = [{name: ExactSums(1) for name in self.names} for _ in range(self.places.size)]
-        self.weights = {name: ExactSums(1) for name in WEIGHTS if schema.weighted}
+        self.weights = {name: ExactSums(1) for name in weights(schema)}
 
     def add(self, batch: Batch) -> None:
         """Add rows."""

@@ -55,6 +55,11 @@ class LossMoments:
 
     The residuals of a large row are as much larger, and the degrees of freedom are those of Σw²r².
     """
+    error_freedom: float | None = None
+    """Degrees of freedom of the squared error by the fourth moment, if that is known.
+
+    2 / (Σw⁴(l - mean)⁴ / (Σw²(l - mean)²)² - Σw⁴/(Σw²)²): 2n/(kurtosis - 1) for equal weights.
+    """
 
     @property
     def freedom(self) -> float:
