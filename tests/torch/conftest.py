@@ -20,14 +20,26 @@ TWICE = {
 }
 """Files that compare losses with PyTorch's, or with the exact answer."""
 
+LONG = {
+    "test_torch_entropy",
+    "test_torch_functions",
+    "test_torch_generators",
+    "test_torch_higher_derivatives",
+    "test_torch_transforms",
+}
+"""Those whose second run is left to `make test-slow`: derivatives of every order, of every option."""
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Both engines for the tests in these files, unless marked as about the CPU's."""
-    if metafunc.module.__name__.rpartition(".")[2] not in TWICE:
+    name = metafunc.module.__name__.rpartition(".")[2]
+    if name not in TWICE:
         return
     marked = metafunc.definition.get_closest_marker("of_the_cpu") is not None
     metafunc.fixturenames.append("tensor_engine")
-    metafunc.parametrize("tensor_engine", ["cpu"] if marked else ["cpu", "array"], indirect=True)
+    marks = [pytest.mark.slow, pytest.mark.thorough] if name in LONG else []
+    engines = ["cpu", *([] if marked else [pytest.param("array", marks=marks)])]
+    metafunc.parametrize("tensor_engine", engines, indirect=True)
 
 
 @pytest.fixture
