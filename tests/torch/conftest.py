@@ -27,7 +27,7 @@ LONG = {
     "test_torch_higher_derivatives",
     "test_torch_transforms",
 }
-"""Those whose second run is left to `make test-slow`: derivatives of every order, of every option."""
+"""Those whose second run is left to `make test-slow`: derivatives of every order and option."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
