@@ -63,7 +63,6 @@ _TENSORS = Names(tensors=True)
 _TWIN = _TENSORS._replace(
     targets="target",
     class_weight="weight",
-    sample_weight="weight",
     ignore_soft="Pass reduction='none' and average the losses of the rows that count.",
     negative_weights=True,
 )
@@ -83,7 +82,7 @@ NAMES = {
     "xent": Names(),
     "xent tensors": _TENSORS,
     "torch": _TORCH,
-    "torch binary": _TORCH._replace(ignore="give them weight 0"),
+    "torch binary": _TORCH._replace(sample_weight="weight", ignore="give them weight 0"),
     "torch linear": _TWIN._replace(
         inputs="input", weight="linear_weight", bias="linear_bias", pass_axis=None
     ),

@@ -14,6 +14,7 @@ TWICE = {
     "test_torch_higher_derivatives",
     "test_torch_label_loss",
     "test_torch_losses",
+    "test_torch_next_token",
     "test_torch_positions",
     "test_torch_transforms",
     "test_torch_twins",

@@ -11,6 +11,7 @@ half-precision logits is float32.
 """
 
 from xent._engine.buffer_pool import empty_cache
+from xent.torch._tokens import next_token_labels
 from xent.torch.functional import (
     binary_cross_entropy_with_logits,
     cross_entropy,
@@ -26,4 +27,5 @@ __all__ = [
     "cross_entropy",
     "empty_cache",
     "linear_cross_entropy",
+    "next_token_labels",
 ]

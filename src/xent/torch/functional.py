@@ -11,6 +11,7 @@ from xent._options import LossOptions
 from xent._validation import NAMES, Names
 from xent.torch import _classes, _losses
 from xent.torch._interop import as_scores, as_tensor_like, with_tensors
+from xent.torch._tokens import shifted
 from xent.torch.extras import Extras, with_extras
 
 Tensor = torch.Tensor
@@ -26,11 +27,15 @@ def cross_entropy(
     reduction: str = "mean",
     label_smoothing: float = 0.0,
     *,
+    sample_weight: Tensor | None = None,
+    shift: bool = False,
     z_loss: float = 0.0,
     softcap: float | None = None,
     return_lse: bool = False,
     return_entropy: bool = False,
     return_accuracy: bool = False,
+    return_predictions: bool = False,
+    return_z_loss: bool = False,
 ) -> Any:
     r"""Softmax cross-entropy, as torch.nn.functional.cross_entropy.
 
@@ -38,7 +43,7 @@ def cross_entropy(
 
     Parameters
     ----------
-    input : Tensor, shape (C), (N, C) or (N, C, d1, ..., dK)
+    input : Tensor, shape (C), (N, C) or (N, C, d1, ..., dK); with shift, (..., T, C)
         Logits; float16, bfloat16, float32 or float64.
     target : Tensor
         Class indices of the input's shape less the class axis, or probabilities of its shape. The
@@ -57,6 +62,12 @@ def cross_entropy(
         "none" gives the loss of each row, and the gradient of each times its upstream gradient.
     label_smoothing : float in [0, 1], default 0
         Mixes the target with the uniform distribution.
+    sample_weight : Tensor, shape of the labels, optional
+        A weight for each row, or each token; a mean divides by the weights of those that count.
+    shift : bool, default False
+        The row at each position of a sequence is scored on the label of the next one: logits of a
+        causal language model, shape (..., T, C), and labels (..., T). Nothing is copied but the
+        labels; see `next_token_labels`, which has packed sequences.
     z_loss : float >= 0, default 0
         Adds ``z_loss * A(z)**2`` to each row. The weights of classes do not change its mean.
     softcap : float > 0, optional
@@ -67,6 +78,10 @@ def cross_entropy(
         Also return the entropy of each row's probabilities, in nats, without gradient.
     return_accuracy : bool, default False
         Also return the share of the rows that count whose likeliest class is the target's.
+    return_predictions : bool, default False
+        Also return the likeliest class of each row.
+    return_z_loss : bool, default False
+        Also return what z_loss adds to the loss, in the same reduction, without gradient.
 
     Returns
     -------
@@ -95,25 +110,30 @@ def cross_entropy(
     >>> print(f"{loss.item():.4f}", [round(g, 4) for g in logits.grad[0].tolist()])
     0.4170 [-0.341, 0.2424, 0.0986]
     """
+    extras = Extras(return_lse, return_entropy, return_accuracy, return_predictions, return_z_loss)
     if (
         weight is None
         and size_average is reduce is softcap is None
         and type(label_smoothing) is type(z_loss) is float
-        and not (label_smoothing or z_loss or return_lse or return_entropy or return_accuracy)
+        and sample_weight is None
+        and not (label_smoothing or z_loss or shift or any(extras))
     ):
         loss = _classes.label_loss(input, target, ignore_index, reduction)
         if loss is not None:
             return loss
     names = NAMES["torch"]
     z = as_scores(input, names.logits, names)
-    axis = _class_axis(z, names)
+    axis = max(z.ndim - 1, 0) if shift else _class_axis(z, names)
     y = _one_label(as_tensor_like(target, z, names.targets), z.shape)
+    if shift:
+        y = shifted(y, z.shape[:-1], ignore_index, names)
     ignored: int | None = ignore_index
     if y.dtype.is_floating_point and isinstance(ignore_index, int) and ignore_index < 0:
         ignored = None  # beside probabilities torch, too, refuses only labels that could be classes
     options = LossOptions(
         axis=axis,
         class_weight=weight,
+        sample_weight=sample_weight,
         ignore_index=ignored,
         label_smoothing=label_smoothing,
         softcap=softcap,
@@ -125,7 +145,6 @@ def cross_entropy(
     ).checked()
     if y.dtype.is_floating_point:
         options = _for_probabilities(options, y, z.shape[axis])
-    extras = Extras(return_lse, return_entropy, return_accuracy)
     return with_extras(_losses.checked_cross_entropy, (z, y), with_tensors(options, z), y, extras)
 
 
@@ -226,11 +245,15 @@ def linear_cross_entropy(
     ignore_index: int | None = None,
     label_smoothing: float = 0.0,
     options: Any = None,
+    sample_weight: Tensor | None = None,
+    shift: bool = False,
     z_loss: float = 0.0,
     softcap: float | None = None,
     return_lse: bool = False,
     return_entropy: bool = False,
     return_accuracy: bool = False,
+    return_predictions: bool = False,
+    return_z_loss: bool = False,
 ) -> Any:
     r"""Cross-entropy of a linear layer, as torch.nn.functional.linear_cross_entropy.
 
@@ -238,12 +261,12 @@ def linear_cross_entropy(
 
     Parameters
     ----------
-    input : Tensor, shape (D) or (N, D)
+    input : Tensor, shape (D) or (..., D)
         Rows of features; (N, D) where the weight has K dimensions more.
     linear_weight : Tensor, shape (C, D) or (C, d1, ..., dK, D)
         One row of weights per class.
     target : Tensor
-        Class indices of shape (), (N) or (N, d1, ..., dK), or probabilities with C behind N. The
+        Class indices of shape (), (...) or (N, d1, ..., dK), or probabilities with C behind N. The
         label of one row of shape (D) may have shape (1).
     linear_bias : Tensor, shape (C) or (C, d1, ..., dK), optional
         One offset per class.
@@ -255,9 +278,12 @@ def linear_cross_entropy(
         As for `cross_entropy`.
     options : optional
         torch's choice of chunks; xent chooses its own, and always works in chunks.
-    z_loss, softcap
+    sample_weight, z_loss, softcap
         As for `cross_entropy`.
-    return_lse, return_entropy, return_accuracy : bool, default False
+    shift : bool, default False
+        As for `cross_entropy`, with an input of shape (..., T, D) and labels (..., T).
+    return_lse, return_entropy, return_accuracy, return_predictions, return_z_loss : bool, \
+default False
         As for `cross_entropy`. The gradient of A(z) makes the logits once more, in chunks.
 
     Returns
@@ -289,8 +315,12 @@ def linear_cross_entropy(
     w = as_scores(linear_weight, names.weight, names)
     classes = w.shape[0] if w.ndim else 1
     y = _one_label(as_tensor_like(target, x, names.targets), (*x.shape[:-1], classes))
+    if shift:
+        ignored = -100 if ignore_index is None else ignore_index
+        y = shifted(y, x.shape[:-1], ignored, names)
     chosen = LossOptions(
         class_weight=weight,
+        sample_weight=sample_weight,
         ignore_index=ignore_index,
         label_smoothing=label_smoothing,
         softcap=softcap,
@@ -304,7 +334,7 @@ def linear_cross_entropy(
         chosen = _for_probabilities(chosen, y, classes)
     elif ignore_index is None:
         chosen = chosen.replace(ignore_index=-100)
-    extras = Extras(return_lse, return_entropy, return_accuracy)
+    extras = Extras(return_lse, return_entropy, return_accuracy, return_predictions, return_z_loss)
     has_positions = w.ndim > 2
     check = _losses.checked_layer_of_positions if has_positions else _losses.checked_layer
     layer = check(x, w, y, linear_bias, chosen)

@@ -14,6 +14,7 @@ from xent._options import LossOptions
 from xent._validation import check_number
 from xent.torch._deferred_logits import DeferredLogits
 from xent.torch._losses import cross_entropy, linear_cross_entropy
+from xent.torch._tokens import next_token_labels
 
 __all__ = ["fuse", "unfuse"]
 
@@ -202,7 +203,7 @@ def _loss(
     """The function that `transformers` calls as the model's loss."""
     del vocab_size, kwargs  # as in the stock loss
     if shift_labels is None:
-        shift_labels = torch.nn.functional.pad(labels, (0, 1), value=ignore_index)[..., 1:]
+        shift_labels = next_token_labels(labels, ignore_index=ignore_index)
     options = LossOptions(
         ignore_index=ignore_index,
         label_smoothing=fusion.label_smoothing,

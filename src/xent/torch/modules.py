@@ -47,14 +47,25 @@ class _WithOptions:
         return {name: getattr(self, name) for name in names}
 
 
-class CrossEntropyLoss(_WithOptions, torch.nn.CrossEntropyLoss):
+class _OfClasses(_WithOptions):
+    """The same for losses of classes, which may be those of a causal language model."""
+
+    def __init__(self, *args: Any, shift: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.shift = shift
+
+    def _options(self, *others: str) -> dict[str, Any]:
+        return super()._options("shift", "ignore_index", "label_smoothing", *others)
+
+
+class CrossEntropyLoss(_OfClasses, torch.nn.CrossEntropyLoss):
     """Softmax cross-entropy, as torch.nn.CrossEntropyLoss.
 
     Parameters
     ----------
     *args, **kwargs
         Those of torch.nn.CrossEntropyLoss. Weights may be lists or NumPy arrays too.
-    z_loss, softcap
+    shift, z_loss, softcap
         As for `xent.torch.cross_entropy`.
 
     Examples
@@ -68,8 +79,7 @@ class CrossEntropyLoss(_WithOptions, torch.nn.CrossEntropyLoss):
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:  # noqa: A002 - torch's own name
         """The loss."""
-        options = self._options("ignore_index", "label_smoothing")
-        loss: Tensor = functional.cross_entropy(input, target, **options)
+        loss: Tensor = functional.cross_entropy(input, target, **self._options())
         return loss
 
 
@@ -99,14 +109,14 @@ class BCEWithLogitsLoss(_WithOptions, torch.nn.BCEWithLogitsLoss):
         return functional.binary_cross_entropy_with_logits(input, target, **options)
 
 
-class LinearCrossEntropyLoss(_WithOptions, _Layer):  # type: ignore[misc]
+class LinearCrossEntropyLoss(_OfClasses, _Layer):  # type: ignore[misc]
     """Cross-entropy of a linear layer that the module owns, as torch.nn.LinearCrossEntropyLoss.
 
     Parameters
     ----------
     *args, **kwargs
         Those of torch.nn.LinearCrossEntropyLoss. Weights may be lists or NumPy arrays too.
-    z_loss, softcap
+    shift, z_loss, softcap
         As for `xent.torch.cross_entropy`.
 
     Examples
@@ -129,6 +139,6 @@ class LinearCrossEntropyLoss(_WithOptions, _Layer):  # type: ignore[misc]
             layer.weight.reshape(*shape, layer.weight.shape[-1]),
             target,
             linear_bias=None if layer.bias is None else layer.bias.reshape(shape),
-            **self._options("ignore_index", "label_smoothing"),
+            **self._options(),
         )
         return loss
