@@ -9,6 +9,7 @@ from fractions import Fraction
 from functools import cached_property
 
 import numpy as np
+from score_coverage_clusters import Clustered
 from score_coverage_page import Found
 from score_coverage_rows import ACCURATE, PART, RARE
 from score_coverage_tally import (
@@ -22,7 +23,7 @@ from score_coverage_tally import (
     sigmoid,
 )
 
-from xent.scoring.comparing.estimates import of_rows
+from xent.scoring.comparing.estimates import of_clusters, of_rows
 from xent.scoring.comparing.sums import powers, products
 from xent.scoring.intervals import Interval, normal_quantile, paired_interval
 from xent.scoring.products import moments
@@ -118,6 +119,28 @@ def of_mean(values: Array, weight: Array | None, counts: Mapping[str, int]) -> I
     return of_rows(moments(len(values), sums, 0), (0, 0), counts).interval(0.95)
 
 
+def of_clustered(
+    logits: tuple[float, float], slope: float, clusters: int, sets: int, seed: int
+) -> dict[str, Found]:
+    """The same of the mean loss for clusters of rows: of noisy models, or of one too confident."""
+    rows, other = Clustered(logits), Clustered(logits, slope)
+    truth = rows.truth["log loss"] - other.truth["log loss"]
+    rng = np.random.default_rng(seed)
+    tally = Tally({"log loss": truth})
+    for _ in range(sets):
+        sizes, of, z, true = rows.rows(rng, clusters)
+        noise = 0.5 * (slope == 1.0)
+        a, b = (each * z + noise * rng.standard_normal(len(z)) for each in (1.0, slope))
+        signs = np.where(true, -1, 1)
+        sums = np.bincount(of, log1pexp(signs * a) - log1pexp(signs * b), clusters)
+        exact = [
+            (int(Fraction(float(s)) * ONE), int(n) * ONE) for s, n in zip(sums, sizes, strict=True)
+        ]
+        counts = {"0": int((~true).sum()), "1": int(true.sum())}
+        tally.add("log loss", of_clusters(exact, (0, 0), counts).interval(0.95))
+    return tally.found
+
+
 def wald(b: int, c: int, rows: int) -> Interval:
     """The usual interval of a difference of accuracies."""
     mean = (b - c) / rows
@@ -135,6 +158,9 @@ def cells() -> Iterator[Case]:
                 for rows in SIZES:
                     about = model + ", weighted" * weighted
                     yield case(name, about, rows, kinds, weighted=weighted)
+        for model, slope in {"equally good": 1.0, "one over-confident": 2.0}.items():
+            for clusters in (30, 100, 1000):
+                yield clustered_case(name, model, clusters, logits, slope)
 
 
 def case(name: str, model: str, rows: int, population: Models, *, weighted: bool) -> Case:
@@ -142,3 +168,12 @@ def case(name: str, model: str, rows: int, population: Models, *, weighted: bool
         return simulate(population, rows, sets, seed=rows + 2, weighted=weighted)
 
     return Case("models", name, model, rows, simulated)
+
+
+def clustered_case(
+    name: str, model: str, clusters: int, logits: tuple[float, float], slope: float
+) -> Case:
+    def simulated(sets: int) -> dict[str, Found]:
+        return of_clustered(logits, slope, clusters, min(sets, 2_000), seed=clusters)
+
+    return Case("models", name, f"{model}, {clusters:,} clusters", 10 * clusters, simulated)

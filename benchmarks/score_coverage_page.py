@@ -111,8 +111,8 @@ Differences between the log losses and between the accuracies of two models (`co
 logits are the true ones of the independent rows above, with normal noise of standard deviation 0.5
 each (equally good), of 0.7 in one of them (one noisy) or of 0.1 (nearly alike), or one has 2 times
 or 0.5 times the true logits (one over- or under-confident), which changes no prediction. Weights
-are those of the weighted rows, but independent of the labels. *Wald* is the usual interval of a
-difference of accuracies.
+are those of the weighted rows, but independent of the labels; clusters are those of the next table.
+*Wald* is the usual interval of a difference of accuracies.
 
 Where hardly any row is right by one model alone, the interval of the accuracies is wider than it
 needs to be: if fewer than about five such rows are expected, most data sets have none, or one, and

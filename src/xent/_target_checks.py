@@ -299,10 +299,16 @@ def _not_binary(array: Any, bad: Any, names: Names) -> str:
         return msg + f" For labels -1 and +1 pass ({name} + 1) / 2."
     if values <= {1, 2}:
         return msg + " If your labels start at 1, subtract 1."
-    if array[where] < 0 and array.dtype.kind == "i":
-        fix = names.ignore.format(label=array[where])
-        return msg + f" If {array[where]} marks rows to ignore, {fix}."
-    if array[where] > 1 and (array == np.floor(array)).all():
+    found = array[where]
+    marks = found < 0 or (values == {0, 1, found} and found > 8)
+    if marks and array.dtype.kind in "iu":
+        fix = names.ignore.format(label=found)
+        return msg + f" If {found} marks rows to ignore, {fix}."
+    if values == {0, found} and found > 2:
+        return msg + f" If it is a mask of 0 and {found:g}, pass {name} > 0."
+    if len(values) > 2 and max(values) == 255:
+        return msg + f" If it is an 8-bit image, pass {name} / 255."
+    if found > 1 and (array == np.floor(array)).all():
         return msg + f" For more than two classes {names.more_classes}."
     return msg
 

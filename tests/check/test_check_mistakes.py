@@ -54,6 +54,7 @@ IN_BATCHES = {name for name, *_ in batches.PLANTED.values()}
 IN_RUNS = {name for name, *_ in training_runs.PLANTED.values()}
 NOTED = {
     "not compared", "log-probabilities as targets", "entropy of the targets taken off",
+    "computed in half precision",
     "takes probabilities", "takes log-probabilities", "called otherwise", "warnings",
     "gradient for the logits", "arguments named the wrong way round",
 }  # fmt: skip

@@ -119,3 +119,17 @@ def test_log_probabilities_as_targets() -> None:
     assert names == ["entropy of the targets taken off", "log-probabilities as targets"]
     forgotten = check(lambda z, t: log_targets(z, t, log_target=True), None, z, p)
     assert forgotten.mistakes == ["targets exponentiated"]
+
+
+def test_a_loss_that_casts_to_half_precision_is_told_so() -> None:
+    for dtype, named in (("float16", ["computed in half precision"]), ("float32", [])):
+
+        def mean(z: Any, y: Any, dtype: Any = dtype) -> Any:
+            return xent.cross_entropy(z.astype(dtype), y)
+
+        def grad(z: Any, y: Any) -> Any:
+            return planted.right(z, y) / len(z)
+
+        report = check(mean, grad, Z, Y)
+        assert (report.mistakes, report.notes) == ([], named)
+        assert not check(mean, lambda z, y: -grad(z, y), Z, Y)

@@ -269,6 +269,21 @@ ce(Z, np.eye(3, 4), ignore_index=-100)
 bce([0.0, 1.0], [0, 2])
     ValueError: targets[1] is 2; expected 0, 1, or a probability between them. For more than two
     classes use cross_entropy.
+bce([0.0, 1.0, 2.0], [0, 1, 2])
+    ValueError: targets[2] is 2; expected 0, 1, or a probability between them. For more than two
+    classes use cross_entropy.
+bce([0.0, 1.0], [0, 255])
+    ValueError: targets[1] is 255; expected 0, 1, or a probability between them. If it is a mask
+    of 0 and 255, pass targets > 0.
+bce([0.0, 1.0], [0.0, 255.0])
+    ValueError: targets[1] is 255.0; expected 0, 1, or a probability between them. If it is a
+    mask of 0 and 255, pass targets > 0.
+bce([0.0, 1.0, 2.0], [0, 206, 255])
+    ValueError: targets[1] is 206; expected 0, 1, or a probability between them. If it is an
+    8-bit image, pass targets / 255.
+bce([0.0, 1.0, 2.0], [0, 1, 255])
+    ValueError: targets[2] is 255; expected 0, 1, or a probability between them. If 255 marks
+    rows to ignore, pass ignore_index=255.
 bce([0.0, 1.0], [1, 2])
     ValueError: targets[1] is 2; expected 0, 1, or a probability between them. If your labels
     start at 1, subtract 1.
@@ -451,7 +466,7 @@ def test_words(call, words):
 
 def test_the_tables_are_read_whole():
     found = [case for table in TABLES for case in cases(table)]
-    assert len(found) == sum(": " in words[:12] for _, words in found) == 137
+    assert len(found) == sum(": " in words[:12] for _, words in found) == 142
     assert list(cases("f(1)\n    a\n    b\ng()\n    c\n")) == [("f(1)", "a b"), ("g()", "c")]
 
 

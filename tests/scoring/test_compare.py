@@ -12,7 +12,7 @@ import pytest
 import scipy.optimize
 import scipy.stats
 from helpers import close
-from score_coverage_models import models_of, simulate
+from score_coverage_models import models_of, of_clustered, simulate
 from score_coverage_page import coverage
 from score_coverage_rows import ACCURATE, RARE
 from score_coverage_tally import BALANCED
@@ -208,8 +208,11 @@ def test_clusters() -> None:
         off = (sums - mean * sizes) / sizes.sum() / (1 - share)
         error = math.sqrt((g - 1) / g * (off**2).sum())
         skewness = (off**3).sum() / (off**2).sum() ** 1.5
+        spread = (off**4).sum() / (off**2).sum() ** 2 - 1 / g
+        freedom = min(1 / (share**2).sum() - 1, 2 / spread)
+        skewness *= freedom / (freedom + 8)
         a = skewness / 3 - (share * off).sum() / error
-        t = scipy.stats.t(int(1 / (share**2).sum() - 1)).ppf(0.975)
+        t = scipy.stats.t(int(freedom)).ppf(0.975)
         assert pair.difference == pytest.approx(mean, rel=1e-10)
         assert pair.interval.error == pytest.approx(error, rel=1e-9)
         assert pair.interval.low == pytest.approx(solved(mean, error, a, skewness / 6, t), rel=1e-8)
@@ -327,6 +330,11 @@ def test_intervals_of_differences_hold_the_truth(
 ) -> None:
     found = simulate(models_of(logits)[model], rows, 500, seed=4, weighted=weighted)
     assert 91 < coverage(found["log loss"]) <= 99
+
+
+def test_intervals_of_differences_over_clusters_hold_the_truth() -> None:
+    found = of_clustered(RARE, 1.0, 100, 300, seed=4)
+    assert 92 < coverage(found["log loss"]) <= 99
 
 
 def test_a_usual_interval_of_accuracies_misses_where_they_hardly_differ() -> None:

@@ -22,6 +22,8 @@ from xent.check._gradient.reference import Reference
 from xent.check._gradient.report import GradientReport
 from xent.check.mistakes import found
 
+HALF = ("float16", "bfloat16")
+
 
 def checked(
     problem: Problem,
@@ -62,6 +64,9 @@ def checked(
     if problem.log_targets:
         seen = "The targets are logarithms of probabilities, by which the loss was compared."
         named.append(found("log-probabilities as targets", seen))
+    if behaviour.precision in HALF and problem.dtype not in HALF:
+        seen = f"The logits are {problem.dtype}, but the loss rounds like {behaviour.precision}."
+        named.append(found("computed in half precision", seen))
     named += [found("warnings", text) for text in problem.warned]
     if why_not and (outside := targets_outside(problem)):
         named.insert(0, outside)

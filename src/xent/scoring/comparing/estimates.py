@@ -12,22 +12,14 @@ from xent._format import counted
 from xent.scoring.intervals import Estimate, LossMoments, mean_interval
 from xent.scoring.intervals.clusters import ratio_estimate, unknown
 from xent.scoring.intervals.refusals import infinite_losses
+from xent.scoring.intervals.skewed import shrunk
 from xent.scoring.state import ratio
-
-SHRINK = 8.0
-"""Degrees of freedom of the error at which half of the skewness is corrected for."""
 
 
 def of_rows(
     moments: LossMoments, lost: tuple[int, int], counts: Mapping[str, int] | None = None
 ) -> Estimate:
-    """The mean of independent rows; of so many the powers, or the value itself, are not finite.
-
-    Differences of losses are hardly skewed, but their tails are heavy: where 10 rows of a rare
-    class make the error, it is as uncertain as that of 10 rows, and so is the skewness. So the
-    degrees of freedom ν are those of the fourth moment, and the skewness is taken times ν/(ν + 8).
-    With n - 1 and the whole skewness, 88 % of simulated intervals held the difference, not 95 %.
-    """
+    """The mean of independent rows; of so many the powers, or the value itself, are not finite."""
     m = moments
     reason = _lost(*lost) or mean_interval(m, counts=counts).reason
     if reason:
@@ -35,7 +27,7 @@ def of_rows(
     freedom = m.effective - 1
     if m.error_freedom is not None:
         freedom = min(freedom, m.error_freedom)
-    skewness = m.skewness * freedom / (freedom + SHRINK)
+    skewness = shrunk(m.skewness, freedom)
     bend = skewness / 3 - m.pull / m.error
     return Estimate(m.mean, m.error, max(1.0, freedom), bend, skewness / 6)
 
@@ -84,4 +76,4 @@ def of_clusters(
     # Deviations as parts of the whole weight, so that large losses that are alike cancel exactly.
     off = np.array([ratio(s * whole - top * w, whole * whole) for s, w in sums])
     tops, shares = (np.array([ratio(each[i], whole) for each in sums]) for i in (0, 1))
-    return ratio_estimate(tops, shares, counts=counts, exact=(mean, off))
+    return ratio_estimate(tops, shares, counts=counts, exact=(mean, off), differences=True)

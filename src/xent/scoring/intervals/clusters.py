@@ -12,6 +12,7 @@ from xent.scoring.intervals.estimate import Estimate
 from xent.scoring.intervals.interval import Interval, refused
 from xent.scoring.intervals.quantiles import t_quantile
 from xent.scoring.intervals.refusals import few_carriers, few_of_a_class, infinite_losses, told
+from xent.scoring.intervals.skewed import shrunk
 
 METHOD = "clusters, Hall"
 JACKKNIFE = "jackknife over clusters"
@@ -92,10 +93,12 @@ def ratio_estimate(
     counts: Mapping[str, int] | None = None,
     positive: int | None = None,
     exact: tuple[float, Array] | None = None,
+    differences: bool = False,
 ) -> Estimate:
     """The ratio with all that can be said of its error; see `ratio_interval`.
 
-    `exact` are the ratio and the deviations S - θN by exact sums, of sizes that sum to 1.
+    `exact` are the ratio and the deviations S - θN by exact sums, of sizes that sum to 1. Of
+    `differences` the error has the degrees of freedom of its fourth moment, if these are fewer.
     """
     kept = sizes > 0
     sums, sizes = sums[kept].astype(np.float64), sizes[kept].astype(np.float64)
@@ -115,9 +118,13 @@ def ratio_estimate(
     skewness = float((off**3).sum()) / squares**1.5
     if reason := few_carriers(skewness, n, "clusters"):
         return unknown(mean, reason, error)
-    bend = skewness / 3 - float(sizes @ off) / whole**2 / error
     # Large clusters decide the variance, so there are fewer degrees of freedom than clusters.
     freedom = whole**2 / float(sizes @ sizes) - 1
+    if differences:
+        spread = float((off**4).sum()) / squares**2 - 1 / n
+        freedom = min(freedom, 2 / spread) if spread > 0 else freedom
+        skewness = shrunk(skewness, freedom)
+    bend = skewness / 3 - float(sizes @ off) / whole**2 / error
     return Estimate(mean, error, freedom, bend, skewness / 6, METHOD)
 
 

@@ -4,6 +4,20 @@ from __future__ import annotations
 
 import math
 
+SHRINK = 8.0
+"""Degrees of freedom of the error at which half of the skewness is corrected for."""
+
+
+def shrunk(skewness: float, freedom: float) -> float:
+    """The skewness of differences, as far as an error with these degrees of freedom shows it.
+
+    Differences of losses are hardly skewed, but their tails are heavy: where 10 rows of a rare
+    class make the error, it is as uncertain as that of 10 rows, and so is the skewness. With n - 1
+    degrees of freedom and the whole skewness, 88 % of simulated intervals held the difference
+    there; with those of the fourth moment and this, 95 %.
+    """
+    return skewness * freedom / (freedom + SHRINK)
+
 
 def hall_bounds(
     estimate: float, error: float, quantile: float, bend: float, shift: float
