@@ -25,6 +25,7 @@ from xent._validation import Array
 from xent.scoring import Score, compiled, merge, score
 from xent.scoring.comparing import groups as compared_groups
 from xent.scoring.intervals import difference_estimate, ratio_interval
+from xent.scoring.intervals.clusters import ratio_estimate
 from xent.scoring.state import Groups, Schema, State, clusters
 from xent.scoring.state import exact as exact_sums
 from xent.scoring.state.clusters import BUCKETS
@@ -417,7 +418,7 @@ def test_differences_by_slice_are_over_clusters(weighted: bool) -> None:
             mine = (frame[column] == each.value).to_numpy()
             sums = np.bincount(of[mine], (w * d)[mine], BUCKETS)
             sizes = np.bincount(of[mine], w[mine], BUCKETS)
-            expected = ratio_interval(sums, sizes)
+            expected = ratio_estimate(sums, sizes, differences=True).interval(0.95)
             assert each.rows == mine.sum()
             assert each.difference == pytest.approx(sums.sum() / sizes.sum(), rel=1e-10)
             for name in ("low", "high", "error"):

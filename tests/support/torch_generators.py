@@ -193,7 +193,7 @@ def _of_module(case: str, ours: Any, given: Any) -> Case:
     """A module as a function of its parameters, and of what it is called with."""
     made, forward = given.constructor_input, given.forward_input
     own = ours(*made.args, **made.kwargs)
-    theirs = type(own).__mro__[2](*made.args, **made.kwargs)
+    theirs = type(own).__bases__[1](*made.args, **made.kwargs)
     if hasattr(theirs, "options"):
         theirs.options = None  # its choice of chunks
     parameters = {name: p.detach().requires_grad_() for name, p in own.named_parameters()}

@@ -63,7 +63,8 @@ def cross_entropy(
     label_smoothing : float in [0, 1], default 0
         Mixes the target with the uniform distribution.
     sample_weight : Tensor, shape of the labels, optional
-        A weight for each row, or each token; a mean divides by the weights of those that count.
+        A weight for each row; a mean divides by the weights of those that count. With shift, it is
+        that of the position that predicts.
     shift : bool, default False
         The row at each position of a sequence is scored on the label of the next one: logits of a
         causal language model, shape (..., T, C), and labels (..., T). Nothing is copied but the
@@ -278,13 +279,16 @@ def linear_cross_entropy(
         As for `cross_entropy`.
     options : optional
         torch's choice of chunks; xent chooses its own, and always works in chunks.
-    sample_weight, z_loss, softcap
+    sample_weight
         As for `cross_entropy`.
     shift : bool, default False
         As for `cross_entropy`, with an input of shape (..., T, D) and labels (..., T).
-    return_lse, return_entropy, return_accuracy, return_predictions, return_z_loss : bool, \
-default False
+    z_loss, softcap
+        As for `cross_entropy`.
+    return_lse, return_entropy, return_accuracy : bool, default False
         As for `cross_entropy`. The gradient of A(z) makes the logits once more, in chunks.
+    return_predictions, return_z_loss : bool, default False
+        As for `cross_entropy`.
 
     Returns
     -------

@@ -54,8 +54,8 @@ class _OfClasses(_WithOptions):
         super().__init__(*args, **kwargs)
         self.shift = shift
 
-    def _options(self, *others: str) -> dict[str, Any]:
-        return super()._options("shift", "ignore_index", "label_smoothing", *others)
+    def _class_options(self) -> dict[str, Any]:
+        return self._options("shift", "ignore_index", "label_smoothing")
 
 
 class CrossEntropyLoss(_OfClasses, torch.nn.CrossEntropyLoss):
@@ -79,7 +79,7 @@ class CrossEntropyLoss(_OfClasses, torch.nn.CrossEntropyLoss):
 
     def forward(self, input: Tensor, target: Tensor) -> Tensor:  # noqa: A002 - torch's own name
         """The loss."""
-        loss: Tensor = functional.cross_entropy(input, target, **self._options())
+        loss: Tensor = functional.cross_entropy(input, target, **self._class_options())
         return loss
 
 
@@ -139,6 +139,6 @@ class LinearCrossEntropyLoss(_OfClasses, _Layer):  # type: ignore[misc]
             layer.weight.reshape(*shape, layer.weight.shape[-1]),
             target,
             linear_bias=None if layer.bias is None else layer.bias.reshape(shape),
-            **self._options(),
+            **self._class_options(),
         )
         return loss
