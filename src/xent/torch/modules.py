@@ -50,8 +50,15 @@ class _WithOptions:
 class _OfClasses(_WithOptions):
     """The same for losses of classes, which may be those of a causal language model."""
 
-    def __init__(self, *args: Any, shift: bool = False, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        *args: Any,
+        shift: bool = False,
+        z_loss: float = 0.0,
+        softcap: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, z_loss=z_loss, softcap=softcap, **kwargs)
         self.shift = shift
 
     def _class_options(self) -> dict[str, Any]:
