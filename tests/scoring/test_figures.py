@@ -368,3 +368,14 @@ def test_a_slice_with_few_rows_of_a_class_has_no_interval() -> None:
     many = xent.score({**table, "label": np.where(site == "rare", 0, label)}, by=["site"])
     rare = next(each for each in many.by_value("site") if each.name == "rare")
     assert rare.interval.reason == "no row of class '1': an interval needs 5"
+
+
+def test_a_pair_is_named_where_all_p_values_are_zero() -> None:
+    rng = np.random.default_rng(0)
+    a, b = rng.integers(0, 3, (2, 60_000))
+    z = rng.normal(0, 2, len(a))
+    y = rng.random(len(a)) < 1 / (1 + np.exp(-z))
+    wrong = (a == 0) & (b == 0)
+    result = score({"logit": z, "label": (y ^ wrong).astype(int), "a": a, "b": b}, by=["a", "b"])
+    assert [each.name for each in result.weak] == ["a 0, b 0", "b 0", "a 0"]
+    assert {each.p_value for each in result.weak} == {0.0}

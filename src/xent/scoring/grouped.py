@@ -177,11 +177,14 @@ class Grouped(Summed):
         A pair of values is left out where one of the two is among them by itself, as clearly.
         """
         found = [each for each in self.slices if each.p_value < 1 - self.level]
-        alone = {(w.columns[0], w.values[0]): w.p_value for w in found if len(w.values) == 1}
+        alone = {(w.columns[0], w.values[0]): w for w in found if len(w.values) == 1}
+
+        def clear(each: WeakSlice) -> tuple[float, float]:
+            return each.p_value, each.elsewhere - each.loss  # p-values may be 0, both of them
 
         def said(pair: WeakSlice) -> bool:
             parts = zip(pair.columns, pair.values, strict=True)
-            return any(alone.get(part, 1.0) <= pair.p_value for part in parts)
+            return any(part in alone and clear(alone[part]) <= clear(pair) for part in parts)
 
         return [each for each in found if len(each.values) == 1 or not said(each)]
 
