@@ -23,7 +23,7 @@ WEIGHTS = ("w", "ww", "www")
 
 FOURTH = ("wllll",)
 FOURTH_WEIGHTED = ("wwwwl", "wwwwll", "wwwwlll", "wwwwllll")
-"""What the fourth moment of the mean needs besides, and the fourth power of the weight."""
+"""Products that a fourth moment needs too; with weights, also `fourth_power` of the weight."""
 
 
 def products(values: Array, weight: Array | None) -> dict[str, Array]:
@@ -46,7 +46,7 @@ def products_of_totals(first: Array, weight: Array) -> dict[str, Array]:
 
 
 def fourth_products(values: Array, weight: Array | None) -> dict[str, Array]:
-    """Those of four factors."""
+    """The products of four factors, by name."""
     with np.errstate(all="ignore"):
         if weight is None:
             square = values * values
@@ -66,7 +66,7 @@ def powers(weight: Array) -> dict[str, Array]:
 
 
 def fourth_power(weight: Array) -> dict[str, Array]:
-    """That of weights."""
+    """The fourth power of weights, by name."""
     square = weight * weight
     return {"wwww": square * square}
 

@@ -1,4 +1,4 @@
-"""Of what a comparison takes sums: powers of differences up to the fourth, and of weights."""
+"""What a comparison sums: powers of differences up to the fourth, and powers of weights."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def weights(schema: Schema) -> tuple[str, ...]:
 
 
 def products(values: Array, weight: Array | None) -> dict[str, Array]:
-    """The products by name, with that of four factors."""
+    """The products by name, those of four factors included."""
     return of.products(values, weight) | of.fourth_products(values, weight)
 
 
